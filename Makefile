@@ -1,0 +1,56 @@
+# `make run` and `make test` need make, Python 3.11 or later and its venv module; the rest they install themselves.
+
+PYTHON ?= python3
+INBOX ?= inbox
+PORT ?= 8000
+
+RUN := .venv
+DEV := .venv-dev
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help run test lint types format clean check-python
+
+help:
+	@echo "make run    start dogid on ./$(INBOX) and print its address"
+	@echo "make test   run the whole test suite"
+	@echo "make lint types format clean"
+
+run: $(RUN)/.installed
+	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
+
+test: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest $(TESTS)
+
+lint: $(DEV)/.installed
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+
+types: $(DEV)/.installed
+	$(DEV)/bin/mypy daemon convert tests
+
+format: $(DEV)/.installed
+	$(DEV)/bin/ruff check --fix .
+	$(DEV)/bin/ruff format .
+
+clean:
+	rm -rf $(RUN) $(DEV) .pytest_cache .mypy_cache .ruff_cache
+
+$(RUN)/.installed: pyproject.toml | check-python
+	@echo "Installing dogid into $(RUN): once, about 100 MB ..."
+	@$(PYTHON) -m venv --clear $(RUN)
+	@$(RUN)/bin/python $(PIP) --editable .
+	@touch $@
+
+$(DEV)/.installed: pyproject.toml | check-python
+	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 2 GB ..."
+	@$(PYTHON) -m venv --clear $(DEV)
+	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+check-python:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Python is missing. Install it: sudo apt install python3 python3-venv" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is older than Python 3.11. Name a newer one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "Python's venv module is missing. Install it: sudo apt install python3-venv" >&2; exit 2; }

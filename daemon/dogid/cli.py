@@ -1,0 +1,88 @@
+"""The command `dogid`: finds the sub-command's module, parses its flags, turns errors into messages."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from dogid import __version__
+from dogid.errors import DogidError, UsageError
+
+
+class CommandModule(Protocol):
+    """What a command's module offers. It imports heavy packages only inside `run`."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's flags."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it and return the exit status."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command: where its code lives, what it does."""
+
+    module: str
+    help: str
+
+
+COMMANDS = {
+    "run": Command("dogid.commands.run", "watch the inbox and classify what arrives (the daemon)"),
+    "classify": Command("dogid.commands.classify", "classify files and folders once, without a daemon"),
+    "results": Command("dogid.commands.results", "list what a daemon has found"),
+    "status": Command("dogid.commands.status", "how a daemon is doing"),
+    "why": Command("dogid.commands.why", "the whole history of one photo"),
+    "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: nothing lost, nothing twice"),
+    "retrain": Command("dogid_convert.retrain_command", "train a model on labelled folders of your photos"),
+    "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
+}
+
+_SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `dogid ARGV...` and return its exit status: 0 done, 1 something failed, 2 wrong usage."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(args)
+    except DogidError as error:
+        print(f"dogid: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_status
+    except KeyboardInterrupt:
+        return _SHELL_INTERRUPTED
+    except BrokenPipeError:
+        # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _dispatch(args: list[str]) -> int:
+    if not args or args[0] not in COMMANDS:
+        _top_parser().parse_args(args)
+        _top_parser().print_help(sys.stderr)
+        return UsageError.exit_status
+    name, *rest = args
+    command = COMMANDS[name]
+    module = cast(CommandModule, importlib.import_module(command.module))
+    parser = argparse.ArgumentParser(prog=f"dogid {name}", description=command.help.capitalize() + ".")
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(rest))
+
+
+def _top_parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="dogid",
+        description="Classify the photos of a folder, on this machine.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n`dogid COMMAND --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dogid {__version__}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
+    parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
+    return parser

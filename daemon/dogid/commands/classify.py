@@ -1,0 +1,166 @@
+"""`dogid classify`: photos and folders, once, without a daemon."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid import settings
+from dogid.errors import PhotoCode, PhotoError, UsageError
+from dogid.names import one_line
+
+if TYPE_CHECKING:
+    from dogid.model.classifier import Model
+
+_SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "workers")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """PATH..., --top, --json, and the settings that matter to a single photo."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="photos, and folders of photos")
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="how many labels to show (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    settings.add_flags(parser, _SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print each photo's answer in the order of the arguments; exit 1 if a photo failed."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from dogid.model.classifier import load_model
+    from dogid.model.shipped import shipped_model
+    from dogid.photo import limit_pixels
+
+    if args.top < 1:
+        raise UsageError("--top must be at least 1")
+    chosen = settings.load(args)
+    limit_pixels(chosen.max_pixels)
+    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    photos = _Photos(model, chosen.max_bytes, args.top)
+    with ThreadPoolExecutor(chosen.workers or None) as pool:
+        answers = pool.map(photos.result, _files(args.paths))
+        results = []
+        for result in answers:
+            results.append(result)
+            if not args.json:
+                _print_line(result, args.top)
+    if args.json:
+        print(json.dumps({"results": results}, ensure_ascii=False))  # noqa: T201
+    return int(any(result["status"] == "failed" for result in results))
+
+
+class _Photos:
+    """Classifies files on several threads, each with an interpreter of its own."""
+
+    def __init__(self, model: "Model", max_bytes: int, top: int) -> None:
+        import threading
+
+        self._model = model
+        self._max_bytes = max_bytes
+        self._top = max(top, 5)
+        self._local = threading.local()
+
+    def result(self, path: Path) -> dict[str, Any]:
+        """Return RESULT for one file; `file` is the path as it was given."""
+        from dogid.clock import Clock, iso_utc
+        from dogid.names import shown_name
+
+        result: dict[str, Any] = {
+            "id": None, "file": shown_name(bytes(path)), "status": "failed", "label": None, "score": None, "scores": {},
+            "sha256": None, "width": None, "height": None, "modified_at": None, "classified_at": None,
+            "model": self._model.file.name, "timings_ms": {"decode": None, "invoke": None, "total": None},
+            "error": None,
+        }  # fmt: skip
+        try:
+            result |= self._answer(path)
+        except PhotoError as error:
+            result["error"] = {"code": str(error.code), "message": error.message}
+        return result | {"classified_at": iso_utc(Clock().wall_ms())}
+
+    def _answer(self, path: Path) -> dict[str, Any]:
+        import hashlib
+        import time
+
+        from dogid.clock import iso_utc
+        from dogid.model.classifier import best_scores
+        from dogid.photo import decode
+
+        if not hasattr(self._local, "classifier"):
+            self._local.classifier = self._model.classifier()
+        classifier = self._local.classifier
+        begun = time.perf_counter()
+        data, mtime_ns = _read(path, self._max_bytes)
+        decode_begun = time.perf_counter()
+        photo = decode(data, classifier.size)
+        if not photo.complete:
+            raise PhotoError(PhotoCode.TRUNCATED, "the end of the file is blank")
+        decoded = time.perf_counter()
+        scores = best_scores(classifier.classify(photo.pixels), classifier.labels, self._top)
+        invoked = time.perf_counter()
+        label, score = next(iter(scores.items()))
+        return {
+            "status": "classified",
+            "label": label,
+            "score": score,
+            "scores": scores,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "width": photo.width,
+            "height": photo.height,
+            "modified_at": iso_utc(mtime_ns // 1_000_000),
+            "timings_ms": {
+                "decode": round((decoded - decode_begun) * 1000, 3),
+                "invoke": round((invoked - decoded) * 1000, 3),
+                "total": round((invoked - begun) * 1000, 3),
+            },
+        }
+
+
+def _files(paths: list[str]) -> Iterator[Path]:
+    """The files named, and those in folders named, sorted within each folder."""
+    import os
+
+    from dogid.inbox.scan import scan
+
+    for text in paths:
+        path = Path(text)
+        if path.is_dir():
+            try:
+                found = sorted(file.path for file in scan(path))
+            except OSError as error:
+                raise UsageError(f"{path}: cannot read the folder: {error.strerror}") from error
+            yield from (path / os.fsdecode(name) for name in found)
+        else:
+            yield path
+
+
+def _read(path: Path, max_bytes: int) -> tuple[bytes, int]:
+    """A file's bytes and its modification time. Raise PhotoError."""
+    import os
+    import stat
+
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise PhotoError(PhotoCode.VANISHED, "there is no such file") from error
+    except (OSError, ValueError) as error:
+        raise PhotoError(PhotoCode.UNREADABLE, f"the file cannot be read: {error}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise PhotoError(PhotoCode.UNSUPPORTED, "not a regular file")
+        if status.st_size > max_bytes:
+            raise PhotoError(PhotoCode.TOO_LARGE, f"{status.st_size} bytes; at most {max_bytes} are read (--max-bytes)")
+        try:
+            return file.read(), status.st_mtime_ns
+        except OSError as error:
+            raise PhotoError(PhotoCode.UNREADABLE, f"the file cannot be read: {error.strerror}") from error
+
+
+def _print_line(result: dict[str, Any], top: int) -> None:
+    file = one_line(result["file"])
+    if result["error"]:
+        print(f"{file}: failed, {result['error']['code']}: {one_line(result['error']['message'])}")  # noqa: T201
+        return
+    shown = list(result["scores"].items())[:top]
+    print(f"{file}: " + ", ".join(f"{one_line(label)} {score:.3f}" for label, score in shown))  # noqa: T201

@@ -1,0 +1,64 @@
+"""`dogid results`: what a daemon has found, newest first, or as it comes."""
+
+import argparse
+import time
+from typing import Any
+
+from dogid.commands import reading_state
+from dogid.errors import UsageError
+from dogid.names import one_line
+
+_STATUSES = ("pending", "classified", "failed")
+_POLL_SECONDS = 0.5
+_MOST = 1_000_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--limit, --label, --status, --follow and what all readers take."""
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default: 50)")
+    parser.add_argument("--label", metavar="L", help="only photos with this label")
+    parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
+    parser.add_argument("--follow", action="store_true", help="go on and print new results as they come")
+    reading_state.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print results; with --follow one a line, for ever."""
+    from dogid.ledger import queries
+
+    if not 1 <= args.limit <= _MOST:
+        raise UsageError(f"--limit must be from 1 to {_MOST}")
+    db = reading_state.open_state(args)
+    since = queries.newest_seq(db)
+    wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status)
+    found = queries.list_results(db, wanted)
+    if not args.follow:
+        if args.json:
+            reading_state.print_json({"results": found})
+        else:
+            reading_state.print_table([_line(result) for result in found])
+        return 0
+    for result in reversed(found):
+        _print_one(result, as_json=args.json)
+    while True:
+        for seq, result in queries.results_since(db, since, 1000):
+            since = seq
+            if args.label in (None, result["label"]) and args.status in (None, result["status"]):
+                _print_one(result, as_json=args.json)
+        time.sleep(_POLL_SECONDS)
+
+
+def _print_one(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        reading_state.print_json(result)
+    else:
+        reading_state.print_table([_line(result)])
+
+
+def _line(result: dict[str, Any]) -> tuple[str, ...]:
+    if result["status"] == "classified":
+        answer, score = one_line(result["label"]), f"{result['score']:.3f}"
+    else:
+        code = f": {result['error']['code']}" if result["error"] else ""
+        answer, score = f"({result['status']}{code})", ""
+    return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"])

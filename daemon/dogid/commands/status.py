@@ -1,0 +1,48 @@
+"""`dogid status`: how many photos are in which state, whether or not the daemon runs."""
+
+import argparse
+import fcntl
+import os
+
+from dogid import settings
+from dogid.commands import reading_state
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What all readers take."""
+    reading_state.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the counts, and whether a daemon is at work."""
+    from dogid.ledger import queries
+
+    db = reading_state.open_state(args)
+    chosen = settings.load(args)
+    document = {
+        "running": _is_running(os.fspath(chosen.state / "dogid.lock")),
+        "inbox": str(chosen.inbox.absolute()),
+        "state": str(chosen.state.absolute()),
+        "counts": queries.counts(db),
+    }
+    if args.json:
+        reading_state.print_json(document)
+    else:
+        rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
+        reading_state.print_table(rows + [(key, str(value)) for key, value in queries.counts(db).items()])
+    return 0
+
+
+def _is_running(lock: str) -> bool:
+    """Whether a daemon holds the state folder's lock."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

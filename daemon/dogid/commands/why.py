@@ -1,0 +1,63 @@
+"""`dogid why FILE`: the whole history of one photo."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from dogid import settings
+from dogid.commands import reading_state
+from dogid.errors import DogidError
+from dogid.names import one_line, shown_name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE, and what all readers take."""
+    parser.add_argument("file", metavar="FILE", help="the photo: a path in the inbox, or as /results shows it")
+    reading_state.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what happened to the photo, oldest first; exit 1 if dogid does not know it."""
+    from dogid.ledger import queries
+
+    db = reading_state.open_state(args)
+    inbox = settings.load(args).inbox.absolute()
+    photo_id = next((found for name in _names(args.file, inbox) if (found := queries.find_photo(db, name))), None)
+    result = None if photo_id is None else queries.result_with_history(db, photo_id)
+    if result is None:
+        raise DogidError(f"{one_line(args.file)}: no photo of this name has been seen; {_reason(args.file, inbox)}")
+    if args.json:
+        reading_state.print_json(result)
+    else:
+        _print_history(result)
+    return 0
+
+
+def _names(file: str, inbox: Path) -> list[str]:
+    """The names by which the ledger may know a file: below the inbox, or as it was given."""
+    names = [file]
+    full = os.path.abspath(file)  # a link is a photo by its own name: do not resolve it
+    if full.startswith(f"{inbox}/"):
+        names.insert(0, full[len(str(inbox)) + 1 :])
+    return names
+
+
+def _reason(file: str, inbox: Path) -> str:
+    from dogid.inbox.filters import is_ignored_path
+    from dogid.inbox.scan import look
+
+    name = os.fsencode(_names(file, inbox)[0])
+    if is_ignored_path(name):
+        return "its name is one of those that dogid leaves alone (hidden or temporary files)"
+    if look(inbox, name) is None:
+        return f"there is no such file in {inbox}"
+    return "it is in the inbox: is the daemon running?"
+
+
+def _print_history(result: dict[str, Any]) -> None:
+    print(f"{one_line(result['file'])}: {result['status']}")  # noqa: T201
+    for step in result["history"]:
+        print(f"  {step['at']}  {step['event']:<10}  {one_line(shown_name(step['detail'].encode()))}")  # noqa: T201
+        for label, score in step.get("scores", {}).items():
+            print(f"  {'':<24}  {'':<10}  {score:.3f} {one_line(label)}")  # noqa: T201

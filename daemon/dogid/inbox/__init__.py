@@ -1,0 +1,1 @@
+"""The watched folder: which files count, what is there now, what wakes the daemon."""

@@ -1,0 +1,113 @@
+"""Opening files beneath the inbox, and nowhere else.
+
+Paths are walked a part at a time from an open directory with O_NOFOLLOW, so that a link swapped in between a check and
+its use leads nowhere; links are read and walked by the same rules. A special file never blocks and is never opened
+for real: O_NONBLOCK, and fstat before a byte is read.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_MAX_LINKS = 8
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class OutsideError(Exception):
+    """The path leads out of the inbox."""
+
+
+class NotAFileError(Exception):
+    """The path names a folder, a socket, a pipe or a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The inbox as it is now: an open directory, and the path by which absolute links may name it."""
+
+    descriptor: int
+    path: bytes
+
+
+@contextlib.contextmanager
+def open_root(inbox: Path) -> Iterator[Root]:
+    """Open the inbox itself, afresh: after a remount the path leads to another directory. Raise OSError."""
+    descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield Root(descriptor, os.path.realpath(os.fsencode(inbox)))
+    finally:
+        os.close(descriptor)
+
+
+def open_beneath(root: Root, path: bytes) -> int:
+    """Given the inbox and a path relative to it, return a descriptor of the regular file there.
+
+    Raise OutsideError, NotAFileError, or OSError (FileNotFoundError, PermissionError, ...).
+    """
+    folders = [root.descriptor]
+    try:
+        return _walk(root, folders, path.split(b"/"))
+    finally:
+        for folder in folders[1:]:
+            os.close(folder)
+
+
+def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
+    """Walk parts (first to last) from the last of folders, which grows and shrinks as the path goes down and up."""
+    links = 0
+    while parts:
+        part = parts.pop(0)
+        if part in (b"", b"."):
+            continue
+        if part == b"..":
+            if len(folders) == 1:
+                raise OutsideError
+            os.close(folders.pop())
+            continue
+        target = _link_target(folders[-1], part)
+        if target is not None:
+            links += 1
+            if links > _MAX_LINKS:
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            if target.startswith(b"/"):
+                target = inside(root.path, target)
+                while len(folders) > 1:
+                    os.close(folders.pop())
+            parts[:0] = target.split(b"/")
+        elif any(later not in (b"", b".") for later in parts):
+            folders.append(os.open(part, _FOLDER, dir_fd=folders[-1]))
+        else:
+            return _open_file(folders[-1], part)
+    raise NotAFileError
+
+
+def inside(root_path: bytes, absolute: bytes) -> bytes:
+    """Given the inbox's path and an absolute one, return the part below the inbox. Raise OutsideError."""
+    if not absolute.startswith(root_path.rstrip(b"/") + b"/"):
+        raise OutsideError
+    return absolute[len(root_path) :]
+
+
+def _link_target(folder: int, name: bytes) -> bytes | None:
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # there, and not a link
+            return None
+        raise
+
+
+def _open_file(folder: int, name: bytes) -> int:
+    # a device or pipe may react to being opened: look first, then hold on to what was opened
+    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise NotAFileError
+    descriptor = os.open(name, _FILE, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotAFileError
+    return descriptor

@@ -1,0 +1,218 @@
+"""Keeps the ledger true to the folder: by scans always, by the kernel's wake-ups sooner.
+
+The folder is the truth. A wake-up that is lost, doubled, late or false can only change how soon a photo is seen.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from dogid.clock import Clock, iso_utc
+from dogid.inbox.filters import is_ignored_path
+from dogid.inbox.mounts import file_system, is_remote
+from dogid.inbox.scan import FoundFile, ScanTrouble, look, scan
+from dogid.inbox.watch import Wakeup, Watch, explain
+from dogid.ledger.ledger import Ledger
+from dogid.names import shown_name
+
+log = logging.getLogger(__name__)
+
+_BATCH = 500
+_MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often to scan. A scan that takes t seconds comes every t / share seconds, within the bounds."""
+
+    share: float
+    """Of one core, at most."""
+    shortest: float
+    """Seconds between scans, at least."""
+    longest: float
+
+    def pause(self, scan_seconds: float) -> float:
+        """Given how long a scan took, return how long to wait until the next."""
+        return min(max(scan_seconds / self.share, self.shortest), self.longest)
+
+
+WITH_EVENTS = Rhythm(share=0.002, shortest=5.0, longest=600.0)
+WITHOUT_EVENTS = Rhythm(share=0.01, shortest=1.0, longest=60.0)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStatus:
+    """How the inbox is watched, for /status."""
+
+    mode: str
+    """`events` or `scan`."""
+    reason: str
+    last_scan: str | None
+    """When the last scan ended, ISO 8601."""
+    last_scan_seconds: float | None
+    files: int
+    """Files that may be photos, in the last scan."""
+    trouble: str | None
+    """Why the inbox, or some of its folders, cannot be read."""
+
+
+class Reconciler:
+    """The thread that watches the inbox."""
+
+    def __init__(self, inbox: Path, ledger: Ledger, on_pending: Callable[[], None], clock: Clock) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._on_pending = on_pending
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._wakeups: dict[tuple[bytes, str], Wakeup] = {}
+        self._scan_wanted = True
+        self._stopping = False
+        self._watch: Watch | None = None
+        self._warned: str | None = None
+        self._status = WatchStatus("scan", "not watched yet", None, None, 0, None)
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Lay the watch, and begin to look."""
+        self._lay_watch()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; takes as long as the batch that is being compared."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(2.0)
+        self._drop_watch()
+
+    @property
+    def status(self) -> WatchStatus:
+        """How the inbox is watched now."""
+        return self._status
+
+    def _run(self) -> None:
+        next_scan = time.monotonic()
+        while not self._stopping:
+            try:
+                self._handle(self._take_wakeups(next_scan))
+                if self._scan_wanted or time.monotonic() >= next_scan:
+                    next_scan = time.monotonic() + self._scan_all()
+            except sqlite3.OperationalError as error:
+                # the disk is full: the folder is still there to be scanned when there is room again
+                log.error("the ledger cannot be written, trying again: %s", error)
+                next_scan = time.monotonic() + 1.0
+            except Exception:
+                log.exception("watching the inbox met with an error; it goes on")
+                next_scan = time.monotonic() + 5.0
+
+    def _take_wakeups(self, until: float) -> list[Wakeup]:
+        """Wait for wake-ups, at most until that monotonic time, and take them."""
+        with self._changed:
+            while not (self._wakeups or self._scan_wanted or self._stopping):
+                left = until - time.monotonic()
+                if left <= 0:
+                    break
+                self._changed.wait(left)
+            taken = list(self._wakeups.values())
+            self._wakeups.clear()
+        return taken
+
+    def _on_wakeup(self, wakeup: Wakeup) -> None:
+        if is_ignored_path(wakeup.path):
+            return
+        with self._changed:
+            if len(self._wakeups) >= _MOST_WAKEUPS:
+                self._scan_wanted = True
+            else:
+                self._wakeups[wakeup.path, wakeup.kind] = wakeup
+            self._changed.notify()
+
+    def _handle(self, wakeups: Iterable[Wakeup]) -> None:
+        finished: dict[bytes, FoundFile] = {}
+        for wakeup in wakeups:
+            if wakeup.is_folder:
+                self._observe(scan(self._inbox, folder=wakeup.path), wake=True)
+                continue
+            found = look(self._inbox, wakeup.path)
+            if found is None or (wakeup.kind == "created" and found.version.size == 0):
+                continue  # gone already, or about to be written: closing it will wake us again
+            if wakeup.moved_from is not None:
+                self._notify(self._ledger.moved(wakeup.moved_from, found))
+            else:
+                finished[found.path] = found
+        self._observe(finished.values(), wake=True)
+
+    def _scan_all(self) -> float:
+        """Compare the whole inbox with the ledger; return seconds until the next scan."""
+        self._scan_wanted = False
+        self._keep_watch()
+        started = time.monotonic()
+        trouble = ScanTrouble({})
+        try:
+            files = self._observe(scan(self._inbox, trouble), wake=False)
+        except OSError as error:
+            self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
+            return WITHOUT_EVENTS.shortest
+        seconds = time.monotonic() - started
+        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in trouble.folders.items()]
+        self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
+        return (WITH_EVENTS if self._watch else WITHOUT_EVENTS).pause(seconds)
+
+    def _observe(self, files: Iterable[FoundFile], *, wake: bool) -> int:
+        """Bring files to the ledger's notice, in batches so that the first are worked on while others are read."""
+        count = 0
+        remaining = iter(files)
+        while batch := list(islice(remaining, _BATCH)):
+            count += len(batch)
+            self._notify(self._ledger.observe(batch, wake=wake))
+            if self._stopping:
+                break
+        return count
+
+    def _notify(self, pending: int) -> None:
+        if pending:
+            self._on_pending()
+
+    def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
+        if trouble and trouble != self._status.trouble:
+            log.warning("the inbox cannot be read in full: %s", trouble)
+        mode, reason = self._status.mode, self._status.reason
+        self._status = WatchStatus(mode, reason, iso_utc(self._clock.wall_ms()), seconds, files, trouble)
+
+    def _keep_watch(self) -> None:
+        """Lay the watch anew where the folder was replaced or remounted, or the watching thread died."""
+        if self._watch is not None and not self._watch.is_sound():
+            log.warning("the inbox was replaced or remounted; watching it anew")
+            self._drop_watch()
+        if self._watch is None:
+            self._lay_watch()
+
+    def _lay_watch(self) -> None:
+        kind = file_system(self._inbox)
+        if is_remote(kind):
+            self._explain_mode("scan", f"{kind} does not tell of changes made elsewhere")
+            return
+        try:
+            self._watch = Watch(self._inbox, self._on_wakeup)
+        except OSError as error:
+            self._explain_mode("scan", explain(error))
+            if self._status.reason != self._warned:
+                self._warned = self._status.reason
+                log.warning("watching by scans only: %s", self._status.reason)
+        else:
+            self._explain_mode("events", f"inotify on {kind}")
+
+    def _drop_watch(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.stop()
+
+    def _explain_mode(self, mode: str, reason: str) -> None:
+        old = self._status
+        self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.trouble)

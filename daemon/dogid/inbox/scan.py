@@ -1,0 +1,110 @@
+"""What lies in the inbox at this moment."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from dogid.inbox.beneath import NotAFileError, OutsideError, open_beneath, open_root
+from dogid.inbox.filters import is_ignored
+
+_SIGN_BIT = 1 << 63
+
+
+class Version(NamedTuple):
+    """What tells one version of a file from another."""
+
+    inode: int
+    size: int
+    """In bytes."""
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Version":
+        """Take the version from a stat; inodes above 2**63 (some network file systems) wrap to fit SQLite."""
+        inode = status.st_ino
+        return cls(inode if inode < _SIGN_BIT else inode - 2 * _SIGN_BIT, status.st_size, status.st_mtime_ns)
+
+
+class FoundFile(NamedTuple):
+    """A file in the inbox that may be a photo."""
+
+    path: bytes
+    """Relative to the inbox."""
+    version: Version
+
+
+@dataclass(slots=True)
+class ScanTrouble:
+    """Folders that could not be read in a scan, with the reason; their photos are not gone, only unseen."""
+
+    folders: dict[bytes, str]
+
+
+def scan(inbox: Path, trouble: ScanTrouble | None = None, folder: bytes = b"") -> Iterator[FoundFile]:
+    """Yield every file of the inbox (or of a folder inside it) that may be a photo, as it is now.
+
+    Folders are opened afresh, which also defeats network file systems' attribute caches. Ignored names, special files,
+    links to anything but a regular file inside the inbox, and linked folders are left out.
+    Raise OSError where the inbox itself cannot be read; a sub-folder that cannot be read is noted in trouble.
+    """
+    root = os.fsencode(inbox)
+    waiting = [folder]
+    while waiting:
+        at = waiting.pop()
+        try:
+            entries = os.scandir(os.path.join(root, at) if at else root)
+        except OSError as error:
+            if at == folder:
+                raise
+            if trouble is not None:
+                trouble.folders[at] = str(error.strerror)
+            continue
+        with entries:
+            for entry in entries:
+                if is_ignored(entry.name):
+                    continue
+                path = at + b"/" + entry.name if at else entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                    continue
+                found = _found(inbox, entry, path)
+                if found is not None:
+                    yield found
+
+
+def look(inbox: Path, path: bytes) -> FoundFile | None:
+    """Given a path relative to the inbox, return the file there by the same rules as `scan`, or None."""
+    full = os.path.join(os.fsencode(inbox), path)
+    try:
+        status = os.lstat(full)
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISLNK(status.st_mode):
+        return _found_link(inbox, path)
+    return FoundFile(path, Version.of(status)) if stat.S_ISREG(status.st_mode) else None
+
+
+def _found(inbox: Path, entry: "os.DirEntry[bytes]", path: bytes) -> FoundFile | None:
+    try:
+        if entry.is_symlink():
+            return _found_link(inbox, path)
+        if entry.is_file(follow_symlinks=False):
+            return FoundFile(path, Version.of(entry.stat(follow_symlinks=False)))
+    except OSError:  # gone since the folder was read
+        pass
+    return None
+
+
+def _found_link(inbox: Path, path: bytes) -> FoundFile | None:
+    try:
+        with open_root(inbox) as root:
+            descriptor = open_beneath(root, path)
+    except (OutsideError, NotAFileError, OSError):
+        return None
+    try:
+        return FoundFile(path, Version.of(os.fstat(descriptor)))
+    finally:
+        os.close(descriptor)

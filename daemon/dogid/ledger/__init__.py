@@ -1,0 +1,1 @@
+"""What dogid remembers: an SQLite database beside the inbox."""

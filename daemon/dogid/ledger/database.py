@@ -1,0 +1,96 @@
+"""Opening the ledger's database: journal, durability, integrity."""
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dogid.errors import UsageError
+from dogid.ledger.schema import NewerLedgerError, migrate
+
+FILE_NAME = "ledger.db"
+_BUSY_MS = 10_000
+_QUICK_CHECK_BYTES = 32 << 20  # about 0.1 s of checking; a larger ledger is checked only after an unclean end
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDatabase:
+    """A connection for writing, and what became of a damaged ledger, if there was one."""
+
+    connection: sqlite3.Connection
+    moved_aside: Path | None
+
+
+def open_for_writing(folder: Path) -> OpenedDatabase:
+    """Open (or make) the ledger in folder; one that is damaged is moved aside with its date and begun anew.
+
+    Raise UsageError where the folder cannot be written or a later dogid wrote the ledger.
+    """
+    path = folder / FILE_NAME
+    try:
+        return OpenedDatabase(_open(path), None)
+    except sqlite3.DatabaseError as error:
+        if not _is_damage(error):
+            raise UsageError(f"{path}: cannot open the ledger: {error}") from error
+    aside = _move_aside(path)
+    return OpenedDatabase(_open(path), aside)
+
+
+def open_for_reading(folder: Path) -> sqlite3.Connection:
+    """Open the ledger for queries only, also while a daemon writes. Raise UsageError where there is none."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        raise UsageError(f"{path}: there is no ledger; is this the daemon's state folder? (--state DIR)")
+    try:
+        connection = sqlite3.connect(f"file:{_uri_path(path)}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
+        connection.execute("SELECT rows FROM tally").fetchone()
+    except sqlite3.Error as error:
+        raise UsageError(f"{path}: cannot read the ledger: {error}") from error
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    unclean = path.with_name(path.name + "-wal").exists()
+    connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if path.stat().st_size and (unclean or path.stat().st_size < _QUICK_CHECK_BYTES):
+            _check(connection)
+        migrate(connection)
+    except NewerLedgerError as error:
+        connection.close()
+        raise UsageError(f"{path}: written by a newer dogid; install that version, or give another --state") from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    text = str(error)
+    return "malformed" in text or "not a database" in text or "no such table" in text or "already exists" in text
+
+
+def _move_aside(path: Path) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("-wal", "-shm", ""):  # the database itself last, so that a crash in between finds damage again
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            os.replace(part, aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _uri_path(path: Path) -> str:
+    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

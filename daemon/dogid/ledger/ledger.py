@@ -1,0 +1,336 @@
+"""The daemon's memory of photos: what is there, what waits, what was answered.
+
+All writing goes through one connection under one lock; each public method is one transaction, on disk when it returns.
+"""
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from dogid.clock import Clock
+from dogid.errors import PhotoCode
+from dogid.inbox.scan import FoundFile, Version
+from dogid.ledger.database import open_for_writing
+from dogid.ledger.records import Classified, Failed, Job, Outcome, Waiting
+from dogid.model.modelfile import ModelFile
+from dogid.names import shown_name
+
+_RENAME_CANDIDATES = 20  # rows with one inode that are looked at: hard links share an inode by the thousand
+_CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
+
+LookAt = Callable[[bytes], FoundFile | None]
+"""Given a path relative to the inbox, what is there now."""
+
+
+class Ledger:
+    """The database, opened for writing by the one daemon that owns it."""
+
+    def __init__(self, folder: Path, look_at: LookAt, clock: Clock) -> None:
+        opened = open_for_writing(folder)
+        self._db = opened.connection
+        self.moved_aside = opened.moved_aside
+        self._look_at = look_at
+        self._clock = clock
+        self._lock = threading.Lock()
+        with self._transaction():
+            # the steady clock of the process before ours means nothing here: everything is due, and still since now
+            self._db.execute("UPDATE photo SET due = 0, still_since = ? WHERE state = 'pending'", (clock.steady_ms(),))
+
+    def close(self) -> None:
+        """Close the database; SQLite folds its write-ahead log into it."""
+        with self._lock:
+            self._db.close()
+
+    def register_model(self, model: ModelFile, labels: Sequence[str]) -> int:
+        """Return the id by which results refer to a model."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO model (name, sha256, labels) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (model.name, model.sha256, json.dumps(labels, ensure_ascii=False)),
+            )
+            query = "SELECT id FROM model WHERE sha256 = ? AND name = ?"
+            return int(self._db.execute(query, (model.sha256, model.name)).fetchone()[0])
+
+    def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> int:
+        """Compare files as they are now with the ledger; return how many photos became pending or due.
+
+        New files become pending; a file renamed keeps its row; one that changed after its result is superseded by a
+        new pending row. With wake, pending ones among them are due at once: their writer has closed them, say.
+        """
+        with self._lock:
+            current = self._current([file.path for file in found])
+            changed = [file for file in found if _needs_attention(current.get(file.path), file, wake=wake)]
+        if not changed:
+            return 0
+        with self._transaction():
+            current = self._current([file.path for file in changed])
+            return sum(self._observe_one(current.get(file.path), file, wake=wake) for file in changed)
+
+    def moved(self, source: bytes, found: FoundFile) -> int:
+        """Note that source was renamed to found; return how many photos became pending or due."""
+        with self._transaction():
+            row = self._current([source]).get(source)
+            if row is not None and _version(row) == found.version and self._look_at(source) is None:
+                self._rename(row, found)
+                return 0
+        return self.observe([found], wake=True)
+
+    def claim(self, count: int, taken: Collection[int]) -> list[Job]:
+        """Return up to count photos that are due and not among taken (ids), newest first, and one of the oldest.
+
+        The oldest one keeps a steady stream of arrivals from starving the backlog.
+        """
+        query = (
+            "SELECT id, path, inode, size, mtime_ns, still_since, attempts, error_code FROM photo"
+            " WHERE state = 'pending' AND due = 0 ORDER BY id {} LIMIT ?"
+        )
+        with self._lock:
+            newest = self._db.execute(query.format("DESC"), (count + len(taken),)).fetchall()
+            oldest = self._db.execute(query.format("ASC"), (1 + len(taken),)).fetchall()
+        fresh = [row for row in newest if row["id"] not in taken]
+        stale = [row for row in oldest if row["id"] not in taken]
+        if len(fresh) > count:
+            fresh = [*fresh[: count - 1], stale[0]] if count > 1 else fresh[:1]
+        return [_job(row) for row in fresh]
+
+    def wake_due(self) -> int | None:
+        """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
+        now = self._clock.steady_ms()
+        earliest_query = "SELECT min(due) FROM photo WHERE state = 'pending' AND due > 0"
+        with self._lock:
+            (earliest,) = self._db.execute(earliest_query).fetchone()
+        if earliest is not None and earliest <= now:
+            with self._transaction():
+                self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0 AND due <= ?", (now,))
+                (earliest,) = self._db.execute(earliest_query).fetchone()
+        return None if earliest is None else max(1, earliest - now)
+
+    def record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what became of jobs, all in one transaction. Raise sqlite3.OperationalError where the disk is full."""
+        with self._transaction():
+            for outcome in outcomes:
+                if not self._still_stands(outcome):
+                    continue
+                match outcome:
+                    case Classified():
+                        self._record_classified(outcome)
+                    case Failed():
+                        self._record_failed(outcome)
+                    case Waiting():
+                        self._record_waiting(outcome)
+
+    def _still_stands(self, outcome: Outcome) -> bool:
+        """Whether the row is pending and was not brought up to a newer file while the worker had it.
+
+        If it was, the outcome is of the file before: the photo is taken up again, at once.
+        """
+        row = self._db.execute(
+            "SELECT inode, size, mtime_ns FROM photo WHERE id = ? AND state = 'pending'", (outcome.job.id,)
+        ).fetchone()
+        if row is None:
+            return False
+        if _version(row) in (outcome.job.version, outcome.version):
+            return True
+        self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
+        return False
+
+    def _record_classified(self, outcome: Classified) -> None:
+        if self._is_known_content(outcome):
+            return
+        label, score = next(iter(outcome.scores.items()))
+        self._db.execute(
+            "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
+            " scores = ?, sha256 = ?, width = ?, height = ?, decode_ms = ?, invoke_ms = ?, total_ms = ?,"
+            " inode = ?, size = ?, mtime_ns = ?, error_code = NULL, error_message = NULL, attempts = attempts + 1"
+            " WHERE id = ? AND state = 'pending'",
+            (
+                self._next_seq(),
+                self._clock.wall_ms(),
+                outcome.model_id,
+                label,
+                score,
+                json.dumps(outcome.scores, ensure_ascii=False),
+                outcome.sha256,
+                outcome.width,
+                outcome.height,
+                outcome.timings.decode,
+                outcome.timings.invoke,
+                outcome.timings.total,
+                *outcome.version,
+                outcome.job.id,
+            ),
+        )
+
+    def _is_known_content(self, outcome: Classified) -> bool:
+        """Whether the file was only touched: then its former result stands, under the file's new version."""
+        former = self._db.execute(
+            "SELECT id FROM photo WHERE superseded_by = ? AND sha256 = ? AND model_id = ? AND label IS NOT NULL",
+            (outcome.job.id, outcome.sha256, outcome.model_id),
+        ).fetchone()
+        if former is None:
+            return False
+        self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
+        self._db.execute(
+            "UPDATE photo SET state = 'classified', path = ?, inode = ?, size = ?, mtime_ns = ? WHERE id = ?",
+            (outcome.job.path, *outcome.version, former["id"]),
+        )
+        self._note(former["id"], "touched", "the file's date or place changed, its content did not")
+        return True
+
+    def _record_failed(self, outcome: Failed) -> None:
+        self._db.execute(
+            "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?,"
+            " inode = ?, size = ?, mtime_ns = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+            (
+                self._next_seq(),
+                self._clock.wall_ms(),
+                outcome.code,
+                outcome.message,
+                *outcome.version,
+                outcome.job.id,
+            ),
+        )
+
+    def _record_waiting(self, outcome: Waiting) -> None:
+        now = self._clock.steady_ms()
+        still = outcome.version == outcome.job.version
+        self._db.execute(
+            "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, still_since = ?, error_code = ?,"
+            " error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+            (
+                now + outcome.delay_ms,
+                *outcome.version,
+                outcome.job.still_since if still else now,
+                outcome.code,
+                outcome.message,
+                outcome.job.id,
+            ),
+        )
+        self._note(outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")
+
+    def _observe_one(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> int:
+        if row is None:
+            renamed = self._renamed_from(file)
+            if renamed is not None:
+                self._rename(renamed, file)
+                return 0
+            self._insert(file)
+        elif row["state"] == "pending":
+            self._refresh(row, file, wake=wake)
+        elif _version(row) == file.version:
+            self._requeue(row)
+        else:
+            self._supersede(row, file)
+        return 1
+
+    def _refresh(self, row: sqlite3.Row, file: FoundFile, *, wake: bool) -> None:
+        """Bring a pending row up to the file as it is now."""
+        if _version(row) != file.version:
+            self._db.execute(
+                "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, still_since = ? WHERE id = ?",
+                (*file.version, self._clock.steady_ms(), row["id"]),
+            )
+        if wake:
+            self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (row["id"],))
+
+    def _requeue(self, row: sqlite3.Row) -> None:
+        """A photo that had vanished is there again, with the disk it lies on perhaps."""
+        self._db.execute(
+            "UPDATE photo SET state = 'pending', seq = NULL, classified_at = NULL, error_code = NULL,"
+            " error_message = NULL, due = 0, attempts = 0, still_since = ? WHERE id = ?",
+            (self._clock.steady_ms(), row["id"]),
+        )
+        self._note(row["id"], "returned", "the file is there again")
+
+    def _supersede(self, row: sqlite3.Row, file: FoundFile) -> None:
+        self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (row["id"],))
+        successor = self._insert(file)
+        self._db.execute("UPDATE photo SET superseded_by = ? WHERE id = ?", (successor, row["id"]))
+
+    def _insert(self, file: FoundFile) -> int:
+        cursor = self._db.execute(
+            "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at, still_since)"
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?)",
+            (file.path, *file.version, self._clock.wall_ms(), self._clock.steady_ms()),
+        )
+        return int(cursor.lastrowid or 0)
+
+    def _renamed_from(self, file: FoundFile) -> sqlite3.Row | None:
+        """The current row of a file with the same inode, size and date that is no longer where it was, or None."""
+        rows = self._db.execute(
+            f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
+            " AND size = ? AND mtime_ns = ? LIMIT ?",
+            (*file.version, _RENAME_CANDIDATES),
+        ).fetchall()
+        return next((row for row in rows if self._look_at(bytes(row["path"])) is None), None)
+
+    def _rename(self, row: sqlite3.Row, file: FoundFile) -> None:
+        replaced = self._current([file.path]).get(file.path)
+        if replaced is not None:
+            self._db.execute(
+                "UPDATE photo SET state = 'superseded', superseded_by = ? WHERE id = ?", (row["id"], replaced["id"])
+            )
+        self._db.execute("UPDATE photo SET path = ? WHERE id = ?", (file.path, row["id"]))
+        if row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED:
+            self._requeue(row)
+        self._note(row["id"], "renamed", f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}")
+
+    def _current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
+        marks = ",".join("?" * len(paths))
+        query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
+        return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
+
+    def _next_seq(self) -> int:
+        query = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
+        return int(self._db.execute(query).fetchone()[0])
+
+    def _note(self, photo_id: int, kind: str, detail: str) -> None:
+        self._db.execute(
+            "INSERT INTO event (photo_id, at, kind, detail) VALUES (?, ?, ?, ?)",
+            (photo_id, self._clock.wall_ms(), kind, detail),
+        )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._roll_back()
+                raise
+            try:
+                self._db.execute("COMMIT")
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)
+            self._db.execute("ROLLBACK")
+
+
+def _needs_attention(row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
+    if row is None or _version(row) != file.version:
+        return True
+    if row["state"] == "pending":
+        return wake and row["due"] > 0
+    return bool(row["error_code"] == PhotoCode.VANISHED)
+
+
+def _version(row: sqlite3.Row) -> Version:
+    return Version(row["inode"], row["size"], row["mtime_ns"])
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(
+        id=row["id"],
+        path=bytes(row["path"]),
+        version=_version(row),
+        still_since=row["still_since"],
+        attempts=row["attempts"],
+        waits_for=row["error_code"],
+    )

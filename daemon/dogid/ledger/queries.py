@@ -1,0 +1,139 @@
+"""Questions to the ledger: results, counts, histories. Nothing here writes."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dogid.clock import iso_utc
+from dogid.names import possible_names, shown_name
+
+STATUSES = ("pending", "classified", "failed")
+
+_RESULT = "SELECT photo.*, model.name AS model_name FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"
+
+Result = dict[str, Any]
+"""One RESULT of the public interface, ready for JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFilter:
+    """Which current results are wanted."""
+
+    limit: int = 50
+    before: int | None = None
+    """Only results with a smaller id."""
+    label: str | None = None
+    status: str | None = None
+
+
+def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
+    """Return current results, newest first."""
+    conditions, values = ["state != 'superseded'"], list[object]()
+    if wanted.status is not None:
+        conditions.append("state = ?")
+        values.append(wanted.status)
+    if wanted.label is not None:
+        conditions.append("state = 'classified' AND label = ?")
+        values.append(wanted.label)
+    if wanted.before is not None:
+        conditions.append("photo.id < ?")
+        values.append(wanted.before)
+    query = _RESULT.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
+    return [as_result(row) for row in db.execute(query, (*values, wanted.limit))]
+
+
+def results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
+    """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
+    query = _RESULT.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
+    return [(row["seq"], as_result(row)) for row in db.execute(query, (seq, limit))]
+
+
+def newest_seq(db: sqlite3.Connection) -> int:
+    """Return the sequence number of the newest answer; 0 where there is none."""
+    return int(db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
+
+
+def result_with_history(db: sqlite3.Connection, photo_id: int) -> Result | None:
+    """Return the result with this id and, under `history`, all that happened to its photo; None if there is none."""
+    row = db.execute(_RESULT.format("photo.id = ?"), (photo_id,)).fetchone()
+    if row is None:
+        return None
+    return as_result(row) | {"history": _history(db, row)}
+
+
+def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
+    """Given a photo's name as people see it, return the id of its current row, or None."""
+    for name in possible_names(shown):
+        row = db.execute("SELECT id FROM photo WHERE path = ? AND state != 'superseded'", (name,)).fetchone()
+        if row is not None:
+            return int(row["id"])
+    return None
+
+
+def counts(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many photos are in each state."""
+    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    return {status: rows[status] for status in STATUSES}
+
+
+def as_result(row: sqlite3.Row) -> Result:
+    """Given a row of photo with its model's name, return it as RESULT."""
+    status = _status(row)
+    error = None
+    if row["error_code"] is not None:
+        error = {"code": row["error_code"], "message": row["error_message"]}
+    return {
+        "id": row["id"],
+        "file": shown_name(bytes(row["path"])),
+        "status": status,
+        "label": row["label"],
+        "score": row["score"],
+        "scores": json.loads(row["scores"]) if row["scores"] else {},
+        "sha256": row["sha256"],
+        "width": row["width"],
+        "height": row["height"],
+        "modified_at": iso_utc(row["mtime_ns"] // 1_000_000),
+        "classified_at": None if row["classified_at"] is None else iso_utc(row["classified_at"]),
+        "model": row["model_name"],
+        "timings_ms": {"decode": row["decode_ms"], "invoke": row["invoke_ms"], "total": row["total_ms"]},
+        "error": error,
+    }
+
+
+def _status(row: sqlite3.Row) -> str:
+    if row["state"] != "superseded":
+        return str(row["state"])
+    if row["label"] is not None:
+        return "classified"
+    return "failed" if row["classified_at"] is not None else "pending"
+
+
+def _history(db: sqlite3.Connection, row: sqlite3.Row) -> list[dict[str, Any]]:
+    """What happened to a photo in all its versions, oldest first."""
+    steps = [step for version in _versions(db, row) for step in _steps(db, version)]
+    steps.sort(key=lambda step: step[0])
+    return [{"at": iso_utc(at), **step} for at, step in steps]
+
+
+def _versions(db: sqlite3.Connection, row: sqlite3.Row) -> Iterator[sqlite3.Row]:
+    waiting = [row]
+    while waiting:
+        version = waiting.pop()
+        yield version
+        waiting += db.execute(_RESULT.format("photo.superseded_by = ?"), (version["id"],)).fetchall()
+
+
+def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> Sequence[tuple[int, dict[str, Any]]]:
+    steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": f"{row['size']} bytes"})]
+    events = db.execute("SELECT at, kind, detail FROM event WHERE photo_id = ? ORDER BY id", (row["id"],))
+    steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in events]
+    if row["classified_at"] is not None:
+        result = as_result(row)
+        answer = f"{row['error_code']}: {row['error_message']}"
+        if row["label"] is not None:
+            answer = f"{row['label']} {row['score']:.3f} by {row['model_name']}"
+        step = {"event": result["status"], "result": row["id"], "detail": answer, "scores": result["scores"]}
+        steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
+    return steps

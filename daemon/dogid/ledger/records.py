@@ -1,0 +1,69 @@
+"""What travels between the pipeline and the ledger."""
+
+from dataclasses import dataclass
+
+from dogid.errors import PhotoCode
+from dogid.inbox.scan import Version
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pending row that a worker has taken up."""
+
+    id: int
+    path: bytes
+    version: Version
+    still_since: int
+    """Steady milliseconds since which this version has not changed."""
+    attempts: int
+    waits_for: str | None
+    """The error code of the last attempt, if there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Milliseconds that a photo took."""
+
+    decode: float
+    invoke: float
+    total: float
+    """From opening the file to the scores."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A photo that has its answer."""
+
+    job: Job
+    version: Version
+    sha256: str
+    width: int
+    height: int
+    scores: dict[str, float]
+    """The best probabilities by label, best first."""
+    model_id: int
+    timings: Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A photo that cannot have one, as it is."""
+
+    job: Job
+    version: Version
+    code: PhotoCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A photo that is tried again: still being written, or in trouble that may pass."""
+
+    job: Job
+    version: Version
+    code: PhotoCode
+    message: str
+    delay_ms: int
+
+
+Outcome = Classified | Failed | Waiting

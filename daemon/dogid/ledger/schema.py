@@ -1,0 +1,103 @@
+"""The ledger's tables, and how an older ledger becomes a newer one."""
+
+import sqlite3
+
+_FIRST = """
+CREATE TABLE model (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    labels TEXT NOT NULL,                    -- a JSON list
+    UNIQUE (sha256, name)
+) STRICT;
+
+-- A row is one version of one photo.
+CREATE TABLE photo (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,    -- only grows, also after rows were deleted
+    path BLOB NOT NULL,                      -- relative to the inbox, the file system's own bytes
+    inode INTEGER NOT NULL,
+    size INTEGER NOT NULL,                   -- bytes
+    mtime_ns INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('pending', 'classified', 'failed', 'superseded')),
+    seen_at INTEGER NOT NULL,                -- milliseconds since 1970, as all `_at`
+    superseded_by INTEGER REFERENCES photo (id) ON DELETE SET NULL,
+
+    -- while pending, on the steady clock of the process that runs, in milliseconds
+    still_since INTEGER NOT NULL DEFAULT 0,  -- the version has not changed since
+    due INTEGER NOT NULL DEFAULT 0,          -- not to be tried before; 0: now
+    attempts INTEGER NOT NULL DEFAULT 0,
+
+    classified_at INTEGER,                   -- when it was classified or failed
+    model_id INTEGER REFERENCES model (id),
+    label TEXT,
+    score REAL,
+    scores TEXT,                             -- a JSON object, best first
+    sha256 TEXT,
+    width INTEGER,                           -- pixels, upright
+    height INTEGER,
+    decode_ms REAL,
+    invoke_ms REAL,
+    total_ms REAL,
+    error_code TEXT,                         -- failed: why; pending: what it waits for
+    error_message TEXT,
+    seq INTEGER,                             -- order of results; grows with every result
+
+    CHECK ((superseded_by IS NULL) OR state = 'superseded'),
+    CHECK (state != 'pending' OR (label IS NULL AND seq IS NULL)),
+    CHECK (state != 'classified' OR (label IS NOT NULL AND seq IS NOT NULL AND error_code IS NULL)),
+    CHECK (state != 'failed' OR (label IS NULL AND seq IS NOT NULL AND error_code IS NOT NULL))
+) STRICT;
+
+-- One current row for each photo: what makes a photo impossible to count twice.
+CREATE UNIQUE INDEX photo_current ON photo (path) WHERE state != 'superseded';
+CREATE INDEX photo_ready ON photo (id) WHERE state = 'pending' AND due = 0;
+CREATE INDEX photo_waiting ON photo (due) WHERE state = 'pending' AND due > 0;
+CREATE INDEX photo_inode ON photo (inode) WHERE state != 'superseded';
+CREATE INDEX photo_state ON photo (state, id);
+CREATE INDEX photo_label ON photo (label, id) WHERE state = 'classified';
+CREATE UNIQUE INDEX photo_seq ON photo (seq) WHERE seq IS NOT NULL;
+CREATE INDEX photo_successor ON photo (superseded_by) WHERE superseded_by IS NOT NULL;
+
+-- What happened to a photo besides being seen and answered, which the photo's own row tells.
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    photo_id INTEGER NOT NULL REFERENCES photo (id) ON DELETE CASCADE,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX event_photo ON event (photo_id);
+
+-- How many rows are in each state: counting a million rows would take longer than an answer may.
+CREATE TABLE tally (state TEXT PRIMARY KEY, rows INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO tally VALUES ('pending', 0), ('classified', 0), ('failed', 0), ('superseded', 0);
+CREATE TRIGGER photo_inserted AFTER INSERT ON photo BEGIN
+    UPDATE tally SET rows = rows + 1 WHERE state = new.state;
+END;
+CREATE TRIGGER photo_moved AFTER UPDATE OF state ON photo WHEN old.state != new.state BEGIN
+    UPDATE tally SET rows = rows - 1 WHERE state = old.state;
+    UPDATE tally SET rows = rows + 1 WHERE state = new.state;
+END;
+CREATE TRIGGER photo_deleted AFTER DELETE ON photo BEGIN
+    UPDATE tally SET rows = rows - 1 WHERE state = old.state;
+END;
+
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO counter VALUES ('seq', 0);
+"""
+
+MIGRATIONS = (_FIRST,)
+"""Each brings a ledger from the version of its position to the next. Published ones are never edited."""
+
+
+class NewerLedgerError(Exception):
+    """The ledger was written by a later version of dogid."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to the newest schema, a transaction for each step. Raise NewerLedgerError."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise NewerLedgerError
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")

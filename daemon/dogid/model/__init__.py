@@ -1,0 +1,1 @@
+"""The TensorFlow Lite model: its file, its labels, its interpreter, its answers."""

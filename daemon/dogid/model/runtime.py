@@ -1,0 +1,93 @@
+"""Which TensorFlow Lite interpreter this machine has.
+
+The choice is made by making an interpreter of the very model, never by an import that succeeds: tflite-runtime 2.14
+imports beside numpy 2 and then fails when an interpreter is made.
+"""
+
+import contextlib
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dogid.errors import UsageError
+
+BACKENDS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
+"""Modules with an `Interpreter`, the fastest first; they share one interface."""
+
+
+class Interpreter(Protocol):
+    """What dogid uses of `tf.lite.Interpreter`."""
+
+    def allocate_tensors(self) -> None: ...  # noqa: D102
+    def get_input_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
+    def get_output_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
+    def set_tensor(self, tensor_index: int, value: Any) -> None: ...  # noqa: D102
+    def get_tensor(self, tensor_index: int) -> Any: ...  # noqa: D102
+    def resize_tensor_input(self, input_index: int, tensor_size: Any) -> None: ...  # noqa: D102
+    def invoke(self) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """An interpreter library that has proved to work with a model."""
+
+    module: str
+
+    def interpreter(self, model: bytes) -> Interpreter:
+        """Make an interpreter of its own for a worker, with one thread. Raise ValueError or RuntimeError."""
+        made: Interpreter = _make(self.module, model)
+        return made
+
+
+def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
+    """Return the first backend that makes an interpreter of model. Raise UsageError with each one's reason.
+
+    wanted, or else the variable DOGID_BACKEND, names a single module to use instead.
+    """
+    wanted = wanted or os.environ.get("DOGID_BACKEND")
+    failures: list[str] = []
+    refused_by_model = False
+    for module in (wanted,) if wanted else BACKENDS:
+        try:
+            with _quiet_stderr():
+                _make(module, model)
+        except ImportError as error:
+            failures.append(f"{module}: not installed ({error})")
+        except ValueError as error:
+            # every interpreter says so of a model that it cannot read
+            failures.append(f"{module}: {error}")
+            refused_by_model = True
+            break
+        except (RuntimeError, SystemError, AttributeError) as error:
+            failures.append(f"{module}: does not work here ({error})")
+        else:
+            return Backend(module)
+    reasons = "; ".join(failures)
+    if refused_by_model:
+        raise UsageError(f"the model cannot be loaded: {reasons}")
+    raise UsageError(f"no TensorFlow Lite interpreter works here: {reasons}. Try: pip install ai-edge-litert")
+
+
+def _make(module: str, model: bytes) -> Any:
+    library = importlib.import_module(module)
+    interpreter = library.Interpreter(model_content=model, num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Drop what the C++ library prints of itself when its first interpreter is made ("Created ... delegate")."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -1,0 +1,131 @@
+"""From the bytes of a photo to the pixels a model sees.
+
+The daemon, the trainer and the converter all use `decode`, so that a model is trained, calibrated and
+judged on exactly the pixels that it will be asked about.
+"""
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from dogid.completeness import ends_early, has_blank_end
+from dogid.errors import PhotoCode, PhotoError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""Pillow's names of the formats that are accepted, whatever a file is called."""
+
+DEFAULT_MAX_PIXELS = 89_478_485
+"""Pillow's own limit against decompression bombs: a quarter of a GiB of RGB."""
+
+_ORIENTATION = 0x0112  # the EXIF and TIFF tag
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPhoto:
+    """The pixels of one photo, as the model will see them."""
+
+    pixels: Pixels
+    """[height, width, 3], uint8, RGB, in the size that was asked for."""
+    width: int
+    """Of the photo itself, upright, in pixels."""
+    height: int
+    complete: bool
+    """False where the photo decodes but its end looks unwritten (zeros): wait before believing it."""
+
+
+def limit_pixels(max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
+    """Make Pillow refuse images of more than max_pixels, for the whole process. Call once at the start."""
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+
+
+def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    """Decode a photo to size = (width, height), squeezed into it as TensorFlow's retrain example does.
+
+    JPEG is decoded at the smallest scale (1, 1/2, 1/4, 1/8) that is not below size; a photo is turned
+    upright by its EXIF tag after it has been shrunk; transparency becomes white.
+    Raise PhotoError with the code `empty`, `unsupported`, `too_large`, `truncated` or `corrupt`.
+    """
+    if not data:
+        raise PhotoError(PhotoCode.EMPTY, "the file is empty")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            turn = _orientation(image)
+            width, height = _swapped(image.size) if turn in _SIDEWAYS else image.size
+            pixels = _pixels(image, size, turn)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise PhotoError(PhotoCode.TOO_LARGE, f"too many pixels: {error}") from error
+    except UnidentifiedImageError as error:
+        raise _unidentified(data) from error
+    except PhotoError:
+        raise
+    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        raise _damaged(data, error) from error
+    return DecodedPhoto(pixels, width, height, complete=not has_blank_end(data))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        turn = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # damaged EXIF is no reason to refuse a good image
+        return 1
+    return turn if turn in _TURNS else 1
+
+
+def _pixels(image: Image.Image, size: tuple[int, int], turn: int) -> Pixels:
+    target = _swapped(size) if turn in _SIDEWAYS else size
+    image.draft(None, target)
+    small = _as_rgb(image).resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if turn != 1:
+        small = small.transpose(_TURNS[turn])
+    return np.asarray(small)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow would clip 16-bit greys to 255 instead of scaling them
+        grey = np.asarray(image, dtype=np.uint16) >> 8
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise PhotoError(PhotoCode.UNSUPPORTED, f"pixels of kind {image.mode!r} are measurements, not a photo")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _swapped(size: tuple[int, int]) -> tuple[int, int]:
+    return size[1], size[0]
+
+
+def _unidentified(data: bytes) -> PhotoError:
+    early = ends_early(data)
+    if early is None:
+        return PhotoError(PhotoCode.UNSUPPORTED, f"not a photo in a known format ({', '.join(FORMATS)})")
+    if early:
+        return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
+    return PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")
+
+
+def _damaged(data: bytes, error: Exception) -> PhotoError:
+    if ends_early(data) or "truncated" in str(error):
+        return PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {error}")
+    return PhotoError(PhotoCode.CORRUPT, f"the photo is damaged: {error}")

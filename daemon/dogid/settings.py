@@ -1,0 +1,128 @@
+"""Every setting of dogid, once: flags, environment variables, the TOML file and the README come from this list.
+
+Order of precedence: flag, environment variable `DOGID_NAME`, file named by --config, default.
+"""
+
+import argparse
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from dogid.errors import UsageError
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("must not be empty")
+    return Path(text)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}")
+        return value
+
+    return parse
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
+def _setting(default: Any, parse: Callable[[str], Any], metavar: str, text: str) -> Any:
+    return field(default=default, metadata={"parse": parse, "metavar": metavar, "help": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The daemon's settings, checked and complete."""
+
+    inbox: Path = _setting(Path("inbox"), _path, "DIR", "the folder that is watched, with its sub-folders")
+    state: Path = _setting(Path("state"), _path, "DIR", "where the ledger of results lives")
+    model: Path | None = _setting(None, _path, "FILE", "the .tflite model (default: the one that is shipped)")
+    labels: Path | None = _setting(None, _path, "FILE", "its labels, a line each (default: those inside the model)")
+    host: str = _setting("127.0.0.1", str, "HOST", "the address to serve HTTP on")
+    port: int = _setting(8000, _whole(0, 65535), "PORT", "the port to serve HTTP on; 0 takes a free one")
+    workers: int = _setting(0, _whole(0, 64), "N", "photos worked on at once; 0: one per core")
+    settle: float = _setting(5.0, _seconds(0, 3600), "SECONDS", "a broken or empty photo fails once still for so long")
+    max_bytes: int = _setting(100_000_000, _whole(1000, 2_000_000_000), "N", "larger files are not read")
+    max_pixels: int = _setting(89_478_485, _whole(1000, 2_000_000_000), "N", "larger photos are not decoded")
+    decode_timeout: float = _setting(30.0, _seconds(1, 3600), "SECONDS", "a photo that takes longer to decode fails")
+    retain_days: int = _setting(
+        0, _whole(0, 36500), "N", "forget results older than this whose photo has left the inbox; 0: never"
+    )
+    retain_rows: int = _setting(
+        0, _whole(0, 1_000_000_000), "N", "keep at most so many results of photos that left the inbox; 0: all"
+    )
+
+
+def flag(name: str) -> str:
+    """Given a setting's name, return its command-line flag."""
+    return "--" + name.replace("_", "-")
+
+
+def variable(name: str) -> str:
+    """Given a setting's name, return its environment variable."""
+    return "DOGID_" + name.upper()
+
+
+def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
+    """Add --config and the flags of the settings named (default: all) to parser."""
+    parser.add_argument("--config", metavar="FILE", help="a TOML file with settings")
+    for item in fields(Settings):
+        if names is None or item.name in names:
+            shown = "" if item.default is None else f" (default: {item.default})"
+            text = item.metadata["help"] + shown
+            parser.add_argument(flag(item.name), metavar=item.metadata["metavar"], help=text)
+
+
+def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Given parsed flags and the environment, return the settings. Raise UsageError naming what is wrong."""
+    config = getattr(args, "config", None) or environ.get("DOGID_CONFIG")
+    from_file = _read_config(Path(config)) if config else {}
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.name
+        given = getattr(args, name, None)
+        if given is not None:
+            values[name] = _parse(item.metadata["parse"], given, flag(name))
+        elif variable(name) in environ:
+            values[name] = _parse(item.metadata["parse"], environ[variable(name)], variable(name))
+        elif name in from_file:
+            values[name] = _parse(item.metadata["parse"], from_file[name], f"{config}: {name}")
+    return Settings(**values)
+
+
+def _parse(parse: Callable[[str], Any], value: object, where: str) -> Any:
+    try:
+        return parse(str(value))
+    except ValueError as error:
+        raise UsageError(f"{where}: {value!r} is not valid: {error}") from error
+
+
+def _read_config(path: Path) -> dict[str, object]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not valid TOML: {error}") from error
+    known = {item.name for item in fields(Settings)}
+    unknown = sorted(set(table) - known)
+    if unknown:
+        raise UsageError(f"{path}: {unknown[0]}: no such setting; there are {', '.join(sorted(known))}")
+    nested = [name for name, value in table.items() if isinstance(value, bool | dict | list)]
+    if nested:
+        raise UsageError(f"{path}: {nested[0]}: must be a text or a number")
+    return table

@@ -1,0 +1,60 @@
+"""One photo through reading, decoding and the model: the work of a worker thread."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from dogid.errors import PhotoError
+from dogid.ledger.records import Classified, Job, Outcome, Timings
+from dogid.model.classifier import Classifier, best_scores
+from dogid.photo import decode
+from dogid.reading import TemporaryError, read_photo
+from dogid.settling import Settling
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker needs to know besides the photo."""
+
+    inbox: Path
+    max_bytes: int
+    model_id: int
+    settling: Settling
+
+    def process(self, job: Job, classifier: Classifier) -> Outcome:
+        """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome."""
+        version = job.version
+        started = time.perf_counter()
+        try:
+            read = read_photo(self.inbox, job.path, self.max_bytes)
+            version = read.version
+            if not read.unchanged:
+                return self.settling.changing(job, version)
+            decode_started = time.perf_counter()
+            photo = decode(read.data, classifier.size)
+            decoded = time.perf_counter()
+            scores = classifier.classify(photo.pixels)
+            invoked = time.perf_counter()
+        except PhotoError as error:
+            return self.settling.verdict(job, version, error)
+        except TemporaryError as error:
+            return self.settling.trouble(job, str(error))
+        if not photo.complete:
+            unfinished = self.settling.may_be_unfinished(job, version, "the end of the file is not written yet")
+            if unfinished is not None:
+                return unfinished
+        return Classified(
+            job=job,
+            version=version,
+            sha256=hashlib.sha256(read.data).hexdigest(),
+            width=photo.width,
+            height=photo.height,
+            scores=best_scores(scores, classifier.labels),
+            model_id=self.model_id,
+            timings=Timings(
+                decode=round((decoded - decode_started) * 1000, 3),
+                invoke=round((invoked - decoded) * 1000, 3),
+                total=round((invoked - started) * 1000, 3),
+            ),
+        )

@@ -6,6 +6,7 @@ PORT ?= 8000
 
 RUN := .venv
 DEV := .venv-dev
+OTHER := .venv-tflite-runtime
 PIP := -m pip --disable-pip-version-check install --quiet
 
 .PHONY: help run test lint types format clean check-python
@@ -18,7 +19,7 @@ help:
 run: $(RUN)/.installed
 	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
 
-test: $(DEV)/.installed
+test: $(DEV)/.installed $(OTHER)/.installed
 	$(DEV)/bin/python -m pytest $(TESTS)
 
 lint: $(DEV)/.installed
@@ -33,7 +34,7 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff format .
 
 clean:
-	rm -rf $(RUN) $(DEV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 100 MB ..."
@@ -45,6 +46,13 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 2 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+# The other interpreter needs numpy 1, so it lives apart. It has no wheel for Python 3.12 and later: its tests skip then.
+$(OTHER)/.installed: pyproject.toml | check-python
+	@$(PYTHON) -m venv --clear $(OTHER)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && \
+	  $(OTHER)/bin/python $(PIP) --editable '.[tflite-runtime]' || echo "tflite-runtime has no wheel here"
 	@touch $@
 
 check-python:

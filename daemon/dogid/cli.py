@@ -41,6 +41,9 @@ COMMANDS = {
     "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
 }
 
+_CONVERT_EXTRA = frozenset({"tensorflow", "rich", "dogid_convert"})
+"""Modules that only the extra `dogid[convert]` installs."""
+
 _SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
 
@@ -50,8 +53,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _dispatch(args)
     except DogidError as error:
-        print(f"dogid: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_status
+        return _complain(str(error), error.exit_status)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _CONVERT_EXTRA:
+            raise
+        return _complain(
+            f"`dogid {args[0]}` needs {error.name}, which is not installed here. On the machine where you train "
+            "(not the device): pip install 'dogid[convert]'",
+            UsageError.exit_status,
+        )
     except KeyboardInterrupt:
         return _SHELL_INTERRUPTED
     except BrokenPipeError:
@@ -60,11 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+def _complain(message: str, exit_status: int) -> int:
+    print(f"dogid: {message}", file=sys.stderr)  # noqa: T201
+    return exit_status
+
+
 def _dispatch(args: list[str]) -> int:
-    if not args or args[0] not in COMMANDS:
-        _top_parser().parse_args(args)
+    if not args:
         _top_parser().print_help(sys.stderr)
         return UsageError.exit_status
+    if args[0] not in COMMANDS:
+        _top_parser().parse_args(args)
+        raise UsageError(f"{args[0]}: give the command first, then its flags")
     name, *rest = args
     command = COMMANDS[name]
     module = cast(CommandModule, importlib.import_module(command.module))

@@ -37,10 +37,10 @@ class Service:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         clock = clock or Clock()
         self.settings = settings
-        self.inbox = prepare_inbox(settings.inbox)
-        self.state = _prepare_state(settings.state)
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
+        self.inbox = prepare_inbox(settings.inbox)
+        self.state = _prepare_state(settings.state)
         self._lock_file = _lock(self.state)
         self.ledger = Ledger(self.state, lambda path: look(self.inbox, path), clock)
         self.ledger_moved_aside = self.ledger.moved_aside

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 from dogid.errors import UsageError
 
-BACKENDS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow.lite")
-"""Modules with an `Interpreter`, the fastest first; they share one interface."""
+BACKENDS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow")
+"""Modules with an `Interpreter` (tensorflow: in `tf.lite`), the fastest first; they share one interface."""
 
 
 class Interpreter(Protocol):
@@ -73,7 +73,8 @@ def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
 
 def _make(module: str, model: bytes) -> Any:
     library = importlib.import_module(module)
-    interpreter = library.Interpreter(model_content=model, num_threads=1)
+    # tf.lite is no module that can be imported by name: TensorFlow makes it when it is first asked for
+    interpreter = getattr(library, "lite", library).Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
 

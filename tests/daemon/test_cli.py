@@ -1,0 +1,115 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dogid import __version__
+from dogid.cli import COMMANDS, main
+
+README = Path(__file__).parents[2] / "README.md"
+HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert")
+
+
+def modules_imported_by(*arguments: str) -> set[str]:
+    code = "import sys; sys.argv[1:] = sys.argv[1:]\nfrom dogid.cli import main\ntry:\n main()\nexcept SystemExit: pass\n"
+    code += "print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["--version"])
+
+    assert leaving.value.code == 0
+    assert capsys.readouterr().out == f"dogid {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    assert modules_imported_by(*arguments).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main([name, "--help"])
+
+    assert leaving.value.code == 0
+    assert f"dogid {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    assert f"`dogid {name}" in README.read_text()
+
+
+@pytest.mark.parametrize("arguments", [[], ["bark"], ["--port", "1", "run"], ["classify"], ["classify", "--top", "0", "x"]])
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "dogid", *arguments], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    photos = [str(tmp_path / f"missing-{number}.jpg") for number in range(2000)]
+    daemon = subprocess.Popen(
+        [sys.executable, "-m", "dogid", "classify", *photos], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert daemon.stdout is not None
+    assert daemon.stderr is not None
+    daemon.stdout.readline()
+    daemon.stdout.close()
+
+    errors = daemon.stderr.read()
+    daemon.wait()
+
+    assert "Traceback" not in errors
+
+
+def test_without_tensorflow_training_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')")
+    (tmp_path / "graph.pb").write_bytes(b"\0" * 100)
+    done = subprocess.run(
+        [sys.executable, "-m", "dogid", "convert", str(tmp_path / "graph.pb"), "-o", str(tmp_path / "m.tflite")],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": f"{tmp_path}:{':'.join(sys.path)}", "PATH": ""},
+    )
+
+    assert done.returncode == 2
+    assert "pip install 'dogid[convert]'" in done.stderr
+
+
+def test_classify_reports_every_file_in_the_order_of_the_arguments(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "folder").mkdir()
+    for name in ("folder/b.png", "folder/a.png", "c.png"):
+        Image.new("RGB", (300, 200), "green").save(tmp_path / name)
+    (tmp_path / "text.jpg").write_text("no photo")
+    done = subprocess.run(
+        [sys.executable, "-m", "dogid", "classify", "--json", "text.jpg", "c.png", "gone.jpg", "folder"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    results = json.loads(done.stdout)["results"]
+    assert done.returncode == 1
+    assert [(result["file"], result["status"]) for result in results] == [
+        ("text.jpg", "failed"),
+        ("c.png", "classified"),
+        ("gone.jpg", "failed"),
+        ("folder/a.png", "classified"),
+        ("folder/b.png", "classified"),
+    ]
+    assert [result["error"] and result["error"]["code"] for result in results][:3] == ["unsupported", None, "vanished"]
+    assert (results[1]["width"], results[1]["height"]) == (300, 200)

@@ -65,7 +65,7 @@ def test_a_model_cut_short_is_refused_by_name(float_model: bytes, tmp_path: Path
     path.write_bytes(float_model[: len(float_model) // 2])
     (tmp_path / "model.txt").write_text("\n".join(LABELS))
 
-    with pytest.raises(UsageError, match="model.tflite"):
+    with pytest.raises(UsageError, match=r"model\.tflite"):
         load_model(path)
 
 

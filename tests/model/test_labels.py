@@ -3,7 +3,9 @@ import pytest
 from dogid.model.labels import check_count, parse_labels
 
 
-@pytest.mark.parametrize("text", ["cat\ndog\n", "0 cat\n1 dog\n", "0:cat\n1:dog", "1 cat\r\n2 dog\r\n\n", "\ufeff0  cat\n1  dog"])
+@pytest.mark.parametrize(
+    "text", ["cat\ndog\n", "0 cat\n1 dog\n", "0:cat\n1:dog", "1 cat\r\n2 dog\r\n\n", "\ufeff0  cat\n1  dog"]
+)
 def test_numbered_and_plain_lines_give_the_same_labels(text: str) -> None:
     assert parse_labels(text) == ("cat", "dog")
 

@@ -45,7 +45,7 @@ def test_a_text_file_is_no_model(tmp_path: Path) -> None:
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="missing.tflite: cannot read the model"):
+    with pytest.raises(UsageError, match=r"missing\.tflite: cannot read the model"):
         read_model_file(tmp_path / "missing.tflite")
 
 

@@ -1,0 +1,222 @@
+"""The whole way from a float classifier to a `.tflite` model that has shown that it answers alike."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import UsageError
+from dogid.model.classifier import Classifier
+from dogid_convert import running
+from dogid_convert.comparison import Accuracies, Agreement, agree, compare
+from dogid_convert.conversion_report import Calibration, Cost, Report
+from dogid_convert.differences import Difference, worst
+from dogid_convert.float_source import FloatSource, open_source
+from dogid_convert.int8 import best_int8
+from dogid_convert.label_files import Labels, check_labels, find_labels, label_places, truth_of
+from dogid_convert.network import Hints
+from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder
+from dogid_convert.progress import Track
+from dogid_convert.tflite_edit import float_operators, unpacked
+
+CALIBRATION_PHOTOS = 200
+"""More change nothing: ranges are minima and maxima."""
+
+JUDGING_PHOTOS = 800
+"""Agreement of 99 % is then known to within 0.7 points."""
+
+_FEW = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asks for."""
+
+    graph: Path
+    dtype: str
+    labels: Path | None = None
+    calibrate: Path | None = None
+    evaluate: Path | None = None
+    min_agreement: float = 0.98
+    hints: Hints = Hints()
+
+
+@dataclass(frozen=True, slots=True)
+class _Photos:
+    """The photos, read and shared out."""
+
+    to_calibrate: Decoded | None
+    to_judge: Decoded | None
+    folder: PhotoFolder | None
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The bare model and all that is known about it."""
+
+    model: bytes
+    source: FloatSource
+    labels: Labels
+    report: Report
+
+
+def convert(settings: Settings, track: Track) -> Converted:
+    """Convert and judge. Raise UsageError or DogidError saying what is wrong and what to do."""
+    labels = find_labels(settings.graph, settings.labels)
+    folder = _folder(settings)
+    evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
+    source = open_source(settings.graph, settings.hints)
+    check_labels(labels, source.classes)
+    places = _places(evaluation, labels)
+    warnings = _warnings(folder, labels)
+    photos = _shared_out(settings, folder, source, track)
+    float_model = source.tflite("float32")
+    model, remedies = _model(settings, source, float_model, photos, labels, track)
+    answer = running.classifier(model, labels.names, source.normalisation)
+    reference = running.classifier(float_model, labels.names, source.normalisation)
+    judged, differences = _judged(source, answer, photos.to_judge, labels, track)
+    accuracies = None
+    if evaluation is not None:
+        used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
+        accuracies, both, different = _evaluated(source, answer, evaluation, places, labels, used, track)
+        judged, differences = (judged, differences) if judged else (both, different)
+    blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
+    report = Report(
+        graph=settings.graph,
+        dtype=settings.dtype,
+        findings=source.findings,
+        labels=labels,
+        calibration=_calibration(photos),
+        float_cost=Cost(len(float_model), running.milliseconds(reference, blank)),
+        cost=Cost(len(model), running.milliseconds(answer, blank)),
+        float_operators=_in_float(settings, model),
+        agreement=judged,
+        min_agreement=settings.min_agreement,
+        accuracies=accuracies,
+        evaluated=evaluation,
+        differences=differences,
+        remedies=remedies,
+        warnings=(*warnings, *_broken(photos)),
+    )
+    return Converted(model, source, labels, report)
+
+
+def _folder(settings: Settings) -> PhotoFolder | None:
+    if settings.calibrate is not None:
+        return read_folder(settings.calibrate)
+    if settings.dtype == "int8":
+        raise UsageError(
+            "an int8 model needs photos to learn the range of each layer from, like those that it will see: "
+            "give a folder of about a hundred by --calibrate DIR, or choose --dtype dynamic, which needs none"
+        )
+    return None
+
+
+def _shared_out(settings: Settings, folder: PhotoFolder | None, source: FloatSource, track: Track) -> _Photos:
+    """Some photos to calibrate with where that is needed, others to judge by."""
+    if folder is None:
+        return _Photos(None, None, None)
+    order = balanced(folder.photos)
+    first = min(CALIBRATION_PHOTOS, -(-len(order) // 2)) if settings.dtype == "int8" else 0
+    to_calibrate = decoded(order[:first], source.size, track, "decoding") if first else None
+    rest = order[first : first + JUDGING_PHOTOS]
+    return _Photos(to_calibrate, decoded(rest, source.size, track, "decoding") if rest else None, folder)
+
+
+def _model(
+    settings: Settings, source: FloatSource, float_model: bytes, photos: _Photos, labels: Labels, track: Track
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the model and what was tried to make it agree."""
+    if photos.to_calibrate is None:
+        return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
+    quantized = best_int8(
+        float_model, photos.to_calibrate.pixels, source.normalisation, labels.names, settings.min_agreement, track
+    )
+    return quantized.model, quantized.remedies
+
+
+def _in_float(settings: Settings, model: bytes) -> dict[str, int]:
+    return dict(Counter(float_operators(unpacked(model)))) if settings.dtype == "int8" else {}
+
+
+def _judged(
+    source: FloatSource, answer: Classifier, photos: Decoded | None, labels: Labels, track: Track
+) -> tuple[Agreement | None, tuple[Difference, ...]]:
+    if photos is None:
+        return None, ()
+    first, second = _both(source, answer, photos, track)
+    return agree(first, second), worst(photos.photos, first, second, labels.names)
+
+
+def _evaluated(
+    source: FloatSource,
+    answer: Classifier,
+    folder: PhotoFolder,
+    places: list[int | None],
+    labels: Labels,
+    used: set[str],
+    track: Track,
+) -> tuple[Accuracies, Agreement, tuple[Difference, ...]]:
+    """Judge both models by labelled photos, without those that were used to calibrate."""
+    fresh = [photo for photo in folder.photos if photo.sha256 not in used]
+    if not fresh:
+        raise UsageError(f"{folder.folder}: all of its photos were used to calibrate; give others to --evaluate")
+    photos = decoded(fresh, source.size, track, "decoding")
+    truth = truth_of(places, [photo.label for photo in photos.photos])
+    first, second = _both(source, answer, photos, track)
+    different = worst(photos.photos, first, second, labels.names)
+    return compare(first, second, truth, labels.names), agree(first, second), different
+
+
+def _both(
+    source: FloatSource, answer: Classifier, photos: Decoded, track: Track
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return source.answers(photos.pixels, track), running.answers(answer, photos.pixels, track, "converted model")
+
+
+def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
+    if evaluation is None:
+        return []
+    if not evaluation.labels:
+        raise UsageError(f"{evaluation.folder}: --evaluate needs labelled photos: a sub-folder for each label")
+    places = label_places(evaluation.labels, labels.names)
+    unknown = [name for name, place in zip(evaluation.labels, places, strict=True) if place is None]
+    if unknown:
+        raise UsageError(
+            f"{evaluation.folder}: no label for the sub-folders {', '.join(unknown)}; the labels in {labels.path} are "
+            f"{', '.join(labels.names[:8])}"
+        )
+    return places
+
+
+def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
+    if folder is None:
+        return []
+    found = []
+    if len(folder.photos) < _FEW:
+        found.append(
+            f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "
+            f"agreement is known only roughly; give {_FEW} or more"
+        )
+    places = set(label_places(folder.labels, labels.names)) - {None}
+    if places and len(places) < len(labels.names):
+        missing = [name for i, name in enumerate(labels.names) if i not in places]
+        found.append(f"no photos of {', '.join(missing[:8])} in {folder.folder}: the model is not calibrated on them")
+    return found
+
+
+def _broken(photos: _Photos) -> list[str]:
+    parts = [part for part in (photos.to_calibrate, photos.to_judge) if part is not None]
+    return [f"left out: {line}" for part in parts for line in part.broken]
+
+
+def _calibration(photos: _Photos) -> Calibration | None:
+    if photos.to_calibrate is None or photos.folder is None:
+        return None
+    names = photos.folder.labels
+    counts = Counter(names[photo.label] if names else "" for photo in photos.to_calibrate.photos)
+    return Calibration(
+        photos.folder.folder, len(photos.to_calibrate.photos), dict(sorted(counts.items())), photos.folder.sha256
+    )

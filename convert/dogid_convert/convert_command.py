@@ -1,0 +1,182 @@
+"""`dogid convert`: a trained graph in, a `.tflite` model that has proved itself out."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid.errors import DogidError, UsageError
+
+if TYPE_CHECKING:
+    from dogid_convert.conversion import Converted, Settings
+    from dogid_convert.conversion_report import Report
+
+_FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    forms = ".pb, .pbtxt, SavedModel folder, .keras, .h5 or float .tflite"
+    parser.add_argument("graph", type=Path, metavar="GRAPH", help=forms)
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL.tflite", help="the file to write")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="a label a line (default: found beside the graph)")
+    parser.add_argument("--calibrate", type=Path, metavar="DIR", help="photos like those that the model will see")
+    parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, a sub-folder a label")
+    dtypes = ("int8", "dynamic", "float16", "float32")
+    parser.add_argument("--dtype", choices=dtypes, default="int8", help="kind of model (default: int8)")
+    parser.add_argument(
+        "--min-agreement", type=_share, default=0.98, metavar="F", help="same labels as the float graph (default: 0.98)"
+    )
+    parser.add_argument("--input", metavar="NAME", help="the graph's input node (default: found)")
+    parser.add_argument("--output", metavar="NAME", help="the graph's output node (default: found)")
+    parser.add_argument("--size", type=_side, metavar="N", help="side of its images in pixels (default: found)")
+    parser.add_argument("--mean", type=_number, metavar="M", help="the input is (pixel - M) / S (default: found)")
+    parser.add_argument("--std", type=_positive, metavar="S")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as FILE.json and FILE.html")
+    parser.add_argument("--force", action="store_true", help="write the model although it fails the gate")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert; return 0 where the model was written and passed, 1 where it did not pass."""
+    if (args.mean is None) != (args.std is None):
+        raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
+    if not args.graph.exists():
+        raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
+    if args.out.is_dir():
+        raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
+    if args.out.exists() and args.graph.resolve() == args.out.resolve():
+        raise UsageError(f"{args.out} is the graph itself; give another name to write to")
+    _load_packages()
+    converted, settings = _converted(args)
+    from dogid_convert.conversion_text import report_text
+
+    report = converted.report
+    for warning in report.warnings:
+        _say(f"warning: {warning}")
+    written = _write(args, converted, settings)
+    result = report.as_dict() | {"model": str(args.out) if written else None}
+    if args.report is not None:
+        _write_report(args.report, report, result)
+    if args.json:
+        sys.stdout.write(json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(report_text(report))
+        if written:
+            sys.stdout.write(f"wrote {args.out} ({args.out.stat().st_size:,} bytes)\n")
+    return 0 if report.passed else _FAILED
+
+
+def _load_packages() -> None:
+    try:
+        from dogid_convert.quiet import load_tensorflow
+
+        load_tensorflow()
+    except ImportError as error:
+        raise UsageError(
+            f"converting needs TensorFlow, which is not installed here ({error}); try: pip install 'dogid[convert]'"
+        ) from error
+
+
+def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
+    from dogid_convert.conversion import Settings, convert
+    from dogid_convert.network import Hints
+    from dogid_convert.progress import tracking
+
+    settings = Settings(
+        graph=args.graph,
+        dtype=args.dtype,
+        labels=args.labels,
+        calibrate=args.calibrate,
+        evaluate=args.evaluate,
+        min_agreement=args.min_agreement,
+        hints=Hints(args.input, args.output, args.size, None if args.mean is None else (args.mean, args.std)),
+    )
+    try:
+        with tracking() as track:
+            return convert(settings, track), settings
+    except DogidError:
+        raise
+    except MemoryError as error:
+        raise DogidError(f"{args.graph}: not enough memory; close other programs or convert elsewhere") from error
+    except Exception as error:  # TensorFlow has no common base of its errors, and a user no use for its traceback
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DogidError(f"{args.graph}: TensorFlow cannot run or convert this graph: {reason[:300]}") from error
+
+
+def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings") -> bool:
+    from dogid_convert.model_archive import write_whole
+    from dogid_convert.sealing import sealed
+
+    report = converted.report
+    if not report.passed and not args.force:
+        _say(
+            "the model was not written: its labels differ from the float graph's too often. Try photos more like those "
+            "that it will see, --dtype float16, or write it nevertheless by --force. "
+            f"{args.out} {'is as it was' if args.out.exists() else 'was not made'}"
+        )
+        return False
+    write_whole(args.out, sealed(converted, settings))
+    return True
+
+
+def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
+    """Write the report as JSON under the given name, and as HTML beside it (or the other way round)."""
+    from dogid_convert.html_report import html_report
+    from dogid_convert.model_archive import write_whole
+
+    page, data = path.with_suffix(".html"), path
+    if path.suffix in (".html", ".htm"):
+        page, data = path, path.with_suffix(".json")
+    write_whole(data, (json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n").encode())
+    write_whole(page, html_report(report).encode())
+    _say(f"report: {data} and {page}")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no nan: what could not be measured is null."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"dogid convert: {message}\n")
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _side(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 8 <= value <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels from 8 to 4096")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

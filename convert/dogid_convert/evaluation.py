@@ -1,0 +1,127 @@
+"""How good are these probabilities? Pure numpy: the trainer and the converter judge by the same few functions.
+
+Throughout, `probabilities` is float [photos, labels] whose rows sum to one; `truth` int [photos], indices of labels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ECE_BINS = 15
+"""Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+
+Probabilities = NDArray[np.floating]
+Labels = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A 95 % interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How a model did on labelled photos. All rates are in 0..1; a rate over no photos is nan."""
+
+    photos: int
+    accuracy: float
+    """Top-1."""
+    accuracy_interval: Interval
+    macro_recall: float
+    """Mean of the labels' recalls, over the labels that have photos."""
+    macro_recall_interval: Interval
+    recalls: tuple[float, ...]
+    """Per label."""
+    precisions: tuple[float, ...]
+    calibration_error: float
+    """Expected calibration error of the top label's probability."""
+    confusion: tuple[tuple[int, ...], ...]
+    """[truth][prediction], counts."""
+
+
+def evaluate(probabilities: Probabilities, truth: Labels, *, samples: int = 2000, seed: int = 0) -> Evaluation:
+    """Return all figures at once; intervals from that many bootstrap samples. Raise ValueError without photos."""
+    _check(probabilities, truth)
+    predicted = probabilities.argmax(axis=1)
+    counts = confusion_matrix(predicted, truth, probabilities.shape[1])
+    hits = np.diag(counts).astype(float)
+    accuracies, macros = _bootstrap(predicted, truth, probabilities.shape[1], samples, seed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recalls = hits / counts.sum(axis=1)
+        precisions = hits / counts.sum(axis=0)
+    return Evaluation(
+        photos=len(truth),
+        accuracy=float(hits.sum() / len(truth)),
+        accuracy_interval=_interval(accuracies),
+        macro_recall=float(np.nanmean(recalls)),
+        macro_recall_interval=_interval(macros),
+        recalls=tuple(recalls.tolist()),
+        precisions=tuple(precisions.tolist()),
+        calibration_error=expected_calibration_error(probabilities, truth),
+        confusion=tuple(tuple(row) for row in counts.tolist()),
+    )
+
+
+def accuracy(probabilities: Probabilities, truth: Labels) -> float:
+    """Return top-1: the share of photos whose most probable label is the true one."""
+    _check(probabilities, truth)
+    return float((probabilities.argmax(axis=1) == truth).mean())
+
+
+def agreement(first: Probabilities, second: Probabilities) -> float:
+    """Return the share of photos that two models give the same top label."""
+    return accuracy(first, second.argmax(axis=1))
+
+
+def accuracy_among(probabilities: Probabilities, truth: Labels, labels: list[int]) -> float:
+    """Return top-1 over the photos of these labels, the model being asked only to choose among them."""
+    chosen = np.isin(truth, labels)
+    within = np.asarray(labels)[probabilities[chosen][:, labels].argmax(axis=1)]
+    return float((within == truth[chosen]).mean())
+
+
+def confusion_matrix(predicted: Labels, truth: Labels, labels: int) -> NDArray[np.int64]:
+    """Return counts [truth, prediction]."""
+    counts = np.zeros((labels, labels), dtype=np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    return counts
+
+
+def expected_calibration_error(probabilities: Probabilities, truth: Labels, bins: int = ECE_BINS) -> float:
+    """Return the mean distance between confidence and accuracy over bins of confidence, weighted by photos."""
+    _check(probabilities, truth)
+    confidence = probabilities.max(axis=1)
+    hit = (probabilities.argmax(axis=1) == truth).astype(float)
+    place = np.clip((confidence * bins).astype(int), 0, bins - 1)
+    distance = np.abs(np.bincount(place, weights=confidence - hit, minlength=bins))
+    return float(distance.sum() / len(truth))
+
+
+def _bootstrap(
+    predicted: Labels, truth: Labels, labels: int, samples: int, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return accuracy and macro recall of photos drawn with replacement, each [samples]."""
+    cells = confusion_matrix(predicted, truth, labels).astype(float).ravel()
+    # drawing photos is drawing cells of the confusion matrix: the same statistic, without a loop over photos
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(truth), cells / cells.sum(), size=samples).reshape(samples, labels, labels)
+    hits = np.diagonal(drawn, axis1=1, axis2=2).astype(float)
+    totals = drawn.sum(axis=2)
+    recalls = np.divide(hits, totals, out=np.full(hits.shape, np.nan), where=totals > 0)
+    return hits.sum(axis=1) / len(truth), np.nanmean(recalls, axis=1)
+
+
+def _interval(values: NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(values, (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
+def _check(probabilities: Probabilities, truth: Labels) -> None:
+    if len(truth) == 0:
+        raise ValueError("no photos to judge by")
+    if len(probabilities) != len(truth):
+        raise ValueError(f"{len(probabilities)} answers for {len(truth)} photos")

@@ -1,0 +1,47 @@
+"""Keeping TensorFlow's own chatter away from the user.
+
+Most of it is written by C++ code straight to file descriptor 2, before and beside Python's logging.
+"""
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Throw away what is written to stderr meanwhile, by Python or by C++. Errors travel as exceptions.
+
+    Not for code that talks to the user: a progress bar has to be drawn outside of it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed: nothing to mute
+        yield
+        return
+    with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without its greetings; later `import tensorflow` statements find it loaded."""
+    # the kernels of oneDNN differ in rounding from run to run of different machines, and announce themselves
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    with muted():
+        import tensorflow as tf
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    tf.autograph.set_verbosity(0)

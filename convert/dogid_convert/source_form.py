@@ -1,0 +1,14 @@
+"""What form a classifier's file has, told by its content."""
+
+from pathlib import Path
+
+_TFLITE = b"TFL3"
+
+
+def is_tflite(path: Path) -> bool:
+    """Whether a file is a TensorFlow Lite model already."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == _TFLITE
+    except OSError:
+        return False

@@ -1,0 +1,70 @@
+"""Keras files and SavedModel folders, frozen into a GraphDef."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from dogid.errors import DogidError, UsageError
+
+_SIGNATURE = "serving_default"
+
+
+def read_keras(path: Path, *, legacy: bool) -> tf.compat.v1.GraphDef:
+    """Return the graph of a .keras file, or (legacy) of an .h5 file of any Keras.
+
+    Raise DogidError with the reason of every loader that was tried.
+    """
+    reasons = []
+    for module in ("keras", "tf_keras") if legacy else ("keras",):
+        try:
+            model = importlib.import_module(module).models.load_model(str(path), compile=False)
+            return _frozen(_called(model))
+        except ImportError as error:
+            reasons.append(f"{module}: not installed ({error}); try: pip install {module.replace('_', '-')}")
+        except DogidError:
+            raise
+        except Exception as error:  # Keras raises nearly anything on files of other versions
+            reasons.append(f"{module}: {_line(error)}")
+    raise DogidError(f"{path}: cannot be loaded as a Keras model: {'; '.join(reasons)}")
+
+
+def read_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
+    """Return the graph of a SavedModel's serving signature. Raise UsageError where there is none, or several."""
+    if not (folder / "saved_model.pb").is_file() and not (folder / "saved_model.pbtxt").is_file():
+        raise UsageError(f"{folder}: a folder without saved_model.pb, so no SavedModel")
+    try:
+        loaded = tf.saved_model.load(str(folder))
+    except Exception as error:  # the loader raises nearly anything on damaged folders
+        raise DogidError(f"{folder}: the SavedModel cannot be loaded: {_line(error)}") from error
+    signatures = dict(loaded.signatures)
+    if len(signatures) > 1 and _SIGNATURE not in signatures:
+        raise UsageError(f"{folder}: several signatures and none of them {_SIGNATURE}: {', '.join(signatures)}")
+    if signatures:
+        return _frozen(signatures.get(_SIGNATURE) or next(iter(signatures.values())))
+    if callable(loaded):
+        raise UsageError(f"{folder}: the SavedModel has no signature; save it again with model.export(...)")
+    raise UsageError(f"{folder}: the SavedModel has no signature to classify with")
+
+
+def _called(model: Any) -> Any:
+    inputs = model.inputs
+    if len(inputs) != 1 or len(model.outputs) != 1:
+        names = [tensor.name for tensor in inputs], [tensor.name for tensor in model.outputs]
+        raise UsageError(
+            f"the Keras model has several inputs {names[0]} or outputs {names[1]}; dogid runs models with one of each"
+        )
+    shape = [1, *inputs[0].shape[1:]]
+    spec = tf.TensorSpec(shape, tf.float32, name="input")
+    return tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(spec)
+
+
+def _frozen(function: Any) -> tf.compat.v1.GraphDef:
+    return convert_variables_to_constants_v2(function).graph.as_graph_def()
+
+
+def _line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

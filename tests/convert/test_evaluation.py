@@ -1,0 +1,72 @@
+import math
+
+import numpy as np
+import pytest
+
+from dogid_convert import evaluation
+from dogid_convert.calibration import best_temperature, softmax
+
+SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
+TRUTH = np.array([0, 1, 1, 2])
+
+
+def test_the_confusion_matrix_counts_truth_by_row() -> None:
+    found = evaluation.evaluate(SURE, TRUTH)
+
+    assert found.confusion == ((1, 0, 0), (1, 1, 0), (0, 0, 1))
+    assert found.accuracy == 0.75
+    assert found.recalls == (1.0, 0.5, 1.0)
+    assert found.precisions == (0.5, 1.0, 1.0)
+    assert found.macro_recall == pytest.approx(2.5 / 3)
+
+
+def test_a_label_without_photos_has_no_recall_and_is_left_out_of_the_mean() -> None:
+    found = evaluation.evaluate(SURE[:3], TRUTH[:3])
+
+    assert math.isnan(found.recalls[2])
+    assert found.macro_recall == pytest.approx(0.75)
+
+
+def test_the_interval_holds_the_accuracy_and_narrows_with_more_photos() -> None:
+    few = evaluation.evaluate(np.tile(SURE, (5, 1)), np.tile(TRUTH, 5)).accuracy_interval
+    many = evaluation.evaluate(np.tile(SURE, (500, 1)), np.tile(TRUTH, 500)).accuracy_interval
+
+    assert few.low < 0.75 < few.high
+    assert many.high - many.low < 0.2 * (few.high - few.low)
+
+
+def test_the_interval_is_the_binomial_one() -> None:
+    found = evaluation.evaluate(np.tile(SURE, (100, 1)), np.tile(TRUTH, 100)).accuracy_interval
+
+    assert found.low == pytest.approx(0.75 - 1.96 * math.sqrt(0.75 * 0.25 / 400), abs=0.01)
+
+
+def test_the_calibration_error_is_the_gap_between_confidence_and_hits() -> None:
+    confident = np.array([[0.9, 0.1]] * 10)
+
+    assert evaluation.expected_calibration_error(confident, np.array([0] * 9 + [1])) == pytest.approx(0.0)
+    assert evaluation.expected_calibration_error(confident, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.4)
+
+
+def test_among_some_labels_the_others_do_not_count() -> None:
+    assert evaluation.accuracy_among(SURE, TRUTH, [1, 2]) == 1.0
+
+
+def test_agreement_compares_answers_not_truth() -> None:
+    assert evaluation.agreement(SURE, SURE[:, ::-1]) == 0.25
+
+
+def test_no_photos_are_no_judgement() -> None:
+    with pytest.raises(ValueError, match="no photos"):
+        evaluation.evaluate(np.zeros((0, 3)), np.zeros(0, np.int64))
+
+
+def test_the_temperature_makes_an_overconfident_network_honest() -> None:
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 1.5, (4000, 3))
+    truth = np.array([rng.choice(3, p=row) for row in softmax(honest)])
+
+    temperature = best_temperature(honest * 3, truth)
+
+    assert temperature == pytest.approx(3, rel=0.1)
+    assert evaluation.expected_calibration_error(softmax(honest * 3 / temperature), truth) < 0.03

@@ -1,0 +1,70 @@
+"""What the training's tests learn from: coloured patterns, and networks small enough to be made on the spot."""
+
+import functools
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dogid_convert.quiet import load_tensorflow
+
+SIDE = 96
+
+
+def pattern_photo(label: str, number: int, side: int = 64) -> bytes:
+    """Return a JPEG of stripes: red ones lie down, blue ones stand. Every number gives another photo."""
+    rng = np.random.default_rng([len(label), number])
+    wave = (np.sin(np.arange(side) / side * rng.uniform(20, 40) + rng.uniform(0, 6)) + 1) * 100
+    pixels = rng.integers(0, 56, (side, side, 3)).astype(np.float64)
+    if label.startswith("red"):
+        pixels[:, :, 0] += wave[:, None]
+    else:
+        pixels[:, :, 2] += wave[None, :]
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
+
+
+def make_folder(root: Path, labels: tuple[str, ...] = ("blue", "red"), photos: int = 30) -> Path:
+    """Draw that many photos for each label into root, and return it."""
+    for label in labels:
+        folder = root / label
+        folder.mkdir(parents=True)
+        for number in range(photos):
+            (folder / f"cam{number % 3}__{number:03}.jpg").write_bytes(pattern_photo(label, number))
+    return root
+
+
+@functools.cache
+def _made() -> Path:
+    """Return a folder with the small networks, made once for all tests of this process."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    from dogid_convert import bases
+
+    folder = Path(tempfile.mkdtemp(prefix=f"dogid-bases-{os.getpid()}-"))
+    tf.keras.utils.set_random_seed(1)
+    body = tf.keras.applications.MobileNet((SIDE, SIDE, 3), alpha=0.25, include_top=False, pooling="avg", weights=None)
+    for variable in body.weights:
+        if "kernel" in variable.name:
+            variable.assign(variable * 2)  # else an untrained network says nearly the same of every photo
+    answer = tf.keras.layers.Dense(5, activation="softmax")(tf.keras.layers.Dropout(0.5)(body.output))
+    model = tf.keras.Model(body.input, answer)
+    model.save(folder / "small.h5")
+    model.save(folder / "small.keras")
+    (folder / "small.pb").write_bytes(bases.frozen(model).SerializeToString(deterministic=True))
+    return folder
+
+
+def small_graph() -> Path:
+    """Return a frozen graph: a MobileNet of a quarter's width with dropout and five classes, untrained."""
+    return _made() / "small.pb"
+
+
+def small_keras_file(suffix: str) -> Path:
+    """Return the same network as a Keras file; suffix is `.h5` or `.keras`."""
+    return _made() / f"small{suffix}"

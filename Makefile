@@ -3,17 +3,21 @@
 PYTHON ?= python3
 INBOX ?= inbox
 PORT ?= 8000
+TRIALS ?= 1000
+CASES ?= 20000
 
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test lint types format clean check-python
+.PHONY: help run test crash fuzz backlog lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
+	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
+	@echo "make deb    build the Debian package for this processor into dist/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -21,6 +25,15 @@ run: $(RUN)/.installed
 
 test: $(DEV)/.installed $(OTHER)/.installed
 	$(DEV)/bin/python -m pytest $(TESTS)
+
+crash: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)
+
+fuzz: $(DEV)/.installed
+	$(DEV)/bin/python -W ignore -m tests.daemon.fuzz --cases $(CASES)
+
+backlog: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.benchmarks.backlog
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
@@ -32,6 +45,9 @@ types: $(DEV)/.installed
 format: $(DEV)/.installed
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+deb: $(RUN)/.installed
+	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh dist $(ARCH)
 
 clean:
 	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache

@@ -1,40 +1,35 @@
-"""Fitting a softmax layer on embeddings: a convex problem, so that the answer is one and the same."""
+"""Training of a softmax layer on embeddings, the whole of it at once."""
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 
 from dogid_convert.backbone import Floats, Head
-from dogid_convert.calibration import softmax
 
-_L2 = 3e-3
-"""Weight of the squared weights beside the mean loss, for embeddings of unit variance."""
-_STEPS = 400
-_RATE = 0.02
+_L2 = 2e-3
+"""Weight of the mean squared weight, for embeddings of standard deviation 1."""
+_MOST_STEPS = 500
 
 
 def fit(embeddings: Floats, truth: NDArray[np.integer], importance: Floats, labels: int) -> Head:
     """Return the head with the least weighted loss on embeddings [samples, width] of labels truth [samples].
 
-    Full-batch Adam (Kingma and Ba 2015) with a cosine of the rate: no batches, no chance, no seed.
+    Multinomial logistic regression by L-BFGS: no batches, no chance, no seed. A first-order method that is stopped early
+    leaves noise in the directions that the training photos do not show, and photos of other things then fall for it.
     """
     middle = embeddings.mean(axis=0)
     scale = float((embeddings - middle).std()) or 1.0  # so that the decay means the same for every base
-    inputs = ((embeddings - middle) / scale).astype(np.float32)
-    targets = np.eye(labels, dtype=np.float32)[truth]
-    share = (importance / importance.sum()).astype(np.float32)[:, None]
-    weights, biases = _minimum(inputs, targets, share)
+    inputs = ((embeddings - middle) / scale).astype(np.float64)
+    regression = LogisticRegression(C=1 / (_L2 * len(inputs)), max_iter=_MOST_STEPS)
+    regression.fit(inputs, truth, sample_weight=importance)
+    weights, biases = _for_each_label(regression, labels)
     weights = weights / scale
     return Head(weights.astype(np.float32), (biases - middle @ weights).astype(np.float32))
 
 
-def _minimum(inputs: Floats, targets: Floats, share: Floats) -> tuple[Floats, Floats]:
-    parameters = np.zeros((inputs.shape[1] + 1, targets.shape[1]), np.float32)
-    mean, square = np.zeros_like(parameters), np.zeros_like(parameters)
-    for step in range(1, _STEPS + 1):
-        error = (softmax(inputs @ parameters[:-1] + parameters[-1]).astype(np.float32) - targets) * share
-        slope = np.vstack([inputs.T @ error + _L2 * parameters[:-1], error.sum(axis=0)])
-        mean = 0.9 * mean + 0.1 * slope
-        square = 0.99 * square + 0.01 * slope**2
-        ahead = (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-8)
-        parameters -= _RATE * 0.5 * (1 + np.cos(np.pi * step / _STEPS)) * ahead
-    return parameters[:-1], parameters[-1]
+def _for_each_label(regression: LogisticRegression, labels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights [width, labels] and biases [labels]; for two labels scikit-learn keeps only their difference."""
+    weights, biases = regression.coef_, regression.intercept_
+    if labels == 2:
+        weights, biases = np.vstack([-weights, weights]) / 2, np.hstack([-biases, biases]) / 2
+    return weights.T, biases

@@ -37,11 +37,14 @@ COMMANDS = {
     "status": Command("dogid.commands.status", "how a daemon is doing"),
     "why": Command("dogid.commands.why", "the whole history of one photo"),
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: nothing lost, nothing twice"),
+    "check": Command("dogid.commands.check", "would the daemon work here? model, folders, limits, port"),
+    "service": Command("dogid.commands.service", "install, uninstall or look at the systemd service"),
+    "model": Command("dogid.commands.model", "show what a model file tells of itself, and check it"),
     "retrain": Command("dogid_convert.retrain_command", "train a model on labelled folders of your photos"),
     "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
 }
 
-_CONVERT_EXTRA = frozenset({"tensorflow", "rich", "dogid_convert"})
+_CONVERT_EXTRA = frozenset({"tensorflow", "rich", "sklearn", "dogid_convert"})
 """Modules that only the extra `dogid[convert]` installs."""
 
 _SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C

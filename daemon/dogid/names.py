@@ -4,11 +4,14 @@ from urllib.parse import unquote_to_bytes
 
 
 def shown_name(path: bytes) -> str:
-    """Given a file name's bytes, return text: itself where it is UTF-8, else with its other bytes percent-encoded."""
+    """Given a file name's bytes, return text: itself where it is UTF-8, else with its other bytes percent-encoded.
+
+    Then `%` is encoded too, so that the text leads back to the bytes.
+    """
     try:
         return path.decode("utf-8")
     except UnicodeDecodeError:
-        text = path.decode("utf-8", "surrogateescape")
+        text = path.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
         return "".join(f"%{ord(letter) - 0xDC00:02X}" if "\udc80" <= letter <= "\udcff" else letter for letter in text)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from dogid.completeness import ends_early, has_blank_end
+from dogid.completeness import Ending, ending, ends_early
 from dogid.errors import PhotoCode, PhotoError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
@@ -47,7 +47,7 @@ class DecodedPhoto:
     """Of the photo itself, upright, in pixels."""
     height: int
     complete: bool
-    """False where the photo decodes but its end looks unwritten (zeros): wait before believing it."""
+    """False where the photo decodes but may end too early: wait whether it changes before believing it."""
 
 
 def limit_pixels(max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
@@ -67,6 +67,7 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         raise PhotoError(PhotoCode.EMPTY, "the file is empty")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_pixels(image)
             turn = _orientation(image)
             width, height = _swapped(image.size) if turn in _SIDEWAYS else image.size
             pixels = _pixels(image, size, turn)
@@ -78,7 +79,17 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise _damaged(data, error) from error
-    return DecodedPhoto(pixels, width, height, complete=not has_blank_end(data))
+    end = ending(data)
+    if end is Ending.UNWRITTEN:
+        raise PhotoError(PhotoCode.TRUNCATED, "the end of the photo is not written")
+    return DecodedPhoto(pixels, width, height, complete=end is Ending.WHOLE)
+
+
+def _check_pixels(image: Image.Image) -> None:
+    # Pillow only warns between once and twice the limit, and warnings can be turned off
+    limit, count = Image.MAX_IMAGE_PIXELS, image.width * image.height
+    if limit is not None and count > limit:
+        raise PhotoError(PhotoCode.TOO_LARGE, f"{count} pixels; at most {limit} are decoded (max_pixels)")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -92,24 +103,29 @@ def _orientation(image: Image.Image) -> int:
 def _pixels(image: Image.Image, size: tuple[int, int], turn: int) -> Pixels:
     target = _swapped(size) if turn in _SIDEWAYS else size
     image.draft(None, target)
-    small = _as_rgb(image).resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small = _on_white(_plain(image).resize(target, Image.Resampling.BILINEAR, reducing_gap=2.0))
     if turn != 1:
         small = small.transpose(_TURNS[turn])
     return np.asarray(small)
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image) -> Image.Image:
+    """An image as RGB, or as RGBA where it has transparency."""
     if image.mode.startswith("I;16"):
         # Pillow would clip 16-bit greys to 255 instead of scaling them
         grey = np.asarray(image, dtype=np.uint16) >> 8
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if image.mode in ("I", "F"):
         raise PhotoError(PhotoCode.UNSUPPORTED, f"pixels of kind {image.mode!r} are measurements, not a photo")
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    wanted = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def _on_white(small: Image.Image) -> Image.Image:
+    # after shrinking: on the whole photo this would take several times its memory
+    if small.mode != "RGBA":
+        return small
+    return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("RGB")
 
 
 def _swapped(size: tuple[int, int]) -> tuple[int, int]:

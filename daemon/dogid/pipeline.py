@@ -1,7 +1,7 @@
 """Workers, and the clerk who feeds them from the ledger and writes down what they found.
 
 The backlog stays in the ledger: only a few jobs per worker are in memory. What is found is committed in groups, one
-transaction for all that is ready. A worker that does not come back is given up and replaced.
+transaction for all that is ready.
 """
 
 import logging
@@ -10,67 +10,58 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from dogid.errors import PhotoCode
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Failed, Job, Outcome
-from dogid.model.classifier import Classifier, Model
-from dogid.worker import Work
+from dogid.ledger.records import Job, Outcome
+from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
 
 _JOBS_AHEAD = 8  # per worker: enough to work on while a slow card takes a commit
-_OLDEST_EVERY = 8  # one claim in so many takes from the old end of the backlog
+_OLDEST_EVERY = 8  # one photo in so many is taken from the old end of the backlog
+_AT_ONCE = -(1 << 62)  # before every photo
 _DISK_RETRY_SECONDS = 1.0
+_DEADLINE_CHECK_SECONDS = 0.5
 
 OnRecorded = Callable[[Sequence[Outcome]], None]
 """Told of outcomes once they are on disk."""
 
 
-@dataclass(slots=True)
-class _Worker:
-    """A worker thread as the clerk sees it."""
-
-    number: int
-    job: Job | None = None
-    deadline: float = 0.0
-    given_up: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    worker: _Worker
-    outcome: Outcome
-
-
 class Pipeline:
     """The threads that turn pending photos into results."""
 
-    def __init__(
-        self, ledger: Ledger, model: Model, work: Work, *, workers: int, decode_timeout: float, on_recorded: OnRecorded
-    ) -> None:
+    def __init__(self, ledger: Ledger, engine: Engine, *, workers: int, on_recorded: OnRecorded) -> None:
         self._ledger = ledger
-        self._model = model
-        self._work = work
         self._count = workers
-        self._decode_timeout = decode_timeout
         self._on_recorded = on_recorded
-        self._jobs: queue.PriorityQueue[tuple[int, Job | None]] = queue.PriorityQueue()
-        self._inbox: queue.SimpleQueue[_Finished | None] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        self.workers = WorkerPool(engine, self._inbox.put)
         self._taken: set[int] = set()
         self._claims = 0
+        self._trouble: str | None = None
         self._stopping = threading.Event()
-        self._workers: list[_Worker] = []
-        self._threads: list[threading.Thread] = []
+        self._workers_are_done = threading.Event()
         self._clerk = threading.Thread(target=self._run, name="clerk", daemon=True)
 
-    def start(self) -> None:
-        """Start the clerk and the workers."""
-        for number in range(self._count):
-            self._start_worker(number)
+    def start(self) -> int:
+        """Start the workers and the clerk; return the round of proofs that each worker holds before its first photo."""
+        number = self.workers.want_proofs()
+        self.workers.resize(self._count)
         self._clerk.start()
+        return number
+
+    def adopt(self, engine: Engine, workers: int) -> int:
+        """Work by another engine from the next photos on, with so many workers; return the round that proves it."""
+        self._count = workers
+        self.workers.resize(workers)
+        number = self.workers.adopt(engine)
+        self.wake()
+        return number
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether results are still written down."""
+        return self._clerk.is_alive()
 
     def wake(self) -> None:
         """Tell the clerk that photos may have become pending."""
@@ -79,11 +70,9 @@ class Pipeline:
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being worked on, write them down, and stop. Pending ones stay in the ledger."""
         self._stopping.set()
-        for _ in self._threads:
-            self._jobs.put((-(1 << 62), None))
         ends = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+        self.workers.stop(ends)
+        self._workers_are_done.set()
         self._inbox.put(None)
         self._clerk.join(max(0.1, ends - time.monotonic()))
 
@@ -101,31 +90,53 @@ class Pipeline:
                 finished = self._collect(pause)
                 if finished:
                     self._write(finished)
-                if self._stopping.is_set() and self._inbox.empty():
+                if self._workers_are_done.is_set() and self._inbox.empty():
                     return
             except sqlite3.OperationalError as error:
                 # the disk is full, or another program holds the database: nothing is lost, the folder is still there
-                log.error("the ledger cannot be written, trying again: %s", error)
+                self._complain("the ledger cannot be written", error)
+                if self._stopping.wait(_DISK_RETRY_SECONDS):
+                    return
+            except sqlite3.DatabaseError:
+                log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
+                raise  # the clerk's end is noticed: the health check fails, and systemd starts the daemon anew
+            except Exception:
+                log.exception("results met with an error; their photos are worked on again")
                 if self._stopping.wait(_DISK_RETRY_SECONDS):
                     return
 
     def _refill(self) -> float | None:
         """Hand out due photos; return how long to wait at most for the next thing to do, in seconds."""
         if self._stopping.is_set():
-            return 0.0
+            return None
         wait_ms = self._ledger.wake_due()
         room = self._count * _JOBS_AHEAD - len(self._taken)
         if room > 0:
-            for job in self._ledger.claim(room, self._taken):
-                self._taken.add(job.id)
-                self._jobs.put((-job.id, job))
+            self._hand_out(room)
         waits = [] if wait_ms is None else [wait_ms / 1000]
-        waits += [worker.deadline - time.monotonic() for worker in self._workers if worker.job is not None]
-        return max(0.0, min(waits)) if waits else None
+        if self._taken:
+            # a worker may take a photo, and so have a deadline, without telling the clerk
+            waits.append(_DEADLINE_CHECK_SECONDS)
+        return min(waits, default=None)
 
-    def _collect(self, timeout: float | None) -> list[_Finished]:
+    def _hand_out(self, room: int) -> None:
+        """Put up to room photos into the workers' queue: newest first, but now and then the oldest."""
+        for job in self._ledger.claim(room, self._taken):
+            self._claims += 1
+            if self._claims % _OLDEST_EVERY == 0:
+                # a steady stream of arrivals must not starve the backlog, neither in the ledger nor in the queue
+                for oldest in self._ledger.claim(1, self._taken, oldest=True):
+                    self._put(oldest, _AT_ONCE + self._claims)
+            elif job.id not in self._taken:
+                self._put(job, -job.id)
+
+    def _put(self, job: Job, order: int) -> None:
+        self._taken.add(job.id)
+        self.workers.put(order, job)
+
+    def _collect(self, timeout: float | None) -> list[Outcome]:
         """Wait for a worker or a wake-up; return all that has been finished by then."""
-        finished: list[_Finished] = []
+        finished: list[Outcome] = []
         try:
             message = self._inbox.get(timeout=timeout) if timeout != 0.0 else self._inbox.get_nowait()
             while True:
@@ -134,64 +145,27 @@ class Pipeline:
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        return finished + self._given_up()
+        return finished + self.workers.give_up_late()
 
-    def _given_up(self) -> list[_Finished]:
-        """Give up workers that are past their deadline, start others, and return the failures to write down."""
-        late: list[_Finished] = []
-        now = time.monotonic()
-        for worker in self._workers:
-            with worker.lock:
-                if worker.job is None or worker.deadline > now:
-                    continue
-                job, worker.given_up = worker.job, True
-            reason = f"decoding took longer than {self._decode_timeout:g} s (decode_timeout)"
-            late.append(_Finished(worker, Failed(job, job.version, PhotoCode.TOO_LARGE, reason)))
-        for lost in late:
-            self._workers.remove(lost.worker)
-            self._start_worker(lost.worker.number)
-        return late
-
-    def _write(self, finished: Sequence[_Finished]) -> None:
-        outcomes = [item.outcome for item in finished]
-        while True:
-            try:
-                self._ledger.record(outcomes)
-                break
-            except sqlite3.OperationalError as error:
-                log.error("results cannot be written, trying again: %s", error)
-                if self._stopping.wait(_DISK_RETRY_SECONDS):
-                    return
-        self._taken.difference_update(outcome.job.id for outcome in outcomes)
+    def _write(self, outcomes: Sequence[Outcome]) -> None:
+        try:
+            while True:
+                try:
+                    self._ledger.record(outcomes)
+                    break
+                except sqlite3.OperationalError as error:
+                    self._complain("results cannot be written", error)
+                    if self._stopping.wait(_DISK_RETRY_SECONDS):
+                        return
+        finally:
+            self._taken.difference_update(outcome.job.id for outcome in outcomes)
+        if self._trouble is not None:
+            log.info("the ledger can be written again")
+            self._trouble = None
         self._on_recorded(outcomes)
 
-    def _start_worker(self, number: int) -> None:
-        worker = _Worker(number)
-        self._workers.append(worker)
-        thread = threading.Thread(target=self._work_on, args=(worker,), name=f"worker-{number}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _work_on(self, worker: _Worker) -> None:
-        """A worker thread: one job after another, with an interpreter of its own."""
-        classifier = self._model.classifier()
-        while not self._stopping.is_set():
-            _, job = self._jobs.get()
-            if job is None:
-                return
-            with worker.lock:
-                worker.job, worker.deadline = job, time.monotonic() + self._decode_timeout
-            outcome = self._process(job, classifier)
-            with worker.lock:
-                worker.job = None
-                if worker.given_up:
-                    return
-            self._inbox.put(_Finished(worker, outcome))
-
-    def _process(self, job: Job, classifier: Classifier) -> Outcome:
-        try:
-            return self._work.process(job, classifier)
-        except Exception as error:
-            # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
-            log.exception("a photo could not be worked on")
-            return self._work.settling.trouble(job, f"{type(error).__name__}: {error}")
+    def _complain(self, what: str, error: sqlite3.Error) -> None:
+        """Tell of a trouble once, not every second while it lasts."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error("%s, trying again: %s", what, error)

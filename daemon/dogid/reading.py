@@ -2,12 +2,14 @@
 
 import errno
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.beneath import NotAFileError, OutsideError, Root, open_beneath, open_root
 from dogid.inbox.scan import Version
+from dogid.names import shown_name
 
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
@@ -37,9 +39,10 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
         with open_root(inbox) as root:
             return _read(root, path, max_bytes)
     except OSError as error:
-        raise TemporaryError(
-            f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
-        ) from error
+        reason = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
+        if error.errno == errno.EACCES:
+            reason += f"; try: chmod g+r {shlex.quote(str(inbox / shown_name(path)))}"
+        raise TemporaryError(reason) from error
 
 
 def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:

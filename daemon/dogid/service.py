@@ -1,6 +1,7 @@
 """The daemon: builds the rooms, opens their doors in order, and closes them again."""
 
 import contextlib
+import dataclasses
 import fcntl
 import logging
 import os
@@ -11,52 +12,128 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
+from dogid.heartbeat import INTERVAL_SECONDS, Health, Heartbeat
+from dogid.housekeeping import Housekeeper
 from dogid.inbox.reconciler import Reconciler, WatchStatus
 from dogid.inbox.scan import look
+from dogid.journal import photo_fields
+from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Classified, Failed, Outcome, Waiting
+from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
 from dogid.names import one_line, shown_name
+from dogid.notify import Notifier
 from dogid.photo import limit_pixels
 from dogid.pipeline import Pipeline
+from dogid.selftest import reference_for
 from dogid.settings import Settings
 from dogid.settling import Settling
 from dogid.worker import Work
+from dogid.workers import Engine
 
 log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
+_PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
+_NEED_RESTART = ("inbox", "state", "host", "port")
+"""Settings that a running daemon keeps."""
 
 
 class Service:
     """A daemon that is set up but for the HTTP server. Use `running` to start and stop it."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        clock = clock or Clock()
+    def __init__(self, settings: Settings, clock: Clock | None = None, notifier: Notifier | None = None) -> None:
+        self._clock = clock or Clock()
+        self._notifier = notifier or Notifier()
         self.settings = settings
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
         self.inbox = prepare_inbox(settings.inbox)
         self.state = _prepare_state(settings.state)
         self._lock_file = _lock(self.state)
-        self.ledger = Ledger(self.state, lambda path: look(self.inbox, path), clock)
+        try:
+            with self._notifier.patience("opening the ledger"):
+                self.ledger = Ledger(self.state, lambda path: look(self.inbox, path), self._clock)
+        except sqlite3.OperationalError as error:
+            # not wrong usage: a service manager should try again, since room may come back
+            raise DogidError(f"{self.state}: the ledger cannot be written: {error}; is the disk full?") from error
         self.ledger_moved_aside = self.ledger.moved_aside
         self.started = time.monotonic()
-        model_id = self.ledger.register_model(self.model.file, self.model.labels)
-        settling = Settling(round(settings.settle * 1000), clock)
-        self._pipeline = Pipeline(
-            self.ledger,
-            self.model,
-            Work(self.inbox, settings.max_bytes, model_id, settling),
-            workers=settings.workers or len(os.sched_getaffinity(0)),
-            decode_timeout=settings.decode_timeout,
-            on_recorded=log_outcomes,
+        self._engine = self._engine_for(settings, self.model)
+        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=log_outcomes)
+        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
+        self._heartbeat = Heartbeat(
+            self._pipeline.workers,
+            self._what_is_amiss,
+            self._tell_healthy,
+            lambda: self.settings.decode_timeout,
+            _heartbeat_interval(self._notifier),
         )
-        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, clock)
+        self._housekeeper = Housekeeper(self.ledger, self.state, self.inbox, self._clock)
         self._connections = threading.local()
+
+    def _engine_for(self, settings: Settings, model: Model) -> Engine:
+        model_id = self.ledger.register_model(model.file, model.labels)
+        settling = Settling(round(settings.settle * 1000), self._clock)
+        work = Work(self.inbox, settings.max_bytes, model_id, settling)
+        return Engine(model, work, reference_for(model), settings.decode_timeout)
+
+    @property
+    def health(self) -> Health:
+        """Whether a known photo still gets the right answer from every worker."""
+        return self._heartbeat.health
+
+    def status_line(self) -> str:
+        """How the daemon is doing, for `systemctl status`."""
+        counts = queries.counts(self.reader())
+        told = ", ".join(f"{number} {state}" for state, number in counts.items())
+        return f"{told}; {self.in_flight} in hand; model {self.model.file.name}"
+
+    def reload(self, settings: Settings) -> None:
+        """Go over to other settings and their model, without dropping a photo.
+
+        Raise DogidError where they are refused: then all stays as it is.
+        """
+        model = load_model(settings.model or shipped_model(), settings.labels)
+        engine = self._engine_for(settings, model)
+        amiss = self._adopt(engine, _workers(settings), settings.decode_timeout)
+        if amiss is not None:
+            self._adopt(self._engine, _workers(self.settings), self.settings.decode_timeout)
+            raise DogidError(f"{model.file.path}: the model does not work in every worker: {amiss}")
+        kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
+        for name, value in kept.items():
+            if getattr(settings, name) != value:
+                log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
+        limit_pixels(settings.max_pixels)
+        self.settings = dataclasses.replace(settings, **kept)
+        self.model, self._engine = model, engine
+        self._housekeeper.adopt(_retention(self.settings))
+        self._tell_patience()
+
+    def _adopt(self, engine: Engine, workers: int, patience: float) -> str | None:
+        number = self._pipeline.adopt(engine, workers)
+        # a worker may be busy with a photo, and then makes its new interpreter
+        return self._pipeline.workers.wait_for_proofs(number, patience + INTERVAL_SECONDS)
+
+    def _what_is_amiss(self) -> str | None:
+        for name, thread_lives in (("clerk", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
+            if not thread_lives:
+                return f"the {name} has ended"
+        return None
+
+    def _tell_healthy(self) -> None:
+        self._notifier.alive()
+        self._notifier.status(self.status_line())
+
+    def _tell_patience(self) -> None:
+        """Have systemd wait long enough for a photo to be given up and written down."""
+        needed = self.settings.decode_timeout + 3 * _heartbeat_interval(self._notifier)
+        if self._notifier.watchdog_seconds is not None:
+            self._notifier.expect_ping_within(max(needed, self._notifier.watchdog_seconds))
 
     @property
     def watch_status(self) -> WatchStatus:
@@ -82,15 +159,29 @@ class Service:
             log.error(
                 "the ledger was damaged and is now %s; a new one is made from the folder", self.ledger_moved_aside
             )
-        self._pipeline.start()
+        if not self._engine.reference.is_golden:
+            log.info("the model carries no golden photo: its own first answer is what the workers are held to")
+        self._tell_patience()
+        proof = self._pipeline.start()
         self._reconciler.start()
+        self._housekeeper.start(_retention(self.settings))
         try:
+            amiss = self._pipeline.workers.wait_for_proofs(proof, _PROOF_SECONDS)
+            if amiss is not None:
+                raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {amiss}")
+            self._heartbeat.start()
             yield
         finally:
+            self._heartbeat.stop()
+            self._housekeeper.stop()
             self._reconciler.stop()
             self._pipeline.stop(_STOP_SECONDS)
             self.ledger.close()
             os.close(self._lock_file)
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(settings.retain_days, settings.retain_rows)
 
 
 def prepare_inbox(inbox: Path) -> Path:
@@ -120,11 +211,25 @@ def log_outcomes(outcomes: Sequence[Outcome]) -> None:
         match outcome:
             case Classified():
                 label, score = next(iter(outcome.scores.items()))
-                log.info("%s: %s %.3f (%.1f ms)", name, one_line(label), score, outcome.timings.total)
+                about = photo_fields(name, "classified", one_line(label))
+                milliseconds = outcome.timings.total
+                log.info("%s: %s %.3f (%.1f ms)", name, one_line(label), score, milliseconds, extra=about)
             case Failed():
-                log.warning("%s: failed, %s: %s", name, outcome.code, one_line(outcome.message))
+                about = photo_fields(name, "failed")
+                log.warning("%s: failed, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
             case Waiting() if outcome.job.attempts == 0:
-                log.info("%s: waits, %s: %s", name, outcome.code, one_line(outcome.message))
+                about = photo_fields(name, "pending")
+                log.info("%s: waits, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
+
+
+def _workers(settings: Settings) -> int:
+    return settings.workers or len(os.sched_getaffinity(0))
+
+
+def _heartbeat_interval(notifier: Notifier) -> float:
+    """Seconds between rounds: several within the time that systemd waits for a ping."""
+    watchdog = notifier.watchdog_seconds
+    return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)
 
 
 def _prepare_state(state: Path) -> Path:

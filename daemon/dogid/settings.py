@@ -4,6 +4,7 @@ Order of precedence: flag, environment variable `DOGID_NAME`, file named by --co
 """
 
 import argparse
+import json
 import math
 import os
 import tomllib
@@ -105,6 +106,23 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
         elif name in from_file:
             values[name] = _parse(item.metadata["parse"], from_file[name], f"{config}: {name}")
     return Settings(**values)
+
+
+def example(chosen: Mapping[str, object]) -> str:
+    """Return a configuration file: the settings chosen, and every other one commented at its default."""
+    lines = ["# Settings of dogid. After a change: sudo systemctl reload dogid", ""]
+    for item in fields(Settings):
+        lines.append(f"# {item.metadata['help']}")
+        if item.name in chosen:
+            lines.append(f"{item.name} = {_toml(chosen[item.name])}")
+        else:
+            lines.append(f"#{item.name} = {_toml(item.metadata['metavar'] if item.default is None else item.default)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: object) -> str:
+    return repr(value) if isinstance(value, int | float) else json.dumps(str(value))
 
 
 def _parse(parse: Callable[[str], Any], value: object, where: str) -> Any:

@@ -41,7 +41,7 @@ class Work:
         except TemporaryError as error:
             return self.settling.trouble(job, str(error))
         if not photo.complete:
-            unfinished = self.settling.may_be_unfinished(job, version, "the end of the file is not written yet")
+            unfinished = self.settling.may_be_unfinished(job, version, "the end of the file may not be written yet")
             if unfinished is not None:
                 return unfinished
         return Classified(

@@ -13,7 +13,9 @@ HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert")
 
 
 def modules_imported_by(*arguments: str) -> set[str]:
-    code = "import sys; sys.argv[1:] = sys.argv[1:]\nfrom dogid.cli import main\ntry:\n main()\nexcept SystemExit: pass\n"
+    code = (
+        "import sys; sys.argv[1:] = sys.argv[1:]\nfrom dogid.cli import main\ntry:\n main()\nexcept SystemExit: pass\n"
+    )
     code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
@@ -46,7 +48,9 @@ def test_every_command_stands_in_the_readme(name: str) -> None:
     assert f"`dogid {name}" in README.read_text()
 
 
-@pytest.mark.parametrize("arguments", [[], ["bark"], ["--port", "1", "run"], ["classify"], ["classify", "--top", "0", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["bark"], ["--port", "1", "run"], ["classify"], ["classify", "--top", "0", "x"]]
+)
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "dogid", *arguments], capture_output=True, text=True, check=False)
 
@@ -73,7 +77,9 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 
 
 def test_without_tensorflow_training_says_what_to_install(tmp_path: Path) -> None:
-    (tmp_path / "tensorflow.py").write_text("raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')")
+    (tmp_path / "tensorflow.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"
+    )
     (tmp_path / "graph.pb").write_bytes(b"\0" * 100)
     done = subprocess.run(
         [sys.executable, "-m", "dogid", "convert", str(tmp_path / "graph.pb"), "-o", str(tmp_path / "m.tflite")],

@@ -60,7 +60,14 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, te
 
 @pytest.mark.parametrize(
     ("flag", "value"),
-    [("--port", "http"), ("--port", "-1"), ("--settle", "nan"), ("--settle", "-1"), ("--max-bytes", "1"), ("--inbox", "")],
+    [
+        ("--port", "http"),
+        ("--port", "-1"),
+        ("--settle", "nan"),
+        ("--settle", "-1"),
+        ("--max-bytes", "1"),
+        ("--inbox", ""),
+    ],
 )
 def test_a_wrong_value_is_refused_with_the_name_of_its_flag(flag: str, value: str) -> None:
     with pytest.raises(UsageError, match=flag):

@@ -65,19 +65,22 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
 
     trouble = ScanTrouble({})
     photos, lost, twice = 0, [], []
-    query = "SELECT inode, size, mtime_ns FROM photo WHERE path = ? AND state != 'superseded'"
-    # two current rows of one file under two names, of which one is no longer there: a rename that was missed
+    query = "SELECT inode, size, mtime_ns, id FROM photo WHERE path = ? AND state != 'superseded'"
+    # two current rows of one file under two names, of which one is no longer there: a rename that was missed, unless
+    # both names were once seen together
     same_file = (
         "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND path != ? AND state = 'classified'"
+        " AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id IN (photo.id, ?)) LIMIT 20"
     )
     try:
         for file in scan(inbox, trouble):
             photos += 1
             rows = db.execute(query, (file.path,)).fetchall()
-            if not rows or tuple(rows[0]) != tuple(file.version):
+            if not rows or tuple(rows[0])[:3] != tuple(file.version):
                 lost.append(file.path)
-            others = (bytes(row["path"]) for row in db.execute(same_file + " LIMIT 20", (*file.version, file.path)))
-            if len(rows) > 1 or any(look(inbox, other) is None for other in others):
+                continue
+            links = db.execute(same_file, (*file.version, file.path, rows[0]["id"]))
+            if len(rows) > 1 or any(look(inbox, bytes(row["path"])) is None for row in links):
                 twice.append(file.path)
     except OSError as error:
         raise UsageError(f"{inbox}: cannot read the inbox: {error.strerror}") from error

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import os
+from pathlib import Path
 
 from dogid import settings
 from dogid.commands import reading_state
@@ -20,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     document = {
-        "running": _is_running(os.fspath(chosen.state / "dogid.lock")),
+        "running": is_running(chosen.state),
         "inbox": str(chosen.inbox.absolute()),
         "state": str(chosen.state.absolute()),
         "counts": queries.counts(db),
@@ -33,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _is_running(lock: str) -> bool:
+def is_running(state: Path) -> bool:
     """Whether a daemon holds the state folder's lock."""
     try:
-        descriptor = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(state / "dogid.lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

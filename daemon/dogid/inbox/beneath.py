@@ -28,10 +28,13 @@ class NotAFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The inbox as it is now: an open directory, and the path by which absolute links may name it."""
+    """The inbox as it is now: an open directory, and the paths by which absolute links may name it."""
 
     descriptor: int
     path: bytes
+    """Without links."""
+    given: bytes
+    """As the settings name it, which may lead over links."""
 
 
 @contextlib.contextmanager
@@ -39,7 +42,7 @@ def open_root(inbox: Path) -> Iterator[Root]:
     """Open the inbox itself, afresh: after a remount the path leads to another directory. Raise OSError."""
     descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield Root(descriptor, os.path.realpath(os.fsencode(inbox)))
+        yield Root(descriptor, os.path.realpath(os.fsencode(inbox)), os.path.abspath(os.fsencode(inbox)))
     finally:
         os.close(descriptor)
 
@@ -75,7 +78,7 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
             if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             if target.startswith(b"/"):
-                target = inside(root.path, target)
+                target = _inside(root, target)
                 while len(folders) > 1:
                     os.close(folders.pop())
             parts[:0] = target.split(b"/")
@@ -91,6 +94,13 @@ def inside(root_path: bytes, absolute: bytes) -> bytes:
     if not absolute.startswith(root_path.rstrip(b"/") + b"/"):
         raise OutsideError
     return absolute[len(root_path) :]
+
+
+def _inside(root: Root, absolute: bytes) -> bytes:
+    try:
+        return inside(root.path, absolute)
+    except OutsideError:
+        return inside(root.given, absolute)
 
 
 def _link_target(folder: int, name: bytes) -> bytes | None:

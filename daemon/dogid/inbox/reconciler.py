@@ -3,6 +3,7 @@
 The folder is the truth. A wake-up that is lost, doubled, late or false can only change how soon a photo is seen.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
 from dogid.inbox.filters import is_ignored_path
-from dogid.inbox.mounts import file_system, is_remote
+from dogid.inbox.mounts import file_system, is_remote, mounts_beneath
 from dogid.inbox.scan import FoundFile, ScanTrouble, look, scan
 from dogid.inbox.watch import Wakeup, Watch, explain
 from dogid.ledger.ledger import Ledger
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 _BATCH = 500
 _MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
+_CHECK_SECONDS = 2.0  # how soon a replaced folder is noticed where scans are far apart
+_BREATH = 4  # scans that are wanted at once leave so many times their own length between them
+_LAY_AGAIN_SECONDS = 60.0  # for the folders that could not be watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Rhythm:
         return min(max(scan_seconds / self.share, self.shortest), self.longest)
 
 
-WITH_EVENTS = Rhythm(share=0.002, shortest=5.0, longest=600.0)
+WITH_EVENTS = Rhythm(share=0.002, shortest=2.0, longest=600.0)
 WITHOUT_EVENTS = Rhythm(share=0.01, shortest=1.0, longest=60.0)
 
 
@@ -71,9 +75,11 @@ class Reconciler:
         self._clock = clock
         self._changed = threading.Condition()
         self._wakeups: dict[tuple[bytes, str], Wakeup] = {}
-        self._scan_wanted = True
+        self._scan_wanted = False
         self._stopping = False
         self._watch: Watch | None = None
+        self._laid = 0.0
+        self._remote_inside: str | None = None
         self._warned: str | None = None
         self._status = WatchStatus("scan", "not watched yet", None, None, 0, None)
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -92,36 +98,54 @@ class Reconciler:
         self._drop_watch()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the thread lives: it ends only by `stop`."""
+        return self._thread.is_alive()
+
+    @property
     def status(self) -> WatchStatus:
         """How the inbox is watched now."""
         return self._status
 
     def _run(self) -> None:
-        next_scan = time.monotonic()
+        begun = rested = next_scan = time.monotonic()
         while not self._stopping:
             try:
-                self._handle(self._take_wakeups(next_scan))
-                if self._scan_wanted or time.monotonic() >= next_scan:
-                    next_scan = time.monotonic() + self._scan_all()
+                wakeups = self._take_wakeups(min(next_scan, time.monotonic() + _CHECK_SECONDS), rested)
+                self._handle(wakeups)
+                now = time.monotonic()
+                if now >= next_scan or (self._scan_wanted and now >= rested) or self._is_deaf():
+                    begun = time.monotonic()
+                    pause = self._scan_all()
+                    ended = time.monotonic()
+                    next_scan, rested = ended + pause, ended + _BREATH * (ended - begun)
             except sqlite3.OperationalError as error:
                 # the disk is full: the folder is still there to be scanned when there is room again
-                log.error("the ledger cannot be written, trying again: %s", error)
+                self._complain(f"the ledger cannot be written, trying again: {error}")
                 next_scan = time.monotonic() + 1.0
             except Exception:
                 log.exception("watching the inbox met with an error; it goes on")
                 next_scan = time.monotonic() + 5.0
 
-    def _take_wakeups(self, until: float) -> list[Wakeup]:
-        """Wait for wake-ups, at most until that monotonic time, and take them."""
+    def _take_wakeups(self, until: float, rested: float) -> list[Wakeup]:
+        """Wait for wake-ups, at most until that monotonic time, and take them; a wanted scan waits until rested."""
         with self._changed:
-            while not (self._wakeups or self._scan_wanted or self._stopping):
-                left = until - time.monotonic()
+            while not (self._wakeups or self._stopping):
+                left = (min(until, rested) if self._scan_wanted else until) - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             taken = list(self._wakeups.values())
             self._wakeups.clear()
         return taken
+
+    def _is_deaf(self) -> bool:
+        return self._watch is not None and not self._watch.is_sound()
+
+    def _on_missed(self) -> None:
+        with self._changed:
+            self._scan_wanted = True
+            self._changed.notify()
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         if is_ignored_path(wakeup.path):
@@ -137,7 +161,9 @@ class Reconciler:
         finished: dict[bytes, FoundFile] = {}
         for wakeup in wakeups:
             if wakeup.is_folder:
-                self._observe(scan(self._inbox, folder=wakeup.path), wake=True)
+                # gone again, or not to be read: the next scan of everything tells
+                with contextlib.suppress(OSError):
+                    self._observe(scan(self._inbox, folder=wakeup.path), wake=True)
                 continue
             found = look(self._inbox, wakeup.path)
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
@@ -155,17 +181,22 @@ class Reconciler:
         started = time.monotonic()
         trouble = ScanTrouble({})
         try:
-            files = self._observe(scan(self._inbox, trouble), wake=False)
+            files = self._observe(scan(self._inbox, trouble), wake=False, listen=True)
         except OSError as error:
             self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
         reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in trouble.folders.items()]
         self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
-        return (WITH_EVENTS if self._watch else WITHOUT_EVENTS).pause(seconds)
+        if self._watch is None or self._watch.unwatched or self._remote_inside:
+            return WITHOUT_EVENTS.pause(seconds)
+        return WITH_EVENTS.pause(seconds)
 
-    def _observe(self, files: Iterable[FoundFile], *, wake: bool) -> int:
-        """Bring files to the ledger's notice, in batches so that the first are worked on while others are read."""
+    def _observe(self, files: Iterable[FoundFile], *, wake: bool, listen: bool = False) -> int:
+        """Bring files to the ledger's notice, in batches so that the first are worked on while others are read.
+
+        With listen, what arrives meanwhile does not wait for the end.
+        """
         count = 0
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
@@ -173,6 +204,8 @@ class Reconciler:
             self._notify(self._ledger.observe(batch, wake=wake))
             if self._stopping:
                 break
+            if listen:
+                self._handle(self._take_wakeups(until=0.0, rested=0.0))
         return count
 
     def _notify(self, pending: int) -> None:
@@ -187,26 +220,52 @@ class Reconciler:
 
     def _keep_watch(self) -> None:
         """Lay the watch anew where the folder was replaced or remounted, or the watching thread died."""
-        if self._watch is not None and not self._watch.is_sound():
+        if self._is_deaf():
             log.warning("the inbox was replaced or remounted; watching it anew")
+            self._drop_watch()
+        if self._watch is not None and self._watch.unwatched and time.monotonic() > self._laid + _LAY_AGAIN_SECONDS:
             self._drop_watch()
         if self._watch is None:
             self._lay_watch()
+        else:
+            self._explain_watch(self._watch)  # folders may have come that could not be watched
 
     def _lay_watch(self) -> None:
         kind = file_system(self._inbox)
         if is_remote(kind):
             self._explain_mode("scan", f"{kind} does not tell of changes made elsewhere")
             return
+        self._laid = time.monotonic()
         try:
-            self._watch = Watch(self._inbox, self._on_wakeup)
+            self._watch = Watch(self._inbox, self._on_wakeup, self._on_missed)
         except OSError as error:
-            self._explain_mode("scan", explain(error))
-            if self._status.reason != self._warned:
-                self._warned = self._status.reason
-                log.warning("watching by scans only: %s", self._status.reason)
+            reason = explain(error)
+            self._explain_mode("scan", reason)
+            self._warn_once(f"watching by scans only: {reason}")
         else:
-            self._explain_mode("events", f"inotify on {kind}")
+            self._explain_watch(self._watch)
+
+    def _explain_watch(self, watch: Watch) -> None:
+        reason = f"inotify on {file_system(self._inbox)}"
+        kinds = {mount.kind for mount in mounts_beneath(self._inbox) if is_remote(mount.kind)}
+        self._remote_inside = ", ".join(sorted(kinds)) or None
+        if self._remote_inside:
+            reason += f"; by scans on {self._remote_inside} inside it"
+        if watch.unwatched:
+            reason += f"; by scans in folders that cannot be watched: {explain(watch.unwatched)}"
+            self._warn_once(f"watching some folders by scans only: {explain(watch.unwatched)}")
+        self._explain_mode("events", reason)
+
+    def _warn_once(self, warning: str) -> None:
+        if warning != self._warned:
+            self._warned = warning
+            log.warning("%s", warning)
+
+    def _complain(self, trouble: str) -> None:
+        if trouble != self._status.trouble:
+            log.error("%s", trouble)
+        old = self._status
+        self._status = WatchStatus(old.mode, old.reason, old.last_scan, old.last_scan_seconds, old.files, trouble)
 
     def _drop_watch(self) -> None:
         watch, self._watch = self._watch, None

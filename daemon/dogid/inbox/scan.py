@@ -1,5 +1,6 @@
 """What lies in the inbox at this moment."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from dogid.inbox.beneath import NotAFileError, OutsideError, open_beneath, open_
 from dogid.inbox.filters import is_ignored
 
 _SIGN_BIT = 1 << 63
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})  # since the folder was listed
 
 
 class Version(NamedTuple):
@@ -23,9 +25,15 @@ class Version(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Version":
-        """Take the version from a stat; inodes above 2**63 (some network file systems) wrap to fit SQLite."""
-        inode = status.st_ino
-        return cls(inode if inode < _SIGN_BIT else inode - 2 * _SIGN_BIT, status.st_size, status.st_mtime_ns)
+        """Take the version from a stat, in 64 bits each as SQLite has them.
+
+        Inodes may lie above (some network file systems), and dates anywhere: ext4 goes to 2446, int64 to 2262.
+        """
+        return cls(_wrapped(status.st_ino), status.st_size, _wrapped(status.st_mtime_ns))
+
+
+def _wrapped(number: int) -> int:
+    return (number + _SIGN_BIT) % (2 * _SIGN_BIT) - _SIGN_BIT
 
 
 class FoundFile(NamedTuple):
@@ -50,29 +58,43 @@ def scan(inbox: Path, trouble: ScanTrouble | None = None, folder: bytes = b"") -
     links to anything but a regular file inside the inbox, and linked folders are left out.
     Raise OSError where the inbox itself cannot be read; a sub-folder that cannot be read is noted in trouble.
     """
-    root = os.fsencode(inbox)
     waiting = [folder]
     while waiting:
         at = waiting.pop()
         try:
-            entries = os.scandir(os.path.join(root, at) if at else root)
+            yield from _scan_folder(inbox, at, waiting)
         except OSError as error:
             if at == folder:
                 raise
-            if trouble is not None:
-                trouble.folders[at] = str(error.strerror)
-            continue
-        with entries:
-            for entry in entries:
-                if is_ignored(entry.name):
-                    continue
-                path = at + b"/" + entry.name if at else entry.name
+            if trouble is not None and error.errno not in _GONE:
+                trouble.folders[at] = error.strerror or str(error)
+
+
+def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[FoundFile]:
+    """Yield the files of one folder; add the folders in it to waiting.
+
+    Raise OSError, after all that can be told, also where a file's name can be read but not its size.
+    """
+    root = os.fsencode(inbox)
+    unreadable: OSError | None = None
+    with os.scandir(os.path.join(root, at) if at else root) as entries:
+        for entry in entries:
+            if is_ignored(entry.name):
+                continue
+            path = at + b"/" + entry.name if at else entry.name
+            try:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
                     continue
                 found = _found(inbox, entry, path)
-                if found is not None:
-                    yield found
+            except OSError as error:
+                if error.errno not in _GONE:
+                    unreadable = error
+                continue
+            if found is not None:
+                yield found
+    if unreadable is not None:
+        raise unreadable
 
 
 def look(inbox: Path, path: bytes) -> FoundFile | None:
@@ -88,13 +110,10 @@ def look(inbox: Path, path: bytes) -> FoundFile | None:
 
 
 def _found(inbox: Path, entry: "os.DirEntry[bytes]", path: bytes) -> FoundFile | None:
-    try:
-        if entry.is_symlink():
-            return _found_link(inbox, path)
-        if entry.is_file(follow_symlinks=False):
-            return FoundFile(path, Version.of(entry.stat(follow_symlinks=False)))
-    except OSError:  # gone since the folder was read
-        pass
+    if entry.is_symlink():
+        return _found_link(inbox, path)
+    if entry.is_file(follow_symlinks=False):
+        return FoundFile(path, Version.of(entry.stat(follow_symlinks=False)))
     return None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.events import (
+    DirAttribEvent,
     DirCreatedEvent,
     DirMovedEvent,
     FileAttribEvent,
@@ -19,7 +20,17 @@ from watchdog.events import (
 )
 from watchdog.observers.api import DEFAULT_OBSERVER_TIMEOUT, BaseObserver
 from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import InotifyConstants, Mask
+from watchdog.observers.inotify_c import (
+    CallbackId,
+    InotifyConstants,
+    InotifyEvent,
+    InotifyFD,
+    Mask,
+    WatchCallback,
+    WatchDescriptor,
+)
+
+from dogid.inbox.mounts import mounts_beneath
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +39,7 @@ _FILTER: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileMovedEvent,
     FileAttribEvent,
+    DirAttribEvent,
     DirCreatedEvent,
     DirMovedEvent,
 ]
@@ -53,30 +65,86 @@ class _Emitter(InotifyEmitter):
         return Mask(super().get_event_mask_from_filter() | InotifyConstants.IN_ATTRIB)
 
 
+class _Inotify(InotifyFD):
+    """watchdog's reader of the kernel's events, which also tells what it may have missed, and cannot watch.
+
+    watchdog would keep both to itself: a full queue is a line in the log, a folder without a watch is silence.
+    """
+
+    def __init__(self, on_missed: Callable[[], None]) -> None:
+        super().__init__()
+        self.unwatched: dict[bytes, OSError] = {}
+        self._on_missed = on_missed
+        self._root: WatchDescriptor | None = None
+
+    def handle_event(self, event: InotifyEvent) -> None:
+        """Handle an event so that no exception ends the thread."""
+        try:
+            super().handle_event(event)
+        except Exception:
+            log.exception("an event of the inbox could not be handled; the inbox is scanned instead")
+            self._on_missed()
+        if event.is_queue_overflow or (event.is_ignored and event.wd == self._root):
+            self._on_missed()
+
+    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
+        """Watch one more folder. Raise OSError."""
+        try:
+            descriptor = super().add_callback(path, mask, callback, id_)
+            if descriptor == -1:  # watchdog takes missing rights for success
+                super().remove_callbacks([(descriptor, id_)])
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # those are simply gone again
+                self.unwatched[path] = error
+            raise
+        self.unwatched.pop(path, None)
+        if self._root is None:
+            self._root = descriptor
+        return descriptor
+
+
 class Watch:
     """A recursive inotify watch on one folder, as it was when the watch was laid."""
 
-    def __init__(self, inbox: Path, on_wakeup: Callable[[Wakeup], None]) -> None:
-        self._observer = BaseObserver(emitter_class=_Emitter, timeout=DEFAULT_OBSERVER_TIMEOUT)
-        status = os.stat(inbox)
-        self._identity = (status.st_dev, status.st_ino)
+    def __init__(self, inbox: Path, on_wakeup: Callable[[Wakeup], None], on_missed: Callable[[], None]) -> None:
+        """Lay the watch; on_missed is called when there may have been more than was told. Raise OSError."""
         self._inbox = inbox
-        self._observer.schedule(_Handler(inbox, on_wakeup), str(inbox), recursive=True, event_filter=_FILTER)
-        self._observer.start()
+        self._identity = _identity(inbox)
+        self._inotify = _Inotify(on_missed)
+        self._inotify.start()
+        self._observer = BaseObserver(_Emitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._inotify)
+        try:
+            self._observer.schedule(_Handler(inbox, on_wakeup), str(inbox), recursive=True, event_filter=_FILTER)
+            self._observer.start()
+        except BaseException:
+            self._inotify.stop()
+            raise
+
+    @property
+    def unwatched(self) -> OSError | None:
+        """Why a folder of the inbox has no watch, where one has none."""
+        return next(iter(list(self._inotify.unwatched.values())), None)
 
     def is_sound(self) -> bool:
-        """Whether the path still leads to the folder that is watched, and the watching threads live."""
+        """Whether the path still leads to the folders that are watched, and the watching threads live."""
+        threads = [self._inotify, self._observer, *self._observer.emitters]
         try:
-            status = os.stat(self._inbox)
+            return _identity(self._inbox) == self._identity and all(thread.is_alive() for thread in threads)
         except OSError:
             return False
-        alive = self._observer.is_alive() and all(emitter.is_alive() for emitter in self._observer.emitters)
-        return (status.st_dev, status.st_ino) == self._identity and alive
 
     def stop(self) -> None:
         """Take the watch down."""
         self._observer.stop()
+        self._inotify.stop()
         self._observer.join(1.0)
+
+
+def _identity(inbox: Path) -> tuple[object, ...]:
+    """What changes when another folder or file system comes to lie at the inbox's path, or inside it."""
+    status = os.stat(inbox)
+    return status.st_dev, status.st_ino, *sorted(mount.number for mount in mounts_beneath(inbox))
 
 
 def explain(error: OSError) -> str:
@@ -85,7 +153,9 @@ def explain(error: OSError) -> str:
         return "no inotify watches are left; raise fs.inotify.max_user_watches (sysctl)"
     if error.errno == errno.EMFILE:
         return "no inotify instances are left; raise fs.inotify.max_user_instances (sysctl)"
-    return str(error)
+    if error.errno == errno.ENOENT:
+        return "the inbox is missing; is a disk not mounted?"
+    return error.strerror or str(error)
 
 
 class _Handler(FileSystemEventHandler):
@@ -110,4 +180,6 @@ class _Handler(FileSystemEventHandler):
 
     def _relative(self, path: str | bytes) -> bytes | None:
         full = os.fsencode(path)
+        if full == self._prefix[:-1]:
+            return b""  # the inbox itself
         return full[len(self._prefix) :] if full.startswith(self._prefix) else None

@@ -52,7 +52,8 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    unclean = path.with_name(path.name + "-wal").exists()
+    log = path.with_name(path.name + "-wal")
+    unclean = log.exists() and log.stat().st_size > 0
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row

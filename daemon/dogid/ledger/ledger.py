@@ -18,7 +18,8 @@ from dogid.ledger.records import Classified, Failed, Job, Outcome, Waiting
 from dogid.model.modelfile import ModelFile
 from dogid.names import shown_name
 
-_RENAME_CANDIDATES = 20  # rows with one inode that are looked at: hard links share an inode by the thousand
+_RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
+_RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
 LookAt = Callable[[bytes], FoundFile | None]
@@ -35,13 +36,17 @@ class Ledger:
         self._look_at = look_at
         self._clock = clock
         self._lock = threading.Lock()
+        self._started = clock.steady_ms()
         with self._transaction():
-            # the steady clock of the process before ours means nothing here: everything is due, and still since now
-            self._db.execute("UPDATE photo SET due = 0, still_since = ? WHERE state = 'pending'", (clock.steady_ms(),))
+            # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
+            # trouble lasts, waits on as long as before
+            self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
 
     def close(self) -> None:
-        """Close the database; SQLite folds its write-ahead log into it."""
+        """Close the database, with its write-ahead log folded into it also where readers still have it open."""
         with self._lock:
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
     def register_model(self, model: ModelFile, labels: Sequence[str]) -> int:
@@ -65,36 +70,41 @@ class Ledger:
             changed = [file for file in found if _needs_attention(current.get(file.path), file, wake=wake)]
         if not changed:
             return 0
+        # new names first: where photos hand their names on, each is found under its new one before its old one is taken
+        changed.sort(key=lambda file: file.path in current)
         with self._transaction():
-            current = self._current([file.path for file in changed])
-            return sum(self._observe_one(current.get(file.path), file, wake=wake) for file in changed)
+            return sum(self._observe_one(file, wake=wake) for file in changed)
 
     def moved(self, source: bytes, found: FoundFile) -> int:
         """Note that source was renamed to found; return how many photos became pending or due."""
         with self._transaction():
             row = self._current([source]).get(source)
-            if row is not None and _version(row) == found.version and self._look_at(source) is None:
-                self._rename(row, found)
-                return 0
+            if row is not None and _version(row) == found.version and not self._is_there(row):
+                return self._rename(row, found)
         return self.observe([found], wake=True)
 
-    def claim(self, count: int, taken: Collection[int]) -> list[Job]:
-        """Return up to count photos that are due and not among taken (ids), newest first, and one of the oldest.
-
-        The oldest one keeps a steady stream of arrivals from starving the backlog.
-        """
+    def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
+        """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
         query = (
             "SELECT id, path, inode, size, mtime_ns, still_since, attempts, error_code FROM photo"
             " WHERE state = 'pending' AND due = 0 ORDER BY id {} LIMIT ?"
         )
         with self._lock:
-            newest = self._db.execute(query.format("DESC"), (count + len(taken),)).fetchall()
-            oldest = self._db.execute(query.format("ASC"), (1 + len(taken),)).fetchall()
-        fresh = [row for row in newest if row["id"] not in taken]
-        stale = [row for row in oldest if row["id"] not in taken]
-        if len(fresh) > count:
-            fresh = [*fresh[: count - 1], stale[0]] if count > 1 else fresh[:1]
-        return [_job(row) for row in fresh]
+            rows = self._db.execute(query.format("ASC" if oldest else "DESC"), (count + len(taken),)).fetchall()
+        return [self._job(row) for row in rows if row["id"] not in taken][:count]
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        still_since = row["still_since"]
+        if not self._started <= still_since <= self._clock.steady_ms():
+            still_since = self._started  # noted by a process before ours, on a clock that may have begun anew
+        return Job(
+            id=row["id"],
+            path=bytes(row["path"]),
+            version=_version(row),
+            still_since=still_since,
+            attempts=row["attempts"],
+            waits_for=row["error_code"],
+        )
 
     def wake_due(self) -> int | None:
         """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
@@ -122,17 +132,31 @@ class Ledger:
                     case Waiting():
                         self._record_waiting(outcome)
 
+    def forget(self, ids: Sequence[int]) -> int:
+        """Delete answered rows, with the versions before them; return how many of ids are gone."""
+        if not ids:
+            return 0
+        marks = ",".join("?" * len(ids))
+        family = (
+            f"WITH RECURSIVE family (id) AS (SELECT id FROM photo WHERE id IN ({marks}) AND state != 'pending'"  # noqa: S608
+            " UNION SELECT photo.id FROM photo JOIN family ON photo.superseded_by = family.id)"
+        )
+        with self._transaction():
+            self._db.execute(f"{family} DELETE FROM photo WHERE id IN (SELECT id FROM family)", ids)  # noqa: S608
+        return len(ids)
+
     def _still_stands(self, outcome: Outcome) -> bool:
         """Whether the row is pending and was not brought up to a newer file while the worker had it.
 
         If it was, the outcome is of the file before: the photo is taken up again, at once.
         """
         row = self._db.execute(
-            "SELECT inode, size, mtime_ns FROM photo WHERE id = ? AND state = 'pending'", (outcome.job.id,)
+            "SELECT path, inode, size, mtime_ns FROM photo WHERE id = ? AND state = 'pending'", (outcome.job.id,)
         ).fetchone()
         if row is None:
             return False
-        if _version(row) in (outcome.job.version, outcome.version):
+        was_renamed = bytes(row["path"]) != outcome.job.path and not isinstance(outcome, Classified)
+        if _version(row) in (outcome.job.version, outcome.version) and not was_renamed:
             return True
         self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
         return False
@@ -172,10 +196,15 @@ class Ledger:
         ).fetchone()
         if former is None:
             return False
+        (path,) = self._db.execute("SELECT path FROM photo WHERE id = ?", (outcome.job.id,)).fetchone()
+        self._db.execute(
+            "UPDATE photo SET superseded_by = ? WHERE superseded_by = ? AND id != ?",
+            (former["id"], outcome.job.id, former["id"]),
+        )
         self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
         self._db.execute(
             "UPDATE photo SET state = 'classified', path = ?, inode = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            (outcome.job.path, *outcome.version, former["id"]),
+            (path, *outcome.version, former["id"]),
         )
         self._note(former["id"], "touched", "the file's date or place changed, its content did not")
         return True
@@ -209,21 +238,30 @@ class Ledger:
                 outcome.job.id,
             ),
         )
-        self._note(outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")
+        if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.waits_for:
+            self._note(outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")
 
-    def _observe_one(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> int:
+    def _observe_one(self, file: FoundFile, *, wake: bool) -> int:
+        row = self._current([file.path]).get(file.path)
+        if row is not None and _version(row) == file.version:
+            if row["state"] == "pending":
+                self._refresh(row, file, wake=wake)
+            else:
+                self._requeue(row)
+            return 1
+        same = self._same_file(file)
+        former = next((other for other in same if not self._is_there(other)), None)
+        if former is not None:
+            return self._rename(former, file)
         if row is None:
-            renamed = self._renamed_from(file)
-            if renamed is not None:
-                self._rename(renamed, file)
-                return 0
-            self._insert(file)
+            photo_id = self._insert(file)
         elif row["state"] == "pending":
+            photo_id = row["id"]
             self._refresh(row, file, wake=wake)
-        elif _version(row) == file.version:
-            self._requeue(row)
         else:
-            self._supersede(row, file)
+            photo_id = self._supersede(row, file)
+        if same:
+            self._note(photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
         return 1
 
     def _refresh(self, row: sqlite3.Row, file: FoundFile, *, wake: bool) -> None:
@@ -237,18 +275,20 @@ class Ledger:
             self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (row["id"],))
 
     def _requeue(self, row: sqlite3.Row) -> None:
-        """A photo that had vanished is there again, with the disk it lies on perhaps."""
+        """Take up a photo that had vanished and is there again: with the disk it lies on, or by another name."""
         self._db.execute(
             "UPDATE photo SET state = 'pending', seq = NULL, classified_at = NULL, error_code = NULL,"
             " error_message = NULL, due = 0, attempts = 0, still_since = ? WHERE id = ?",
             (self._clock.steady_ms(), row["id"]),
         )
-        self._note(row["id"], "returned", "the file is there again")
+        if row["state"] != "pending":
+            self._note(row["id"], "returned", "the file is there again")
 
-    def _supersede(self, row: sqlite3.Row, file: FoundFile) -> None:
+    def _supersede(self, row: sqlite3.Row, file: FoundFile) -> int:
         self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (row["id"],))
         successor = self._insert(file)
         self._db.execute("UPDATE photo SET superseded_by = ? WHERE id = ?", (successor, row["id"]))
+        return successor
 
     def _insert(self, file: FoundFile) -> int:
         cursor = self._db.execute(
@@ -258,25 +298,32 @@ class Ledger:
         )
         return int(cursor.lastrowid or 0)
 
-    def _renamed_from(self, file: FoundFile) -> sqlite3.Row | None:
-        """The current row of a file with the same inode, size and date that is no longer where it was, or None."""
-        rows = self._db.execute(
+    def _same_file(self, file: FoundFile) -> list[sqlite3.Row]:
+        """Current rows of other names with the same inode, size and date: former names of the file, or links to it."""
+        return self._db.execute(
             f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
-            " AND size = ? AND mtime_ns = ? LIMIT ?",
-            (*file.version, _RENAME_CANDIDATES),
+            " AND size = ? AND mtime_ns = ? AND path != ? LIMIT ?",
+            (*file.version, file.path, _RENAME_CANDIDATES),
         ).fetchall()
-        return next((row for row in rows if self._look_at(bytes(row["path"])) is None), None)
 
-    def _rename(self, row: sqlite3.Row, file: FoundFile) -> None:
+    def _is_there(self, row: sqlite3.Row) -> bool:
+        """Whether the very file of a row is where it was: another may have come in its place."""
+        found = self._look_at(bytes(row["path"]))
+        return found is not None and found.version == _version(row)
+
+    def _rename(self, row: sqlite3.Row, file: FoundFile) -> int:
+        """Give a row its file's new name; return how many photos became pending or due."""
         replaced = self._current([file.path]).get(file.path)
         if replaced is not None:
             self._db.execute(
                 "UPDATE photo SET state = 'superseded', superseded_by = ? WHERE id = ?", (row["id"], replaced["id"])
             )
         self._db.execute("UPDATE photo SET path = ? WHERE id = ?", (file.path, row["id"]))
+        self._note(row["id"], "renamed", f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}")
         if row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED:
             self._requeue(row)
-        self._note(row["id"], "renamed", f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}")
+            return 1
+        return 0
 
     def _current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         marks = ",".join("?" * len(paths))
@@ -323,14 +370,3 @@ def _needs_attention(row: sqlite3.Row | None, file: FoundFile, *, wake: bool) ->
 
 def _version(row: sqlite3.Row) -> Version:
     return Version(row["inode"], row["size"], row["mtime_ns"])
-
-
-def _job(row: sqlite3.Row) -> Job:
-    return Job(
-        id=row["id"],
-        path=bytes(row["path"]),
-        version=_version(row),
-        still_since=row["still_since"],
-        attempts=row["attempts"],
-        waits_for=row["error_code"],
-    )

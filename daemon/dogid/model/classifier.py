@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid.errors import UsageError
+from dogid.errors import PhotoError, UsageError
 from dogid.model.labels import check_count
 from dogid.model.modelfile import ModelFile, read_model_file
 from dogid.model.runtime import Backend, choose_backend
@@ -38,6 +38,11 @@ class Classifier:
             raise UsageError(f"{model.path}: not an image classifier that dogid can run: {error}") from error
         self.labels = _labels(model, outputs)
         self._to_input = _InputScaling.of(self._input, model)
+
+    @property
+    def input_kind(self) -> dict[str, str]:
+        """What the input tensor takes, for people."""
+        return {"dtype": self._to_input.dtype.name, "normalisation": self._to_input.explained}
 
     def classify(self, pixels: Pixels) -> Scores:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
@@ -84,7 +89,11 @@ def self_test(classifier: Classifier, file: ModelFile) -> str | None:
     golden = file.golden
     if golden is None:
         return None
-    scores = classifier.classify(decode(golden.data, classifier.size).pixels)
+    try:
+        photo = decode(golden.data, classifier.size)
+    except PhotoError as error:
+        return f"its golden photo cannot be decoded: {error.message}"
+    scores = classifier.classify(photo.pixels)
     if len(scores) != len(golden.scores):
         return f"{len(scores)} scores instead of {len(golden.scores)}"
     worst = float(np.abs(scores - np.asarray(golden.scores)).max())
@@ -102,10 +111,10 @@ def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES
 class _InputScaling:
     """How uint8 pixels become the input tensor: (pixel - mean) / std, then quantized where the input is."""
 
-    dtype: Any
-    shift: int
+    dtype: "np.dtype[Any]"
     mean: float
     std: float
+    explained: str
 
     @classmethod
     def of(cls, details: dict[str, Any], model: ModelFile) -> "_InputScaling":
@@ -113,8 +122,11 @@ class _InputScaling:
         if dtype not in (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.float32)):
             raise UsageError(f"{model.path}: the input is {dtype}; dogid feeds uint8, int8 and float32")
         mean = _MOBILENET_MEAN if model.mean is None else model.mean
-        std = _MOBILENET_STD if model.std is None or model.std == 0 else model.std
-        return cls(dtype, 128 if dtype == np.int8 else 0, mean, std)
+        std = model.std or _MOBILENET_STD
+        if dtype != np.float32:
+            return cls(dtype, mean, std, "pixels as they are")
+        source = "as the file tells" if model.mean is not None else "unchecked: the file does not tell"
+        return cls(dtype, mean, std, f"(pixel - {mean:g}) / {std:g}, {source}")
 
     def __call__(self, pixels: Pixels) -> NDArray[Any]:
         if self.dtype == np.uint8:

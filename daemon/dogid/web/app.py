@@ -16,7 +16,7 @@ from dogid import __version__
 from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.beneath import NotAFileError, OutsideError, Root, inside, open_beneath, open_root
 from dogid.ledger import queries
-from dogid.model.classifier import Classifier
+from dogid.model.classifier import Classifier, Model
 from dogid.photo import decode
 from dogid.service import Service
 
@@ -126,14 +126,16 @@ class _AskedClassifier:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._lock = threading.Lock()
+        self._model: Model | None = None
         self._classifier: Classifier | None = None
 
     def answer(self, name: bytes) -> tuple[list[str], list[float]]:
         """Return labels and probabilities, both in the model's label order. Raise ApiError."""
         data = self._read(name)
         with self._lock:
-            if self._classifier is None:
-                self._classifier = self._service.model.classifier()
+            if self._classifier is None or self._model is not self._service.model:
+                self._model = self._service.model
+                self._classifier = self._model.classifier()
             try:
                 photo = decode(data, self._classifier.size)
             except PhotoError as error:

@@ -1,0 +1,84 @@
+"""`dogid model show FILE`: all that a model file tells of itself, and what of it could be checked."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid.names import one_line
+
+if TYPE_CHECKING:
+    from dogid.model.classifier import Model
+
+_LABELS_SHOWN = 12
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`show FILE`, with --labels and --json."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", help="print what the model file tells of itself, and check it")
+    show.add_argument("file", type=Path, metavar="FILE", help="a .tflite model")
+    show.add_argument("--labels", type=Path, metavar="FILE", help="its labels, where they are in a file of their own")
+    show.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the model as the daemon would, and print it. A model that the daemon would refuse ends with 2."""
+    from dogid.model.classifier import load_model
+
+    document = describe(load_model(args.file, args.labels))
+    if args.json:
+        print(json.dumps(document, ensure_ascii=False))  # noqa: T201
+    else:
+        _print(document)
+    return 0
+
+
+def describe(model: "Model") -> dict[str, Any]:
+    """Return what is known of a model that has loaded and passed its self-test, if it carries one."""
+    file, record = model.file, model.file.record
+    golden = file.golden
+    return {
+        "file": str(file.path),
+        "bytes": len(file.data),
+        "sha256": file.sha256,
+        "labels": list(model.labels),
+        "labels_from": file.labels_from,
+        "input": {"width": model.size[0], "height": model.size[1], **model.classifier().input_kind},
+        "backend": model.backend.module,
+        "checked": {
+            "weights": "as they were sealed" if "weights_sha256" in record else "unchecked: the file has no seal",
+            "golden_photo": (
+                f"answered as known, within {golden.tolerance:g}" if golden else "unchecked: the file carries none"
+            ),
+        },
+        "provenance": record.get("provenance"),
+    }
+
+
+def _print(document: dict[str, Any]) -> None:
+    labels = document["labels"]
+    more = f", ... ({len(labels)} in all)" if len(labels) > _LABELS_SHOWN else ""
+    kind = document["input"]
+    rows = [
+        ("file", f"{document['file']} ({document['bytes']:,} bytes)"),
+        ("sha256", document["sha256"]),
+        ("labels", ", ".join(labels[:_LABELS_SHOWN]) + more),
+        ("labels from", document["labels_from"]),
+        ("input", f"{kind['width']} x {kind['height']} pixels, {kind['dtype']}, {kind['normalisation']}"),
+        ("backend", document["backend"]),
+        ("weights", document["checked"]["weights"]),
+        ("golden photo", document["checked"]["golden_photo"]),
+    ]
+    rows += [(f"made: {key}", text) for key, text in _flat(document["provenance"] or {})]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        print(f"{name:<{width}}  {one_line(text)}")  # noqa: T201
+
+
+def _flat(record: Any, path: str = "") -> list[tuple[str, str]]:
+    """A nested record as (dotted key, text) rows."""
+    if isinstance(record, dict):
+        return [row for key, value in record.items() for row in _flat(value, f"{path}.{key}" if path else str(key))]
+    text = ", ".join(map(str, record)) if isinstance(record, list) else str(record)
+    return [(path, text)]

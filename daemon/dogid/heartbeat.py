@@ -1,0 +1,99 @@
+"""The watch over the daemon itself: is the known photo still answered rightly, by every worker?"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 10.0
+"""Between two rounds; a round costs each worker what one small photo costs."""
+_HEALTHY = "the known photo passed through every worker"
+_UNKNOWN = "not checked yet"
+
+
+class Patients(Protocol):
+    """What is watched over: the pool of workers."""
+
+    def want_proofs(self) -> int:
+        """Begin a round of proofs; return its number."""
+
+    def wait_for_proofs(self, number: int, timeout: float) -> str | None:
+        """Wait until the round is passed, or fails, or the time is over; return what is amiss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What the last round of proofs told."""
+
+    ok: bool
+    reason: str
+    checked_at: float
+    """Monotonic seconds of the last round that was passed."""
+
+
+class Heartbeat:
+    """A thread that asks for proofs again and again, and pings whoever waits for that only when all were passed."""
+
+    def __init__(
+        self,
+        patients: Patients,
+        also_amiss: Callable[[], str | None],
+        on_healthy: Callable[[], None],
+        patience: Callable[[], float],
+        interval: float = INTERVAL_SECONDS,
+    ) -> None:
+        """Set up, without beginning.
+
+        also_amiss tells of other threads that must live; on_healthy is called after every round that was passed;
+        patience tells how many seconds a worker may need to come back from a photo.
+        """
+        self._patients = patients
+        self._also_amiss = also_amiss
+        self._on_healthy = on_healthy
+        self._patience = patience
+        self._interval = interval
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self.health = Health(ok=False, reason=_UNKNOWN, checked_at=time.monotonic())
+
+    def check(self) -> str | None:
+        """Hold one round now; return what is amiss, or None. A worker that is busy is waited for."""
+        timeout = self._patience() + self._interval
+        amiss = self._patients.wait_for_proofs(self._patients.want_proofs(), timeout) or self._also_amiss()
+        if self._stopping.is_set():
+            return "the daemon is stopping"
+        self._note(amiss)
+        return amiss
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching, without waiting for a round that is being held."""
+        self._stopping.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                if self.check() is None:
+                    self._on_healthy()
+            except Exception:
+                log.exception("the daemon's health could not be checked")
+            self._stopping.wait(max(0.0, began + self._interval - time.monotonic()))
+
+    def _note(self, amiss: str | None) -> None:
+        before = self.health
+        if amiss is None:
+            self.health = Health(ok=True, reason=_HEALTHY, checked_at=time.monotonic())
+            if not before.ok and before.reason != _UNKNOWN:
+                log.warning("healthy again, after: %s", before.reason)
+            return
+        self.health = Health(ok=False, reason=amiss, checked_at=before.checked_at)
+        if amiss != before.reason:
+            log.warning("not healthy: %s", amiss)

@@ -1,0 +1,56 @@
+"""The known photo by which a model, and later every worker, shows that it still answers rightly."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from dogid.model.classifier import Classifier, Model
+from dogid.photo import decode
+
+_TOLERANCE = 1e-4  # between two runs of the same interpreter on the same processor
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A photo, and the answer that is expected of it."""
+
+    photo: bytes
+    scores: tuple[float, ...]
+    """Probabilities in the order of the labels."""
+    tolerance: float
+    is_golden: bool
+    """Whether the model carries photo and answer; if not, the answer is its own first one and proves less."""
+
+    def deviation(self, classifier: Classifier) -> str | None:
+        """Classify the photo; return how the answer differs from the expected one, or None if it does not."""
+        scores = classifier.classify(decode(self.photo, classifier.size).pixels)
+        if len(scores) != len(self.scores):
+            return f"{len(scores)} scores instead of {len(self.scores)}"
+        worst = float(np.abs(scores - np.asarray(self.scores)).max())
+        # written so that NaN fails too
+        return None if worst <= self.tolerance else f"a score lies {worst:.3f} from the known one"
+
+
+def reference_for(model: Model) -> Reference:
+    """Return the golden photo that the model carries, or else a picture of ours with the model's own answer of now."""
+    golden = model.file.golden
+    if golden is not None:
+        return Reference(golden.data, golden.scores, golden.tolerance, is_golden=True)
+    classifier = model.classifier()
+    photo = _picture(classifier.size)
+    scores = classifier.classify(decode(photo, classifier.size).pixels)
+    return Reference(photo, tuple(float(score) for score in scores), _TOLERANCE, is_golden=False)
+
+
+def _picture(size: tuple[int, int]) -> bytes:
+    """A PNG [height, width, 3] of two gradients: lossless, so that it decodes alike everywhere."""
+    width, height = size
+    across = np.linspace(0, 255, width, dtype=np.uint8)
+    down = np.linspace(0, 255, height, dtype=np.uint8)
+    pixels = np.empty((height, width, 3), np.uint8)
+    pixels[..., 0], pixels[..., 1], pixels[..., 2] = across, down[:, np.newaxis], 128
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()

@@ -1,0 +1,207 @@
+"""The worker threads: each takes photos through decoding and the model, and proves on demand that it still can.
+
+A worker that does not come back from a photo in time is given up and replaced; it counts as lost for as long as its
+thread lives on, since no thread can be ended from outside.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dogid.errors import PhotoCode
+from dogid.jobqueue import Errand, JobQueue
+from dogid.ledger.records import Failed, Job, Outcome
+from dogid.model.classifier import Classifier, Model
+from dogid.names import one_line, shown_name
+from dogid.selftest import Reference
+from dogid.worker import Work
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What workers work by; a reload replaces it as a whole."""
+
+    model: Model
+    work: Work
+    reference: Reference
+    decode_timeout: float
+    """Seconds after which a worker is given up."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """A worker thread as the others see it."""
+
+    number: int
+    """Its own for as long as the daemon runs."""
+    job: Job | None = None
+    deadline: float = 0.0
+    given_up: bool = False
+    proved: int = 0
+    """The latest round of proofs that it has taken part in."""
+    failure: str | None = None
+    """What was wrong in that round."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    thread: threading.Thread | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.thread is not None and self.thread.is_alive()
+
+
+class WorkerPool:
+    """The workers and their queue."""
+
+    def __init__(self, engine: Engine, on_finished: Callable[[Outcome], None]) -> None:
+        self._engine = engine
+        self._on_finished = on_finished
+        self._jobs = JobQueue()
+        self._workers: list[_Worker] = []
+        self._lost: list[_Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._changed = threading.Condition()
+        self._round = 0
+        self._numbers = itertools.count()
+        self._stopping = threading.Event()
+
+    @property
+    def count(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    def resize(self, count: int) -> None:
+        """Start or dismiss workers, so that there are count of them."""
+        with self._changed:
+            while len(self._workers) > count:
+                self._jobs.send(self._workers.pop().number, Errand.LEAVE)
+            while len(self._workers) < count:
+                self._workers.append(self._started())
+
+    def adopt(self, engine: Engine) -> int:
+        """Have all workers use another engine from their next photo on; return the round in which they prove it."""
+        self._engine = engine
+        return self.want_proofs()
+
+    def put(self, order: int, job: Job) -> None:
+        """Hand a photo to whichever worker is free; lower orders come first."""
+        self._jobs.put(order, job)
+
+    def give_up_late(self) -> list[Outcome]:
+        """Give up workers that are past their deadline, start others, and return the failures to write down."""
+        late: list[Outcome] = []
+        now = time.monotonic()
+        with self._changed:
+            for at, worker in enumerate(self._workers):
+                with worker.lock:
+                    if worker.job is None or worker.deadline > now:
+                        continue
+                    job, worker.given_up = worker.job, True
+                reason = f"decoding took longer than {self._engine.decode_timeout:g} s (decode_timeout)"
+                late.append(Failed(job, job.version, PhotoCode.TOO_LARGE, reason))
+                self._lost.append(worker)
+                self._workers[at] = self._started()
+        return late
+
+    def stop(self, ends: float) -> None:
+        """Have the workers finish what they are at, until the monotonic time ends."""
+        self._stopping.set()
+        self._jobs.close()
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+
+    def want_proofs(self) -> int:
+        """Ask every worker to classify the known photo, and return this round's number."""
+        with self._changed:
+            self._round += 1
+            for worker in self._workers:
+                self._jobs.send(worker.number, Errand.PROVE)
+            return self._round
+
+    def wait_for_proofs(self, number: int, timeout: float) -> str | None:
+        """Wait until every worker has passed a round, at most timeout seconds; return what is amiss, or None."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping.is_set() or not self._is_open(number), timeout)
+            return self._amiss(number)
+
+    def _is_open(self, number: int) -> bool:
+        """Whether a round may still be passed by waiting."""
+        return any(worker.is_alive and worker.proved < number for worker in self._workers)
+
+    def _amiss(self, number: int) -> str | None:
+        self._lost = [worker for worker in self._lost if worker.is_alive]
+        for worker in self._lost:
+            return f"worker {worker.number} was given up and still hangs{_in_photo(worker)}"
+        for worker in self._workers:
+            if not worker.is_alive:
+                return f"worker {worker.number} has ended"
+            if worker.proved < number:
+                return f"worker {worker.number} has not come back{_in_photo(worker)}"
+            if worker.failure is not None:
+                return f"worker {worker.number} fails on the known photo: {worker.failure}"
+        return None
+
+    def _started(self) -> _Worker:
+        number = next(self._numbers)
+        worker = _Worker(number)
+        if self._round:
+            self._jobs.send(number, Errand.PROVE)
+        name = f"worker-{number}"
+        worker.thread = threading.Thread(target=self._work_on, args=(worker,), name=name, daemon=True)
+        self._threads = [thread for thread in self._threads if thread.is_alive()] + [worker.thread]
+        worker.thread.start()
+        return worker
+
+    def _work_on(self, worker: _Worker) -> None:
+        """A worker thread: one job after another, with an interpreter of its own."""
+        engine = self._engine
+        classifier = engine.model.classifier()
+        while not self._stopping.is_set():
+            task = self._jobs.take(worker.number)
+            if task is Errand.LEAVE:
+                return
+            if isinstance(task, Errand):
+                engine, classifier = self._prove(worker, engine, classifier)
+                continue
+            with worker.lock:
+                worker.job, worker.deadline = task, time.monotonic() + engine.decode_timeout
+            outcome = _process(task, engine.work, classifier)
+            with worker.lock:
+                if worker.given_up:
+                    return
+                worker.job = None
+            self._on_finished(outcome)
+
+    def _prove(self, worker: _Worker, engine: Engine, classifier: Classifier) -> tuple[Engine, Classifier]:
+        """Classify the known photo with the newest engine; return what the worker goes on with."""
+        number, newest = self._round, self._engine
+        failure: str | None
+        try:
+            if newest is not engine:
+                engine, classifier = newest, newest.model.classifier()
+            failure = engine.reference.deviation(classifier)
+        except Exception as error:
+            log.exception("the known photo could not be classified")
+            failure = f"{type(error).__name__}: {error}"
+        with self._changed:
+            worker.proved, worker.failure = number, failure
+            self._changed.notify_all()
+        return engine, classifier
+
+
+def _process(job: Job, work: Work, classifier: Classifier) -> Outcome:
+    try:
+        return work.process(job, classifier)
+    except Exception as error:
+        # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
+        log.exception("a photo could not be worked on")
+        return work.settling.trouble(job, f"{type(error).__name__}: {error}")
+
+
+def _in_photo(worker: _Worker) -> str:
+    job = worker.job
+    return "" if job is None else f" from {one_line(shown_name(job.path))}"

@@ -1,0 +1,105 @@
+#!/bin/bash
+# Builds dogid_VERSION_ARCH.deb:  build.sh OUTPUT_FOLDER [amd64|arm64]
+#
+# The package brings its own Python packages, as wheels unpacked into /opt/dogid/venv, on the system's Python. Wheels
+# for another processor are only unpacked, never run, so that arm64 is built on amd64 as well.
+# PYTHON names a Python with pip (default: python3), DEB_PYTHON the version of the target's (default: Debian 12's),
+# DEB_COMPRESS what dpkg-deb compresses with.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+clone=$(cd "$here/../.." && pwd)
+out=$(mkdir -p "$1" && cd "$1" && pwd)
+arch=${2:-$(dpkg --print-architecture)}
+python=${PYTHON:-python3}
+target=${DEB_PYTHON:-3.11}
+case $arch in
+  amd64) machine=x86_64 ;;
+  arm64) machine=aarch64 ;;
+  *) echo "build.sh: $arch: there are packages for amd64 and arm64 only (litert has no wheels for others)" >&2; exit 2 ;;
+esac
+
+version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$clone/daemon/dogid/__init__.py")
+version=${DEB_VERSION:-$version}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$clone" log -1 --format=%ct 2>/dev/null || date +%s)}
+export SOURCE_DATE_EPOCH
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/dogid-deb.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+venv=$root/opt/dogid/venv
+site=$venv/lib/python$target/site-packages
+mkdir -p "$root" "$site" "$venv/bin"
+umask 022
+
+echo "collecting wheels for $machine ..."
+pip=("$python" -m pip --disable-pip-version-check --quiet)
+"${pip[@]}" wheel --no-deps --wheel-dir "$work" "$clone"
+# Debian 12 has glibc 2.36: wheels made for it and for all before
+platforms=(--platform "manylinux2014_$machine")
+for minor in {5..36}; do platforms+=(--platform "manylinux_2_${minor}_$machine"); done
+"${pip[@]}" install --target "$site" --no-compile --only-binary :all: "${platforms[@]}" \
+  --implementation cp --python-version "$target" "$work"/dogid-*.whl
+
+# pip unpacks for another prefix than a virtual environment has: what is not a package moves to its place
+mv "$site/share" "$venv/share"
+rm -rf "$site/bin" "$site"/numpy/*/tests "$site"/numpy/tests
+find "$site" -name '*.pyc' -delete
+find "$site" -type f -exec chmod 644 {} +  # libraries and modules are loaded, not executed
+# what pip notes of an installation names the folders of this machine
+find "$site" \( -name direct_url.json -o -name REQUESTED \) -delete
+
+# the virtual environment itself, as `python3 -m venv` lays it out
+ln -s /usr/bin/python3 "$venv/bin/python3"
+ln -s python3 "$venv/bin/python"
+cat >"$venv/pyvenv.cfg" <<CFG
+home = /usr/bin
+include-system-site-packages = false
+version = $target
+CFG
+install -m 755 /dev/stdin "$venv/bin/dogid" <<'SCRIPT'
+#!/opt/dogid/venv/bin/python
+import sys
+
+from dogid.cli import main
+
+sys.exit(main())
+SCRIPT
+
+echo "laying out the package ..."
+install -D -m 755 "$here/dogid.sh" "$root/usr/bin/dogid"
+for unit in dogid.service dogid@.service; do install -D -m 644 "$clone/systemd/$unit" "$root/usr/lib/systemd/system/$unit"; done
+install -D -m 644 "$clone/systemd/sysusers.conf" "$root/usr/lib/sysusers.d/dogid.conf"
+install -D -m 644 "$clone/systemd/tmpfiles.conf" "$root/usr/lib/tmpfiles.d/dogid.conf"
+install -D -m 644 "$clone/systemd/lan.conf" "$root/usr/share/doc/dogid/examples/lan.conf"
+install -D -m 644 "$here/copyright" "$root/usr/share/doc/dogid/copyright"
+install -D -m 644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/dogid"
+mkdir -p "$root/etc/dogid"
+PYTHONPATH=$clone/daemon "$python" -c '
+from dogid.settings import example
+print(example({"inbox": "/var/lib/dogid/inbox", "state": "/var/lib/dogid"}), end="")
+' >"$root/etc/dogid/dogid.toml"
+date=$(date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")
+gzip -9n >"$root/usr/share/doc/dogid/changelog.gz" <<CHANGES
+dogid ($version) stable; urgency=medium
+
+  * What is new stands in CHANGELOG.md of the project.
+
+ -- The dogid developers <dogid@localhost>  $date
+CHANGES
+
+mkdir "$root/DEBIAN"
+size=$(du --summarize --block-size=1024 --apparent-size "$root" | cut -f1)
+next=${target%.*}.$((${target#*.} + 1))
+sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@PYTHON@/$target/; s/@NEXT@/$next/" \
+  "$here/control.in" >"$root/DEBIAN/control"
+echo /etc/dogid/dogid.toml >"$root/DEBIAN/conffiles"
+for script in preinst postinst prerm postrm; do install -m 755 "$here/$script" "$root/DEBIAN/$script"; done
+(cd "$root" && find . -type f ! -path './DEBIAN/*' ! -path './etc/*' -printf '%P\0' | sort -z | xargs -0 md5sum) \
+  >"$root/DEBIAN/md5sums"
+chmod -R u+rwX,go+rX,go-w "$root"
+find "$root" -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
+
+echo "packing ..."
+dpkg-deb --root-owner-group -Z"${DEB_COMPRESS:-xz}" --build "$root" "$out/dogid_${version}_$arch.deb" >/dev/null
+echo "$out/dogid_${version}_$arch.deb"

@@ -1,0 +1,44 @@
+"""Fixtures for all tests."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon
+
+MakeDaemon = Callable[..., Daemon]
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """An empty inbox."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def make_daemon(tmp_path: Path, inbox: Path) -> Iterator[MakeDaemon]:
+    """Make daemons with flags; those that still run at the end of the test are ended."""
+    with contextlib.ExitStack() as stack:
+
+        def make(*flags: str, state: Path | None = None, **options: object) -> Daemon:
+            made = Daemon(inbox, state or tmp_path / "state", *flags, **options)  # type: ignore[arg-type]
+            stack.callback(made.close)
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def daemon(make_daemon: MakeDaemon) -> Daemon:
+    """A daemon that runs on the inbox, with a settle time of a second."""
+    return make_daemon("--settle", "1").start()
+
+
+@pytest.fixture
+def patient_daemon(make_daemon: MakeDaemon) -> Daemon:
+    """A daemon that runs on the inbox, and believes no unfinished photo to be broken while a test lasts."""
+    return make_daemon("--settle", "600").start()

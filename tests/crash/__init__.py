@@ -1,0 +1,1 @@
+"""Killing the daemon at any point, and what must hold afterwards."""

@@ -1,0 +1,287 @@
+"""The ledger: one row for each version of a photo, in exactly one state."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from dogid.errors import PhotoCode
+from dogid.inbox.scan import FoundFile, Version, look
+from dogid.ledger import queries
+from dogid.ledger.database import open_for_reading
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Classified, Failed, Job, Timings, Waiting
+from dogid.model.modelfile import ModelFile
+from tests.support.clocks import SetClock
+from tests.support.photos import put
+
+NOON = 1_700_000_000_000
+
+
+class Inbox:
+    """A folder and its ledger, with a clock that the test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "inbox"
+        self.state = folder / "state"
+        self.folder.mkdir()
+        self.state.mkdir()
+        self.clock = SetClock([NOON, 5_000])
+        self.open()
+
+    def open(self) -> None:
+        self.ledger = Ledger(self.state, lambda path: look(self.folder, path), self.clock)
+        model = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
+        self.model_id = self.ledger.register_model(model, ("cat",))
+        self.db = open_for_reading(self.state)
+
+    def reopen(self) -> None:
+        self.close()
+        self.open()
+
+    def close(self) -> None:
+        self.db.close()
+        self.ledger.close()
+
+    def observe(self, *names: str, wake: bool = False) -> int:
+        return self.ledger.observe([self.look(name) for name in names], wake=wake)
+
+    def look(self, name: str) -> FoundFile:
+        found = look(self.folder, name.encode())
+        assert found is not None
+        return found
+
+    def job(self) -> Job:
+        (job,) = self.ledger.claim(1, ())
+        return job
+
+    def classify(self, job: Job, label: str = "cat") -> None:
+        data = (self.folder / os.fsdecode(job.path)).read_bytes()
+        digest = sha256(data).hexdigest()
+        scores, timings = {label: 1.0}, Timings(1, 1, 1)
+        version = self.look(os.fsdecode(job.path)).version
+        self.ledger.record([Classified(job, version, digest, 1, 1, scores, self.model_id, timings)])
+
+    def states(self) -> dict[str, str]:
+        rows = self.db.execute("SELECT path, state FROM photo WHERE state != 'superseded'")
+        return {bytes(row["path"]).decode(): row["state"] for row in rows}
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    made = Inbox(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_file_observed_again_and_again_is_one_row(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    assert [inbox.observe("a") for _ in range(3)] == [1, 0, 0]
+    assert queries.counts(inbox.db) == {"pending": 1, "classified": 0, "failed": 0}
+
+
+def test_the_database_itself_refuses_a_second_current_row_of_a_file(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    copy = "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at) VALUES (x'61', 9, 9, 9, 'pending', 0)"
+
+    with pytest.raises(sqlite3.IntegrityError), sqlite3.connect(inbox.state / "ledger.db") as db:
+        db.execute(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["state = 'lost'", "state = 'classified'", "state = 'failed'", "label = 'cat'", "superseded_by = id"],
+)
+def test_the_database_itself_refuses_rows_that_contradict_themselves(inbox: Inbox, change: str) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+
+    with pytest.raises(sqlite3.IntegrityError), sqlite3.connect(inbox.state / "ledger.db") as db:
+        db.execute(f"UPDATE photo SET {change}")
+
+
+def test_newest_photos_are_claimed_first_and_the_oldest_when_asked(inbox: Inbox) -> None:
+    names = [f"{number}" for number in range(10)]
+    for name in names:
+        put(inbox.folder / name, b"x")
+        inbox.observe(name)
+
+    assert [job.path for job in inbox.ledger.claim(3, ())] == [b"9", b"8", b"7"]
+    assert [job.path for job in inbox.ledger.claim(2, (10, 1), oldest=True)] == [b"1", b"2"]
+    assert [job.path for job in inbox.ledger.claim(2, (10, 9))] == [b"7", b"6"]
+
+
+def test_an_answer_to_an_older_version_is_not_written(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"first")
+    inbox.observe("a")
+    job = inbox.job()
+    old = inbox.look("a").version
+    path.write_bytes(b"second, and longer")
+    inbox.observe("a")
+    inbox.ledger.record([Failed(job, old, PhotoCode.CORRUPT, "bad")])
+
+    assert inbox.states() == {"a": "pending"}
+    inbox.classify(inbox.job())
+    assert inbox.states() == {"a": "classified"}
+
+
+def test_an_answer_that_comes_twice_is_written_once(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.classify(job)
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
+
+    assert inbox.states() == {"a": "classified"}
+    assert queries.newest_seq(inbox.db) == 1
+
+
+def test_a_failure_at_an_old_name_does_not_touch_a_photo_that_was_renamed(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    path.rename(inbox.folder / "b")
+    inbox.observe("b")
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.VANISHED, "gone")])
+
+    assert inbox.states() == {"b": "pending"}
+
+
+def test_a_photo_touched_twice_while_pending_keeps_its_first_result(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(inbox.job())
+    (first,) = queries.list_results(inbox.db, queries.ResultFilter())
+    for seconds in (1, 2):
+        os.utime(path, (seconds, seconds))
+        inbox.observe("a")
+        job = inbox.job()
+    path.rename(inbox.folder / "b")
+    inbox.observe("b")
+    found = inbox.look("b")
+    outcome = Classified(job, found.version, str(first["sha256"]), 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1))
+    inbox.ledger.record([outcome])
+    inbox.observe("b")
+
+    (result,) = queries.list_results(inbox.db, queries.ResultFilter())
+    assert (result["id"], result["file"], result["status"]) == (first["id"], "b", "classified")
+
+
+def test_waiting_ends_when_its_time_comes_and_not_before(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EACCES", 1000)])
+
+    assert inbox.ledger.claim(1, ()) == []
+    assert inbox.ledger.wake_due() == 1000
+    inbox.clock.advance(999)
+    assert inbox.ledger.wake_due() == 1
+    inbox.clock.advance(1)
+    assert inbox.ledger.wake_due() is None
+    assert inbox.job().attempts == 1
+
+
+def test_a_wake_up_ends_waiting_at_once(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EACCES", 300_000)])
+    assert inbox.observe("a") == 0
+    assert inbox.observe("a", wake=True) == 1
+
+    assert inbox.job().waits_for == "unreadable"
+
+
+def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    for _ in range(5):
+        inbox.clock.advance(1_000_000)
+        inbox.ledger.wake_due()
+        job = inbox.job()
+        inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EIO", 300_000)])
+    inbox.clock.times[1] = 7  # another boot: the steady clock begins anew
+    inbox.reopen()
+
+    job = inbox.job()
+    assert (job.attempts, job.still_since) == (5, 7)
+
+
+def test_a_wall_clock_that_jumps_changes_no_order_and_no_waiting(inbox: Inbox) -> None:
+    for number, wall in enumerate((NOON, 0, NOON * 2, -5, NOON)):
+        inbox.clock.set_wall(wall)
+        put(inbox.folder / str(number), str(number).encode())
+        inbox.observe(str(number))
+        inbox.classify(inbox.job())
+    put(inbox.folder / "waiting", b"w")
+    inbox.observe("waiting")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 1000)])
+    inbox.clock.set_wall(NOON * 3)
+    assert inbox.ledger.wake_due() == 1000
+    inbox.clock.times[1] += 1000
+    assert inbox.ledger.wake_due() is None
+
+    found = queries.results_since(inbox.db, 0, 100)
+    assert [result["file"] for _, result in found] == ["0", "1", "2", "3", "4"]
+    newest = queries.list_results(inbox.db, queries.ResultFilter(limit=2))
+    assert [result["file"] for result in newest] == ["waiting", "4"]
+
+
+def test_ids_only_grow_also_after_rows_are_forgotten(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.classify(job)
+    path.unlink()
+    inbox.ledger.forget([job.id])
+    put(inbox.folder / "b", b"b")
+    inbox.observe("b")
+
+    assert inbox.job().id > job.id
+
+
+def test_a_ledger_whose_transaction_failed_goes_on(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    broken = FoundFile(b"b", Version(1, "no number", 1))  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error):
+        inbox.ledger.observe([inbox.look("a"), broken])
+
+    assert inbox.states() == {}
+    assert inbox.observe("a") == 1
+
+
+def test_counts_are_those_of_the_rows(inbox: Inbox) -> None:
+    for number in range(6):
+        put(inbox.folder / str(number), str(number).encode())
+        inbox.observe(str(number))
+    for job in inbox.ledger.claim(4, ()):
+        if job.id % 2:
+            inbox.classify(job)
+        else:
+            inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
+
+    counted = dict(inbox.db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
+    assert queries.counts(inbox.db) == counted == {"pending": 2, "classified": 2, "failed": 2}
+
+
+def test_pages_of_results_are_complete_and_disjoint_while_photos_come(inbox: Inbox) -> None:
+    def add(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            put(inbox.folder / f"{number:03}", b"x")
+            inbox.observe(f"{number:03}")
+
+    add(0, 25)
+    seen: list[str] = []
+    before = None
+    while page := queries.list_results(inbox.db, queries.ResultFilter(limit=10, before=before)):
+        seen += [result["file"] for result in page]
+        before = page[-1]["id"]
+        add(500 + len(seen), 3)
+
+    assert seen == [f"{number:03}" for number in reversed(range(25))]

@@ -1,0 +1,208 @@
+"""How photos come into the inbox: copied slowly, in pieces, by rename, by link, under other names."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+
+LONG_AGO = 1_000_000_000
+
+
+def test_a_photo_copied_slowly_gets_the_right_result(patient_daemon: Daemon, inbox: Path) -> None:
+    data = photo(1)
+    with (inbox / "slow.jpg").open("wb", buffering=0) as file:
+        for at in range(0, len(data), len(data) // 4):
+            file.write(data[at : at + len(data) // 4])
+            if file.tell() < len(data):
+                patient_daemon.waits("slow.jpg", "truncated")
+                patient_daemon.scanned_again()
+
+    patient_daemon.classified("slow.jpg", data)
+    patient_daemon.audit_is_clean(1)
+
+
+def test_a_writer_that_closes_and_opens_again_gets_one_result(patient_daemon: Daemon, inbox: Path) -> None:
+    data = photo(2)
+    path = inbox / "scanner.jpg"
+    for at in range(0, len(data), len(data) // 3 + 1):
+        with path.open("ab") as file:
+            file.write(data[at : at + len(data) // 3 + 1])
+        if path.stat().st_size < len(data):
+            patient_daemon.waits("scanner.jpg", "truncated")
+
+    result = patient_daemon.classified("scanner.jpg", data)
+    steps = [step["event"] for step in patient_daemon.history(result)]
+    assert steps.count("classified") == 1
+    assert "failed" not in steps
+
+
+def test_an_empty_file_that_is_filled_later_is_classified(patient_daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "later.jpg", b"")
+    patient_daemon.waits("later.jpg", "empty")
+    path.write_bytes(photo(3))
+
+    patient_daemon.classified("later.jpg", photo(3))
+
+
+def test_an_empty_file_that_stays_empty_fails_as_empty_and_is_classified_when_filled(
+    daemon: Daemon, inbox: Path
+) -> None:
+    path = put(inbox / "empty.jpg", b"")
+    daemon.failed("empty.jpg", "empty")
+    path.write_bytes(photo(4))
+
+    daemon.classified("empty.jpg", photo(4))
+
+
+def test_an_upload_cut_off_fails_as_truncated_once_it_is_still(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "cut.jpg", photo(5)[:-3000])
+
+    daemon.failed("cut.jpg", "truncated")
+
+
+def test_the_whole_photo_under_the_name_of_a_cut_off_one_takes_its_place(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "again.jpg", photo(6)[:-3000])
+    failed = daemon.failed("again.jpg", "truncated")
+    path.write_bytes(photo(6))
+    result = daemon.classified("again.jpg", photo(6))
+
+    assert result["id"] > failed["id"]
+    assert [step["event"] for step in daemon.history(result) if step["event"] in ("failed", "classified")] == [
+        "failed",
+        "classified",
+    ]
+    daemon.audit_is_clean(1)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
+def test_a_preallocated_photo_is_not_believed_before_its_end_is_written(
+    patient_daemon: Daemon, inbox: Path, kind: str
+) -> None:
+    data = photo(7, kind)
+    path = inbox / "reserved"
+    with path.open("wb", buffering=0) as file:
+        file.write(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+        patient_daemon.waits("reserved", "truncated")
+        file.seek(len(data) // 2)
+        file.write(data[len(data) // 2 :])
+
+    result = patient_daemon.classified("reserved", data)
+    assert [step["event"] for step in patient_daemon.history(result)].count("classified") == 1
+
+
+def test_a_photo_whose_place_is_reserved_but_holds_only_zeros_is_waited_for(
+    patient_daemon: Daemon, inbox: Path
+) -> None:
+    data = photo(8)
+    path = put(inbox / "zeros.jpg", bytes(len(data)))
+    patient_daemon.waits("zeros.jpg", "truncated")
+    path.write_bytes(data)
+
+    patient_daemon.classified("zeros.jpg", data)
+
+
+def test_a_photo_that_keeps_an_old_date_is_classified(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    source = put(tmp_path / "old.jpg", photo(9))
+    os.utime(source, (LONG_AGO, LONG_AGO))
+    shutil.copy2(source, inbox / "old.jpg")
+    result = daemon.classified("old.jpg", photo(9))
+
+    assert result["modified_at"] == "2001-09-09T01:46:40.000Z"
+
+
+def test_a_photo_with_a_date_before_1970_or_far_ahead_is_classified(daemon: Daemon, inbox: Path) -> None:
+    for name, seconds in (("before.jpg", -86400), ("ahead.jpg", 15_000_000_000)):
+        path = put(inbox / name, photo(10))
+        os.utime(path, (seconds, seconds))
+
+    for name in ("before.jpg", "ahead.jpg"):
+        daemon.classified(name, photo(10))
+
+
+def test_a_photo_moved_in_is_classified(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    put(tmp_path / "moved.jpg", photo(11)).rename(inbox / "moved.jpg")
+
+    daemon.classified("moved.jpg", photo(11))
+
+
+def test_a_photo_linked_in_is_classified_by_each_of_its_names(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    source = put(tmp_path / "source.jpg", photo(12))
+    for name in ("first.jpg", "second.jpg"):
+        os.link(source, inbox / name)
+
+    assert daemon.classified("first.jpg", photo(12))["id"] != daemon.classified("second.jpg", photo(12))["id"]
+    daemon.audit_is_clean(2)
+
+
+def test_one_of_two_names_of_a_photo_may_go_and_the_audit_stays_clean(daemon: Daemon, inbox: Path) -> None:
+    first = put(inbox / "first.jpg", photo(13))
+    daemon.classified("first.jpg", photo(13))
+    os.link(first, inbox / "second.jpg")
+    daemon.classified("second.jpg", photo(13))
+    first.unlink()
+    daemon.scanned_again()
+
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_written_under_a_temporary_name_counts_once_under_its_own(daemon: Daemon, inbox: Path) -> None:
+    data = photo(14)
+    names = [".photo.jpg.Xa81bQ", "photo.jpg.part", "photo.jpg.filepart", ".syncthing.photo.jpg.tmp"]
+    for number, name in enumerate(names):
+        path = put(inbox / name, data)
+        daemon.scanned_again()
+        path.rename(inbox / f"photo{number}.jpg")
+        daemon.classified(f"photo{number}.jpg", data)
+
+    assert len(daemon.results()) == len(names)
+    daemon.audit_is_clean(len(names))
+
+
+def test_hidden_and_side_files_of_other_programs_are_left_alone(daemon: Daemon, inbox: Path) -> None:
+    data = photo(15)
+    for name in ("._a.jpg", ".hidden/a.jpg", "@eaDir/a.jpg/thumb.jpg", "Thumbs.db", "#recycle/a.jpg", "a.jpg~"):
+        put(inbox / name, data)
+    put(inbox / "a.jpg", data)
+    daemon.classified("a.jpg", data)
+    daemon.scanned_again()
+
+    assert list(daemon.by_name()) == ["a.jpg"]
+    daemon.audit_is_clean(1)
+
+
+@pytest.mark.parametrize("name", ["UPPER.JPG", "wrong.heic", "no_extension", "two.dots.jpeg.txt", "photo.jpg.txt"])
+def test_a_photo_is_known_by_its_content_and_not_by_its_name(daemon: Daemon, inbox: Path, name: str) -> None:
+    put(inbox / name, photo(16))
+
+    daemon.classified(name, photo(16))
+
+
+def test_a_folder_of_folders_copied_in_at_once_loses_nothing(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    names = [f"{a}/{b}/{c}/{d}.jpg" for a in "ab" for b in "cd" for c in "ef" for d in range(12)]
+    for number, name in enumerate(names):
+        put(tmp_path / "tree" / name, photo(number % 4, size=(64, 64)))
+    shutil.copytree(tmp_path / "tree", inbox / "tree")
+
+    daemon.settled(len(names))
+    assert set(daemon.by_name()) == {f"tree/{name}" for name in names}
+    daemon.audit_is_clean(len(names))
+
+
+def test_a_folder_moved_in_brings_its_photos(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    for number in range(5):
+        put(tmp_path / "tree" / "deep" / f"{number}.jpg", photo(number))
+    (tmp_path / "tree").rename(inbox / "tree")
+
+    for number in range(5):
+        daemon.classified(f"tree/deep/{number}.jpg", photo(number))
+
+
+def test_a_photo_written_in_place_without_an_end_is_found_by_scans(daemon: Daemon, inbox: Path) -> None:
+    data = photo(17)
+    with (inbox / "open.jpg").open("wb", buffering=0) as file:
+        file.write(data)
+        daemon.classified("open.jpg", data)

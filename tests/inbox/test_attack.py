@@ -1,0 +1,107 @@
+"""Photos made to harm: the daemon refuses them by name and goes on."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    """A PNG that says it is so large, with these chunks."""
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+def still_works(daemon: Daemon, inbox: Path) -> None:
+    """A photo that comes afterwards is classified, by the process that met the bad one."""
+    put(inbox / "witness.jpg", photo(99))
+    daemon.classified("witness.jpg", photo(99))
+    assert daemon.running
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(daemon: Daemon, inbox: Path) -> None:
+    rows = zlib.compress(bytes(2501 * 20000), 9)
+    put(inbox / "bomb.png", png(20000, 20000, chunk(b"IDAT", rows)))
+
+    daemon.failed("bomb.png", "too_large")
+    still_works(daemon, inbox)
+
+
+def test_a_photo_that_says_it_is_as_large_as_can_be_is_refused(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "huge.png", png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(b"\0"))))
+    put(inbox / "huge.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0x80, 0, 0) + bytes(6) + b";")
+
+    daemon.failed("huge.png", "too_large")
+    daemon.has("huge.gif", "failed")
+    still_works(daemon, inbox)
+
+
+def test_a_photo_over_the_pixel_limit_is_refused_and_one_at_the_limit_is_not(
+    make_daemon: MakeDaemon, inbox: Path
+) -> None:
+    daemon = make_daemon("--max-pixels", "90000").start()
+    put(inbox / "over.jpg", photo(1, size=(301, 300)))
+    put(inbox / "at.jpg", photo(1, size=(300, 300)))
+
+    daemon.failed("over.jpg", "too_large")
+    daemon.classified("at.jpg", photo(1, size=(300, 300)))
+
+
+def test_a_file_over_the_byte_limit_is_never_read(make_daemon: MakeDaemon, inbox: Path) -> None:
+    daemon = make_daemon("--max-bytes", "1000000").start()
+    with (inbox / "sparse.jpg").open("wb") as file:
+        file.truncate(1 << 40)
+
+    daemon.failed("sparse.jpg", "too_large")
+    still_works(daemon, inbox)
+
+
+def test_texts_that_inflate_without_end_are_refused(daemon: Daemon, inbox: Path) -> None:
+    text = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(200_000_000), 9))
+    put(inbox / "text.png", png(10, 10, text, chunk(b"IDAT", zlib.compress(bytes(30)))))
+    result = daemon.has("text.png", "failed", "classified")
+
+    assert result["status"] == "classified" or result["error"]["code"] == "corrupt"
+    still_works(daemon, inbox)
+
+
+@pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "PCX", "SGI", "IM", "MSP", "XBM"])
+def test_formats_outside_the_list_are_never_handed_to_their_decoders(daemon: Daemon, inbox: Path, kind: str) -> None:
+    stream = io.BytesIO()
+    Image.new("1" if kind in ("MSP", "XBM") else "RGB", (32, 32)).save(stream, kind)
+    put(inbox / "other.jpg", stream.getvalue())
+
+    daemon.failed("other.jpg", "unsupported")
+
+
+def test_damaged_exif_is_no_reason_to_refuse_a_photo(daemon: Daemon, inbox: Path) -> None:
+    good = photo(2)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\xff\xff\xff\xff\xff\xff\xff\xff" * 20
+    segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
+    put(inbox / "exif.jpg", good[:2] + segment + good[2:])
+
+    result = daemon.has("exif.jpg", "classified", "failed")
+    assert result["status"] == "classified"
+
+
+def test_an_animation_with_endless_frames_is_one_photo(daemon: Daemon, inbox: Path) -> None:
+    frames = [Image.new("RGB", (64, 64), (number, 0, 0)) for number in range(200)]
+    for kind in ("GIF", "WEBP", "PNG"):
+        stream = io.BytesIO()
+        frames[0].save(stream, kind, save_all=True, append_images=frames[1:], loop=0)
+        put(inbox / f"frames.{kind.lower()}", stream.getvalue())
+
+    for kind in ("gif", "webp", "png"):
+        daemon.has(f"frames.{kind}", "classified")

@@ -1,0 +1,172 @@
+"""What happens to photos that are already there: overwritten, replaced, touched, renamed, removed."""
+
+import os
+from pathlib import Path
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+
+
+def answers(daemon: Daemon, name: str) -> list[str]:
+    """The labels and failures in a photo's history, oldest first."""
+    steps = daemon.history(daemon.by_name()[name])
+    return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
+
+
+def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "latest.jpg", photo(1))
+    first = daemon.classified("latest.jpg", photo(1))
+    path.write_bytes(photo(2))
+    second = daemon.classified("latest.jpg", photo(2))
+
+    assert second["id"] > first["id"]
+    shas = [step["sha256"] for step in daemon.history(second) if step["event"] == "classified"]
+    assert shas == [first["sha256"], second["sha256"]]
+    assert len(daemon.results()) == 1
+
+
+def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(daemon: Daemon, inbox: Path) -> None:
+    for number in range(40):
+        put(inbox / "latest.jpg", photo(number, size=(96, 96)))
+
+    daemon.classified("latest.jpg", photo(39, size=(96, 96)))
+    assert len(daemon.results()) == 1
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "latest.jpg", photo(3))
+    daemon.classified("latest.jpg", photo(3))
+    put(inbox / ".latest.jpg.new", photo(4)).rename(inbox / "latest.jpg")
+    daemon.classified("latest.jpg", photo(4))
+
+    assert answers(daemon, "latest.jpg") == ["classified", "classified"]
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "old.jpg", photo(5))
+    new = put(inbox / "new.jpg", photo(6))
+    daemon.classified("old.jpg", photo(5))
+    result = daemon.classified("new.jpg", photo(6))
+    new.rename(inbox / "old.jpg")
+
+    assert daemon.classified("old.jpg", photo(6))["id"] == result["id"]
+    assert list(daemon.by_name()) == ["old.jpg"]
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_that_is_touched_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "touched.jpg", photo(7))
+    first = daemon.classified("touched.jpg", photo(7))
+    for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
+        os.utime(path, (seconds, seconds))
+        daemon.scanned_again()
+        daemon.audit_is_clean(1)
+
+    result = daemon.classified("touched.jpg", photo(7))
+    assert result["id"] == first["id"]
+    assert result["classified_at"] == first["classified_at"]
+    assert answers(daemon, "touched.jpg") == ["classified"]
+
+
+def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
+    for _ in range(50):
+        with path.open("r+b"):
+            pass
+        path.chmod(0o644)
+
+    daemon.has("noisy.jpg", "classified")
+    daemon.scanned_again()
+    assert answers(daemon, "noisy.jpg") == ["classified"]
+
+
+def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "before.jpg", photo(9))
+    first = daemon.classified("before.jpg", photo(9))
+    path.rename(inbox / "after.jpg")
+
+    assert daemon.classified("after.jpg", photo(9))["id"] == first["id"]
+    assert list(daemon.by_name()) == ["after.jpg"]
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "before.jpg", photo(10))
+    first = daemon.classified("before.jpg", photo(10))
+    daemon.stop()
+    (inbox / "sub").mkdir()
+    path.rename(inbox / "sub" / "after.jpg")
+    daemon.start()
+
+    assert daemon.classified("sub/after.jpg", photo(10))["id"] == first["id"]
+    assert list(daemon.by_name()) == ["sub/after.jpg"]
+
+
+def test_photos_that_rotate_their_names_keep_their_results(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "latest.jpg", photo(11))
+    first = daemon.classified("latest.jpg", photo(11))
+    daemon.stop()
+    (inbox / "latest.jpg").rename(inbox / "0001.jpg")
+    put(inbox / "latest.jpg", photo(12))
+    daemon.start()
+
+    daemon.classified("latest.jpg", photo(12))
+    assert daemon.classified("0001.jpg", photo(11))["id"] == first["id"]
+    assert len(daemon.results()) == 2
+    daemon.audit_is_clean(2)
+
+
+def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: Daemon, inbox: Path) -> None:
+    for number in range(3):
+        put(inbox / "before" / "deep" / f"{number}.jpg", photo(number))
+    ids = {daemon.classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
+    (inbox / "before").rename(inbox / "after")
+
+    assert {daemon.classified(f"after/deep/{number}.jpg", photo(number))["id"] for number in range(3)} == ids
+    assert len(daemon.results()) == 3
+    put(inbox / "after" / "deep" / "more.jpg", photo(3))
+    daemon.classified("after/deep/more.jpg", photo(3))
+    daemon.audit_is_clean(4)
+
+
+def test_a_photo_removed_keeps_its_result(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "gone.jpg", photo(13))
+    first = daemon.classified("gone.jpg", photo(13))
+    path.unlink()
+    daemon.scanned_again()
+
+    assert daemon.by_name()["gone.jpg"] == first
+    daemon.audit_is_clean(0)
+
+
+def test_a_photo_removed_before_it_could_be_read_fails_as_vanished(make_daemon: MakeDaemon, inbox: Path) -> None:
+    path = put(inbox / "short.jpg", photo(14)[:-3000])
+    daemon = make_daemon("--settle", "600").start()
+    daemon.waits("short.jpg", "truncated")
+    path.unlink()
+
+    daemon.failed("short.jpg", "vanished")
+    daemon.audit_is_clean(0)
+
+
+def test_a_photo_that_vanished_and_returns_is_classified(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
+    path = put(inbox / "back.jpg", photo(15)[:-3000])
+    daemon = make_daemon("--settle", "600").start()
+    daemon.waits("back.jpg", "truncated")
+    path.rename(tmp_path / "away.jpg")
+    daemon.failed("back.jpg", "vanished")
+    put(inbox / "back.jpg", photo(15))
+
+    daemon.classified("back.jpg", photo(15))
+    daemon.audit_is_clean(1)
+
+
+def test_two_photos_with_the_same_content_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "one.jpg", photo(16))
+    put(inbox / "other.jpg", photo(16))
+
+    assert daemon.classified("one.jpg", photo(16))["id"] != daemon.classified("other.jpg", photo(16))["id"]
+    daemon.audit_is_clean(2)

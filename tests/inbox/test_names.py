@@ -1,0 +1,86 @@
+"""File names of every kind."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+
+NAMES = [
+    "a line\nbreak.jpg",
+    "<script>alert(1)</script>.jpg",
+    "<img src=x onerror=alert(1)>.jpg",
+    "'; DROP TABLE photo; --.jpg",
+    "100%25.jpg",
+    "Ünïcödé 狗 🐕.jpg",
+    " leading and trailing ",
+    "-rf",
+    "tab\there.jpg",
+    "\x1b[31mred.jpg",
+    "back\\slash.jpg",
+    'quote".jpg',
+    "?query#fragment&amp;.jpg",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_name_of_any_letters_is_kept_as_it_is(daemon: Daemon, inbox: Path, name: str) -> None:
+    put(inbox / name, photo(1))
+
+    daemon.classified(name, photo(1))
+    daemon.audit_is_clean(1)
+    assert daemon.command("why", str(inbox / name)).returncode == 0
+
+
+def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daemon: Daemon, inbox: Path) -> None:
+    raw = os.path.join(os.fsencode(inbox), b"caf\xe9.jpg")
+    Path(os.fsdecode(raw)).write_bytes(photo(2))
+    daemon.classified("caf%E9.jpg", photo(2))
+    put(inbox / "later.jpg", photo(3))
+
+    daemon.classified("later.jpg", photo(3))
+    daemon.audit_is_clean(2)
+    assert daemon.command("why", "caf%E9.jpg").returncode == 0
+
+
+def test_names_that_would_be_shown_alike_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+    Path(os.fsdecode(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))).write_bytes(photo(2))
+    put(inbox / "caf%E9.jpg", photo(3))
+
+    assert len({(result["id"], result["sha256"]) for result in daemon.settled(2)}) == 2
+    daemon.audit_is_clean(2)
+
+
+def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: Daemon, inbox: Path) -> None:
+    longest = "x" * 251 + ".jpg"
+    deep = "/".join(["d" * 100] * 30) + "/deep.jpg"
+    put(inbox / longest, photo(4))
+    put(inbox / deep, photo(5))
+
+    daemon.classified(longest, photo(4))
+    daemon.classified(deep, photo(5))
+
+
+def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: Daemon, inbox: Path) -> None:
+    opened = [os.open(inbox, os.O_RDONLY)]
+    for _ in range(20):
+        os.mkdir("d" * 250, dir_fd=opened[-1])
+        opened.append(os.open("d" * 250, os.O_RDONLY, dir_fd=opened[-1]))
+    for descriptor in opened:
+        os.close(descriptor)
+    put(inbox / "near.jpg", photo(6))
+
+    daemon.classified("near.jpg", photo(6))
+    daemon.scanned_again()
+    put(inbox / "later.jpg", photo(7))
+    daemon.classified("later.jpg", photo(7))
+
+
+def test_names_that_differ_in_case_only_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "Photo.jpg", photo(8))
+    put(inbox / "photo.JPG", photo(9))
+
+    daemon.classified("Photo.jpg", photo(8))
+    daemon.classified("photo.JPG", photo(9))

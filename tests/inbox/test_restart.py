@@ -1,0 +1,175 @@
+"""Ending and starting again: nothing is lost, nothing is done twice, a damaged ledger is rebuilt."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+
+def test_a_restart_replays_nothing(daemon: Daemon, inbox: Path) -> None:
+    for number in range(5):
+        put(inbox / f"{number}.jpg", photo(number))
+    put(inbox / "bad.jpg", b"bad")
+    before = daemon.settled(6)
+    for _ in range(2):
+        daemon.stop()
+        daemon.start()
+        daemon.scanned_again()
+        assert daemon.results() == before
+    daemon.audit_is_clean(6)
+
+
+def test_photos_that_come_while_the_daemon_is_down_are_classified(daemon: Daemon, inbox: Path) -> None:
+    daemon.stop()
+    for number in range(5):
+        put(inbox / f"sub{number}" / "a.jpg", photo(number))
+    daemon.start()
+
+    for number in range(5):
+        daemon.classified(f"sub{number}/a.jpg", photo(number))
+
+
+def test_photos_older_than_the_daemon_are_classified(make_daemon: MakeDaemon, inbox: Path) -> None:
+    put(inbox / "older.jpg", photo(6))
+
+    make_daemon().start().classified("older.jpg", photo(6))
+
+
+def test_a_photo_half_copied_at_the_restart_gets_the_right_result(make_daemon: MakeDaemon, inbox: Path) -> None:
+    data = photo(7)
+    path = put(inbox / "half.jpg", data[: len(data) // 2])
+    daemon = make_daemon("--settle", "600").start()
+    waiting = daemon.waits("half.jpg", "truncated")
+    daemon.kill()
+    daemon.start()
+    daemon.waits("half.jpg", "truncated")
+    path.write_bytes(data)
+
+    assert daemon.classified("half.jpg", data)["id"] == waiting["id"]
+
+
+def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: Daemon, inbox: Path) -> None:
+    for number in range(200):
+        put(inbox / f"{number}.jpg", photo(number % 5, size=(64, 64)))
+    eventually(lambda: daemon.status()["counts"]["classified"] > 3, "some are done")
+    before = {result["id"]: result for result in daemon.results() if result["status"] == "classified"}
+    daemon.kill()
+    daemon.start()
+    after = {result["id"]: result for result in daemon.settled(200)}
+
+    assert {number: after[number] for number in before} == before
+    assert len({result["file"] for result in after.values()}) == 200
+    daemon.audit_is_clean(200)
+
+
+@pytest.mark.parametrize("damage", ["header", "middle", "everything", "cut"])
+def test_a_damaged_ledger_is_moved_aside_and_rebuilt_and_the_status_says_so(
+    daemon: Daemon, inbox: Path, damage: str
+) -> None:
+    for number in range(40):
+        put(inbox / f"{number}.jpg", photo(number % 3, size=(64, 64)))
+    before = {result["file"]: result["scores"] for result in daemon.settled(40)}
+    daemon.stop()
+    ledger = daemon.state / "ledger.db"
+    data = bytearray(ledger.read_bytes())
+    if damage == "header":
+        data[:100] = b"\xaa" * 100
+    elif damage == "middle":
+        for at in range(4096, len(data), 8192):
+            data[at : at + 4096] = b"\x55" * 4096
+    elif damage == "everything":
+        data[:] = b"x" * len(data)
+    else:
+        del data[len(data) // 2 :]
+    ledger.write_bytes(data)
+    daemon.start()
+
+    assert {result["file"]: result["scores"] for result in daemon.settled(40)} == before
+    aside = Path(daemon.status()["ledger"]["moved_aside"])
+    assert aside.read_bytes() == data
+    assert "damaged" in aside.name
+    assert str(aside) in daemon.log_text()
+    daemon.audit_is_clean(40)
+
+
+def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: Daemon) -> None:
+    daemon.stop()
+    with sqlite3.connect(daemon.state / "ledger.db") as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    before = (daemon.state / "ledger.db").read_bytes()
+    daemon.launch()
+
+    assert daemon.wait() == 2
+    assert "newer dogid" in daemon.log_text()
+    assert (daemon.state / "ledger.db").read_bytes() == before
+
+
+def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    second = Daemon(inbox, tmp_path / "link")
+    second.state.symlink_to(daemon.state)
+    second.launch()
+
+    assert second.wait() == 2
+    assert "another dogid" in second.log_text()
+    put(inbox / "a.jpg", photo(8))
+    daemon.classified("a.jpg", photo(8))
+
+
+def test_a_daemon_killed_leaves_no_lock_behind(daemon: Daemon, inbox: Path) -> None:
+    daemon.kill()
+    daemon.start()
+    put(inbox / "a.jpg", photo(9))
+
+    daemon.classified("a.jpg", photo(9))
+
+
+def test_the_inbox_is_made_where_only_its_last_part_is_missing(make_daemon: MakeDaemon, inbox: Path) -> None:
+    inbox.rmdir()
+    daemon = make_daemon().start()
+    put(inbox / "a.jpg", photo(10))
+
+    daemon.classified("a.jpg", photo(10))
+
+
+def test_the_audit_and_why_work_without_a_daemon(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(11))
+    daemon.classified("a.jpg", photo(11))
+    daemon.stop()
+
+    assert daemon.audit()["clean"] is True
+    why = daemon.command("why", "a.jpg", "--json")
+    assert why.returncode == 0
+    assert '"classified"' in why.stdout
+
+
+def test_the_audit_finds_what_the_ledger_does_not_know(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "known.jpg", photo(12))
+    daemon.classified("known.jpg", photo(12))
+    daemon.stop()
+    put(inbox / "unknown.jpg", photo(13))
+    path.write_bytes(photo(14))
+
+    found = daemon.audit()
+    assert sorted(found["lost"]) == ["known.jpg", "unknown.jpg"]
+    assert found["clean"] is False
+    assert daemon.command("audit").returncode == 1
+
+
+def test_why_tells_the_whole_way_of_a_photo(daemon: Daemon, inbox: Path) -> None:
+    path = put(inbox / "a.jpg", photo(15)[:-3000])
+    daemon.failed("a.jpg", "truncated")
+    path.write_bytes(photo(15))
+    daemon.classified("a.jpg", photo(15))
+    path.rename(inbox / "b.jpg")
+    daemon.classified("b.jpg", photo(15))
+    told = daemon.command("why", str(inbox / "b.jpg")).stdout
+
+    for word in ("seen", "waiting", "truncated", "failed", "classified", "renamed", "from a.jpg to b.jpg"):
+        assert word in told
+    assert daemon.command("why", "missing.jpg").returncode == 1

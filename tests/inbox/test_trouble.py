@@ -1,0 +1,158 @@
+"""Trouble that passes: rights, a full disk. It is waited out, and it stops nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon, environment
+from tests.support.photos import photo, put
+from tests.support.privileges import needs_root, without_override
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def ordinary_daemon(make_daemon: MakeDaemon) -> Daemon:
+    """A daemon for which the modes of files hold."""
+    return make_daemon("--settle", "1", before=without_override())
+
+
+def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(ordinary_daemon: Daemon, inbox: Path) -> None:
+    daemon = ordinary_daemon.start()
+    path = put(inbox / ".closed.jpg", photo(1))
+    path.chmod(0)
+    path.rename(inbox / "closed.jpg")
+    waiting = daemon.waits("closed.jpg", "unreadable")
+    assert "EACCES" in waiting["error"]["message"]
+    (inbox / "closed.jpg").chmod(0o644)
+
+    daemon.classified("closed.jpg", photo(1))
+    daemon.audit_is_clean(1)
+
+
+def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "closed.jpg", photo(2)).chmod(0)
+    daemon = ordinary_daemon.start()
+    before = daemon.waits("closed.jpg", "unreadable")
+    for _ in range(2):
+        daemon.stop()
+        daemon.start()
+        assert daemon.waits("closed.jpg", "unreadable")["id"] == before["id"]
+    waits = [step for step in daemon.history(before) if step["event"] == "waiting"]
+    assert len(waits) >= 3
+    (inbox / "closed.jpg").chmod(0o644)
+
+    assert daemon.classified("closed.jpg", photo(2))["id"] == before["id"]
+
+
+def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: Daemon, inbox: Path) -> None:
+    for number in range(100):
+        put(inbox / f"closed{number}.jpg", photo(3)).chmod(0)
+    daemon = ordinary_daemon.start()
+    put(inbox / "open.jpg", photo(4))
+
+    daemon.classified("open.jpg", photo(4))
+    counts = daemon.status()["counts"]
+    assert (counts["classified"], counts["failed"]) == (1, 0)
+
+
+def test_a_folder_without_rights_is_named_in_the_status_and_read_when_it_gets_them(
+    ordinary_daemon: Daemon, inbox: Path
+) -> None:
+    put(inbox / "sub" / "a.jpg", photo(5))
+    (inbox / "sub").chmod(0)
+    daemon = ordinary_daemon.start()
+    put(inbox / "b.jpg", photo(6))
+    daemon.classified("b.jpg", photo(6))
+    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status names the folder")
+    (inbox / "sub").chmod(0o755)
+
+    daemon.classified("sub/a.jpg", photo(5))
+    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status is well again")
+
+
+def test_a_folder_whose_names_can_be_read_but_not_its_files_is_named_in_the_status(
+    ordinary_daemon: Daemon, inbox: Path
+) -> None:
+    put(inbox / "sub" / "a.jpg", photo(7))
+    (inbox / "sub").chmod(0o444)
+    daemon = ordinary_daemon.start()
+    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status names the folder")
+    (inbox / "sub").chmod(0o755)
+
+    daemon.classified("sub/a.jpg", photo(7))
+
+
+def test_an_inbox_that_cannot_be_written_works_as_any(ordinary_daemon: Daemon, inbox: Path) -> None:
+    daemon = ordinary_daemon.start()
+    put(inbox / "a.jpg", photo(8)).chmod(0o444)
+    inbox.chmod(0o555)
+    try:
+        daemon.classified("a.jpg", photo(8))
+        daemon.audit_is_clean(1)
+    finally:
+        inbox.chmod(0o755)
+
+
+@needs_root
+def test_an_inbox_mounted_read_only_works_as_any(make_daemon: MakeDaemon, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(9))
+    script = f'mount --bind "{inbox}" "{inbox}" && mount -o remount,bind,ro "{inbox}" && exec "$@"'
+    daemon = make_daemon(before=["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]).start()
+
+    daemon.classified("a.jpg", photo(9))
+
+
+@needs_root
+def test_a_full_disk_loses_nothing_and_results_go_on_when_there_is_room(
+    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "small"
+    state.mkdir()
+    script = f'mount -t tmpfs -o size=12m tmpfs "{state}" && exec "$@"'
+    before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+    daemon = make_daemon("--settle", "1", before=before, state=state).start()
+    put(inbox / "first.jpg", photo(10))
+    daemon.classified("first.jpg", photo(10))
+    filler = Path(f"/proc/{daemon.pid}/root{state}/filler")
+    fill(filler)
+    names = [f"{number}.jpg" for number in range(300)]
+    for name in names:
+        put(inbox / name, photo(11))
+    eventually(lambda: "cannot be written" in daemon.log_text(), "the daemon tells that the disk is full")
+    assert daemon.status()["counts"]["classified"] < len(names)
+    assert daemon.running
+    filler.unlink()
+
+    daemon.settled(len(names) + 1)
+    assert daemon.status()["counts"] == {"pending": 0, "classified": len(names) + 1, "failed": 0}
+    command = ["nsenter", "--mount", "--target", str(daemon.pid), sys.executable, "-m", "dogid", "audit"]
+    command += ["--inbox", str(inbox), "--state", str(state)]
+    audit = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert audit.returncode == 0, audit.stdout + audit.stderr
+
+
+def fill(path: Path) -> None:
+    """Write until the disk is full to the last byte."""
+    size = 1 << 16
+    with path.open("wb", buffering=0) as file:
+        while size:
+            try:
+                file.write(b"x" * size)
+            except OSError:
+                size //= 2
+
+
+def test_bad_files_before_and_after_stop_no_good_one(daemon: Daemon, inbox: Path) -> None:
+    bad = [b"", b"no photo", photo(12)[:-3000], photo(13, "PNG")[:200], b"\xff\xd8\xff" + bytes(500), b"GIF89a"]
+    for number in range(60):
+        put(inbox / f"{number:02}bad.jpg", bad[number % len(bad)])
+        if number % 10 == 5:
+            put(inbox / f"{number:02}good.jpg", photo(number))
+
+    for number in range(5, 60, 10):
+        daemon.classified(f"{number:02}good.jpg", photo(number))
+    results = daemon.settled(66)
+    assert {result["status"] for result in results if "bad" in result["file"]} == {"failed"}

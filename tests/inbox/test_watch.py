@@ -1,0 +1,235 @@
+"""The watching itself: it misses events, its folder is replaced or missing, it cannot be had. No photo is lost."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+OVERFLOW = 20_000
+"""More than the kernel keeps for a reader that does not read (fs.inotify.max_queued_events, 16384 by default)."""
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
+
+
+def mount(daemon: Daemon, *command: str) -> None:
+    """Run a command where the daemon sees its mounts."""
+    subprocess.run(["nsenter", "--mount", "--target", str(daemon.pid), *command], check=True)
+
+
+@pytest.fixture
+def mounting_daemon(make_daemon: MakeDaemon) -> Daemon:
+    """A daemon with mounts of its own."""
+    return make_daemon("--settle", "1", before=["unshare", "--mount", "--propagation", "private"])
+
+
+def many(folder: Path, count: int) -> None:
+    """Make many files, of which one in forty is a photo: hard links, which are made fast."""
+    sources = [put(folder.parent / "sources" / "text", b"no photo"), put(folder.parent / "sources" / "photo", photo(0))]
+    for number in range(count):
+        os.link(sources[number % 40 == 0], folder / f"{number:05}.jpg")
+
+
+@pytest.mark.timeout(300)
+def test_twenty_thousand_files_that_come_while_the_daemon_is_stopped_are_all_seen(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "before.jpg", photo(1))
+    daemon.classified("before.jpg", photo(1))
+    daemon.send(signal.SIGSTOP)
+    many(inbox, OVERFLOW)
+    daemon.send(signal.SIGCONT)
+
+    photos = OVERFLOW // 40
+    expected = {"pending": 0, "classified": photos + 1, "failed": OVERFLOW - photos}
+    eventually(lambda: daemon.status()["counts"] == expected, "all files are answered", patience=240)
+    daemon.audit_is_clean(OVERFLOW + 1)
+
+
+def test_a_full_event_queue_is_made_good_by_a_scan_at_once(make_daemon: MakeDaemon, inbox: Path) -> None:
+    daemon = make_daemon().start()
+    names = [f"{number:02}.jpg" for number in range(20)]
+    daemon.send(signal.SIGSTOP)
+    for number in range(1200):  # 16 events each, over the kernel's 16384
+        path = put(inbox / f"noise{number % 2}.part", b"x")
+        for _ in range(7):
+            path.rename(inbox / "noise.part")
+            (inbox / "noise.part").rename(path)
+    for name in names:
+        put(inbox / name, photo(2))
+    daemon.send(signal.SIGCONT)
+
+    for name in names:
+        daemon.classified(name, photo(2))
+    eventually(lambda: "queue overflowed" in daemon.log_text(), "the kernel has told that events were lost")
+    put(inbox / "sub" / "later.jpg", photo(3))
+    daemon.classified("sub/later.jpg", photo(3))
+    assert daemon.status()["watcher"]["mode"] == "events"
+
+
+def test_an_inbox_replaced_by_another_folder_is_watched_anew(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    put(inbox / "old.jpg", photo(4))
+    daemon.classified("old.jpg", photo(4))
+    inbox.rename(tmp_path / "away")
+    put(tmp_path / "fresh" / "new.jpg", photo(5))
+    (tmp_path / "fresh").rename(inbox)
+    daemon.classified("new.jpg", photo(5))
+    eventually(lambda: "watching it anew" in daemon.log_text(), "the new folder is watched")
+    put(inbox / "later.jpg", photo(6))
+
+    daemon.classified("later.jpg", photo(6))
+    assert daemon.status()["watcher"]["mode"] == "events"
+    put(tmp_path / "away" / "elsewhere.jpg", photo(7))
+    daemon.scanned_again()
+    assert set(daemon.by_name()) == {"old.jpg", "new.jpg", "later.jpg"}
+
+
+def test_an_inbox_that_goes_missing_and_comes_back_is_watched_again(
+    daemon: Daemon, inbox: Path, tmp_path: Path
+) -> None:
+    put(inbox / "old.jpg", photo(8))
+    first = daemon.classified("old.jpg", photo(8))
+    inbox.rename(tmp_path / "away")
+    eventually(lambda: daemon.status()["watcher"]["trouble"], "the status says that the inbox is missing")
+    put(tmp_path / "away" / "meanwhile.jpg", photo(9))
+    (tmp_path / "away").rename(inbox)
+
+    daemon.classified("meanwhile.jpg", photo(9))
+    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status is well again")
+    assert daemon.by_name()["old.jpg"] == first
+    put(inbox / "later.jpg", photo(10))
+    daemon.classified("later.jpg", photo(10))
+    assert daemon.status()["watcher"]["mode"] == "events"
+    daemon.audit_is_clean(3)
+
+
+@needs_root
+def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: Daemon, inbox: Path) -> None:
+    daemon = mounting_daemon.start()
+    put(inbox / "below.jpg", photo(11))
+    daemon.classified("below.jpg", photo(11))
+    mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox))
+    mounted = Path(f"/proc/{daemon.pid}/root{inbox}")
+    put(mounted / "first.jpg", photo(12))
+    daemon.classified("first.jpg", photo(12))
+    eventually(lambda: "tmpfs" in daemon.status()["watcher"]["reason"], "the mounted disk is watched")
+    put(mounted / "second.jpg", photo(13))
+    daemon.classified("second.jpg", photo(13))
+
+    mount(daemon, "umount", str(inbox))
+    eventually(lambda: "tmpfs" not in daemon.status()["watcher"]["reason"], "the folder below is watched again")
+    put(inbox / "third.jpg", photo(14))
+    daemon.classified("third.jpg", photo(14))
+    results = daemon.by_name()
+    assert set(results) == {"below.jpg", "first.jpg", "second.jpg", "third.jpg"}
+    assert {result["status"] for result in results.values()} == {"classified"}
+
+
+@needs_root
+def test_a_disk_that_is_unmounted_and_mounted_again_keeps_its_results(
+    mounting_daemon: Daemon, inbox: Path, tmp_path: Path
+) -> None:
+    put(tmp_path / "disk" / "kept.jpg", photo(15))
+    daemon = mounting_daemon.start()
+    mount(daemon, "mount", "--bind", str(tmp_path / "disk"), str(inbox))
+    first = daemon.classified("kept.jpg", photo(15))
+    mount(daemon, "umount", str(inbox))
+    daemon.scanned_again()
+    put(tmp_path / "disk" / "meanwhile.jpg", photo(16))
+    mount(daemon, "mount", "--bind", str(tmp_path / "disk"), str(inbox))
+
+    daemon.classified("meanwhile.jpg", photo(16))
+    assert daemon.by_name()["kept.jpg"] == first
+
+
+@needs_root
+def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: Daemon, inbox: Path) -> None:
+    (inbox / "sub").mkdir()
+    daemon = mounting_daemon.start()
+    mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox / "sub"))
+    mounted = Path(f"/proc/{daemon.pid}/root{inbox}/sub")
+    put(mounted / "first.jpg", photo(17))
+    daemon.classified("sub/first.jpg", photo(17))
+    eventually(lambda: "watching it anew" in daemon.log_text(), "the mounted disk is watched")
+    put(mounted / "second.jpg", photo(18))
+
+    daemon.classified("sub/second.jpg", photo(18))
+
+
+@needs_root
+def test_a_mount_that_may_change_unseen_is_scanned(mounting_daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    if shutil.which("bindfs") is None or not Path("/dev/fuse").exists():
+        pytest.skip("needs bindfs (apt install bindfs) and /dev/fuse")
+    remote = tmp_path / "remote"
+    put(remote / "first.jpg", photo(19))
+    mounting_daemon.before = [
+        *mounting_daemon.before, "sh", "-c", f'bindfs "{remote}" "{inbox}" && exec "$@"', "sh"
+    ]  # fmt: skip
+    daemon = mounting_daemon.start()
+    try:
+        daemon.classified("first.jpg", photo(19))
+        watcher = daemon.status()["watcher"]
+        assert watcher["mode"] == "scan"
+        assert "fuse" in watcher["reason"]
+        put(remote / "deep" / "second.jpg", photo(20))  # behind the mount's back, as another machine does
+        daemon.classified("deep/second.jpg", photo(20))
+        (remote / "first.jpg").write_bytes(photo(21))
+        daemon.classified("first.jpg", photo(21))
+        daemon.scanned_again()
+        assert len(daemon.results()) == 2
+    finally:
+        mount(daemon, "umount", "--lazy", str(inbox))
+
+
+def test_without_inotify_instances_the_inbox_is_scanned_and_the_warning_names_the_sysctl(
+    make_daemon: MakeDaemon, inbox: Path
+) -> None:
+    daemon = limited_daemon(make_daemon, "instances", 0)
+    put(inbox / "a.jpg", photo(22))
+
+    daemon.classified("a.jpg", photo(22))
+    assert daemon.status()["watcher"]["mode"] == "scan"
+    daemon.scanned_again()
+    assert daemon.log_text().count("fs.inotify.max_user_instances") == 2  # the warning, and the start's summary
+
+
+def test_without_inotify_watches_the_inbox_is_scanned_and_the_warning_names_the_sysctl(
+    make_daemon: MakeDaemon, inbox: Path
+) -> None:
+    daemon = limited_daemon(make_daemon, "watches", 0)
+    put(inbox / "a.jpg", photo(23))
+
+    daemon.classified("a.jpg", photo(23))
+    assert daemon.status()["watcher"]["mode"] == "scan"
+    assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
+
+
+def test_folders_beyond_the_inotify_watches_are_scanned_and_the_warning_names_the_sysctl(
+    make_daemon: MakeDaemon, inbox: Path
+) -> None:
+    for number in range(6):
+        (inbox / f"sub{number}").mkdir()
+    daemon = limited_daemon(make_daemon, "watches", 3)
+    for number in range(6):
+        put(inbox / f"sub{number}" / "a.jpg", photo(24))
+
+    for number in range(6):
+        daemon.classified(f"sub{number}/a.jpg", photo(24))
+    assert daemon.status()["watcher"]["mode"] == "events"
+    assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
+    assert "fs.inotify.max_user_watches" in daemon.log_text()
+
+
+def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> Daemon:
+    """A daemon in a user namespace of its own, which has a limit of its own: the machine's are left alone."""
+    script = f'echo {limit} > /proc/sys/user/max_inotify_{what} && exec "$@"'
+    before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
+    tried = subprocess.run([*before, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"no user namespaces here: {tried.stderr.strip()}")
+    return make_daemon("--settle", "1", before=before).start()

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from dogid.cli import main
+from dogid.model.shipped import shipped_model
+from tests.model.small_models import LABELS, SIZE, with_labels
+
+
+def test_the_shipped_model_tells_all_and_all_of_it_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "show", str(shipped_model()), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+
+    assert shown["checked"]["weights"] == "as they were sealed"
+    assert shown["checked"]["golden_photo"].startswith("answered as known")
+    assert shown["provenance"]["gate"]["passed"] is True
+
+
+def test_what_cannot_be_checked_is_said_to_be_unchecked(
+    float_model: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = with_labels(float_model, tmp_path / "foreign.tflite")
+    assert main(["model", "show", str(path), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+
+    assert shown["labels"] == list(LABELS)
+    assert (shown["input"]["width"], shown["input"]["dtype"]) == (SIZE, "float32")
+    assert all("unchecked" in text for text in shown["checked"].values())
+    assert "unchecked" in shown["input"]["normalisation"]
+
+
+def test_people_get_a_table(float_model: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = with_labels(float_model, tmp_path / "foreign.tflite")
+    assert main(["model", "show", str(path)]) == 0
+
+    assert "red, green, blue" in capsys.readouterr().out
+
+
+def test_a_file_that_is_no_model_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "text.tflite").write_text("no model")
+
+    assert main(["model", "show", str(tmp_path / "text.tflite")]) == 2
+    assert "text.tflite: not a TensorFlow Lite model" in capsys.readouterr().err

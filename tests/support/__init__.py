@@ -1,0 +1,1 @@
+"""What tests share: photos, a running daemon, waiting for things to become true."""

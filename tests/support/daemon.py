@@ -1,0 +1,246 @@
+"""A real daemon, as a process of its own, on folders of the test's."""
+
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.answers import answer
+from tests.support.waiting import PATIENCE, eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+_ADDRESS = re.compile(rb"results at (http://\S+?/)results")
+
+Result = dict[str, Any]
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment with the sources on the path, and no settings of dogid's in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DOGID_")}
+    sources = [str(ROOT / "daemon"), *filter(None, [kept.get("PYTHONPATH")])]
+    return kept | {"PYTHONPATH": os.pathsep.join(sources), "PYTHONUNBUFFERED": "1"}
+
+
+class Daemon:
+    """`dogid run` on an inbox and a state folder; start and stop it as often as a test needs."""
+
+    def __init__(
+        self,
+        inbox: Path,
+        state: Path,
+        *flags: str,
+        before: Sequence[str] = (),
+        python: str = sys.executable,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Settings as flags; before is a command that starts ours, as `setpriv` does."""
+        self.inbox = inbox
+        self.state = state
+        self.flags = flags
+        self.before = before
+        self.python = python
+        self.environ = environ or {}
+        self.log = state.parent / f"{state.name}.log"
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Daemon":
+        """Start, and wait until it answers."""
+        self.launch()
+        found = eventually(self._address, "the daemon says where it answers")
+        self.url = found.decode()
+        return self
+
+    def launch(self) -> None:
+        """Start, and wait for nothing."""
+        assert self._process is None, "it runs already"
+        command = [*self.before, self.python, "-m", "dogid", "run", "--port", "0"]
+        command += ["--inbox", str(self.inbox), "--state", str(self.state), *self.flags]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, env={**environment(), **self.environ}, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _address(self) -> bytes | None:
+        assert self._process is not None
+        text = self.log.read_bytes()
+        if self._process.poll() is not None:
+            raise AssertionError(f"the daemon ended with {self._process.returncode}:\n{text.decode(errors='replace')}")
+        match = _ADDRESS.search(text)
+        return match[1] if match else None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> int:
+        """End it politely; return its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Wait until it ends by itself; return its exit status."""
+        assert self._process is not None
+        status = self._process.wait(PATIENCE)
+        self._process = None
+        return status
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        process, self._process = self._process, None
+        if process.poll() is None:
+            process.send_signal(number)
+            process.send_signal(signal.SIGCONT)
+        return process.wait(PATIENCE)
+
+    def close(self) -> None:
+        """End it if it runs."""
+        if self._process is not None:
+            self.kill()
+
+    def log_text(self) -> str:
+        """All that it has logged since its last start."""
+        return self.log.read_text(errors="replace")
+
+    def get(self, path: str) -> Any:
+        """Ask over HTTP; return the JSON."""
+        with urllib.request.urlopen(urllib.parse.urljoin(self.url, path), timeout=PATIENCE) as response:
+            return json.load(response)
+
+    def status(self) -> dict[str, Any]:
+        """GET /status."""
+        document: dict[str, Any] = self.get("/status")
+        return document
+
+    def results(self) -> list[Result]:
+        """All current results, newest first."""
+        found: list[Result] = []
+        following: str | None = "/results?limit=1000"
+        while following:
+            page = self.get(following)
+            found += page["results"]
+            following = page["next"]
+        return found
+
+    def by_name(self) -> dict[str, Result]:
+        """Current results by file name; fails where a name has two."""
+        found = self.results()
+        named = {result["file"]: result for result in found}
+        assert len(named) == len(found), "a file has two current results"
+        return named
+
+    def history(self, result: Result) -> list[dict[str, Any]]:
+        """All that happened to a result's photo."""
+        steps: list[dict[str, Any]] = self.get(f"/results/{result['id']}")["history"]
+        return steps
+
+    def answered(self, name: str) -> Result:
+        """Wait until a file has been classified or has failed; return its result."""
+        return self.has(name, "classified", "failed")
+
+    def has(self, name: str, *statuses: str) -> Result:
+        """Wait until a file's result has one of these statuses; return it."""
+
+        def ask() -> Result | None:
+            result = self.by_name().get(name)
+            return result if result is not None and result["status"] in statuses else None
+
+        return eventually(ask, f"{name!r} is {' or '.join(statuses)}; log:\n{self.log_text()[-3000:]}")
+
+    def waits(self, name: str, code: str) -> Result:
+        """Wait until a file is pending with this error code; return its result."""
+
+        def ask() -> Result | None:
+            result = self.by_name().get(name)
+            waiting = result is not None and result["status"] == "pending" and result["error"] is not None
+            return result if waiting and result is not None and result["error"]["code"] == code else None
+
+        return eventually(ask, f"{name!r} waits for {code}")
+
+    def classified(self, name: str, data: bytes) -> Result:
+        """Wait until a file's result is that of these very bytes, and the right one; return it."""
+        digest = hashlib.sha256(data).hexdigest()
+
+        def ask() -> Result | None:
+            result = self.by_name().get(name)
+            return result if result is not None and result["sha256"] == digest else None
+
+        result = eventually(ask, f"{name!r} has the result of its bytes; log:\n{self.log_text()[-3000:]}")
+        assert result["status"] == "classified"
+        assert result["scores"] == answer(data)
+        return result
+
+    def failed(self, name: str, code: str) -> Result:
+        """Wait until a file has failed, with this code; return its result."""
+        result = self.has(name, "failed")
+        assert result["error"]["code"] == code
+        return result
+
+    def settled(self, count: int) -> list[Result]:
+        """Wait until so many files have their answer and none is pending; return the results."""
+
+        def ask() -> bool:
+            counts = self.status()["counts"]
+            return bool(counts["pending"] == 0 and counts["classified"] + counts["failed"] == count)
+
+        eventually(ask, f"{count} files are answered; counts {self.status()['counts']}")
+        return self.results()
+
+    def scanned_again(self) -> None:
+        """Wait for the end of a scan that has begun after this call."""
+        # the scan that runs now may have begun before: the one after it has not
+        for _ in range(2):
+            self._after_scan(self.status()["watcher"]["last_scan"])
+
+    def _after_scan(self, last: str | None) -> None:
+        eventually(lambda: self.status()["watcher"]["last_scan"] != last, "the inbox is scanned again")
+
+    def command(self, *args: str) -> "subprocess.CompletedProcess[str]":
+        """Run `dogid ARGS...` on the same folders; return what it printed."""
+        return dogid(*args, "--inbox", str(self.inbox), "--state", str(self.state))
+
+    def audit(self) -> dict[str, Any]:
+        """`dogid audit --json`; its exit status must agree with what it says."""
+        done = self.command("audit", "--json")
+        document: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (0 if document["clean"] else 1)
+        return document
+
+    def audit_is_clean(self, photos: int) -> None:
+        """Wait until the audit finds so many photos, none lost, none counted twice."""
+        eventually(
+            lambda: self.audit() == {"clean": True, "photos": photos, "lost": [], "counted_twice": []},
+            f"the audit is clean with {photos} photos: {self.audit()}",
+        )
+
+
+def dogid(*args: str) -> "subprocess.CompletedProcess[str]":
+    """Run `dogid ARGS...`; return its exit status and output."""
+    return subprocess.run(
+        [sys.executable, "-m", "dogid", *args],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )

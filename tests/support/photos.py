@@ -1,0 +1,40 @@
+"""Photos made for a test: each seed another picture, the same everywhere."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SIDE = 320
+
+
+def picture(seed: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
+    """Given a seed, return a picture of coloured gradients, patches and a little noise."""
+    random = np.random.default_rng(seed)
+    width, height = size
+    across = np.linspace(0, 1, width)[np.newaxis, :, np.newaxis]
+    down = np.linspace(0, 1, height)[:, np.newaxis, np.newaxis]
+    first, second, third = random.uniform(0, 255, (3, 3))
+    pixels = first + (second - first) * across + (third - first) * down
+    for _ in range(6):
+        left, top = random.integers(0, width), random.integers(0, height)
+        patch = pixels[top : top + height // 4 + 1, left : left + width // 4 + 1]
+        patch[:] = random.uniform(0, 255, 3)
+    pixels = pixels + random.normal(0, 12, (height, width, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+def photo(seed: int = 0, kind: str = "JPEG", size: tuple[int, int] = (SIDE, SIDE), **options: Any) -> bytes:
+    """Given a seed and Pillow's name of a format, return the bytes of a photo."""
+    stream = io.BytesIO()
+    picture(seed, size).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def put(path: Path, data: bytes) -> Path:
+    """Write a file as a well-behaved program does, in one go, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path

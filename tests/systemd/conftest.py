@@ -1,0 +1,54 @@
+"""Machines with a real systemd: an empty one, and one on which dogid has been installed."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import ROOT
+from tests.systemd.machine import Machine, why_not
+from tests.systemd.service import LEFT_BEHIND, Service
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that pip needs to install the clone on a machine without a network."""
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("wheels")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", SYSTEM_PYTHON]
+    made = subprocess.run(
+        [*pip, "wheel", "--quiet", "--wheel-dir", folder, ROOT, "hatchling>=1.27"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip(f"pip cannot get the wheels: {made.stderr[-500:]}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(wheels: Path) -> Iterator[Service]:
+    """The service, installed on a machine of its own by the one command of the README."""
+    with Machine(wheels) as machine:
+        machine.boot()
+        machine.run("useradd", "--create-home", "--shell", "/bin/sh", "visitor")
+        service = Service(machine)
+        service.dry_log = service.dogid("service", "install", "--user", "visitor", "--dry-run").stdout
+        service.made_by_dry_run = [path for path in LEFT_BEHIND if machine.has(path)]
+        service.install_log = service.dogid("service", "install", "--user", "visitor").stdout
+        yield service
+
+
+@pytest.fixture
+def service(installed: Service) -> Iterator[Service]:
+    """The installed service, running, as its unit and settings came; what a test changes is undone."""
+    installed.start()
+    yield installed
+    installed.restore()

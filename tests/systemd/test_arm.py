@@ -1,0 +1,85 @@
+"""Can dogid still be installed on ARM? pip must find a wheel of everything it needs there; nothing is run."""
+
+import subprocess
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import ROOT
+from tests.systemd.test_deb import build
+
+PIWHEELS = "https://www.piwheels.org/simple"
+GLIBC_OF_DEBIAN_12 = 36
+NO_WHEELS_ON_PYPI = ("numpy", "pillow")
+"""For 32-bit ARM these come from piwheels.org, which Raspberry Pi OS has pip ask by itself."""
+
+
+def requirements(extra: str | None = None) -> list[str]:
+    """What dogid needs, without the markers: pip evaluates them for the machine that it runs on."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + (project["optional-dependencies"][extra] if extra else [])
+    return [text.partition(";")[0].strip() for text in wanted]
+
+
+def download(folder: Path, machine: str, wanted: Sequence[str], *flags: str) -> "subprocess.CompletedProcess[str]":
+    """Have pip choose and download wheels for Debian 12's Python on another processor."""
+    tags = [f"manylinux2014_{machine}", f"linux_{machine}"]
+    tags += [f"manylinux_2_{minor}_{machine}" for minor in range(5, GLIBC_OF_DEBIAN_12 + 1)]
+    platforms = [word for tag in tags for word in ("--platform", tag)]
+    target = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.11", *platforms]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(folder)]
+    done = subprocess.run([*pip, *target, *flags, *wanted], capture_output=True, text=True, check=False)
+    offline = ("Failed to establish a new connection", "Temporary failure in name resolution")
+    if any(text in done.stderr for text in offline):
+        pytest.skip(f"a package index cannot be reached: {done.stderr.strip().splitlines()[-1]}")
+    return done
+
+
+def names(folder: Path) -> set[str]:
+    """The packages of a folder of wheels."""
+    return {path.name.partition("-")[0].lower() for path in folder.glob("*.whl")}
+
+
+def test_64_bit_arm_has_wheels_of_everything(tmp_path: Path) -> None:
+    done = download(tmp_path, "aarch64", requirements())
+
+    assert done.returncode == 0, done.stderr
+    assert {"ai_edge_litert", "flask", "numpy", "pillow", "waitress", "watchdog"} <= names(tmp_path)
+
+
+def test_32_bit_arm_has_wheels_of_everything_that_pypi_is_asked_for(tmp_path: Path) -> None:
+    asked = [
+        text for text in requirements("tflite-runtime") if not text.startswith(("ai-edge-litert", *NO_WHEELS_ON_PYPI))
+    ]
+    runtime = [text for text in asked if text.startswith("tflite-runtime")]
+    others = [text for text in asked if text not in runtime]
+
+    for done in (
+        download(tmp_path, "armv7l", others),
+        download(tmp_path, "armv7l", runtime, "--no-deps"),  # all that it needs is numpy
+    ):
+        assert done.returncode == 0, done.stderr
+    assert {"tflite_runtime", "flask", "waitress", "watchdog"} <= names(tmp_path)
+
+
+def test_32_bit_arm_has_wheels_of_the_rest_on_piwheels(tmp_path: Path) -> None:
+    rest = [text for text in requirements("tflite-runtime") if text.startswith(NO_WHEELS_ON_PYPI)]
+    done = download(tmp_path, "armv7l", rest, "--extra-index-url", PIWHEELS)
+    if "No matching distribution" in done.stderr and "piwheels" not in done.stdout + done.stderr:
+        pytest.skip(f"{PIWHEELS} cannot be reached from here")
+
+    assert done.returncode == 0, done.stderr
+    assert set(NO_WHEELS_ON_PYPI) <= names(tmp_path)
+
+
+def test_the_arm64_package_is_built_here_too(tmp_path: Path) -> None:
+    package = build(tmp_path, "arm64")
+    listed = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True).stdout
+
+    assert package.name.endswith("_arm64.deb")
+    libraries = {line.split()[-1] for line in listed.splitlines() if line.endswith("linux-gnu.so")}
+    assert libraries
+    assert all("aarch64" in path for path in libraries)

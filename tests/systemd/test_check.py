@@ -1,0 +1,96 @@
+"""`dogid check`: what would not work is found before it does not."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dogid.commands.check import check_all
+from dogid.settings import Settings
+from tests.support.daemon import Daemon, dogid
+
+NAMES = ["backend", "model", "inbox", "watch", "state", "disk", "port"]
+
+
+def settings(folder: Path, **chosen: object) -> Settings:
+    """Settings of a place where all would work, but for those chosen."""
+    usual: dict[str, object] = {"inbox": folder / "inbox", "state": folder / "state", "port": 0}
+    return Settings(**{**usual, **chosen})  # type: ignore[arg-type]
+
+
+def wrong(chosen: Settings) -> dict[str, str]:
+    """What is found not to work."""
+    return {finding.name: finding.detail for finding in check_all(chosen) if not finding.ok}
+
+
+def test_where_all_works_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
+    found = check_all(settings(tmp_path))
+
+    assert [finding.name for finding in found] == NAMES
+    assert all(finding.ok for finding in found)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_prints_a_line_for_each_or_json(tmp_path: Path) -> None:
+    flags = ["--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state"), "--port", "0"]
+    lines = dogid("check", *flags).stdout.splitlines()
+    document = json.loads(dogid("check", "--json", *flags).stdout)
+
+    assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
+    assert document["ok"]
+    assert [set(check) for check in document["checks"]] == [{"name", "ok", "detail"}] * len(NAMES)
+
+
+def test_a_broken_model_is_found_and_the_exit_status_says_so(tmp_path: Path) -> None:
+    (tmp_path / "broken.tflite").write_bytes(b"\0\0\0\0TFL3" + bytes(1000))
+    flags = ["--inbox", str(tmp_path), "--state", str(tmp_path), "--port", "0"]
+    done = dogid("check", "--json", "--model", str(tmp_path / "broken.tflite"), *flags)
+
+    assert done.returncode == 1
+    broken = [check["name"] for check in json.loads(done.stdout)["checks"] if not check["ok"]]
+    assert broken == ["backend", "model"]
+
+
+def test_a_port_of_another_program_is_found(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+
+        assert "in use by another program" in wrong(settings(tmp_path, port=port))["port"]
+
+
+def test_the_daemons_own_port_and_state_are_no_fault(daemon: Daemon) -> None:
+    port = int(daemon.url.rstrip("/").rpartition(":")[2])
+
+    assert wrong(Settings(inbox=daemon.inbox, state=daemon.state, port=port)) == {}
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda folder: settings(folder, inbox=folder / "missing" / "inbox"), {"inbox"}),
+        (lambda folder: settings(folder, host="192.0.2.1"), {"port"}),
+        (lambda folder: settings(folder, state=_file(folder / "file")), {"state"}),
+        (lambda folder: settings(folder, inbox=_file(folder / "file")), {"inbox"}),
+    ],
+    ids=["inbox without a parent", "address of another machine", "state is a file", "inbox is a file"],
+)
+def test_what_would_not_work_is_found(tmp_path: Path, make: Callable[[Path], Settings], names: set[str]) -> None:
+    assert names <= set(wrong(make(tmp_path)))
+
+
+def _file(path: Path) -> Path:
+    path.write_text("")
+    return path
+
+
+def test_photos_that_cannot_be_read_are_named_with_the_command_that_helps(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    (tmp_path / "inbox").mkdir()
+    _file(tmp_path / "inbox" / "closed.jpg").chmod(0)
+    detail = next(finding.detail for finding in check_all(settings(tmp_path)) if finding.name == "inbox")
+
+    assert f"chmod g+r {tmp_path / 'inbox' / 'closed.jpg'}" in detail

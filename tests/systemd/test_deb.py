@@ -1,0 +1,146 @@
+"""The Debian package: built, installed, upgraded, removed and purged on a machine with a real systemd."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import ROOT
+from tests.support.photos import photo
+from tests.systemd.machine import Machine, why_not
+from tests.systemd.service import CONFIG, INBOX, STATE, Service
+
+BUILD = ROOT / "systemd" / "deb" / "build.sh"
+OLDER = "0.0.1"
+
+
+def build(folder: Path, architecture: str) -> Path:
+    """Build the package, without compression; skip where its parts cannot be had."""
+    environ = {**os.environ, "PYTHON": sys.executable, "DEB_COMPRESS": "none"}
+    done = subprocess.run(
+        [str(BUILD), str(folder), architecture], env=environ, capture_output=True, text=True, check=False
+    )
+    if "No matching distribution" in done.stderr or "Connection" in done.stderr:
+        pytest.skip(f"pip cannot get the wheels: {done.stderr[-500:]}")
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("needs dpkg-deb")
+    architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout
+    return build(tmp_path_factory.mktemp("deb"), architecture.strip())
+
+
+@pytest.fixture(scope="module")
+def older(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same package under an older version's number."""
+    folder = tmp_path_factory.mktemp("older")
+    subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(folder / "root")], check=True)
+    control = folder / "root" / "DEBIAN" / "control"
+    lines = control.read_text().splitlines()
+    control.write_text("\n".join(f"Version: {OLDER}" if at.startswith("Version:") else at for at in lines) + "\n")
+    pack = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(folder / "root"), str(folder / "older.deb")]
+    subprocess.run(pack, check=True, capture_output=True)
+    shutil.rmtree(folder / "root")
+    return folder / "older.deb"
+
+
+@pytest.fixture(scope="module")
+def machine(package: Path, older: Path) -> Iterator[Machine]:
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+    shutil.copy(package, older.with_name("newer.deb"))
+    with Machine(older.parent) as made:
+        made.boot()
+        made.run("useradd", "--create-home", "--shell", "/bin/sh", "visitor")
+        yield made
+
+
+def dpkg(machine: Machine, *arguments: str) -> str:
+    """Run dpkg; return what it and the package's scripts said."""
+    done = machine.run("dpkg", *arguments, environ={"DEBIAN_FRONTEND": "noninteractive"})
+    return done.stdout + done.stderr
+
+
+def install(machine: Machine, name: str) -> None:
+    dpkg(machine, "--force-confold", "--install", f"/srv/wheels/{name}.deb")
+
+
+def is_active(machine: Machine) -> bool:
+    return machine.show("dogid", "ActiveState") == "active"
+
+
+def has_user(machine: Machine) -> bool:
+    return machine.run("getent", "passwd", "dogid", check=False).returncode == 0
+
+
+def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(machine: Machine) -> None:
+    service = Service(machine)
+    install(machine, "older")
+    assert is_active(machine)
+    assert machine.run("dpkg", "--verify", "dogid").stdout == ""
+    machine.run("usermod", "--append", "--groups", "dogid", "visitor")
+    service.photo("first.jpg", photo(1))
+    before = service.has("first.jpg")
+    service.configure("settle = 7")
+
+    install(machine, "newer")
+    assert is_active(machine)
+    assert "settle = 7" in machine.read(CONFIG)
+    service.photo("second.jpg", photo(2))
+    assert service.has("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
+
+    dpkg(machine, "--remove", "dogid")
+    assert not is_active(machine)
+    assert not machine.has("/opt/dogid")
+    assert machine.has(CONFIG)
+    install(machine, "newer")
+    assert service.has("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
+
+    refused = machine.run("dogid", "service", "install", check=False)
+    assert refused.returncode == 2
+    assert "apt install" in refused.stderr
+
+    said = dpkg(machine, "--purge", "dogid")
+    assert f"your photos are kept in {INBOX}" in said
+    assert machine.run("ls", "-A", STATE).stdout.split() == ["inbox"]
+    assert not machine.has("/etc/dogid")
+
+
+def test_without_photos_a_purge_leaves_nothing(machine: Machine) -> None:
+    # the script itself: unpacking the whole package once more would tell no more
+    machine.run("systemd-sysusers", "-", stdin=(ROOT / "systemd" / "sysusers.conf").read_bytes())
+    machine.run("systemd-tmpfiles", "--create", "-", stdin=(ROOT / "systemd" / "tmpfiles.conf").read_bytes())
+    machine.run("sh", "-c", f"rm -rf {INBOX}/*; touch {STATE}/ledger.db")
+    machine.run("sh", "-s", "purge", stdin=(BUILD.parent / "postrm").read_bytes())
+
+    gone = [STATE, "/opt/dogid", "/etc/dogid", "/usr/bin/dogid", "/usr/lib/systemd/system/dogid.service"]
+    assert [path for path in gone if machine.has(path)] == []
+    assert not has_user(machine)
+
+
+def test_it_does_not_get_in_the_way_of_the_other_installation(machine: Machine) -> None:
+    machine.write("/etc/systemd/system/dogid.service", "")
+    refused = machine.run("dpkg", "--install", "/srv/wheels/newer.deb", check=False)
+    machine.run("rm", "/etc/systemd/system/dogid.service")
+
+    assert refused.returncode != 0
+    assert "sudo dogid service uninstall" in refused.stderr
+    assert not machine.has("/opt/dogid")
+
+
+def test_lintian_finds_no_errors(package: Path) -> None:
+    if shutil.which("lintian") is None:
+        pytest.skip("needs lintian (apt install lintian)")
+    command = ["lintian", "--allow-root", "--fail-on", "error", str(package)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,180 @@
+"""The ping to systemd's watchdog depends on the known photo's way through every worker."""
+
+import dataclasses
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dogid.clock import Clock
+from dogid.errors import PhotoCode
+from dogid.heartbeat import Heartbeat
+from dogid.inbox.scan import Version
+from dogid.ledger.records import Classified, Failed, Job, Outcome
+from dogid.model.classifier import Model, load_model
+from dogid.model.shipped import shipped_model
+from dogid.photo import decode
+from dogid.selftest import Reference, reference_for
+from dogid.settling import Settling
+from dogid.worker import Work
+from dogid.workers import Engine, WorkerPool
+from tests.support.photos import photo, put
+from tests.support.waiting import PATIENCE, eventually
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return load_model(shipped_model())
+
+
+def engine(model: Model, inbox: Path, decode_timeout: float = 600) -> Engine:
+    work = Work(inbox, 10_000_000, 1, Settling(1000, Clock()))
+    return Engine(model, work, reference_for(model), decode_timeout)
+
+
+def wrong(good: Engine) -> Engine:
+    """The same engine with another answer expected of the known photo."""
+    reference = dataclasses.replace(good.reference, scores=tuple(score + 0.5 for score in good.reference.scores))
+    return dataclasses.replace(good, reference=reference)
+
+
+class Pool:
+    """A pool, and what it has finished."""
+
+    def __init__(self, chosen: Engine, count: int) -> None:
+        self.finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.workers = WorkerPool(chosen, self.finished.put)
+        self.workers.resize(count)
+
+    def prove(self) -> str | None:
+        return self.workers.wait_for_proofs(self.workers.want_proofs(), PATIENCE)
+
+
+@pytest.fixture
+def pool(model: Model, inbox: Path) -> Iterator[Pool]:
+    made = Pool(engine(model, inbox), 2)
+    yield made
+    made.workers.stop(0)
+
+
+def job(number: int, name: bytes) -> Job:
+    return Job(number, name, Version(1, 1, 1), 0, 0, None)
+
+
+def test_the_known_photo_of_a_model_without_one_is_made_and_gets_its_first_answer(model: Model) -> None:
+    plain = dataclasses.replace(model, file=dataclasses.replace(model.file, golden=None))
+    made = reference_for(plain)
+
+    assert not made.is_golden
+    assert made.deviation(model.classifier()) is None
+    assert decode(made.photo, model.size).pixels.shape == (model.size[1], model.size[0], 3)
+
+
+def test_an_answer_that_is_no_number_is_a_deviation(model: Model) -> None:
+    good = reference_for(model)
+    broken = Reference(good.photo, tuple(float("nan") for _ in good.scores), good.tolerance, is_golden=False)
+
+    assert broken.deviation(model.classifier()) is not None
+
+
+def test_sound_workers_pass(pool: Pool) -> None:
+    assert pool.prove() is None
+
+
+def test_a_wrong_answer_is_told(pool: Pool, model: Model, inbox: Path) -> None:
+    number = pool.workers.adopt(wrong(engine(model, inbox)))
+
+    assert "fails on the known photo" in (pool.workers.wait_for_proofs(number, PATIENCE) or "")
+    pool.workers.adopt(engine(model, inbox))
+    assert pool.prove() is None
+
+
+def test_more_and_fewer_workers_all_prove_themselves(pool: Pool) -> None:
+    for count in (5, 1, 3):
+        pool.workers.resize(count)
+
+        assert pool.workers.count == count
+        assert pool.prove() is None
+
+
+def test_photos_are_worked_on_by_the_engine_of_their_time_and_none_is_dropped(
+    pool: Pool, model: Model, inbox: Path
+) -> None:
+    put(inbox / "a.jpg", photo(1, size=(64, 64)))
+    for number in range(200):
+        pool.workers.put(-number, job(number, b"a.jpg"))
+        if number % 50 == 0:
+            pool.workers.adopt(engine(model, inbox))
+            pool.workers.resize(1 + number % 3)
+    outcomes = [pool.finished.get(timeout=PATIENCE) for _ in range(200)]
+
+    assert all(isinstance(outcome, Classified) for outcome in outcomes)
+    assert {outcome.job.id for outcome in outcomes} == set(range(200))
+
+
+def test_a_worker_that_hangs_is_replaced_and_missed_until_its_thread_ends(
+    model: Model, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lets_go, entered = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> object:
+        entered.set()
+        lets_go.wait(PATIENCE)
+        raise OSError("late")
+
+    put(inbox / "a.jpg", photo(1))
+    pool = Pool(engine(model, inbox, decode_timeout=0.0), 2)
+    monkeypatch.setattr("dogid.worker.decode", hang)
+    pool.workers.put(1, job(1, b"a.jpg"))
+    entered.wait(PATIENCE)
+    (failed,) = pool.workers.give_up_late()
+
+    assert isinstance(failed, Failed)
+    assert failed.code is PhotoCode.TOO_LARGE
+    assert "still hangs from a.jpg" in (pool.prove() or "")
+    lets_go.set()
+    eventually(lambda: pool.prove() is None, "with the late thread gone all is well")
+    pool.workers.stop(0)
+
+
+class Patients:
+    """Workers that pass or not as a test says."""
+
+    def __init__(self) -> None:
+        self.amiss: str | None = None
+
+    def want_proofs(self) -> int:
+        return 1
+
+    def wait_for_proofs(self, _number: int, _timeout: float) -> str | None:
+        return self.amiss
+
+
+def test_the_ping_stops_while_something_is_amiss_and_comes_back_after() -> None:
+    patients = Patients()
+    pings: queue.SimpleQueue[None] = queue.SimpleQueue()
+    heartbeat = Heartbeat(patients, lambda: None, lambda: pings.put(None), lambda: 0.0, interval=0.01)
+    heartbeat.start()
+    for _ in range(3):
+        pings.get(timeout=PATIENCE)
+    patients.amiss = "a worker hangs"
+    eventually(lambda: not heartbeat.health.ok, "it is noticed")
+    while not pings.empty():
+        pings.get()
+
+    assert heartbeat.health.reason == "a worker hangs"
+    with pytest.raises(queue.Empty):
+        pings.get(timeout=0.2)
+    patients.amiss = None
+    pings.get(timeout=PATIENCE)
+    assert heartbeat.health.ok
+    heartbeat.stop()
+
+
+def test_another_thread_that_has_ended_stops_the_ping_too() -> None:
+    heartbeat = Heartbeat(Patients(), lambda: "the clerk has ended", lambda: None, lambda: 0.0)
+
+    assert heartbeat.check() == "the clerk has ended"
+    assert not heartbeat.health.ok

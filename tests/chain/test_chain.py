@@ -81,7 +81,8 @@ def test_the_graph_and_the_report_are_what_the_article_uses(model: Path) -> None
     report = json.loads((folder / "report.json").read_text())
 
     assert (folder / "retrained_labels.txt").read_text().splitlines() == sorted(LABELS)
-    assert report["seed"] == 0
+    assert report["recipe"]["seed"] == 0
+    assert len(report["base"]["sha256"]) == 64
     assert (folder / "retrained_graph.pb").stat().st_size < 20_000_000
 
 

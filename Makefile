@@ -53,13 +53,13 @@ clean:
 	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache
 
 $(RUN)/.installed: pyproject.toml | check-python
-	@echo "Installing dogid into $(RUN): once, about 100 MB ..."
+	@echo "Installing dogid into $(RUN): once, about 200 MB ..."
 	@$(PYTHON) -m venv --clear $(RUN)
 	@$(RUN)/bin/python $(PIP) --editable .
 	@touch $@
 
 $(DEV)/.installed: pyproject.toml | check-python
-	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 2 GB ..."
+	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 3 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
 	@touch $@

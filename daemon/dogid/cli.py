@@ -71,6 +71,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    """What no command foresaw: a line for the user, and the traceback for who mends it."""
+    if os.environ.get("DOGID_DEBUG"):
+        raise error
+    kind = type(error).__name__
+    more = "" if isinstance(error, OSError) else "; DOGID_DEBUG=1 shows where it happened"
+    return _complain(f"{kind}: {error}{more}", DogidError.exit_status)
 
 
 def _complain(message: str, exit_status: int) -> int:

@@ -61,7 +61,9 @@ class Housekeeper:
     def _tidy(self) -> None:
         db = open_for_reading(self._state)
         try:
-            forgotten = forget_departed(self._ledger, db, self._inbox, self._retention, self._clock.wall_ms())
+            forgotten = forget_departed(
+                self._ledger, db, self._inbox, self._retention, self._clock.wall_ms(), self._stopping.is_set
+            )
         finally:
             db.close()
         if forgotten:

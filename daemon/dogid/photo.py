@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from dogid.completeness import Ending, ending, ends_early
 from dogid.errors import PhotoCode, PhotoError
@@ -33,6 +34,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
+_TIFF_PIECES = ((273, 279), (324, 325))  # the tags of the offsets and lengths of strips, and of tiles
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -68,7 +70,7 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_pixels(image)
-            turn = _orientation(image)
+            turn = _load_upright(image, len(data)) if isinstance(image, TiffImageFile) else _orientation(image)
             width, height = _swapped(image.size) if turn in _SIDEWAYS else image.size
             pixels = _pixels(image, size, turn)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
@@ -90,6 +92,25 @@ def _check_pixels(image: Image.Image) -> None:
     limit, count = Image.MAX_IMAGE_PIXELS, image.width * image.height
     if limit is not None and count > limit:
         raise PhotoError(PhotoCode.TOO_LARGE, f"{count} pixels; at most {limit} are decoded (max_pixels)")
+
+
+def _load_upright(image: TiffImageFile, length: int) -> int:
+    # Pillow turns TIFFs itself while it loads them, and may know their upright size only then
+    try:
+        image.load()
+    except Exception as error:
+        # of compressed pixels that are not there, libtiff only says that it failed
+        if _tiff_end(image) > length:
+            raise PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {error}") from error
+        raise
+    return 1
+
+
+def _tiff_end(image: TiffImageFile) -> int:
+    """Where in the file a TIFF's last pixels end."""
+    tags = image.tag_v2
+    pieces = (zip(tags.get(at, ()), tags.get(count, ()), strict=False) for at, count in _TIFF_PIECES)
+    return max((at + count for piece in pieces for at, count in piece), default=0)
 
 
 def _orientation(image: Image.Image) -> int:

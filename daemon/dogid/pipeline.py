@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Job, Outcome
 from dogid.workers import Engine, WorkerPool
@@ -97,7 +98,13 @@ class Pipeline:
                 self._complain("the ledger cannot be written", error)
                 if self._stopping.wait(_DISK_RETRY_SECONDS):
                     return
-            except sqlite3.DatabaseError:
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    log.exception("results met with an error; their photos are worked on again")
+                    if self._stopping.wait(_DISK_RETRY_SECONDS):
+                        return
+                    continue
+                self._ledger.suspect_damage()
                 log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
                 raise  # the clerk's end is noticed: the health check fails, and systemd starts the daemon anew
             except Exception:

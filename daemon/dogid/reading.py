@@ -41,7 +41,7 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
     except OSError as error:
         reason = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
         if error.errno == errno.EACCES:
-            reason += f"; try: chmod g+r {shlex.quote(str(inbox / shown_name(path)))}"
+            reason += f"; try: chmod g+r {shlex.quote(shown_name(os.fsencode(inbox) + b'/' + path))}"
         raise TemporaryError(reason) from error
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dogid.model.classifier import Classifier, Model
+from dogid.model.classifier import Classifier, Model, self_test
+from dogid.model.modelfile import GoldenPhoto
 from dogid.photo import decode
 
 _TOLERANCE = 1e-4  # between two runs of the same interpreter on the same processor
@@ -16,32 +17,24 @@ _TOLERANCE = 1e-4  # between two runs of the same interpreter on the same proces
 class Reference:
     """A photo, and the answer that is expected of it."""
 
-    photo: bytes
-    scores: tuple[float, ...]
-    """Probabilities in the order of the labels."""
-    tolerance: float
+    known: GoldenPhoto
     is_golden: bool
     """Whether the model carries photo and answer; if not, the answer is its own first one and proves less."""
 
     def deviation(self, classifier: Classifier) -> str | None:
         """Classify the photo; return how the answer differs from the expected one, or None if it does not."""
-        scores = classifier.classify(decode(self.photo, classifier.size).pixels)
-        if len(scores) != len(self.scores):
-            return f"{len(scores)} scores instead of {len(self.scores)}"
-        worst = float(np.abs(scores - np.asarray(self.scores)).max())
-        # written so that NaN fails too
-        return None if worst <= self.tolerance else f"a score lies {worst:.3f} from the known one"
+        return self_test(classifier, self.known)
 
 
 def reference_for(model: Model) -> Reference:
     """Return the golden photo that the model carries, or else a picture of ours with the model's own answer of now."""
     golden = model.file.golden
     if golden is not None:
-        return Reference(golden.data, golden.scores, golden.tolerance, is_golden=True)
+        return Reference(golden, is_golden=True)
     classifier = model.classifier()
     photo = _picture(classifier.size)
     scores = classifier.classify(decode(photo, classifier.size).pixels)
-    return Reference(photo, tuple(float(score) for score in scores), _TOLERANCE, is_golden=False)
+    return Reference(GoldenPhoto(photo, tuple(map(float, scores)), _TOLERANCE), is_golden=False)
 
 
 def _picture(size: tuple[int, int]) -> bytes:

@@ -15,6 +15,7 @@ from dogid.clock import Clock
 from dogid.errors import DogidError, UsageError
 from dogid.heartbeat import INTERVAL_SECONDS, Health, Heartbeat
 from dogid.housekeeping import Housekeeper
+from dogid.inbox.mounts import file_system, inodes_last
 from dogid.inbox.reconciler import Reconciler, WatchStatus
 from dogid.inbox.scan import look
 from dogid.journal import photo_fields
@@ -57,10 +58,17 @@ class Service:
         self._lock_file = _lock(self.state)
         try:
             with self._notifier.patience("opening the ledger"):
-                self.ledger = Ledger(self.state, lambda path: look(self.inbox, path), self._clock)
+                self.ledger = Ledger(
+                    self.state,
+                    lambda path: look(self.inbox, path),
+                    self._clock,
+                    stable_inodes=inodes_last(file_system(self.inbox)),
+                )
         except sqlite3.OperationalError as error:
             # not wrong usage: a service manager should try again, since room may come back
-            raise DogidError(f"{self.state}: the ledger cannot be written: {error}; is the disk full?") from error
+            raise DogidError(
+                f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder not ours?"
+            ) from error
         self.ledger_moved_aside = self.ledger.moved_aside
         self.started = time.monotonic()
         self._engine = self._engine_for(settings, self.model)

@@ -13,7 +13,7 @@ from dogid.inbox.scan import Version
 from dogid.ledger.records import Failed, Job, Waiting
 
 _FIRST_DELAY_MS = 250
-_LONGEST_DELAY_MS = 300_000
+_LONGEST_DELAY_MS = 60_000
 _LONGEST_SETTLING_DELAY_MS = 2_000
 _MAY_BE_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,11 @@ class Work:
     model_id: int
     settling: Settling
 
-    def process(self, job: Job, classifier: Classifier) -> Outcome:
-        """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome."""
+    def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None] = lambda: None) -> Outcome:
+        """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome.
+
+        on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
+        """
         version = job.version
         started = time.perf_counter()
         try:
@@ -31,6 +35,7 @@ class Work:
             version = read.version
             if not read.unchanged:
                 return self.settling.changing(job, version)
+            on_read()
             decode_started = time.perf_counter()
             photo = decode(read.data, classifier.size)
             decoded = time.perf_counter()

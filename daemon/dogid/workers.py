@@ -4,8 +4,10 @@ A worker that does not come back from a photo in time is given up and replaced; 
 thread lives on, since no thread can be ended from outside.
 """
 
+import functools
 import itertools
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +22,8 @@ from dogid.selftest import Reference
 from dogid.worker import Work
 
 log = logging.getLogger(__name__)
+
+_STALL_SECONDS = 2.0  # deadlines are looked at twice a second while there is work
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class WorkerPool:
         self._changed = threading.Condition()
         self._round = 0
         self._numbers = itertools.count()
+        self._looked_at = time.monotonic()
         self._stopping = threading.Event()
 
     @property
@@ -95,9 +100,12 @@ class WorkerPool:
         """Give up workers that are past their deadline, start others, and return the failures to write down."""
         late: list[Outcome] = []
         now = time.monotonic()
+        stalled, self._looked_at = now - self._looked_at, now
         with self._changed:
             for at, worker in enumerate(self._workers):
                 with worker.lock:
+                    if stalled > _STALL_SECONDS:
+                        worker.deadline += stalled  # the whole process stood still (suspended): no photo's fault
                     if worker.job is None or worker.deadline > now:
                         continue
                     job, worker.given_up = worker.job, True
@@ -168,8 +176,8 @@ class WorkerPool:
                 engine, classifier = self._prove(worker, engine, classifier)
                 continue
             with worker.lock:
-                worker.job, worker.deadline = task, time.monotonic() + engine.decode_timeout
-            outcome = _process(task, engine.work, classifier)
+                worker.job, worker.deadline = task, math.inf
+            outcome = _process(task, engine.work, classifier, functools.partial(_begin_to_decode, worker, engine))
             with worker.lock:
                 if worker.given_up:
                     return
@@ -193,9 +201,14 @@ class WorkerPool:
         return engine, classifier
 
 
-def _process(job: Job, work: Work, classifier: Classifier) -> Outcome:
+def _begin_to_decode(worker: _Worker, engine: Engine) -> None:
+    with worker.lock:
+        worker.deadline = time.monotonic() + engine.decode_timeout
+
+
+def _process(job: Job, work: Work, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
     try:
-        return work.process(job, classifier)
+        return work.process(job, classifier, on_read)
     except Exception as error:
         # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
         log.exception("a photo could not be worked on")

@@ -285,3 +285,56 @@ def test_pages_of_results_are_complete_and_disjoint_while_photos_come(inbox: Inb
         add(500 + len(seen), 3)
 
     assert seen == [f"{number:03}" for number in reversed(range(25))]
+
+
+def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox.folder / "a.jpg", b"one")
+    inbox.observe("a.jpg")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "ends early", 1000)])
+    transaction = inbox.ledger._transaction
+
+    def after_an_answer() -> object:
+        monkeypatch.setattr(inbox.ledger, "_transaction", transaction)
+        inbox.classify(job)
+        return transaction()
+
+    monkeypatch.setattr(inbox.ledger, "_transaction", after_an_answer)
+
+    assert inbox.observe("a.jpg", wake=True) == 0
+    assert inbox.states() == {"a.jpg": "classified"}
+
+
+def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    put(inbox.folder / "a.jpg", b"one")
+    inbox.observe("a.jpg")
+    inbox.classify(inbox.job())
+    inbox.close()
+    ledger = Ledger(inbox.state, lambda path: look(inbox.folder, path), inbox.clock, stable_inodes=False)
+    found = inbox.look("a.jpg")
+
+    assert ledger.observe([found._replace(version=found.version._replace(inode=found.version.inode + 1))]) == 0
+    assert ledger.observe([found._replace(version=found.version._replace(size=found.version.size + 1))]) == 1
+    ledger.close()
+
+
+def test_a_large_ledger_that_was_closed_cleanly_is_checked_where_damage_is_suspected(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        put(inbox.folder / f"{number}.jpg", str(number).encode())
+    inbox.observe(*(f"{number}.jpg" for number in range(60)))
+    inbox.close()
+    path = inbox.state / "ledger.db"
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    monkeypatch.setattr("dogid.ledger.database._QUICK_CHECK_BYTES", 0)  # as if it were too large to be checked
+
+    inbox.open()
+
+    assert inbox.ledger.moved_aside is not None
+    assert inbox.observe("1.jpg") == 1

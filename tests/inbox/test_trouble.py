@@ -1,7 +1,9 @@
 """Trouble that passes: rights, a full disk. It is waited out, and it stops nothing else."""
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,16 @@ def test_bad_files_before_and_after_stop_no_good_one(daemon: Daemon, inbox: Path
         daemon.classified(f"{number:02}good.jpg", photo(number))
     results = daemon.settled(66)
     assert {result["status"] for result in results if "bad" in result["file"]} == {"failed"}
+
+
+def test_a_machine_that_is_suspended_fails_no_photo(make_daemon: MakeDaemon, inbox: Path) -> None:
+    for number in range(40):
+        put(inbox / f"{number}.png", photo(number, "PNG", size=(1600, 1200)))
+    daemon = make_daemon("--decode-timeout", "1").start()
+    eventually(lambda: daemon.status()["counts"]["classified"] > 0, "the daemon is at work")
+
+    daemon.send(signal.SIGSTOP)
+    time.sleep(2.5)  # longer than decode_timeout: what is waited for is the time itself
+    daemon.send(signal.SIGCONT)
+
+    assert {result["status"] for result in daemon.settled(40)} == {"classified"}

@@ -1,5 +1,6 @@
 """Machines with a real systemd: an empty one, and one on which dogid has been installed."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ from tests.systemd.machine import Machine, why_not
 from tests.systemd.service import LEFT_BEHIND, Service
 
 SYSTEM_PYTHON = "/usr/bin/python3"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _administrators_tools() -> None:
+    """Debian keeps what mounts and boots in /usr/sbin, which is not on every PATH."""
+    os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
 
 
 @pytest.fixture(scope="session")

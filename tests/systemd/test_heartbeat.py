@@ -1,6 +1,7 @@
 """The ping to systemd's watchdog depends on the known photo's way through every worker."""
 
 import dataclasses
+import math
 import queue
 import threading
 from collections.abc import Iterator
@@ -36,7 +37,9 @@ def engine(model: Model, inbox: Path, decode_timeout: float = 600) -> Engine:
 
 def wrong(good: Engine) -> Engine:
     """The same engine with another answer expected of the known photo."""
-    reference = dataclasses.replace(good.reference, scores=tuple(score + 0.5 for score in good.reference.scores))
+    known = good.reference.known
+    wrong = dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores))
+    reference = dataclasses.replace(good.reference, known=wrong)
     return dataclasses.replace(good, reference=reference)
 
 
@@ -69,12 +72,12 @@ def test_the_known_photo_of_a_model_without_one_is_made_and_gets_its_first_answe
 
     assert not made.is_golden
     assert made.deviation(model.classifier()) is None
-    assert decode(made.photo, model.size).pixels.shape == (model.size[1], model.size[0], 3)
+    assert decode(made.known.data, model.size).pixels.shape == (model.size[1], model.size[0], 3)
 
 
 def test_an_answer_that_is_no_number_is_a_deviation(model: Model) -> None:
-    good = reference_for(model)
-    broken = Reference(good.photo, tuple(float("nan") for _ in good.scores), good.tolerance, is_golden=False)
+    good = reference_for(model).known
+    broken = Reference(dataclasses.replace(good, scores=tuple(math.nan for _ in good.scores)), is_golden=False)
 
     assert broken.deviation(model.classifier()) is not None
 

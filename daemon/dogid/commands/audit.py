@@ -61,10 +61,12 @@ class Audit:
 
 def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     """Compare the folder as it is now with the ledger as it is now. Raise UsageError where a folder is unreadable."""
-    from dogid.inbox.scan import ScanTrouble, look, scan
+    from dogid.inbox.mounts import file_system, inodes_last
+    from dogid.inbox.scan import ScanTrouble, Version, look, same_version, scan
 
     trouble = ScanTrouble({})
     photos, lost, twice = 0, [], []
+    stable = inodes_last(file_system(inbox))
     query = "SELECT inode, size, mtime_ns, id FROM photo WHERE path = ? AND state != 'superseded'"
     # two current rows of one file under two names, of which one is no longer there: a rename that was missed, unless
     # both names were once seen together
@@ -76,11 +78,11 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
         for file in scan(inbox, trouble):
             photos += 1
             rows = db.execute(query, (file.path,)).fetchall()
-            if not rows or tuple(rows[0])[:3] != tuple(file.version):
+            if not rows or not same_version(Version(*rows[0][:3]), file.version, stable_inodes=stable):
                 lost.append(file.path)
                 continue
             links = db.execute(same_file, (*file.version, file.path, rows[0]["id"]))
-            if len(rows) > 1 or any(look(inbox, bytes(row["path"])) is None for row in links):
+            if any(look(inbox, bytes(row["path"])) is None for row in links):
                 twice.append(file.path)
     except OSError as error:
         raise UsageError(f"{inbox}: cannot read the inbox: {error.strerror}") from error

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
     limit_pixels(chosen.max_pixels)
     model = load_model(chosen.model or shipped_model(), chosen.labels)
     photos = _Photos(model, chosen.max_bytes, args.top)
+    unread: list[str] = []
     with ThreadPoolExecutor(chosen.workers or None) as pool:
-        answers = pool.map(photos.result, _files(args.paths))
+        answers = pool.map(photos.result, _files(args.paths, unread))
         results = []
         for result in answers:
             results.append(result)
@@ -47,7 +49,9 @@ def run(args: argparse.Namespace) -> int:
                 _print_line(result, args.top)
     if args.json:
         print(json.dumps({"results": results}, ensure_ascii=False))  # noqa: T201
-    return int(any(result["status"] == "failed" for result in results))
+    for line in unread:
+        print(f"dogid: {one_line(line)}", file=sys.stderr)  # noqa: T201
+    return int(bool(unread) or any(result["status"] == "failed" for result in results))
 
 
 class _Photos:
@@ -114,19 +118,22 @@ class _Photos:
         }
 
 
-def _files(paths: list[str]) -> Iterator[Path]:
-    """The files named, and those in folders named, sorted within each folder."""
+def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
+    """The files named, and those in folders named, sorted within each; folders that cannot be read go to unread."""
     import os
 
-    from dogid.inbox.scan import scan
+    from dogid.inbox.scan import ScanTrouble, scan
+    from dogid.names import shown_name
 
     for text in paths:
         path = Path(text)
         if path.is_dir():
+            trouble = ScanTrouble({})
             try:
-                found = sorted(file.path for file in scan(path))
+                found = sorted(file.path for file in scan(path, trouble))
             except OSError as error:
                 raise UsageError(f"{path}: cannot read the folder: {error.strerror}") from error
+            unread += [f"{path}/{shown_name(name)}: {reason}" for name, reason in trouble.folders.items()]
             yield from (path / os.fsdecode(name) for name in found)
         else:
             yield path

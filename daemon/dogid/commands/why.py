@@ -36,11 +36,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _names(file: str, inbox: Path) -> list[str]:
     """The names by which the ledger may know a file: below the inbox, or as it was given."""
-    names = [file]
-    full = os.path.abspath(file)  # a link is a photo by its own name: do not resolve it
-    if full.startswith(f"{inbox}/"):
-        names.insert(0, full[len(str(inbox)) + 1 :])
-    return names
+    folder, name = os.path.split(os.path.abspath(file))
+    # the folder's links are resolved, but not the file's own: a link is a photo by its own name
+    for full, root in ((folder, os.path.abspath(inbox)), (os.path.realpath(folder), os.path.realpath(inbox))):
+        if f"{full}/".startswith(f"{root}/"):
+            return [os.path.join(full, name)[len(root) + 1 :], file]
+    return [file]
 
 
 def _reason(file: str, inbox: Path) -> str:

@@ -36,6 +36,13 @@ class Root:
     given: bytes
     """As the settings name it, which may lead over links."""
 
+    def relative(self, absolute: bytes) -> bytes:
+        """Given an absolute path, return the part below the inbox. Raise OutsideError."""
+        for root in (self.path, self.given):
+            if absolute.startswith(root.rstrip(b"/") + b"/"):
+                return absolute[len(root) :]
+        raise OutsideError
+
 
 @contextlib.contextmanager
 def open_root(inbox: Path) -> Iterator[Root]:
@@ -78,7 +85,7 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
             if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             if target.startswith(b"/"):
-                target = _inside(root, target)
+                target = root.relative(target)
                 while len(folders) > 1:
                     os.close(folders.pop())
             parts[:0] = target.split(b"/")
@@ -87,20 +94,6 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
         else:
             return _open_file(folders[-1], part)
     raise NotAFileError
-
-
-def inside(root_path: bytes, absolute: bytes) -> bytes:
-    """Given the inbox's path and an absolute one, return the part below the inbox. Raise OutsideError."""
-    if not absolute.startswith(root_path.rstrip(b"/") + b"/"):
-        raise OutsideError
-    return absolute[len(root_path) :]
-
-
-def _inside(root: Root, absolute: bytes) -> bytes:
-    try:
-        return inside(root.path, absolute)
-    except OutsideError:
-        return inside(root.given, absolute)
 
 
 def _link_target(folder: int, name: bytes) -> bytes | None:

@@ -13,6 +13,7 @@ _NETWORK = frozenset(
         "fuse",
     }
 )
+_FAT = frozenset({"vfat", "msdos", "exfat", "fuseblk"})  # memory cards: no inodes on the disk, Linux makes them up
 _LOCAL_FUSE = frozenset({"fuse.mergerfs", "fuse.ntfs", "fuse.exfat", "fuse.snapraid"})
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -53,6 +54,11 @@ def mounts_beneath(folder: Path) -> tuple[Mount, ...]:
     """Return what is mounted on folders inside folder."""
     prefix = os.path.realpath(os.fsencode(folder)).rstrip(b"/") + b"/"
     return tuple(mount for mount in mounts() if mount.point.startswith(prefix))
+
+
+def inodes_last(kind: str) -> bool:
+    """Whether a file keeps its inode for as long as it lives, over remounts and a full cache."""
+    return kind not in _FAT and not kind.startswith("fuse") and kind not in ("cifs", "smb3", "smbfs")
 
 
 def is_remote(kind: str) -> bool:

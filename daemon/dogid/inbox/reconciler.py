@@ -160,6 +160,9 @@ class Reconciler:
     def _handle(self, wakeups: Iterable[Wakeup]) -> None:
         finished: dict[bytes, FoundFile] = {}
         for wakeup in wakeups:
+            if wakeup.is_folder and wakeup.kind == "attrib":
+                self._scan_wanted = True  # new rights, perhaps: no haste, and not for each file of a long copy
+                continue
             if wakeup.is_folder:
                 # gone again, or not to be read: the next scan of everything tells
                 with contextlib.suppress(OSError):
@@ -168,7 +171,7 @@ class Reconciler:
             found = look(self._inbox, wakeup.path)
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
-            if wakeup.moved_from is not None:
+            if wakeup.moved_from is not None and not is_ignored_path(wakeup.moved_from):
                 self._notify(self._ledger.moved(wakeup.moved_from, found))
             else:
                 finished[found.path] = found

@@ -1,5 +1,6 @@
 """Opening the ledger's database: journal, durability, integrity."""
 
+import contextlib
 import os
 import sqlite3
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ class OpenedDatabase:
 def open_for_writing(folder: Path) -> OpenedDatabase:
     """Open (or make) the ledger in folder; one that is damaged is moved aside with its date and begun anew.
 
-    Raise UsageError where the folder cannot be written or a later dogid wrote the ledger.
+    Raise UsageError where a later dogid wrote the ledger, sqlite3.OperationalError where there is no room for it or no
+    right to it.
     """
     path = folder / FILE_NAME
     try:
         return OpenedDatabase(_open(path), None)
     except sqlite3.DatabaseError as error:
-        if not _is_damage(error):
-            raise UsageError(f"{path}: cannot open the ledger: {error}") from error
+        if not is_damage(error):
+            raise  # no room, no rights: another start may find it otherwise
     aside = _move_aside(path)
     return OpenedDatabase(_open(path), aside)
 
@@ -52,6 +54,7 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    mark = _mark(path.parent)
     log = path.with_name(path.name + "-wal")
     unclean = log.exists() and log.stat().st_size > 0
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
@@ -60,8 +63,9 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if path.stat().st_size and (unclean or path.stat().st_size < _QUICK_CHECK_BYTES):
+        if path.stat().st_size and (unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES):
             _check(connection)
+            mark.unlink(missing_ok=True)
         migrate(connection)
     except NewerLedgerError as error:
         connection.close()
@@ -78,7 +82,18 @@ def _check(connection: sqlite3.Connection) -> None:
         raise sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
 
 
-def _is_damage(error: sqlite3.DatabaseError) -> bool:
+def suspect(folder: Path) -> None:
+    """Have the ledger in folder checked when it is opened next, however large it is and however it was closed."""
+    with contextlib.suppress(OSError):  # the disk may be what is broken
+        _mark(folder).touch()
+
+
+def _mark(folder: Path) -> Path:
+    return folder / f"{FILE_NAME}.suspect"
+
+
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error tells of a damaged database, and not of a full disk or a busy one."""
     text = str(error)
     return "malformed" in text or "not a database" in text or "no such table" in text or "already exists" in text
 
@@ -86,6 +101,7 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 def _move_aside(path: Path) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    _mark(path.parent).unlink(missing_ok=True)
     for suffix in ("-wal", "-shm", ""):  # the database itself last, so that a crash in between finds damage again
         part = path.with_name(path.name + suffix)
         if part.exists():

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from dogid.clock import Clock
 from dogid.errors import PhotoCode
-from dogid.inbox.scan import FoundFile, Version
-from dogid.ledger.database import open_for_writing
+from dogid.inbox.scan import FoundFile, Version, same_version
+from dogid.ledger.database import is_damage, open_for_writing, suspect
 from dogid.ledger.records import Classified, Failed, Job, Outcome, Waiting
 from dogid.model.modelfile import ModelFile
 from dogid.names import shown_name
@@ -29,18 +29,35 @@ LookAt = Callable[[bytes], FoundFile | None]
 class Ledger:
     """The database, opened for writing by the one daemon that owns it."""
 
-    def __init__(self, folder: Path, look_at: LookAt, clock: Clock) -> None:
-        opened = open_for_writing(folder)
-        self._db = opened.connection
-        self.moved_aside = opened.moved_aside
+    def __init__(self, folder: Path, look_at: LookAt, clock: Clock, *, stable_inodes: bool = True) -> None:
+        """look_at looks into the inbox; stable_inodes is false where its file system numbers files anew at will."""
+        self._folder = folder
         self._look_at = look_at
         self._clock = clock
+        self._stable_inodes = stable_inodes
         self._lock = threading.Lock()
         self._started = clock.steady_ms()
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            self.suspect_damage()
+            self._db.close()
+            self._open()
+
+    def _open(self) -> None:
+        opened = open_for_writing(self._folder)
+        self._db = opened.connection
+        self.moved_aside = opened.moved_aside
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
             self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
+
+    def suspect_damage(self) -> None:
+        """Have the database checked from end to end when it is opened next."""
+        suspect(self._folder)
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open."""
@@ -67,7 +84,7 @@ class Ledger:
         """
         with self._lock:
             current = self._current([file.path for file in found])
-            changed = [file for file in found if _needs_attention(current.get(file.path), file, wake=wake)]
+            changed = [file for file in found if self._needs_attention(current.get(file.path), file, wake=wake)]
         if not changed:
             return 0
         # new names first: where photos hand their names on, each is found under its new one before its old one is taken
@@ -243,6 +260,8 @@ class Ledger:
 
     def _observe_one(self, file: FoundFile, *, wake: bool) -> int:
         row = self._current([file.path]).get(file.path)
+        if not self._needs_attention(row, file, wake=wake):
+            return 0  # a worker has answered since the first look
         if row is not None and _version(row) == file.version:
             if row["state"] == "pending":
                 self._refresh(row, file, wake=wake)
@@ -325,6 +344,13 @@ class Ledger:
             return 1
         return 0
 
+    def _needs_attention(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
+        if row is None or not same_version(_version(row), file.version, stable_inodes=self._stable_inodes):
+            return True
+        if row["state"] == "pending":
+            return wake and row["due"] > 0
+        return bool(row["error_code"] == PhotoCode.VANISHED)
+
     def _current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         marks = ",".join("?" * len(paths))
         query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
@@ -358,14 +384,6 @@ class Ledger:
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)
             self._db.execute("ROLLBACK")
-
-
-def _needs_attention(row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
-    if row is None or _version(row) != file.version:
-        return True
-    if row["state"] == "pending":
-        return wake and row["due"] > 0
-    return bool(row["error_code"] == PhotoCode.VANISHED)
 
 
 def _version(row: sqlite3.Row) -> Version:

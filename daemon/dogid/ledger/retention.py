@@ -6,7 +6,7 @@ folder that has been emptied: so what was in a folder that is empty now is kept.
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,20 @@ class Retention:
         return bool(self.days or self.rows)
 
 
-def forget_departed(ledger: Ledger, db: sqlite3.Connection, inbox: Path, retention: Retention, now_ms: int) -> int:
+def forget_departed(
+    ledger: Ledger,
+    db: sqlite3.Connection,
+    inbox: Path,
+    retention: Retention,
+    now_ms: int,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> int:
     """Forget what retention does not keep; return how many results that were. db is a connection for reading."""
     folders = _Folders(inbox)
     forgotten = departed = 0
     for page in _pages(db):
+        if is_stopping():
+            break
         unwanted: list[int] = []
         for row in page:
             if row["state"] != "superseded" and not folders.has_lost(bytes(row["path"])):

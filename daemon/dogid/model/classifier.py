@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import PhotoError, UsageError
 from dogid.model.labels import check_count
-from dogid.model.modelfile import ModelFile, read_model_file
+from dogid.model.modelfile import GoldenPhoto, ModelFile, read_model_file
 from dogid.model.runtime import Backend, choose_backend
 from dogid.photo import Pixels, decode
 
@@ -49,7 +49,10 @@ class Classifier:
         self._interpreter.set_tensor(self._input["index"], self._to_input(pixels)[np.newaxis])
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
-        return _probabilities(_dequantized(raw, self._output), self._output)
+        scores = _probabilities(_dequantized(raw, self._output), self._output)
+        if not np.isfinite(scores).all():
+            raise RuntimeError("the model answers with numbers that are none (NaN)")
+        return scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +81,18 @@ def load_model(path: Path, labels: Path | None = None) -> Model:
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     classifier = Classifier(file, backend)
-    deviation = self_test(classifier, file)
+    deviation = self_test(classifier, file.golden) if file.golden else None
     if deviation is not None:
         raise UsageError(f"{path}: the model fails its self-test, so its answers cannot be trusted: {deviation}")
     return Model(file, backend, classifier.labels, classifier.size)
 
 
-def self_test(classifier: Classifier, file: ModelFile) -> str | None:
-    """Classify the model's golden photo; return how the answer differs from the known one, or None if it does not."""
-    golden = file.golden
-    if golden is None:
-        return None
+def self_test(classifier: Classifier, golden: GoldenPhoto) -> str | None:
+    """Classify a known photo; return how the answer differs from the known one, or None if it does not."""
     try:
         photo = decode(golden.data, classifier.size)
     except PhotoError as error:
-        return f"its golden photo cannot be decoded: {error.message}"
+        return f"the known photo cannot be decoded: {error.message}"
     scores = classifier.classify(photo.pixels)
     if len(scores) != len(golden.scores):
         return f"{len(scores)} scores instead of {len(golden.scores)}"
@@ -104,7 +104,10 @@ def self_test(classifier: Classifier, file: ModelFile) -> str | None:
 def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES) -> dict[str, float]:
     """Given probabilities [labels], return the best ones by label, best first; ties keep the labels' order."""
     order = np.argsort(-scores, kind="stable")[:count]
-    return {labels[at]: round(float(scores[at]), 6) for at in order}
+    best: dict[str, float] = {}
+    for at in order:
+        best.setdefault(labels[at], round(float(scores[at]), 6))  # label files may name two classes alike
+    return best
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,9 @@ RECORD = "dogid.json"
 LABELS = "labels.txt"
 
 _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
-_MAX_MEMBER = 64 << 20  # a member larger than this is not a label file
+_MAX_MEMBER = 16 << 20  # bytes; no label file is larger, nor is a photo of a model's input size
+_MOST_MEMBERS = 20
+_WANTED = frozenset({".txt", ".json", ".png", ".jpg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,20 @@ def _packed(path: Path) -> dict[str, bytes]:
     """The members of the appended zip by name; none where there is no zip."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return {item.filename: archive.read(item) for item in archive.infolist() if item.file_size <= _MAX_MEMBER}
+            wanted = [item for item in archive.infolist() if _is_wanted(item)]
+            if len(wanted) > _MOST_MEMBERS:
+                raise UsageError(
+                    f"{path}: {len(wanted)} files are packed into the model; at most {_MOST_MEMBERS} are read"
+                )
+            return {item.filename: archive.read(item) for item in wanted}
     except zipfile.BadZipFile:
         return {}
     except (OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error) as error:
         raise UsageError(f"{path}: the files packed into the model are damaged: {error}") from error
+
+
+def _is_wanted(item: zipfile.ZipInfo) -> bool:
+    return item.file_size <= _MAX_MEMBER and PurePosixPath(item.filename).suffix in _WANTED
 
 
 def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -26,7 +27,6 @@ class Interpreter(Protocol):
     def get_output_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
     def set_tensor(self, tensor_index: int, value: Any) -> None: ...  # noqa: D102
     def get_tensor(self, tensor_index: int) -> Any: ...  # noqa: D102
-    def resize_tensor_input(self, input_index: int, tensor_size: Any) -> None: ...  # noqa: D102
     def invoke(self) -> None: ...  # noqa: D102
 
 
@@ -81,7 +81,13 @@ def _make(module: str, model: bytes) -> Any:
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    """Drop what the C++ library prints of itself when its first interpreter is made ("Created ... delegate")."""
+    """Drop what the C++ library prints of itself when its first interpreter is made ("Created ... delegate").
+
+    Only while there are no other threads, whose log lines would be lost with it.
+    """
+    if threading.active_count() > 1:
+        yield
+        return
     sys.stderr.flush()
     kept = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

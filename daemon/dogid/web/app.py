@@ -3,7 +3,6 @@
 import os
 import platform
 import sqlite3
-import threading
 import time
 from http import HTTPStatus
 from typing import Any
@@ -13,25 +12,14 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from dogid import __version__
-from dogid.errors import PhotoCode, PhotoError
-from dogid.inbox.beneath import NotAFileError, OutsideError, Root, inside, open_beneath, open_root
 from dogid.ledger import queries
-from dogid.model.classifier import Classifier, Model
-from dogid.photo import decode
+from dogid.names import shown_name
 from dogid.service import Service
+from dogid.web.asking import AskedClassifier
+from dogid.web.errors import ApiError
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50
-
-
-class ApiError(Exception):
-    """An answer that is an error: status, code for programs, message for people."""
-
-    def __init__(self, status: HTTPStatus, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 def create_app(service: Service) -> Flask:
@@ -39,7 +27,7 @@ def create_app(service: Service) -> Flask:
     app = Flask("dogid", static_folder=None)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are UTF-8, and read better so
     app.json.sort_keys = False  # type: ignore[attr-defined]  # scores come best first
-    asked = _AskedClassifier(service)
+    asked = AskedClassifier(service)
 
     @app.get("/")
     def index() -> Response:
@@ -101,7 +89,7 @@ def status_document(service: Service) -> dict[str, Any]:
             "labels": list(service.model.labels),
             "self_test": "passed" if service.model.file.golden else "unchecked: the model carries no golden photo",
         },
-        "inbox": str(service.inbox),
+        "inbox": shown_name(os.fsencode(service.inbox)),
         "watcher": {
             "mode": watch.mode,
             "reason": watch.reason,
@@ -110,7 +98,7 @@ def status_document(service: Service) -> dict[str, Any]:
             "files": watch.files,
             "trouble": watch.trouble,
         },
-        "ledger": {"moved_aside": None if aside is None else str(aside)},
+        "ledger": {"moved_aside": None if aside is None else shown_name(os.fsencode(aside))},
         "versions": {
             "dogid": __version__,
             "python": platform.python_version(),
@@ -118,57 +106,6 @@ def status_document(service: Service) -> dict[str, Any]:
         },
         "uptime_seconds": round(time.monotonic() - service.started, 3),
     }
-
-
-class _AskedClassifier:
-    """Answers `/?file=`: an interpreter of its own, one question at a time, beside the workers."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._lock = threading.Lock()
-        self._model: Model | None = None
-        self._classifier: Classifier | None = None
-
-    def answer(self, name: bytes) -> tuple[list[str], list[float]]:
-        """Return labels and probabilities, both in the model's label order. Raise ApiError."""
-        data = self._read(name)
-        with self._lock:
-            if self._classifier is None or self._model is not self._service.model:
-                self._model = self._service.model
-                self._classifier = self._model.classifier()
-            try:
-                photo = decode(data, self._classifier.size)
-            except PhotoError as error:
-                raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
-            scores = self._classifier.classify(photo.pixels)
-        return list(self._classifier.labels), [float(score) for score in scores]
-
-    def _read(self, name: bytes) -> bytes:
-        unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
-        try:
-            with open_root(self._service.inbox) as root:
-                descriptor = _open_named(root, name)
-        except OutsideError as error:
-            raise ApiError(HTTPStatus.FORBIDDEN, "outside", "the file lies outside the inbox") from error
-        except NotAFileError as error:
-            raise ApiError(unprocessable, PhotoCode.UNSUPPORTED, "not a regular file") from error
-        except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "there is no such file in the inbox") from error
-        except OSError as error:
-            message = f"the file cannot be read: {error.strerror}"
-            raise ApiError(unprocessable, PhotoCode.UNREADABLE, message) from error
-        with os.fdopen(descriptor, "rb") as file:
-            data = file.read(self._service.settings.max_bytes + 1)
-        if len(data) > self._service.settings.max_bytes:
-            raise ApiError(unprocessable, PhotoCode.TOO_LARGE, "the file is larger than max_bytes")
-        return data
-
-
-def _open_named(root: Root, name: bytes) -> int:
-    """Open what a request names: a path inside the inbox, also an absolute one, as the article's clients send."""
-    if b"\0" in name:
-        raise FileNotFoundError
-    return open_beneath(root, inside(root.path, name) if name.startswith(b"/") else name)
 
 
 def _raw_argument(key: str) -> bytes:

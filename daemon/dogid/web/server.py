@@ -11,6 +11,7 @@ from dogid.errors import UsageError
 
 _THREADS = 4
 _BACKLOG = 128
+_MOST_BODY = 1_000_000  # bytes; no request of today carries one
 
 
 class WebServer:
@@ -31,7 +32,9 @@ class WebServer:
 
     def start(self, application: Any) -> None:
         """Begin to serve a WSGI application."""
-        self._server = create_server(application, sockets=[self._socket], threads=_THREADS, ident="dogid")
+        self._server = create_server(
+            application, sockets=[self._socket], threads=_THREADS, ident="dogid", max_request_body_size=_MOST_BODY
+        )
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
 

@@ -67,8 +67,12 @@ $(DEV)/.installed: pyproject.toml | check-python
 # The other interpreter needs numpy 1, so it lives apart. It has no wheel for Python 3.12 and later: its tests skip then.
 $(OTHER)/.installed: pyproject.toml | check-python
 	@$(PYTHON) -m venv --clear $(OTHER)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 12))' && \
-	  $(OTHER)/bin/python $(PIP) --editable '.[tflite-runtime]' || echo "tflite-runtime has no wheel here"
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then \
+	  echo "tflite-runtime has no wheel for Python 3.12 and later: its tests will be skipped"; \
+	else \
+	  echo "Installing dogid with tflite-runtime into $(OTHER): once, about 250 MB ..."; \
+	  $(OTHER)/bin/python $(PIP) --editable '.[tflite-runtime]'; \
+	fi
 	@touch $@
 
 check-python:

@@ -17,7 +17,7 @@ from dogid_convert.float_source import FloatSource, open_source
 from dogid_convert.int8 import best_int8
 from dogid_convert.label_files import Labels, check_labels, find_labels, label_places, truth_of
 from dogid_convert.network import Hints
-from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder
+from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
 from dogid_convert.progress import Track
 from dogid_convert.tflite_edit import float_operators, unpacked
 
@@ -28,6 +28,8 @@ JUDGING_PHOTOS = 800
 """Agreement of 99 % is then known to within 0.7 points."""
 
 _FEW = 50
+_FEWEST = 2
+"""Photos: one tells the ranges, the other whether the model answers alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,18 @@ class _Photos:
     to_calibrate: Decoded | None
     to_judge: Decoded | None
     folder: PhotoFolder | None
+    left_out: tuple[str, ...] = ()
+    """A line for each file of the folder that could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """How the converted model's answers compare with the float one's."""
+
+    agreement: Agreement | None = None
+    differences: tuple[Difference, ...] = ()
+    accuracies: Accuracies | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +90,13 @@ def convert(settings: Settings, track: Track) -> Converted:
     model, remedies = _model(settings, source, float_model, photos, labels, track)
     answer = running.classifier(model, labels.names, source.normalisation)
     reference = running.classifier(float_model, labels.names, source.normalisation)
-    judged, differences = _judged(source, answer, photos.to_judge, labels, track)
-    accuracies = None
+    judged = _judged(source, answer, photos.to_judge, labels, track)
+    evaluated = _Judged()
     if evaluation is not None:
         used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
-        accuracies, both, different = _evaluated(source, answer, evaluation, places, labels, used, track)
-        judged, differences = (judged, differences) if judged else (both, different)
+        evaluated = _evaluated(source, answer, evaluation, places, labels, used, track)
+    gate = judged if judged.agreement is not None else evaluated
+    left_out = dict.fromkeys((*photos.left_out, *evaluated.left_out))  # both folders may be the same
     blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
     report = Report(
         graph=settings.graph,
@@ -92,13 +107,13 @@ def convert(settings: Settings, track: Track) -> Converted:
         float_cost=Cost(len(float_model), running.milliseconds(reference, blank)),
         cost=Cost(len(model), running.milliseconds(answer, blank)),
         float_operators=_in_float(settings, model),
-        agreement=judged,
+        agreement=gate.agreement,
         min_agreement=settings.min_agreement,
-        accuracies=accuracies,
+        accuracies=evaluated.accuracies,
         evaluated=evaluation,
-        differences=differences,
+        differences=gate.differences,
         remedies=remedies,
-        warnings=(*warnings, *_broken(photos)),
+        warnings=(*warnings, *(f"left out: {line}" for line in left_out)),
     )
     return Converted(model, source, labels, report)
 
@@ -118,11 +133,20 @@ def _shared_out(settings: Settings, folder: PhotoFolder | None, source: FloatSou
     """Some photos to calibrate with where that is needed, others to judge by."""
     if folder is None:
         return _Photos(None, None, None)
-    order = balanced(folder.photos)
-    first = min(CALIBRATION_PHOTOS, -(-len(order) // 2)) if settings.dtype == "int8" else 0
-    to_calibrate = decoded(order[:first], source.size, track, "decoding") if first else None
-    rest = order[first : first + JUDGING_PHOTOS]
-    return _Photos(to_calibrate, decoded(rest, source.size, track, "decoding") if rest else None, folder)
+    calibrates = settings.dtype == "int8"
+    most = JUDGING_PHOTOS + (CALIBRATION_PHOTOS if calibrates else 0)
+    photos = decoded(balanced(folder.photos)[:most], source.size, track, "decoding")
+    left_out = (*told(folder.unreadable), *photos.broken)
+    if not calibrates:
+        return _Photos(None, photos, folder, left_out)
+    if len(photos.photos) < _FEWEST:
+        raise UsageError(
+            f"{folder.folder} has {len(photos.photos)} readable photo: an int8 model needs at least {_FEWEST}, one to "
+            f"calibrate and one to judge by, and {_FEW} or more to be good. Give more, or choose --dtype dynamic, "
+            "which needs none" + "".join(f"; left out: {line}" for line in left_out[:1])
+        )
+    first = min(CALIBRATION_PHOTOS, -(-len(photos.photos) // 2))
+    return _Photos(photos.part(0, first), photos.part(first, len(photos.photos)), folder, left_out)
 
 
 def _model(
@@ -141,13 +165,11 @@ def _in_float(settings: Settings, model: bytes) -> dict[str, int]:
     return dict(Counter(float_operators(unpacked(model)))) if settings.dtype == "int8" else {}
 
 
-def _judged(
-    source: FloatSource, answer: Classifier, photos: Decoded | None, labels: Labels, track: Track
-) -> tuple[Agreement | None, tuple[Difference, ...]]:
+def _judged(source: FloatSource, answer: Classifier, photos: Decoded | None, labels: Labels, track: Track) -> _Judged:
     if photos is None:
-        return None, ()
+        return _Judged()
     first, second = _both(source, answer, photos, track)
-    return agree(first, second), worst(photos.photos, first, second, labels.names)
+    return _Judged(agree(first, second), worst(photos.photos, first, second, labels.names))
 
 
 def _evaluated(
@@ -158,7 +180,7 @@ def _evaluated(
     labels: Labels,
     used: set[str],
     track: Track,
-) -> tuple[Accuracies, Agreement, tuple[Difference, ...]]:
+) -> _Judged:
     """Judge both models by labelled photos, without those that were used to calibrate."""
     fresh = [photo for photo in folder.photos if photo.sha256 not in used]
     if not fresh:
@@ -166,8 +188,12 @@ def _evaluated(
     photos = decoded(fresh, source.size, track, "decoding")
     truth = truth_of(places, [photo.label for photo in photos.photos])
     first, second = _both(source, answer, photos, track)
-    different = worst(photos.photos, first, second, labels.names)
-    return compare(first, second, truth, labels.names), agree(first, second), different
+    return _Judged(
+        agreement=agree(first, second),
+        differences=worst(photos.photos, first, second, labels.names),
+        accuracies=compare(first, second, truth, labels.names),
+        left_out=(*told(folder.unreadable), *photos.broken),
+    )
 
 
 def _both(
@@ -205,11 +231,6 @@ def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
         missing = [name for i, name in enumerate(labels.names) if i not in places]
         found.append(f"no photos of {', '.join(missing[:8])} in {folder.folder}: the model is not calibrated on them")
     return found
-
-
-def _broken(photos: _Photos) -> list[str]:
-    parts = [part for part in (photos.to_calibrate, photos.to_judge) if part is not None]
-    return [f"left out: {line}" for part in parts for line in part.broken]
 
 
 def _calibration(photos: _Photos) -> Calibration | None:

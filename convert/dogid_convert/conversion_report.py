@@ -58,9 +58,9 @@ class Report:
     warnings: tuple[str, ...]
 
     @property
-    def passed(self) -> bool:
-        """Whether the model may be used. What could not be measured cannot fail."""
-        return self.agreement is None or self.agreement.share >= self.min_agreement
+    def passed(self) -> bool | None:
+        """Whether the model agrees with the float one as often as it must; None where that was not measured."""
+        return None if self.agreement is None else self.agreement.share >= self.min_agreement
 
     @property
     def slower(self) -> bool:

@@ -60,14 +60,19 @@ def _table(report: Report) -> list[str]:
 def _verdict(report: Report) -> list[str]:
     agreement = report.agreement
     if agreement is None:
-        return ["agreement: not measured, no photos were given; --calibrate or --evaluate measure it"]
+        return [f"agreement: {verdict(report)}, no photos were given; --calibrate or --evaluate measure it"]
     low, high = agreement.interval
     return [
         f"agreement: {percent(agreement.share)} of {agreement.photos} photos not used to calibrate get the float "
         "graph's label",
         f"           (95 % interval {percent(low)} to {percent(high)}; needed: {percent(report.min_agreement)}): "
-        + ("passed" if report.passed else "FAILED"),
+        + verdict(report),
     ]
+
+
+def verdict(report: Report) -> str:
+    """Return how the model did at the gate, in a word or two."""
+    return {True: "passed", False: "FAILED", None: "not measured"}[report.passed]
 
 
 def _calibration(calibration: Calibration) -> str:

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dogid.errors import DogidError, UsageError
+from dogid.errors import UsageError
+from dogid_convert.failures import explained, load_packages
 
 if TYPE_CHECKING:
     from dogid_convert.conversion import Converted, Settings
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; return 0 where the model was written and passed, 1 where it did not pass."""
+    """Convert; return 1 where the model was measured and did not pass, else 0."""
     if (args.mean is None) != (args.std is None):
         raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
     if not args.graph.exists():
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
-    _load_packages()
+    load_packages()
     converted, settings = _converted(args)
     from dogid_convert.conversion_text import report_text
 
@@ -66,18 +67,7 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(report_text(report))
         if written:
             sys.stdout.write(f"wrote {args.out} ({args.out.stat().st_size:,} bytes)\n")
-    return 0 if report.passed else _FAILED
-
-
-def _load_packages() -> None:
-    try:
-        from dogid_convert.quiet import load_tensorflow
-
-        load_tensorflow()
-    except ImportError as error:
-        raise UsageError(
-            f"converting needs TensorFlow, which is not installed here ({error}); try: pip install 'dogid[convert]'"
-        ) from error
+    return _FAILED if report.passed is False else 0
 
 
 def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
@@ -94,16 +84,8 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
         min_agreement=args.min_agreement,
         hints=Hints(args.input, args.output, args.size, None if args.mean is None else (args.mean, args.std)),
     )
-    try:
-        with tracking() as track:
-            return convert(settings, track), settings
-    except DogidError:
-        raise
-    except MemoryError as error:
-        raise DogidError(f"{args.graph}: not enough memory; close other programs or convert elsewhere") from error
-    except Exception as error:  # TensorFlow has no common base of its errors, and a user no use for its traceback
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DogidError(f"{args.graph}: TensorFlow cannot run or convert this graph: {reason[:300]}") from error
+    with explained(args.graph, "run or convert this graph"), tracking() as track:
+        return convert(settings, track), settings
 
 
 def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings") -> bool:
@@ -111,7 +93,7 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings
     from dogid_convert.sealing import sealed
 
     report = converted.report
-    if not report.passed and not args.force:
+    if report.passed is False and not args.force:
         _say(
             "the model was not written: its labels differ from the float graph's too often. Try photos more like those "
             "that it will see, --dtype float16, or write it nevertheless by --force. "

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from dogid.errors import DogidError, UsageError
 
 HELD_OUT_PERCENT = 10
 """The share of photos that a model is judged on and not trained on, as in TensorFlow's retrain example."""
+
+Unreadable = tuple[Path, str]
+"""A file or folder that could not be read, and the reason."""
 
 _NOT_PHOTOS = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 
@@ -36,8 +41,7 @@ class Dataset:
     root: Path
     labels: tuple[str, ...]
     photos: tuple[LabelledPhoto, ...]
-    unreadable: tuple[tuple[Path, str], ...]
-    """Files that could not be read, with the reason."""
+    unreadable: tuple[Unreadable, ...]
     repeats: int
     """Files that were left out because the same photo is there under the same label already."""
 
@@ -54,19 +58,10 @@ def find_photos(root: Path) -> Dataset:
     """
     labels = _labels(root)
     photos: dict[str, LabelledPhoto] = {}
-    unreadable: list[tuple[Path, str]] = []
+    unreadable: list[Unreadable] = []
     repeats = 0
     for i, label in enumerate(labels):
-        for path in _files(root / label):
-            try:
-                content = path.read_bytes()
-            except OSError as error:
-                unreadable.append((path, error.strerror or str(error)))
-                continue
-            if not content:
-                unreadable.append((path, "the file is empty"))
-                continue
-            digest = hashlib.sha256(content).hexdigest()
+        for path, digest in hashed_files(root / label, unreadable):
             known = photos.setdefault(digest, LabelledPhoto(path, i, digest))
             if known.label != i:
                 raise DogidError(
@@ -76,7 +71,10 @@ def find_photos(root: Path) -> Dataset:
     found = tuple(photos.values())
     for i, label in enumerate(labels):
         if not any(photo.label == i for photo in found):
-            raise UsageError(f"no photo in {root / label}: put photos of that label there or delete the folder")
+            inside = [f"; {path}: {reason}" for path, reason in unreadable if path.is_relative_to(root / label)]
+            raise UsageError(
+                f"no photo in {root / label}: put photos of that label there or delete the folder" + "".join(inside[:1])
+            )
     return Dataset(root, labels, found, tuple(unreadable), repeats)
 
 
@@ -119,10 +117,30 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _files(folder: Path) -> list[Path]:
-    """Return the photos of a label's folder, also in folders inside it, in an order that is the same everywhere."""
+def hashed_files(folder: Path, unreadable: list[Unreadable]) -> Iterator[tuple[Path, str]]:
+    """Give each photo in a folder and the folders inside it, with the hash of its content.
+
+    The order is the same everywhere. What cannot be read is added to unreadable.
+    """
+    for path in _files(folder, unreadable):
+        try:
+            regular = stat.S_ISREG(path.stat().st_mode)  # a pipe would be waited for
+            content = path.read_bytes() if regular else b""
+        except OSError as error:
+            unreadable.append((path, error.strerror or str(error)))
+            continue
+        if content:
+            yield path, hashlib.sha256(content).hexdigest()
+        else:
+            unreadable.append((path, "the file is empty" if regular else "no regular file"))
+
+
+def _files(folder: Path, unreadable: list[Unreadable]) -> list[Path]:
+    def refused(error: OSError) -> None:
+        unreadable.append((Path(error.filename), error.strerror or str(error)))
+
     found = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=refused):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent, name) for name in names if _may_be_photo(name)]
     return sorted(found)

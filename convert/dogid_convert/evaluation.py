@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 ECE_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
+_AT_ONCE = 100  # bootstrap samples
+
 Probabilities = NDArray[np.floating]
 Labels = NDArray[np.integer]
 
@@ -49,7 +51,7 @@ def evaluate(probabilities: Probabilities, truth: Labels, *, samples: int = 2000
     predicted = probabilities.argmax(axis=1)
     counts = confusion_matrix(predicted, truth, probabilities.shape[1])
     hits = np.diag(counts).astype(float)
-    accuracies, macros = _bootstrap(predicted, truth, probabilities.shape[1], samples, seed)
+    accuracies, macros = _bootstrap(counts, samples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         recalls = hits / counts.sum(axis=1)
         precisions = hits / counts.sum(axis=0)
@@ -77,13 +79,6 @@ def agreement(first: Probabilities, second: Probabilities) -> float:
     return accuracy(first, second.argmax(axis=1))
 
 
-def accuracy_among(probabilities: Probabilities, truth: Labels, labels: list[int]) -> float:
-    """Return top-1 over the photos of these labels, the model being asked only to choose among them."""
-    chosen = np.isin(truth, labels)
-    within = np.asarray(labels)[probabilities[chosen][:, labels].argmax(axis=1)]
-    return float((within == truth[chosen]).mean())
-
-
 def confusion_matrix(predicted: Labels, truth: Labels, labels: int) -> NDArray[np.int64]:
     """Return counts [truth, prediction]."""
     counts = np.zeros((labels, labels), dtype=np.int64)
@@ -101,18 +96,25 @@ def expected_calibration_error(probabilities: Probabilities, truth: Labels, bins
     return float(distance.sum() / len(truth))
 
 
-def _bootstrap(
-    predicted: Labels, truth: Labels, labels: int, samples: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return accuracy and macro recall of photos drawn with replacement, each [samples]."""
-    cells = confusion_matrix(predicted, truth, labels).astype(float).ravel()
-    # drawing photos is drawing cells of the confusion matrix: the same statistic, without a loop over photos
+def _bootstrap(counts: NDArray[np.int64], samples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return accuracy and macro recall of photos drawn with replacement, given their confusion matrix; each [samples].
+
+    Drawing photos is drawing cells of the matrix: the same statistic, without a loop over photos. Empty cells are never
+    drawn, and a few samples are drawn at once: a thousand labels have a million cells.
+    """
+    rows, columns = np.nonzero(counts)
+    cells, first = counts[rows, columns], np.unique(rows, return_index=True)[1]
+    photos = cells.sum()
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(truth), cells / cells.sum(), size=samples).reshape(samples, labels, labels)
-    hits = np.diagonal(drawn, axis1=1, axis2=2).astype(float)
-    totals = drawn.sum(axis=2)
-    recalls = np.divide(hits, totals, out=np.full(hits.shape, np.nan), where=totals > 0)
-    return hits.sum(axis=1) / len(truth), np.nanmean(recalls, axis=1)
+    accuracies, recalls = np.empty(samples), np.empty(samples)
+    for start in range(0, samples, _AT_ONCE):
+        part = slice(start, min(start + _AT_ONCE, samples))
+        drawn = rng.multinomial(photos, cells / photos, size=part.stop - start)
+        hits = np.add.reduceat(np.where(rows == columns, drawn, 0), first, axis=1).astype(float)
+        totals = np.add.reduceat(drawn, first, axis=1)
+        recall = np.divide(hits, totals, out=np.full(hits.shape, np.nan), where=totals > 0)
+        accuracies[part], recalls[part] = hits.sum(axis=1) / photos, np.nanmean(recall, axis=1)
+    return accuracies, recalls
 
 
 def _interval(values: NDArray[np.float64]) -> Interval:

@@ -10,7 +10,7 @@ from dogid.errors import PhotoError
 from dogid.photo import decode
 from dogid_convert.comparison import Accuracies
 from dogid_convert.conversion_report import Report
-from dogid_convert.conversion_text import mcnemar_line, report_text
+from dogid_convert.conversion_text import mcnemar_line, report_text, verdict
 from dogid_convert.differences import Difference
 from dogid_convert.evaluation import Evaluation
 
@@ -31,8 +31,7 @@ svg text { font: 12px system-ui, sans-serif }
 def html_report(report: Report) -> str:
     """Return the whole document; it needs no other file and no network."""
     title = f"{report.graph.name} as {report.dtype}"
-    verdict = "passed" if report.passed else "failed"
-    parts = [f"<h1>{escape(title)}: {verdict}</h1>", f"<pre>{escape(report_text(report))}</pre>"]
+    parts = [f"<h1>{escape(title)}: {verdict(report)}</h1>", f"<pre>{escape(report_text(report))}</pre>"]
     if report.accuracies is not None:
         parts.append(_matrices(report.accuracies, report.dtype))
     if report.differences:

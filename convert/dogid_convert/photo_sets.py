@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, PhotoError, UsageError
 from dogid.photo import decode
-from dogid_convert.dataset import LabelledPhoto, find_photos
+from dogid_convert.dataset import LabelledPhoto, Unreadable, find_photos, hashed_files
 from dogid_convert.progress import Track
 
 NO_LABEL = -1
@@ -27,6 +27,7 @@ class PhotoFolder:
     labels: tuple[str, ...]
     """The sub-folders' names; none where the photos lie in the folder itself."""
     photos: tuple[LabelledPhoto, ...]
+    unreadable: tuple[Unreadable, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -45,24 +46,35 @@ class Decoded:
     broken: tuple[str, ...]
     """A line for each photo that could not be decoded."""
 
+    def part(self, first: int, end: int) -> "Decoded":
+        """Return the photos from place first to before end."""
+        return Decoded(self.photos[first:end], self.pixels[first:end], ())
+
 
 def read_folder(folder: Path) -> PhotoFolder:
-    """Return a folder's photos. Raise UsageError where there are none."""
+    """Return a folder's photos. Raise UsageError where there are none, OSError where the folder cannot be read."""
     if not folder.is_dir():
         reason = "is a file" if folder.exists() else "does not exist"
         raise UsageError(f"{folder} {reason}: give a folder of photos like those that the model will see")
     parts = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
     if len(parts) > 1:
         found = find_photos(folder)
-        return PhotoFolder(folder, found.labels, found.photos)
+        return PhotoFolder(folder, found.labels, found.photos, found.unreadable)
     photos: dict[str, LabelledPhoto] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith("."):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            photos.setdefault(digest, LabelledPhoto(path, NO_LABEL, digest))
+    unreadable: list[Unreadable] = []
+    for path, digest in hashed_files(folder, unreadable):
+        photos.setdefault(digest, LabelledPhoto(path, NO_LABEL, digest))
     if not photos:
-        raise UsageError(f"no photos in {folder}: give a folder of photos like those that the model will see")
-    return PhotoFolder(folder, (), tuple(photos.values()))
+        raise UsageError(
+            f"no photos in {folder}: give a folder of photos like those that the model will see"
+            + "".join(f"; left out: {line}" for line in told(unreadable[:1]))
+        )
+    return PhotoFolder(folder, (), tuple(photos.values()), tuple(unreadable))
+
+
+def told(unreadable: Sequence[Unreadable]) -> list[str]:
+    """Return a line for each file that could not be read."""
+    return [f"{path}: {reason}" for path, reason in unreadable]
 
 
 def balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:

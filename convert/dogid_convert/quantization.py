@@ -19,8 +19,6 @@ from dogid_convert.operators import unconvertible
 from dogid_convert.quiet import muted
 from dogid_convert.tflite_edit import Model, input_facts, operator_name, tensor_name, unpacked
 
-DTYPES = ("int8", "dynamic", "float16", "float32")
-
 _SMALL_HEAD = 65_536
 """Weights up to which the last layer stays in float: at most 0.2 MB more, and no measurable time."""
 

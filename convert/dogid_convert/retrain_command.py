@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dogid.errors import DogidError, UsageError
+from dogid.errors import UsageError
+from dogid_convert.failures import explained, load_packages
 
 if TYPE_CHECKING:
     from dogid_convert.dataset import LabelledPhoto
@@ -85,14 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the three files and print the figures."""
-    from dogid_convert.quiet import load_tensorflow
-
     if args.output.exists() and not args.output.is_dir():
         raise UsageError(f"{args.output} is a file: give a folder with -o")
-    try:
-        load_tensorflow()
-    except ImportError as error:
-        raise DogidError(f"TensorFlow cannot be imported ({error}): pip install 'dogid[convert]'") from error
+    load_packages()
     return _retrain(args)
 
 
@@ -105,12 +101,11 @@ def _retrain(args: argparse.Namespace) -> int:
 
     tf.config.experimental.enable_op_determinism()
     recipe = _recipe(args)
-    try:
+    with explained(args.base or "the shipped base", "run or train this graph"):
         result = retraining.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say)
-        document = report.as_document(result, recipe)
+    document = report.as_document(result, recipe)
+    with explained(args.output, "write the graph"):
         report.write(result, document, args.output)
-    except OSError as error:
-        raise DogidError(f"{error.filename or args.output}: {error.strerror or error}") from error
     print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
     _say(f"wrote {args.output / report.GRAPH}, {report.LABELS} and {report.REPORT}")
     return 0

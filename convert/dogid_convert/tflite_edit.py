@@ -70,11 +70,6 @@ def input_facts(model: Model) -> TensorFacts:
     return facts_of(model, model.subgraphs[0].inputs[0])
 
 
-def output_facts(model: Model) -> TensorFacts:
-    """Return the facts of a model's first output."""
-    return facts_of(model, model.subgraphs[0].outputs[0])
-
-
 def operator_name(model: Model, operator: Any) -> str:
     """Return an operator's name as schema.fbs has it, CONV_2D for example."""
     code = model.operatorCodes[operator.opcodeIndex]

@@ -44,7 +44,9 @@ COMMANDS = {
     "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
 }
 
-_CONVERT_EXTRA = frozenset({"tensorflow", "rich", "sklearn", "dogid_convert"})
+_CONVERT_EXTRA = frozenset(
+    {"ai_edge_quantizer", "dogid_convert", "flatbuffers", "rich", "sklearn", "tensorflow", "tf_keras"}
+)
 """Modules that only the extra `dogid[convert]` installs."""
 
 _SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(str(error), error.exit_status)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _CONVERT_EXTRA:
-            raise
+            return _fault(error)
         return _complain(
             f"`dogid {args[0]}` needs {error.name}, which is not installed here. On the machine where you train "
             "(not the device): pip install 'dogid[convert]'",

@@ -76,8 +76,17 @@ def test_a_model_of_ones_own_classes_answers_in_the_daemon(model: Path, make_dae
 
 
 @pytest.mark.timeout(300)
-def test_the_graph_and_the_report_are_what_the_article_uses(model: Path) -> None:
+def test_the_graph_has_the_retrain_examples_nodes_and_its_labels_and_report_lie_beside_it(model: Path) -> None:
+    import tensorflow as tf
+
     folder = model.parent / "graph"
+    graph = tf.compat.v1.GraphDef.FromString((folder / "retrained_graph.pb").read_bytes())
+    operators = {node.name: node.op for node in graph.node}
+
+    assert operators["input"] == "Placeholder"
+    assert {"final_training_ops/weights/final_weights", "final_training_ops/biases/final_biases"} <= set(operators)
+    assert operators["final_result"] == "Softmax"
+
     report = json.loads((folder / "report.json").read_text())
 
     assert (folder / "retrained_labels.txt").read_text().splitlines() == sorted(LABELS)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from dogid.errors import DogidError, UsageError
 from dogid_convert.quiet import load_tensorflow
 from tests.convert.training_material import SIDE, small_graph, small_keras_file
+from tests.support.collection import GRAPHS, needs
 
 load_tensorflow()
 
@@ -15,7 +16,6 @@ import tensorflow as tf  # noqa: E402
 from dogid_convert import bases, graph_surgery  # noqa: E402
 from dogid_convert.backbone import Head, runner, with_head  # noqa: E402
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 PIXELS = np.random.default_rng(0).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
 
 
@@ -171,9 +171,9 @@ def test_without_any_base_the_error_tells_the_ways(monkeypatch: pytest.MonkeyPat
     assert str(tmp_path / "dogid" / "retrained_graph.pb") in str(error.value)
 
 
-@pytest.mark.skipif(not (SHARED / "graphs").is_dir(), reason="needs ../shared with other people's graphs")
+@needs(GRAPHS)
 def test_another_persons_retrained_graph_is_a_base() -> None:
-    backbone = bases.load(str(SHARED / "graphs/tensorflow-for-poets-2/retrained_graph.pb"))
+    backbone = bases.load(str(GRAPHS / "retrained_graph.pb"))
 
     assert backbone.embedding == "MobilenetV1/Logits/AvgPool_1a/AvgPool"
     assert (backbone.size, backbone.width) == ((128, 128), 256)

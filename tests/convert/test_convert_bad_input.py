@@ -2,6 +2,9 @@
 
 # ruff: noqa: E402  # what needs TensorFlow is imported only where it is installed
 
+import json
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,12 +130,74 @@ def test_photos_that_are_none_are_named(refused: Refused, shop: Workshop) -> Non
     assert "a.jpg" in refused("--calibrate", str(folder), dtype="int8", status=1)
 
 
+def flat_folder(shop: Workshop, *labels: str) -> Path:
+    """A folder with one photo of each of these labels, and no sub-folders."""
+    folder = shop.folder / "flat"
+    folder.mkdir()
+    for label in labels:
+        (folder / f"{label}.png").write_bytes((shop.photos / label / "0.png").read_bytes())
+    return folder
+
+
+def test_one_photo_cannot_both_calibrate_and_judge(refused: Refused, shop: Workshop) -> None:
+    message = refused("--calibrate", str(flat_folder(shop, "red")), dtype="int8")
+    assert "1 readable photo" in message
+    assert "at least 2" in message
+    assert "--dtype dynamic" in message
+
+
+def test_a_broken_photo_is_none_of_the_two_that_are_needed(refused: Refused, shop: Workshop) -> None:
+    folder = flat_folder(shop, "red")
+    (folder / "broken.jpg").write_text("no photo")
+    message = refused("--calibrate", str(folder), dtype="int8")
+    assert "1 readable photo" in message
+    assert "broken.jpg" in message
+
+
+def test_of_two_photos_one_judges(shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--calibrate", str(flat_folder(shop, "red", "blue")), "--min-agreement", "0", "--json"]
+    assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["calibration"]["photos"], told["agreement"]["photos"], told["passed"]) == (1, 1, True)
+
+
+@pytest.mark.parametrize(("flag", "labelled"), [("--calibrate", False), ("--calibrate", True), ("--evaluate", True)])
+def test_photos_that_cannot_be_read_are_named_and_left_out(
+    flag: str, labelled: bool, shop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shop.photos / "red" if labelled else flat_folder(shop, *LABELS)
+    (folder / "gone.png").symlink_to(shop.folder / "nowhere")
+    (folder / "empty.png").touch()
+    (folder / "broken.png").write_text("no photo")
+    os.mkfifo(folder / "pipe.png")
+    flags = [flag, str(shop.photos if labelled else folder), "--min-agreement", "0", "--dtype", "float32", "--json"]
+    assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
+    told = capsys.readouterr()
+    for name, reason in (("gone", "No such file"), ("empty", "empty"), ("pipe", "no regular file"), ("broken", "")):
+        assert re.search(rf"left out: .*/{name}.png: .*{reason}", told.err)
+    assert len([line for line in json.loads(told.out)["warnings"] if line.startswith("left out")]) == 4
+
+
+def test_a_folder_whose_only_photo_cannot_be_read_names_it(refused: Refused, shop: Workshop) -> None:
+    folder = flat_folder(shop)
+    (folder / "gone.png").symlink_to(shop.folder / "nowhere")
+    assert "gone.png: No such file" in refused("--calibrate", str(folder), dtype="int8")
+
+
+def test_a_folder_that_cannot_be_read_is_not_tensorflows_fault(
+    refused: Refused, shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("dogid_convert.conversion.read_folder", forbidden)
+    message = refused("--calibrate", str(shop.photos), status=1)
+    assert f"{shop.photos}: Permission denied" in message
+    assert "TensorFlow" not in message
+
+
 def test_three_photos_are_a_warning(shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
-    flat = shop.folder / "flat"
-    flat.mkdir()
-    for i, label in enumerate(LABELS):
-        (flat / f"{i}.png").write_bytes((shop.photos / label / "0.png").read_bytes())
-    flags = ["--calibrate", str(flat), "--min-agreement", "0"]
+    flags = ["--calibrate", str(flat_folder(shop, *LABELS)), "--min-agreement", "0"]
     assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
     assert "only 3 photos" in capsys.readouterr().err
 

@@ -85,7 +85,7 @@ def test_the_daemon_accepts_the_model_by_its_golden_photo(model: Path) -> None:
     assert loaded.size == (SIDE, SIDE)
     assert loaded.file.golden is not None
     assert len(loaded.file.golden.scores) == len(LABELS)
-    assert self_test(loaded.classifier(), loaded.file) is None
+    assert self_test(loaded.classifier(), loaded.file.golden) is None
 
 
 def test_the_model_names_the_colours(model: Path, shop: Workshop) -> None:
@@ -179,10 +179,34 @@ def test_other_kinds_of_models_need_no_photos(
 ) -> None:
     out = tmp_path / "m.tflite"
     assert main(["convert", str(shop.graph), "-o", str(out), "--dtype", dtype]) == 0
-    assert "not measured" in capsys.readouterr().out
+    assert "agreement: not measured" in capsys.readouterr().out
     loaded = load_model(out)
     photo = (shop.photos / "red" / "0.png").read_bytes()
     assert LABELS[int(loaded.classifier().classify(decode(photo, loaded.size).pixels).argmax())] == "red"
+
+
+def test_what_was_not_measured_has_not_passed(
+    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / "m.tflite", tmp_path / "report.html"
+    assert (
+        main(["convert", str(shop.graph), "-o", str(out), "--dtype", "float16", "--json", "--report", str(page)]) == 0
+    )
+    told, provenance = json.loads(capsys.readouterr().out), record(out)["provenance"]
+    assert isinstance(provenance, dict)
+    assert told["passed"] is None
+    assert provenance["gate"]["passed"] is None
+    assert "float16: not measured</h1>" in page.read_text()
+
+
+def test_photos_measure_other_kinds_of_models_too(
+    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--dtype", "float16", "--calibrate", str(shop.photos), "--json"]
+    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["passed"] is True
+    assert told["agreement"]["photos"] == 60
 
 
 def test_a_full_disk_leaves_the_old_model(

@@ -2,7 +2,6 @@
 
 # what needs TensorFlow is imported only where it is installed
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,9 @@ from dogid.cli import main
 from dogid.model.classifier import load_model
 from dogid_convert.dataset import find_photos
 from dogid_convert.photo_sets import balanced
+from tests.support.collection import GRAPHS, PHOTOS, needs
 
-SHARED = Path(os.environ.get("DOGID_SHARED") or Path(__file__).parents[3] / "shared")
-GRAPHS = SHARED / "graphs" / "tensorflow-for-poets-2"
-PHOTOS = SHARED / "photos" / "train"
-
-pytestmark = pytest.mark.skipif(
-    not (GRAPHS.is_dir() and PHOTOS.is_dir()), reason="no graphs and photos of others in ../shared (or DOGID_SHARED)"
-)
+pytestmark = needs(GRAPHS, PHOTOS)
 
 
 @pytest.fixture(scope="module")

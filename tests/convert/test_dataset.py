@@ -65,6 +65,14 @@ def test_empty_files_are_unreadable_and_not_the_same_photo(tmp_path: Path) -> No
     assert len(find_photos(tmp_path).unreadable) == 2
 
 
+def test_a_label_whose_photos_cannot_be_read_says_why(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=1)
+    (tmp_path / "green").mkdir()
+    (tmp_path / "green" / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match=r"no photo in .*green.*gone\.jpg: No such file"):
+        find_photos(tmp_path)
+
+
 def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         find_photos(tmp_path / "none")

@@ -1,4 +1,5 @@
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -48,8 +49,18 @@ def test_the_calibration_error_is_the_gap_between_confidence_and_hits() -> None:
     assert evaluation.expected_calibration_error(confident, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.4)
 
 
-def test_among_some_labels_the_others_do_not_count() -> None:
-    assert evaluation.accuracy_among(SURE, TRUTH, [1, 2]) == 1.0
+def test_a_thousand_labels_are_judged_in_little_memory() -> None:
+    labels = 1000
+    truth = np.arange(2 * labels) % labels
+    answers = np.eye(labels, dtype=np.float32)[np.where(np.arange(len(truth)) % 4, truth, 0)]
+
+    tracemalloc.start()
+    found = evaluation.evaluate(answers, truth)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert found.accuracy_interval.low < found.accuracy < found.accuracy_interval.high
+    assert peak < 300e6  # 2,000 whole confusion matrices would be 16 GB
 
 
 def test_agreement_compares_answers_not_truth() -> None:

@@ -200,6 +200,32 @@ def test_a_missing_folder_is_wrong_usage(tmp_path: Path, capfd: pytest.CaptureFi
     assert "does not exist" in capfd.readouterr().err
 
 
+def test_a_base_that_tensorflow_cannot_run_is_named(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString(small_graph().read_bytes())
+    next(node for node in graph.node if node.op == "Relu6").op = "MySecretActivation"
+    base = tmp_path / "strange.pb"
+    base.write_bytes(graph.SerializeToString())
+
+    assert retrain(photos, tmp_path / "out", base=base) == 1
+    message = capfd.readouterr().err
+    assert "strange.pb" in message
+    assert "MySecretActivation" in message
+    assert "Traceback" not in message
+
+
+def test_a_label_of_one_source_only_is_judged_by_networks_that_never_saw_it(photos: Path, tmp_path: Path) -> None:
+    make_folder(photos, ("redder",), photos=6)
+    for photo in sorted((photos / "redder").iterdir()):
+        photo.rename(photo.with_name(f"alone__{photo.name}"))
+
+    assert retrain(photos, tmp_path / "out", "--group-by", "[^_]+") == 0
+    assert report_of(tmp_path / "out")["by_group"]["recall"]["redder"] == 0.0
+
+
 def test_an_output_that_is_a_file_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     assert retrain(photos, tmp_path / "out") == 2

@@ -1,0 +1,20 @@
+"""Real photos and other people's graphs: too large for the repository, so in a folder `shared` beside the clone."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+_FOLDER = Path(os.environ.get("DOGID_SHARED") or Path(__file__).resolve().parents[3] / "shared")
+
+PHOTOS = _FOLDER / "photos" / "train"
+"""Those that the shipped model was trained on, a sub-folder for each label."""
+
+GRAPHS = _FOLDER / "graphs" / "tensorflow-for-poets-2"
+"""The graphs of TensorFlow's codelab, with their labels."""
+
+
+def needs(*folders: Path) -> pytest.MarkDecorator:
+    """Skip a test where one of these folders is missing."""
+    missing = not all(folder.is_dir() for folder in folders)
+    return pytest.mark.skipif(missing, reason="the photo/graph collection is not beside the clone (DOGID_SHARED)")

@@ -34,6 +34,7 @@ fuzz: $(DEV)/.installed
 
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
+	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

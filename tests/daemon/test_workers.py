@@ -12,7 +12,7 @@ from dogid import worker as worker_module
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.photo import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
-from dogid.reading import ReadPhoto
+from dogid.reading import ReadPhoto, read_photo
 from dogid.service import Service
 from dogid.settings import Settings
 from tests.support.photos import photo, put
@@ -182,13 +182,12 @@ def test_a_wall_clock_that_jumps_while_photos_come_loses_none(
 
 
 def test_a_slow_disk_is_not_the_photos_fault(service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = worker_module.read_photo
 
     def slow(folder: Path, path: bytes, max_bytes: int) -> ReadPhoto:
         time.sleep(service.settings.decode_timeout + 0.7)  # longer than the clerk waits for a decoder
-        return read(folder, path, max_bytes)
+        return read_photo(folder, path, max_bytes)
 
-    monkeypatch.setattr(worker_module, "read_photo", slow)
+    monkeypatch.setattr("dogid.worker.read_photo", slow)
     put(inbox / "a.jpg", photo(2))
     with service.running():
         assert result(service, "a.jpg", "classified", "failed")["status"] == "classified"

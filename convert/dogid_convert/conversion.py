@@ -78,10 +78,10 @@ class Converted:
 
 def convert(settings: Settings, track: Track) -> Converted:
     """Convert and judge. Raise UsageError or DogidError saying what is wrong and what to do."""
-    labels = find_labels(settings.graph, settings.labels)
     folder = _folder(settings)
     evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
     source = open_source(settings.graph, settings.hints)
+    labels = find_labels(settings.graph, settings.labels)
     check_labels(labels, source.classes)
     places = _places(evaluation, labels)
     warnings = _warnings(folder, labels)

@@ -48,6 +48,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
     if args.out.is_dir():
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
+    for path in (args.out, args.report):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
     load_packages()

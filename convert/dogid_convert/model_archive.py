@@ -36,7 +36,6 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is either there entirely or not at all. Raise DogidError, having left the old one alone."""
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -73,8 +73,11 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
             turn = _load_upright(image, len(data)) if isinstance(image, TiffImageFile) else _orientation(image)
             width, height = _swapped(image.size) if turn in _SIDEWAYS else image.size
             pixels = _pixels(image, size, turn)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-        raise PhotoError(PhotoCode.TOO_LARGE, f"too many pixels: {error}") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = Image.MAX_IMAGE_PIXELS
+        raise PhotoError(PhotoCode.TOO_LARGE, f"more than {limit} pixels are not decoded (max_pixels)") from error
+    except MemoryError as error:
+        raise PhotoError(PhotoCode.TOO_LARGE, "not enough memory to decode it") from error
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
     except PhotoError:

@@ -54,7 +54,7 @@ class Service:
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
         self.inbox = prepare_inbox(settings.inbox)
-        self.state = _prepare_state(settings.state)
+        self.state = _prepare_state(settings.state, self.inbox)
         self._lock_file = _lock(self.state)
         try:
             with self._notifier.patience("opening the ledger"):
@@ -240,8 +240,10 @@ def _heartbeat_interval(notifier: Notifier) -> float:
     return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)
 
 
-def _prepare_state(state: Path) -> Path:
+def _prepare_state(state: Path, inbox: Path) -> Path:
     state = state.absolute()
+    if state.resolve().is_relative_to(inbox.resolve()):
+        raise UsageError(f"{state}: the state folder lies in the inbox, where its files would be taken for photos")
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:

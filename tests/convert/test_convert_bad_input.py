@@ -289,3 +289,11 @@ def test_values_out_of_range_are_usage_errors(flags: tuple[str, ...], shop: Work
     with pytest.raises(SystemExit) as stopped:
         main(["convert", str(shop.graph), "-o", "m.tflite", *flags])
     assert stopped.value.code == 2
+
+
+def test_a_folder_that_is_not_there_is_not_made(shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
+    out = shop.folder / "unmounted" / "m.tflite"
+
+    assert main(["convert", str(shop.graph), "-o", str(out), "--dtype", "float32"]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert not out.parent.exists()

@@ -119,3 +119,14 @@ def test_classify_reports_every_file_in_the_order_of_the_arguments(tmp_path: Pat
     ]
     assert [result["error"] and result["error"]["code"] for result in results][:3] == ["unsupported", None, "vanished"]
     assert (results[1]["width"], results[1]["height"]) == (300, 200)
+
+
+def test_a_state_folder_inside_the_inbox_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "dogid", "run", "--port", "0", "--inbox", str(tmp_path)]
+    done = subprocess.run(
+        [*command, "--state", str(tmp_path / "state")], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "lies in the inbox" in done.stderr
+    assert not (tmp_path / "state").exists()

@@ -4,6 +4,7 @@ A signal brings no answer back, so the daemon leaves one in its runtime folder.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _FILE = "reload.json"
 _PAUSE_SECONDS = 0.05
@@ -23,8 +26,11 @@ def record_outcome(refusal: str | None, environ: Mapping[str, str] = os.environ)
         return
     number = _read(path).get("number", 0) + 1
     new = path.with_suffix(".new")
-    new.write_text(json.dumps({"number": number, "refusal": refusal}), encoding="utf-8")
-    new.replace(path)
+    try:
+        new.write_text(json.dumps({"number": number, "refusal": refusal}), encoding="utf-8")
+        new.replace(path)
+    except OSError as error:
+        log.warning("the outcome of the reload cannot be noted: %s", error)  # no reason to end the daemon
 
 
 def main() -> int:
@@ -48,7 +54,7 @@ def _answer(environ: Mapping[str, str]) -> Path | None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+    except (OSError, ValueError):
         return {}
     return document
 

@@ -185,20 +185,25 @@ class WorkerPool:
             self._on_finished(outcome)
 
     def _prove(self, worker: _Worker, engine: Engine, classifier: Classifier) -> tuple[Engine, Classifier]:
-        """Classify the known photo with the newest engine; return what the worker goes on with."""
+        """Classify the known photo with the newest engine; return what the worker goes on with.
+
+        That is the newest engine only where it has given the right answer.
+        """
         number, newest = self._round, self._engine
+        proved = engine, classifier
         failure: str | None
         try:
-            if newest is not engine:
-                engine, classifier = newest, newest.model.classifier()
-            failure = engine.reference.deviation(classifier)
+            candidate = classifier if newest is engine else newest.model.classifier()
+            failure = newest.reference.deviation(candidate)
+            if failure is None:
+                proved = newest, candidate
         except Exception as error:
             log.exception("the known photo could not be classified")
             failure = f"{type(error).__name__}: {error}"
         with self._changed:
             worker.proved, worker.failure = number, failure
             self._changed.notify_all()
-        return engine, classifier
+        return proved
 
 
 def _begin_to_decode(worker: _Worker, engine: Engine) -> None:

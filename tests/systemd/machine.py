@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.support.daemon import ROOT
 from tests.support.waiting import eventually
 
 HERE = Path(__file__).parent
@@ -80,10 +81,10 @@ class Machine:
         enter = ["nsenter", "-t", str(self._holder.pid), "--mount", "--cgroup", "bash", "-c", join, "join"]
         own = ["--propagation", "private", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"]
         unshare = ["unshare", *own, "--fork", "--kill-child", "bash", str(HERE / "pid1.sh"), f"{self._folder}/root"]
-        wheels = [str(self._wheels)] if self._wheels else []
+        brought = [str(self._wheels or ""), str(ROOT)]
         with (self._folder / "boot.log").open("wb") as log:
             self._unshare = subprocess.Popen(
-                [*enter, f"{self._folder}/cgroup/{self._group.name}", *unshare, *wheels],
+                [*enter, f"{self._folder}/cgroup/{self._group.name}", *unshare, *brought],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,5 +1,6 @@
 #!/bin/bash
 # First process of the test machine's own namespaces: turns the folder $1 into a root and becomes systemd.
+# $2: a folder of wheels, or nothing; $3: the clone.
 set -eu
 root=$1
 
@@ -39,7 +40,8 @@ mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o nosuid,nodev,mode=1777,size=1g tmpfs "$root/tmp"
 
 # what tests bring along: shown inside only if it is mounted from within
-[ -z "${2-}" ] || { mkdir -p "$root/srv/wheels"; mount --bind "$2" "$root/srv/wheels"; }
+case $3 in /tmp/*) mkdir -p "$root$3"; mount --bind "$3" "$root$3" ;; esac  # a clone there lies beneath the new /tmp
+[ -z "$2" ] || { mkdir -p "$root/srv/wheels"; mount --bind "$2" "$root/srv/wheels"; }
 
 cd "$root"
 pivot_root . .

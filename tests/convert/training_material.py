@@ -1,8 +1,10 @@
 """What the training's tests learn from: coloured patterns, and networks small enough to be made on the spot."""
 
+import atexit
 import functools
 import io
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -47,6 +49,7 @@ def _made() -> Path:
     from dogid_convert import bases
 
     folder = Path(tempfile.mkdtemp(prefix=f"dogid-bases-{os.getpid()}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     tf.keras.utils.set_random_seed(1)
     body = tf.keras.applications.MobileNet((SIDE, SIDE, 3), alpha=0.25, include_top=False, pooling="avg", weights=None)
     for variable in body.weights:

@@ -19,6 +19,7 @@ from dogid.inbox.mounts import file_system, inodes_last
 from dogid.inbox.reconciler import Reconciler, WatchStatus
 from dogid.inbox.scan import look
 from dogid.journal import photo_fields
+from dogid.latencies import Tallies
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
@@ -27,6 +28,7 @@ from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
 from dogid.names import one_line, shown_name
+from dogid.news import News
 from dogid.notify import Notifier
 from dogid.photo import limit_pixels
 from dogid.pipeline import Pipeline
@@ -40,7 +42,9 @@ log = logging.getLogger(__name__)
 
 _STOP_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
 _PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
-_NEED_RESTART = ("inbox", "state", "host", "port")
+_NEED_RESTART = (
+    "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
+)  # fmt: skip
 """Settings that a running daemon keeps."""
 
 
@@ -72,7 +76,9 @@ class Service:
         self.ledger_moved_aside = self.ledger.moved_aside
         self.started = time.monotonic()
         self._engine = self._engine_for(settings, self.model)
-        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=log_outcomes)
+        self.news = News()
+        self.tallies = Tallies()
+        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._tell)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
         self._heartbeat = Heartbeat(
             self._pipeline.workers,
@@ -83,6 +89,12 @@ class Service:
         )
         self._housekeeper = Housekeeper(self.ledger, self.state, self.inbox, self._clock)
         self._connections = threading.local()
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Let all who are interested know of outcomes that are on disk."""
+        self.news.tell()
+        self.tallies.count(outcomes)
+        log_outcomes(outcomes)
 
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file, model.labels)
@@ -180,6 +192,7 @@ class Service:
             self._heartbeat.start()
             yield
         finally:
+            self.news.close()
             self._heartbeat.stop()
             self._housekeeper.stop()
             self._reconciler.stop()

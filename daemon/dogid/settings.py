@@ -44,8 +44,23 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def _yes_no(text: str) -> bool:
+    try:
+        return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[text.lower()]
+    except KeyError:
+        raise ValueError("must be yes or no") from None
+
+
+def _host_names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip().lower() for name in text.split(",") if name.strip())
+
+
 def _setting(default: Any, parse: Callable[[str], Any], metavar: str, text: str) -> Any:
     return field(default=default, metadata={"parse": parse, "metavar": metavar, "help": text})
+
+
+def _switch(text: str) -> Any:
+    return _setting(default=False, parse=_yes_no, metavar="", text=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,14 @@ class Settings:
     labels: Path | None = _setting(None, _path, "FILE", "its labels, a line each (default: those inside the model)")
     host: str = _setting("127.0.0.1", str, "HOST", "the address to serve HTTP on")
     port: int = _setting(8000, _whole(0, 65535), "PORT", "the port to serve HTTP on; 0 takes a free one")
+    token_file: Path | None = _setting(
+        None, _path, "FILE", "its first line is the token that every request must carry; needed to serve other machines"
+    )
+    insecure_no_auth: bool = _switch("serve other machines without a token")
+    allowed_hosts: tuple[str, ...] = _setting(
+        (), _host_names, "NAMES", "further names by which this machine is asked for, with commas"
+    )
+    max_upload: int = _setting(20_000_000, _whole(1000, 1_000_000_000), "N", "larger uploads are refused, in bytes")
     workers: int = _setting(0, _whole(0, 64), "N", "photos worked on at once; 0: one per core")
     settle: float = _setting(5.0, _seconds(0, 3600), "SECONDS", "a broken or empty photo fails once still for so long")
     max_bytes: int = _setting(100_000_000, _whole(1000, 2_000_000_000), "N", "larger files are not read")
@@ -86,9 +109,12 @@ def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = N
     parser.add_argument("--config", metavar="FILE", help="a TOML file with settings")
     for item in fields(Settings):
         if names is None or item.name in names:
-            shown = "" if item.default is None else f" (default: {item.default})"
-            text = item.metadata["help"] + shown
-            parser.add_argument(flag(item.name), metavar=item.metadata["metavar"], help=text)
+            text = item.metadata["help"]
+            if isinstance(item.default, bool):
+                parser.add_argument(flag(item.name), action="store_const", const="yes", help=text)
+                continue
+            shown = "" if item.default in (None, ()) else f" (default: {item.default})"
+            parser.add_argument(flag(item.name), metavar=item.metadata["metavar"], help=text + shown)
 
 
 def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -122,6 +148,10 @@ def example(chosen: Mapping[str, object]) -> str:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        value = ",".join(value)
     return repr(value) if isinstance(value, int | float) else json.dumps(str(value))
 
 
@@ -143,7 +173,8 @@ def _read_config(path: Path) -> dict[str, object]:
     unknown = sorted(set(table) - known)
     if unknown:
         raise UsageError(f"{path}: {unknown[0]}: no such setting; there are {', '.join(sorted(known))}")
-    nested = [name for name, value in table.items() if isinstance(value, bool | dict | list)]
-    if nested:
-        raise UsageError(f"{path}: {nested[0]}: must be a text or a number")
+    switches = {item.name for item in fields(Settings) if isinstance(item.default, bool)}
+    for name, value in table.items():
+        if isinstance(value, dict | list) or (isinstance(value, bool) and name not in switches):
+            raise UsageError(f"{path}: {name}: must be a text or a number")
     return table

@@ -54,18 +54,22 @@ def run(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace, chosen: settings.Settings) -> int:
     from dogid.service import Service
-    from dogid.web.server import WebServer
+    from dogid.web.access import decide_access
+    from dogid.web.server import BODY_ALLOWANCE, WebServer
 
     requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
     for number, request in _SIGNALS.items():
         signal.signal(number, lambda *_, asked=request: requests.put(asked))
     notifier = Notifier.from_environment()
     server = WebServer(chosen.host, chosen.port)
+    access = decide_access(chosen, server.address)
+    if access.token is None and not server.is_loopback:
+        log.warning("anybody who reaches %s can read the results and use this machine (insecure_no_auth)", server.url)
     service = Service(chosen, notifier=notifier)
     with service.running():
         from dogid.web.app import create_app  # flask takes long to import: the photos need not wait for it
 
-        server.start(create_app(service))
+        server.start(create_app(service, access, server.extra_thread), chosen.max_upload + BODY_ALLOWANCE)
         log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
         log.info("results at %sresults", server.url)
         notifier.ready(service.status_line())
@@ -75,6 +79,7 @@ def _serve(args: argparse.Namespace, chosen: settings.Settings) -> int:
             notifier.ready(service.status_line())
         notifier.stopping()
         log.info("stopping")
+        service.news.close()
         server.stop()
     return 0
 

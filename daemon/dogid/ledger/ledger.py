@@ -37,6 +37,8 @@ class Ledger:
         self._stable_inodes = stable_inodes
         self._lock = threading.Lock()
         self._started = clock.steady_ms()
+        self.changes = 0
+        """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -380,6 +382,7 @@ class Ledger:
             except sqlite3.Error:
                 self._roll_back()
                 raise
+            self.changes += 1
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)

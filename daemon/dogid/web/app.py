@@ -1,149 +1,89 @@
-"""The HTTP interface: small views over the ledger and the model."""
+"""The WSGI application: the interface's endpoints behind the door."""
 
-import os
-import platform
 import sqlite3
-import time
 from http import HTTPStatus
-from typing import Any
-from urllib.parse import quote, unquote_to_bytes
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
-from dogid import __version__
-from dogid.ledger import queries
-from dogid.names import shown_name
 from dogid.service import Service
+from dogid.web import pages
+from dogid.web.access import Access
+from dogid.web.answers import as_json, pack
+from dogid.web.article import article_answer
 from dogid.web.asking import AskedClassifier
-from dogid.web.errors import ApiError
+from dogid.web.errors import ApiError, error_document
+from dogid.web.events import ExtraThread, add_events
+from dogid.web.guard import guard
+from dogid.web.interface import JSON, Answer, Endpoint, Given, Interface, Parameter
+from dogid.web.listing import add_listing
+from dogid.web.metrics import add_metrics
+from dogid.web.openapi import openapi_document
+from dogid.web.schemas import reference
+from dogid.web.sending import add_sending
+from dogid.web.state import add_state
 
-MAX_LIMIT = 1000
-DEFAULT_LIMIT = 50
+_ERROR = {JSON: reference("Error")}
+
+ROOT = Endpoint(
+    "GET",
+    "/",
+    "With `file`: labels and probabilities of a photo in the inbox. Without: the page for people",
+    {
+        200: Answer("The answer, or the page", {JSON: reference("Answer"), "text/html": {"type": "string"}}),
+        403: Answer("The file lies outside the inbox", _ERROR),
+        404: Answer("There is no such file", _ERROR),
+        422: Answer("The file is no photo that can be read; the code says why", _ERROR),
+    },
+    parameters=(Parameter("file", "a path inside the inbox"),),
+)
+OPENAPI = Endpoint("GET", "/openapi.json", "This document", {200: Answer("OpenAPI 3.1", {JSON: {"type": "object"}})})
 
 
-def create_app(service: Service) -> Flask:
+def create_app(service: Service, access: Access, extra_thread: ExtraThread) -> Flask:
     """Make the WSGI application for a service."""
     app = Flask("dogid", static_folder=None)
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are UTF-8, and read better so
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # scores come best first
+    app.after_request(pack)
+    guard(app, access)
+    interface = Interface(app)
     asked = AskedClassifier(service)
 
-    @app.get("/")
-    def index() -> Response:
-        if "file" not in request.args:
-            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "ask for /results, /status or /?file=NAME")
-        name = _raw_argument("file")
-        labels, probabilities = asked.answer(name)
-        return jsonify([labels, probabilities])
+    def root(given: Given) -> AnyResponse:  # noqa: ARG001
+        return article_answer(service, asked) if "file" in request.args else pages.index(service)
 
-    @app.get("/results")
-    def results() -> Response:
-        wanted = _filter()
-        found = queries.list_results(service.reader(), wanted)
-        following = None
-        if len(found) == wanted.limit:
-            following = _next_page(wanted, found[-1]["id"])
-        return jsonify({"results": found, "next": following})
+    def openapi(given: Given) -> AnyResponse:  # noqa: ARG001
+        return as_json(openapi_document(interface.endpoints))
 
-    @app.get("/results/<int:photo_id>")
-    def result(photo_id: int) -> Response:
-        found = None
-        if photo_id < 1 << 63:
-            found = queries.result_with_history(service.reader(), photo_id)
-        if found is None:
-            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {photo_id}")
-        return jsonify(found)
-
-    @app.get("/status")
-    def status() -> Response:
-        return jsonify(status_document(service))
-
-    @app.errorhandler(ApiError)
-    def api_error(error: ApiError) -> tuple[Response, int]:
-        return _error(error.status, error.code, error.message)
-
-    @app.errorhandler(HTTPException)
-    def http_error(error: HTTPException) -> tuple[Response, int]:
-        code = HTTPStatus(error.code or 500)
-        return _error(code, code.phrase.lower().replace(" ", "_"), error.description or code.phrase)
-
-    @app.errorhandler(sqlite3.OperationalError)
-    def ledger_error(error: sqlite3.OperationalError) -> tuple[Response, int]:
-        return _error(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", str(error))
-
+    interface.add(ROOT, root)
+    add_listing(interface, service)
+    add_sending(interface, service, asked)
+    add_state(interface, service)
+    add_metrics(interface, service)
+    add_events(interface, service, extra_thread)
+    interface.add(OPENAPI, openapi)
+    pages.register(app, service)
+    _answer_errors(app)
     return app
 
 
-def status_document(service: Service) -> dict[str, Any]:
-    """What GET /status answers."""
-    watch = service.watch_status
-    counts = queries.counts(service.reader())
-    aside = service.ledger_moved_aside
-    return {
-        "counts": counts,
-        "queue": {"pending": counts["pending"], "in_flight": service.in_flight},
-        "model": {
-            "name": service.model.file.name,
-            "sha256": service.model.file.sha256,
-            "labels": list(service.model.labels),
-            "self_test": "passed" if service.model.file.golden else "unchecked: the model carries no golden photo",
-        },
-        "inbox": shown_name(os.fsencode(service.inbox)),
-        "watcher": {
-            "mode": watch.mode,
-            "reason": watch.reason,
-            "last_scan": watch.last_scan,
-            "last_scan_seconds": watch.last_scan_seconds,
-            "files": watch.files,
-            "trouble": watch.trouble,
-        },
-        "ledger": {"moved_aside": None if aside is None else shown_name(os.fsencode(aside))},
-        "versions": {
-            "dogid": __version__,
-            "python": platform.python_version(),
-            "backend": service.model.backend.module,
-        },
-        "uptime_seconds": round(time.monotonic() - service.started, 3),
-    }
+def _answer_errors(app: Flask) -> None:
+    @app.errorhandler(ApiError)
+    def api_error(error: ApiError) -> Response:
+        response = as_json(error_document(error.code, error.message), error.status)
+        response.headers.extend(error.headers)
+        return response
 
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = HTTPStatus(error.code or 500)
+        code = "too_large" if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.phrase.lower().replace(" ", "_")
+        response = as_json(error_document(code, error.description or status.phrase), status)
+        for name, value in error.get_headers():
+            if name.lower() in ("allow", "location", "retry-after"):
+                response.headers[name] = value
+        return response
 
-def _raw_argument(key: str) -> bytes:
-    """A query argument's own bytes: file names need not be UTF-8, and Flask would replace what is not."""
-    for part in request.query_string.split(b"&"):
-        name, _, value = part.partition(b"=")
-        if unquote_to_bytes(name) == key.encode():
-            return unquote_to_bytes(value.replace(b"+", b" "))
-    return b""
-
-
-def _filter() -> queries.ResultFilter:
-    status = request.args.get("status") or None
-    if status is not None and status not in queries.STATUSES:
-        choices = ", ".join(queries.STATUSES)
-        raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", f"status must be one of {choices}")
-    limit = _whole_number("limit", 1, MAX_LIMIT)
-    return queries.ResultFilter(
-        limit=DEFAULT_LIMIT if limit is None else limit,
-        before=_whole_number("before", 0, (1 << 63) - 1),
-        label=request.args.get("label") or None,
-        status=status,
-    )
-
-
-def _whole_number(key: str, low: int, high: int) -> int | None:
-    text = request.args.get(key)
-    if text is None or text == "":
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", f"{key} must be a whole number from {low} to {high}")
-    return int(text)
-
-
-def _next_page(wanted: queries.ResultFilter, last_id: int) -> str:
-    arguments = {"before": str(last_id), "limit": str(wanted.limit), "label": wanted.label, "status": wanted.status}
-    return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in arguments.items() if value)
-
-
-def _error(status: HTTPStatus, code: str, message: str) -> tuple[Response, int]:
-    return jsonify({"error": {"code": code, "message": message}}), int(status)
+    @app.errorhandler(sqlite3.OperationalError)
+    def ledger_error(error: sqlite3.OperationalError) -> Response:
+        return as_json(error_document("ledger_unavailable", str(error)), HTTPStatus.SERVICE_UNAVAILABLE)

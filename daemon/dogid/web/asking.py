@@ -1,71 +1,100 @@
-"""`/?file=NAME`: one photo of the inbox, classified anew for whoever asks."""
+"""A photo classified at once for whoever asks, by an interpreter of its own beside the workers'."""
 
-import os
+import contextlib
 import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 
-from dogid.errors import PhotoCode, PhotoError
-from dogid.inbox.beneath import NotAFileError, OutsideError, open_beneath, open_root
-from dogid.model.classifier import Classifier, Model
+from dogid.errors import PhotoError
+from dogid.ledger.records import Timings
+from dogid.model.classifier import Classifier, Model, Scores
 from dogid.photo import decode
 from dogid.service import Service
 from dogid.web.errors import ApiError
 
-_PATIENCE_SECONDS = 2.0  # less than a person's; the other requests' threads must not all wait for one huge photo
+_AT_ONCE = 2
+"""Requests that may hold a photo: one is worked on, one waits. The server's other threads stay free."""
+_PATIENCE_SECONDS = 2.0  # less than a person's
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The answer to one photo."""
+
+    labels: tuple[str, ...]
+    scores: Scores
+    """Probabilities [labels] in label order."""
+    width: int
+    height: int
+    model: str
+    timings: Timings
 
 
 class AskedClassifier:
-    """An interpreter of its own beside the workers', for one question at a time."""
+    """An interpreter for one question at a time."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._places = threading.Semaphore(_AT_ONCE)
         self._lock = threading.Lock()
         self._model: Model | None = None
         self._classifier: Classifier | None = None
 
-    def answer(self, name: bytes) -> tuple[list[str], list[float]]:
-        """Return labels and probabilities, both in the model's label order. Raise ApiError."""
-        if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "another photo is being asked for; try again")
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold one of the few places for a photo's bytes, or raise ApiError where all are taken."""
+        if not self._places.acquire(blocking=False):
+            raise _busy()
         try:
-            data = _read(self._service, name)
-            classifier = self._current()
-            try:
-                photo = decode(data, classifier.size)
-            except PhotoError as error:
-                raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
-            return list(classifier.labels), [float(score) for score in classifier.classify(photo.pixels)]
+            yield
+        finally:
+            self._places.release()
+
+    def answer(self, data: bytes) -> Asked:
+        """Classify a photo's bytes; the caller holds a place. Raise ApiError."""
+        if not self._lock.acquire(timeout=_PATIENCE_SECONDS):
+            raise _busy()
+        try:
+            return self._answer(data)
         finally:
             self._lock.release()
 
-    def _current(self) -> Classifier:
-        """The classifier of the model that the service uses now: a reload may have changed it."""
+    def _answer(self, data: bytes) -> Asked:
+        model, classifier = self._current()
+        started = time.perf_counter()
+        try:
+            photo = decode(data, classifier.size)
+        except PhotoError as error:
+            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
+        decoded = time.perf_counter()
+        scores = classifier.classify(photo.pixels)
+        invoked = time.perf_counter()
+        return Asked(
+            labels=tuple(classifier.labels),
+            scores=scores,
+            width=photo.width,
+            height=photo.height,
+            model=model.file.name,
+            timings=Timings(
+                decode=round((decoded - started) * 1000, 3),
+                invoke=round((invoked - decoded) * 1000, 3),
+                total=round((invoked - started) * 1000, 3),
+            ),
+        )
+
+    def _current(self) -> tuple[Model, Classifier]:
+        """The model that the service uses now, since a reload may have changed it, and its classifier."""
         if self._classifier is None or self._model is not self._service.model:
-            self._model = self._service.model
-            self._classifier = self._model.classifier()
-        return self._classifier
+            model = self._service.model
+            self._classifier = model.classifier()
+            self._model = model
+        assert self._model is not None
+        return self._model, self._classifier
 
 
-def _read(service: Service, name: bytes) -> bytes:
-    """The bytes of the file that a request names: inside the inbox, also by an absolute path. Raise ApiError."""
-    unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
-    limit = service.settings.max_bytes
-    try:
-        if b"\0" in name:
-            raise FileNotFoundError
-        with open_root(service.inbox) as root:
-            descriptor = open_beneath(root, root.relative(name) if name.startswith(b"/") else name)
-        with os.fdopen(descriptor, "rb") as file:
-            size = os.fstat(descriptor).st_size
-            data = file.read() if size <= limit else b""
-    except OutsideError as error:
-        raise ApiError(HTTPStatus.FORBIDDEN, "outside", "the file lies outside the inbox") from error
-    except NotAFileError as error:
-        raise ApiError(unprocessable, PhotoCode.UNSUPPORTED, "not a regular file") from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "there is no such file in the inbox") from error
-    except OSError as error:
-        raise ApiError(unprocessable, PhotoCode.UNREADABLE, f"the file cannot be read: {error.strerror}") from error
-    if size > limit:
-        raise ApiError(unprocessable, PhotoCode.TOO_LARGE, f"{size} bytes; at most {limit} are read (max_bytes)")
-    return data
+def _busy() -> ApiError:
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE, "busy", "other photos are being asked for; try again", {"Retry-After": "1"}
+    )

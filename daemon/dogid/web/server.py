@@ -1,17 +1,19 @@
-"""Serving the Flask application by waitress, on a socket of our own so that a taken port is known at once."""
+"""Serving the application by waitress, on a socket of our own so that a taken port is known at once."""
 
+import contextlib
 import errno
+import ipaddress
 import socket
 import threading
+from collections.abc import Iterator
 from typing import Any
-
-from waitress.server import create_server
 
 from dogid.errors import UsageError
 
-_THREADS = 4
+BODY_ALLOWANCE = 10_000
+"""Bytes that a form puts around a photo."""
+_THREADS = 6
 _BACKLOG = 128
-_MOST_BODY = 1_000_000  # bytes; no request of today carries one
 
 
 class WebServer:
@@ -21,7 +23,10 @@ class WebServer:
         self._socket = _listen(host, port)
         self._server: Any = None
         self._thread: threading.Thread | None = None
+        self._threads = _THREADS
+        self._threads_lock = threading.Lock()
         self._host = host
+        self.address: str = self._socket.getsockname()[0].partition("%")[0]
         self.port: int = self._socket.getsockname()[1]
 
     @property
@@ -30,13 +35,27 @@ class WebServer:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/"
 
-    def start(self, application: Any) -> None:
-        """Begin to serve a WSGI application."""
-        self._server = create_server(
-            application, sockets=[self._socket], threads=_THREADS, ident="dogid", max_request_body_size=_MOST_BODY
-        )
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can ask."""
+        return ipaddress.ip_address(self.address).is_loopback
+
+    def start(self, application: Any, largest_body: int) -> None:
+        """Begin to serve a WSGI application; bodies of more bytes than largest_body are refused."""
+        from dogid.web.connections import serve_on  # waitress takes long to import: the photos need not wait for it
+
+        self._server = serve_on(self._socket, application, threads=_THREADS, largest_body=largest_body)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
+
+    @contextlib.contextmanager
+    def extra_thread(self) -> Iterator[None]:
+        """Have one thread more while the context lasts: for an answer without an end, which keeps its thread."""
+        self._change_threads(+1)
+        try:
+            yield
+        finally:
+            self._change_threads(-1)
 
     def stop(self) -> None:
         """Stop serving; requests that are being answered are given a moment."""
@@ -44,6 +63,11 @@ class WebServer:
             self._server.close()
             self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
         self._socket.close()
+
+    def _change_threads(self, by: int) -> None:
+        with self._threads_lock:
+            self._threads += by
+            self._server.task_dispatcher.set_thread_count(self._threads)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -63,5 +87,5 @@ def _listen(host: str, port: int) -> socket.socket:
                 f"port {port} on {host} is in use; give another with --port, or --port 0 for any"
             ) from error
         raise UsageError(f"cannot serve on {host} port {port}: {error}") from error
-    listener.settimeout(0)  # waitress waits by select
+    listener.settimeout(0)  # waitress waits by poll
     return listener

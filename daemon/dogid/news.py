@@ -1,0 +1,45 @@
+"""Word of new results, for whoever waits for them."""
+
+import threading
+
+
+class News:
+    """A number that grows with every batch of results, and can be waited on by any number of threads."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._number = 0
+        self._closed = False
+
+    @property
+    def number(self) -> int:
+        """How many batches there have been."""
+        return self._number
+
+    @property
+    def closed(self) -> bool:
+        """Whether there will be no more."""
+        return self._closed
+
+    def tell(self) -> None:
+        """There are new results."""
+        with self._changed:
+            self._number += 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing more will come: let everyone who waits go."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def wait(self, known: int, timeout: float) -> int:
+        """Wait at most timeout seconds until the number is no longer the known one; return it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._number != known, timeout)
+            return self._number
+
+    def rest(self, seconds: float) -> None:
+        """Wait for so many seconds, or until nothing more will come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed, seconds)

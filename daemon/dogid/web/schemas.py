@@ -1,0 +1,136 @@
+"""The documents of the interface as JSON Schemas."""
+
+from typing import Any
+
+from dogid.errors import PhotoCode
+from dogid.ledger.queries import STATUSES
+
+Document = dict[str, Any]
+
+
+def _object(properties: Document, *, closed: bool = True) -> Document:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": not closed,
+    }
+
+
+def _or_null(kind: str, **rules: Any) -> Document:
+    return {"type": [kind, "null"], **rules}
+
+
+def _listed(items: Document) -> Document:
+    return {"type": "array", "items": items}
+
+
+def reference(name: str) -> Document:
+    """Return a reference to one of the schemas below."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_TIME = {"type": "string", "format": "date-time"}
+_COUNT = {"type": "integer", "minimum": 0}
+_PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+_SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+ERROR = _object({"error": _object({"code": {"type": "string"}, "message": {"type": "string"}})})
+
+TIMINGS = _object({stage: _or_null("number", minimum=0) for stage in ("decode", "invoke", "total")})
+
+_RESULT = {
+    "id": _or_null("integer", minimum=1, description="only grows; null for a photo that was sent and not stored"),
+    "file": _or_null("string", description="relative to the inbox; for a photo that was sent, the name given with it"),
+    "status": {"type": "string", "enum": list(STATUSES)},
+    "label": _or_null("string"),
+    "score": {"anyOf": [_PROBABILITY, {"type": "null"}]},
+    "scores": {"type": "object", "additionalProperties": _PROBABILITY, "maxProperties": 5},
+    "sha256": {"anyOf": [_SHA256, {"type": "null"}]},
+    "width": _or_null("integer", minimum=1),
+    "height": _or_null("integer", minimum=1),
+    "modified_at": {"anyOf": [_TIME, {"type": "null"}]},
+    "classified_at": {"anyOf": [_TIME, {"type": "null"}]},
+    "model": _or_null("string"),
+    "timings_ms": reference("Timings"),
+    "error": {
+        "anyOf": [
+            _object({"code": {"type": "string", "enum": list(PhotoCode)}, "message": {"type": "string"}}),
+            {"type": "null"},
+        ]
+    },
+}
+
+RESULT = _object(_RESULT)
+
+_STEP = {
+    "type": "object",
+    "properties": {
+        "at": _TIME,
+        "event": {"type": "string"},
+        "result": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["at", "event", "result", "detail"],
+}
+
+RESULT_WITH_HISTORY = _object({**_RESULT, "history": _listed(_STEP)})
+
+RESULTS = _object(
+    {
+        "results": _listed(reference("Result")),
+        "next": _or_null("string", description="where the next, older page is; null after the last"),
+    }
+)
+
+ANSWER = {
+    "type": "array",
+    "prefixItems": [_listed({"type": "string"}), _listed(_PROBABILITY)],
+    "items": False,
+    "minItems": 2,
+    "description": "labels and their probabilities, both in the model's label order",
+}
+
+STATUS = _object(
+    {
+        "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
+        "queue": _object({"pending": _COUNT, "in_flight": _COUNT}),
+        "model": _object(
+            {
+                "name": {"type": "string"},
+                "sha256": _SHA256,
+                "labels": _listed({"type": "string"}),
+                "self_test": {"type": "string"},
+            }
+        ),
+        "inbox": {"type": "string"},
+        "watcher": _object(
+            {
+                "mode": {"type": "string"},
+                "reason": {"type": "string"},
+                "last_scan": {"anyOf": [_TIME, {"type": "null"}]},
+                "last_scan_seconds": _or_null("number"),
+                "files": _or_null("integer"),
+                "trouble": _or_null("string"),
+            }
+        ),
+        "ledger": _object({"moved_aside": _or_null("string")}),
+        "versions": _object({name: {"type": "string"} for name in ("dogid", "python", "backend")}),
+        "uptime_seconds": {"type": "number", "minimum": 0},
+    },
+    closed=False,
+)
+
+HEALTH = _object({"status": {"type": "string", "enum": ["ok"]}, "reason": {"type": "string"}})
+
+COMPONENTS: dict[str, Document] = {
+    "Answer": ANSWER,
+    "Error": ERROR,
+    "Health": HEALTH,
+    "Result": RESULT,
+    "ResultWithHistory": RESULT_WITH_HISTORY,
+    "Results": RESULTS,
+    "Status": STATUS,
+    "Timings": TIMINGS,
+}
+"""By the names that references use."""

@@ -5,6 +5,7 @@ as a byte comes now and then, and takes no more connections when there are many.
 newcomers push out whoever has waited longest without a complete request.
 """
 
+import contextlib
 import json
 import socket
 import time
@@ -28,6 +29,8 @@ _LARGEST_HEADER = 16_384  # bytes
 _LARGE_BODY = 65_536  # bytes; larger ones wait on disk, and only a few at a time may be on their way
 _MOST_LARGE_BODIES = 4
 _TOO_LARGE = RequestEntityTooLarge.code
+_DRAIN_SECONDS = 10.0
+_DRAIN_BYTES = 64 << 20
 _UNSENT = 262_144  # bytes that wait for a slow reader before its answer stands still
 
 
@@ -70,6 +73,7 @@ class _RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
         if error.code == _BusyError.code:
             self.response_headers.append(("Retry-After", "5"))
         self.close_on_finish = True
+        self.channel.is_refused = True
         self.content_length = len(body)
         self.write(body)
 
@@ -84,11 +88,19 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     error_task_class = _RefusedTask
     request: Any
+    close_when_flushed: bool
     began: float | None = None
     """When the unfinished request began, on the wall clock as all of waitress' times."""
+    is_refused = False
+    drained: int | None = None
+    """Bytes thrown away since the refusal was sent; None where nothing is being thrown away."""
 
     def received(self, data: bytes) -> bool:
         """Take bytes from the client."""
+        if self.drained is not None:
+            self.drained += len(data)
+            self.will_close = self.drained > _DRAIN_BYTES
+            return False
         if self.request is None:
             self.began = time.time()
         taken: bool = super().received(data)
@@ -97,6 +109,23 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
         elif self.is_large and self.server.large_bodies > _MOST_LARGE_BODIES:
             self._refuse(_BusyError("too many large uploads at once; try again"))
         return taken
+
+    def handle_write(self) -> None:
+        """Send what waits to be sent.
+
+        A client that is refused while it sends its body would lose the answer if the connection were closed at once
+        (the kernel answers what comes then with a reset): only our half is closed, and the rest thrown away.
+        """
+        if not (self.is_refused and self.close_when_flushed):
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.total_outbufs_len or self.will_close:
+            return
+        self.close_when_flushed = False
+        self.drained, self.began = 0, time.time()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
 
     @property
     def is_large(self) -> bool:
@@ -108,6 +137,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def is_late(self, now: float) -> bool:
         """Whether the unfinished request has taken longer than it may."""
+        if self.drained is not None:
+            return now - (self.began or now) > _DRAIN_SECONDS
         if self.began is None or self.request is None:
             return False
         patience = _BODY_SECONDS if self.request.headers_finished else _HEADER_SECONDS

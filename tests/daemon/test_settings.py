@@ -77,6 +77,22 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_flag(flag: str, value: st
 def test_every_setting_stands_in_the_readme_as_it_is_in_the_code() -> None:
     readme = README.read_text()
     for item in fields(Settings):
-        default = "" if item.default is None else f"`{item.default}`"
-        name = f"`{settings.flag(item.name)} {item.metadata['metavar']}` | `{settings.variable(item.name)}`"
-        assert f"| {name} | {default} | {item.metadata['help']} |" in readme
+        shown = "`no`" if item.default is False else f"`{item.default}`" if item.default not in (None, ()) else ""
+        flag = f"{settings.flag(item.name)} {item.metadata['metavar']}".rstrip()
+        name = f"`{flag}` | `{settings.variable(item.name)}`"
+        assert f"| {name} | {shown} | {item.metadata['help']} |" in readme
+
+
+def test_a_switch_is_a_flag_without_a_value_and_yes_or_no_elsewhere(tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text("insecure_no_auth = true\n")
+    assert load().insecure_no_auth is False
+    assert load("--insecure-no-auth").insecure_no_auth is True
+    assert load("--config", str(config)).insecure_no_auth is True
+    assert load("--config", str(config), environ={"DOGID_INSECURE_NO_AUTH": "no"}).insecure_no_auth is False
+    with pytest.raises(UsageError, match="yes or no"):
+        load(environ={"DOGID_INSECURE_NO_AUTH": "perhaps"})
+
+
+def test_names_of_hosts_are_a_list_with_commas() -> None:
+    assert load("--allowed-hosts", "Photos.example, b.example").allowed_hosts == ("photos.example", "b.example")

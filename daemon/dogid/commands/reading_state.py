@@ -3,6 +3,7 @@
 import argparse
 import json
 import sqlite3
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,11 +29,25 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False), flush=True)  # noqa: T201
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns as wide as they need."""
+def print_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> None:
+    """Print rows in columns as wide as they need: with headings and lines on a terminal, bare where a program reads."""
+    if headings and sys.stdout.isatty():
+        _print_for_people(rows, headings)
+        return
     if not rows:
         return
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print("  ".join(cells).rstrip(), flush=True)  # noqa: T201
+
+
+def _print_for_people(rows: Sequence[Sequence[str]], headings: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: a file's name may look like rich's own markup
+    Console().print(table)

@@ -11,6 +11,7 @@ from dogid.names import one_line
 _STATUSES = ("pending", "classified", "failed")
 _POLL_SECONDS = 0.5
 _MOST = 1_000_000
+_HEADINGS = ("id", "answered", "label", "score", "file")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,14 +30,16 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.limit <= _MOST:
         raise UsageError(f"--limit must be from 1 to {_MOST}")
     db = reading_state.open_state(args)
-    since = queries.newest_seq(db)
     wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status)
+    db.execute("BEGIN")  # one state of the ledger for both questions: what comes in between would be told twice
+    since = queries.newest_seq(db)
     found = queries.list_results(db, wanted)
+    db.execute("COMMIT")
     if not args.follow:
         if args.json:
             reading_state.print_json({"results": found})
         else:
-            reading_state.print_table([_line(result) for result in found])
+            reading_state.print_table([_line(result) for result in found], _HEADINGS)
         return 0
     for result in reversed(found):
         _print_one(result, as_json=args.json)

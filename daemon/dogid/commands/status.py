@@ -30,7 +30,8 @@ def run(args: argparse.Namespace) -> int:
         reading_state.print_json(document)
     else:
         rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
-        reading_state.print_table(rows + [(key, str(value)) for key, value in queries.counts(db).items()])
+        rows += [(key, str(value)) for key, value in queries.counts(db).items()]
+        reading_state.print_table(rows, ("what", "now"))
     return 0
 
 

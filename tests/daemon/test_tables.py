@@ -1,0 +1,43 @@
+"""The tables of `dogid results` and `dogid status`, for people and for programs."""
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.daemon import Daemon, dogid, environment
+from tests.support.photos import photo
+
+
+def on_a_terminal(*arguments: str) -> str:
+    """Run `dogid ARGUMENTS...` on a terminal; return what it shows."""
+    ours, theirs = pty.openpty()
+    environ = environment() | {"TERM": "xterm", "COLUMNS": "140"}
+    subprocess.run([sys.executable, "-m", "dogid", *arguments], stdout=theirs, env=environ, check=True)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:  # a terminal ends so
+        pass
+    os.close(ours)
+    return shown.decode()
+
+
+def test_a_terminal_shows_headings_and_a_pipe_bare_lines(daemon: Daemon, inbox: Path) -> None:
+    name = "[bold]a.jpg"
+    (inbox / name).write_bytes(photo(1))
+    daemon.answered(name)
+    state = ("--state", str(daemon.state))
+
+    shown = on_a_terminal("results", *state)
+    piped = dogid("results", *state).stdout
+
+    assert "answered" in shown.splitlines()[0]
+    assert name in shown
+    assert name in piped
+    assert "answered" not in piped
+    assert len(piped.splitlines()) == 1
+    assert "classified" in on_a_terminal("status", *state)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.support.answers import answer
 from tests.support.asking import ask, form
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, environment
 from tests.support.photos import photo
 from tests.web.test_api import FIELDS
 
@@ -93,6 +94,20 @@ def test_photos_that_come_faster_than_they_can_be_answered_are_told_to_come_agai
     statuses = {reply.status for reply in replies}
     assert statuses == {200, 503}
     assert all(int(reply.headers["Retry-After"]) > 0 for reply in replies if reply.status == 503)
+
+
+def test_a_photo_that_hangs_the_decoder_fails_in_time_and_holds_nobody_up(make_daemon: MakeDaemon) -> None:
+    hang = Path(__file__).parents[1] / "systemd" / "hang"
+    word = b"a photo that hangs the decoder"
+    path = os.pathsep.join([str(hang), environment()["PYTHONPATH"]])
+    daemon = make_daemon("--decode-timeout", "1", environ={"PYTHONPATH": path}).start()
+
+    reply = ask(daemon.url, "/classify", method="POST", body=photo(1) + word)
+
+    assert (reply.status, reply.code) == (422, "too_large")
+    assert "decode_timeout" in reply.document["error"]["message"]
+    again = ask(daemon.url, "/classify", method="POST", body=photo(1))
+    assert again.document["scores"] == answer(photo(1))
 
 
 def test_a_name_with_anything_in_it_comes_back_as_it_was(daemon: Daemon) -> None:

@@ -12,12 +12,14 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from itsdangerous import BadSignature, TimestampSigner
 
 from dogid.errors import UsageError
 from dogid.settings import Settings
+
+if TYPE_CHECKING:
+    from itsdangerous import TimestampSigner
 
 COOKIE = "dogid_session"
 SESSION_SECONDS = 30 * 24 * 3600
@@ -57,13 +59,17 @@ class Access:
         """Whether a cookie was made with the token of now, and not too long ago."""
         if self.token is None or not cookie:
             return False
+        from itsdangerous import BadSignature
+
         try:
             self._signer().unsign(cookie, max_age=SESSION_SECONDS)
         except BadSignature:
             return False
         return True
 
-    def _signer(self) -> TimestampSigner:
+    def _signer(self) -> "TimestampSigner":
+        from itsdangerous import TimestampSigner  # only where there is a token: the start need not wait for it
+
         assert self.token is not None
         return TimestampSigner(_digest(self.token), salt="dogid.session", digest_method=hashlib.sha256)
 

@@ -18,6 +18,7 @@ from dogid.housekeeping import Housekeeper
 from dogid.inbox.mounts import file_system, inodes_last
 from dogid.inbox.reconciler import Reconciler, WatchStatus
 from dogid.inbox.scan import look
+from dogid.inhand import InHand
 from dogid.journal import photo_fields
 from dogid.latencies import Tallies
 from dogid.ledger import queries
@@ -68,7 +69,9 @@ class Service:
                     self._clock,
                     stable_inodes=inodes_last(file_system(self.inbox)),
                 )
-        except sqlite3.OperationalError as error:
+                self._in_hand = InHand(self.state)
+                self.ledger.interrupted(self._in_hand.left_behind)
+        except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
                 f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder not ours?"
@@ -99,7 +102,7 @@ class Service:
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file, model.labels)
         settling = Settling(round(settings.settle * 1000), self._clock)
-        work = Work(self.inbox, settings.max_bytes, model_id, settling)
+        work = Work(self.inbox, settings.max_bytes, model_id, settling, self._in_hand)
         return Engine(model, work, reference_for(model), settings.decode_timeout)
 
     @property
@@ -197,6 +200,7 @@ class Service:
             self._housekeeper.stop()
             self._reconciler.stop()
             self._pipeline.stop(_STOP_SECONDS)
+            self._in_hand.clear()
             self.ledger.close()
             os.close(self._lock_file)
 

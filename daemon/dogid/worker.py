@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.errors import PhotoError
+from dogid.inhand import InHand
 from dogid.ledger.records import Classified, Job, Outcome, Timings
 from dogid.model.classifier import Classifier, best_scores
 from dogid.photo import decode
@@ -22,12 +23,17 @@ class Work:
     max_bytes: int
     model_id: int
     settling: Settling
+    in_hand: InHand
 
     def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None] = lambda: None) -> Outcome:
         """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome.
 
         on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
         """
+        with self.in_hand.holding(job.id):
+            return self._process(job, classifier, on_read)
+
+    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
         version = job.version
         started = time.perf_counter()
         try:

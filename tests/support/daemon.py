@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,25 @@ class Daemon:
             self._process = subprocess.Popen(
                 command, env={**environment(), **self.environ}, stdout=log, stderr=log, start_new_session=True
             )
+
+    def lives_until(self, done: Callable[[], bool]) -> bool:
+        """Wait until done is true, once the daemon answers; return false where it ends before that."""
+
+        def outcome() -> str:
+            assert self._process is not None
+            if self._process.poll() is not None:
+                return "ended"
+            match = _ADDRESS.search(self.log.read_bytes())
+            self.url = match[1].decode() if match else ""
+            try:
+                return "done" if self.url and done() else ""
+            except OSError:  # it ends while it is asked
+                return ""
+
+        found = eventually(outcome, "the daemon ends, or does what is waited for")
+        if found == "ended":
+            self._process = None
+        return found == "done"
 
     def _address(self) -> bytes | None:
         assert self._process is not None

@@ -13,6 +13,7 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.heartbeat import Heartbeat
 from dogid.inbox.scan import Version
+from dogid.inhand import InHand
 from dogid.ledger.records import Classified, Failed, Job, Outcome
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
@@ -31,7 +32,7 @@ def model() -> Model:
 
 
 def engine(model: Model, inbox: Path, decode_timeout: float = 600) -> Engine:
-    work = Work(inbox, 10_000_000, 1, Settling(1000, Clock()))
+    work = Work(inbox, 10_000_000, 1, Settling(1000, Clock()), InHand(inbox.parent))
     return Engine(model, work, reference_for(model), decode_timeout)
 
 

@@ -20,6 +20,8 @@ from dogid.names import shown_name
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
+_DEATHS_ALLOWED = 3  # that a photo may be in hand at, before it counts as their cause
+_AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
 LookAt = Callable[[bytes], FoundFile | None]
@@ -150,6 +152,34 @@ class Ledger:
                         self._record_failed(outcome)
                     case Waiting():
                         self._record_waiting(outcome)
+
+    def interrupted(self, ids: Sequence[int]) -> None:
+        """Note that the daemon died with these photos in hand.
+
+        Once may be a power cut. One that was in hand again waits until the others are done; at the third time it has
+        failed, since no other photo would ever get its turn.
+        """
+        with self._transaction():
+            for photo_id in ids:
+                self._note_interruption(photo_id)
+
+    def _note_interruption(self, photo_id: int) -> None:
+        pending = "SELECT 1 FROM photo WHERE id = ? AND state = 'pending'"
+        if self._db.execute(pending, (photo_id,)).fetchone() is None:
+            return
+        self._note(photo_id, "interrupted", "the daemon ended without stopping while it worked on this photo")
+        query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
+        (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
+        if deaths >= _DEATHS_ALLOWED:
+            message = f"the daemon died {deaths} times while it worked on this photo; if it changes it is tried again"
+            self._db.execute(
+                "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?"
+                " WHERE id = ?",
+                (self._next_seq(), self._clock.wall_ms(), PhotoCode.CORRUPT, message, photo_id),
+            )
+        elif deaths > 1:
+            due = self._clock.steady_ms() + _AFTER_SECOND_DEATH_MS
+            self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete answered rows, with the versions before them; return how many of ids are gone."""

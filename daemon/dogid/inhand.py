@@ -1,0 +1,53 @@
+"""Which photos are being decoded right now, in a small file that outlives the process.
+
+A decoder can be killed by what it decodes: by a fault in its own code, or by the kernel where memory runs out. The next
+start would take up the same photo, and end the same way. The file tells it which photos were in hand.
+"""
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+_FILE_NAME = "in-hand"
+_ENTRY = struct.Struct("<q")  # a photo's id, or 0
+_ENTRIES = 256  # more than there are workers, with those that hang
+
+
+class InHand:
+    """The file. Written without fsync: after a power cut no photo is to blame."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the file in folder, and take note of what the process before ours left in it. Raise OSError."""
+        self._descriptor = os.open(folder / _FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        data = os.pread(self._descriptor, _ENTRIES * _ENTRY.size, 0)
+        whole = data[: len(data) - len(data) % _ENTRY.size]
+        self.left_behind = sorted({number for (number,) in _ENTRY.iter_unpack(whole) if number > 0})
+        """The photos that were in hand when the process before ours ended without stopping."""
+        self._free = list(range(_ENTRIES))
+        self.clear()
+
+    @contextlib.contextmanager
+    def holding(self, photo_id: int) -> Iterator[None]:
+        """Have a photo in hand for as long as the context lasts."""
+        try:
+            entry = self._free.pop()
+        except IndexError:
+            yield
+            return
+        self._write(entry, photo_id)
+        try:
+            yield
+        finally:
+            self._write(entry, 0)
+            self._free.append(entry)
+
+    def clear(self) -> None:
+        """Nothing is in hand: the process is about to end as it should."""
+        with contextlib.suppress(OSError):  # no room on the disk: then the file says nothing
+            os.pwrite(self._descriptor, bytes(_ENTRIES * _ENTRY.size), 0)
+
+    def _write(self, entry: int, photo_id: int) -> None:
+        with contextlib.suppress(OSError):
+            os.pwrite(self._descriptor, _ENTRY.pack(photo_id), entry * _ENTRY.size)

@@ -33,7 +33,7 @@ CPU variant\t: 0x0
 CPU part\t: 0xd08
 CPU revision\t: 3
 """
-"""A core of a Raspberry Pi 4. qemu 7.2 shows the /proc/cpuinfo of the machine around, on which litert's choice of kernels
+"""A core of a Raspberry Pi 4. qemu 7.2 shows the /proc/cpuinfo of the machine around, on which the choice of kernels
 for ARM ends in a fault; where the emulated root has such a file, qemu shows that one."""
 
 

@@ -5,6 +5,7 @@ INBOX ?= inbox
 PORT ?= 8000
 TRIALS ?= 1000
 CASES ?= 20000
+DIST ?= dist
 
 RUN := .venv
 DEV := .venv-dev
@@ -17,7 +18,7 @@ help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
-	@echo "make deb    build the Debian package for this processor into dist/ (ARCH=arm64: for another)"
+	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -48,7 +49,7 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff format .
 
 deb: $(RUN)/.installed
-	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh dist $(ARCH)
+	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
 	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache

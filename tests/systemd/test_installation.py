@@ -101,7 +101,8 @@ def test_installing_again_mends_a_service_that_systemd_has_given_up(service: Ser
     service.machine.write(CONFIG, "wrokers = 2\n")
 
     def is_given_up() -> bool:
-        return "repeated too quickly" in service.machine.run("systemctl", "start", "dogid", check=False).stderr
+        service.machine.run("systemctl", "start", "dogid", check=False)
+        return "Start request repeated too quickly" in service.machine.messages()
 
     service.machine.run("systemctl", "stop", "dogid")
     service.eventually(is_given_up, "systemd gives it up")

@@ -12,12 +12,13 @@ DEV := .venv-dev
 OTHER := .venv-tflite-runtime
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog lint types format deb clean check-python
+.PHONY: help run test crash fuzz backlog arm lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
+	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
 
@@ -36,6 +37,9 @@ fuzz: $(DEV)/.installed
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
+
+arm: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -rs tests/systemd/test_arm.py
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

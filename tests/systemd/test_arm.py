@@ -50,8 +50,10 @@ def download(folder: Path, machine: str, wanted: Sequence[str], *flags: str) -> 
     tags += [f"manylinux_2_{minor}_{machine}" for minor in range(5, GLIBC_OF_DEBIAN_12 + 1)]
     platforms = [word for tag in tags for word in ("--platform", tag)]
     target = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.11", *platforms]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest", str(folder)]
-    done = subprocess.run([*pip, *target, *flags, *wanted], capture_output=True, text=True, check=False)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--retries", "1"]
+    done = subprocess.run(
+        [*pip, "--dest", str(folder), *target, *flags, *wanted], capture_output=True, text=True, check=False
+    )
     offline = ("Failed to establish a new connection", "Temporary failure in name resolution")
     if any(text in done.stderr for text in offline):
         index = flags[-1] if flags and flags[-1].startswith("http") else "the package index"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dogid.cli import COMMANDS
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
 from tests.systemd.machine import Machine, why_not
@@ -125,7 +126,9 @@ def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(
     assert "apt install" in refused.stderr
 
     assert machine.show("dogid@garden", "ActiveState") == "active"
-    assert "photo classifier" in machine.run("man", "dogid").stdout
+    manual = machine.run("man", "dogid").stdout
+    assert "photo classifier" in manual
+    assert [name for name in COMMANDS if name not in manual] == []
     machine.write("/var/lib/dogid-garden/inbox/rose.jpg", photo(3))
     machine.write("/etc/systemd/system/dogid@garden.service.d/own.conf", "[Service]\nNice=1\n")
     machine.run("sh", "-c", f"rm -rf {INBOX}/*")

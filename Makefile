@@ -5,19 +5,21 @@ INBOX ?= inbox
 PORT ?= 8000
 TRIALS ?= 1000
 CASES ?= 20000
+DIST ?= dist
 
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog lint types format deb clean check-python
+.PHONY: help run test crash fuzz backlog arm lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
-	@echo "make deb    build the Debian package for this processor into dist/ (ARCH=arm64: for another)"
+	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
+	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -36,6 +38,9 @@ backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
+arm: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -rs tests/systemd/test_arm.py
+
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
@@ -48,7 +53,7 @@ format: $(DEV)/.installed
 	$(DEV)/bin/ruff format .
 
 deb: $(RUN)/.installed
-	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh dist $(ARCH)
+	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
 	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache

@@ -84,7 +84,7 @@ class Heartbeat:
                 if self.check() is None:
                     self._on_healthy()
             except Exception:
-                log.exception("the daemon's health could not be checked")
+                log.warning("the daemon's health could not be checked", exc_info=True)
             self._stopping.wait(max(0.0, began + self._interval - time.monotonic()))
 
     def _note(self, amiss: str | None) -> None:
@@ -96,4 +96,4 @@ class Heartbeat:
             return
         self.health = Health(ok=False, reason=amiss, checked_at=before.checked_at)
         if amiss != before.reason:
-            log.warning("not healthy: %s", amiss)
+            log.error("not healthy: %s", amiss)

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -41,9 +42,12 @@ class Housekeeper:
         self._retention = retention
 
     def stop(self) -> None:
-        """End; the page that is being forgotten is finished."""
+        """Have it end; the page that is being forgotten is finished."""
         self._stopping.set()
-        self._thread.join(2.0)
+
+    def join(self, ends: float) -> None:
+        """Wait for its end, until the monotonic time ends."""
+        self._thread.join(max(0.0, ends - time.monotonic()))
 
     def _run(self) -> None:
         pause = self._first_seconds
@@ -54,9 +58,9 @@ class Housekeeper:
             try:
                 self._tidy()
             except sqlite3.Error as error:
-                log.error("old results could not be forgotten, trying again later: %s", error)
+                log.warning("old results could not be forgotten, trying again later: %s", error)
             except Exception:
-                log.exception("old results could not be forgotten, trying again later")
+                log.warning("old results could not be forgotten, trying again later", exc_info=True)
 
     def _tidy(self) -> None:
         db = open_for_reading(self._state)

@@ -51,6 +51,17 @@ class Pipeline:
         self._clerk.start()
         return number
 
+    def try_out(self, engine: Engine, workers: int, timeout: float) -> str | None:
+        """Have as many workers as `adopt` will want prove another engine; return what is amiss, or None.
+
+        Photos go on by the present engine meanwhile, and, where something is amiss, by as many workers as before.
+        """
+        self.workers.resize(max(workers, self._count))
+        amiss = self.workers.try_out(engine, timeout)
+        if amiss is not None:
+            self.workers.resize(self._count)
+        return amiss
+
     def adopt(self, engine: Engine, workers: int) -> int:
         """Work by another engine from the next photos on, with so many workers; return the round that proves it."""
         self._count = workers
@@ -100,7 +111,7 @@ class Pipeline:
                     return
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
-                    log.exception("results met with an error; their photos are worked on again")
+                    log.warning("results met with an error; their photos are worked on again", exc_info=True)
                     if self._stopping.wait(_DISK_RETRY_SECONDS):
                         return
                     continue
@@ -108,7 +119,7 @@ class Pipeline:
                 log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
                 raise  # the clerk's end is noticed: the health check fails, and systemd starts the daemon anew
             except Exception:
-                log.exception("results met with an error; their photos are worked on again")
+                log.warning("results met with an error; their photos are worked on again", exc_info=True)
                 if self._stopping.wait(_DISK_RETRY_SECONDS):
                     return
 

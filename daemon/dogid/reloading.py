@@ -60,4 +60,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    # a stop ends the waiting too; dying of that signal would make a failure of a stop that went well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sys.exit(main())

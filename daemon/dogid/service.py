@@ -41,7 +41,8 @@ from dogid.workers import Engine
 
 log = logging.getLogger(__name__)
 
-_STOP_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
+_FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
+_STOP_SECONDS = 3.0  # for everything
 _PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
@@ -92,6 +93,7 @@ class Service:
         )
         self._housekeeper = Housekeeper(self.ledger, self.state, self.inbox, self._clock)
         self._connections = threading.local()
+        self._stopping = threading.Event()
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         """Let all who are interested know of outcomes that are on disk."""
@@ -123,10 +125,12 @@ class Service:
         """
         model = load_model(settings.model or shipped_model(), settings.labels)
         engine = self._engine_for(settings, model)
-        amiss = self._adopt(engine, _workers(settings), settings.decode_timeout)
+        # a worker may be busy with a photo, and then makes its new interpreter
+        patience = self.settings.decode_timeout + INTERVAL_SECONDS
+        amiss = self._pipeline.try_out(engine, _workers(settings), patience)
         if amiss is not None:
-            self._adopt(self._engine, _workers(self.settings), self.settings.decode_timeout)
             raise DogidError(f"{model.file.path}: the model does not work in every worker: {amiss}")
+        self._pipeline.adopt(engine, _workers(settings))
         kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
         for name, value in kept.items():
             if getattr(settings, name) != value:
@@ -136,11 +140,6 @@ class Service:
         self.model, self._engine = model, engine
         self._housekeeper.adopt(_retention(self.settings))
         self._tell_patience()
-
-    def _adopt(self, engine: Engine, workers: int, patience: float) -> str | None:
-        number = self._pipeline.adopt(engine, workers)
-        # a worker may be busy with a photo, and then makes its new interpreter
-        return self._pipeline.workers.wait_for_proofs(number, patience + INTERVAL_SECONDS)
 
     def _what_is_amiss(self) -> str | None:
         for name, thread_lives in (("clerk", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
@@ -195,14 +194,25 @@ class Service:
             self._heartbeat.start()
             yield
         finally:
-            self.news.close()
-            self._heartbeat.stop()
-            self._housekeeper.stop()
-            self._reconciler.stop()
-            self._pipeline.stop(_STOP_SECONDS)
-            self._in_hand.clear()
-            self.ledger.close()
-            os.close(self._lock_file)
+            self._stop(time.monotonic() + _STOP_SECONDS)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the daemon is on its way out."""
+        return self._stopping.is_set()
+
+    def _stop(self, ends: float) -> None:
+        """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
+        self._stopping.set()
+        self.news.close()
+        for thread in (self._heartbeat, self._housekeeper, self._reconciler):
+            thread.stop()
+        self._pipeline.stop(_FINISH_SECONDS)
+        self._housekeeper.join(ends)
+        self._reconciler.join(ends)
+        self._in_hand.clear()
+        self.ledger.close()
+        os.close(self._lock_file)
 
 
 def _retention(settings: Settings) -> Retention:

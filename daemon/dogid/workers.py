@@ -1,7 +1,8 @@
 """The worker threads: each takes photos through decoding and the model, and proves on demand that it still can.
 
 A worker that does not come back from a photo in time is given up and replaced; it counts as lost for as long as its
-thread lives on, since no thread can be ended from outside.
+thread lives on, since no thread can be ended from outside. A new engine is tried out in every worker before any of them
+goes over to it.
 """
 
 import functools
@@ -37,7 +38,7 @@ class Engine:
     """Seconds after which a worker is given up."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Worker:
     """A worker thread as the others see it."""
 
@@ -50,6 +51,12 @@ class _Worker:
     """The latest round of proofs that it has taken part in."""
     failure: str | None = None
     """What was wrong in that round."""
+    tried: Engine | None = None
+    """The latest engine on trial that it has tried."""
+    refusal: str | None = None
+    """What was wrong with that one."""
+    ready: Classifier | None = None
+    """Its classifier of that one, kept for when all go over."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread | None = None
 
@@ -65,7 +72,9 @@ class WorkerPool:
         self._engine = engine
         self._on_finished = on_finished
         self._jobs = JobQueue()
+        self._trial: Engine | None = None
         self._workers: list[_Worker] = []
+        self._leaving: list[_Worker] = []
         self._lost: list[_Worker] = []
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
@@ -80,17 +89,35 @@ class WorkerPool:
         return len(self._workers)
 
     def resize(self, count: int) -> None:
-        """Start or dismiss workers, so that there are count of them."""
+        """Start or dismiss workers, so that there are count of them; who is dismissed finishes the photo in hand."""
         with self._changed:
             while len(self._workers) > count:
-                self._jobs.send(self._workers.pop().number, Errand.LEAVE)
+                self._leaving.append(self._workers.pop())
+                self._jobs.send(self._leaving[-1].number, Errand.LEAVE)
             while len(self._workers) < count:
                 self._workers.append(self._started())
 
+    def try_out(self, engine: Engine, timeout: float) -> str | None:
+        """Have every worker prove another engine, while photos go on by the present one; return what is amiss, or None.
+
+        Waits at most timeout seconds. An engine that has passed is taken by `adopt`, any other one is forgotten.
+        """
+        with self._changed:
+            self._trial = engine
+            self._send_all(Errand.PROVE)
+            self._changed.wait_for(lambda: self._stopping.is_set() or self._is_decided(engine), timeout)
+            amiss = self._refusal(engine)
+            if amiss is not None:
+                self._trial = None
+                for worker in self._workers:
+                    worker.ready = None
+            return amiss
+
     def adopt(self, engine: Engine) -> int:
         """Have all workers use another engine from their next photo on; return the round in which they prove it."""
-        self._engine = engine
-        return self.want_proofs()
+        with self._changed:
+            self._engine, self._trial = engine, None
+            return self.want_proofs()
 
     def put(self, order: int, job: Job) -> None:
         """Hand a photo to whichever worker is free; lower orders come first."""
@@ -102,7 +129,8 @@ class WorkerPool:
         now = time.monotonic()
         stalled, self._looked_at = now - self._looked_at, now
         with self._changed:
-            for at, worker in enumerate(self._workers):
+            self._leaving = [worker for worker in self._leaving if worker.is_alive]
+            for worker in (*self._workers, *self._leaving):
                 with worker.lock:
                     if stalled > _STALL_SECONDS:
                         worker.deadline += stalled  # the whole process stood still (suspended): no photo's fault
@@ -112,13 +140,18 @@ class WorkerPool:
                 reason = f"decoding took longer than {self._engine.decode_timeout:g} s (decode_timeout)"
                 late.append(Failed(job, job.version, PhotoCode.TOO_LARGE, reason))
                 self._lost.append(worker)
-                self._workers[at] = self._started()
+                if worker in self._leaving:
+                    self._leaving.remove(worker)
+                else:
+                    self._workers[self._workers.index(worker)] = self._started()
         return late
 
     def stop(self, ends: float) -> None:
         """Have the workers finish what they are at, until the monotonic time ends."""
         self._stopping.set()
         self._jobs.close()
+        with self._changed:
+            self._changed.notify_all()  # whoever waits for proofs need not wait any longer
         for thread in self._threads:
             thread.join(max(0.0, ends - time.monotonic()))
 
@@ -126,8 +159,7 @@ class WorkerPool:
         """Ask every worker to classify the known photo, and return this round's number."""
         with self._changed:
             self._round += 1
-            for worker in self._workers:
-                self._jobs.send(worker.number, Errand.PROVE)
+            self._send_all(Errand.PROVE)
             return self._round
 
     def wait_for_proofs(self, number: int, timeout: float) -> str | None:
@@ -152,6 +184,27 @@ class WorkerPool:
             if worker.failure is not None:
                 return f"worker {worker.number} fails on the known photo: {worker.failure}"
         return None
+
+    def _is_decided(self, engine: Engine) -> bool:
+        """Whether waiting can tell no more about an engine on trial."""
+        return any(worker.tried is engine and worker.refusal is not None for worker in self._workers) or not any(
+            worker.is_alive and worker.tried is not engine for worker in self._workers
+        )
+
+    def _refusal(self, engine: Engine) -> str | None:
+        if self._stopping.is_set():
+            return "the daemon is stopping"
+        for worker in self._workers:
+            if worker.tried is engine and worker.refusal is not None:
+                return f"worker {worker.number} fails on the known photo: {worker.refusal}"
+        for worker in self._workers:
+            if worker.tried is not engine:
+                return f"worker {worker.number} has not come back{_in_photo(worker)}"
+        return None
+
+    def _send_all(self, errand: Errand) -> None:
+        for worker in self._workers:
+            self._jobs.send(worker.number, errand)
 
     def _started(self) -> _Worker:
         number = next(self._numbers)
@@ -185,25 +238,38 @@ class WorkerPool:
             self._on_finished(outcome)
 
     def _prove(self, worker: _Worker, engine: Engine, classifier: Classifier) -> tuple[Engine, Classifier]:
-        """Classify the known photo with the newest engine; return what the worker goes on with.
+        """Try the engine on trial, where there is one, and classify the known photo with the newest engine.
 
-        That is the newest engine only where it has given the right answer.
+        Return what the worker goes on with: the newest engine only where it has given the right answer.
         """
-        number, newest = self._round, self._engine
-        proved = engine, classifier
-        failure: str | None
-        try:
-            candidate = classifier if newest is engine else newest.model.classifier()
-            failure = newest.reference.deviation(candidate)
-            if failure is None:
-                proved = newest, candidate
-        except Exception as error:
-            log.exception("the known photo could not be classified")
-            failure = f"{type(error).__name__}: {error}"
+        number, newest, trial = self._round, self._engine, self._trial
+        if trial is not None and worker.tried is not trial:
+            self._try(worker, trial)
+        mine = classifier if newest is engine else worker.ready if worker.tried is newest else None
+        proved, failure = _proved(newest, mine)
         with self._changed:
             worker.proved, worker.failure = number, failure
+            if worker.tried is newest:
+                worker.ready = None
             self._changed.notify_all()
-        return proved
+        return (engine, classifier) if proved is None or failure is not None else (newest, proved)
+
+    def _try(self, worker: _Worker, trial: Engine) -> None:
+        made, refusal = _proved(trial, None)
+        with self._changed:
+            worker.tried, worker.refusal = trial, refusal
+            worker.ready = made if self._trial is trial else None  # it may have been given up meanwhile
+            self._changed.notify_all()
+
+
+def _proved(engine: Engine, classifier: Classifier | None) -> tuple[Classifier | None, str | None]:
+    """Classify the known photo, by a new classifier where none is given; return the classifier and what is wrong."""
+    try:
+        classifier = classifier or engine.model.classifier()
+        return classifier, engine.reference.deviation(classifier)
+    except Exception as error:
+        log.warning("the known photo could not be classified", exc_info=True)  # whoever asked tells what it means
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _begin_to_decode(worker: _Worker, engine: Engine) -> None:
@@ -216,7 +282,7 @@ def _process(job: Job, work: Work, classifier: Classifier, on_read: Callable[[],
         return work.process(job, classifier, on_read)
     except Exception as error:
         # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
-        log.exception("a photo could not be worked on")
+        log.warning("a photo could not be worked on, it is tried again", exc_info=True)
         return work.settling.trouble(job, f"{type(error).__name__}: {error}")
 
 

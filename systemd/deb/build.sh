@@ -4,7 +4,7 @@
 # The package brings its own Python packages, as wheels unpacked into /opt/dogid/venv, on the system's Python. Wheels
 # for another processor are only unpacked, never run, so that arm64 is built on amd64 as well.
 # PYTHON names a Python with pip (default: python3), DEB_PYTHON the version of the target's (default: Debian 12's),
-# DEB_COMPRESS what dpkg-deb compresses with.
+# DEB_COMPRESS what dpkg-deb compresses with, DEBFULLNAME and DEBEMAIL who answers for the package.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,6 +23,8 @@ version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$clone/daemon/dogid/__init__
 version=${DEB_VERSION:-$version}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$clone" log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
+# the project has no mail address; example.org is nobody's (RFC 2606)
+maintainer="${DEBFULLNAME:-The dogid developers} <${DEBEMAIL:-dogid@example.org}>"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/dogid-deb.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -85,13 +87,17 @@ dogid ($version) stable; urgency=medium
 
   * What is new stands in CHANGELOG.md of the project.
 
- -- The dogid developers <dogid@localhost>  $date
+ -- $maintainer  $date
 CHANGES
+gzip -9n <"$clone/README.md" >"$root/usr/share/doc/dogid/README.md.gz"
+mkdir -p "$root/usr/share/man/man1"
+PYTHONPATH=$clone/daemon "$python" "$here/manpage.py" "$(date --utc --iso-8601 --date "@$SOURCE_DATE_EPOCH")" |
+  gzip -9n >"$root/usr/share/man/man1/dogid.1.gz"
 
 mkdir "$root/DEBIAN"
 size=$(du --summarize --block-size=1024 --apparent-size "$root" | cut -f1)
 next=${target%.*}.$((${target#*.} + 1))
-sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@PYTHON@/$target/; s/@NEXT@/$next/" \
+sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@PYTHON@/$target/; s/@NEXT@/$next/; s/@MAINTAINER@/$maintainer/" \
   "$here/control.in" >"$root/DEBIAN/control"
 echo /etc/dogid/dogid.toml >"$root/DEBIAN/conffiles"
 for script in preinst postinst prerm postrm; do install -m 755 "$here/$script" "$root/DEBIAN/$script"; done

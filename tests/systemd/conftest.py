@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.daemon import ROOT
+from tests.systemd.ear import Ear
 from tests.systemd.machine import Machine, why_not
 from tests.systemd.service import LEFT_BEHIND, Service
 
@@ -59,3 +61,11 @@ def service(installed: Service) -> Iterator[Service]:
     installed.start()
     yield installed
     installed.restore()
+
+
+@pytest.fixture
+def ear() -> Iterator[Ear]:
+    with tempfile.TemporaryDirectory() as folder:  # short: a socket's path has 108 bytes at most
+        made = Ear(f"{folder}/notify")
+        yield made
+        made.close()

@@ -95,6 +95,11 @@ class Service:
         assert len(named) == len(found), "a file has two current results"
         return named
 
+    def counts(self) -> dict[str, int]:
+        """How many photos are in which state."""
+        counts: dict[str, int] = self.machine.get("/status")["counts"]
+        return counts
+
     def has(self, *names: str, status: str = "classified") -> dict[str, dict[str, Any]]:
         """Wait until all these files have a result of this status; return all results."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dogid.cli import COMMANDS
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
 from tests.systemd.machine import Machine, why_not
@@ -16,14 +17,21 @@ from tests.systemd.service import CONFIG, INBOX, STATE, Service
 
 BUILD = ROOT / "systemd" / "deb" / "build.sh"
 OLDER = "0.0.1"
+WHAT_IS_LEFT = "find /etc /var/lib /run /opt -path '/var/lib/dpkg' -prune -o -name '*dogid*' -print -prune"
 
 
 def build(folder: Path, architecture: str) -> Path:
-    """Build the package, without compression; skip where its parts cannot be had."""
-    environ = {**os.environ, "PYTHON": sys.executable, "DEB_COMPRESS": "none"}
-    done = subprocess.run(
-        [str(BUILD), str(folder), architecture], env=environ, capture_output=True, text=True, check=False
-    )
+    """Build the package by `make deb`, without compression; skip where its parts cannot be had."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    run = folder / "run"  # an environment of this Python in the place of the one that `make run` makes
+    (run / "bin").mkdir(parents=True)
+    (run / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (run / "bin" / "python").chmod(0o755)
+    (run / ".installed").touch()
+    command = ["make", "--silent", "-C", str(ROOT), "deb", f"RUN={run}", f"DIST={folder}", f"ARCH={architecture}"]
+    environ = {**os.environ, "DEB_COMPRESS": "none"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if "No matching distribution" in done.stderr or "Connection" in done.stderr:
         pytest.skip(f"pip cannot get the wheels: {done.stderr[-500:]}")
     assert done.returncode == 0, done.stderr
@@ -40,7 +48,10 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def older(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same package under an older version's number."""
+    """The same package under an older version's number.
+
+    Its ledger is of the same make as the newer one's: there has been only one so far.
+    """
     folder = tmp_path_factory.mktemp("older")
     subprocess.run(["dpkg-deb", "--raw-extract", str(package), str(folder / "root")], check=True)
     control = folder / "root" / "DEBIAN" / "control"
@@ -92,14 +103,19 @@ def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(
     before = service.has("first.jpg")
     service.configure("settle = 7")
 
+    machine.run("dogid", "service", "install", "--instance", "garden")
+    running = machine.show("dogid@garden", "MainPID")
     install(machine, "newer")
     assert is_active(machine)
+    assert machine.show("dogid@garden", "ActiveState") == "active"
+    assert machine.show("dogid@garden", "MainPID") != running
     assert "settle = 7" in machine.read(CONFIG)
     service.photo("second.jpg", photo(2))
     assert service.has("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
 
     dpkg(machine, "--remove", "dogid")
     assert not is_active(machine)
+    assert machine.show("dogid@garden", "ActiveState") == "inactive"
     assert not machine.has("/opt/dogid")
     assert machine.has(CONFIG)
     install(machine, "newer")
@@ -109,10 +125,19 @@ def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(
     assert refused.returncode == 2
     assert "apt install" in refused.stderr
 
+    assert machine.show("dogid@garden", "ActiveState") == "active"
+    manual = machine.run("man", "dogid").stdout
+    assert "photo classifier" in manual
+    assert [name for name in COMMANDS if name not in manual] == []
+    machine.write("/var/lib/dogid-garden/inbox/rose.jpg", photo(3))
+    machine.write("/etc/systemd/system/dogid@garden.service.d/own.conf", "[Service]\nNice=1\n")
+    machine.run("sh", "-c", f"rm -rf {INBOX}/*")
+
     said = dpkg(machine, "--purge", "dogid")
-    assert f"your photos are kept in {INBOX}" in said
-    assert machine.run("ls", "-A", STATE).stdout.split() == ["inbox"]
-    assert not machine.has("/etc/dogid")
+    assert "your photos are kept in /var/lib/dogid-garden/inbox, and so is the user dogid" in said
+    assert has_user(machine)  # whose photos they are
+    assert machine.run("sh", "-c", f"{WHAT_IS_LEFT}").stdout.split() == ["/var/lib/dogid-garden"]
+    assert machine.run("ls", "-A", "/var/lib/dogid-garden").stdout.split() == ["inbox"]
 
 
 def test_without_photos_a_purge_leaves_nothing(machine: Machine) -> None:
@@ -124,6 +149,9 @@ def test_without_photos_a_purge_leaves_nothing(machine: Machine) -> None:
 
     gone = [STATE, "/opt/dogid", "/etc/dogid", "/usr/bin/dogid", "/usr/lib/systemd/system/dogid.service"]
     assert [path for path in gone if machine.has(path)] == []
+    assert has_user(machine)  # for the photos of the instance
+    machine.run("rm", "-r", "/var/lib/dogid-garden/inbox")
+    machine.run("sh", "-s", "purge", stdin=(BUILD.parent / "postrm").read_bytes())
     assert not has_user(machine)
 
 

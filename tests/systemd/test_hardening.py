@@ -17,20 +17,26 @@ UNIT = UNITS[0].read_text()
 PROBE = "/srv/test/probe.py"
 TEST_ADDRESS = "192.0.2.1"  # TEST-NET-1 of RFC 5737, on the machine's own loopback device
 
+ACCEPTED = {
+    "CPUWeight": "20",
+    "IOWeight": "20",
+    "MemoryHigh": None,
+    "MemoryMax": None,
+    "TasksMax": "128",
+    "OOMPolicy": "stop",
+}
+"""Lines that the kernel's controllers keep, and what systemd must show of them (None: some number of bytes). They are
+also tried where the controllers are there; a test machine in a container has none."""
+
 NOT_TRIED = {
     "ProcSubset": "relaxed",
     "IPAddressAllow": "opens, for this machine only",
     "Group": "with User",
     "RemoveIPC": "with PrivateIPC the objects go with the namespace",
     "SystemCallErrorNumber": "all probes of system calls show it: without it they would end the process",
-    "OOMPolicy": "needs the memory controller",
-    "CPUWeight": "needs the cpu controller",
-    "IOWeight": "needs the io controller",
-    "MemoryHigh": "needs the memory controller",
-    "MemoryMax": "needs the memory controller",
-    "TasksMax": "needs the pids controller",
+    **dict.fromkeys(ACCEPTED, "shares and limits: see ACCEPTED"),
 }
-"""Lines without a probe: what they mean is systemd's to keep, and controllers may not be had in a test machine."""
+"""Lines without a probe, and why."""
 
 WORKINGS = frozenset(
     {
@@ -42,6 +48,8 @@ WORKINGS = frozenset(
             "StateDirectory",
             "StateDirectoryMode",
             "RuntimeDirectory",
+            "ConfigurationDirectory",
+            "ConfigurationDirectoryMode",
         ),
         *("WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartSec", "RestartPreventExitStatus"),
     }
@@ -145,6 +153,59 @@ def test_the_line_alone_shuts_it(machine: Machine, name: str, value: str) -> Non
         if probe in tried():
             assert not attempt(machine, probe, f"{name}={value}", *user, *error)
             assert not user or attempt(machine, probe, *user)
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_systemd_has_accepted_the_share_or_limit(service: Service, name: str) -> None:
+    shown, expected = service.machine.show("dogid", name), ACCEPTED[name]
+
+    assert shown == expected if expected else shown.isdecimal()
+
+
+@pytest.mark.parametrize(
+    ("controller", "line", "script"),
+    [
+        ("memory", f"MemoryMax={64 << 20}", f"bytearray({256 << 20})"),
+        (
+            "pids",
+            "TasksMax=8",
+            "import threading as t; e = t.Event(); [t.Thread(target=e.wait).start() for _ in '0' * 9]",
+        ),
+    ],
+)
+def test_a_limit_is_kept_where_the_kernel_has_the_controller(
+    machine: Machine, controller: str, line: str, script: str
+) -> None:
+    if controller not in machine.read("/sys/fs/cgroup/cgroup.controllers").split():
+        pytest.skip(f"the machine around has no {controller} controller to give")
+    command = ["systemd-run", "--quiet", "--wait", "--property=RuntimeMaxSec=20", "--property=MemorySwapMax=0"]
+    tried = machine.run(*command, f"--property={line}", "/usr/bin/python3", "-c", script, check=False)
+
+    assert tried.returncode != 0
+
+
+def test_without_the_folder_of_credentials_it_starts_all_the_same(service: Service) -> None:
+    service.machine.run("rm", "-rf", "/etc/dogid/credentials")
+    service.machine.run("systemctl", "restart", "dogid")
+
+    assert service.is_active
+    assert service.machine.run("stat", "-c", "%a", "/etc/dogid/credentials").stdout == "700\n"
+    service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
+    assert service.machine.run("stat", "-c", "%U", "/etc/dogid/credentials").stdout == "root\n"
+
+
+def test_a_token_reaches_the_daemon_and_nobody_else(service: Service) -> None:
+    service.machine.write("/etc/dogid/credentials/token", "secret", 0o600)
+    service.machine.run("systemctl", "restart", "dogid")
+    try:
+        folder = f"/proc/{service.pid}/root/run/credentials/dogid.service"
+
+        assert service.machine.run("ls", folder).stdout == "dogid_token\n"
+        assert service.machine.run("stat", "-c", "%U %a", f"{folder}/dogid_token").stdout == "dogid 400\n"
+        with pytest.raises(AssertionError, match="Permission denied"):
+            service.machine.run_as("visitor", "cat /etc/dogid/credentials/token")
+    finally:
+        service.machine.run("rm", "/etc/dogid/credentials/token")
 
 
 def test_the_inbox_may_be_read_and_the_state_written_inside(service: Service) -> None:

@@ -17,7 +17,7 @@ from dogid.inhand import InHand
 from dogid.ledger.records import Classified, Failed, Job, Outcome
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
-from dogid.photo import decode
+from dogid.photo import DecodedPhoto, decode
 from dogid.selftest import Reference, reference_for
 from dogid.settling import Settling
 from dogid.worker import Work
@@ -63,6 +63,38 @@ def pool(model: Model, inbox: Path) -> Iterator[Pool]:
     made.workers.stop(0)
 
 
+class Hanging:
+    """A photo called hangs.jpg in whose decoding a worker hangs until it is let go."""
+
+    def __init__(self, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._entered, self._lets_go = threading.Event(), threading.Event()
+        data = photo(2) + b"hangs"
+        put(inbox / "hangs.jpg", data)
+
+        def hang(read: bytes, size: tuple[int, int]) -> DecodedPhoto:
+            if read == data:
+                self._entered.set()
+                self._lets_go.wait(PATIENCE)
+            return decode(read, size)
+
+        monkeypatch.setattr("dogid.worker.decode", hang)
+
+    def wait(self) -> None:
+        """Wait until a worker hangs."""
+        assert self._entered.wait(PATIENCE)
+
+    def let_go(self) -> None:
+        """Let the worker go on."""
+        self._lets_go.set()
+
+
+@pytest.fixture
+def hanging(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
+    made = Hanging(inbox, monkeypatch)
+    yield made
+    made.let_go()
+
+
 def job(number: int, name: bytes) -> Job:
     return Job(number, name, Version(1, 1, 1), 0, 0, None)
 
@@ -103,6 +135,93 @@ def test_more_and_fewer_workers_all_prove_themselves(pool: Pool) -> None:
         assert pool.prove() is None
 
 
+def test_an_engine_is_refused_before_any_worker_goes_over_to_it(pool: Pool, model: Model, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1, size=(64, 64)))
+    present = engine(model, inbox)
+    other = dataclasses.replace(wrong(present), work=dataclasses.replace(present.work, model_id=2))
+    for number in range(200):
+        pool.workers.put(-number, job(number, b"a.jpg"))
+
+    assert "fails on the known photo" in (pool.workers.try_out(other, PATIENCE) or "")
+    outcomes = [pool.finished.get(timeout=PATIENCE) for _ in range(200)]
+    assert {outcome.model_id for outcome in outcomes if isinstance(outcome, Classified)} == {1}
+    assert len({outcome.job.id for outcome in outcomes}) == 200
+    assert pool.prove() is None
+
+
+def test_while_one_worker_has_not_tried_an_engine_the_others_do_not_go_over(
+    pool: Pool, model: Model, inbox: Path, hanging: Hanging
+) -> None:
+    present = engine(model, inbox)
+    other = dataclasses.replace(present, work=dataclasses.replace(present.work, model_id=2))
+    put(inbox / "a.jpg", photo(1, size=(64, 64)))
+    pool.workers.put(0, job(0, b"hangs.jpg"))
+    hanging.wait()
+    told: list[str | None] = []
+    trial = threading.Thread(target=lambda: told.append(pool.workers.try_out(other, PATIENCE)))
+    trial.start()
+    for number in range(1, 51):
+        pool.workers.put(number, job(number, b"a.jpg"))
+    during = [pool.finished.get(timeout=PATIENCE) for _ in range(50)]
+    hanging.let_go()
+    trial.join(PATIENCE)
+
+    assert {outcome.model_id for outcome in during if isinstance(outcome, Classified)} == {1}
+    assert told == [None]
+    pool.workers.adopt(other)
+    pool.finished.get(timeout=PATIENCE)
+    pool.workers.put(60, job(60, b"a.jpg"))
+    after = pool.finished.get(timeout=PATIENCE)
+    assert isinstance(after, Classified)
+    assert after.model_id == 2
+
+
+def test_an_engine_that_passed_but_is_not_taken_changes_nothing(pool: Pool, model: Model, inbox: Path) -> None:
+    assert pool.workers.try_out(engine(model, inbox), PATIENCE) is None
+    assert pool.prove() is None
+
+
+def test_stopping_ends_the_wait_for_a_trial(pool: Pool, model: Model, inbox: Path, hanging: Hanging) -> None:
+    pool.workers.put(0, job(0, b"hangs.jpg"))
+    hanging.wait()
+    told: list[str | None] = []
+    trial = threading.Thread(target=lambda: told.append(pool.workers.try_out(engine(model, inbox), 10 * PATIENCE)))
+    trial.start()
+    pool.workers.stop(0)
+    trial.join(PATIENCE)
+
+    assert told == ["the daemon is stopping"]
+
+
+def test_a_worker_that_is_dismissed_while_it_hangs_is_given_up_with_its_photo(
+    model: Model, inbox: Path, hanging: Hanging
+) -> None:
+    pool = Pool(engine(model, inbox, decode_timeout=0.0), 1)
+    pool.workers.put(1, job(1, b"hangs.jpg"))
+    hanging.wait()
+    pool.workers.resize(0)
+    (failed,) = pool.workers.give_up_late()
+
+    assert isinstance(failed, Failed)
+    assert (failed.job.id, failed.code) == (1, PhotoCode.TOO_LARGE)
+    assert pool.workers.give_up_late() == []
+    assert pool.workers.count == 0
+    assert "still hangs from hangs.jpg" in (pool.prove() or "")
+    hanging.let_go()
+    eventually(lambda: pool.prove() is None, "with the late thread gone all is well")
+    assert pool.finished.empty()
+    pool.workers.stop(0)
+
+
+def test_a_worker_that_is_dismissed_finishes_the_photo_in_hand(pool: Pool, hanging: Hanging) -> None:
+    pool.workers.put(1, job(1, b"hangs.jpg"))
+    hanging.wait()
+    pool.workers.resize(0)
+    hanging.let_go()
+
+    assert pool.finished.get(timeout=PATIENCE).job.id == 1
+
+
 def test_photos_are_worked_on_by_the_engine_of_their_time_and_none_is_dropped(
     pool: Pool, model: Model, inbox: Path
 ) -> None:
@@ -119,28 +238,40 @@ def test_photos_are_worked_on_by_the_engine_of_their_time_and_none_is_dropped(
 
 
 def test_a_worker_that_hangs_is_replaced_and_missed_until_its_thread_ends(
-    model: Model, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    model: Model, inbox: Path, hanging: Hanging
 ) -> None:
-    lets_go, entered = threading.Event(), threading.Event()
-
-    def hang(*_: object) -> object:
-        entered.set()
-        lets_go.wait(PATIENCE)
-        raise OSError("late")
-
-    put(inbox / "a.jpg", photo(1))
     pool = Pool(engine(model, inbox, decode_timeout=0.0), 2)
-    monkeypatch.setattr("dogid.worker.decode", hang)
-    pool.workers.put(1, job(1, b"a.jpg"))
-    entered.wait(PATIENCE)
+    pool.workers.put(1, job(1, b"hangs.jpg"))
+    hanging.wait()
     (failed,) = pool.workers.give_up_late()
 
     assert isinstance(failed, Failed)
     assert failed.code is PhotoCode.TOO_LARGE
-    assert "still hangs from a.jpg" in (pool.prove() or "")
-    lets_go.set()
+    assert "still hangs from hangs.jpg" in (pool.prove() or "")
+    hanging.let_go()
     eventually(lambda: pool.prove() is None, "with the late thread gone all is well")
     pool.workers.stop(0)
+
+
+def test_what_a_person_must_see_is_an_error_and_what_mends_itself_a_warning(
+    pool: Pool, model: Model, inbox: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> object:
+        raise MemoryError("none left")
+
+    put(inbox / "a.jpg", photo(1))
+    with monkeypatch.context() as patch:
+        patch.setattr("dogid.worker.decode", no_memory)
+        pool.workers.put(1, job(1, b"a.jpg"))
+        pool.finished.get(timeout=PATIENCE)
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+    heartbeat = Heartbeat(pool.workers, lambda: None, lambda: None, lambda: PATIENCE)
+    pool.workers.adopt(wrong(engine(model, inbox)))
+    heartbeat.check()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 1
+    assert "fails on the known photo" in told[0]
 
 
 class Patients:

@@ -8,6 +8,9 @@ from dogid.settings import Settings
 from tests.support.photos import photo
 from tests.systemd.service import CONFIG, INBOX, LEFT_BEHIND, STATE, Service
 
+COMMAND = "/usr/local/bin/dogid"
+GARDEN_UNIT = "/etc/systemd/system/dogid@garden.service"
+
 
 def test_a_dry_run_tells_all_and_does_nothing(installed: Service) -> None:
     told = [line.removeprefix("would: ") for line in installed.dry_log.splitlines()]
@@ -73,9 +76,51 @@ def test_an_instance_has_its_own_inbox_settings_and_port(service: Service) -> No
     assert service.dogid("service", "uninstall", check=False).returncode == 2  # the instance needs the program
     told = json.loads(service.dogid("service", "status", "--instance", "garden", "--json").stdout)
     assert told["active"]
+
+    service.machine.run("systemctl", "disable", "dogid@garden")
+    service.machine.run("rm", "/etc/tmpfiles.d/dogid-garden.conf")
+    refused = service.dogid("service", "uninstall", check=False)
+    assert refused.returncode == 2  # as long as it runs
+    assert "sudo dogid service uninstall --instance garden" in refused.stderr
+
+    running = service.machine.show("dogid@garden", "MainPID")
+    service.dogid("service", "install")
+    assert service.machine.show("dogid@garden", "MainPID") not in (running, "0")  # it runs the new program
+
+    service.machine.write(f"{GARDEN_UNIT}.d/own.conf", "[Service]\nNice=1\n")
+    assert f"{GARDEN_UNIT}.d" in service.dogid("service", "uninstall", "--instance", "garden").stdout
+    assert service.machine.has("/var/lib/dogid-garden/ledger.db")
+    assert service.dogid("service", "uninstall", "--dry-run", check=False).returncode == 0
     service.dogid("service", "uninstall", "--instance", "garden", "--delete-data")
-    assert not service.machine.has("/var/lib/dogid-garden")
+    left = ("/var/lib/dogid-garden", "/etc/dogid/garden.toml", f"{GARDEN_UNIT}.d")
+    assert [path for path in left if service.machine.has(path)] == []
     assert service.is_active
+
+
+def test_installing_again_mends_a_service_that_systemd_has_given_up(service: Service) -> None:
+    service.machine.write(CONFIG, "wrokers = 2\n")
+
+    def is_given_up() -> bool:
+        service.machine.run("systemctl", "start", "dogid", check=False)
+        return "Start request repeated too quickly" in service.machine.messages()
+
+    service.machine.run("systemctl", "stop", "dogid")
+    service.eventually(is_given_up, "systemd gives it up")
+    service.machine.write(CONFIG, f'inbox = "{INBOX}"\nstate = "{STATE}"\n')
+    service.dogid("service", "install")
+
+    assert service.is_active
+
+
+def test_anothers_command_is_neither_overwritten_nor_removed(service: Service) -> None:
+    ours = service.machine.read(COMMAND)
+    service.machine.write(COMMAND, "#!/bin/sh\necho another program\n", 0o755)
+    refused = service.dogid("service", "install", check=False)
+
+    assert refused.returncode == 2
+    assert f"sudo mv {COMMAND} {COMMAND}.old" in refused.stderr
+    assert f"remove {COMMAND}" not in service.dogid("service", "uninstall", "--dry-run").stdout
+    service.machine.write(COMMAND, ours, 0o755)
 
 
 def test_whoever_is_not_root_is_told_what_to_type(service: Service) -> None:

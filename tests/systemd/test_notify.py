@@ -2,49 +2,12 @@
 
 import os
 import signal
-import socket
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from dogid.notify import Notifier
 from tests.conftest import MakeDaemon
 from tests.support.photos import photo, put
-from tests.support.waiting import PATIENCE
-
-
-class Ear:
-    """A socket in systemd's place."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.settimeout(PATIENCE)
-
-    def hear(self) -> list[str]:
-        """The lines of the next message."""
-        return self._socket.recv(65536).decode().split("\n")
-
-    def hear_of(self, *beginnings: str) -> list[str]:
-        """Pass over messages until one has a line that begins so; return its lines."""
-        while True:
-            lines = self.hear()
-            if any(line.startswith(beginnings) for line in lines):
-                return lines
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def ear() -> Iterator[Ear]:
-    with tempfile.TemporaryDirectory() as folder:  # short: a socket's path has 108 bytes at most
-        made = Ear(f"{folder}/notify")
-        yield made
-        made.close()
+from tests.systemd.ear import Ear
 
 
 def test_outside_systemd_nothing_is_said_and_nothing_fails() -> None:

@@ -1,14 +1,21 @@
 """SIGHUP on a plain daemon: new settings and model, or a refusal; no systemd is needed."""
 
+import dataclasses
 import json
 import signal
+import threading
 import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from dogid.errors import DogidError
+from dogid.ledger import queries
 from dogid.reloading import main, record_outcome
+from dogid.selftest import Reference, reference_for
+from dogid.service import Service
+from dogid.settings import Settings
 from tests.conftest import MakeDaemon
 from tests.support.daemon import ROOT, Daemon
 from tests.support.photos import photo, put
@@ -74,6 +81,35 @@ def test_a_model_that_fails_on_its_golden_photo_is_refused(
     put(inbox / "after.jpg", photo(2))
 
     assert configured.answered("after.jpg")["model"] == MODEL.name
+
+
+def test_a_model_that_fails_in_the_workers_only_is_refused_and_nothing_has_changed(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Settings(inbox=inbox, state=tmp_path / "state", workers=2)
+    service = Service(before)
+    known = reference_for(service.model).known
+    wrong = Reference(dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True)
+    other = put(tmp_path / "other.tflite", MODEL.read_bytes())
+    monkeypatch.setattr("dogid.service.reference_for", lambda _: wrong)
+    with service.running():
+        with pytest.raises(DogidError, match=r"other.tflite: the model does not work in every worker: worker \d fails"):
+            service.reload(dataclasses.replace(before, model=other, workers=3))
+        put(inbox / "after.jpg", photo(1))
+        wanted = queries.ResultFilter(status="classified")
+        (found,) = eventually(lambda: queries.list_results(service.reader(), wanted), "the photo is classified")
+
+        assert service.settings == before
+        assert service.model.file.name == MODEL.name
+        assert service.status_line().endswith(f"model {MODEL.name}")
+        assert found["model"] == MODEL.name
+        assert "worker-2" not in eventually(lambda: _workers(2), "the third worker has left")
+
+
+def _workers(count: int) -> list[str] | None:
+    """The names of the worker threads, once there are so many."""
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("worker-")]
+    return names if len(names) == count else None
 
 
 def test_what_only_a_restart_can_change_is_said_and_the_rest_is_taken(

@@ -13,6 +13,17 @@ Record = Callable[[str, object], None]
 HANG = ROOT / "tests" / "systemd" / "hang" / "sitecustomize.py"
 HANGING = photo(4) + b"a photo that hangs the decoder" + b"\xff\xd9"
 MODEL = ROOT / "models" / "dogid.tflite"
+HOLD = f"""
+import os, socket, sqlite3, time
+db = sqlite3.connect("{STATE}/ledger.db", isolation_level=None)
+db.execute("PRAGMA locking_mode = EXCLUSIVE")
+db.execute("BEGIN EXCLUSIVE")
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+    systemd.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+time.sleep(4)
+"""
+"""Another program that has the ledger for itself, for longer than the start may last."""
+HOLDER = ("/usr/bin/python3", "-I", "/srv/test/hold.py")
 
 
 def test_a_photo_of_a_user_whose_umask_shuts_others_out_is_classified(service: Service) -> None:
@@ -103,16 +114,52 @@ def test_a_reload_under_load_loses_nothing_and_brings_the_new_model(service: Ser
     names = [f"{number}.jpg" for number in range(300)]
     service.machine.write("/srv/test/other.tflite", MODEL.read_bytes())
     pid = service.pid
-    service.photos(names, photo(3))
+    service.photos(names, photo(3, size=(2000, 1500)))
+    service.eventually(lambda: service.counts()["classified"], "it is at work")
     service.configure('model = "/srv/test/other.tflite"\nworkers = 3')
-    record_property("reload_seconds", [service.took("systemctl", "reload", "dogid") for _ in range(3)])
+    seconds = []
+    for _ in range(3):
+        seconds.append(service.took("systemctl", "reload", "dogid"))
+        record_property("pending_after_reload", service.counts()["pending"])
+        assert service.counts()["pending"]  # there was work before, during and after
+    record_property("reload_seconds", seconds)
     service.photo("late.jpg", photo(1))
 
     found = service.has(*names, "late.jpg")
     assert service.pid == pid
     assert found["late.jpg"]["model"] == "other.tflite"
+    assert {result["model"] for result in found.values()} == {MODEL.name, "other.tflite"}
     assert service.machine.get("/status")["model"]["name"] == "other.tflite"
     service.audit(301)
+
+
+def test_a_stop_under_a_reload_wins(service: Service, record_property: Record) -> None:
+    service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
+    service.configure("workers = 1")
+    service.drop_in("Environment=PYTHONPATH=/srv/test/hang", "TimeoutStopSec=5s")
+    service.photo("hangs.jpg", HANGING)
+    service.eventually(lambda: service.machine.get("/status")["queue"]["in_flight"], "its only worker hangs")
+    service.machine.run("systemctl", "reload", "--no-block", "dogid")
+    service.eventually(lambda: service.machine.show("dogid", "StatusText") == "loading new settings", "it reloads")
+    record_property("stop_seconds", service.took("systemctl", "stop", "dogid"))
+
+    assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
+
+
+def test_a_ledger_that_takes_longer_to_open_than_a_start_may_is_waited_for(service: Service) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    service.machine.write("/srv/test/hold.py", HOLD)
+    service.machine.run("systemd-run", "--quiet", "--unit=hold", "--service-type=notify", *HOLDER)
+    try:
+        service.drop_in("TimeoutStartSec=2s")  # restarts, and waits until it is ready
+        entered = int(service.machine.show("dogid", "ActiveEnterTimestampMonotonic"))
+        began = int(service.machine.show("dogid", "InactiveExitTimestampMonotonic"))
+
+        assert entered - began > 2_000_000  # microseconds
+        assert service.is_active
+        assert service.restarts == 0
+    finally:
+        service.machine.run("systemctl", "stop", "hold", check=False)
 
 
 @pytest.mark.parametrize("broken", ["cut", "missing", "settings"])
@@ -223,11 +270,22 @@ def test_members_of_the_group_read_results_and_the_services_user_can_check(servi
     assert "visit.jpg" in service.machine.run_as("visitor", "dogid results").stdout
 
 
-def test_a_disk_that_is_mounted_on_the_inbox_while_it_runs_is_watched(service: Service) -> None:
+def test_a_disk_that_is_mounted_on_the_inbox_while_it_runs_is_watched_and_read_only_from_a_restart_on(
+    service: Service,
+) -> None:
+    def may_write() -> bool:
+        into = ["nsenter", "-t", str(service.pid), "--mount", "--", "setpriv", "--reuid=dogid", "--clear-groups"]
+        return service.machine.run(*into, "touch", f"{INBOX}/on-the-disk.jpg", check=False).returncode == 0
+
     service.machine.run("mount", "-t", "tmpfs", "tmpfs", INBOX)
     try:
         service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
         service.photo("on-the-disk.jpg", photo(1))
+        service.machine.run("chown", "dogid", f"{INBOX}/on-the-disk.jpg")
+        service.has("on-the-disk.jpg")
+        assert may_write()
+        service.machine.run("systemctl", "restart", "dogid")
+        assert not may_write()
         service.has("on-the-disk.jpg")
     finally:
         service.machine.run("umount", "-l", INBOX)

@@ -1,12 +1,11 @@
 """`dogid run`: the daemon, in the foreground."""
 
 import argparse
+import contextlib
 import faulthandler
 import logging
-import queue
-import signal
+import os
 import threading
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from dogid import settings
@@ -14,21 +13,14 @@ from dogid.errors import DogidError
 from dogid.journal import set_up_logging
 from dogid.notify import Notifier
 from dogid.reloading import record_outcome
+from dogid.requests import Request, Requests, StoppedError
 
 if TYPE_CHECKING:
     from dogid.service import Service
 
 log = logging.getLogger("dogid")
 
-
-class Request(Enum):
-    """What a signal asks for."""
-
-    STOP = "stop"
-    RELOAD = "reload"
-
-
-_SIGNALS = {signal.SIGTERM: Request.STOP, signal.SIGINT: Request.STOP, signal.SIGHUP: Request.RELOAD}
+_LEAVE_SECONDS = 4.0  # after a stop was asked for; what has not ended by then ends with the process
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     in_journal = set_up_logging()
     _leave_traces()
     try:
-        return _serve(args, settings.load(args))
+        _serve(args, settings.load(args))
+        _leave()
     except DogidError as error:
         if not in_journal:
             raise
@@ -49,53 +42,79 @@ def run(args: argparse.Namespace) -> int:
         return error.exit_status
     except Exception:
         log.critical("the daemon met with an error of its own and ends", exc_info=True)
-        return 1
+    return 1
 
 
-def _serve(args: argparse.Namespace, chosen: settings.Settings) -> int:
+def _serve(args: argparse.Namespace, chosen: settings.Settings) -> None:
+    requests = Requests()
+    notifier = Notifier.from_environment()
+    with contextlib.ExitStack() as closing:
+        try:
+            service = requests.meanwhile("start", lambda: _start(chosen, notifier, closing))
+            notifier.ready(service.status_line())
+            while requests.next() is Request.RELOAD:
+                notifier.reloading()
+                record_outcome(requests.meanwhile("reload", lambda: _reload(service, args)))
+                notifier.ready(service.status_line())
+        except StoppedError:
+            record_outcome("the daemon stops")
+        notifier.stopping()
+        log.info("stopping")
+        _leave_in(_LEAVE_SECONDS)
+
+
+def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.ExitStack) -> "Service":
+    """Open all doors; closing gets to know how they are closed."""
     from dogid.service import Service
     from dogid.web.access import decide_access
     from dogid.web.server import BODY_ALLOWANCE, WebServer
 
-    requests: queue.SimpleQueue[Request] = queue.SimpleQueue()
-    for number, request in _SIGNALS.items():
-        signal.signal(number, lambda *_, asked=request: requests.put(asked))
-    notifier = Notifier.from_environment()
     server = WebServer(chosen.host, chosen.port)
     access = decide_access(chosen, server.address)
     if access.token is None and not server.is_loopback:
         log.warning("anybody who reaches %s can read the results and use this machine (insecure_no_auth)", server.url)
     service = Service(chosen, notifier=notifier)
-    with service.running():
-        from dogid.web.app import create_app  # flask takes long to import: the photos need not wait for it
+    closing.enter_context(service.running())
+    from dogid.web.app import create_app  # flask takes long to import: the photos need not wait for it
 
-        server.start(create_app(service, access, server.extra_thread), chosen.max_upload + BODY_ALLOWANCE)
-        log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
-        log.info("results at %sresults", server.url)
-        notifier.ready(service.status_line())
-        while requests.get() is Request.RELOAD:
-            notifier.reloading()
-            record_outcome(_reload(service, args))
-            notifier.ready(service.status_line())
-        notifier.stopping()
-        log.info("stopping")
-        service.news.close()
-        server.stop()
-    return 0
+    server.start(create_app(service, access, server.extra_thread), chosen.max_upload + BODY_ALLOWANCE)
+    closing.callback(server.stop)
+    closing.callback(service.news.close)  # first of all: who listens for news holds a thread of the server's
+    log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
+    log.info("results at %sresults", server.url)
+    return service
 
 
 def _reload(service: "Service", args: argparse.Namespace) -> str | None:
     """Load settings and model anew; return why they were refused, or None."""
     try:
         service.reload(settings.load(args))
-    except DogidError as error:
-        log.error("reload refused, all goes on as before: %s", error)
-        return str(error)
     except Exception as error:
-        log.exception("reload refused, all goes on as before")
-        return f"{type(error).__name__}: {error}"
+        if service.is_stopping:
+            return None  # the stop has won: nobody waits for this any more
+        expected = isinstance(error, DogidError)
+        log.error("reload refused, all goes on as before: %s", error, exc_info=not expected)
+        return str(error) if expected else f"{type(error).__name__}: {error}"
     log.info("reloaded: model %s", service.model.file.name)
     return None
+
+
+def _leave_in(seconds: float) -> None:
+    """Have the process end in so many seconds, whatever still hangs: nothing that is pending is lost by that."""
+
+    def leave() -> None:
+        log.warning("not everything has ended within %g s; what was not finished stays pending", seconds)
+        _leave()
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
+def _leave() -> None:
+    """End the process without the interpreter's own end, in which a thread that is still in C code may abort it."""
+    logging.shutdown()
+    os._exit(0)
 
 
 def _leave_traces() -> None:

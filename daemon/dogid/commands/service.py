@@ -44,23 +44,26 @@ def run(args: argparse.Namespace) -> int:
 
 def _install(args: argparse.Namespace) -> int:
     from dogid.installing.install import install_steps, options
+    from dogid.installing.places import lan_conf
     from dogid.installing.steps import carry_out
 
     chosen = options(args.instance, args.source, args.python, args.user)
     carry_out(install_steps(chosen), _say, dry_run=args.dry_run)
     if not args.dry_run:
         _say(f"photos go to {chosen.places.inbox}, settings are in {chosen.places.config}")
+        _say(f"it answers this machine only; to open it to your network, with a token: {lan_conf()}")
     return 0
 
 
 def _uninstall(args: argparse.Namespace) -> int:
     from dogid.installing.steps import carry_out
-    from dogid.installing.uninstall import uninstall_steps
+    from dogid.installing.uninstall import kept, uninstall_steps
 
     places = Places(args.instance)
     carry_out(uninstall_steps(places, delete_data=args.delete_data), _say, dry_run=args.dry_run)
-    if not args.delete_data and not args.dry_run:
-        _say(f"kept: {places.state} and {places.config}; to delete them: --delete-data")
+    left = kept(places)
+    if left and not args.delete_data and not args.dry_run:
+        _say(f"kept: {', '.join(map(str, left))}; to delete them: --delete-data")
     return 0
 
 

@@ -90,11 +90,14 @@ class Reconciler:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking; takes as long as the batch that is being compared."""
+        """Have it stop looking, after the batch that is being compared."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
-        self._thread.join(2.0)
+
+    def join(self, ends: float) -> None:
+        """Wait for its end, until the monotonic time ends, and drop the watch."""
+        self._thread.join(max(0.0, ends - time.monotonic()))
         self._drop_watch()
 
     @property
@@ -124,7 +127,7 @@ class Reconciler:
                 self._complain(f"the ledger cannot be written, trying again: {error}")
                 next_scan = time.monotonic() + 1.0
             except Exception:
-                log.exception("watching the inbox met with an error; it goes on")
+                log.warning("watching the inbox met with an error; it goes on", exc_info=True)
                 next_scan = time.monotonic() + 5.0
 
     def _take_wakeups(self, until: float, rested: float) -> list[Wakeup]:

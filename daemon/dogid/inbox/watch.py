@@ -82,7 +82,7 @@ class _Inotify(InotifyFD):
         try:
             super().handle_event(event)
         except Exception:
-            log.exception("an event of the inbox could not be handled; the inbox is scanned instead")
+            log.warning("an event of the inbox could not be handled; the inbox is scanned instead", exc_info=True)
             self._on_missed()
         if event.is_queue_overflow or (event.is_ignored and event.wd == self._root):
             self._on_missed()
@@ -168,7 +168,7 @@ class _Handler(FileSystemEventHandler):
         try:
             self._pass_on(event)
         except Exception:
-            log.exception("an event of the inbox could not be handled; the next scan will see the file")
+            log.warning("an event of the inbox could not be handled; the next scan will see the file", exc_info=True)
 
     def _pass_on(self, event: FileSystemEvent) -> None:
         moved = event.event_type == "moved"

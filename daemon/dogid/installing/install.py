@@ -19,10 +19,12 @@ from dogid.installing.places import (
     VENV,
     Places,
     is_debian_package,
+    is_ours,
     packaged,
+    units_in_use,
     what_to_install,
 )
-from dogid.installing.steps import Step, command, file_step, running
+from dogid.installing.steps import Step, attempt, command, file_step, running
 
 _FIRST_PORT = 8000
 _TMPFILES = "tmpfiles.conf"
@@ -57,6 +59,8 @@ def options(instance: str | None, source: str | None, python: str, user: str | N
         )
     if instance is None:
         _check_python(python)
+        if os.path.lexists(COMMAND) and not is_ours(COMMAND):
+            raise UsageError(f"{COMMAND}: is another program's; first: sudo mv {COMMAND} {COMMAND}.old")
     elif not (VENV / "bin" / "dogid").exists():
         raise UsageError("install the service itself first: sudo dogid service install")
     photographer = user or os.environ.get("SUDO_USER")
@@ -122,17 +126,24 @@ def _group_steps(user: str | None) -> list[Step]:
 
 
 def _start_steps(places: Places) -> list[Step]:
-    def start() -> None:
-        command("systemctl", "daemon-reload")
-        try:
-            command("systemctl", "restart", places.unit)
-        except DogidError as error:
-            raise DogidError(f"{places.unit} does not start; see: journalctl -u {places.unit} -p err") from error
-
-    return [
+    steps = [
+        Step("have systemd read its units", running("systemctl", "daemon-reload")),
         Step(f"start {places.unit} at every boot", running("systemctl", "enable", "--quiet", places.unit)),
-        Step(f"start {places.unit}", start),
+        _start_step(places.unit),
     ]
+    # what runs by the same program must not go on with the half of it that it has loaded
+    return steps + [_start_step(unit) for unit in (units_in_use() if places.instance is None else [])]
+
+
+def _start_step(unit: str) -> Step:
+    def start() -> None:
+        attempt("systemctl", "reset-failed", unit)  # or the limit of its restarts would hold against it
+        try:
+            command("systemctl", "restart", unit)
+        except DogidError as error:
+            raise DogidError(f"{unit} does not start; see: journalctl -u {unit} -p err") from error
+
+    return Step(f"start {unit}", start)
 
 
 def _has_user() -> bool:

@@ -1,6 +1,7 @@
 """Where the parts of an installed service lie, and where its packaged files come from."""
 
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,11 @@ class Places:
         return "dogid" if self.instance is None else f"dogid-{self.instance}"
 
     @property
+    def drop_ins(self) -> Path:
+        """Where `systemctl edit` and lan.conf change the unit."""
+        return UNITS / f"{self.unit}.d"
+
+    @property
     def config(self) -> Path:
         """Its settings."""
         return CONFIG_DIR / f"{self.instance or 'dogid'}.toml"
@@ -64,6 +70,32 @@ class Places:
         return TMPFILES / f"{self.name}.conf"
 
 
+def instances() -> list[str]:
+    """Names of the further services that are set up or enabled here, or run."""
+    units = [path.name for path in UNITS.glob("*.wants/dogid@*.service")] + units_in_use()
+    named = {unit.partition("@")[2].removesuffix(".service") for unit in units}
+    return sorted(named | {path.stem.removeprefix("dogid-") for path in TMPFILES.glob("dogid-*.conf")})
+
+
+def units_in_use() -> list[str]:
+    """The further services that run, or have failed: what an upgrade of the program must start anew."""
+    states = "--state=active,activating,reloading,deactivating,failed"
+    listed = ["systemctl", "list-units", "--plain", "--no-legend", states, "dogid@*.service"]
+    try:
+        done = subprocess.run(listed, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError:
+        return []
+    return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a command starts the program that lies below our prefix."""
+    try:
+        return f"{VENV}/bin/dogid".encode() in path.read_bytes()
+    except OSError:
+        return False
+
+
 def is_debian_package() -> bool:
     """Whether dpkg has put the program here; after a removal it may still know of the settings."""
     try:
@@ -79,6 +111,12 @@ def packaged(name: str) -> str:
         if path.is_file():
             return path.read_text(encoding="utf-8")
     raise UsageError(f"{name} is missing from this installation of dogid; install dogid again")
+
+
+def lan_conf() -> Path:
+    """The drop-in whose head says how the service is opened to a network; it lies where the package or pip put it."""
+    examples = Path("/usr/share/doc/dogid/examples")
+    return (examples if is_debian_package() else VENV / "share" / "dogid" / "systemd") / "lan.conf"
 
 
 def what_to_install() -> str:

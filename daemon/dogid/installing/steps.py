@@ -1,5 +1,6 @@
 """A step of an installation: what it is, whether it is done already, and doing it."""
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,12 @@ def command(*arguments: str) -> None:
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
         raise DogidError(f"`{' '.join(arguments)}` failed with {done.returncode}: {said}")
+
+
+def attempt(*arguments: str) -> None:
+    """Run a program whose failure does not matter."""
+    with contextlib.suppress(DogidError):
+        command(*arguments)
 
 
 def running(*arguments: str) -> Callable[[], None]:

@@ -7,7 +7,6 @@ of N views (`augmentation`). They are kept by the photo's content and by all tha
 import hashlib
 import io
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from dogid.photo import Pixels, decode
 from dogid_convert.augmentation import Augmentation, view
 from dogid_convert.backbone import MEAN, STD, Backbone, Floats, runner
 from dogid_convert.dataset import LabelledPhoto
+from dogid_convert.files import write_all
 
 _FORMAT = 1  # of the kept files; another number, and all are computed again
 _AHEAD = 16  # photos that are decoded while the network works
@@ -70,14 +70,18 @@ def compute(
     wanted: Wanted,
     cache: Path,
     progress: Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]] = iter,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bottlenecks:
-    """Return the bottlenecks of photos, from the cache folder as far as they are there. Raise OSError."""
+    """Return the bottlenecks of photos, from the cache folder as far as they are there.
+
+    A cache that cannot be written to is told once, and costs only the time of the next run.
+    """
     folder = cache / "bottlenecks" / wanted.key()
     network = runner(wanted.backbone, wanted.tensor)
     rows: list[Half] = []
     good: list[LabelledPhoto] = []
     unreadable: list[tuple[Path, str]] = []
-    reused = 0
+    reused, keeping = 0, True
     for photo, outcome in _in_order(progress(photos), wanted, folder):
         if isinstance(outcome, str):
             unreadable.append((photo.path, outcome))
@@ -85,7 +89,12 @@ def compute(
         if isinstance(outcome, _Pixels):
             # one photo at a time: its values do not depend on which other photos were computed with it
             row = _as_half(network(((outcome.values.astype(np.float32) - MEAN) / STD).astype(np.float32)))
-            _keep(_place(folder, photo), row)
+            if keeping:
+                try:
+                    _keep(_place(folder, photo), row)
+                except OSError as error:
+                    keeping = False
+                    say(f"{cache}: {error.strerror}: bottlenecks are not kept, the next run computes them again")
         else:
             row = outcome
             reused += 1
@@ -150,9 +159,6 @@ def _kept(place: Path, rows: int) -> Half | None:
 
 
 def _keep(place: Path, values: Half) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
-        file.write(buffer.getvalue())
-    Path(file.name).replace(place)
+    write_all(place.parent, {place.name: buffer.getvalue()})

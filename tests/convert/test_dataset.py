@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import DogidError, UsageError
-from dogid_convert.dataset import find_photos, group_of, is_held_out
+from dogid_convert.dataset import find_photos
+from dogid_convert.splitting import group_of, is_for_validation, is_held_out
 from tests.convert.training_material import make_folder
 
 

@@ -31,7 +31,14 @@ def test_photos_become_a_graph_labels_and_a_report(photos: Path, tmp_path: Path)
     assert retrain(photos, tmp_path / "out") == 0
 
     out = tmp_path / "out"
-    assert {path.name for path in out.iterdir()} == {"retrained_graph.pb", "retrained_labels.txt", "report.json"}
+    assert {path.name for path in out.iterdir()} == {
+        "retrained_graph.pb",
+        "retrained_labels.txt",
+        "report.json",
+        "manifest.json",
+        "learning_curves.png",
+        "confusion_matrix.png",
+    }
     assert (out / "retrained_labels.txt").read_text() == "blue\nred\n"
     assert report_of(out)["photos"]["per_label"] == {"blue": 30, "red": 30}
 
@@ -63,7 +70,7 @@ def test_the_same_photos_and_seed_give_the_same_bytes(photos: Path, tmp_path: Pa
     for out in (first, second):  # two caches: nothing is taken over
         assert retrain(photos, out, *flags) == 0
 
-    for name in ("retrained_graph.pb", "report.json"):
+    for name in ("retrained_graph.pb", "report.json", "manifest.json", "learning_curves.png", "confusion_matrix.png"):
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
@@ -141,11 +148,11 @@ def test_unreadable_photos_are_named_skipped_and_counted(
 def test_too_many_unreadable_photos_are_an_error(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for number in range(4):
+    for number in range(30):
         (photos / "red" / f"broken{number}.jpg").write_bytes(b"\xff\xd8\xff" + bytes([number]))
 
     assert retrain(photos, tmp_path / "out") == 1
-    assert "4 of 64 photos" in capfd.readouterr().err
+    assert "30 of 90 photos" in capfd.readouterr().err
     assert not (tmp_path / "out" / "retrained_graph.pb").exists()
 
 

@@ -1,7 +1,9 @@
 """Versions of the training data: which photos there were, by content, with which labels.
 
-A version is the SHA-256 of what `sha256sum` prints for the photos, sorted by name. Without dogid, inside the folder:
-`find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum`.
+A version is the SHA-256 of what `sha256sum` prints for the photos, sorted by name. Without dogid, inside a folder
+that has no hidden or empty files:
+
+    find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
 """
 
 import hashlib

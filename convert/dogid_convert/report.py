@@ -88,7 +88,9 @@ def _learning(learning: Learning) -> dict[str, Any]:
 
 def _epoch(epoch: Epoch) -> dict[str, Any]:
     def rounded(score: Score | None) -> dict[str, float] | None:
-        return None if score is None else {"loss": round(score.loss, 6), "accuracy": round(score.accuracy, 6)}
+        return (
+            None if score is None else {"loss": float(f"{score.loss:.6g}"), "accuracy": float(f"{score.accuracy:.6g}")}
+        )
 
     return {"epoch": epoch.number, "training": rounded(epoch.training), "validation": rounded(epoch.validation)}
 

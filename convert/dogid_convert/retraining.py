@@ -30,6 +30,7 @@ MOST_UNREADABLE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
 _FEW = 10
 """Photos; a label with fewer is worth a warning."""
+_NAMED = 20  # unreadable photos; the report has all
 
 Progress = Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]]
 Say = Callable[[str], None]
@@ -240,8 +241,10 @@ def _check_labels(recipe: Recipe, dataset: Dataset) -> None:
 def _check_readable(
     unreadable: tuple[tuple[Path, str], ...], good: tuple[LabelledPhoto, ...], dataset: Dataset, say: Say
 ) -> None:
-    for path, reason in unreadable:
+    for path, reason in unreadable[:_NAMED]:
         say(f"skipped {one_line(shown_name(os.fsencode(path)))}: {reason}")
+    if len(unreadable) > _NAMED:
+        say(f"skipped {len(unreadable) - _NAMED} more")
     total = len(good) + len(unreadable)
     if len(unreadable) > MOST_UNREADABLE * total:
         raise DogidError(

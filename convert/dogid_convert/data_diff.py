@@ -51,7 +51,7 @@ def compare(old: Manifest, new: Manifest) -> Difference:
 def with_two_labels(manifest: Manifest) -> list[tuple[Entry, ...]]:
     """Return each photo that lies under more than one label, as its files."""
     places: dict[str, list[Entry]] = {}
-    for entry in manifest.entries:
+    for entry in (entry for entry in manifest.entries if entry.error is None):
         places.setdefault(entry.sha256, []).append(entry)
     return [tuple(same) for same in places.values() if len({entry.label for entry in same}) > 1]
 

@@ -42,7 +42,7 @@ def as_text(document: dict[str, Any]) -> str:
     for side in ("old", "new"):
         doubtful = [" = ".join(item["files"]) for item in document["two_labels"][side]]
         lines += _listed(
-            f"with two labels in {side}", doubtful, ": delete the wrong ones, `dogid retrain` refuses them"
+            f"with two labels in {side}", doubtful, ": delete the wrong ones, `dogid retrain` refuses such photos"
         )
     told = "no difference: the same photos, labels and names" if document["same"] else ""
     return "\n".join([*lines, "", told or f"{document['unchanged']} unchanged"])

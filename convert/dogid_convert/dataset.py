@@ -143,7 +143,7 @@ def _check_one_label_each(files: tuple[LabelledFile, ...]) -> None:
     doubtful = [
         " and ".join(str(file.path) for file in same)
         for same in places.values()
-        if len({file.label for file in same}) > 1
+        if len({file.label for file in same}) > 1 and _is_picture(same[0].path)
     ]
     if doubtful:
         more = f" (and {len(doubtful) - _SHOWN} more such photos)" if len(doubtful) > _SHOWN else ""
@@ -178,6 +178,19 @@ def _files(folder: Path, unreadable: list[Unreadable]) -> list[Path]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent, name) for name in names if _may_be_photo(name)]
     return sorted(found)
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether a file begins like a photo. A licence that lies in each label's folder has no label."""
+    from PIL import Image
+
+    try:
+        with Image.open(path):
+            return True
+    except Image.DecompressionBombError:
+        return True
+    except OSError:
+        return False
 
 
 def _is_utf8(text: str) -> bool:

@@ -167,6 +167,8 @@ def _stopping(learning: dict[str, Any]) -> list[str]:
         how = f"went on to its planned end, {unit} {last['epoch']}, and was still learning: more may help"
     else:
         how = f"went on to its planned end, {unit} {last['epoch']}"
+    if learning["kept"] == 0:
+        return [f"fine-tuning {how}, but made nothing better on validation photos: only the last layer is trained"]
     return [f"training {how}; kept the weights of {unit} {learning['kept']}, the best on validation photos"]
 
 

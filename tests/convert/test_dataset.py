@@ -141,6 +141,14 @@ def test_every_photo_under_two_labels_is_named(tmp_path: Path) -> None:
         find_photos(tmp_path)
 
 
+def test_a_licence_in_each_labels_folder_is_no_photo_with_two_labels(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=2)
+    for label in ("blue", "red"):
+        (tmp_path / label / "LICENCE.txt").write_text("as you like")
+
+    assert len(find_photos(tmp_path).files) == 6
+
+
 def test_photos_beside_the_labels_folders_are_counted(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "lost.jpg").write_bytes(b"x")

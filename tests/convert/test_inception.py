@@ -79,7 +79,7 @@ def test_the_embedding_is_what_the_original_graph_computes(
     path = tmp_path / "inception.pb"
     path.write_bytes(given().SerializeToString())
     backbone = bases.load(str(path))
-    pixels = np.random.default_rng(0).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
+    pixels = np.random.default_rng(0).uniform(-1, 1, (1, SIDE, SIDE, 3)).astype(np.float32)
     function = tf.compat.v1.wrap_function(
         lambda x: tf.import_graph_def(original(), {f"{entrance}:0": x}, [f"{EMBEDDINGS[form]}:0"], name=""),
         [tf.TensorSpec(pixels.shape, tf.float32)],

@@ -115,7 +115,7 @@ def _name_rows_and_columns(axes: Axes, labels: list[str], totals: NDArray[np.int
 
 def _number_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], cell: float) -> None:
     digits = max(2, len(str(counts.max())))
-    size = min(12.0, cell * 72 * 0.5, cell * 72 * 1.5 / digits)  # points
+    size = min(12.0, cell * 72 * 0.5, cell * 72 * 1.2 / digits)  # points
     if size < _SMALLEST_PRINT:
         return
     for row, column in zip(*np.nonzero(counts), strict=True):
@@ -148,5 +148,5 @@ def _plainly() -> Iterator[None]:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})
     return buffer.getvalue()

@@ -1,6 +1,5 @@
 """The way from a folder of labelled photos to a retrained graph, top down."""
 
-import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -10,9 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid.errors import DogidError, UsageError
-from dogid.names import one_line, shown_name
-from dogid_convert import bases, bottlenecks, graph_surgery
+from dogid_convert import bases, bottlenecks, graph_surgery, parts
 from dogid_convert.backbone import INPUT, Backbone, Floats
 from dogid_convert.bottlenecks import Half
 from dogid_convert.dataset import Dataset, LabelledPhoto, find_photos
@@ -21,19 +18,11 @@ from dogid_convert.grouping import folds_of
 from dogid_convert.judging import Judged, Judgement, Mistake
 from dogid_convert.learning import Learning
 from dogid_convert.manifest import Manifest, manifest_of
-from dogid_convert.naming import listed
 from dogid_convert.progress import Track, untracked
-from dogid_convert.splitting import is_for_validation, is_held_out
 from dogid_convert.trainer import Trainer, Watched
 
-MOST_UNREADABLE = 0.25
-"""The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
-_FEW = 10
-"""Photos; a label with fewer is worth a warning."""
-_NAMED = 20  # unreadable photos; the report has all
-
 Progress = Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]]
-Say = Callable[[str], None]
+Say = parts.Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def retrain(
 ) -> Retrained:
     """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
     dataset = find_photos(folder, track)
-    _check_labels(recipe, dataset)
+    parts.check_labels((*recipe.importance, *recipe.prior), dataset)
     if dataset.loose:
         say(f"{dataset.loose} files in {folder} itself are in no label's folder: not used")
     backbone = bases.load(recipe.base, recipe.size)
@@ -111,14 +100,14 @@ def retrain(
     wanted = bottlenecks.Wanted(backbone, cut, recipe.views, recipe.seed)
     made = bottlenecks.compute(dataset.photos, wanted, cache, progress, say)
     unreadable = dataset.unreadable + made.unreadable
-    _check_readable(unreadable, made.photos, dataset, say)
+    parts.check_readable(unreadable, made.photos, dataset, say)
     manifest = _manifest(dataset, made)
     dataset = replace(dataset, photos=made.photos)
     data = _data(made, dataset, recipe)
 
     trainer = _trainer(backbone, cut, dataset, recipe)
-    held = _held_out(data, dataset, say)
-    stop_by = _stop_by(data, dataset, held, recipe, say)
+    held = parts.held_out(data.truth, dataset, say)
+    stop_by = parts.stop_by(data.truth, dataset, held, recipe.patience, say)
     patience = recipe.patience if stop_by.any() else 0
     watched = data.watched(stop_by if patience else held, patience)
     learning = trainer.train(data.only(~held & ~stop_by), watched=watched)
@@ -181,32 +170,6 @@ def _cut(backbone: Backbone, recipe: Recipe) -> str:
     return graph_surgery.cut_before(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
 
 
-def _held_out(data: _Data, dataset: Dataset, say: Say) -> NDArray[np.bool_]:
-    """Return which photos are for judging only. A label that would be left without photos to train on keeps them."""
-    held = np.array([is_held_out(photo.sha256) for photo in dataset.photos])
-    for i, label in enumerate(dataset.labels):
-        if held[data.truth == i].all():
-            held[data.truth == i] = False
-            say(f"too few photos of {label} to hold one out")
-    for label, count in dataset.counts().items():
-        if count < _FEW:
-            say(f"{label} has {count} photo{'s' * (count > 1)} only: take a few dozen or more of each label")
-    if not held.any():
-        say("too few photos to hold some out: nothing is judged")
-    return held
-
-
-def _stop_by(data: _Data, dataset: Dataset, held: NDArray[np.bool_], recipe: Recipe, say: Say) -> NDArray[np.bool_]:
-    """Return which photos tell when to stop; none without patience or where too few would be left to train on."""
-    chosen = np.array([is_for_validation(photo.sha256) for photo in dataset.photos]) & ~held
-    if not recipe.patience:
-        return np.zeros_like(chosen)
-    if not chosen.any() or any((held | chosen)[data.truth == i].all() for i in range(len(dataset.labels))):
-        say("too few photos to tell when to stop: trained to the planned end")
-        return np.zeros_like(chosen)
-    return chosen
-
-
 def _judged_by_group(
     trainer: Trainer,
     data: _Data,
@@ -230,31 +193,3 @@ def _judged_by_group(
         pooled[fold] = logits
     judged = np.logical_or.reduce(folds)
     return Judged(f"{len(folds)} folds of whole groups", pooled[judged], judged)
-
-
-def _check_labels(recipe: Recipe, dataset: Dataset) -> None:
-    for label in (*recipe.importance, *recipe.prior):
-        if label not in dataset.labels:
-            raise UsageError(f"no label {label!r} in {dataset.root}: there are {', '.join(dataset.labels)}")
-
-
-def _check_readable(
-    unreadable: tuple[tuple[Path, str], ...], good: tuple[LabelledPhoto, ...], dataset: Dataset, say: Say
-) -> None:
-    for path, reason in unreadable[:_NAMED]:
-        say(f"skipped {one_line(shown_name(os.fsencode(path)))}: {reason}")
-    if len(unreadable) > _NAMED:
-        say(f"skipped {len(unreadable) - _NAMED} more")
-    total = len(good) + len(unreadable)
-    if len(unreadable) > MOST_UNREADABLE * total:
-        raise DogidError(
-            f"{len(unreadable)} of {total} photos in {dataset.root} cannot be read, more than "
-            f"{MOST_UNREADABLE:.0%}: mend or delete the ones named above"
-        )
-    empty = [
-        str(dataset.root / label)
-        for i, label in enumerate(dataset.labels)
-        if not any(photo.label == i for photo in good)
-    ]
-    if empty:
-        raise DogidError(f"no readable photo in {listed(empty)}")

@@ -13,6 +13,7 @@ from dogid_convert import graph_cleaning
 from dogid_convert.backbone import MEAN, STD, Backbone, backbone_of
 from dogid_convert.graph_input import find_entrance
 from dogid_convert.graph_output import find_answer
+from dogid_convert.network import cut_at, fitting_sides
 from dogid_convert.normalisation import Normalisation
 
 KERAS_PREFIX = "keras:"
@@ -21,6 +22,7 @@ _GRAPH_NAME = "retrained_graph.pb"
 _USUAL = Normalisation(MEAN, STD, "not told by the graph: MobileNet's usual one")
 _SLACK = 1.0  # in units of a pixel: 127.5, as Keras has it, is near enough
 _DEFAULT_SIDE = 224  # pixels, where a graph does not say: what MobileNet was published with
+_INCEPTION_SIDE = 299
 
 
 def load(base: str | None, size: int | None = None, *, keras_weights: str | None = "imagenet") -> Backbone:
@@ -68,10 +70,20 @@ def _backbone(graph: tf.compat.v1.GraphDef, name: str, sha256: str, size: int | 
     if abs(wants.mean - MEAN) > _SLACK or abs(wants.std - STD) > _SLACK:
         raise UsageError(
             f"the base {name} wants (pixel - {wants.mean:g}) / {wants.std:g} ({wants.reason}): dogid retrains networks "
-            f"that want (pixel - {MEAN:g}) / {STD:g}, as MobileNets do"
+            f"that want (pixel - {MEAN:g}) / {STD:g}, as MobileNets and Inception v3 do"
         )
-    own = entrance.size or (_DEFAULT_SIDE, _DEFAULT_SIDE)
-    return backbone_of(clean, entrance.tensor, output, (size, size) if size else own, name, sha256)
+    # the oldest graphs begin with a constant where the JPEG goes in: all behind it would be constant, too
+    cut = cut_at(clean, entrance.tensor, output)
+    own = (size, size) if size is not None else entrance.size or _fitting_size(cut, entrance.tensor, output)
+    return backbone_of(cut, entrance.tensor, output, own, name, sha256)
+
+
+def _fitting_size(graph: tf.compat.v1.GraphDef, entrance: str, output: str) -> tuple[int, int]:
+    """Return the size of a graph that does not tell it: what its last pooling was made for."""
+    sides = fitting_sides(graph, entrance, output)
+    # a network that pools over all fits any; one with a window of its own also fits a little more than it was made for
+    side = _DEFAULT_SIDE if not sides or _DEFAULT_SIDE in sides else sides[0]
+    return side, side
 
 
 def _from_graph_file(content: bytes, name: str) -> tf.compat.v1.GraphDef:
@@ -99,10 +111,11 @@ def _from_applications(name: str, size: int | None, weights: str | None) -> tupl
     known: dict[str, Callable[..., tf.keras.Model]] = {
         "mobilenet_v1": tf.keras.applications.MobileNet,
         "mobilenet_v2": tf.keras.applications.MobileNetV2,
+        "inception_v3": tf.keras.applications.InceptionV3,
     }
     if name not in known:
         raise UsageError(f"no base {KERAS_PREFIX}{name}: there are {', '.join(KERAS_PREFIX + n for n in known)}")
-    side = size or _DEFAULT_SIDE
+    side = size or (_INCEPTION_SIDE if name == "inception_v3" else _DEFAULT_SIDE)
     try:
         model = known[name](input_shape=(side, side, 3), include_top=False, pooling="avg", weights=weights)
     except Exception as error:  # whatever its downloader raises

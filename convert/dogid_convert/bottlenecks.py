@@ -7,7 +7,6 @@ of N views (`augmentation`). They are kept by the photo's content and by all tha
 import hashlib
 import io
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,14 +15,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid.errors import PhotoError
+from dogid.errors import DogidError, PhotoError
 from dogid.photo import Pixels, decode
 from dogid_convert.augmentation import Augmentation, view
 from dogid_convert.backbone import MEAN, STD, Backbone, Floats, runner
 from dogid_convert.dataset import LabelledPhoto
+from dogid_convert.files import write_all
 
 _FORMAT = 1  # of the kept files; another number, and all are computed again
 _AHEAD = 16  # photos that are decoded while the network works
+_MOST_OF_MEMORY = 0.8  # the training itself needs some, too
 
 Half = NDArray[np.float16]
 
@@ -70,14 +71,19 @@ def compute(
     wanted: Wanted,
     cache: Path,
     progress: Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]] = iter,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Bottlenecks:
-    """Return the bottlenecks of photos, from the cache folder as far as they are there. Raise OSError."""
+    """Return the bottlenecks of photos, from the cache folder as far as they are there.
+
+    A cache that cannot be written to is told once, and costs only the time of the next run. Raise DogidError where they
+    do not fit into memory.
+    """
     folder = cache / "bottlenecks" / wanted.key()
     network = runner(wanted.backbone, wanted.tensor)
-    rows: list[Half] = []
+    values = np.zeros((0, 1 + wanted.views, 0), np.float16)
     good: list[LabelledPhoto] = []
     unreadable: list[tuple[Path, str]] = []
-    reused = 0
+    reused, keeping = 0, True
     for photo, outcome in _in_order(progress(photos), wanted, folder):
         if isinstance(outcome, str):
             unreadable.append((photo.path, outcome))
@@ -85,14 +91,40 @@ def compute(
         if isinstance(outcome, _Pixels):
             # one photo at a time: its values do not depend on which other photos were computed with it
             row = _as_half(network(((outcome.values.astype(np.float32) - MEAN) / STD).astype(np.float32)))
-            _keep(_place(folder, photo), row)
+            if keeping:
+                try:
+                    _keep(_place(folder, photo), row)
+                except OSError as error:
+                    keeping = False
+                    say(f"{cache}: {error.strerror}: bottlenecks are not kept, the next run computes them again")
         else:
             row = outcome
             reused += 1
-        rows.append(row)
+        if not good:
+            values = _room(len(photos), row)
+        values[len(good)] = row
         good.append(photo)
-    values = np.stack(rows) if rows else np.zeros((0, 1 + wanted.views, 0), np.float16)
-    return Bottlenecks(values, tuple(good), tuple(unreadable), reused)
+    return Bottlenecks(values[: len(good)], tuple(good), tuple(unreadable), reused)
+
+
+def _room(photos: int, row: Half) -> Half:
+    """Return an array for that many rows. Raise DogidError where memory is too small: Linux would kill the process."""
+    needed, there = photos * row.nbytes, _available_memory()
+    if there is not None and needed > _MOST_OF_MEMORY * there:
+        raise DogidError(
+            f"the bottlenecks of {photos} photos need {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: "
+            "take fewer views (--augment) or fine-tune fewer convolutions (--fine-tune)"
+        )
+    return np.empty((photos, *row.shape), np.float16)
+
+
+def _available_memory() -> int | None:
+    """Return the bytes that programs can still have; None where the kernel does not tell."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def _in_order(
@@ -150,9 +182,6 @@ def _kept(place: Path, rows: int) -> Half | None:
 
 
 def _keep(place: Path, values: Half) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
-        file.write(buffer.getvalue())
-    Path(file.name).replace(place)
+    write_all(place.parent, {place.name: buffer.getvalue()})

@@ -12,6 +12,7 @@ ECE_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
 _AT_ONCE = 100  # bootstrap samples
+_SURPRISE = 0.025  # the probability that a 95 % interval leaves out at either end
 
 Probabilities = NDArray[np.floating]
 Labels = NDArray[np.integer]
@@ -58,9 +59,9 @@ def evaluate(probabilities: Probabilities, truth: Labels, *, samples: int = 2000
     return Evaluation(
         photos=len(truth),
         accuracy=float(hits.sum() / len(truth)),
-        accuracy_interval=_interval(accuracies),
+        accuracy_interval=_interval(accuracies, counts.sum(keepdims=True), hits.sum(keepdims=True)),
         macro_recall=float(np.nanmean(recalls)),
-        macro_recall_interval=_interval(macros),
+        macro_recall_interval=_interval(macros, counts.sum(axis=1), hits),
         recalls=tuple(recalls.tolist()),
         precisions=tuple(precisions.tolist()),
         calibration_error=expected_calibration_error(probabilities, truth),
@@ -117,9 +118,32 @@ def _bootstrap(counts: NDArray[np.int64], samples: int, seed: int) -> tuple[NDAr
     return accuracies, recalls
 
 
-def _interval(values: NDArray[np.float64]) -> Interval:
+def _interval(values: NDArray[np.float64], photos: NDArray[np.int64], hits: NDArray[np.float64]) -> Interval:
+    """Return the interval of bootstrap values; photos and hits are counts per group whose mean rate it is of."""
+    if (hits == photos).all():
+        return Interval(_least_rate(photos[photos > 0]), 1.0)
+    if not hits.any():
+        return Interval(0.0, 1.0 - _least_rate(photos[photos > 0]))
     low, high = np.quantile(values, (0.025, 0.975))
     return Interval(float(low), float(high))
+
+
+def _least_rate(photos: NDArray[np.int64]) -> float:
+    """Return the least mean rate of groups of so many photos at which all being right is no rarer than 2.5 %.
+
+    Where nothing went wrong, drawing photos again never shows a mistake, and the bootstrap would be sure after one
+    photo. For one group this is the bound of Clopper and Pearson 1934, 0.025 ** (1 / photos). For more, the rates r
+    with the least mean and product(r ** photos) = 0.025 are in proportion to the photos, as far as they are below 1.
+    """
+    low, high = 0.0, 1.0 / photos.min()
+    for _ in range(100):
+        middle = (low + high) / 2
+        rates = np.minimum(1.0, middle * photos)
+        if middle > 0 and (photos * np.log(rates)).sum() > np.log(_SURPRISE):
+            high = middle
+        else:
+            low = middle
+    return float(np.minimum(1.0, high * photos).mean())
 
 
 def _check(probabilities: Probabilities, truth: Labels) -> None:

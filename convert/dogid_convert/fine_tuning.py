@@ -5,6 +5,7 @@ folded into the weights, so it stays as it was learned on millions of photos. Th
 weights.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,8 +68,13 @@ class Tail:
         self._logits = tf.function(self._answered)
         self._embeddings = tf.function(self._embedded)
 
-    def train(self, samples: Samples, head: Head, seed: int) -> None:
-        """Train from the base's weights and this head on; what was trained before is forgotten."""
+    def train(
+        self, samples: Samples, head: Head, seed: int, after_epoch: Callable[[int], bool] = lambda _: False
+    ) -> None:
+        """Train from the base's weights and this head on; what was trained before is forgotten.
+
+        after_epoch is asked after each epoch, given its number from 1 on, whether to stop there.
+        """
         self._reset(head)
         plan = self._schedule
         rng = np.random.default_rng([seed, 1])
@@ -78,7 +84,7 @@ class Tail:
         targets = np.eye(self._labels, dtype=np.float32)[samples.truth]
         targets = targets * (1 - plan.smoothing) + plan.smoothing / self._labels
         step = 0
-        for _ in range(plan.epochs):
+        for epoch in range(1, plan.epochs + 1):
             order = rng.permutation(photos)
             for at in range(0, photos - batch + 1, batch):
                 step += 1
@@ -93,6 +99,22 @@ class Tail:
                     tf.constant(step, tf.float32),
                     tf.constant([seed, step], tf.int32),
                 )
+            if after_epoch(epoch):
+                break
+
+    def warm_up(self, photos: int) -> int:
+        """Return after how many epochs of that many photos the rate has reached its height."""
+        return -(-_WARM_UP // (photos // min(self._schedule.batch, photos)))
+
+    def begin(self, head: Head) -> None:
+        """Go back to the base's weights, with this head."""
+        self._reset(head)
+
+    def restore(self, constants: dict[str, Floats], head: Head) -> None:
+        """Answer by the mean weights that `result` returned earlier."""
+        values = [*(constants[name] for name in self._start), head.weights, head.biases]
+        for mean, value in zip(self._means, values, strict=True):
+            mean.assign(value)
 
     def logits(self, values: Half) -> Floats:
         """Return logits [photos, labels] for values [photos, ...] at the cut, by the mean weights."""

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
-from dogid_convert.dataset import LabelledPhoto, group_of
+from dogid_convert.dataset import LabelledPhoto
+from dogid_convert.splitting import group_of
 
 FOLDS = 5
 LARGEST_PART = 1 / 3

@@ -1,10 +1,12 @@
 """How a recipe does on photos that the judged network was not trained on."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.names import shown_name
 from dogid_convert.backbone import Floats
 from dogid_convert.calibration import best_temperature, softmax
 from dogid_convert.dataset import Dataset
@@ -69,7 +71,7 @@ class Judged:
         found, shown = scores.argmax(axis=1), np.flatnonzero(self.which)
         return tuple(
             Mistake(
-                file=str(dataset.photos[shown[i]].path.relative_to(dataset.root)),
+                file=shown_name(os.fsencode(dataset.photos[shown[i]].path.relative_to(dataset.root))),
                 label=dataset.labels[truth[shown[i]]],
                 predicted=dataset.labels[found[i]],
                 probability=round(float(scores[i, found[i]]), 4),

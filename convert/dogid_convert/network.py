@@ -91,7 +91,7 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     entrance = find_entrance(used, hints.input, hints.normalisation, usual)
     if entrance.tensor == answer.tensor:
         raise UsageError(f"input and output are the same node, {answer.tensor!r}")
-    cut = _cut(used, entrance.tensor, answer.tensor)
+    cut = cut_at(used, entrance.tensor, answer.tensor)
     size, size_reason = _size(cut, entrance.tensor, answer.tensor, entrance.size, hints.side)
     try:
         shape = _output_shape(cut, entrance.tensor, answer.tensor, size)
@@ -117,7 +117,7 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     return Network(_with_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, findings)
 
 
-def _cut(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> tf.compat.v1.GraphDef:
+def cut_at(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> tf.compat.v1.GraphDef:
     """Replace the entrance by a placeholder and drop what is before it."""
     placeholder = tf.compat.v1.NodeDef(name=entrance, op="Placeholder")
     placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
@@ -143,11 +143,16 @@ def _size(
         return (given, given), "given by --size"
     if found is not None:
         return found, "told by the graph"
-    fitting = [side for side in _USUAL_SIDES if _fits(graph, entrance, answer, side)]
+    fitting = fitting_sides(graph, entrance, answer)
     if len(fitting) == 1:
         return (fitting[0], fitting[0]), "the only usual size that fits the graph's pooling window"
     which = f"{', '.join(map(str, fitting))} would fit" if fitting else "no usual size fits"
     raise UsageError(f"the graph does not tell the size of its images ({which}); give it by --size")
+
+
+def fitting_sides(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> list[int]:
+    """Return the usual sides in pixels for which a graph gives one answer an image; entrance is its placeholder."""
+    return [side for side in _USUAL_SIDES if _fits(graph, entrance, answer, side)]
 
 
 def _fits(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, side: int) -> bool:

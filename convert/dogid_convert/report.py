@@ -1,9 +1,8 @@
-"""What a training leaves: three files, and the figures for people and for programs."""
+"""What a training leaves: the files, and the figures for people and for programs."""
 
+import hashlib
 import json
 import math
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,20 @@ import numpy as np
 import tensorflow as tf
 
 from dogid import __version__
+from dogid_convert import charts, manifest
 from dogid_convert.backbone import MEAN, STD
+from dogid_convert.files import write_all
 from dogid_convert.judging import Judgement
+from dogid_convert.learning import Epoch, Learning, Score
 from dogid_convert.retraining import Recipe, Retrained
 
 GRAPH, LABELS, REPORT = "retrained_graph.pb", "retrained_labels.txt", "report.json"
+CURVES, CONFUSION = "learning_curves.png", "confusion_matrix.png"
+
+_VERSION_SHOWN = 12
 
 
-def as_document(result: Retrained, recipe: Recipe) -> dict[str, Any]:
+def as_document(result: Retrained, recipe: Recipe, graph: bytes) -> dict[str, Any]:
     """Return the figures as JSON's kinds; the same for the same inputs, without times or the folder's place."""
     backbone = result.backbone
     labels = result.dataset.labels
@@ -28,9 +33,17 @@ def as_document(result: Retrained, recipe: Recipe) -> dict[str, Any]:
         "photos": {
             "per_label": result.dataset.counts(),
             "trained_on": result.trained_on,
+            "stopped_by": result.stopped_by,
             "unreadable": len(result.unreadable),
+            "skipped": _skipped(result.manifest),
             "repeats": result.dataset.repeats,
         },
+        "data": {
+            "version": result.manifest.version,
+            "files": len(result.manifest.entries),
+            "manifest": manifest.MANIFEST,
+        },
+        "graph": {"file": GRAPH, "sha256": hashlib.sha256(graph).hexdigest()},
         "base": {"name": Path(backbone.name).name, "sha256": backbone.sha256, "embedding": backbone.embedding},
         "input": {"name": "input", "width": backbone.size[0], "height": backbone.size[1], "mean": MEAN, "std": STD},
         "recipe": {
@@ -42,8 +55,10 @@ def as_document(result: Retrained, recipe: Recipe) -> dict[str, Any]:
             "group_by": recipe.group_by.pattern if recipe.group_by else None,
             "importance": recipe.importance,
             "prior": recipe.prior,
+            "patience": recipe.patience,
             "schedule": asdict(recipe.schedule) if recipe.convolutions else None,
         },
+        "learning": _learning(result.learning),
         "temperature": result.temperature,
         "held_out": _judgement(result.held_out, labels),
         "by_group": _judgement(result.by_group, labels),
@@ -51,6 +66,33 @@ def as_document(result: Retrained, recipe: Recipe) -> dict[str, Any]:
         "mistakes": [asdict(mistake) for mistake in result.mistakes],
         "versions": {"dogid": __version__, "tensorflow": tf.__version__, "numpy": np.__version__},
     }
+
+
+def _skipped(found: manifest.Manifest) -> list[dict[str, str]]:
+    undecoded = [(entry.file, entry.error) for entry in found.entries if entry.error]
+    return [{"file": file, "reason": reason} for file, reason in sorted([*undecoded, *found.left_out])]
+
+
+def _learning(learning: Learning) -> dict[str, Any]:
+    last = learning.epochs[-1].number
+    return {
+        "unit": "step" if learning.steps else "epoch",
+        "kept": learning.kept,
+        "validation": "validation" if learning.patience else "held_out",
+        "early_stopping": (
+            {"patience": learning.patience, "stopped": learning.stopped, "after": last} if learning.patience else None
+        ),
+        "epochs": [_epoch(epoch) for epoch in learning.epochs],
+    }
+
+
+def _epoch(epoch: Epoch) -> dict[str, Any]:
+    def rounded(score: Score | None) -> dict[str, float] | None:
+        return (
+            None if score is None else {"loss": float(f"{score.loss:.6g}"), "accuracy": float(f"{score.accuracy:.6g}")}
+        )
+
+    return {"epoch": epoch.number, "training": rounded(epoch.training), "validation": rounded(epoch.validation)}
 
 
 def _judgement(judgement: Judgement | None, labels: tuple[str, ...]) -> dict[str, Any] | None:
@@ -80,7 +122,12 @@ def as_table(document: dict[str, Any]) -> str:
     """Return the figures for a person."""
     counts = document["photos"]["per_label"]
     told = ", ".join(f"{label} {count}" for label, count in counts.items())
-    lines = [f"trained on {document['photos']['trained_on']} of these photos: {told}"]
+    data = document["data"]
+    lines = [
+        f"trained on {document['photos']['trained_on']} of these photos: {told}",
+        f"data version {data['version'][:_VERSION_SHOWN]} ({data['manifest']})",
+        *_stopping(document["learning"]),
+    ]
     for key in ("held_out", "by_group"):
         judgement = document[key]
         if judgement is None:
@@ -110,24 +157,33 @@ def _confusion(labels: list[str], judgement: dict[str, Any]) -> list[str]:
     return [head, *rows]
 
 
-def write(result: Retrained, document: dict[str, Any], folder: Path) -> None:
-    """Write graph, labels and report into folder, each whole or not at all. Raise OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
+def _stopping(learning: dict[str, Any]) -> list[str]:
+    stopping, unit, last = learning["early_stopping"], learning["unit"], learning["epochs"][-1]
+    if stopping is None:
+        return []
+    if stopping["stopped"]:
+        how = f"stopped after {unit} {stopping['after']}"
+    elif learning["kept"] == last["epoch"]:
+        how = f"went on to its planned end, {unit} {last['epoch']}, and was still learning: more may help"
+    else:
+        how = f"went on to its planned end, {unit} {last['epoch']}"
+    if learning["kept"] == 0:
+        return [f"fine-tuning {how}, but made nothing better on validation photos: only the last layer is trained"]
+    return [f"training {how}; kept the weights of {unit} {learning['kept']}, the best on validation photos"]
+
+
+def write(result: Retrained, graph: bytes, document: dict[str, Any], folder: Path) -> None:
+    """Write graph, labels, report, manifest and pictures into folder, all or none. Raise OSError."""
+    told = document["by_group"] or document["held_out"]
+    files = {
+        LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
+        manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
+        REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
+        CURVES: charts.learning_curves(document["learning"]),
+    }
+    if told is not None:
+        files[CONFUSION] = charts.confusion_matrix(document["labels"], told)
     # the graph comes last: who finds a new graph finds its labels
-    _write(folder / LABELS, "".join(f"{label}\n" for label in result.dataset.labels).encode())
-    _write(folder / REPORT, (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode())
-    _write(folder / GRAPH, result.graph.SerializeToString(deterministic=True))
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_all(folder, files | {GRAPH: graph})
+    if told is None:
+        (folder / CONFUSION).unlink(missing_ok=True)  # of an earlier training

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from dogid.errors import UsageError
 from dogid_convert.failures import explained, load_packages
+from dogid_convert.files import check_writable
+from dogid_convert.progress import tracking
 
 if TYPE_CHECKING:
     from dogid_convert.dataset import LabelledPhoto
@@ -27,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="where retrained_graph.pb, retrained_labels.txt and report.json go",
+        help="where retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, learning_curves.png and "
+        "confusion_matrix.png go",
     )
     parser.add_argument(
         "--base",
         metavar="GRAPH",
         help="the network to start from: a frozen graph, an earlier retrained_graph.pb, a Keras file (.h5, .keras), "
-        "keras:mobilenet_v1 or keras:mobilenet_v2 (downloaded); default: the graph that dogid ships",
+        "keras:mobilenet_v1, keras:mobilenet_v2 or keras:inception_v3 (downloaded); default: what dogid ships",
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default 0)")
     parser.add_argument(
@@ -50,7 +53,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train the last N convolutions of the network, too (default 0: the softmax layer only)",
     )
-    parser.add_argument("--epochs", type=_positive, metavar="N", help="passes of the fine-tuning (default 12)")
+    parser.add_argument(
+        "--epochs",
+        type=_positive,
+        metavar="N",
+        help="passes of the fine-tuning, exactly N unless --patience is given, too (default: at most 12, see there)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=_natural,
+        metavar="N",
+        help="early stopping: hold back another tenth of the photos for validation, end the training when the loss on "
+        "them has not fallen for N epochs, and keep the best epoch's weights; 0: never (default: 3 for --fine-tune "
+        "without --epochs, else 0)",
+    )
     parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: the base's own)")
     parser.add_argument(
         "--importance",
@@ -85,11 +101,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write the three files and print the figures."""
+    """Train, write the files and print the figures."""
     if args.output.exists() and not args.output.is_dir():
         raise UsageError(f"{args.output} is a file: give a folder with -o")
+    _check_outside(args.output, args.photos)
+    check_writable(args.output)
     load_packages()
-    return _retrain(args)
+    try:
+        return _retrain(args)
+    except KeyboardInterrupt:
+        _say(f"interrupted: {args.output} is as it was; the next run goes on with the bottlenecks computed so far")
+        raise
+
+
+def _check_outside(output: Path, photos: Path) -> None:
+    """The next run would take an output among the labels' folders for a label."""
+    inside, of = output.resolve(), photos.resolve()
+    if inside.is_relative_to(of) and not any(part.startswith(".") for part in inside.relative_to(of).parts[:1]):
+        raise UsageError(f"{output} is inside {photos}, where each folder is a label: give a folder elsewhere with -o")
 
 
 def _retrain(args: argparse.Namespace) -> int:
@@ -101,20 +130,25 @@ def _retrain(args: argparse.Namespace) -> int:
 
     tf.config.experimental.enable_op_determinism()
     recipe = _recipe(args)
-    with explained(args.base or "the shipped base", "run or train this graph"):
-        result = retraining.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say)
-    document = report.as_document(result, recipe)
+    if args.epochs and not args.fine_tune:
+        _say("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
+    with explained(args.base or "the shipped base", "run or train this graph"), tracking() as track:
+        result = retraining.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say, track)
+    graph = result.graph.SerializeToString(deterministic=True)
+    document = report.as_document(result, recipe, graph)
     with explained(args.output, "write the graph"):
-        report.write(result, document, args.output)
+        report.write(result, graph, document, args.output)
     print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
-    _say(f"wrote {args.output / report.GRAPH}, {report.LABELS} and {report.REPORT}")
+    _say(f"wrote {args.output / report.GRAPH}, its labels, report, manifest and pictures")
     return 0
 
 
 def _recipe(args: argparse.Namespace) -> "Recipe":
     from dogid_convert.fine_tuning import Schedule
+    from dogid_convert.learning import DEFAULT_PATIENCE
     from dogid_convert.retraining import Recipe
 
+    usual = DEFAULT_PATIENCE if args.fine_tune and not args.epochs else 0
     return Recipe(
         base=args.base,
         size=args.size,
@@ -126,6 +160,7 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
         group_by=args.group_by,
         use_all=args.use_all,
         schedule=Schedule(epochs=args.epochs) if args.epochs else Schedule(),
+        patience=usual if args.patience is None else args.patience,
     )
 
 

@@ -9,21 +9,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid.errors import DogidError, UsageError
-from dogid_convert import bases, bottlenecks, graph_surgery, head_training
-from dogid_convert.backbone import INPUT, Backbone, Floats, Head, with_head
+from dogid_convert import bases, bottlenecks, graph_surgery, parts
+from dogid_convert.backbone import INPUT, Backbone, Floats
 from dogid_convert.bottlenecks import Half
-from dogid_convert.dataset import Dataset, LabelledPhoto, find_photos, is_held_out
-from dogid_convert.fine_tuning import Samples, Schedule, Tail
+from dogid_convert.dataset import Dataset, LabelledPhoto, find_photos
+from dogid_convert.fine_tuning import Samples, Schedule
 from dogid_convert.grouping import folds_of
 from dogid_convert.judging import Judged, Judgement, Mistake
-
-MOST_UNREADABLE = 0.05
-"""The share of unreadable photos above which a folder is not trained from."""
-_VIEWS_FOR_HEAD = 3  # a head has too few weights to learn more from more of them
+from dogid_convert.learning import Learning
+from dogid_convert.manifest import Manifest, manifest_of
+from dogid_convert.progress import Track, untracked
+from dogid_convert.trainer import Trainer, Watched
 
 Progress = Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]]
-Say = Callable[[str], None]
+Say = parts.Say
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,8 @@ class Recipe:
     use_all: bool = False
     """Whether the final graph is trained on the held-out photos, too."""
     schedule: Schedule = Schedule()
+    patience: int = 0
+    """Epochs without a lower validation loss after which a training ends; 0 never ends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,14 @@ class Retrained:
 
     graph: tf.compat.v1.GraphDef
     dataset: Dataset
+    manifest: Manifest
     backbone: Backbone
     cut: str
     trained_on: int
+    stopped_by: int
+    """Photos that told when to stop."""
+    learning: Learning
+    """Of the network that was judged on the held-out photos."""
     held_out: Judgement | None
     """None where the split leaves nothing to judge by."""
     by_group: Judgement | None
@@ -75,41 +81,56 @@ class _Data:
     def only(self, chosen: NDArray[np.bool_]) -> Samples:
         return Samples(self.values[chosen], self.truth[chosen], self.importance[chosen])
 
+    def watched(self, chosen: NDArray[np.bool_], patience: int) -> Watched:
+        return Watched(self.values[chosen, 0], self.truth[chosen], patience)
 
-def retrain(folder: Path, recipe: Recipe, cache: Path, progress: Progress, say: Say) -> Retrained:
+
+def retrain(
+    folder: Path, recipe: Recipe, cache: Path, progress: Progress, say: Say, track: Track = untracked
+) -> Retrained:
     """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
-    dataset = find_photos(folder)
-    _check_labels(recipe, dataset)
+    dataset = find_photos(folder, track)
+    parts.check_labels((*recipe.importance, *recipe.prior), dataset)
+    if dataset.loose:
+        say(f"{dataset.loose} files in {folder} itself are in no label's folder: not used")
     backbone = bases.load(recipe.base, recipe.size)
     cut = _cut(backbone, recipe)
     say(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
 
     wanted = bottlenecks.Wanted(backbone, cut, recipe.views, recipe.seed)
-    made = bottlenecks.compute(dataset.photos, wanted, cache, progress)
+    made = bottlenecks.compute(dataset.photos, wanted, cache, progress, say)
     unreadable = dataset.unreadable + made.unreadable
-    _check_readable(unreadable, made.photos, dataset, say)
+    parts.check_readable(unreadable, made.photos, dataset, say)
+    manifest = _manifest(dataset, made)
     dataset = replace(dataset, photos=made.photos)
     data = _data(made, dataset, recipe)
 
-    trainer = _Trainer(backbone, cut, dataset.labels, recipe)
-    held = _held_out(data, dataset, say)
-    trainer.train(data.only(~held))
+    trainer = _trainer(backbone, cut, dataset, recipe)
+    held = parts.held_out(data.truth, dataset, say)
+    stop_by = parts.stop_by(data.truth, dataset, held, recipe.patience, say)
+    patience = recipe.patience if stop_by.any() else 0
+    watched = data.watched(stop_by if patience else held, patience)
+    learning = trainer.train(data.only(~held & ~stop_by), watched=watched)
+    assert learning is not None
     by_chance = Judged("a tenth of the photos, by a hash of their content", trainer.logits(data.values[held, 0]), held)
     folds, always = folds_of(made.photos, recipe.group_by) if recipe.group_by else ([], ())
-    by_group = _judged_by_group(trainer, data, folds, say)
-    trained_on = ~held | recipe.use_all
+    by_group = _judged_by_group(trainer, data, folds, stop_by, patience, say)
+    trained_on = (~held & ~stop_by) | recipe.use_all
     if recipe.use_all or folds:
         say(f"training the final graph on {int(trained_on.sum())} photos")
-        trainer.train(data.only(trained_on))
+        trainer.train(data.only(trained_on), until=learning.kept if patience else None)
 
     telling = by_group or by_chance
     temperature = telling.temperature(data.truth)
     return Retrained(
         graph=trainer.graph(temperature),
         dataset=dataset,
+        manifest=manifest,
         backbone=backbone,
         cut=cut,
         trained_on=int(trained_on.sum()),
+        stopped_by=int(stop_by.sum()),
+        learning=learning,
         held_out=by_chance.judgement(data.truth, temperature),
         by_group=by_group.judgement(data.truth, temperature) if by_group else None,
         temperature=temperature,
@@ -120,38 +141,21 @@ def retrain(folder: Path, recipe: Recipe, cache: Path, progress: Progress, say: 
     )
 
 
-class _Trainer:
-    """One way to train, with or without fine-tuning."""
+def _trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe) -> Trainer:
+    return Trainer(
+        backbone,
+        cut,
+        prior=np.array([recipe.prior.get(label, 1.0) for label in dataset.labels]),
+        fine=recipe.convolutions > 0,
+        seed=recipe.seed,
+        schedule=recipe.schedule,
+    )
 
-    def __init__(self, backbone: Backbone, cut: str, labels: tuple[str, ...], recipe: Recipe) -> None:
-        self._backbone, self._labels, self._seed = backbone, len(labels), recipe.seed
-        self._tail = Tail(backbone, cut, len(labels), recipe.schedule)
-        # Bayes: another prior adds its logarithm to the logits, and the network need not be trained again
-        self._prior = np.log([recipe.prior.get(label, 1.0) for label in labels]).astype(np.float32)
-        self._fine = recipe.convolutions > 0
-        self._constants: dict[str, Floats] = {}
-        self._head = Head(np.zeros((backbone.width, len(labels)), np.float32), np.zeros(len(labels), np.float32))
 
-    def train(self, samples: Samples) -> None:
-        views = min(samples.values.shape[1], _VIEWS_FOR_HEAD if self._fine else samples.values.shape[1])
-        self._tail.forget()
-        embeddings = np.concatenate([self._tail.embeddings(samples.values[:, i]) for i in range(views)])
-        self._head = head_training.fit(
-            embeddings, np.tile(samples.truth, views), np.tile(samples.importance, views), self._labels
-        )
-        if self._fine:
-            self._tail.train(samples, self._head, self._seed)
-            self._constants, self._head = self._tail.result()
-
-    def logits(self, values: Half) -> Floats:
-        if self._fine:
-            return self._tail.logits(values) + self._prior
-        return self._tail.embeddings(values) @ self._head.weights + self._head.biases + self._prior
-
-    def graph(self, temperature: float) -> tf.compat.v1.GraphDef:
-        changed = graph_surgery.with_constants(self._backbone.graph, dict(self._constants))
-        head = Head(self._head.weights, self._head.biases + self._prior)
-        return with_head(replace(self._backbone, graph=changed), head.cooled(temperature))
+def _manifest(dataset: Dataset, made: bottlenecks.Bottlenecks) -> Manifest:
+    by_path = {file.path: file.sha256 for file in dataset.files}
+    errors = {by_path[path]: reason for path, reason in made.unreadable}
+    return manifest_of(dataset.root, dataset.files, dataset.unreadable, errors)
 
 
 def _data(made: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Recipe) -> _Data:
@@ -166,48 +170,26 @@ def _cut(backbone: Backbone, recipe: Recipe) -> str:
     return graph_surgery.cut_before(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
 
 
-def _held_out(data: _Data, dataset: Dataset, say: Say) -> NDArray[np.bool_]:
-    """Return which photos are for judging only; none where a label would be left without photos."""
-    held = np.array([is_held_out(photo.sha256) for photo in dataset.photos])
-    if any(not (data.truth[~held] == i).any() for i in range(len(dataset.labels))):
-        say("too few photos to hold some out: nothing is judged")
-        held[:] = False
-    return held
-
-
-def _judged_by_group(trainer: _Trainer, data: _Data, folds: list[NDArray[np.bool_]], say: Say) -> Judged | None:
+def _judged_by_group(
+    trainer: Trainer,
+    data: _Data,
+    folds: list[NDArray[np.bool_]],
+    stop_by: NDArray[np.bool_],
+    patience: int,
+    say: Say,
+) -> Judged | None:
     """Return the answers of one network per fold, trained without it; None without folds."""
     if not folds:
         return None
     answers = []
     for number, fold in enumerate(folds, 1):
         say(f"fold {number} of {len(folds)}: training without {int(fold.sum())} photos")
-        trainer.train(data.only(~fold))
+        telling = stop_by & ~fold  # a fold's own photos must not tell when to stop, either
+        watched = data.watched(telling, patience) if telling.any() else None
+        trainer.train(data.only(~fold & ~telling), watched=watched)
         answers.append(trainer.logits(data.values[fold, 0]))
     pooled = np.zeros((len(data.truth), answers[0].shape[1]), np.float32)
     for fold, logits in zip(folds, answers, strict=True):
         pooled[fold] = logits
     judged = np.logical_or.reduce(folds)
     return Judged(f"{len(folds)} folds of whole groups", pooled[judged], judged)
-
-
-def _check_labels(recipe: Recipe, dataset: Dataset) -> None:
-    for label in (*recipe.importance, *recipe.prior):
-        if label not in dataset.labels:
-            raise UsageError(f"no label {label!r} in {dataset.root}: there are {', '.join(dataset.labels)}")
-
-
-def _check_readable(
-    unreadable: tuple[tuple[Path, str], ...], good: tuple[LabelledPhoto, ...], dataset: Dataset, say: Say
-) -> None:
-    for path, reason in unreadable:
-        say(f"skipped {path}: {reason}")
-    total = len(good) + len(unreadable)
-    if len(unreadable) > MOST_UNREADABLE * total:
-        raise DogidError(
-            f"{len(unreadable)} of {total} photos in {dataset.root} cannot be read, more than "
-            f"{MOST_UNREADABLE:.0%}: mend or delete the ones named above"
-        )
-    for i, label in enumerate(dataset.labels):
-        if not any(photo.label == i for photo in good):
-            raise DogidError(f"no readable photo in {dataset.root / label}")

@@ -14,6 +14,7 @@ from dogid_convert.golden import GOLDEN_FILE, make_golden
 from dogid_convert.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
 from dogid_convert.model_archive import sha256, with_files
 from dogid_convert.tflite_edit import add_metadata, input_facts, unpacked
+from dogid_convert.training_record import training_data
 
 LABELS_FILE = "labels.txt"
 RECORD_FILE = "dogid.json"
@@ -58,8 +59,10 @@ def sealed(converted: Converted, settings: Settings) -> bytes:
 def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
     report = converted.report
     agreement, accuracies, calibration = report.agreement, report.accuracies, report.calibration
+    graph_sha256 = content_sha256(settings.graph)
     return {
-        "graph": {"file": settings.graph.name, "sha256": content_sha256(settings.graph)},
+        "graph": {"file": settings.graph.name, "sha256": graph_sha256},
+        **training_data(settings.graph, graph_sha256),
         "dtype": settings.dtype,
         "found": {finding.name: f"{finding.value} ({finding.reason})" for finding in report.findings},
         "calibration": calibration

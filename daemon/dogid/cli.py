@@ -42,10 +42,11 @@ COMMANDS = {
     "model": Command("dogid.commands.model", "show what a model file tells of itself, and check it"),
     "retrain": Command("dogid_convert.retrain_command", "train a model on labelled folders of your photos"),
     "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
+    "data": Command("dogid_convert.data_command", "versions of the training data: what changed?"),
 }
 
 _CONVERT_EXTRA = frozenset(
-    {"ai_edge_quantizer", "dogid_convert", "flatbuffers", "rich", "sklearn", "tensorflow", "tf_keras"}
+    {"ai_edge_quantizer", "dogid_convert", "flatbuffers", "matplotlib", "rich", "sklearn", "tensorflow", "tf_keras"}
 )
 """Modules that only the extra `dogid[convert]` installs."""
 

@@ -121,7 +121,7 @@ def test_keras_names_work_without_their_weights_being_downloaded() -> None:
 
 
 def test_an_unknown_keras_name_is_a_usage_error_that_lists_the_known() -> None:
-    with pytest.raises(UsageError, match="keras:mobilenet_v1, keras:mobilenet_v2"):
+    with pytest.raises(UsageError, match="keras:mobilenet_v1, keras:mobilenet_v2, keras:inception_v3"):
         bases.load("keras:resnet")
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import DogidError, UsageError
-from dogid_convert.dataset import find_photos, group_of, is_held_out
+from dogid_convert.dataset import find_photos
+from dogid_convert.splitting import group_of, is_for_validation, is_held_out
 from tests.convert.training_material import make_folder
 
 
@@ -120,6 +121,39 @@ def test_the_held_out_split_depends_on_the_content_only(tmp_path: Path) -> None:
     held_second = {photo.sha256 for photo in second.photos if is_held_out(photo.sha256)}
 
     assert held_first == held_second & {photo.sha256 for photo in first.photos}
+
+
+def test_no_photo_is_both_held_out_and_for_validation() -> None:
+    photos = [f"{i * 2654435761 % 2**32:08x}" for i in range(10_000)]
+    both = [is_held_out(photo) and is_for_validation(photo) for photo in photos]
+
+    assert not any(both)
+    assert 0.08 < sum(map(is_for_validation, photos)) / len(photos) < 0.12
+
+
+def test_every_photo_under_two_labels_is_named(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=3)
+    for number in range(2):
+        photo = tmp_path / "blue" / f"cam{number}__00{number}.jpg"
+        (tmp_path / "red" / f"copy{number}.jpg").write_bytes(photo.read_bytes())
+
+    with pytest.raises(DogidError, match=r"copy0\.jpg.*copy1\.jpg"):
+        find_photos(tmp_path)
+
+
+def test_a_licence_in_each_labels_folder_is_no_photo_with_two_labels(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=2)
+    for label in ("blue", "red"):
+        (tmp_path / label / "LICENCE.txt").write_text("as you like")
+
+    assert len(find_photos(tmp_path).files) == 6
+
+
+def test_photos_beside_the_labels_folders_are_counted(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=2)
+    (tmp_path / "lost.jpg").write_bytes(b"x")
+
+    assert find_photos(tmp_path).loose == 1
 
 
 def test_about_a_tenth_is_held_out() -> None:

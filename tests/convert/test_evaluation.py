@@ -42,6 +42,31 @@ def test_the_interval_is_the_binomial_one() -> None:
     assert found.low == pytest.approx(0.75 - 1.96 * math.sqrt(0.75 * 0.25 / 400), abs=0.01)
 
 
+@pytest.mark.parametrize(("photos", "least"), [(1, 0.025), (4, 0.398), (10, 0.692), (100, 0.964)])
+def test_where_all_is_right_the_interval_is_clopper_and_pearsons(photos: int, least: float) -> None:
+    found = evaluation.evaluate(np.eye(2)[np.zeros(photos, int)], np.zeros(photos, np.int64))
+
+    assert found.accuracy_interval.low == pytest.approx(least, abs=1e-3)
+    assert found.accuracy_interval.high == 1.0
+    assert found.macro_recall_interval == found.accuracy_interval
+
+
+def test_where_all_is_wrong_the_interval_is_its_mirror_image() -> None:
+    found = evaluation.evaluate(np.eye(2)[np.zeros(10, int)], np.ones(10, np.int64))
+
+    assert found.accuracy_interval.low == 0.0
+    assert found.accuracy_interval.high == pytest.approx(1 - 0.692, abs=1e-3)
+
+
+def test_a_label_of_one_photo_makes_the_mean_of_recalls_unsure() -> None:
+    """Its recall may be anything from 2.5 % on, and it is a quarter of the mean."""
+    truth = np.repeat([0, 1, 2, 3], [1, 400, 400, 400])
+    found = evaluation.evaluate(np.eye(4)[truth], truth)
+
+    assert found.accuracy_interval.low > 0.99
+    assert found.macro_recall_interval.low == pytest.approx((0.025 + 3) / 4, abs=0.01)
+
+
 def test_the_calibration_error_is_the_gap_between_confidence_and_hits() -> None:
     confident = np.array([[0.9, 0.1]] * 10)
 

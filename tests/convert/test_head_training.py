@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 pytest.importorskip("tensorflow", reason="training needs TensorFlow")
 
 from dogid_convert.backbone import Floats, Head
-from dogid_convert.head_training import fit
+from dogid_convert.head_training import fit, on_the_way
 
 WIDTH = 6
 
@@ -56,3 +56,14 @@ def test_a_photo_that_counts_twice_is_a_photo_that_is_there_twice() -> None:
     new = clouds([0, 1], each=50)[0]
     odds = [np.diff(new @ head.weights + head.biases, axis=1) for head in (weighted, repeated)]
     assert np.corrcoef(odds[0].ravel(), odds[1].ravel())[0, 1] > 0.999
+
+
+def test_the_last_head_on_the_way_is_the_trained_one() -> None:
+    embeddings, truth = clouds([0, 1, 2])
+    once = np.ones(len(truth), np.float32)
+    way = list(on_the_way(embeddings, truth, once, 3))
+
+    steps = [taken for taken, _ in way]
+    assert steps[:3] == [1, 2, 3]
+    assert steps == sorted(set(steps))
+    assert way[-1][1].weights.tobytes() == fit(embeddings, truth, once, 3).weights.tobytes()

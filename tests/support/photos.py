@@ -38,3 +38,10 @@ def put(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
+
+
+def put_all(root: Path, files: dict[str, bytes]) -> Path:
+    """Write files of these names inside root, and return it."""
+    for name, data in files.items():
+        put(root / name, data)
+    return root

@@ -15,6 +15,7 @@ from dogid import __version__
 from dogid.ledger import queries
 from dogid.names import shown_name
 from dogid.service import Service
+from dogid.web import _interim, pages
 from dogid.web.asking import AskedClassifier
 from dogid.web.errors import ApiError
 
@@ -28,11 +29,13 @@ def create_app(service: Service) -> Flask:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # names are UTF-8, and read better so
     app.json.sort_keys = False  # type: ignore[attr-defined]  # scores come best first
     asked = AskedClassifier(service)
+    pages.register(app, service)
+    _interim.register(app, service)
 
     @app.get("/")
     def index() -> Response:
         if "file" not in request.args:
-            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "ask for /results, /status or /?file=NAME")
+            return pages.index(service)
         name = _raw_argument("file")
         labels, probabilities = asked.answer(name)
         return jsonify([labels, probabilities])

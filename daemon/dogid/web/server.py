@@ -9,9 +9,9 @@ from waitress.server import create_server
 
 from dogid.errors import UsageError
 
-_THREADS = 4
+_THREADS = 8
 _BACKLOG = 128
-_MOST_BODY = 1_000_000  # bytes; no request of today carries one
+_MOST_BODY = 100_000_000  # bytes; no request of today carries one
 
 
 class WebServer:

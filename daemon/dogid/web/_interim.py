@@ -33,9 +33,10 @@ def register(app: Flask, service: Service) -> None:
             seq = start
             ends = time.monotonic() + 20
             while time.monotonic() < ends:
-                for seq, result in queries.results_since(service.reader(), seq, 100):
+                for seq, result in queries.results_since(service.reader(), seq, 100):  # noqa: B020
                     yield f"event: result\nid: {seq}\ndata: {json.dumps(result)}\n\n"
-                time.sleep(0.1)
+                yield ": beat\n\n"  # a client that is gone is noticed by writing to it
+                time.sleep(0.2)
 
         return Response(stream(), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 

@@ -1,6 +1,7 @@
 """How many photos got each label on each of the last days."""
 
-import datetime
+import datetime as dt
+import itertools
 import sqlite3
 import threading
 import time
@@ -22,7 +23,7 @@ _COST_SHARE = 20  # counting may take a twentieth of the time, however large the
 class DailyCounts:
     """Photos per day and label."""
 
-    days: tuple[datetime.date, ...]
+    days: tuple[dt.date, ...]
     """Oldest first; the last is today."""
     series: tuple[tuple[str, tuple[int, ...]], ...]
     """(label, [days]) of the most frequent labels, most frequent first; what is left over last, in one."""
@@ -43,7 +44,7 @@ class DailyCounter:
         self._good_until = 0.0
         self._stale_from = 0.0
 
-    def counts(self, db: sqlite3.Connection, now: datetime.datetime) -> DailyCounts:
+    def counts(self, db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
         """Return the counts of the days up to now, in the time zone of now; up to a minute old."""
         with self._lock:
             seq, clock = queries.newest_seq(db), time.monotonic()
@@ -58,15 +59,14 @@ class DailyCounter:
             return last
 
 
-def daily_counts(db: sqlite3.Connection, now: datetime.datetime) -> DailyCounts:
+def daily_counts(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
     """Count the photos of the last days by the label that they have now, each on the day that it was seen."""
-    days = tuple(now.date() - datetime.timedelta(days=back) for back in reversed(range(DAYS)))
+    days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
     edges = page_queries.first_ids_since(db, [_midnight(day, now) for day in days])
     edges.append((1 << 63) - 1)
     counted: list[tuple[str, tuple[int, ...]]] = []
     for label in page_queries.labels_given(db, MOST_LABELS):
-        spans = zip(edges, edges[1:], strict=False)
-        counts = tuple(page_queries.count_between(db, label, first, end) for first, end in spans)
+        counts = tuple(page_queries.count_between(db, label, first, end) for first, end in itertools.pairwise(edges))
         if any(counts):
             counted.append((label, counts))
     counted.sort(key=lambda series: -sum(series[1]))
@@ -80,6 +80,6 @@ def _foremost(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[str, tu
     return (*counted[:_NAMED], (_REST, rest))
 
 
-def _midnight(day: datetime.date, now: datetime.datetime) -> int:
+def _midnight(day: dt.date, now: dt.datetime) -> int:
     """When a day begins in the time zone of now, in milliseconds since 1970."""
-    return round(datetime.datetime.combine(day, datetime.time(), now.tzinfo).timestamp() * 1000)
+    return round(dt.datetime.combine(day, dt.time(), now.tzinfo).timestamp() * 1000)

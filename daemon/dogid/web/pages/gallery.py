@@ -1,6 +1,5 @@
 """Which photos the page shows, and the links that lead to others."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -11,6 +10,7 @@ PAGE = 24
 """Photos at a time: two, three, four or six to a row leave no gap."""
 
 _LARGEST_ID = (1 << 63) - 1
+_MOST_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class Wanted:
 
     def link(self, **changes: str | int | None) -> str:
         """Return the page's address with this choice and some changes, and from the newest photo on."""
-        chosen: dict[str, str | int | None] = {"status": self.status, "label": self.label} | changes
+        chosen: dict[str, str | int | None] = {"status": self.status, "label": self.label, **changes}
         arguments = urlencode({key: value for key, value in chosen.items() if value is not None})
         return f"/?{arguments}" if arguments else "/"
 
 
 def _whole_number(text: str | None) -> int | None:
-    if text is None or not (text.isascii() and text.isdigit() and len(text) < math.log10(_LARGEST_ID) + 1):
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         return None
     return min(int(text), _LARGEST_ID)

@@ -1,6 +1,6 @@
 """From templates to answers. Nothing is read or compiled before somebody looks at a page."""
 
-import datetime
+import datetime as dt
 import functools
 import hashlib
 from importlib import resources
@@ -16,7 +16,7 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Render a template into an answer that nobody else may keep."""
-    now = datetime.datetime.now().astimezone()
+    now = dt.datetime.now().astimezone()
     html = _environment().get_template(template).render(now=now, **values)
     answer = Response(html, status, mimetype="text/html")
     answer.headers["Cache-Control"] = "private, no-cache"

@@ -1,6 +1,6 @@
 """The addresses beneath /page, and the page itself."""
 
-import datetime
+import datetime as dt
 from http import HTTPStatus
 
 from flask import Flask, Response, request
@@ -43,7 +43,7 @@ class Pages:
             counts=counts,
             labels=labels or sorted(self._service.model.labels)[:200],
             few_labels=_FEW_LABELS,
-            chart=chart(daily := self._daily.counts(db, datetime.datetime.now().astimezone())),
+            chart=chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
             health=glance.health(self._service),
@@ -129,13 +129,13 @@ def static(name: str) -> Response:
         data, media_type, version = asset(name)
     except KeyError:
         return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
-    answer = Response(data, mimetype=media_type)
+    answer = _unchanged(version) or Response(data, mimetype=media_type)
     answer.set_etag(version)
     if request.args.get("v") == version:
         answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     else:
         answer.headers["Cache-Control"] = "no-cache"
-    return answer.make_conditional(request)
+    return answer
 
 
 def _unchanged(tag: str) -> Response | None:

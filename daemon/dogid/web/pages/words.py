@@ -1,6 +1,7 @@
 """What the page says in words: reasons, times, numbers, names."""
 
-import datetime
+import datetime as dt
+import math
 import os
 from dataclasses import dataclass
 
@@ -65,9 +66,9 @@ def certainty(score: float) -> str:
     return f"{score:.0%}".replace("%", " %")
 
 
-def when(moment: str, now: datetime.datetime) -> str:
+def when(moment: str, now: dt.datetime) -> str:
     """Given a UTC moment in ISO 8601 and the present, return it short, in the present's time zone."""
-    local = datetime.datetime.fromisoformat(moment).astimezone(now.tzinfo)
+    local = dt.datetime.fromisoformat(moment).astimezone(now.tzinfo)
     if local.date() == now.date():
         return f"{local:%H:%M:%S}"
     if local.year == now.year:
@@ -75,22 +76,18 @@ def when(moment: str, now: datetime.datetime) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
-def moment_in_full(moment: str, now: datetime.datetime) -> str:
+def moment_in_full(moment: str, now: dt.datetime) -> str:
     """Given a UTC moment in ISO 8601 and the present, return it to the second, in the present's time zone."""
-    return f"{datetime.datetime.fromisoformat(moment).astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
+    return f"{dt.datetime.fromisoformat(moment).astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
 
 
 def byte_count(count: int) -> str:
     """Return a number of bytes for people, by thousands as disks are sold."""
     if count < 1000:
         return f"{count} bytes"
-    size = float(count)
-    unit = ""
-    for unit in _UNITS:
-        size /= 1000
-        if size < 999.5:
-            break
-    return f"{size:.0f} {unit}" if size >= 10 else f"{size:.1f} {unit}"
+    power = min(int(math.log(count + 0.5, 1000)), len(_UNITS))
+    size = count / 1000**power
+    return f"{size:.0f} {_UNITS[power - 1]}" if size >= 10 else f"{size:.1f} {_UNITS[power - 1]}"
 
 
 def visible(text: str) -> str:

@@ -4,12 +4,14 @@ import hashlib
 import io
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from dogid.inbox.scan import look
 from dogid.ledger.page_queries import PhotoFacts
+from dogid.reading import read_photo
 from dogid.web.pages.thumbnails import TILE, BusyError, GoneError, Thumbnails
 from tests.support.photos import photo, put
 
@@ -41,12 +43,27 @@ def test_no_more_is_kept_than_the_bound(inbox: Path) -> None:
     assert kept == [True, True, True, False]
 
 
-def test_two_pictures_are_not_made_at_once(inbox: Path) -> None:
-    facts = answered(inbox, "a.jpg", photo(1))
+def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        begun.set()
+        go_on.wait()
+        return read_photo(*args)
+
+    monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", slowly)
     thumbnails = Thumbnails(patience_seconds=0.05)
-    with thumbnails._making, pytest.raises(BusyError):
-        thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
-    assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
+    made: list[bytes] = []
+    first = threading.Thread(target=lambda: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
+    first.start()
+    begun.wait()
+    with pytest.raises(BusyError):
+        thumbnails.thumbnail(inbox, other, TILE, LIMIT)
+    go_on.set()
+    first.join()
+    assert made == [thumbnails.thumbnail(inbox, facts, TILE, LIMIT)]
+    assert thumbnails.thumbnail(inbox, other, TILE, LIMIT)
 
 
 def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:

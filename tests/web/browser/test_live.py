@@ -106,3 +106,18 @@ def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(visitor: Visitor,
     expect(visitor.page.get_by_role("link", name=re.compile("^Classified 100$"))).to_be_visible(timeout=SOON)
     assert visitor.page.locator("#photos > li").count() == 24
     assert visitor.asked.count(daemon.url) - asked_before < 40
+
+
+def test_the_page_of_a_photo_that_waits_shows_its_answer_when_it_has_one(
+    page: Page, patient_daemon: Daemon, inbox: Path
+) -> None:
+    data = photo(1)
+    file = put(inbox / "slow.jpg", data[:5000])
+    waiting = patient_daemon.waits("slow.jpg", "truncated")
+    page.goto(f"{patient_daemon.url}page/photo/{waiting['id']}")
+    expect(page.get_by_role("heading", name="Waiting for its answer")).to_be_visible()
+
+    put(file, data)
+
+    expect(page.locator(".scores .best")).to_be_visible(timeout=SOON)
+    expect(page.get_by_alt_text("The photo slow.jpg")).to_be_visible()

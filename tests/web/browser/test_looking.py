@@ -107,9 +107,9 @@ def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, galle
     page.goto(gallery.url + "?status=failed")
     row = page.locator("#photos > li").filter(has_text="cut.jpg")
 
-    expect(row).to_contain_text("The file ends early.")
-    expect(row).to_contain_text("Copy it into the inbox once more.")
-    expect(row).to_contain_text(gallery.by_name()["cut.jpg"]["error"]["message"])
+    expect(row.get_by_text("The file ends early.")).to_be_visible()
+    expect(row.get_by_text("Copy it into the inbox once more.")).to_be_visible()
+    expect(row.get_by_text(gallery.by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
 
 
 def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(page: Page, gallery: Daemon) -> None:

@@ -64,10 +64,10 @@ def chart(counts: DailyCounts) -> Chart:
 
 
 def _round_top(most: int) -> int:
-    """The least of 1, 2, 5, 10, 20, 50, ... that is not below the largest number."""
+    """The least number of one digit and zeros that is not below the largest number."""
     size = 1
     while True:
-        for factor in (1, 2, 5):
+        for factor in range(1, 10):
             if factor * size >= most:
                 return factor * size
         size *= 10

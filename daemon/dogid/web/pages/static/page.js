@@ -202,7 +202,7 @@ async function ask(files) {
       if (told.error) throw new Error(told.error.message);
       answered(place, told.scores);
     } catch (error) {
-      put(place, "b", "failed", `No answer: ${error.message}`);
+      put(place, "span", "failed", `No answer: ${error.message}`);
     }
     place.querySelector(".waiting")?.remove();
   }
@@ -213,7 +213,8 @@ function begun(file) {
   const image = document.createElement("img");
   image.alt = "";
   image.src = URL.createObjectURL(file);
-  image.onload = image.onerror = () => URL.revokeObjectURL(image.src);
+  image.onload = () => URL.revokeObjectURL(image.src);
+  image.onerror = () => { URL.revokeObjectURL(image.src); image.className = "none"; };
   const text = document.createElement("div");
   put(text, "span", "waiting", "Asking …");
   item.append(image, text);

@@ -1,6 +1,7 @@
 """The page for people: server-rendered, small, and complete without JavaScript; with it, live."""
 
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 
@@ -9,17 +10,48 @@ if TYPE_CHECKING:
     from dogid.web.pages.views import Pages
 
 _KEY = "dogid.pages"
+_ROUTES = {
+    "photo": "/page/photo/<int:photo_id>",
+    "thumbnail": "/page/thumbnail/<int:photo_id>",
+    "seen": "/page/seen/<int:photo_id>",
+    "login": "/page/login",
+    "static": "/page/static/<name>",
+}
+"""The views of `Pages` by their names, and where they are found."""
 
 
 def register(app: Flask, service: "Service") -> None:
     """Add the routes beneath /page; `/` itself is for the caller to route, to `index`."""
-    from dogid.web.pages.views import Pages, add_routes
-
-    app.extensions[_KEY] = pages = Pages(service)
-    add_routes(app, pages)
+    app.extensions[_KEY] = pages = _WhenAsked(service)
+    for name, address in _ROUTES.items():
+        app.add_url_rule(address, f"page_{name}", _view(pages, name))
 
 
 def index(service: "Service") -> Response:  # noqa: ARG001  # the service is the one that was registered
     """Answer `GET /` with the page, in a request to an application that was registered."""
-    pages: Pages = current_app.extensions[_KEY]
-    return pages.index()
+    pages: _WhenAsked = current_app.extensions[_KEY]
+    return pages.get().index()
+
+
+class _WhenAsked:
+    """The pages, imported and made when somebody first looks: the daemon's start need not wait for them."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._pages: Pages | None = None
+
+    def get(self) -> "Pages":
+        from dogid.web.pages.views import Pages
+
+        with self._lock:
+            if self._pages is None:
+                self._pages = Pages(self._service)
+            return self._pages
+
+
+def _view(pages: _WhenAsked, name: str) -> Any:
+    def view(**values: Any) -> Any:
+        return getattr(pages.get(), name)(**values)
+
+    return view

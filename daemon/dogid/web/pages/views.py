@@ -1,9 +1,9 @@
-"""The addresses beneath /page, and the page itself."""
+"""What the addresses beneath /page answer, and the page itself."""
 
 import datetime as dt
 from http import HTTPStatus
 
-from flask import Flask, Response, request
+from flask import Response, request
 
 from dogid.ledger import page_queries, queries
 from dogid.ledger.page_queries import PhotoFacts
@@ -100,6 +100,24 @@ class Pages:
             return _busy()
         return _kept(Response(picture, mimetype="image/png"), f"{facts.sha256}-{size[0]}x{size[1]}")
 
+    def login(self) -> Response:
+        """The form that asks for the token."""
+        return page("login.html", failed="failed" in request.args)
+
+    def static(self, name: str) -> Response:
+        """A style sheet, a script, a drawing."""
+        try:
+            data, media_type, version = asset(name)
+        except KeyError:
+            return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
+        answer = _unchanged(version) or Response(data, mimetype=media_type)
+        answer.set_etag(version)
+        if request.args.get("v") == version:
+            answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        else:
+            answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
     def _facts(self, photo_id: int) -> PhotoFacts | None:
         return page_queries.photo_facts(self._service.reader(), photo_id) if photo_id <= _LARGEST_ID else None
 
@@ -107,35 +125,6 @@ class Pages:
         """The size that the model of a result takes; None where it is not the model of now, whose size is known."""
         model = self._service.model
         return model.size if facts.sha256 and facts.model_sha256 == model.file.sha256 else None
-
-
-def add_routes(app: Flask, pages: Pages) -> None:
-    """Have app answer for all addresses beneath /page."""
-    app.add_url_rule("/page/photo/<int:photo_id>", "page_photo", pages.photo)
-    app.add_url_rule("/page/thumbnail/<int:photo_id>", "page_thumbnail", pages.thumbnail)
-    app.add_url_rule("/page/seen/<int:photo_id>", "page_seen", pages.seen)
-    app.add_url_rule("/page/login", "page_login", login)
-    app.add_url_rule("/page/static/<name>", "page_static", static)
-
-
-def login() -> Response:
-    """The form that asks for the token."""
-    return page("login.html", failed="failed" in request.args)
-
-
-def static(name: str) -> Response:
-    """A style sheet, a script, a drawing."""
-    try:
-        data, media_type, version = asset(name)
-    except KeyError:
-        return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
-    answer = _unchanged(version) or Response(data, mimetype=media_type)
-    answer.set_etag(version)
-    if request.args.get("v") == version:
-        answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    else:
-        answer.headers["Cache-Control"] = "no-cache"
-    return answer
 
 
 def _unchanged(tag: str) -> Response | None:

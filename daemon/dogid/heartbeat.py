@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 10.0
 """Between two rounds; a round costs each worker what one small photo costs."""
 _HEALTHY = "the known photo passed through every worker"
-_UNKNOWN = "not checked yet"
+NOT_CHECKED = "not checked yet"
+"""The reason of the health before the first round."""
 
 
 class Patients(Protocol):
@@ -58,7 +59,7 @@ class Heartbeat:
         self._interval = interval
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self.health = Health(ok=False, reason=_UNKNOWN, checked_at=time.monotonic())
+        self.health = Health(ok=False, reason=NOT_CHECKED, checked_at=time.monotonic())
 
     def check(self) -> str | None:
         """Hold one round now; return what is amiss, or None. A worker that is busy is waited for."""
@@ -91,7 +92,7 @@ class Heartbeat:
         before = self.health
         if amiss is None:
             self.health = Health(ok=True, reason=_HEALTHY, checked_at=time.monotonic())
-            if not before.ok and before.reason != _UNKNOWN:
+            if not before.ok and before.reason != NOT_CHECKED:
                 log.warning("healthy again, after: %s", before.reason)
             return
         self.health = Health(ok=False, reason=amiss, checked_at=before.checked_at)

@@ -253,13 +253,13 @@ class Daemon:
         )
 
 
-def dogid(*args: str) -> "subprocess.CompletedProcess[str]":
+def dogid(*args: str, patience: float = PATIENCE) -> "subprocess.CompletedProcess[str]":
     """Run `dogid ARGS...`; return its exit status and output."""
     return subprocess.run(
         [sys.executable, "-m", "dogid", *args],
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=patience,
         check=False,
     )

@@ -1,14 +1,57 @@
-"""The page for people."""
+"""The page for people: server-rendered, small, and complete without JavaScript; with it, live."""
 
-from flask import Flask, Response
+import threading
+from typing import TYPE_CHECKING, Any
 
-from dogid.service import Service
+from flask import Flask, Response, current_app
+
+if TYPE_CHECKING:
+    from dogid.service import Service
+    from dogid.web.pages.views import Pages
+
+_KEY = "dogid.pages"
+_ROUTES = {
+    "photo": "/page/photo/<int:photo_id>",
+    "thumbnail": "/page/thumbnail/<int:photo_id>",
+    "seen": "/page/seen/<int:photo_id>",
+    "login": "/page/login",
+    "static": "/page/static/<name>",
+}
+"""The views of `Pages` by their names, and where they are found."""
 
 
-def index(service: Service) -> Response:  # noqa: ARG001
-    """Return the status page."""
-    return Response("<!doctype html><title>dogid</title>", mimetype="text/html")
+def register(app: Flask, service: "Service") -> None:
+    """Add the routes beneath /page; `/` itself is for the caller to route, to `index`."""
+    app.extensions[_KEY] = pages = _WhenAsked(service)
+    for name, address in _ROUTES.items():
+        app.add_url_rule(address, f"page_{name}", _view(pages, name))
 
 
-def register(app: Flask, service: Service) -> None:
-    """Add the page's own routes."""
+def index(service: "Service") -> Response:  # noqa: ARG001  # the service is the one that was registered
+    """Answer `GET /` with the page, in a request to an application that was registered."""
+    pages: _WhenAsked = current_app.extensions[_KEY]
+    return pages.get().index()
+
+
+class _WhenAsked:
+    """The pages, imported and made when somebody first looks: the daemon's start need not wait for them."""
+
+    def __init__(self, service: "Service") -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._pages: Pages | None = None
+
+    def get(self) -> "Pages":
+        from dogid.web.pages.views import Pages
+
+        with self._lock:
+            if self._pages is None:
+                self._pages = Pages(self._service)
+            return self._pages
+
+
+def _view(pages: _WhenAsked, name: str) -> Any:
+    def view(**values: Any) -> Any:
+        return getattr(pages.get(), name)(**values)
+
+    return view

@@ -1,0 +1,109 @@
+"""Questions that only the page for people asks of the ledger. Nothing here writes."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dogid.inbox.scan import Version
+
+_FACTS = (
+    "SELECT photo.path, photo.inode, photo.size, photo.mtime_ns, photo.state, photo.sha256, photo.width, photo.height,"
+    " photo.superseded_by, model.sha256 AS model_sha256"
+    " FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE photo.id = ?"
+)
+# without being told, SQLite takes the index by state, and reads all that is classified
+_NEXT_LABEL = (
+    "SELECT label FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label > ? ORDER BY label LIMIT 1"
+)
+_COUNT = (
+    "SELECT count(*) FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label = ? AND id >= ? AND id < ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What must be known of a result to find its very photo again."""
+
+    path: bytes
+    """Relative to the inbox."""
+    version: Version
+    state: str
+    sha256: str | None
+    """Of the bytes that were classified; None where none were."""
+    size: tuple[int, int] | None
+    """(width, height) in pixels, upright; None where it was never decoded."""
+    model_sha256: str | None
+    superseded_by: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The current results before and after one, by id."""
+
+    newer: int | None
+    older: int | None
+
+
+def photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
+    """Return what is known of the photo of a result, or None where there is no such result."""
+    row = db.execute(_FACTS, (photo_id,)).fetchone()
+    if row is None:
+        return None
+    return PhotoFacts(
+        path=bytes(row["path"]),
+        version=Version(row["inode"], row["size"], row["mtime_ns"]),
+        state=row["state"],
+        sha256=row["sha256"],
+        size=None if row["width"] is None else (row["width"], row["height"]),
+        model_sha256=row["model_sha256"],
+        superseded_by=row["superseded_by"],
+    )
+
+
+def neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:
+    """Return the current results next to one."""
+    newer = "SELECT id FROM photo WHERE state != 'superseded' AND id > ? ORDER BY id LIMIT 1"
+    older = "SELECT id FROM photo WHERE state != 'superseded' AND id < ? ORDER BY id DESC LIMIT 1"
+    found = [db.execute(query, (photo_id,)).fetchone() for query in (newer, older)]
+    return Neighbours(*(None if row is None else int(row["id"]) for row in found))
+
+
+def labels_given(db: sqlite3.Connection, most: int) -> list[str]:
+    """Return labels that current results have, in the order of the alphabet; up to `most`.
+
+    Each is one step in the index by label, however many photos have it.
+    """
+    labels: list[str] = []
+    row = db.execute(_NEXT_LABEL, ("",)).fetchone()
+    while row is not None and len(labels) < most:
+        labels.append(row[0])
+        row = db.execute(_NEXT_LABEL, (row[0],)).fetchone()
+    return labels
+
+
+def first_ids_since(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:
+    """Given moments in milliseconds, return for each the id of the first photo that was seen then or later.
+
+    Where there is none: the id that the next photo will have, at the least. Ids and the times at which photos were seen
+    grow together, so that each is found by halving, in some twenty look-ups among a million photos. A clock that was
+    set back blurs the edge.
+    """
+    last = db.execute("SELECT max(id) FROM photo").fetchone()[0] or 0
+    return [_first_id_since(db, moment, last) for moment in moments]
+
+
+def _first_id_since(db: sqlite3.Connection, moment: int, last: int) -> int:
+    low, high = 0, last + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = db.execute("SELECT id, seen_at FROM photo WHERE id >= ? ORDER BY id LIMIT 1", (middle,)).fetchone()
+        if row is None or row["seen_at"] >= moment:
+            high = middle
+        else:
+            low = row["id"] + 1
+    return low
+
+
+def count_between(db: sqlite3.Connection, label: str, first: int, end: int) -> int:
+    """Return how many current results with an id of first <= id < end have a label; counted in the index alone."""
+    return int(db.execute(_COUNT, (label, first, end)).fetchone()[0])

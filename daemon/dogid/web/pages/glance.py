@@ -1,0 +1,84 @@
+"""The state of the daemon at a glance: health, inbox, model, disk."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dogid.heartbeat import NOT_CHECKED
+from dogid.service import Service
+from dogid.web.pages.words import byte_count, visible, visible_path
+
+_LITTLE_SHARE, _LITTLE_BYTES = 0.02, 500_000_000  # less room than both on a disk deserves a warning
+_MODES = {"events": "watched live", "scan": "looked through every few seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing to know at a glance."""
+
+    name: str
+    value: str
+    detail: str
+    level: str
+    """`good`, `bad`, or `plain`."""
+    moment: str | None = None
+    """ISO 8601, shown after the detail."""
+
+
+def health(service: Service) -> Fact:
+    """Whether the daemon still gives the right answers."""
+    found = service.health
+    if found.ok:
+        return Fact("Health", "Working", "the known photo still gets the right answer", "good")
+    if found.reason == NOT_CHECKED:
+        return Fact("Health", "Starting", "the known photo has not been asked yet", "plain")
+    return Fact("Health", "In trouble", visible(found.reason), "bad")
+
+
+def facts(service: Service) -> list[Fact]:
+    """Inbox, model and disks."""
+    return [_inbox(service), _model(service), *_disks(service.inbox, service.state)]
+
+
+def _inbox(service: Service) -> Fact:
+    watch = service.watch_status
+    path = visible_path(service.inbox)
+    if watch.trouble:
+        return Fact("Inbox", path, f"cannot be read: {visible(watch.trouble)}", "bad", watch.last_scan)
+    how = _MODES.get(watch.mode, watch.mode)
+    scanned = "; last scan" if watch.last_scan else "; no scan yet"
+    return Fact("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
+
+
+def _model(service: Service) -> Fact:
+    model = service.model
+    tested = "self-test passed" if model.file.golden else "self-test: none, it carries no known photo"
+    width, height = model.size
+    detail = f"{len(model.labels)} labels, sees {width} × {height} pixels; {tested}"  # noqa: RUF001
+    return Fact("Model", visible(model.file.name), detail, "plain")
+
+
+def _disks(inbox: Path, state: Path) -> list[Fact]:
+    """The disk of the inbox and that of the state folder, or the one that is both."""
+    try:
+        if os.stat(inbox).st_dev == os.stat(state).st_dev:
+            return [_disk("Disk", state)]
+    except OSError:
+        pass  # said by the disk in question
+    return [_disk("Disk of the inbox", inbox), _disk("Disk of the ledger", state)]
+
+
+def _disk(name: str, folder: Path) -> Fact:
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError as error:
+        return Fact(name, "unknown", f"{visible_path(folder)}: {error.strerror}", "bad")
+    little = usage.free < min(_LITTLE_BYTES, usage.total * _LITTLE_SHARE)
+    detail = f"of {byte_count(usage.total)}" + ("; make room soon" if little else "")
+    return Fact(name, f"{byte_count(usage.free)} free", detail, "bad" if little else "plain")
+
+
+def inbox_path(service: Service) -> str:
+    """Where photos are copied to, for people."""
+    return visible_path(service.inbox)

@@ -1,0 +1,134 @@
+"""Small pictures of photos that lie in the inbox, made when they are first asked for.
+
+They are kept in memory, and few: a cache on disk would wear the SD cards that small machines run from, and would keep
+pictures of photos that their owner has deleted. Making one again costs what classifying a photo costs.
+"""
+
+import hashlib
+import io
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dogid.errors import PhotoError
+from dogid.inbox.scan import look
+from dogid.ledger.page_queries import PhotoFacts
+from dogid.photo import Pixels, decode
+from dogid.reading import TemporaryError, read_photo
+
+TILE, LARGE = 320, 960
+"""The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""
+
+_CACHE_BYTES = 4 << 20  # some three hundred tiles
+_PATIENCE_SECONDS = 0.5  # for the picture before; a thread that waits answers nobody else
+_QUALITY = 78
+
+
+class GoneError(Exception):
+    """The photo of a result is not in the inbox any more, or is another one now, or never was one."""
+
+
+class BusyError(Exception):
+    """Other pictures are being made; ask again soon."""
+
+
+class Thumbnails:
+    """Makes pictures one at a time, so that people who look never take the memory and time that photos need.
+
+    And always in the same thread: each thread that decodes keeps some MB for the next time.
+    """
+
+    def __init__(self, cache_bytes: int = _CACHE_BYTES, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        self._maker = ThreadPoolExecutor(1, "pictures")
+        self._patience = patience_seconds
+        self._cache = _Cache(cache_bytes)
+
+    def thumbnail(self, inbox: Path, facts: PhotoFacts, side: int, max_bytes: int) -> bytes:
+        """Return a JPEG of a result's photo, upright, its longer side at most `side`. Raise GoneError, BusyError."""
+        if facts.sha256 is None or facts.size is None:
+            raise GoneError
+        key = (facts.sha256, side)
+        if (known := self._cache.get(key)) is not None and _is_unchanged(inbox, facts):
+            return known
+        size = _fitting(facts.size, side)
+        made = self._made(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)))
+        self._cache.put(key, made)
+        return made
+
+    def seen(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> bytes:
+        """Return a PNG of the very pixels that a model with inputs of size = (width, height) gets of a result's photo.
+
+        Raise GoneError, BusyError.
+        """
+        return self._made(lambda: _png(_decoded(inbox, facts, size, max_bytes)))
+
+    def _made(self, make: Callable[[], bytes]) -> bytes:
+        picture = self._maker.submit(make)
+        try:
+            return picture.result(self._patience)
+        except TimeoutError:
+            if picture.cancel():
+                raise BusyError from None
+            return picture.result()  # it has been begun
+
+
+def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
+    try:
+        read = read_photo(inbox, facts.path, max_bytes)
+        if hashlib.sha256(read.data).hexdigest() != facts.sha256:
+            raise GoneError
+        return decode(read.data, size).pixels
+    except (PhotoError, TemporaryError) as error:
+        raise GoneError from error
+
+
+def _is_unchanged(inbox: Path, facts: PhotoFacts) -> bool:
+    found = look(inbox, facts.path)
+    return found is not None and found.version == facts.version
+
+
+def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size of a picture with the proportions of another, as large as it may be, and never larger than that."""
+    scale = min(1.0, side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=_QUALITY)
+    return stream.getvalue()
+
+
+def _png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG", compress_level=3)
+    return stream.getvalue()
+
+
+class _Cache:
+    """Pictures by what they show, those asked for last, up to a number of bytes."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._held = 0
+        self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, int]) -> bytes | None:
+        with self._lock:
+            if key in self._pictures:
+                self._pictures.move_to_end(key)
+            return self._pictures.get(key)
+
+    def put(self, key: tuple[str, int], picture: bytes) -> None:
+        with self._lock:
+            self._held += len(picture) - len(self._pictures.pop(key, b""))
+            self._pictures[key] = picture
+            while self._held > self._most:
+                _, dropped = self._pictures.popitem(last=False)
+                self._held -= len(dropped)

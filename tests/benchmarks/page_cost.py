@@ -1,0 +1,82 @@
+"""What the page costs the daemon when its ledger holds many photos.
+
+`python -m tests.benchmarks.page_cost` fills a ledger with photos of the last twenty days and, at each size, prints the
+milliseconds of the first `GET /` after new results, which counts them by day and label, and of the next ones.
+"""
+
+import contextlib
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from dogid.clock import Clock
+from dogid.inbox.scan import FoundFile, Version
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Classified, Job, Timings
+from dogid.model.modelfile import ModelFile
+from dogid.service import Service
+from dogid.settings import Settings
+from dogid.web.access import Access
+from dogid.web.app import create_app
+from tests.support.clocks import SetClock
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+LABELS = ("badger", "cat", "dog", "fox", "hedgehog", "marten", "nothing", "person")
+_DAY_MS = 86_400_000
+_DAYS = 20
+_GROUP = 5_000
+_ASKED = 15
+
+
+def main() -> None:
+    """Print a line for each size."""
+    for size in SIZES:
+        with tempfile.TemporaryDirectory(prefix="dogid-page-") as folder:
+            fill(Path(folder) / "state", size)
+            print(f"{size:>9,} photos: {measure(Path(folder))}", flush=True)  # noqa: T201
+
+
+def measure(folder: Path) -> str:
+    """Return what the first page and the following ones cost, in words."""
+    (folder / "inbox").mkdir()
+    service = Service(Settings(inbox=folder / "inbox", state=folder / "state"))
+    asked = create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+    asked.get("/page/login")  # templates are compiled once
+    costs: list[float] = []
+    for _ in range(_ASKED):
+        began = time.perf_counter()
+        assert asked.get("/").status_code == 200
+        costs.append((time.perf_counter() - began) * 1000)
+    filtered = {}
+    for query in ("status=failed", "status=classified", "label=fox", "label=fox&before=500"):
+        began = time.perf_counter()
+        asked.get(f"/?{query}")
+        filtered[query] = f"{(time.perf_counter() - began) * 1000:.1f}"
+    service.ledger.close()
+    return f"first {costs[0]:.1f} ms, then {statistics.median(costs[1:]):.1f} ms; {filtered}"
+
+
+def fill(state: Path, size: int) -> None:
+    """Make a ledger with so many answered photos, evenly over the last days."""
+    state.mkdir()
+    now = Clock().wall_ms()
+    clock = SetClock([now - _DAYS * _DAY_MS, 0])
+    ledger = Ledger(state, lambda _: None, clock)
+    model = ledger.register_model(ModelFile(Path("m"), b"", "00", LABELS, "", None, None, None), LABELS)
+    group = min(_GROUP, size // _DAYS)
+    for start in range(0, size, group):
+        clock.set_wall(now - round(_DAYS * _DAY_MS * (1 - start / size)))
+        ledger.observe([FoundFile(b"%09d.jpg" % at, Version(at, 1000, at)) for at in range(start, start + group)])
+        ledger.record([_classified(job, model) for job in ledger.claim(group, ())])
+    ledger.close()
+
+
+def _classified(job: Job, model: int) -> Classified:
+    label = LABELS[job.id * 7919 % len(LABELS)]
+    scores = {label: 0.9, "cat" if label != "cat" else "dog": 0.1}
+    return Classified(job, job.version, f"{job.id:064x}", 640, 480, scores, model, Timings(1.0, 1.0, 2.0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""A browser for the whole session, and a daemon with photos that tests only look at."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.daemon import Daemon
+from tests.web.browser.gallery import fill
+from tests.web.browser.visitor import DESKTOP, Visitor
+
+_FLAGS = ["--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium (apt install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Visitor]:
+    """Somebody at a desk, who minds every error that the browser reports and every address outside the daemon."""
+    visitor = Visitor(browser)
+    visitor.sits_at(DESKTOP)
+    yield visitor
+    visitor.leaves()
+
+
+@pytest.fixture
+def page(visitor: Visitor) -> Page:
+    """The visitor's tab."""
+    return visitor.page
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon that has answered for thirty photos, hostile and broken ones among them. Not to be changed by tests."""
+    folder: Path = tmp_path_factory.mktemp("gallery")
+    (folder / "inbox").mkdir()
+    daemon = Daemon(folder / "inbox", folder / "state", "--settle", "1").start()
+    try:
+        count = fill(daemon.inbox)
+        daemon.settled(count)
+        yield daemon
+    finally:
+        daemon.close()

@@ -1,0 +1,158 @@
+"""What the page shows, on a desk and on a phone, in the light and in the dark."""
+
+import urllib.parse
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.daemon import Daemon
+from tests.support.waiting import eventually
+from tests.web.browser.gallery import FAILED, HEBREW, HOSTILE, LONGEST, TURNED
+from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
+
+SCREENS = {"desktop": DESKTOP, "phone": PHONE}
+VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing")
+
+
+def address(daemon: Daemon, view: str) -> str:
+    """Where a view is found."""
+    photos = daemon.by_name()
+    paths = {
+        "photos": "/",
+        "failed": "/?status=failed",
+        "photo": f"/page/photo/{photos['garden-20.jpg']['id']}",
+        "failed-photo": f"/page/photo/{photos['cut.jpg']['id']}",
+        "login": "/page/login?failed=1",
+        "empty": "/?label=no+such+label",
+        "missing": "/page/photo/987654",
+    }
+    return urllib.parse.urljoin(daemon.url, paths[view])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_no_view_shuts_anybody_out_or_is_wider_than_the_screen(
+    visitor: Visitor, gallery: Daemon, screen: str, scheme: Literal["light", "dark"], view: str
+) -> None:
+    page = visitor.sits_at(SCREENS[screen], scheme)
+    if view == "missing":
+        visitor.expects(404)
+    page.goto(address(gallery, view))
+    visitor.sees_all_pictures()
+
+    visitor.fits()
+    visitor.keeps_a_picture(f"{view}-{screen}-{scheme}")
+    visitor.finds_no_barrier()
+
+
+def test_the_table_of_days_shuts_nobody_out(visitor: Visitor, gallery: Daemon) -> None:
+    visitor.page.goto(gallery.url)
+    visitor.page.get_by_text("As a table").click()
+
+    expect(visitor.page.get_by_role("table")).to_be_visible()
+    visitor.finds_no_barrier()
+
+
+def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: Daemon) -> None:
+    for shown in (HOSTILE, TURNED.replace("\u202e", "\\u202e"), HEBREW, LONGEST):
+        page.goto(gallery.url + "?" + urllib.parse.urlencode({"status": "classified"}))
+        tile = page.locator("#photos > li").filter(has=page.get_by_text(shown, exact=True))
+        expect(tile).to_have_count(1)
+        tile.locator("a").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(shown)
+        assert page.title().endswith(f"{shown} · dogid")
+        assert page.locator("img[src=x]").count() == 0
+    assert page.title() != "taken"
+
+
+def test_a_long_name_makes_neither_tile_nor_page_wider(visitor: Visitor, gallery: Daemon) -> None:
+    page = visitor.sits_at(PHONE)
+    page.goto(gallery.url)
+    visitor.fits()
+
+    page.goto(gallery.url + f"page/photo/{gallery.by_name()[LONGEST]['id']}")
+    visitor.fits()
+
+
+def test_filters_are_links_that_can_be_kept(page: Page, gallery: Daemon) -> None:
+    page.goto(gallery.url)
+    page.get_by_role("link", name="Failed 3").click()
+
+    assert urllib.parse.urlsplit(page.url).query == "status=failed"
+    expect(page.locator("#photos .file")).to_have_text([r["file"] for r in gallery.results() if r["file"] in FAILED])
+    expect(page.get_by_role("link", name="Failed 3")).to_have_attribute("aria-current", "page")
+
+    label = gallery.by_name()["garden-20.jpg"]["label"]
+    page.get_by_role("list", name="By label").get_by_role("link", name=label).click()
+    assert urllib.parse.urlsplit(page.url).query == f"label={label}"
+    assert set(page.locator("#photos .answer b").all_text_contents()) == {label}
+
+
+def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: Daemon) -> None:
+    page = visitor.sits_at(DESKTOP, java_script_enabled=False)
+    page.goto(gallery.url)
+    newest = page.locator("#photos .file").all_text_contents()
+    page.get_by_role("link", name="Older").click()
+    older = page.locator("#photos .file").all_text_contents()
+
+    assert len(newest) == 24
+    assert len(newest) + len(older) == len(set(newest + older)) == len(gallery.results())
+    page.get_by_role("link", name="Newest").click()
+    assert page.locator("#photos .file").all_text_contents() == newest
+
+
+def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, gallery: Daemon) -> None:
+    page.goto(gallery.url + "?status=failed")
+    row = page.locator("#photos > li").filter(has_text="cut.jpg")
+
+    expect(row.get_by_text("The file ends early.")).to_be_visible()
+    expect(row.get_by_text("Copy it into the inbox once more.")).to_be_visible()
+    expect(row.get_by_text(gallery.by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
+
+
+def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(page: Page, gallery: Daemon) -> None:
+    result = gallery.by_name()["garden-20.jpg"]
+    page.goto(gallery.url)
+    page.get_by_role("link", name="garden-20.jpg").click()
+
+    for label in result["scores"]:
+        expect(page.locator(".scores")).to_contain_text(label)
+    expect(page.locator(".history li").last).to_contain_text(f"{result['label']} {result['score']:.3f}")
+    expect(page.locator(".about")).to_contain_text(f"{result['timings_ms']['total']:.1f} ms")
+    expect(page.locator(".about")).to_contain_text(result["sha256"])
+    expect(page.get_by_alt_text("The photo as the model got it: 224 by 224 pixels")).to_be_visible()
+    assert page.evaluate("document.querySelector('.large').naturalWidth") == 480
+
+
+def test_the_state_is_told_at_a_glance(page: Page, gallery: Daemon) -> None:
+    page.goto(gallery.url)
+    facts = page.locator("#facts")
+
+    expect(page.locator(".health")).to_have_text("Working")
+    expect(facts).to_contain_text(str(gallery.inbox))
+    expect(facts).to_contain_text("dogid.tflite")
+    expect(facts).to_contain_text("self-test passed")
+    expect(facts).to_contain_text("free")
+
+
+def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: Daemon) -> None:
+    page.goto(gallery.url)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.closest('#photos') !== null"):
+            break
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/page/photo/*")
+
+
+def test_nothing_is_asked_of_anybody_but_the_daemon(visitor: Visitor, gallery: Daemon) -> None:
+    visitor.page.goto(gallery.url)
+    visitor.sees_all_pictures()
+
+    eventually(lambda: any("/events" in address for address in visitor.asked), "the page listens to events")
+    assert [address for address in visitor.asked if not address.startswith(gallery.url)] == []

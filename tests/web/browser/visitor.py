@@ -1,0 +1,90 @@
+"""Somebody who looks at the page, and what must never happen while they do."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+DESKTOP = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+_PICTURES = Path(os.environ.get("DOGID_SCREENSHOTS") or Path(__file__).parent / "screenshots")
+_ENDED = "net::ERR_"  # the daemon of a test may end before its visitor leaves
+_BUSY = "status of 503"  # a picture that is asked for again
+
+
+class Visitor:
+    """A tab of its own, with what the browser complained of and whom it asked."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._context: BrowserContext | None = None
+        self.page: Page
+        self.complaints: list[str] = []
+        self._expected = [_ENDED, _BUSY]
+        self.asked: list[str] = []
+
+    def sits_at(self, screen: Mapping[str, int], scheme: Literal["light", "dark"] = "light", **options: Any) -> Page:
+        """Take another device: a fresh tab of this size and colour scheme."""
+        if self._context is not None:
+            self._context.close()
+        viewport = {"width": screen["width"], "height": screen["height"]}
+        self._context = self._browser.new_context(
+            viewport=viewport,  # type: ignore[arg-type]
+            color_scheme=scheme,
+            **options,
+        )
+        self.page = self._context.new_page()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._note)
+        return self.page
+
+    def expects(self, status: int) -> None:
+        """Do not mind that the daemon answers with this status, which the browser reports as an error."""
+        self._expected.append(f"status of {status}")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not any(known in message.text for known in self._expected):
+            self.complaints.append(message.text)
+
+    def _note(self, request: Request) -> None:
+        if request.url.startswith(("http:", "https:", "ws:", "wss:")):
+            self.asked.append(request.url)
+
+    def leaves(self) -> None:
+        """Close the tab; fails where the browser complained of anything."""
+        if self._context is not None:
+            self._context.close()
+        assert not self.complaints, self.complaints
+
+    def finds_no_barrier(self) -> None:
+        """Ask axe whether anything on the page shuts somebody out."""
+        found = Axe().run(self.page)
+        told = [
+            f"{violation['id']}: {violation['help']}: {[node['html'][:200] for node in violation['nodes']]}"
+            for violation in found.response["violations"]
+        ]
+        assert told == []
+
+    def sees_all_pictures(self) -> None:
+        """Wait until every picture in view is there."""
+        self.page.wait_for_function(
+            "() => [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight)"
+            ".every((image) => image.complete && image.naturalWidth)"
+        )
+
+    def fits(self) -> None:
+        """Fails where the page is wider than the screen."""
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide == 0
+
+    def keeps_a_picture(self, name: str) -> Path:
+        """Take a screenshot, as an artefact."""
+        _PICTURES.mkdir(exist_ok=True, parents=True)
+        path = _PICTURES / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path

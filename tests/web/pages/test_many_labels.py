@@ -1,0 +1,66 @@
+"""The page with a model that knows many labels, some of them hostile."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dogid.clock import Clock
+from dogid.inbox.scan import FoundFile, Version
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Classified, Timings
+from dogid.model.modelfile import ModelFile
+from dogid.service import Service
+from dogid.settings import Settings
+from dogid.web.access import Access
+from dogid.web.app import create_app
+
+HOSTILE = "<script>alert('label')</script>\" onload=\"x"
+LABELS = (*(f"kind {number:03d}" for number in range(300)), HOSTILE)
+
+
+def fill(state: Path) -> None:
+    """Make a ledger in which each label was given once."""
+    state.mkdir()
+    ledger = Ledger(state, lambda _: None, Clock())
+    model = ledger.register_model(ModelFile(Path("m"), b"", "00", LABELS, "", None, None, None), LABELS)
+    ledger.observe([FoundFile(b"%d.jpg" % at, Version(at, 9, 9)) for at in range(len(LABELS))])
+    jobs = ledger.claim(len(LABELS), (), oldest=True)
+    ledger.record(
+        [
+            Classified(job, job.version, "00", 1, 1, {label: 0.9}, model, Timings(1, 1, 1))
+            for job, label in zip(jobs, LABELS, strict=True)
+        ]
+    )
+    ledger.close()
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[FlaskClient]:
+    """The page of such a ledger."""
+    fill(tmp_path / "state")
+    service = Service(Settings(inbox=tmp_path / "inbox", state=tmp_path / "state", port=0))
+    yield create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+    service.ledger.close()
+
+
+def test_many_labels_are_a_list_to_choose_from(asked: FlaskClient) -> None:
+    html = asked.get("/").text
+
+    assert len(re.findall("<option", html)) == 200
+    assert 'aria-label="By label"' not in html
+    assert html.count('scope="col"') == 1 + 6 + 1  # day, five labels and the others, all
+
+
+def test_a_label_is_shown_as_text_whatever_it_holds(asked: FlaskClient) -> None:
+    for path in ("/", "/?status=classified", f"/page/photo/{len(LABELS)}"):
+        html = asked.get(path).text
+        assert "<script>alert" not in html
+        assert "&lt;script&gt;alert" in html
+
+    chosen = asked.get("/", query_string={"label": HOSTILE}).text
+    assert len(re.findall(r"<li class=\"tile", chosen)) == 1
+    assert "<script>alert" not in chosen

@@ -1,0 +1,103 @@
+"""Thumbnails take little memory, and one decoder."""
+
+import hashlib
+import io
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from dogid.inbox.scan import look
+from dogid.ledger.page_queries import PhotoFacts
+from dogid.reading import read_photo
+from dogid.web.pages.thumbnails import TILE, BusyError, GoneError, Thumbnails
+from tests.support.photos import photo, put
+
+LIMIT = 10_000_000  # bytes of a photo
+
+
+def answered(inbox: Path, name: str, data: bytes, size: tuple[int, int] = (320, 320)) -> PhotoFacts:
+    """Put a photo into the inbox; return what the ledger would know of it."""
+    put(inbox / name, data)
+    found = look(inbox, name.encode())
+    assert found is not None
+    return PhotoFacts(found.path, found.version, "classified", hashlib.sha256(data).hexdigest(), size, "00", None)
+
+
+def test_a_picture_is_made_once_and_kept(inbox: Path) -> None:
+    facts = answered(inbox, "a.jpg", photo(1))
+    thumbnails = Thumbnails()
+
+    assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT) is thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
+
+
+def test_no_more_is_kept_than_the_bound(inbox: Path) -> None:
+    all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(4)]
+    sizes = [len(Thumbnails().thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
+    thumbnails = Thumbnails(cache_bytes=sum(sizes[1:]))
+    made = [(facts, thumbnails.thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
+
+    kept = [thumbnails.thumbnail(inbox, facts, TILE, LIMIT) is before for facts, before in reversed(made)]
+    assert kept == [True, True, True, False]
+
+
+def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*args: Any) -> Any:
+        begun.set()
+        go_on.wait()
+        return read_photo(*args)
+
+    monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", slowly)
+    thumbnails = Thumbnails(patience_seconds=0.05)
+    made: list[bytes] = []
+    first = threading.Thread(target=lambda: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
+    first.start()
+    begun.wait()
+    with pytest.raises(BusyError):
+        thumbnails.thumbnail(inbox, other, TILE, LIMIT)
+    go_on.set()
+    first.join()
+    assert made == [thumbnails.thumbnail(inbox, facts, TILE, LIMIT)]
+    assert thumbnails.thumbnail(inbox, other, TILE, LIMIT)
+
+
+def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
+    all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(6)]
+    thumbnails = Thumbnails(patience_seconds=60)
+    made: list[bytes] = []
+    threads = [
+        threading.Thread(target=lambda facts=facts: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
+        for facts in all_facts
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(made)) == 6
+
+
+def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
+    facts = answered(inbox, "a.jpg", photo(1))
+    thumbnails = Thumbnails()
+    before = thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
+    (inbox / "a.jpg").touch()
+
+    assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT) == before
+
+
+def test_a_photo_above_the_limit_is_not_read(inbox: Path) -> None:
+    facts = answered(inbox, "a.jpg", photo(1))
+    with pytest.raises(GoneError):
+        Thumbnails().thumbnail(inbox, facts, TILE, 1000)
+
+
+def test_a_picture_is_never_larger_than_its_photo_nor_without_pixels(inbox: Path) -> None:
+    for size, expected in (((100, 60), (100, 60)), ((4000, 3), (320, 1)), ((1, 1), (1, 1))):
+        facts = answered(inbox, "a.png", photo(1, "PNG", size=size), size)
+        data = Thumbnails().thumbnail(inbox, facts, TILE, LIMIT)
+        assert Image.open(io.BytesIO(data)).size == expected

@@ -51,11 +51,13 @@ def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(strong
     part = bytes(MIB)
 
     def send(number: int) -> int | None:
-        lines = {"Transfer_Encoding": "chunked"} if number % 2 else {"Content_Length": str(LARGEST - 1)}
+        lines = {"Transfer_Encoding": "chunked"} if number % 2 else {"Content_Length": str(18 * MIB)}
         with connect(stronghold) as connection, suppress(OSError):
             connection.sendall(head(stronghold, "/classify", "POST", **lines))
             for _ in range(18):
                 connection.sendall(b"100000\r\n" + part + b"\r\n" if number % 2 else part)
+            if number % 2:
+                connection.sendall(b"0\r\n\r\n")
             reply = read_reply(connection)
             return None if reply is None else reply.status
         return None

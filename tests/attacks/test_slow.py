@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -84,6 +85,8 @@ def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
     daemon = with_long_answers
     page = len(request(daemon, "/results?limit=1000").body)
     assert page > 400_000
+    with ThreadPoolExecutor(12) as readers:  # what answering costs, without those who do not read
+        list(readers.map(lambda _: request(daemon, "/results?limit=1000"), range(24)))
     before = resident(daemon)
     asked = head(daemon, "/results?limit=1000")
     with many(daemon, 100, small_window=True) as connections:

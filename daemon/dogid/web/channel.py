@@ -113,10 +113,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def body_pace(self, now: float) -> float:
         """Bytes per second in which its large body comes: 0 for one that waits, infinity for one just begun."""
-        since = self.last_activity if self.began is None else self.began
-        if now - since < _GRACE_SECONDS:
-            return math.inf
-        return 0 if self.request is None else self.request.body_bytes_received / (now - since)
+        if self.began is None or self.request is None:
+            return 0
+        seconds = now - self.began
+        return math.inf if seconds < _GRACE_SECONDS else self.request.body_bytes_received / seconds
 
     def is_late(self, now: float) -> bool:
         """Whether the unfinished request has taken longer than it may."""

@@ -106,8 +106,9 @@ REBOUND = [
     "127.0.0.1.nip.io", "localhost@evil.example", "evil.example#localhost", "evil.example/localhost",
     "evil.example, 127.0.0.1:{port}", "127.0.0.1:{port}, evil.example", "[::1]evil.example", "[::1].evil.example",
     "[evil.example]", "127.0.0.1:{port}@evil.example", "127.0.0.1:x", "127.0.0.1:{port}:80", "127.0.0.1 evil.example",
-    "localhost\tevil.example", "localhost\\evil.example", "localhost..evil", "127.0.0.1%00.evil.example", "", ".", ":", "[",
-    "[]", "*", "\xe9vil.example", "0x7f.0.0.1.evil", "notlocalhost", "xlocalhost", "localhost_", "a" * 3000,
+    "localhost\tevil.example", "localhost\\evil.example", "localhost..evil", "127.0.0.1%00.evil.example",
+    "", ".", ":", "[", "[]", "*", "\xe9vil.example", "0x7f.0.0.1.evil", "notlocalhost", "xlocalhost", "localhost_",
+    "a" * 3000,
 ]  # fmt: skip
 
 

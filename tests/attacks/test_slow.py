@@ -95,7 +95,7 @@ def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
         # until then the daemon works on what it was asked for
         eventually(lambda: _seconds_to_answer(daemon) < ALLOWED_SECONDS, "others are answered", PATIENCE)
         grown = resident(daemon) - before
-    assert grown < 48 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
+    assert grown < 80 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
 
 
 def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: Daemon) -> None:

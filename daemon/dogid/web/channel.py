@@ -69,7 +69,6 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         request = self.request
         if request is None:
             self.began = None
-            self.server.drop_slow_readers(self)
         elif request is not before:
             self.began = time.time()
         if request is not None and request.is_large and not request.admitted:
@@ -83,8 +82,10 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
             self._paused = True
             self.server.pull_trigger()
-        else:
-            super().service()
+            return
+        super().service()
+        if self.total_outbufs_len:  # closing is for the main thread
+            self.server.trigger.pull_trigger(self.server.drop_slow_readers)
 
     def writable(self) -> bool:
         """Whether there is something to do as soon as the client takes bytes."""

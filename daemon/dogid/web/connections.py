@@ -5,6 +5,7 @@ as a byte comes now and then, and takes no more connections when there are many.
 newcomers push out whoever has waited longest without a complete request.
 """
 
+import logging
 import math
 import socket
 import time
@@ -28,6 +29,8 @@ _MOST_UNSENT = 16 << 20  # bytes that wait for all readers
 
 def serve_on(listener: socket.socket, application: Any, *, threads: int, largest_body: int) -> TcpWSGIServer:
     """Return a server for a WSGI application on a socket that listens; `run` it in a thread of its own."""
+    logging.getLogger("waitress").setLevel(logging.WARNING)  # whoever asks could fill the log with what it tells
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     adjustments = Adjustments(
         sockets=[listener],
         threads=threads,
@@ -67,16 +70,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         slowest.handle_close()
         return True
 
-    def drop_slow_readers(self, asking: Channel) -> None:
+    def drop_slow_readers(self) -> None:
         """Close the connections that have read nothing for longest, until little waits to be read."""
-        channels = list(self.active_channels.values())
-        while sum(channel.total_outbufs_len for channel in channels) > _MOST_UNSENT:
-            slow = [channel for channel in channels if channel.total_outbufs_len and channel is not asking]
-            if not slow:
-                return
-            slowest = min(slow, key=lambda channel: channel.last_activity)
-            slowest.handle_close()
-            channels.remove(slowest)
+        slow = [channel for channel in self.active_channels.values() if channel.total_outbufs_len]
+        slow.sort(key=lambda channel: channel.last_activity, reverse=True)
+        while sum(channel.total_outbufs_len for channel in slow) > _MOST_UNSENT:
+            slow.pop().handle_close()
 
     def maintenance(self, now: float) -> None:
         """Close connections that have nothing more to do, or are too slow at it."""

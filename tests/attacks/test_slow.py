@@ -63,7 +63,7 @@ def test_uploads_that_hardly_move_make_room_for_a_photo(stronghold: Daemon) -> N
 
 def test_newcomers_push_out_whoever_holds_connections_and_says_nothing(stronghold: Daemon) -> None:
     with many(stronghold, 680):
-        for _ in range(20):
+        for _ in range(200):  # none of them is taken for the one who had its place
             assert _seconds_to_answer(stronghold) < ALLOWED_SECONDS
 
 

@@ -1,7 +1,9 @@
 """One connection: what it may take of the machine, in bytes, threads and time."""
 
+import contextlib
 import json
 import math
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +109,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self._writing = False
         return written
 
+    def cut(self) -> None:
+        """Close the connection when its turn comes, whatever the client does.
+
+        Not at once: a newcomer could get its file descriptor, and with it the events that wait to be handled.
+        """
+        self.will_close = True  # then it waits to be written to, and a socket that is shut down is ready at once
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+
     def large_bodies(self) -> int:
         """How many large bodies are on their way or wait for their turn."""
+        if self.will_close:
+            return 0
         waiting = [request for request in (*self.requests[1:], self.request) if request is not None]
         return sum(request.is_large for request in waiting)
 

@@ -67,15 +67,16 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         slowest = min(holding, key=lambda channel: channel.body_pace(now))
         if math.isinf(slowest.body_pace(now)):
             return False
-        slowest.handle_close()
+        slowest.cut()
         return True
 
     def drop_slow_readers(self) -> None:
         """Close the connections that have read nothing for longest, until little waits to be read."""
-        slow = [channel for channel in self.active_channels.values() if channel.total_outbufs_len]
+        channels = self.active_channels.values()
+        slow = [channel for channel in channels if channel.total_outbufs_len and not channel.will_close]
         slow.sort(key=lambda channel: channel.last_activity, reverse=True)
         while sum(channel.total_outbufs_len for channel in slow) > _MOST_UNSENT:
-            slow.pop().handle_close()
+            slow.pop().cut()
 
     def maintenance(self, now: float) -> None:
         """Close connections that have nothing more to do, or are too slow at it."""
@@ -84,12 +85,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         for channel in list(self.active_channels.values()):
             stands_still = channel.total_outbufs_len and channel.last_activity < cutoff
             if stands_still or channel.is_late(now):
-                channel.handle_close()  # will_close would wait until the client reads
+                channel.cut()
 
     def handle_accept(self) -> None:
         """Let a newcomer in; where it is crowded, the one who has waited longest without a request goes."""
         if len(self.active_channels) >= _CROWDED:
-            idle = [channel for channel in self.active_channels.values() if not channel.requests]
+            channels = self.active_channels.values()
+            idle = [channel for channel in channels if not (channel.requests or channel.will_close)]
             if idle:
-                min(idle, key=lambda channel: channel.began or channel.last_activity).handle_close()
+                min(idle, key=lambda channel: channel.began or channel.last_activity).cut()
         super().handle_accept()

@@ -26,4 +26,4 @@ def iso_utc(milliseconds: int) -> str:
     except (ValueError, OverflowError, OSError):  # a file system may hold any number as a file's time
         moment = datetime.fromtimestamp(0, UTC)
         rest = 0
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{rest:03d}Z"
+    return f"{moment.isoformat()[:19]}.{rest:03d}Z"  # a page has a hundred of these, and strftime is slow

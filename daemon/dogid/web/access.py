@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 COOKIE = "dogid_session"
 SESSION_SECONDS = 30 * 24 * 3600
+_HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\s:,/@\[\]]+))(?::[0-9]{0,5})?")
 _CREDENTIAL = "dogid_token"
 _SHORTEST_TOKEN = 16  # characters; what `openssl rand -hex 16` makes has 32
 _LARGEST_TOKEN_FILE = 4096  # bytes
@@ -92,7 +94,14 @@ def same_origin(origin: str | None, site: str | None, host: str | None) -> bool:
     """
     if site is not None and site not in ("same-origin", "none"):
         return False
-    return origin is None or urlsplit(origin).netloc.lower() == (host or "").lower()
+    return origin is None or _netloc(origin) == (host or "").lower()
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _token(file: Path | None, environ: Mapping[str, str]) -> str | None:
@@ -132,10 +141,9 @@ def _own_names(settings: Settings) -> frozenset[str]:
 
 
 def _host_name(header: str) -> str:
-    """The name of a Host header, without its port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.partition(":")[0].rstrip(".").lower()
+    """The name of a Host header, without its port; empty where it is no such header."""
+    match = _HOST.fullmatch(header.lower())
+    return "" if match is None else (match["address"] or match["name"]).rstrip(".")
 
 
 def _is_address(name: str) -> bool:

@@ -17,7 +17,7 @@ from dogid.web.errors import ApiError
 def article_answer(service: Service, asked: AskedClassifier) -> Response:
     """Return labels and probabilities, both in the model's label order, of the file that the request names."""
     name = _raw_argument("file")
-    with asked.place():
+    with asked.turn():
         answer = asked.answer(_read(service, name))
     return as_json([list(answer.labels), [float(score) for score in answer.scores]])
 

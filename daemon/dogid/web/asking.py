@@ -20,7 +20,8 @@ from dogid.web.errors import ApiError
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
-"""Requests that may hold a photo: one is worked on, one waits. The server's other threads stay free."""
+"""Requests for a photo: one is worked on, one waits. The server's other threads stay free."""
+_PATIENCE_SECONDS = 2.0  # less than a person's
 _MOST_LOST = 3  # threads that hang in a decoder; then no more photos are taken until one comes back
 
 
@@ -43,22 +44,28 @@ class AskedClassifier:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._places = threading.Semaphore(_AT_ONCE)
+        self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._desk: _Desk | None = None
         self._lost: list[_Desk] = []
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold one of the few places for a photo's bytes, or raise ApiError where all are taken."""
+    def turn(self) -> Iterator[None]:
+        """Have the turn while the context lasts: a photo's bytes are in memory once. Raise ApiError where many wait."""
         if not self._places.acquire(blocking=False):
             raise _busy()
         try:
-            yield
+            if not self._turn.acquire(timeout=_PATIENCE_SECONDS):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._turn.release()
         finally:
             self._places.release()
 
     def answer(self, data: bytes) -> Asked:
-        """Classify a photo's bytes; the caller holds a place. Raise ApiError."""
+        """Classify a photo's bytes; the caller has the turn. Raise ApiError."""
         desk = self._current_desk()
         patience = self._service.settings.decode_timeout
         try:
@@ -86,7 +93,7 @@ class AskedClassifier:
         with self._lock:
             if self._desk is desk:
                 log.error("a photo that was asked for hangs in its decoder; another thread takes over")
-                desk.abandon()
+                desk.close()
                 self._lost.append(desk)
                 self._desk = None
 
@@ -113,13 +120,6 @@ class _Desk:
     def close(self) -> None:
         """Answer what has been handed in, and end."""
         self._questions.put(None)
-
-    def abandon(self) -> None:
-        """Answer nothing more; those who wait are told to ask again."""
-        with contextlib.suppress(queue.Empty):
-            while (question := self._questions.get_nowait()) is not None:
-                question[1].set_exception(_busy())
-        self.close()
 
     def _run(self) -> None:
         classifier: Classifier | None = None

@@ -12,6 +12,7 @@ from dogid.web.guesses import Guesses
 
 LOGIN_PAGE = "/page/login"
 _OPEN_TO_ALL = (LOGIN_PAGE, "/page/static/", "/login")
+_LARGEST_LOGIN = 10_000  # bytes
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS = {
@@ -43,6 +44,7 @@ def guard(app: Flask, access: Access) -> None:
     @app.post("/login")
     def login() -> AnyResponse:
         _check_origin()
+        request.max_content_length = _LARGEST_LOGIN  # this much of a stranger's form is held in memory
         given = request.form.get("token", "").strip()
         _limit(guesses)
         if not access.accepts_token(given):

@@ -18,6 +18,7 @@ COMMON_ERRORS = {
     503: Answer("Too much at once, or the ledger cannot be read", _ERROR),
 }
 """What any endpoint may answer."""
+_PARAMETER_ERROR = {400: Answer("A parameter is not as described, or given twice", _ERROR)}
 
 
 def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
@@ -39,12 +40,11 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    answers = COMMON_ERRORS | (_PARAMETER_ERROR if endpoint.parameters else {}) | dict(endpoint.answers)
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.rule}").strip("_"),
-        "responses": {
-            str(status): _response(answer) for status, answer in sorted({**COMMON_ERRORS, **endpoint.answers}.items())
-        },
+        "responses": {str(status): _response(answer) for status, answer in sorted(answers.items())},
     }
     parameters = [*_path_parameters(endpoint.rule), *(_given(item, "query") for item in endpoint.parameters)]
     parameters += [_given(item, "header") for item in endpoint.headers]

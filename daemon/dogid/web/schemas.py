@@ -85,9 +85,10 @@ RESULTS = _object(
 
 ANSWER = {
     "type": "array",
-    "prefixItems": [_listed({"type": "string"}), _listed(_PROBABILITY)],
-    "items": False,
+    # in their order; prefixItems would say so, and is not understood by all programs that read OpenAPI
+    "items": {"anyOf": [_listed({"type": "string"}), _listed(_PROBABILITY)]},
     "minItems": 2,
+    "maxItems": 2,
     "description": "labels and their probabilities, both in the model's label order",
 }
 

@@ -21,7 +21,7 @@ _FORM = "multipart/form-data"
 _BINARY = "application/octet-stream"
 _CURLS_OWN = "application/x-www-form-urlencoded"  # what `curl --data-binary @photo.jpg` says of any file
 _LONGEST_NAME = 255
-_BYTES = {"type": "string", "contentMediaType": "image/*"}
+_BYTES = {"type": "string", "contentMediaType": "image/*", "minLength": 1}
 
 CLASSIFY = Endpoint(
     "POST",
@@ -38,11 +38,11 @@ CLASSIFY = Endpoint(
     body={
         _FORM: {
             "type": "object",
-            "properties": {"file": {"type": "string", "contentMediaType": _BINARY}},
+            "properties": {"file": {"type": "string", "contentMediaType": _BINARY, "minLength": 1}},
             "required": ["file"],
         },
         "image/*": _BYTES,
-        _BINARY: {"type": "string", "contentMediaType": _BINARY},
+        _BINARY: {"type": "string", "contentMediaType": _BINARY, "minLength": 1},
     },
 )
 
@@ -53,7 +53,7 @@ def add_sending(interface: Interface, service: Service, asked: AskedClassifier) 
     clock = Clock()
 
     def classify(given: Given) -> Response:  # noqa: ARG001
-        with asked.place():
+        with asked.turn():
             name, data = _photo(limit)
             answer = asked.answer(data)
         return as_json(_result(name, data, answer, clock.wall_ms()))

@@ -1,0 +1,54 @@
+"""What an attack makes the daemon hold."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.daemon import Daemon
+
+MIB = 1 << 20
+
+
+@dataclass(slots=True)
+class Peak:
+    """The most of the machine that the daemon held, beyond what it held before."""
+
+    resident: int = 0
+    disk: int = 0
+
+
+@contextmanager
+def watched(daemon: Daemon) -> Iterator[Peak]:
+    """Watch a daemon's memory and its unnamed temporary files while the context lasts."""
+    peak, over, before = Peak(), threading.Event(), resident(daemon)
+
+    def look() -> None:
+        while not over.wait(0.01):
+            peak.resident = max(peak.resident, resident(daemon) - before)
+            peak.disk = max(peak.disk, _temporary(daemon))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        thread.join()
+
+
+def resident(daemon: Daemon) -> int:
+    """Bytes of memory that the daemon has now."""
+    return int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _temporary(daemon: Daemon) -> int:
+    """Bytes in files that the daemon has open and that have no name."""
+    total = 0
+    for entry in Path(f"/proc/{daemon.pid}/fd").iterdir():
+        with suppress(OSError):
+            if os.readlink(entry).endswith("(deleted)"):
+                total += entry.stat().st_size
+    return total

@@ -1,0 +1,203 @@
+"""Getting in without the token: guessing it, forging its cookie, pretending to be somebody else."""
+
+import base64
+import hashlib
+import hmac
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dogid.web.access import COOKIE, Access
+from tests.attacks.conftest import BEARER, TOKEN
+from tests.attacks.wire import Reply, exchange, host, request
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+
+PATHS = [
+    "/", "/?file=mine.jpg", "/results", "/results/1", "/status", "/healthz", "/metrics", "/events", "/openapi.json",
+    "//results", "/results/", "/results?", "/./results", "/page/../results", "/page/static/../../results",
+    "/page/login/../../results", "/login/../results", "/%72esults", "/results;login", "/results#/login",
+    "/results?/page/login", "/page/static/..%2f..%2fresults", "/LOGIN/../results", "/nothing",
+]  # fmt: skip
+WRONG = [
+    "", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), f"{TOKEN},{TOKEN}", f'"{TOKEN}"', "null", "undefined", "*", "%00",
+    "\xe9" * 20, "x" * 8000,
+]  # fmt: skip
+
+
+@pytest.fixture
+def strict(make_daemon: MakeDaemon, tmp_path: Path) -> Daemon:
+    """A daemon of this test's own with a token, as wrong tokens are counted."""
+    token = put(tmp_path / "token", TOKEN.encode())
+    return make_daemon("--host", "0.0.0.0", "--token-file", str(token)).start()
+
+
+def _login(daemon: Daemon, token: str) -> Reply:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return request(daemon, "/login", "POST", headers, f"token={token}".encode())
+
+
+def _cookie(reply: Reply) -> str:
+    return (reply.header("Set-Cookie") or "").partition(";")[0]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_spelling_of_a_path_passes_the_door(locked: Daemon, path: str) -> None:
+    raw = f"GET {path} HTTP/1.1\r\nHost: {host(locked)}\r\nConnection: close\r\n\r\n".encode()
+
+    reply = exchange(locked, raw)
+
+    assert reply is not None
+    if path.startswith(("/page/", "/login", "/LOGIN")):
+        assert reply.status in (401, 404, 405)
+    else:
+        assert (reply.status, reply.code) == (401, "unauthorized")
+    assert b'"results"' not in reply.body
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])
+def test_no_method_passes_the_door(locked: Daemon, method: str) -> None:
+    assert request(locked, "/results", method).status in (401, 405)
+
+
+def test_wrong_tokens_do_not_open_and_too_many_close_the_door_for_a_while(strict: Daemon) -> None:
+    """Who is logged in already stays in meanwhile."""
+    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
+    statuses = [request(strict, headers={"Authorization": f"Bearer {wrong}"}).status for wrong in WRONG]
+
+    assert set(statuses) == {401, 429}
+    assert statuses[:8] == [401] * 8
+    assert statuses[-1] == 429
+    refused = request(strict, headers=BEARER)
+    assert (refused.status, refused.code) == (429, "too_many_tries")
+    assert 0 < int(refused.header("Retry-After") or 0) <= 60
+    assert request(strict, headers=inside).status == 200
+
+
+def test_guessing_at_the_login_form_is_stopped_too(strict: Daemon) -> None:
+    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
+    with ThreadPoolExecutor(20) as guessers:
+        replies = list(guessers.map(lambda number: _login(strict, f"guess-{number:040}"), range(200)))
+
+    assert [reply.header("Set-Cookie") for reply in replies] == [None] * 200
+    assert sum(reply.status != 429 for reply in replies) <= 20, "those already being answered, and ten"
+    assert _login(strict, TOKEN).status == 429
+    assert request(strict, headers=inside).status == 200
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"]
+)
+def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: Daemon, name: str) -> None:
+    assert request(strict, headers={name: "127.0.0.1"}).status == 401
+    for number in range(12):
+        address = f"for=10.0.0.{number}" if name == "Forwarded" else f"10.0.0.{number}"
+        last = request(strict, headers={name: address, "Authorization": "Bearer wrong-wrong-wrong-wrong"})
+    assert last.status == 429
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f"Basic {base64.b64encode(TOKEN.encode()).decode()}",
+        f"Basic {base64.b64encode(f':{TOKEN}'.encode()).decode()}",
+        TOKEN, f"Token {TOKEN}", f"Bearer{TOKEN}", f"Bearer\t{TOKEN}", "Bearer", "Digest x",
+    ],
+)  # fmt: skip
+def test_only_a_bearer_token_counts(locked: Daemon, header: str) -> None:
+    assert request(locked, headers={"Authorization": header}).status in (401, 429)
+
+
+@pytest.mark.parametrize("query", ["token", "access_token", "Authorization"])
+def test_a_token_in_the_address_does_not_open(locked: Daemon, query: str) -> None:
+    """Addresses end up in logs and histories."""
+    assert request(locked, f"/results?{query}={TOKEN}").status == 401
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(locked: Daemon) -> None:
+    reply = _login(locked, TOKEN)
+    set_cookie = reply.header("Set-Cookie") or ""
+
+    assert reply.header("Location") == "/"
+    assert "HttpOnly" in set_cookie
+    assert "SameSite=Strict" in set_cookie
+    assert TOKEN not in set_cookie
+    assert hashlib.sha256(TOKEN.encode()).hexdigest() not in set_cookie
+    assert request(locked, headers={"Cookie": _cookie(reply)}).status == 200
+
+
+def _forged() -> dict[str, str]:
+    right = Access(TOKEN, frozenset()).session()
+    subject, stamp, signature = right.split(".")
+    later = base64.urlsafe_b64encode(int(time.time() + 9e6).to_bytes(4, "big")).rstrip(b"=").decode()
+    other = Access("another-token-of-this-daemon", frozenset()).session()
+    plain = hmac.new(TOKEN.encode(), f"{subject}.{stamp}".encode(), hashlib.sha256).digest()
+    signed = base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
+    return {
+        "another subject": f"admin.{stamp}.{signature}",
+        "another date": f"{subject}.{later}.{signature}",
+        "no signature": f"{subject}.{stamp}",
+        "an empty signature": f"{subject}.{stamp}.",
+        "a changed signature": f"{subject}.{stamp}.{signature[:-2]}AA",
+        "the token before it was changed": other,
+        "signed with the token itself": f"{subject}.{stamp}.{signed}",
+        "the token": TOKEN,
+        "true": "true",
+        "nothing": "",
+        "dots": "..",
+        "no ASCII": "\xff.\xff.\xff",
+        "long": "a" * 8000,
+    }
+
+
+@pytest.mark.parametrize("kind", _forged())
+def test_a_forged_cookie_does_not_open(locked: Daemon, kind: str) -> None:
+    assert request(locked, headers={"Cookie": f"{COOKIE}={_forged()[kind]}"}).status == 401
+
+
+def test_a_cookie_ends_when_the_token_is_changed(strict: Daemon) -> None:
+    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
+    assert request(strict, headers=inside).status == 200
+    strict.stop()
+    token = strict.state.parent / "token"
+    token.write_text("changed-changed-changed-changed\n")
+    strict.start()
+
+    assert request(strict, headers=inside).status == 401
+
+
+@pytest.mark.parametrize("host_flag", ["0.0.0.0", "::"])
+def test_other_machines_are_not_served_without_a_token(make_daemon: MakeDaemon, host_flag: str) -> None:
+    daemon = make_daemon("--host", host_flag)
+    daemon.launch()
+
+    assert daemon.wait() == 2
+    assert "--token-file" in daemon.log_text()
+    assert "--insecure-no-auth" in daemon.log_text()
+    assert "Traceback" not in daemon.log_text()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n", b"short\n", b"with spaces in the middle\n", b"\xff" * 40, b"caf\xc3\xa9" * 9]
+)
+def test_a_token_that_is_none_ends_the_start(make_daemon: MakeDaemon, inbox: Path, content: bytes) -> None:
+    token = put(inbox.parent / "token", content)
+    daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token))
+    daemon.launch()
+
+    assert daemon.wait() == 2
+    assert str(token) in daemon.log_text()
+    assert "openssl" in daemon.log_text()
+    assert "Traceback" not in daemon.log_text()
+
+
+def test_a_token_never_shows_in_the_log_or_an_answer(strict: Daemon) -> None:
+    for path in ("/status", "/openapi.json", "/metrics", "/", "/nothing"):
+        assert TOKEN.encode() not in request(strict, path, headers=BEARER).body
+    _login(strict, TOKEN)
+    assert request(strict, "/classify", "POST", BEARER, photo(1)).status == 200
+    assert TOKEN not in strict.log_text()
+    assert TOKEN not in Path(f"/proc/{strict.pid}/cmdline").read_text()

@@ -1,0 +1,160 @@
+"""Clients that send or read as slowly as they can, to keep the daemon from others."""
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.attacks.resources import MIB, resident
+from tests.attacks.wire import head, many, read_all, request
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+SLOW = 500
+ALLOWED_SECONDS = 1.0
+PATIENCE = 25.0
+
+
+def test_500_slow_requests_leave_room_for_others_and_are_cut_off(stronghold: Daemon) -> None:
+    heads = b"GET /results HTTP/1.1\r\nHost: x\r\nX-Slow: "
+    with many(stronghold, SLOW) as connections:
+        for connection in connections:
+            connection.sendall(heads)
+        with _trickle(connections) as open_ones:
+            slowest = 0.0
+            began = time.monotonic()
+            while open_ones:
+                slowest = max(slowest, _seconds_to_answer(stronghold))
+                assert time.monotonic() - began < PATIENCE, f"{len(open_ones)} slow requests are still let in"
+    assert slowest < ALLOWED_SECONDS
+
+
+def test_500_slow_bodies_leave_room_for_others(stronghold: Daemon) -> None:
+    """Small ones may take as long as a slow radio needs; large ones come a few at a time."""
+    with many(stronghold, SLOW) as connections:
+        for number, connection in enumerate(connections):
+            length = {"Content_Length": "1000"} if number % 2 else {"Transfer_Encoding": "chunked"}
+            connection.sendall(head(stronghold, "/classify", "POST", **length) + b"5\r\nhello"[: 3 + number % 2])
+        with _trickle(connections):
+            for _ in range(20):
+                assert _seconds_to_answer(stronghold) < ALLOWED_SECONDS
+
+
+def test_uploads_that_hardly_move_make_room_for_a_photo(stronghold: Daemon) -> None:
+    with many(stronghold, 4) as connections:
+        for connection in connections:
+            connection.sendall(head(stronghold, "/classify", "POST", Content_Length="1000000") + b"x")
+        data = photo(3, "PNG", size=(400, 400))
+        assert len(data) > 65_536
+        with _trickle(connections):
+            answered = eventually(
+                lambda: (reply := request(stronghold, "/classify", "POST", body=data)).status == 200 and reply,
+                "a photo is let in beside uploads that hardly move",
+                PATIENCE,
+            )
+            assert answered
+
+
+def test_newcomers_push_out_whoever_holds_connections_and_says_nothing(stronghold: Daemon) -> None:
+    with many(stronghold, 680):
+        for _ in range(200):  # none of them is taken for the one who had its place
+            assert _seconds_to_answer(stronghold) < ALLOWED_SECONDS
+
+
+@pytest.fixture(scope="module")
+def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon with a long page of results."""
+    folder = tmp_path_factory.mktemp("long")
+    for number in range(1000):
+        put(folder / "inbox" / f"{number}-{'x' * 150}.jpg", b"no photo")
+    daemon = Daemon(folder / "inbox", folder / "state", "--settle", "0")
+    try:
+        daemon.start().settled(1000)
+        yield daemon
+    finally:
+        daemon.close()
+
+
+def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(with_long_answers: Daemon) -> None:
+    daemon = with_long_answers
+    page = len(request(daemon, "/results?limit=1000").body)
+    assert page > 400_000
+    with ThreadPoolExecutor(12) as readers:  # what answering costs, without those who do not read
+        list(readers.map(lambda _: request(daemon, "/results?limit=1000"), range(24)))
+    before = resident(daemon)
+    asked = head(daemon, "/results?limit=1000")
+    with many(daemon, 100, small_window=True) as connections:
+        for connection in connections:
+            connection.sendall(asked * 3)  # at once: the second must not wait in a thread for the first to be read
+        # until then the daemon works on what it was asked for
+        eventually(lambda: _seconds_to_answer(daemon) < ALLOWED_SECONDS, "others are answered", PATIENCE)
+        grown = resident(daemon) - before
+    assert grown < 80 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
+
+
+def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: Daemon) -> None:
+    daemon = with_long_answers
+    page = request(daemon, "/results?limit=1000").body
+    with many(daemon, 1, small_window=True) as (connection,):
+        asked = head(daemon, "/results?limit=1000")
+        connection.sendall(asked * 2 + head(daemon, "/results?limit=1000", Connection="close"))
+        assert read_all(connection).count(page) == 3
+
+
+def test_listeners_who_never_read_leave_room_for_others(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon("--settle", "1").start()
+    with many(daemon, 100, small_window=True) as connections:
+        for connection in connections:
+            connection.sendall(head(daemon, "/events"))
+        for _ in range(10):
+            assert _seconds_to_answer(daemon) < ALLOWED_SECONDS
+
+
+def _seconds_to_answer(daemon: Daemon) -> float:
+    began = time.monotonic()
+    assert request(daemon, "/results").status == 200
+    return time.monotonic() - began
+
+
+class _trickle:  # noqa: N801
+    """While the context lasts, each connection sends a byte a second; those that are closed leave the list."""
+
+    def __init__(self, connections: list[socket.socket]) -> None:
+        self._open = list(connections)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> list[socket.socket]:
+        self._thread.start()
+        return self._open
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for connection in self._open:
+                selector.register(connection, selectors.EVENT_READ)
+            while not self._over.wait(1):
+                for connection in list(self._open):
+                    if not _still_open(selector, connection):
+                        self._open.remove(connection)
+
+
+def _still_open(selector: selectors.BaseSelector, connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"0")
+        if not any(key.fileobj is connection for key, _ in selector.select(0)):
+            return True
+        read_all(connection)
+    except OSError:
+        pass
+    selector.unregister(connection)
+    return False

@@ -1,0 +1,32 @@
+"""schemathesis asks a running daemon all that its OpenAPI document allows, and much that it does not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.daemon import Daemon, environment
+from tests.support.photos import photo, put
+
+_CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+_EXAMPLES = "60"  # for each operation, besides those that follow from the document
+
+
+def test_every_answer_is_as_the_document_says(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        put(inbox / f"{number}.jpg", photo(number, size=(64, 64)))
+    put(inbox / "text.jpg", b"no photo")
+    daemon.settled(4)
+
+    # /events is left out: its answer has no end, and schemathesis waits for one
+    command = [
+        str(Path(sys.executable).with_name("st")), "--config-file", str(_CONFIGURATION),
+        "run", f"{daemon.url}openapi.json", "--exclude-path", "/events",
+        "--mode", "all", "--max-examples", _EXAMPLES, "--generation-deterministic", "--request-timeout", "20",
+        "--no-color",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert "0 passed" not in done.stdout
+    assert "Traceback" not in daemon.log_text()
+    assert daemon.status()["counts"]["classified"] == 3

@@ -19,7 +19,8 @@ from dogid_convert.label_files import Labels, check_labels, find_labels, label_p
 from dogid_convert.network import Hints
 from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
 from dogid_convert.progress import Track
-from dogid_convert.tflite_edit import float_operators, unpacked
+from dogid_convert.quantization import USUAL_INTERFACE, Interface
+from dogid_convert.tflite_edit import float_operators, interface_of, unpacked
 
 CALIBRATION_PHOTOS = 200
 """More change nothing: ranges are minima and maxima."""
@@ -43,6 +44,8 @@ class Settings:
     evaluate: Path | None = None
     min_agreement: float = 0.98
     hints: Hints = Hints()
+    interface: Interface = USUAL_INTERFACE
+    """Of an int8 model; others take and give float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def convert(settings: Settings, track: Track) -> Converted:
     report = Report(
         graph=settings.graph,
         dtype=settings.dtype,
+        interface=interface_of(model),
         findings=source.findings,
         labels=labels,
         calibration=_calibration(photos),
@@ -156,7 +160,13 @@ def _model(
     if photos.to_calibrate is None:
         return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
     quantized = best_int8(
-        float_model, photos.to_calibrate.pixels, source.normalisation, labels.names, settings.min_agreement, track
+        float_model,
+        photos.to_calibrate.pixels,
+        source.normalisation,
+        labels.names,
+        settings.min_agreement,
+        track,
+        settings.interface,
     )
     return quantized.model, quantized.remedies
 

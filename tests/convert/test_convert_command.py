@@ -222,3 +222,24 @@ def test_a_full_disk_leaves_the_old_model(
     assert "No space left" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
     assert out.read_bytes() == b"the good one"
+
+
+@pytest.mark.parametrize("given", ["uint8", "int8", "float32"])
+@pytest.mark.parametrize("taken", ["uint8", "int8", "float32"])
+def test_an_int8_model_takes_and_gives_what_is_asked(taken: str, given: str, shop: Workshop, tmp_path: Path) -> None:
+    out = tmp_path / "model.tflite"
+    flags = ["--input-type", taken, "--output-type", given, "--calibrate", str(shop.photos), "--min-agreement", "0.9"]
+    assert main(["convert", str(shop.graph), "-o", str(out), *flags]) == 0
+
+    loaded = load_model(out)
+    answer = loaded.classifier()
+    assert (answer.input_kind["dtype"], answer.output_kind["dtype"]) == (taken, given)
+    for i, label in enumerate(LABELS):
+        photo = decode((shop.photos / label / "0.png").read_bytes(), loaded.size)
+        assert answer.classify(photo.pixels).argmax() == i
+
+
+def test_only_int8_models_have_other_types(shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--dtype", "float16", "--output-type", "int8"]
+    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "model.tflite"), *flags]) == 2
+    assert "a float16 model takes and gives float32" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.graph_cleaning import for_use
+from dogid_convert.graph_functions import inlined
 from dogid_convert.graph_input import find_entrance
 from dogid_convert.graph_output import Answer, find_answer
 from dogid_convert.graph_surgery import constant_node, graph_of, needed, node_name
@@ -84,9 +85,14 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     Raise UsageError where input, output, size or normalisation cannot be told and hints do not tell them, DogidError
     where the graph cannot be run.
     """
-    check_calls(graph)
-    answer = find_answer(graph, hints.output)
+    graph = inlined(graph)
+    try:
+        answer = find_answer(graph, hints.output)
+    except UsageError:
+        check_calls(graph)  # the reason where layers hide
+        raise
     used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
+    check_calls(used)
     check_operators(used)
     entrance = find_entrance(used, hints.input, hints.normalisation, usual)
     if entrance.tensor == answer.tensor:

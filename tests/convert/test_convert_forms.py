@@ -193,3 +193,30 @@ def test_a_size_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--size"):
         open_source(path, Hints())
     assert open_source(path, Hints(side=64)).size == (64, 64)
+
+
+def test_layers_inside_functions_are_found(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    first = tf.function(lambda x: (x * 2.0, x * 1.0), autograph=False)
+    # the second result: named by its place
+    layers = tf.function(lambda x: tf.nn.softmax(body(first(x)[1])), autograph=False)
+    whole = tf.function(lambda x: layers(x), autograph=False)
+    spec = tf.TensorSpec([None, SIDE, SIDE, 3], tf.float32, name="input")
+    graph = whole.get_concrete_function(spec).graph.as_graph_def()
+    assert all(node.op != "Conv2D" for node in graph.node)
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.SerializeToString())
+    np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
+
+
+def test_the_functions_of_tensorflow_1_are_found_too(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    from tensorflow.python.framework import function
+
+    def build() -> None:
+        layers = function.Defun(tf.float32, func_name="layers")(lambda x: tf.nn.softmax(body(x)))
+        layers(image()).set_shape([None, 3])
+
+    graph = graph_of(build)
+    assert "layers" in {node.op for node in graph.node}
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.SerializeToString())
+    np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)

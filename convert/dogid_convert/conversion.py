@@ -16,6 +16,7 @@ from dogid_convert.differences import Difference, worst
 from dogid_convert.float_source import FloatSource, open_source
 from dogid_convert.int8 import best_int8
 from dogid_convert.label_files import Labels, check_labels, find_labels, label_places, truth_of
+from dogid_convert.naming import listed
 from dogid_convert.network import Hints
 from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
 from dogid_convert.progress import Track
@@ -228,9 +229,10 @@ def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
 
 
 def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
+    twice = [name for name, count in Counter(labels.names).items() if count > 1]
+    found = [f"{labels.path}: several outputs have the same label: {listed(twice, 5)}"] if twice else []
     if folder is None:
-        return []
-    found = []
+        return found
     if len(folder.photos) < _FEW:
         found.append(
             f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid_convert.failures import explained, load_packages
+from dogid_convert.resources import check_resources
 
 if TYPE_CHECKING:
     from dogid_convert.conversion import Converted, Settings
     from dogid_convert.conversion_report import Report
 
 _FAILED = 1
+_MOST_PIXELS = 150_000_000
+"""Bytes of a thousand photos of 224 x 224 pixels, which are decoded at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
+    check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
     load_packages()
     converted, settings = _converted(args)
     from dogid_convert.conversion_text import report_text

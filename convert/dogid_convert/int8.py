@@ -114,7 +114,8 @@ def _stages(
         return make
 
     head = not interface.whole
-    yield [(_USUAL[0], ours((), correct=False, head=head)), (_USUAL[1], ours((), head=head))]
+    yield [(_USUAL[0], ours((), correct=False, head=head))]
+    yield [(_USUAL[1], ours((), head=head))]
     other: alternative.Alternative | None = None
 
     def theirs(float_layers: Sequence[str]) -> Make:

@@ -105,15 +105,17 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
         raise DogidError(
             f"the graph takes no images of {size[0]} x {size[1]} ({size_reason}), give another --size: {_line(error)}"
         ) from error
-    classes = int(np.prod(shape))
-    if classes < 2 or classes != shape[-1]:
+    values = int(np.prod(shape))
+    classes = max(values, 2)  # one value is the probability of the second of two labels
+    if values != shape[-1] or (values == 1 and answer.probabilities and answer.logits is None):
         raise UsageError(
             f"the output {answer.tensor!r} is {shape}, not [1, classes], for images of {size[0]} x {size[1]}; choose "
             "another --output or --size"
         )
-    finished, output = _finished(cut, answer, len(shape), classes)
+    finished, output = _finished(cut, answer, len(shape), values)
     n = entrance.normalisation
     added = "" if answer.probabilities else "; logits: a softmax is added"
+    added = "; one value, the second label's: made into two probabilities" if values == 1 else added
     findings = (
         Finding("input", entrance.tensor, entrance.reason),
         Finding("output", answer.tensor, answer.reason + added),
@@ -179,10 +181,11 @@ def _output_shape(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, size
 
 
 def _finished(
-    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, classes: int
+    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, values: int
 ) -> tuple[tf.compat.v1.GraphDef, str]:
     """Add what is missing from the answer to [batch, classes] probabilities."""
-    nodes, output = list(graph.node), answer.tensor
+    single = values == 1
+    nodes, output = list(graph.node), (answer.logits or answer.tensor) if single else answer.tensor
     names = {node.name for node in nodes}
 
     def add(name: str, op: str, *inputs: str) -> str:
@@ -192,11 +195,15 @@ def _finished(
         nodes.append(node)
         return name
 
-    if rank != 2:
-        nodes.append(constant_node("dogid/shape", np.array([-1, classes], dtype=np.int32)))
+    if rank != 2 or single:
+        nodes.append(constant_node("dogid/shape", np.array([-1, values], dtype=np.int32)))
         output = add("dogid/flat", "Reshape", output, "dogid/shape")
         nodes[-1].attr["Tshape"].type = tf.int32.as_datatype_enum
-    if not answer.probabilities:
+    if single:  # the softmax of 0 and x is 1 - sigmoid(x) and sigmoid(x)
+        nodes.append(constant_node("dogid/left", np.array([[0, 0], [1, 0]], dtype=np.int32)))
+        output = add("dogid/two", "Pad", output, "dogid/left")
+        nodes[-1].attr["Tpaddings"].type = tf.int32.as_datatype_enum
+    if single or not answer.probabilities:
         output = add("dogid/softmax", "Softmax", output)
     return graph_of(nodes, graph), output
 

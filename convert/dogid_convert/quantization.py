@@ -152,7 +152,7 @@ def _head(model: Model) -> tuple[str, ...]:
         if kind in ("FULLY_CONNECTED", "CONV_2D"):
             weights = int(np.prod(graph.tensors[operator.inputs[1]].shape))
             return (*names, tensor_name(model, index)) if weights <= _SMALL_HEAD else tuple(names)
-        if kind not in ("SOFTMAX", "LOGISTIC", "RESHAPE", "SQUEEZE"):
+        if kind not in ("SOFTMAX", "LOGISTIC", "RESHAPE", "SQUEEZE", "PAD"):
             return tuple(names)
         names.append(tensor_name(model, index))
         index = operator.inputs[0]

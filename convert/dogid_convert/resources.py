@@ -21,9 +21,9 @@ _CGROUPS = (
 
 
 def check_resources(graph: Path, out: Path, pixels: int) -> None:
-    """Raise DogidError where memory or disk would not do for converting graph to out.
+    """Raise DogidError where memory or disk would not do.
 
-    pixels is how many bytes the photos take when they are decoded; what the machine does not tell is not checked.
+    pixels is how many bytes the decoded photos take; what the machine does not tell is not checked.
     """
     size = _size(graph)
     room = shutil.disk_usage(out.parent).free
@@ -35,8 +35,8 @@ def check_resources(graph: Path, out: Path, pixels: int) -> None:
     needed, free = _PACKAGES + _COPIES * size + pixels, free_memory()
     if free is not None and free < needed:
         raise DogidError(
-            f"{graph}: converting needs about {_mb(needed)} of memory, there are {_mb(free)}; close other programs, use "
-            "a larger machine, or give fewer photos"
+            f"{graph}: converting needs about {_mb(needed)} of memory, there are {_mb(free)}; close other "
+            "programs, use a larger machine, or give fewer photos"
         )
 
 
@@ -44,9 +44,8 @@ def free_memory(root: Path = Path("/")) -> int | None:
     """Return how many bytes a program can still get, from the machine or its container; None where nobody tells."""
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
-        machine = [
-            1024 * sum(int(line.split()[1]) for line in lines if line.startswith(("MemAvailable:", "SwapFree:")))
-        ]
+        free = [int(line.split()[1]) for line in lines if line.startswith(("MemAvailable:", "SwapFree:"))]
+        machine = [1024 * sum(free)]
     except (OSError, ValueError, IndexError):
         machine = []
     for limit, used in _CGROUPS:

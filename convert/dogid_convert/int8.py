@@ -138,10 +138,11 @@ def _stages(
         # errors of early layers grow through all that follow
         count = max(1, round(part * len(layers)))
         name = f"the first {count} of {len(layers)} layers left in float"
+        chosen = [*layers[:count], layers[-1]]  # and the last: it tells a thousand labels apart by little
         # the other quantizer once is enough where it is not there
-        tries = [(name, ours(layers[:count]))]
+        tries = [(name, ours(chosen))]
         if other is not None:
-            tries.append((f"{alternative.NAME}, {name}", theirs(layers[:count])))
+            tries.append((f"{alternative.NAME}, {name}", theirs(chosen)))
         yield tries
 
 

@@ -16,10 +16,12 @@ from dogid_convert.differences import Difference, worst
 from dogid_convert.float_source import FloatSource, open_source
 from dogid_convert.int8 import best_int8
 from dogid_convert.label_files import Labels, check_labels, find_labels, label_places, truth_of
+from dogid_convert.naming import listed
 from dogid_convert.network import Hints
 from dogid_convert.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
 from dogid_convert.progress import Track
-from dogid_convert.tflite_edit import float_operators, unpacked
+from dogid_convert.quantization import USUAL_INTERFACE, Interface
+from dogid_convert.tflite_edit import float_operators, interface_of, unpacked
 
 CALIBRATION_PHOTOS = 200
 """More change nothing: ranges are minima and maxima."""
@@ -43,6 +45,8 @@ class Settings:
     evaluate: Path | None = None
     min_agreement: float = 0.98
     hints: Hints = Hints()
+    interface: Interface = USUAL_INTERFACE
+    """Of an int8 model; others take and give float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ def convert(settings: Settings, track: Track) -> Converted:
     report = Report(
         graph=settings.graph,
         dtype=settings.dtype,
+        interface=interface_of(model),
         findings=source.findings,
         labels=labels,
         calibration=_calibration(photos),
@@ -156,7 +161,13 @@ def _model(
     if photos.to_calibrate is None:
         return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
     quantized = best_int8(
-        float_model, photos.to_calibrate.pixels, source.normalisation, labels.names, settings.min_agreement, track
+        float_model,
+        photos.to_calibrate.pixels,
+        source.normalisation,
+        labels.names,
+        settings.min_agreement,
+        track,
+        settings.interface,
     )
     return quantized.model, quantized.remedies
 
@@ -218,9 +229,10 @@ def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
 
 
 def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
+    twice = [name for name, count in Counter(labels.names).items() if count > 1]
+    found = [f"{labels.path}: several outputs have the same label: {listed(twice, 5)}"] if twice else []
     if folder is None:
-        return []
-    found = []
+        return found
     if len(folder.photos) < _FEW:
         found.append(
             f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "

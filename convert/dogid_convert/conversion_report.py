@@ -40,6 +40,8 @@ class Report:
 
     graph: Path
     dtype: str
+    interface: tuple[str, str]
+    """What kind of numbers it takes and gives."""
     findings: tuple[Finding, ...]
     labels: Labels
     calibration: Calibration | None
@@ -75,6 +77,7 @@ class Report:
         return {
             "graph": str(self.graph),
             "dtype": self.dtype,
+            "interface": {"input": self.interface[0], "output": self.interface[1]},
             "found": {finding.name: {"value": finding.value, "reason": finding.reason} for finding in self.findings},
             "labels": list(self.labels.names),
             "labels_file": str(self.labels.path),

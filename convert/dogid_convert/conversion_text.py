@@ -28,6 +28,8 @@ def _facts(report: Report) -> list[str]:
     lines = [f"{name:<{width}}{value:<{value_width}}{reason}".rstrip() for name, value, reason in rows]
     labels = report.labels
     lines.append(f"{'labels':<{width}}{len(labels.names)} from {labels.path}: {listed(labels.names, _SHOWN_LABELS)}")
+    taken, given = report.interface
+    lines.append(f"{'takes':<{width}}{taken}{', pixels as they are' if taken == 'uint8' else ''}; gives {given}")
     if report.calibration is not None:
         lines.append(f"{'calibration':<{width}}{_calibration(report.calibration)}")
     if report.float_operators:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid_convert.failures import explained, load_packages
+from dogid_convert.resources import check_resources
 
 if TYPE_CHECKING:
     from dogid_convert.conversion import Converted, Settings
     from dogid_convert.conversion_report import Report
 
 _FAILED = 1
+_MOST_PIXELS = 150_000_000
+"""Bytes of a thousand photos of 224 x 224 pixels, which are decoded at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, a sub-folder a label")
     dtypes = ("int8", "dynamic", "float16", "float32")
     parser.add_argument("--dtype", choices=dtypes, default="int8", help="kind of model (default: int8)")
+    kinds = ("uint8", "int8", "float32")
+    parser.add_argument(
+        "--input-type",
+        choices=kinds,
+        help="what an int8 model takes (default: uint8, pixels as they are); other models take float32",
+    )
+    parser.add_argument(
+        "--output-type", choices=kinds, help="what an int8 model gives (default: float32); other models give float32"
+    )
     parser.add_argument(
         "--min-agreement", type=_share, default=0.98, metavar="F", help="same labels as the float graph (default: 0.98)"
     )
@@ -44,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     """Convert; return 1 where the model was measured and did not pass, else 0."""
     if (args.mean is None) != (args.std is None):
         raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
+    if args.dtype != "int8" and {args.input_type, args.output_type} - {None, "float32"}:
+        raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
     if not args.graph.exists():
         raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
     if args.out.is_dir():
@@ -53,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
+    check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
     load_packages()
     converted, settings = _converted(args)
     from dogid_convert.conversion_text import report_text
@@ -77,6 +92,7 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
     from dogid_convert.conversion import Settings, convert
     from dogid_convert.network import Hints
     from dogid_convert.progress import tracking
+    from dogid_convert.quantization import USUAL_INTERFACE, Interface
 
     settings = Settings(
         graph=args.graph,
@@ -86,6 +102,7 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
         evaluate=args.evaluate,
         min_agreement=args.min_agreement,
         hints=Hints(args.input, args.output, args.size, None if args.mean is None else (args.mean, args.std)),
+        interface=Interface(args.input_type or USUAL_INTERFACE.input, args.output_type or USUAL_INTERFACE.output),
     )
     with explained(args.graph, "run or convert this graph"), tracking() as track:
         return convert(settings, track), settings

@@ -35,13 +35,15 @@ def _with_old_batch_norms_folded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.G
 
 
 def _with_defaults_taken(graph: tf.compat.v1.GraphDef, keep: str | None) -> tf.compat.v1.GraphDef:
-    """A placeholder with a default is its default, except where it is the input that the user names.
+    """A placeholder with a default is its default, except where it is the input: named by the user, or for images.
 
     Fake quantization goes too: it prepares weights for a quantization with ranges of its own, which is done here anew.
     """
     kept = []
     for node in graph.node:
-        if node.op == "PlaceholderWithDefault" and node.name != keep:
+        if _is_image_with_default(graph, node):
+            kept.append(_placeholder_of(node))
+        elif node.op == "PlaceholderWithDefault" and node.name != keep:
             node.attr["T"].type = node.attr["dtype"].type
             kept.append(_identity_of(node, node.input[0]))
         elif node.op.startswith(_FAKE_QUANTIZATION):
@@ -50,6 +52,23 @@ def _with_defaults_taken(graph: tf.compat.v1.GraphDef, keep: str | None) -> tf.c
         else:
             kept.append(node)
     return graph_of(kept, graph)
+
+
+def _is_image_with_default(graph: tf.compat.v1.GraphDef, node: Node) -> bool:
+    """Whether an image (or an encoded one) can be fed, and what stands for it is fixed."""
+    if node.op != "PlaceholderWithDefault":
+        return False
+    dims = [dim.size for dim in node.attr["shape"].shape.dim]
+    if node.attr["dtype"].type != tf.string.as_datatype_enum and (len(dims) != 4 or dims[3] != 3):
+        return False
+    return all(part.op != "Placeholder" for part in needed(graph, node_name(node.input[0])).node)
+
+
+def _placeholder_of(node: Node) -> Node:
+    placeholder = tf.compat.v1.NodeDef(name=node.name, op="Placeholder")
+    for name in ("dtype", "shape"):
+        placeholder.attr[name].CopyFrom(node.attr[name])
+    return placeholder
 
 
 def _with_switches_set(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:

@@ -64,7 +64,7 @@ def find_entrance(
     front = _front(graph, nodes, _origin(nodes, source), through=source if wanted else None)
     last = front.nodes[-1]
     size = front.size or _shape_size(nodes[last]) or _shape_size(nodes[source])
-    reason = "named by --input" if wanted else _found(nodes[source], last)
+    reason = "named by --input" if wanted else _found(nodes, source, front.nodes)
     return Entrance(last, size, normalisation_of(front.scaling, given, usual), reason)
 
 
@@ -199,7 +199,8 @@ def _shape_size(node: Node) -> tuple[int, int] | None:
     return None
 
 
-def _found(source: Node, last: str) -> str:
-    if source.name == last:
+def _found(nodes: Nodes, source: str, front: tuple[str, ...]) -> str:
+    if source == front[-1]:
         return "the graph's only input"
-    return f"the graph's only input {source.name}, behind its own decoding and scaling"
+    changed = any(nodes[name].op in _DECODERS | _RESIZERS | _SCALERS for name in front)
+    return f"the graph's only input {source}" + (", behind its own decoding and scaling" if changed else "")

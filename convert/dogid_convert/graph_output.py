@@ -28,6 +28,8 @@ class Answer:
     """Whether it is the result of a softmax or sigmoid; else logits."""
     reason: str
     """How it was found, for the user."""
+    logits: str | None = None
+    """Where probabilities are a sigmoid's: the tensor that goes into it."""
 
 
 def find_answer(graph: tf.compat.v1.GraphDef, wanted: str | None) -> Answer:
@@ -38,16 +40,14 @@ def find_answer(graph: tf.compat.v1.GraphDef, wanted: str | None) -> Answer:
         name = node_name(wanted)
         if name not in nodes:
             raise UsageError(f"no output {wanted!r} in the graph. {did_you_mean(name, list(nodes), ends)}")
-        return Answer(name, _ends_in_probabilities(nodes, name), "named by --output")
+        return _answer(nodes, name, "named by --output")
     if RETRAINED_OUTPUT in nodes:
-        return Answer(
-            RETRAINED_OUTPUT, _ends_in_probabilities(nodes, RETRAINED_OUTPUT), "the retrain example's name for it"
-        )
+        return _answer(nodes, RETRAINED_OUTPUT, "the retrain example's name for it")
     if not ends:
         raise UsageError("the graph classifies nothing: it has no output with a convolution or matrix product behind")
     if len(ends) > 1:
         raise UsageError(f"the graph has several outputs: {listed(ends)}; choose one by --output")
-    return Answer(ends[0], _ends_in_probabilities(nodes, ends[0]), "the graph's only output")
+    return _answer(nodes, ends[0], "the graph's only output")
 
 
 def _ends(graph: tf.compat.v1.GraphDef) -> list[str]:
@@ -75,7 +75,9 @@ def _feeds(graph: tf.compat.v1.GraphDef, name: str, end: str) -> bool:
     return any(node.name == name for node in needed(graph, end).node)
 
 
-def _ends_in_probabilities(nodes: dict[str, tf.compat.v1.NodeDef], name: str) -> bool:
+def _answer(nodes: dict[str, tf.compat.v1.NodeDef], tensor: str, reason: str) -> Answer:
+    name = tensor
     while nodes[name].op in _SAME_VALUES:
         name = node_name(nodes[name].input[0])
-    return nodes[name].op in ("Softmax", "Sigmoid")
+    kind = nodes[name].op
+    return Answer(tensor, kind in ("Softmax", "Sigmoid"), reason, nodes[name].input[0] if kind == "Sigmoid" else None)

@@ -54,6 +54,7 @@ def needed(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
     """Return the nodes that output needs, inputs before users, without control inputs."""
     nodes = nodes_by_name(graph)
     done: dict[str, tf.compat.v1.NodeDef] = {}
+    begun: set[str] = set()
     stack = [(output, False)]
     while stack:
         name, inputs_done = stack.pop()
@@ -67,7 +68,10 @@ def needed(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
             node.CopyFrom(nodes[name])
             node.input[:] = data
             done[name] = node
+        elif name in begun:
+            raise DogidError(f"the graph runs in a loop at {name!r}: dogid converts networks without loops")
         else:
+            begun.add(name)
             stack.append((name, True))
             stack.extend((node_name(tensor), False) for tensor in reversed(data))
     return graph_of(done.values(), graph)

@@ -37,7 +37,9 @@ def find_labels(graph: Path, given: Path | None) -> Labels:
         inside = read_model_file(graph)
         if inside.labels is not None:
             return Labels(inside.labels, graph)
-    beside = [graph.parent / name for name in _NAMES] + [graph.with_suffix(".txt")]
+    folders = [graph, graph / "assets", graph.parent] if graph.is_dir() else [graph.parent]
+    # a file of the graph's own name is meant for it; the others may belong to a neighbour
+    beside = [graph.with_suffix(".txt"), *(folder / name for folder in folders for name in _NAMES)]
     places = [given] if given is not None else beside
     for path in places:
         if path.is_file() or given is not None:

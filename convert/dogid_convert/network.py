@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.graph_cleaning import for_use
+from dogid_convert.graph_functions import inlined
 from dogid_convert.graph_input import find_entrance
 from dogid_convert.graph_output import Answer, find_answer
 from dogid_convert.graph_surgery import constant_node, graph_of, needed, node_name
@@ -84,9 +85,14 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     Raise UsageError where input, output, size or normalisation cannot be told and hints do not tell them, DogidError
     where the graph cannot be run.
     """
-    check_calls(graph)
-    answer = find_answer(graph, hints.output)
+    graph = inlined(graph)
+    try:
+        answer = find_answer(graph, hints.output)
+    except UsageError:
+        check_calls(graph)  # the reason where layers hide
+        raise
     used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
+    check_calls(used)
     check_operators(used)
     entrance = find_entrance(used, hints.input, hints.normalisation, usual)
     if entrance.tensor == answer.tensor:
@@ -99,15 +105,17 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
         raise DogidError(
             f"the graph takes no images of {size[0]} x {size[1]} ({size_reason}), give another --size: {_line(error)}"
         ) from error
-    classes = int(np.prod(shape))
-    if classes < 2 or classes != shape[-1]:
+    values = int(np.prod(shape))
+    classes = max(values, 2)  # one value is the probability of the second of two labels
+    if values != shape[-1] or (values == 1 and answer.probabilities and answer.logits is None):
         raise UsageError(
             f"the output {answer.tensor!r} is {shape}, not [1, classes], for images of {size[0]} x {size[1]}; choose "
             "another --output or --size"
         )
-    finished, output = _finished(cut, answer, len(shape), classes)
+    finished, output = _finished(cut, answer, len(shape), values)
     n = entrance.normalisation
     added = "" if answer.probabilities else "; logits: a softmax is added"
+    added = "; one value, the second label's: made into two probabilities" if values == 1 else added
     findings = (
         Finding("input", entrance.tensor, entrance.reason),
         Finding("output", answer.tensor, answer.reason + added),
@@ -178,10 +186,11 @@ def _output_shape(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, size
 
 
 def _finished(
-    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, classes: int
+    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, values: int
 ) -> tuple[tf.compat.v1.GraphDef, str]:
     """Add what is missing from the answer to [batch, classes] probabilities."""
-    nodes, output = list(graph.node), answer.tensor
+    single = values == 1
+    nodes, output = list(graph.node), (answer.logits or answer.tensor) if single else answer.tensor
     names = {node.name for node in nodes}
 
     def add(name: str, op: str, *inputs: str) -> str:
@@ -191,11 +200,15 @@ def _finished(
         nodes.append(node)
         return name
 
-    if rank != 2:
-        nodes.append(constant_node("dogid/shape", np.array([-1, classes], dtype=np.int32)))
+    if rank != 2 or single:
+        nodes.append(constant_node("dogid/shape", np.array([-1, values], dtype=np.int32)))
         output = add("dogid/flat", "Reshape", output, "dogid/shape")
         nodes[-1].attr["Tshape"].type = tf.int32.as_datatype_enum
-    if not answer.probabilities:
+    if single:  # the softmax of 0 and x is 1 - sigmoid(x) and sigmoid(x)
+        nodes.append(constant_node("dogid/left", np.array([[0, 0], [1, 0]], dtype=np.int32)))
+        output = add("dogid/two", "Pad", output, "dogid/left")
+        nodes[-1].attr["Tpaddings"].type = tf.int32.as_datatype_enum
+    if single or not answer.probabilities:
         output = add("dogid/softmax", "Softmax", output)
     return graph_of(nodes, graph), output
 

@@ -24,6 +24,25 @@ _SMALL_HEAD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
+class Interface:
+    """What an int8 model takes and gives: uint8, int8 or float32."""
+
+    input: str = "uint8"
+    """Pixels as they are; int8: pixels less 128; float32: normalised pixels."""
+    output: str = "float32"
+    """Probabilities; uint8 and int8: in steps of 1/256."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the answer is quantized: then all layers are, if possible."""
+        return self.output != "float32"
+
+
+USUAL_INTERFACE = Interface()
+"""Pixels in, exact probabilities out: what the daemon likes best."""
+
+
+@dataclass(frozen=True, slots=True)
 class Calibrated:
     """A float model with the ranges of its tensors, from which int8 models are made."""
 
@@ -57,11 +76,18 @@ def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisat
     return Calibrated(calibrated, _head(unpacked(calibrated)))
 
 
-def quantize(calibrated: Calibrated, normalisation: Normalisation, float_layers: Sequence[str] = ()) -> bytes:
-    """Return an int8 model, by channel, with uint8 pixels as its input and float probabilities as its output.
+def quantize(
+    calibrated: Calibrated,
+    normalisation: Normalisation,
+    float_layers: Sequence[str] = (),
+    interface: Interface = USUAL_INTERFACE,
+    *,
+    float_head: bool = True,
+) -> bytes:
+    """Return an int8 model, by channel, with the wanted interface.
 
-    The last layer and the softmax stay in float: an int8 softmax tells probabilities in steps of 1/256 that need not
-    sum to one. float_layers names the output tensors of further layers to leave in float.
+    With float_head the last layer and the softmax stay in float: an int8 softmax tells probabilities in steps of 1/256
+    that need not sum to one. float_layers names the output tensors of further layers to leave in float.
     Raise DogidError where pixels cannot go in as they are.
     """
     with muted():
@@ -69,13 +95,14 @@ def quantize(calibrated: Calibrated, normalisation: Normalisation, float_layers:
             model = bytes(
                 mlir_quantize(
                     calibrated.model,
-                    input_data_type=tf.uint8,
-                    denylisted_nodes=[*calibrated.head, *float_layers],
+                    input_data_type=getattr(tf, interface.input),
+                    output_data_type=getattr(tf, interface.output),
+                    denylisted_nodes=[*(calibrated.head if float_head else ()), *float_layers],
                 )
             )
         except Exception as error:  # as in float_model
             raise DogidError(f"the graph cannot be quantized: {unconvertible(error)}") from error
-    _check_pixels(model, normalisation)
+    check_pixels(model, normalisation)
     return model
 
 
@@ -96,18 +123,20 @@ def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterato
         yield [normalisation.applied(sample)]
 
 
-def _check_pixels(model: bytes, normalisation: Normalisation) -> None:
-    """Raise DogidError unless quantized input q stands for (q - mean) / std.
+def check_pixels(model: bytes, normalisation: Normalisation) -> None:
+    """Raise DogidError unless quantized input q stands for (q - mean) / std, or for int8 (q + 128 - mean) / std.
 
     A zero point is an integer: a mean of 127.5 shifts pixels by half a level, which no photo shows.
     """
     facts = input_facts(unpacked(model))
-    scale, mean = 1 / normalisation.std, normalisation.mean
-    right = facts.dtype == "UINT8" and abs(facts.scale / scale - 1) < 1e-5 and abs(facts.zero_point - mean) <= 0.501
-    if not right:
+    if facts.dtype == "FLOAT32":
+        return
+    scale, mean = 1 / normalisation.std, normalisation.mean - (128 if facts.dtype == "INT8" else 0)
+    if abs(facts.scale / scale - 1) >= 1e-5 or abs(facts.zero_point - mean) > 0.501:
         raise DogidError(
-            f"pixels would not go into the int8 model as they are: (pixel - {mean:g}) / {normalisation.std:g} became "
-            f"{facts.dtype} with scale {facts.scale:g} and zero point {facts.zero_point}; try --dtype float32"
+            f"pixels would not go into the int8 model as they are: (pixel - {normalisation.mean:g}) / "
+            f"{normalisation.std:g} became {facts.dtype} with scale {facts.scale:g} and zero point {facts.zero_point}; "
+            "try --dtype float32"
         )
 
 
@@ -123,7 +152,7 @@ def _head(model: Model) -> tuple[str, ...]:
         if kind in ("FULLY_CONNECTED", "CONV_2D"):
             weights = int(np.prod(graph.tensors[operator.inputs[1]].shape))
             return (*names, tensor_name(model, index)) if weights <= _SMALL_HEAD else tuple(names)
-        if kind not in ("SOFTMAX", "LOGISTIC", "RESHAPE", "SQUEEZE"):
+        if kind not in ("SOFTMAX", "LOGISTIC", "RESHAPE", "SQUEEZE", "PAD"):
             return tuple(names)
         names.append(tensor_name(model, index))
         index = operator.inputs[0]

@@ -9,6 +9,7 @@ from ai_edge_litert import interpreter as litert
 from numpy.typing import NDArray
 
 from dogid.model.classifier import Classifier
+from dogid.model.inside import read_told
 from dogid.model.modelfile import ModelFile
 from dogid.model.runtime import Backend, Interpreter, choose_backend
 from dogid_convert.model_archive import sha256
@@ -46,6 +47,7 @@ def classifier(
         mean=normalisation.mean,
         std=normalisation.std,
         golden=None,
+        told=read_told(model),
     )
     with muted():
         return Classifier(file, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))

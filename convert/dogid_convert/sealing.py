@@ -13,6 +13,7 @@ from dogid_convert.float_source import content_sha256
 from dogid_convert.golden import GOLDEN_FILE, make_golden
 from dogid_convert.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
 from dogid_convert.model_archive import sha256, with_files
+from dogid_convert.quantization import USUAL_INTERFACE
 from dogid_convert.tflite_edit import add_metadata, input_facts, unpacked
 from dogid_convert.training_record import training_data
 
@@ -109,4 +110,10 @@ def _command(settings: Settings) -> str:
         words += [flag, str(value)] if value is not None else []
     if hints.normalisation is not None:
         words += ["--mean", f"{hints.normalisation[0]:g}", "--std", f"{hints.normalisation[1]:g}"]
+    interface = settings.interface
+    for flag, kind, usual in (
+        ("--input-type", interface.input, USUAL_INTERFACE.input),
+        ("--output-type", interface.output, USUAL_INTERFACE.output),
+    ):
+        words += [flag, kind] if kind != usual and settings.dtype == "int8" else []
     return shlex.join([*words, "--min-agreement", f"{settings.min_agreement:g}"])

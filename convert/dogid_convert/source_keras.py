@@ -12,13 +12,13 @@ from dogid.errors import DogidError, UsageError
 _SIGNATURE = "serving_default"
 
 
-def read_keras(path: Path, *, legacy: bool) -> tf.compat.v1.GraphDef:
-    """Return the graph of a .keras file, or (legacy) of an .h5 file of any Keras.
+def read_keras(path: Path) -> tf.compat.v1.GraphDef:
+    """Return the graph of a .keras or .h5 file of any Keras; tf_keras reads those that recent Keras refuses.
 
     Raise DogidError with the reason of every loader that was tried.
     """
     reasons = []
-    for module in ("keras", "tf_keras") if legacy else ("keras",):
+    for module in ("keras", "tf_keras"):
         try:
             model = importlib.import_module(module).models.load_model(str(path), compile=False)
             return _frozen(_called(model))

@@ -4,7 +4,6 @@ import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -17,7 +16,8 @@ from dogid_convert.network import Finding, Hints
 from dogid_convert.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
 from dogid_convert.progress import Track
 from dogid_convert.quiet import muted
-from dogid_convert.tflite_edit import Model, TensorFacts, facts_of, operator_name, packed, tensor_name, unpacked
+from dogid_convert.tflite_edit import Model, TensorFacts, facts_of, operator_name, packed, unpacked
+from dogid_convert.tflite_ending import add_softmax, split_in_two, widen
 
 _SAME_VALUES = ("RESHAPE", "SQUEEZE", "DEQUANTIZE")
 _PROBABILITIES = ("SOFTMAX", "LOGISTIC")
@@ -54,23 +54,29 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
         raise DogidError(f"{path}: the TensorFlow Lite model is damaged: {type(error).__name__}: {error}") from error
     source, answer = _only(path, inputs, "input", hints.input), _only(path, outputs, "output", hints.output)
     _check_float(path, model, source, answer)
-    classes = int(np.prod(answer.shape))
-    if classes < 2 or classes != answer.shape[-1]:
+    widen(model)
+    values = int(np.prod(answer.shape))
+    if values < 1 or values != answer.shape[-1]:
         raise UsageError(f"{path}: the output {answer.name} is {list(answer.shape)}, not [1, classes]")
     size = (source.shape[2], source.shape[1])
     if hints.side is not None and (hints.side, hints.side) != size:
         raise UsageError(f"{path}: the size of a .tflite is fixed: {size[0]} x {size[1]}, not --size {hints.side}")
     normalisation = _normalisation(path, hints)
-    logits = not _gives_probabilities(model)
-    if logits:
-        _add_softmax(model)
+    added = ""
+    if values == 1:
+        split_in_two(model)
+        add_softmax(model)
+        added = "; one value, the second label's: made into two probabilities"
+    elif not _gives_probabilities(model):
+        add_softmax(model)
+        added = "; logits: a softmax is added"
     findings = (
         Finding("input", source.name, "the model's only input"),
-        Finding("output", answer.name, "the model's only output" + ("; logits: a softmax is added" if logits else "")),
+        Finding("output", answer.name, "the model's only output" + added),
         Finding("size", f"{size[0]} x {size[1]}", "the shape of the input"),
         Finding("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
     )
-    return TfliteSource(packed(model), size, classes, normalisation, findings)
+    return TfliteSource(packed(model), size, max(values, 2), normalisation, findings)
 
 
 def _only(path: Path, tensors: list[TensorFacts], kind: str, wanted: str | None) -> TensorFacts:
@@ -102,6 +108,14 @@ def _normalisation(path: Path, hints: Hints) -> Normalisation:
     file = read_model_file(path)
     if file.mean is not None and file.std:
         return Normalisation(file.mean, file.std, "told by the record inside the model")
+    told = file.told
+    if len(set(told.mean)) == len(set(told.std)) == 1:
+        return Normalisation(told.mean[0], told.std[0], told.reason)
+    if told.mean:
+        raise UsageError(
+            f"{path}: its metadata tells a mean and std for each colour ({told.mean}, {told.std}): dogid runs it as it "
+            "is; to convert it, give one --mean and --std for all"
+        )
     return Normalisation(
         MOBILENET_MEAN, MOBILENET_STD, "not told by the model: MobileNet's default; --mean and --std change it"
     )
@@ -114,29 +128,6 @@ def _gives_probabilities(model: Model) -> bool:
     while index in makers and operator_name(model, makers[index]) in _SAME_VALUES:
         index = makers[index].inputs[0]
     return index in makers and operator_name(model, makers[index]) in _PROBABILITIES
-
-
-def _add_softmax(model: Model) -> None:
-    graph = model.subgraphs[0]
-    logits = graph.outputs[0]
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SOFTMAX
-    code.version = 1
-    model.operatorCodes.append(code)
-    tensor: Any = schema.TensorT()
-    tensor.name = f"{tensor_name(model, logits)}/softmax".encode()
-    tensor.shape, tensor.type = graph.tensors[logits].shape, schema.TensorType.FLOAT32
-    tensor.buffer = 0  # by convention the empty one: the interpreter makes room
-    graph.tensors.append(tensor)
-    options = schema.SoftmaxOptionsT()
-    options.beta = 1.0
-    operator = schema.OperatorT()
-    operator.opcodeIndex = len(model.operatorCodes) - 1
-    operator.inputs, operator.outputs = [logits], [len(graph.tensors) - 1]
-    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.SoftmaxOptions, options
-    graph.operators.append(operator)
-    graph.outputs = [len(graph.tensors) - 1]
-    model.signatureDefs = []  # they name the old output
 
 
 def _smaller(model: bytes, dtype: str) -> bytes:

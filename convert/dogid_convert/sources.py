@@ -28,7 +28,7 @@ def read_graph(path: Path) -> tf.compat.v1.GraphDef:
     if data.startswith((_HDF5, _ZIP)):
         from dogid_convert.source_keras import read_keras
 
-        return read_keras(path, legacy=data.startswith(_HDF5))
+        return read_keras(path)
     if not data:
         raise UsageError(f"{path}: the file is empty")
     return _text(path, data) if _is_text(data) else _binary(path, data)

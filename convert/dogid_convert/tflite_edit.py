@@ -70,6 +70,14 @@ def input_facts(model: Model) -> TensorFacts:
     return facts_of(model, model.subgraphs[0].inputs[0])
 
 
+def interface_of(data: bytes) -> tuple[str, str]:
+    """Return what kind of numbers a model takes and gives, as numpy calls them."""
+    model = unpacked(data)
+    graph = model.subgraphs[0]
+    taken, given = (facts_of(model, index).dtype.lower() for index in (graph.inputs[0], graph.outputs[0]))
+    return taken, given
+
+
 def operator_name(model: Model, operator: Any) -> str:
     """Return an operator's name as schema.fbs has it, CONV_2D for example."""
     code = model.operatorCodes[operator.opcodeIndex]

@@ -20,6 +20,7 @@ from dogid.model.classifier import load_model, self_test
 from dogid.photo import decode
 from dogid_convert import conversion
 from dogid_convert.comparison import Agreement
+from dogid_convert.label_files import find_labels
 from tests.convert.small_graphs import LABELS, SIDE, Workshop, make_workshop
 
 
@@ -222,3 +223,62 @@ def test_a_full_disk_leaves_the_old_model(
     assert "No space left" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
     assert out.read_bytes() == b"the good one"
+
+
+@pytest.mark.parametrize("given", ["uint8", "int8", "float32"])
+@pytest.mark.parametrize("taken", ["uint8", "int8", "float32"])
+def test_an_int8_model_takes_and_gives_what_is_asked(taken: str, given: str, shop: Workshop, tmp_path: Path) -> None:
+    out = tmp_path / "model.tflite"
+    flags = ["--input-type", taken, "--output-type", given, "--calibrate", str(shop.photos), "--min-agreement", "0.9"]
+    assert main(["convert", str(shop.graph), "-o", str(out), *flags]) == 0
+
+    loaded = load_model(out)
+    answer = loaded.classifier()
+    assert (answer.input_kind["dtype"], answer.output_kind["dtype"]) == (taken, given)
+    for i, label in enumerate(LABELS):
+        photo = decode((shop.photos / label / "0.png").read_bytes(), loaded.size)
+        assert answer.classify(photo.pixels).argmax() == i
+
+
+def test_only_int8_models_have_other_types(shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--dtype", "float16", "--output-type", "int8"]
+    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "model.tflite"), *flags]) == 2
+    assert "a float16 model takes and gives float32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("retrained_labels.txt", "\ufeffblue\r\ngreen\r\nred\r\n"),
+        ("output_labels.txt", "0 blue\n1 green\n2 red\n\n"),
+        ("labels.txt", "0:blue\n1:green\n2:red"),
+        ("graph.txt", "blue\ngreen\nred\n"),
+    ],
+)
+def test_labels_beside_the_graph_are_found_in_any_form(name: str, text: str, shop: Workshop, tmp_path: Path) -> None:
+    graph = tmp_path / "graph.pb"
+    graph.write_bytes(shop.graph.read_bytes())
+    (tmp_path / name).write_bytes(text.encode())
+    assert find_labels(graph, None).names == LABELS
+
+
+def test_labels_of_the_graphs_own_name_come_first(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("a\nb\n")
+    (tmp_path / "graph.txt").write_text("c\nd\n")
+    assert find_labels(tmp_path / "graph.pb", None).names == ("c", "d")
+
+
+def test_labels_inside_a_saved_model_are_found(tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "labels.txt").write_text("a\nb\n")
+    assert find_labels(tmp_path, None).names == ("a", "b")
+
+
+def test_labels_that_occur_twice_are_a_warning(
+    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = tmp_path / "labels.txt"
+    labels.write_text("blue\nblue\nred\n")
+    flags = ["--dtype", "float32", "--labels", str(labels)]
+    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
+    assert "several outputs have the same label: blue" in capsys.readouterr().err

@@ -13,7 +13,7 @@ tf = pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from google.protobuf import text_format
 
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
 from dogid_convert.float_source import open_source
 from dogid_convert.network import Hints
 from tests.convert.small_graphs import (
@@ -193,3 +193,83 @@ def test_a_size_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--size"):
         open_source(path, Hints())
     assert open_source(path, Hints(side=64)).size == (64, 64)
+
+
+def test_layers_inside_functions_are_found(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    first = tf.function(lambda x: (x * 2.0, x * 1.0), autograph=False)
+    # the second result: named by its place
+    layers = tf.function(lambda x: tf.nn.softmax(body(first(x)[1])), autograph=False)
+    whole = tf.function(lambda x: layers(x), autograph=False)
+    spec = tf.TensorSpec([None, SIDE, SIDE, 3], tf.float32, name="input")
+    graph = whole.get_concrete_function(spec).graph.as_graph_def()
+    assert all(node.op != "Conv2D" for node in graph.node)
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.SerializeToString())
+    np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
+
+
+def test_the_functions_of_tensorflow_1_are_found_too(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    from tensorflow.python.framework import function
+
+    def build() -> None:
+        layers = function.Defun(tf.float32, func_name="layers")(lambda x: tf.nn.softmax(body(x)))
+        layers(image()).set_shape([None, 3])
+
+    graph = graph_of(build)
+    assert "layers" in {node.op for node in graph.node}
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.SerializeToString())
+    np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
+
+
+def test_an_image_with_a_fixed_default_is_the_input(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    def build() -> None:
+        shape = [None, SIDE, SIDE, 3]
+        tf.nn.softmax(body(v1.placeholder_with_default(tf.zeros([1, SIDE, SIDE, 3]), shape, name="Placeholder")))
+
+    np.testing.assert_allclose(answers(open_source(saved(tmp_path, build), Hints()), pixels), expected, atol=1e-5)
+
+
+def test_of_a_condition_the_side_of_use_is_taken(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+    training = tf.function(lambda x: x * 0.0, autograph=False)
+    use = tf.function(lambda x: x * 1.0, autograph=False)
+
+    def build() -> None:
+        is_training = v1.placeholder_with_default(False, [], name="is_training")
+        x = image()
+        tf.nn.softmax(body(tf.cond(is_training, lambda: training(x), lambda: use(x))))
+
+    with v1.Graph().as_default():
+        v1.enable_control_flow_v2()
+        try:
+            graph = graph_of(build)
+        finally:
+            v1.disable_control_flow_v2()
+    assert {"If", "StatelessIf"} & {node.op for node in graph.node}
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.SerializeToString())
+    np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
+
+
+def test_a_graph_that_runs_in_a_loop_is_refused(tmp_path: Path) -> None:
+    graph = retrained()
+    nodes = {node.name: node for node in graph.node}
+    nodes["Relu6"].input[0] = "Relu6_1"
+    (tmp_path / "graph.pb").write_bytes(graph.SerializeToString())
+    with pytest.raises(DogidError, match="in a loop"):
+        open_source(tmp_path / "graph.pb", Hints())
+
+
+@pytest.mark.parametrize("logit", [False, True])
+def test_one_value_becomes_two_probabilities(logit: bool, tmp_path: Path, pixels: Pixels) -> None:
+    def build() -> None:
+        value = body(image())[:, :1]
+        if not logit:
+            tf.sigmoid(value)
+
+    source = open_source(saved(tmp_path, build), Hints())
+    scores = answers(source, pixels)
+    raw = body(tf.constant(((pixels.astype(float) - MEAN) / STD).astype(np.float32)))[:, :1]
+    second = tf.sigmoid(raw).numpy()
+    np.testing.assert_allclose(scores, np.concatenate([1 - second, second], axis=1), atol=1e-5)
+    assert source.classes == 2

@@ -137,3 +137,38 @@ def test_a_quantized_tflite_model_is_left_alone(float_tflite: Path, tmp_path: Pa
     main(["convert", str(float_tflite), "-o", str(out), "--calibrate", str(photos)])
     with pytest.raises(UsageError, match="quantized already"):
         open_source(out, Hints())
+
+
+def converted(function: Any, path: Path, *, float16: bool = False) -> Path:
+    concrete = tf.function(function).get_concrete_function(tf.TensorSpec([1, SIDE, SIDE, 3]))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    if float16:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    path.write_bytes(converter.convert())
+    return path
+
+
+def test_a_tflite_model_with_float16_weights_becomes_int8(tmp_path: Path, pixels: Pixels) -> None:
+    path = converted(lambda x: tf.nn.softmax(body(x)), tmp_path / "half.tflite", float16=True)
+    source = open_source(path, Hints())
+    np.testing.assert_allclose(answers(source, pixels), probabilities(pixels, MEAN, STD), atol=5e-3)
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    photos, out = colour_photos(tmp_path / "photos"), tmp_path / "small.tflite"
+    assert main(["convert", str(path), "-o", str(out), "--calibrate", str(photos), "--min-agreement", "0.9"]) == 0
+
+
+@pytest.mark.parametrize("logit", [False, True])
+def test_a_tflite_model_of_one_value_becomes_two_probabilities(logit: bool, tmp_path: Path, pixels: Pixels) -> None:
+    path = converted(lambda x: body(x)[:, :1] if logit else tf.sigmoid(body(x)[:, :1]), tmp_path / "one.tflite")
+    source = open_source(path, Hints())
+    second = tf.sigmoid(body(tf.constant(((pixels - 128.0) / 128).astype(np.float32)))[:, :1]).numpy()
+    np.testing.assert_allclose(answers(source, pixels), np.concatenate([1 - second, second], axis=1), atol=1e-5)
+
+
+def test_keras_files_of_the_old_keras_are_read(tmp_path: Path, pixels: Pixels) -> None:
+    tf_keras = pytest.importorskip("tf_keras", reason="legacy files need tf-keras")
+    model = keras_model(tf_keras)
+    model.save(tmp_path / "model.keras")
+    source = open_source(tmp_path / "model.keras", Hints())
+    np.testing.assert_allclose(answers(source, pixels), keras_answers(model, pixels), atol=1e-4)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.errors import DogidError
-from dogid_convert import int8, running
+from dogid_convert import alternative, int8, running
 from dogid_convert.bias_correction import channel_means, corrected
 from dogid_convert.comparison import agree
 from dogid_convert.float_source import FloatSource, open_source
@@ -20,8 +20,8 @@ from dogid_convert.network import Hints
 from dogid_convert.normalisation import Normalisation
 from dogid_convert.photo_sets import balanced, decoded, read_folder
 from dogid_convert.progress import untracked
-from dogid_convert.quantization import calibrate, layer_outputs, quantize
-from dogid_convert.tflite_edit import add_metadata, float_operators, input_facts, packed, unpacked
+from dogid_convert.quantization import Interface, calibrate, layer_outputs, quantize
+from dogid_convert.tflite_edit import add_metadata, float_operators, input_facts, interface_of, packed, unpacked
 from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workshop
 
 
@@ -90,17 +90,59 @@ def test_corrected_biases_bring_the_answers_closer(
 def test_remedies_are_tried_until_one_is_good_enough(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = iter((0.9, 0.91, 0.95, 0.995))
+    # usual, biases corrected; the other quantizer; the first layers in float, by either quantizer
+    found = iter((0.9, 0.91, 0.95, 0.995, 0.96))
 
     def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
-        measured = agree(first, second)
-        return type(measured)(30, 30, next(found), (0, 1), measured.mean_difference, 0)
+        measured, share = agree(first, second), next(found)
+        return type(measured)(1000, round(1000 * share), share, (0, 1), measured.mean_difference, 0)
 
     monkeypatch.setattr("dogid_convert.int8.agree", staged)
     kept = int8.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert len(kept.remedies) == 4
-    assert "layers left in float: 99.5 %" in kept.remedies[-1]
+    assert len(kept.remedies) == 5
+    assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.remedies)
+    assert kept.remedies[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
+    assert kept.remedies[-1].endswith("; kept")
     assert kept.model == kept.attempts[-1].model
+
+
+def test_the_best_is_kept_where_no_remedy_is_good_enough(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = [0.9, 0.91, 0.6, 0.8, 0.5, 0.93, 0.4, 0.7, 0.3, 0.7, 0.3]
+    found = iter(shares)
+
+    def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
+        measured = agree(first, second)
+        return type(measured)(1000, 900, next(found), (0, 1), measured.mean_difference, 0)
+
+    monkeypatch.setattr("dogid_convert.int8.agree", staged)
+    kept = int8.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert len(kept.remedies) == len(shares)
+    assert "93.0 %" in kept.remedies[-1]
+
+
+def test_the_other_quantizer_that_is_not_installed_is_named(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid_convert.alternative.is_there", lambda: False)
+    monkeypatch.setattr("dogid_convert.int8._is_enough", lambda *_: False)
+    kept = int8.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.remedies)
+
+
+@pytest.mark.parametrize("interface", [Interface(), Interface("int8", "int8"), Interface("float32", "uint8")])
+def test_the_other_quantizer_makes_a_model_of_the_same_interface(
+    interface: Interface, source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
+) -> None:
+    other = alternative.Alternative(float_model, pixels, source.normalisation)
+    layers = layer_outputs(calibrate(float_model, pixels, source.normalisation))
+    whole, mixed = (other.quantized(names, interface) for names in ((), layers[:2]))
+    assert interface_of(mixed) == (interface.input, interface.output)
+    exact = scores(float_model, source, pixels)
+    for model in (whole, mixed):
+        assert agree(exact, scores(model, source, pixels)).share >= 0.8
+    assert len(float_operators(unpacked(mixed))) - len(float_operators(unpacked(whole))) == 2
 
 
 def test_a_good_model_needs_no_remedy(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:

@@ -19,11 +19,21 @@ from dogid_convert.golden import generated
 from tests.convert.small_graphs import LABELS, make_workshop
 
 
-@pytest.mark.parametrize("dtype", ["int8", "float32"])
-def test_mediapipe_gives_the_same_scores(dtype: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--dtype", "int8"],
+        ["--dtype", "float32"],
+        ["--output-type", "uint8"],
+        ["--input-type", "float32", "--output-type", "uint8"],
+    ],
+    ids="_".join,
+)
+def test_mediapipe_gives_the_same_scores(flags: list[str], tmp_path: Path) -> None:
     shop = make_workshop(tmp_path)
     out = tmp_path / "model.tflite"
-    assert main(["convert", str(shop.graph), "-o", str(out), "--dtype", dtype, "--calibrate", str(shop.photos)]) == 0
+    rough = ["--min-agreement", "0.9"]  # the smallest of networks, rounded to 1/256, on 30 photos
+    assert main(["convert", str(shop.graph), "-o", str(out), *flags, "--calibrate", str(shop.photos), *rough]) == 0
     ours = load_model(out)
     classifier = ours.classifier()
     options = vision.ImageClassifierOptions(base_options=tasks.BaseOptions(model_asset_path=str(out)))

@@ -90,3 +90,12 @@ def _append_record(path: Path, record: dict[str, object]) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "\n".join(LABELS))
         archive.writestr(RECORD, json.dumps(record))
+
+
+def test_labels_named_after_the_model_come_before_those_of_its_folder(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_model)
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    (tmp_path / "model.txt").write_text("\ufeffred\r\ngreen\r\nblue\r\n\r\n")
+
+    assert read_model_file(path).labels == LABELS

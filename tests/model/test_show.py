@@ -1,5 +1,8 @@
 import json
+import re
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +45,19 @@ def test_a_file_that_is_no_model_ends_with_2(tmp_path: Path, capsys: pytest.Capt
 
     assert main(["model", "show", str(tmp_path / "text.tflite")]) == 2
     assert "text.tflite: not a TensorFlow Lite model" in capsys.readouterr().err
+
+
+def test_a_gate_that_was_not_measured_is_said_to_be(
+    tmp_path: Path, float_model: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record: dict[str, Any] = {
+        "provenance": {"gate": {"agreement": None, "passed": None}, "calibration": None, "remedies": []}
+    }
+    path = with_labels(float_model, tmp_path / "model.tflite")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("dogid.json", json.dumps(record))
+    assert main(["model", "show", str(path)]) == 0
+    shown = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+
+    assert shown["made: gate.agreement"] == shown["made: gate.passed"] == "not measured"
+    assert shown["made: calibration"] == shown["made: remedies"] == "none"

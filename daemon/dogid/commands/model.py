@@ -37,14 +37,15 @@ def run(args: argparse.Namespace) -> int:
 def describe(model: "Model") -> dict[str, Any]:
     """Return what is known of a model that has loaded and passed its self-test, if it carries one."""
     file, record = model.file, model.file.record
-    golden = file.golden
+    golden, classifier = file.golden, model.classifier()
     return {
         "file": str(file.path),
         "bytes": len(file.data),
         "sha256": file.sha256,
         "labels": list(model.labels),
         "labels_from": file.labels_from,
-        "input": {"width": model.size[0], "height": model.size[1], **model.classifier().input_kind},
+        "input": {"width": model.size[0], "height": model.size[1], **classifier.input_kind},
+        "output": classifier.output_kind,
         "backend": model.backend.module,
         "checked": {
             "weights": "as they were sealed" if "weights_sha256" in record else "unchecked: the file has no seal",
@@ -52,6 +53,7 @@ def describe(model: "Model") -> dict[str, Any]:
                 f"answered as known, within {golden.tolerance:g}" if golden else "unchecked: the file carries none"
             ),
         },
+        "structure": f"damaged: {file.told.damage}" if file.told.damage else "read to its end",
         "provenance": record.get("provenance"),
     }
 
@@ -66,9 +68,11 @@ def _print(document: dict[str, Any]) -> None:
         ("labels", ", ".join(labels[:_LABELS_SHOWN]) + more),
         ("labels from", document["labels_from"]),
         ("input", f"{kind['width']} x {kind['height']} pixels, {kind['dtype']}, {kind['normalisation']}"),
+        ("output", f"{document['output']['dtype']}, {document['output']['reading']}"),
         ("backend", document["backend"]),
         ("weights", document["checked"]["weights"]),
         ("golden photo", document["checked"]["golden_photo"]),
+        ("structure", document["structure"]),
     ]
     rows += [(f"made: {key}", text) for key, text in _flat(document["provenance"] or {})]
     width = max(len(name) for name, _ in rows)
@@ -80,5 +84,11 @@ def _flat(record: Any, path: str = "") -> list[tuple[str, str]]:
     """A nested record as (dotted key, text) rows."""
     if isinstance(record, dict):
         return [row for key, value in record.items() for row in _flat(value, f"{path}.{key}" if path else str(key))]
-    text = ", ".join(map(str, record)) if isinstance(record, list) else str(record)
-    return [(path, text)]
+    text = ", ".join(map(str, record)) if isinstance(record, list) else _told(record, path)
+    return [(path, text or "none")]
+
+
+def _told(value: Any, path: str) -> str:
+    if value is None:
+        return "not measured" if path.startswith(("gate", "evaluation")) else "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -9,19 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import PhotoError, UsageError
+from dogid.model.entry import Entry
 from dogid.model.labels import check_count
 from dogid.model.modelfile import GoldenPhoto, ModelFile, read_model_file
+from dogid.model.outcome import Scores, read_outcome
 from dogid.model.runtime import Backend, choose_backend
 from dogid.photo import Pixels, decode
 
 SHOWN_SCORES = 5
 """How many of the best scores a result keeps."""
-
-_MOBILENET_MEAN = _MOBILENET_STD = 127.5  # pixels to -1..1, where a float model does not tell
-
-_SUM_SLACK = 0.02
-
-Scores = NDArray[np.float32]
 
 
 class Classifier:
@@ -34,25 +30,34 @@ class Classifier:
             self._output = _only(self._interpreter.get_output_details(), "output")
             self.size = _photo_size(self._input["shape"])
             outputs = _class_count(self._output["shape"])
+            self.labels = _labels(model, outputs)
+            self._entry = Entry.of(self._input, model)
+            self._outcome = read_outcome(self._output, model.told.ending, self.size, self._run)
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"{model.path}: not an image classifier that dogid can run: {error}") from error
-        self.labels = _labels(model, outputs)
-        self._to_input = _InputScaling.of(self._input, model)
 
     @property
     def input_kind(self) -> dict[str, str]:
         """What the input tensor takes, for people."""
-        return {"dtype": self._to_input.dtype.name, "normalisation": self._to_input.explained}
+        return {"dtype": self._entry.dtype.name, "normalisation": self._entry.explained}
+
+    @property
+    def output_kind(self) -> dict[str, str]:
+        """What the output tensor gives, for people."""
+        return {"dtype": np.dtype(self._output["dtype"]).name, "reading": self._outcome.explained}
 
     def classify(self, pixels: Pixels) -> Scores:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
-        self._interpreter.set_tensor(self._input["index"], self._to_input(pixels)[np.newaxis])
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
-        scores = _probabilities(_dequantized(raw, self._output), self._output)
+        scores = self._outcome(self._run(pixels))
         if not np.isfinite(scores).all():
             raise RuntimeError("the model answers with numbers that are none (NaN)")
         return scores
+
+    def _run(self, pixels: Pixels) -> NDArray[Any]:
+        self._interpreter.set_tensor(self._input["index"], self._entry(pixels))
+        self._interpreter.invoke()
+        raw: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+        return raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,36 +115,6 @@ def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES
     return best
 
 
-@dataclass(frozen=True, slots=True)
-class _InputScaling:
-    """How uint8 pixels become the input tensor: (pixel - mean) / std, then quantized where the input is."""
-
-    dtype: "np.dtype[Any]"
-    mean: float
-    std: float
-    explained: str
-
-    @classmethod
-    def of(cls, details: dict[str, Any], model: ModelFile) -> "_InputScaling":
-        dtype = np.dtype(details["dtype"])
-        if dtype not in (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.float32)):
-            raise UsageError(f"{model.path}: the input is {dtype}; dogid feeds uint8, int8 and float32")
-        mean = _MOBILENET_MEAN if model.mean is None else model.mean
-        std = model.std or _MOBILENET_STD
-        if dtype != np.float32:
-            return cls(dtype, mean, std, "pixels as they are")
-        source = "as the file tells" if model.mean is not None else "unchecked: the file does not tell"
-        return cls(dtype, mean, std, f"(pixel - {mean:g}) / {std:g}, {source}")
-
-    def __call__(self, pixels: Pixels) -> NDArray[Any]:
-        if self.dtype == np.uint8:
-            return pixels
-        if self.dtype == np.int8:
-            # int8 models span the pixels' range with theirs: 0 is -128, 255 is 127
-            return (pixels ^ 0x80).view(np.int8)
-        return (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
-
-
 def _only(details: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     if len(details) != 1:
         names = ", ".join(str(item["name"]) for item in details)
@@ -148,19 +123,23 @@ def _only(details: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 
 
 def _photo_size(shape: Sequence[int]) -> tuple[int, int]:
-    if len(shape) != 4 or shape[0] != 1 or shape[3] != 3:
+    if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[3], shape[1]):
         raise ValueError(f"its input is {list(map(int, shape))}, not [1, height, width, 3]")
-    return int(shape[2]), int(shape[1])
+    height, width = (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
+    if min(height, width) < 2:
+        raise ValueError(f"its input is {list(map(int, shape))}: it does not tell the size of its images")
+    return int(width), int(height)
 
 
 def _class_count(shape: Sequence[int]) -> int:
     count = int(np.prod(shape))
-    if count < 2 or count != shape[-1]:
-        raise ValueError(f"its output is {list(map(int, shape))}, not [1, classes] with two classes or more")
+    if count < 1 or count != max(shape, default=0):
+        raise ValueError(f"its output is {list(map(int, shape))}, not [1, classes]")
     return count
 
 
 def _labels(model: ModelFile, outputs: int) -> tuple[str, ...]:
+    outputs = max(outputs, 2)  # one output tells two labels apart: it is the probability of the second
     if model.labels is None:
         raise UsageError(
             f"{model.path}: no labels inside the model or beside it; give a file with {outputs} lines by --labels"
@@ -170,31 +149,3 @@ def _labels(model: ModelFile, outputs: int) -> tuple[str, ...]:
     except ValueError as error:
         raise UsageError(f"{model.path}: {error}; give the right file by --labels") from error
     return model.labels
-
-
-def _dequantized(raw: NDArray[Any], details: dict[str, Any]) -> Scores:
-    scale, zero_point = details["quantization"]
-    if raw.dtype == np.float32 or scale == 0:
-        return raw.astype(np.float32)
-    # int8 minus its zero point would overflow
-    widened = raw.astype(np.int32) - zero_point
-    return np.asarray(widened * np.float32(scale), dtype=np.float32)
-
-
-def _probabilities(values: Scores, details: dict[str, Any]) -> Scores:
-    """Values as they are where they are probabilities; else (logits) their softmax.
-
-    A quantized output is judged by the range that it can express, since rounding a thousand small probabilities to
-    1/256 leaves a sum far from 1; a float one by its sum, which softmax makes 1 to within rounding.
-    """
-    scale, zero_point = details["quantization"]
-    if details["dtype"] == np.float32 or scale == 0:
-        are_probabilities = bool(values.min() >= 0 and abs(values.sum() - 1) < _SUM_SLACK)
-    else:
-        kind = np.iinfo(details["dtype"])
-        low, high = (kind.min - zero_point) * scale, (kind.max - zero_point) * scale
-        are_probabilities = low > -_SUM_SLACK and high < 1 + _SUM_SLACK
-    if are_probabilities:
-        return values
-    exponentials = np.exp(values - values.max())
-    return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)

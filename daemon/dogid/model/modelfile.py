@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dogid.errors import UsageError
+from dogid.model.inside import Told, read_told
 from dogid.model.labels import parse_labels
 
 RECORD = "dogid.json"
@@ -25,7 +26,7 @@ LABELS = "labels.txt"
 _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
 _MAX_MEMBER = 16 << 20  # bytes; no label file is larger, nor is a photo of a model's input size
 _MOST_MEMBERS = 20
-_WANTED = frozenset({".txt", ".json", ".png", ".jpg"})
+_IMAGES = frozenset({".png", ".jpg", ".jpeg"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class ModelFile:
     std: float | None
     golden: GoldenPhoto | None
     record: Mapping[str, Any] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
+    """What the flatbuffer itself tells."""
 
     @property
     def name(self) -> str:
@@ -75,7 +78,8 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     packed = _packed(path)
     record = _record(path, packed)
     _check_seal(path, data, record)
-    names, names_from = _labels(path, packed, labels)
+    told = read_told(data)
+    names, names_from = _labels(path, packed, labels, told)
     return ModelFile(
         path=path,
         data=data,
@@ -86,6 +90,7 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
         std=_number(record, "std"),
         golden=_golden(path, record, packed),
         record=record,
+        told=told,
     )
 
 
@@ -106,7 +111,7 @@ def _packed(path: Path) -> dict[str, bytes]:
 
 
 def _is_wanted(item: zipfile.ZipInfo) -> bool:
-    return item.file_size <= _MAX_MEMBER and PurePosixPath(item.filename).suffix in _WANTED
+    return item.file_size <= _MAX_MEMBER and not item.is_dir()
 
 
 def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:
@@ -131,17 +136,37 @@ def _check_seal(path: Path, data: bytes, record: Mapping[str, Any]) -> None:
         raise UsageError(f"{path}: the model is damaged: its weights are not those that were sealed; copy it again")
 
 
-def _labels(path: Path, packed: Mapping[str, bytes], given: Path | None) -> tuple[tuple[str, ...] | None, str]:
+def _labels(
+    path: Path, packed: Mapping[str, bytes], given: Path | None, told: Told
+) -> tuple[tuple[str, ...] | None, str]:
     if given is not None:
         return _read_labels(given), str(given)
-    texts = sorted(name for name in packed if PurePosixPath(name).suffix == ".txt")
-    best = [name for name in texts if name == LABELS] or [name for name in texts if "label" in name.lower()] or texts
-    if best:
-        return parse_labels(packed[best[0]].decode("utf-8", "replace")), f"{best[0]} inside {path.name}"
+    inside = {name: names for name in _by_likelihood(packed, told) if (names := _text_labels(packed[name]))}
+    if inside:
+        # where several texts are packed and nothing names the labels, their number does
+        fitting = [name for name, names in inside.items() if len(names) == max(told.classes, 2)]
+        best = (fitting or list(inside))[0]
+        return inside[best], f"{best} inside {path.name}"
     for beside in (path.with_suffix(".txt"), path.with_name(path.name + ".txt"), path.with_name(LABELS)):
         if beside.is_file():
             return _read_labels(beside), str(beside)
     return None, ""
+
+
+def _by_likelihood(packed: Mapping[str, bytes], told: Told) -> list[str]:
+    """The members that may hold labels, the likeliest first."""
+    texts = [name for name in packed if PurePosixPath(name).suffix.lower() not in {".json", *_IMAGES}]
+
+    def likelihood(name: str) -> tuple[bool, ...]:
+        named = "label" in name.lower(), PurePosixPath(name).suffix.lower() == ".txt"
+        return (name == told.labels_file, name == LABELS, *named)
+
+    return sorted(sorted(texts), key=likelihood, reverse=True)
+
+
+def _text_labels(content: bytes) -> tuple[str, ...]:
+    """The labels in a text; none where it is no text."""
+    return () if b"\0" in content else parse_labels(content.decode("utf-8", "replace"))
 
 
 def _read_labels(path: Path) -> tuple[str, ...]:

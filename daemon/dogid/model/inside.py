@@ -1,0 +1,186 @@
+"""What a `.tflite` file tells of itself: its last operator, its classes, how its input is scaled, where its labels are.
+
+Sources: tensorflow/lite/schema/schema.fbs, and metadata_schema.fbs of TensorFlow Lite Metadata. The numbers of fields
+are their order there.
+"""
+
+import math
+import struct
+from dataclasses import dataclass
+from enum import Enum
+
+from dogid.model.flatbuffer import FlatbufferError, Table, root
+
+METADATA = "TFLITE_METADATA"
+"""The entry of the model's own metadata that holds the standard metadata."""
+
+_OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6  # Model
+_TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
+_FLOAT32 = 0  # TensorType
+_NORMALIZATION = 1  # ProcessUnitOptions
+_AXIS_LABELS = 2  # AssociatedFileType
+
+_ADD, _MUL, _SUB, _DIV = 0, 18, 41, 42  # BuiltinOperator, as all below
+_SOFTMAX, _LOGISTIC = 25, 14
+_JOINS = frozenset({2, 83})  # CONCATENATION, PACK
+# DEQUANTIZE, RESHAPE, TRANSPOSE, SQUEEZE, STRIDED_SLICE, CAST, SLICE, EXPAND_DIMS, QUANTIZE
+_SAME_VALUES = frozenset({6, 22, 39, 43, 45, 53, 65, 70, 114})
+_SUMS = frozenset({3, 4, 9, 50, 126})  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, LOG_SOFTMAX, BATCH_MATMUL
+_DEEPEST = 50
+
+
+class Ending(Enum):
+    """What a model's output comes out of."""
+
+    PROBABILITIES = "softmax or sigmoid"
+    LOGITS = "a layer's sums"
+    UNKNOWN = "another operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a file tells; empty where it does not."""
+
+    ending: Ending = Ending.UNKNOWN
+    classes: int = 0
+    """Number of outputs; 0 where there are several output tensors."""
+    mean: tuple[float, ...] = ()
+    """Of (pixel - mean) / std: one number, or one each for red, green and blue."""
+    std: tuple[float, ...] = ()
+    reason: str = ""
+    """What told mean and std."""
+    labels_file: str = ""
+    """The name of the labels in the appended zip."""
+    damage: str = ""
+    """Why the file could not be read to its end."""
+
+
+def read_told(data: bytes) -> Told:
+    """Return what a model's bytes tell; of damaged bytes, that they are."""
+    try:
+        model = root(data, b"TFL3")
+        graph = next(model.tables(_SUBGRAPHS))
+        outputs, tensors = graph.numbers(_OUTPUTS, "i"), list(graph.tables(_TENSORS))
+        classes = math.prod(tensors[outputs[0]].numbers(0, "i")) if len(outputs) == 1 else 0
+        ending = _Operators(model, graph).ending(outputs[0]) if len(outputs) == 1 else Ending.UNKNOWN
+        mean, reason = _scaling(model, graph, tensors)
+    except (FlatbufferError, StopIteration, IndexError) as error:
+        return Told(damage=str(error) or "a part is missing")
+    std = mean[1:]
+    mean = mean[:1]
+    try:
+        metadata = _metadata(data, model)
+        told = _normalisation(metadata) if metadata else ()
+        labels = _labels_file(metadata) if metadata else ""
+    except (FlatbufferError, StopIteration, IndexError) as error:
+        return Told(ending, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}")
+    if told:
+        mean, std, reason = *told, "told by the model's metadata"
+    return Told(ending, classes, mean, std, reason, labels)
+
+
+class _Operators:
+    """The operators of a graph by what they make."""
+
+    def __init__(self, model: Table, graph: Table) -> None:
+        self._kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
+        self._makers = {made: op for op in graph.tables(_OPERATORS) for made in op.numbers(2, "i")}
+
+    def kind(self, operator: Table) -> int:
+        return self._kinds[operator.number(0, "I")]
+
+    def ending(self, tensor: int, depth: int = 0) -> Ending:
+        """Walk back from a tensor over operators that change no value."""
+        maker = self._makers.get(tensor)
+        if maker is None or depth > _DEEPEST:
+            return Ending.UNKNOWN
+        kind = self.kind(maker)
+        if kind in (_SOFTMAX, _LOGISTIC):
+            return Ending.PROBABILITIES
+        if kind in _SUMS:
+            return Ending.LOGITS
+        if kind in _SAME_VALUES:
+            return self.ending(maker.numbers(1, "i")[0], depth + 1)
+        if kind in _JOINS:
+            parts = {self.ending(part, depth + 10) for part in maker.numbers(1, "i")}
+            return parts.pop() if len(parts) == 1 else Ending.UNKNOWN
+        return Ending.UNKNOWN
+
+
+def _kind(code: Table) -> int:
+    # the first field was a byte, and too small
+    return max(code.number(0, "b"), code.number(3, "i"))
+
+
+def _scaling(model: Table, graph: Table, tensors: list[Table]) -> tuple[tuple[float, ...], str]:
+    """Return (mean, std) and the reason where a float model begins by scaling pixels itself; else nothing.
+
+    Its first operators then tell the range that they expect: 0 to 255 or 0 to 1.
+    """
+    source = graph.numbers(_INPUTS, "i")[0]
+    if tensors[source].number(1, "b") != _FLOAT32:
+        return (), ""
+    kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
+    buffers = list(model.tables(_BUFFERS))
+    scale = 1.0
+    for operator in graph.tables(_OPERATORS):
+        inputs, kind = operator.numbers(1, "i"), kinds[operator.number(0, "I")]
+        if source not in inputs:
+            continue
+        if kind not in (_ADD, _MUL, _SUB, _DIV) or len(inputs) != 2 or inputs[0] == inputs[1]:
+            break
+        values = _constant(tensors, buffers, inputs[1] if inputs[0] == source else inputs[0])
+        if not values or (len(values) > 1 and scale != 1.0):
+            break
+        size = sum(map(abs, values)) / len(values)
+        if len(values) > 1:  # by channel: the usual mean colour, in one range or the other
+            return (
+                ((0.0, 1.0) if size > 8 else (0.0, 255.0)) if kind in (_ADD, _SUB) else ()
+            ), "the model's first step"
+        if kind == _MUL or (kind == _DIV and size and inputs[0] == source):
+            scale *= size if kind == _MUL else 1 / size
+        source = operator.numbers(2, "i")[0]
+    if scale != 1.0 and 0.3 <= scale * 255 <= 8:
+        return (0.0, 1.0), "the model scales pixels 0 to 255 itself"
+    if scale != 1.0 and 0.3 <= scale <= 8:
+        return (0.0, 255.0), "the model scales values 0 to 1 itself"
+    return (), ""
+
+
+def _constant(tensors: list[Table], buffers: list[Table], index: int) -> tuple[float, ...]:
+    tensor = tensors[index]
+    content = buffers[tensor.number(2, "I")].content(0)
+    if tensor.number(1, "b") != _FLOAT32 or len(content) not in (4, 12):
+        return ()
+    return struct.unpack(f"<{len(content) // 4}f", content)
+
+
+def _metadata(data: bytes, model: Table) -> Table | None:
+    for entry in model.tables(_METADATA):
+        if entry.text(0) == METADATA:
+            buffer = list(model.tables(_BUFFERS))[entry.number(1, "I")]
+            # models above 2 GB keep their buffers behind the flatbuffer
+            offset, size = buffer.number(1, "Q"), buffer.number(2, "Q")
+            content = data[offset : offset + size] if offset > 1 else buffer.content(0)
+            return next(root(content, b"M001").tables(3), None)
+    return None
+
+
+def _normalisation(subgraph: Table) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[()]:
+    image = next(subgraph.tables(2))
+    for unit in image.tables(4):
+        options = unit.table(1)
+        if unit.number(0, "B") != _NORMALIZATION or options is None:
+            continue
+        mean, std = options.numbers(0, "f"), options.numbers(1, "f")
+        fits = len(mean) in (1, 3) and len(std) in (1, 3)
+        if fits and all(map(math.isfinite, mean + std)) and min(std) > 0:
+            return mean, std
+    return ()
+
+
+def _labels_file(subgraph: Table) -> str:
+    scores = next(subgraph.tables(3))
+    files = [file for file in scores.tables(6) if file.number(2, "b") == _AXIS_LABELS]
+    files.sort(key=lambda file: file.text(3))  # those of no language first
+    return files[0].text(0) if files else ""

@@ -12,7 +12,8 @@ from http import HTTPStatus
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.ledger.records import Timings
-from dogid.model.classifier import Classifier, Model, Scores
+from dogid.model.classifier import Classifier, Model
+from dogid.model.outcome import Scores
 from dogid.photo import decode
 from dogid.service import Service
 from dogid.web.errors import ApiError

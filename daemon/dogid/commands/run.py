@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dogid import settings
 from dogid.errors import DogidError
 from dogid.journal import set_up_logging
+from dogid.memory import give_back
 from dogid.notify import Notifier
 from dogid.reloading import record_outcome
 
@@ -66,6 +67,7 @@ def _serve(args: argparse.Namespace, chosen: settings.Settings) -> int:
         from dogid.web.app import create_app  # flask takes long to import: the photos need not wait for it
 
         server.start(create_app(service))
+        give_back()  # what the trials of the model took
         log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
         log.info("results at %sresults", server.url)
         notifier.ready(service.status_line())

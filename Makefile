@@ -9,14 +9,16 @@ CASES ?= 20000
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
+BENCH := .venv-bench
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog lint types format deb clean check-python
+.PHONY: help run test crash fuzz backlog bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
+	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make deb    build the Debian package for this processor into dist/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
 
@@ -36,6 +38,9 @@ backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m tests.benchmarks.suite $(if $(QUICK),--quick) --json bench.json --charts tests/benchmarks/charts
+
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
@@ -51,7 +56,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh dist $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) .pytest_cache .mypy_cache .ruff_cache
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."
@@ -63,6 +68,12 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 3 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+$(BENCH)/.installed: pyproject.toml | check-python
+	@echo "Installing dogid and the peers that it is compared with into $(BENCH): once, about 3 GB ..."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python $(PIP) --editable '.[bench]'
 	@touch $@
 
 # The other interpreter needs numpy 1, so it lives apart. It has no wheel for Python 3.12 and later: its tests skip then.

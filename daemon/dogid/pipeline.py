@@ -43,6 +43,7 @@ class Pipeline:
         self.workers = WorkerPool(engine, self._on_finished)
         self._taken: set[int] = set()
         self._urgent: set[int] = set()
+        self._oldest: set[int] = set()
         self._newest = 0
         self._woken = True
         self._claims = 0
@@ -134,6 +135,9 @@ class Pipeline:
         wait_ms = self._ledger.wake_due()
         most = self._count * _JOBS_AHEAD
         room = most - len(self._taken)
+        if self._woken:
+            # new arrivals do not wait for room: it comes only with the next results, in groups
+            room = max(room, min(self._count, room + most))
         if room >= most // 4 or (self._woken and room > 0):  # a look costs as much as writing some results
             self._woken = False
             self._hand_out(room)
@@ -149,8 +153,12 @@ class Pipeline:
         self._claims += len(jobs)
         # a steady stream of arrivals must not starve the backlog, neither in the ledger nor in the queue
         turns = [at for at in range(len(jobs)) if (self._claims - at) % _OLDEST_EVERY == 0]
+        # but as many as there are workers, and no more, may lie before an arrival
+        turns = turns[: max(0, self._count - len(self._oldest & self._taken))]
         if turns:
+            self._oldest &= self._taken
             for oldest in self._ledger.claim(len(turns), self._taken, oldest=True):
+                self._oldest.add(oldest.id)
                 self._put(oldest, _AT_ONCE + self._claims)
         for at, job in enumerate(jobs):
             if at not in turns and job.id not in self._taken:

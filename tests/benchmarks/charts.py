@@ -65,7 +65,12 @@ def _latency(axis: Any, figures: "Figures") -> None:
     for name, measured in (("idle", figures.idle_latencies), ("in a backlog", figures.busy_latencies)):
         values = np.sort(measured.total)
         axis.plot(values, np.arange(1, len(values) + 1) / len(values) * 100, label=name)
-    axis.set(xscale="log", xlabel="ms from the rename to the answer of /results", ylabel="% of photos", title="Latency by load")
+    axis.set(
+        xscale="log",
+        xlabel="ms from the rename to the answer of /results",
+        ylabel="% of photos",
+        title="Latency by load",
+    )
     axis.legend(fontsize=8)
     axis.grid(visible=True, which="both", alpha=0.3)
 
@@ -89,7 +94,13 @@ def _memory(axis: Any, figures: "Figures") -> None:
 def _ledger(axis: Any, figures: "Figures") -> None:
     sizes, costs = zip(*figures.grown.milliseconds, strict=True)
     axis.plot(sizes, costs, marker="o")
-    axis.set(xscale="log", ylim=(0, max(costs) * 1.5), xlabel="rows in the ledger", ylabel="ms a photo", title="The ledger's cost")
+    axis.set(
+        xscale="log",
+        ylim=(0, max(costs) * 1.5),
+        xlabel="rows in the ledger",
+        ylabel="ms a photo",
+        title="The ledger's cost",
+    )
     axis.grid(visible=True, alpha=0.3)
 
 
@@ -101,6 +112,8 @@ def _boards(axis: Any, figures: "Figures") -> None:
         axis.fill_between(sizes, low, high, alpha=0.4, label=f"{board.name}, predicted")
     measured = [(race.material.kind.megapixels, race.per_second("daemon")) for race in figures.races]
     axis.plot(*zip(*measured, strict=True), "ko-", label="this machine, measured")
-    axis.set(xscale="log", yscale="log", xlabel="megapixels", ylabel="photos/s, all cores", title="Predicted, not measured")
+    axis.set(
+        xscale="log", yscale="log", xlabel="megapixels", ylabel="photos/s, all cores", title="Predicted, not measured"
+    )
     axis.legend(fontsize=8)
     axis.grid(visible=True, which="both", alpha=0.3)

@@ -36,7 +36,7 @@ def daemon(
 
 def disk() -> Path:
     """A folder that is on a disk, where a commit costs what it costs: /var/tmp lasts over restarts."""
-    return Path(os.environ.get("DOGID_BENCH_DISK", "/var/tmp"))  # noqa: S108
+    return Path(os.environ.get("DOGID_BENCH_DISK", "/var/tmp"))
 
 
 def lap(paths: Sequence[Path], *flags: str, environ: Mapping[str, str] | None = None) -> Lap:

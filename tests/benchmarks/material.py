@@ -1,8 +1,8 @@
 """Photos of distinct contents in three sizes, made anew for each run.
 
 A JPEG's decoding costs what its entropy costs: the photos are crops of real ones where the collection is beside the
-clone (tests/support/collection.py), else textures with a photo's spectrum, with a sensor's noise over them, so that they
-have about as many bytes a pixel as a camera's.
+clone (tests/support/collection.py), else textures with a photo's spectrum. A sensor's noise lies over them, so that
+they have about as many bytes a pixel as a camera's.
 """
 
 import itertools

@@ -89,7 +89,7 @@ def mediapipe(model: Path) -> Answer:
 def onnx(model: Path) -> Answer:
     """ONNX Runtime on the int8 model, converted by tf2onnx, with OpenCV's decoder; one thread a session."""
     import cv2
-    import onnxruntime
+    import onnxruntime  # type: ignore[import-not-found]
 
     cv2.setNumThreads(1)
     options = onnxruntime.SessionOptions()

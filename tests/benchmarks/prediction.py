@@ -46,7 +46,9 @@ class Cost:
     def per_second(self, board: Board, megapixels: float) -> tuple[float, float]:
         """Photos per second of all the board's cores, from and to."""
         rest = self.fixed + self.per_megapixel * megapixels
-        low, high = (board.cores * 1000 / (rest * times + board.cores * board.invoke_ms) for times in reversed(board.slower))
+        low, high = (
+            board.cores * 1000 / (rest * times + board.cores * board.invoke_ms) for times in reversed(board.slower)
+        )
         return low, high
 
 

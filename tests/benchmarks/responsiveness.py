@@ -65,14 +65,18 @@ def latencies(paths: Sequence[Path], *, backlog: int = 0, small_side: int = 320)
 
 def _one_by_one(process: Daemon, paths: Sequence[Path]) -> Latencies:
     chance = random.Random(1)
+    arrivals = [(path, process.inbox / f"arrival-{path.name}") for path in paths]
     db = open_for_reading(process.state)
     connection = http.client.HTTPConnection(urlsplit(process.url).netloc, timeout=_PATIENCE)
     found: list[tuple[float, float, float, float]] = []
     try:
-        for path in paths:
+        for path, there in arrivals:
             time.sleep(chance.uniform(0, _LONGEST_PAUSE))
-            found.append(_one(path, process.inbox / f"arrival-{path.name}", db, connection))
+            found.append(_one(path, there, db, connection))
     finally:
+        for path, there in arrivals:
+            if there.exists():
+                there.rename(path)
         connection.close()
         db.close()
     total, on_disk, alone, invoke = zip(*found, strict=True)
@@ -87,17 +91,14 @@ def _one(
     name = os.fsencode(there.name)
     begun = time.perf_counter()
     path.rename(there)
-    try:
-        while db.execute(query, (name,)).fetchone() is None:
-            if time.perf_counter() - begun > _PATIENCE:
-                raise AssertionError(f"{there.name} has no result after {_PATIENCE:g} s")
-            time.sleep(_GLANCE)
-        on_disk = time.perf_counter()
-        connection.request("GET", "/results?limit=1&status=classified")
-        (row,) = json.loads(connection.getresponse().read())["results"]
-        ended = time.perf_counter()
-    finally:
-        there.rename(path)
+    while db.execute(query, (name,)).fetchone() is None:
+        if time.perf_counter() - begun > _PATIENCE:
+            raise AssertionError(f"{there.name} has no result after {_PATIENCE:g} s")
+        time.sleep(_GLANCE)
+    on_disk = time.perf_counter()
+    connection.request("GET", "/results?limit=1&status=classified")
+    (row,) = json.loads(connection.getresponse().read())["results"]
+    ended = time.perf_counter()
     assert row["file"] == there.name
     timings = row["timings_ms"]
     alone = timings["decode"] + timings["invoke"]

@@ -1,4 +1,4 @@
-"""All figures in one run: `python -m tests.benchmarks.suite [--json FILE] [--charts FOLDER] [--quick]`, or `make bench`.
+"""All figures in one run: `make bench`, or `python -m tests.benchmarks.suite [--json FILE] [--charts FOLDER]`.
 
 Contenders are run in interleaved rounds and compared by the median of the rounds' ratios, so that what else the machine
 does falls on all alike. Photos lie in memory (/dev/shm) where there is room, the ledger always on a disk.
@@ -34,7 +34,7 @@ from tests.support.daemon import ROOT
 MODEL = ROOT / "models" / "dogid.tflite"
 GRAPH = ROOT / "models" / "retrained_graph.pb"
 _ROOM = 3 << 30  # bytes, for all photos
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+_SHARED_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,17 @@ def rows(figures: Figures) -> list[Row]:
         found += [
             Row(f"limit_per_second_{key}", f"{size}: the bare limit", run.per_second(LIMIT), "photos/s", "tells"),
             Row(f"daemon_per_second_{key}", f"{size}: the daemon", run.per_second("daemon"), "photos/s", "tells"),
-            Row(f"over_limit_{key}", f"{size}: throughput over the limit", run.speed_over(LIMIT), "x", "at least", 0.92),
-            Row(f"cpu_over_limit_{key}", f"{size}: processor time over the limit", run.cpu_over(LIMIT), "x", "at most", 1.08),
+            Row(
+                f"over_limit_{key}", f"{size}: throughput over the limit", run.speed_over(LIMIT), "x", "at least", 0.92
+            ),
+            Row(
+                f"cpu_over_limit_{key}",
+                f"{size}: processor time over the limit",
+                run.cpu_over(LIMIT),
+                "x",
+                "at most",
+                1.08,
+            ),
             _peer(run, "article", "the article's way", 15 if is_large else 40 if is_small else None),
             _peer(run, "script", "a plain LiteRT script", 8 if is_large else None),
             _peer(run, "mediapipe", "MediaPipe with as many threads", 3.4 if is_large else None),
@@ -178,8 +187,17 @@ def rows(figures: Figures) -> list[Row]:
         Row("memory_idle", "memory idle", at_rest.memory_mb, "MB", "at most", 75),
         Row("memory_after", f"memory after {at_rest.photos:,} photos", at_rest.memory_after_mb, "MB", "tells"),
         Row("memory_backlog", "memory in a backlog, peak", figures.backlog_mb, "MB", "at most", 110),
-        Row("memory_grown", f"memory with {ledger.milliseconds[-1][0]:,} results", ledger.memory_mb, "MB", "at most", 90),
-        Row("idle_cpu", f"idle, {at_rest.photos:,} photos in the inbox", at_rest.cpu_percent, "% of a core", "at most", 0.3),
+        Row(
+            "memory_grown", f"memory with {ledger.milliseconds[-1][0]:,} results", ledger.memory_mb, "MB", "at most", 90
+        ),
+        Row(
+            "idle_cpu",
+            f"idle, {at_rest.photos:,} photos in the inbox",
+            at_rest.cpu_percent,
+            "% of a core",
+            "at most",
+            0.3,
+        ),
         Row("ledger_cost", "ledger, a photo at the first size", ledger.milliseconds[0][1], "ms", "tells"),
         Row("ledger_spread", "ledger, the dearest size over the first", ledger.spread, "x", "at most", 1.05),
     ]
@@ -208,16 +226,27 @@ def _peer(run: Race, name: str, what: str, goal: float | None) -> Row:
 
 def document(figures: Figures, table: Sequence[Row], seconds: float) -> dict[str, Any]:
     """For --json: the table, the rounds, and where it was measured."""
+    races = {race.material.kind.name: race for race in figures.races}
     return {
-        "machine": {"cores": len(os.sched_getaffinity(0)), "processor": processor(), "python": platform.python_version(),
-                    "load_at_end": os.getloadavg()[0]},
-        "photos": {"source": source(), "mean_bytes": {race.material.kind.name: round(race.material.mean_bytes) for race in figures.races}},
+        "machine": {
+            "cores": len(os.sched_getaffinity(0)),
+            "processor": processor(),
+            "python": platform.python_version(),
+            "load_at_end": os.getloadavg()[0],
+        },
+        "photos": {
+            "source": source(),
+            "mean_bytes": {kind: round(race.material.mean_bytes) for kind, race in races.items()},
+        },
         "seconds": round(seconds, 1),
         "table": as_json(table),
-        "rounds": {race.material.kind.name: {name: [round(lap.per_second, 2) for lap in laps] for name, laps in race.laps.items()} for race in figures.races},
+        "rounds": {
+            kind: {name: [round(lap.per_second, 2) for lap in laps] for name, laps in race.laps.items()}
+            for kind, race in races.items()
+        },
         "by_cores": [{"cores": cores, "per_second": race.per_second("daemon")} for cores, race in figures.by_cores],
         "ledger_ms": dict(figures.grown.milliseconds),
-    }  # fmt: skip
+    }
 
 
 def processor() -> str:
@@ -234,7 +263,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--charts", type=Path, metavar="FOLDER", help="draw the charts there")
     parser.add_argument("--quick", action="store_true", help="a small part of it, to see whether all works")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="make the photos there and keep them for the next run")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="make the photos there and keep them for the next run"
+    )
     args = parser.parse_args()
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dogid-bench-", dir=_fast()) as made:

@@ -11,8 +11,11 @@ from tests.benchmarks.contender import Contender, Lap, running
 from tests.benchmarks.material import Material
 
 DAEMON, LIMIT = "daemon", "limit"
-_SLOW = {"article": 24, "script": 6, "mediapipe": 6, "onnx": 6}
-"""They get a so-manieth of the photos, since all rounds shall end within minutes."""
+_SECONDS = {DAEMON: 3.0, LIMIT: 3.0}
+_PEERS_SECONDS = 1.5
+"""A lap gets as many photos as it answers in about so long, by its first lap."""
+
+_PEERS_ROUNDS = 3
 
 _LEAST = 6  # photos in a lap
 
@@ -36,7 +39,7 @@ class Race:
         return statistics.median(lap.cpu_per_1000 for lap in self.laps[name])
 
     def speed_over(self, name: str) -> float | None:
-        """The median of the rounds' ratios of the daemon's speed to a contender's; None where that does not run here."""
+        """The median of the rounds' ratios of the daemon's speed to a contender's; None where it does not run here."""
         return self._ratio(name, lambda lap: lap.per_second)
 
     def cpu_over(self, name: str) -> float | None:
@@ -69,20 +72,30 @@ def contenders(model: Path, graph: Path, onnx: Path | None, threads: int) -> dic
 def race(
     material: Material, runs: Mapping[str, RunLap], *, rounds: int, tell: Callable[[str], None] = lambda _: None
 ) -> Race:
-    """Let all run in turn, so many rounds; the slow ones only in the first three."""
+    """Let all run in turn, so many rounds; the peers only in the first three."""
     laps: dict[str, list[Lap]] = {name: [] for name in runs}
-    for run in runs.values():
-        run(material.paths[:_LEAST])
+    shares = _shares(material, runs)
     for number in range(rounds):
         for name, run in runs.items():
-            if name in _SLOW and number >= 3:
+            if name not in _SECONDS and number >= _PEERS_ROUNDS:
                 continue
-            share = max(_LEAST, len(material.paths) // _SLOW.get(name, 1))
-            at = number * share % max(1, len(material.paths) - share + 1)
-            lap = run(material.paths[at : at + share])
+            at = number * shares[name] % max(1, len(material.paths) - shares[name] + 1)
+            lap = run(material.paths[at : at + shares[name]])
             laps[name].append(lap)
             tell(f"{material.kind.name} MP, round {number + 1}: {name} {lap.per_second:.1f} photos/s")
     return Race(material, laps)
+
+
+def _shares(material: Material, runs: Mapping[str, RunLap]) -> dict[str, int]:
+    """How many photos each gets in a lap. The daemon gets as many as the limit, since a short lap tells it too slow."""
+    found: dict[str, int] = {}
+    for name, run in runs.items():
+        run(material.paths[:_LEAST])
+        speed = run(material.paths[: 2 * _LEAST]).per_second
+        found[name] = round(speed * _SECONDS.get(name, _PEERS_SECONDS))
+    if LIMIT in found:
+        found[DAEMON] = found[LIMIT]
+    return {name: min(len(material.paths), max(_LEAST, count)) for name, count in found.items()}
 
 
 def main() -> None:
@@ -95,9 +108,9 @@ def main() -> None:
             runs = {LIMIT: limit[LIMIT].lap, DAEMON: daemon_lap.lap}
             found = race(material, runs, rounds=rounds)
             print(  # noqa: T201
-                f"{material.kind.name:>4} MP: limit {found.per_second(LIMIT):6.1f}/s, daemon {found.per_second(DAEMON):6.1f}/s,"
-                f" ratio {found.speed_over(LIMIT):.3f}; CPU a 1,000: {found.cpu_per_1000(LIMIT):.2f} and"
-                f" {found.cpu_per_1000(DAEMON):.2f} s, ratio {found.cpu_over(LIMIT):.3f}",
+                f"{material.kind.name:>4} MP: limit {found.per_second(LIMIT):6.1f}/s,"
+                f" daemon {found.per_second(DAEMON):6.1f}/s, ratio {found.speed_over(LIMIT):.3f};"
+                f" CPU a 1,000: {found.cpu_per_1000(LIMIT):.2f} and {found.cpu_per_1000(DAEMON):.2f} s, ratio {found.cpu_over(LIMIT):.3f}",
                 flush=True,
             )
 

@@ -296,10 +296,10 @@ def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
     inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "ends early", 1000)])
     transaction = inbox.ledger._transaction
 
-    def after_an_answer() -> object:
+    def after_an_answer(*, durable: bool) -> object:
         monkeypatch.setattr(inbox.ledger, "_transaction", transaction)
         inbox.classify(job)
-        return transaction()
+        return transaction(durable=durable)
 
     monkeypatch.setattr(inbox.ledger, "_transaction", after_an_answer)
 

@@ -14,7 +14,7 @@ from tests.benchmarks.contender import Lap
 from tests.benchmarks.process import cpu_seconds
 from tests.support.daemon import Daemon
 
-_SHORTEST_PAUSE = 0.01
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.1
 _PATIENCE = 300.0
 
 
@@ -78,7 +78,6 @@ class Renaming:
 
 def wait_for(process: Daemon, count: int, begun: float) -> None:
     """Wait until so many are answered. Asks seldom while much is left: asking costs the daemon time as well."""
-    pause = _SHORTEST_PAUSE
     while True:
         counts = process.status()["counts"]
         if counts["failed"]:
@@ -90,5 +89,4 @@ def wait_for(process: Daemon, count: int, begun: float) -> None:
         if spent > _PATIENCE:
             raise AssertionError(f"{done} of {count} photos after {spent:.0f} s")
         left = (count - done) * spent / done if done else 10 * _SHORTEST_PAUSE
-        pause = max(_SHORTEST_PAUSE, left / 2)
-        time.sleep(pause)
+        time.sleep(min(max(_SHORTEST_PAUSE, left / 2), _LONGEST_PAUSE))

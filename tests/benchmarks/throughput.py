@@ -110,7 +110,8 @@ def main() -> None:
             print(  # noqa: T201
                 f"{material.kind.name:>4} MP: limit {found.per_second(LIMIT):6.1f}/s,"
                 f" daemon {found.per_second(DAEMON):6.1f}/s, ratio {found.speed_over(LIMIT):.3f};"
-                f" CPU a 1,000: {found.cpu_per_1000(LIMIT):.2f} and {found.cpu_per_1000(DAEMON):.2f} s, ratio {found.cpu_over(LIMIT):.3f}",
+                f" CPU a 1,000: {found.cpu_per_1000(LIMIT):.2f} and {found.cpu_per_1000(DAEMON):.2f} s,"
+                f" ratio {found.cpu_over(LIMIT):.3f}",
                 flush=True,
             )
 

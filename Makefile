@@ -10,14 +10,16 @@ DIST ?= dist
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
+BENCH := .venv-bench
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog arm lint types format deb clean check-python
+.PHONY: help run test crash fuzz backlog arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
+	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
 	@echo "make lint types format clean"
@@ -41,6 +43,9 @@ backlog: $(DEV)/.installed
 arm: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -rs tests/systemd/test_arm.py
 
+bench: $(BENCH)/.installed
+	$(BENCH)/bin/python -m tests.benchmarks.suite $(if $(QUICK),--quick) --json bench.json --charts tests/benchmarks/charts
+
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
@@ -56,7 +61,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(DEV) $(OTHER) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) .pytest_cache .mypy_cache .ruff_cache
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."
@@ -68,6 +73,12 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 3 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+$(BENCH)/.installed: pyproject.toml | check-python
+	@echo "Installing dogid and the peers that it is compared with into $(BENCH): once, about 3 GB ..."
+	@$(PYTHON) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python $(PIP) --editable '.[bench]'
 	@touch $@
 
 # The other interpreter needs numpy 1, so it lives apart. It has no wheel for Python 3.12 and later: its tests skip then.

@@ -38,6 +38,7 @@ COMMANDS = {
     "why": Command("dogid.commands.why", "the whole history of one photo"),
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: nothing lost, nothing twice"),
     "check": Command("dogid.commands.check", "would the daemon work here? model, folders, limits, port"),
+    "bench": Command("dogid.commands.bench", "how fast this device is: decoding, the model, folder to result"),
     "service": Command("dogid.commands.service", "install, uninstall or look at the systemd service"),
     "model": Command("dogid.commands.model", "show what a model file tells of itself, and check it"),
     "retrain": Command("dogid_convert.retrain_command", "train a model on labelled folders of your photos"),

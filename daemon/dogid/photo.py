@@ -70,6 +70,8 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_pixels(image)
+            # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
+            image.decodermaxblock = max(len(data), image.decodermaxblock)
             turn = _load_upright(image, len(data)) if isinstance(image, TiffImageFile) else _orientation(image)
             width, height = _swapped(image.size) if turn in _SIDEWAYS else image.size
             pixels = _pixels(image, size, turn)

@@ -14,13 +14,16 @@ from collections.abc import Callable, Sequence
 from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Job, Outcome
+from dogid.memory import give_back
 from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
 
-_JOBS_AHEAD = 8  # per worker: enough to work on while a slow card takes a commit
+_JOBS_AHEAD = 32  # per worker: enough to work on while results are gathered and a slow disk takes a commit
+_GATHER_SECONDS = 0.05  # of a backlog's results into one commit: a commit costs as much for one as for many
 _OLDEST_EVERY = 8  # one photo in so many is taken from the old end of the backlog
 _AT_ONCE = -(1 << 62)  # before every photo
+_BACKLOG = 16  # photos in a row, after which memory is worth giving back
 _DISK_RETRY_SECONDS = 1.0
 _DEADLINE_CHECK_SECONDS = 0.5
 
@@ -36,9 +39,15 @@ class Pipeline:
         self._count = workers
         self._on_recorded = on_recorded
         self._inbox: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self.workers = WorkerPool(engine, self._inbox.put)
+        self._hurry = threading.Event()
+        self.workers = WorkerPool(engine, self._on_finished)
         self._taken: set[int] = set()
+        self._urgent: set[int] = set()
+        self._oldest: set[int] = set()
+        self._newest = 0
+        self._woken = True
         self._claims = 0
+        self._in_a_row = 0
         self._trouble: str | None = None
         self._stopping = threading.Event()
         self._workers_are_done = threading.Event()
@@ -78,6 +87,12 @@ class Pipeline:
     def wake(self) -> None:
         """Tell the clerk that photos may have become pending."""
         self._inbox.put(None)
+        self._hurry.set()
+
+    def _on_finished(self, outcome: Outcome) -> None:
+        self._inbox.put(outcome)
+        if outcome.job.id in self._urgent:
+            self._hurry.set()
 
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being worked on, write them down, and stop. Pending ones stay in the ledger."""
@@ -85,7 +100,7 @@ class Pipeline:
         ends = time.monotonic() + timeout
         self.workers.stop(ends)
         self._workers_are_done.set()
-        self._inbox.put(None)
+        self.wake()
         self._clerk.join(max(0.1, ends - time.monotonic()))
 
     @property
@@ -102,6 +117,7 @@ class Pipeline:
                 finished = self._collect(pause)
                 if finished:
                     self._write(finished)
+                    self._rest(len(finished))
                 if self._workers_are_done.is_set() and self._inbox.empty():
                     return
             except sqlite3.OperationalError as error:
@@ -128,8 +144,13 @@ class Pipeline:
         if self._stopping.is_set():
             return None
         wait_ms = self._ledger.wake_due()
-        room = self._count * _JOBS_AHEAD - len(self._taken)
-        if room > 0:
+        most = self._count * _JOBS_AHEAD
+        room = most - len(self._taken)
+        if self._woken:
+            # new arrivals do not wait for room: it comes only with the next results, in groups
+            room = max(room, min(self._count, room + most))
+        if room >= most // 4 or (self._woken and room > 0):  # a look costs as much as writing some results
+            self._woken = False
             self._hand_out(room)
         waits = [] if wait_ms is None else [wait_ms / 1000]
         if self._taken:
@@ -139,26 +160,43 @@ class Pipeline:
 
     def _hand_out(self, room: int) -> None:
         """Put up to room photos into the workers' queue: newest first, but now and then the oldest."""
-        for job in self._ledger.claim(room, self._taken):
-            self._claims += 1
-            if self._claims % _OLDEST_EVERY == 0:
-                # a steady stream of arrivals must not starve the backlog, neither in the ledger nor in the queue
-                for oldest in self._ledger.claim(1, self._taken, oldest=True):
-                    self._put(oldest, _AT_ONCE + self._claims)
-            elif job.id not in self._taken:
+        jobs = self._ledger.claim(room, self._taken)
+        self._claims += len(jobs)
+        # a steady stream of arrivals must not starve the backlog, neither in the ledger nor in the queue
+        turns = [at for at in range(len(jobs)) if (self._claims - at) % _OLDEST_EVERY == 0]
+        # but as many as there are workers, and no more, may lie before an arrival
+        turns = turns[: max(0, self._count - len(self._oldest & self._taken))]
+        if turns:
+            self._oldest &= self._taken
+            for oldest in self._ledger.claim(len(turns), self._taken, oldest=True):
+                self._oldest.add(oldest.id)
+                self._put(oldest, _AT_ONCE + self._claims)
+        for at, job in enumerate(jobs):
+            if at not in turns and job.id not in self._taken:
+                if job.id > self._newest:
+                    self._urgent.add(job.id)
                 self._put(job, -job.id)
+        self._newest = max([self._newest, *(job.id for job in jobs)])
 
     def _put(self, job: Job, order: int) -> None:
         self._taken.add(job.id)
         self.workers.put(order, job)
 
     def _collect(self, timeout: float | None) -> list[Outcome]:
-        """Wait for a worker or a wake-up; return all that has been finished by then."""
+        """Wait for a worker or a wake-up; return all that has been finished by then.
+
+        A backlog's results wait a moment for more, to make a group; those of new arrivals do not.
+        """
         finished: list[Outcome] = []
         try:
             message = self._inbox.get(timeout=timeout) if timeout != 0.0 else self._inbox.get_nowait()
+            if message is not None and len(self._taken) > 1:
+                self._hurry.wait(_GATHER_SECONDS)
+            self._hurry.clear()  # before the queue is emptied: what comes afterwards is for the next time
             while True:
-                if message is not None:
+                if message is None:
+                    self._woken = True
+                else:
                     finished.append(message)
                 message = self._inbox.get_nowait()
         except queue.Empty:
@@ -176,11 +214,21 @@ class Pipeline:
                     if self._stopping.wait(_DISK_RETRY_SECONDS):
                         return
         finally:
-            self._taken.difference_update(outcome.job.id for outcome in outcomes)
+            done = {outcome.job.id for outcome in outcomes}
+            self._taken -= done
+            self._urgent -= done
         if self._trouble is not None:
             log.info("the ledger can be written again")
             self._trouble = None
         self._on_recorded(outcomes)
+
+    def _rest(self, finished: int) -> None:
+        """Give memory back after a backlog."""
+        self._in_a_row += finished
+        if not self._taken:
+            if self._in_a_row >= _BACKLOG:
+                give_back()
+            self._in_a_row = 0
 
     def _complain(self, what: str, error: sqlite3.Error) -> None:
         """Tell of a trouble once, not every second while it lasts."""

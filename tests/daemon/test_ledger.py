@@ -1,6 +1,7 @@
 """The ledger: one row for each version of a photo, in exactly one state."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from hashlib import sha256
@@ -296,10 +297,10 @@ def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
     inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "ends early", 1000)])
     transaction = inbox.ledger._transaction
 
-    def after_an_answer() -> object:
+    def after_an_answer(*, durable: bool) -> object:
         monkeypatch.setattr(inbox.ledger, "_transaction", transaction)
         inbox.classify(job)
-        return transaction()
+        return transaction(durable=durable)
 
     monkeypatch.setattr(inbox.ledger, "_transaction", after_an_answer)
 
@@ -338,3 +339,30 @@ def test_a_large_ledger_that_was_closed_cleanly_is_checked_where_damage_is_suspe
 
     assert inbox.ledger.moved_aside is not None
     assert inbox.observe("1.jpg") == 1
+
+
+def test_an_id_that_a_power_cut_took_away_is_never_given_again(inbox: Inbox, tmp_path: Path) -> None:
+    """What is noticed is not synced at once: the disk may hold what was there before it, and people saw the id."""
+    shutil.copytree(inbox.state, tmp_path / "as the disk holds it")
+    put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    seen = inbox.job().id
+    inbox.close()
+    shutil.rmtree(inbox.state)
+    shutil.move(tmp_path / "as the disk holds it", inbox.state)
+
+    inbox.open()
+    put(inbox.folder / "b.jpg", b"b")
+    inbox.observe("b.jpg")
+
+    assert inbox.job().id > seen
+
+
+def test_ids_have_no_gap_over_a_stop(inbox: Inbox) -> None:
+    put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    first = inbox.job().id
+    inbox.reopen()
+    put(inbox.folder / "b.jpg", b"b")
+    inbox.observe("b.jpg")
+    assert inbox.job().id == first + 1

@@ -28,17 +28,16 @@ class NotAFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The inbox as it is now: an open directory, and the paths by which absolute links may name it."""
+    """The inbox as it is now: an open directory, and the path by which it was found."""
 
     descriptor: int
-    path: bytes
-    """Without links."""
-    given: bytes
+    inbox: Path
     """As the settings name it, which may lead over links."""
 
     def relative(self, absolute: bytes) -> bytes:
         """Given an absolute path, return the part below the inbox. Raise OutsideError."""
-        for root in (self.path, self.given):
+        given = os.fsencode(self.inbox)
+        for root in (os.path.realpath(given), os.path.abspath(given)):  # few photos are links: not found out for each
             if absolute.startswith(root.rstrip(b"/") + b"/"):
                 return absolute[len(root) :]
         raise OutsideError
@@ -49,7 +48,7 @@ def open_root(inbox: Path) -> Iterator[Root]:
     """Open the inbox itself, afresh: after a remount the path leads to another directory. Raise OSError."""
     descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield Root(descriptor, os.path.realpath(os.fsencode(inbox)), os.path.abspath(os.fsencode(inbox)))
+        yield Root(descriptor, inbox)
     finally:
         os.close(descriptor)
 

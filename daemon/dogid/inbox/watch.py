@@ -29,10 +29,16 @@ from watchdog.observers.inotify_c import (
     WatchCallback,
     WatchDescriptor,
 )
+from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
 
 from dogid.inbox.mounts import mounts_beneath
 
 log = logging.getLogger(__name__)
+
+_PAIRING_SECONDS = 0.01
+"""How long watchdog looks out for the other half of a rename, and holds back all that follows; its own is 0.5.
+
+The kernel queues both halves together. One that is torn apart is still seen as a rename, by its inode."""
 
 _FILTER: list[type[FileSystemEvent]] = [
     FileClosedEvent,
@@ -113,6 +119,7 @@ class Watch:
         self._identity = _identity(inbox)
         self._inotify = _Inotify(on_missed)
         self._inotify.start()
+        InotifyMoveEventGrouper.delay = _PAIRING_SECONDS
         self._observer = BaseObserver(_Emitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._inotify)
         try:
             self._observer.schedule(_Handler(inbox, on_wakeup), str(inbox), recursive=True, event_filter=_FILTER)

@@ -1,6 +1,7 @@
 """The daemon's memory of photos: what is there, what waits, what was answered.
 
 All writing goes through one connection under one lock; each public method is one transaction, on disk when it returns.
+Only what `observe` notes is on disk with the next one: the folder would tell it again.
 """
 
 import contextlib
@@ -22,6 +23,7 @@ _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links sha
 _RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _DEATHS_ALLOWED = 3  # that a photo may be in hand at, before it counts as their cause
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
+_UNSYNCED_IDS = 100_000  # more than are noticed between two results, each of which syncs what was noticed before
 _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
 LookAt = Callable[[bytes], FoundFile | None]
@@ -58,6 +60,19 @@ class Ledger:
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
             self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
+            self._leave_a_gap()
+
+    def _leave_a_gap(self) -> None:
+        """After a power cut, give no id again that a lost row may have had: ids only grow for whoever saw them."""
+        closed = self._db.execute("SELECT value FROM counter WHERE name = 'closed'").fetchone()
+        if closed is not None and closed["value"] == 0:
+            missing = "NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'photo')"
+            self._db.execute(f"INSERT INTO sqlite_sequence (name, seq) SELECT 'photo', 0 WHERE {missing}")
+            self._db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'photo'", (_UNSYNCED_IDS,))
+        self._note_closed(0)
+
+    def _note_closed(self, closed: int) -> None:
+        self._db.execute("INSERT OR REPLACE INTO counter (name, value) VALUES ('closed', ?)", (closed,))
 
     def suspect_damage(self) -> None:
         """Have the database checked from end to end when it is opened next."""
@@ -65,6 +80,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open."""
+        with contextlib.suppress(sqlite3.OperationalError), self._transaction():
+            self._note_closed(1)
         with self._lock:
             with contextlib.suppress(sqlite3.OperationalError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -93,7 +110,7 @@ class Ledger:
             return 0
         # new names first: where photos hand their names on, each is found under its new one before its old one is taken
         changed.sort(key=lambda file: file.path in current)
-        with self._transaction():
+        with self._transaction(durable=False):
             return sum(self._observe_one(file, wake=wake) for file in changed)
 
     def moved(self, source: bytes, found: FoundFile) -> int:
@@ -399,8 +416,14 @@ class Ledger:
         )
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """One transaction. One that is not durable outlives the process but not a power cut, and costs no wait.
+
+        https://sqlite.org/pragma.html#pragma_synchronous: with NORMAL the log is written in order but not synced; the
+        next durable commit syncs what came before as well, so nothing is ever on disk without what it builds on.
+        """
         with self._lock:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,0 +1,1 @@
+"""What `dogid bench` measures. Imported by that command only."""

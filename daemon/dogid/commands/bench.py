@@ -1,0 +1,76 @@
+"""`dogid bench`: how fast this device is, in less than a minute."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from dogid import settings
+from dogid.commands.reading_state import print_json, print_table
+
+_SETTINGS = ("model", "labels", "workers", "max_bytes", "max_pixels")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """--photos, --json, and the settings that matter to speed."""
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="measure with these (default: some are made)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    settings.add_flags(parser, _SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure decoding, the model, and the way from the folder to the result; print it."""
+    document = _measure(settings.load(args), args.photos)
+    if args.json:
+        print_json(document)
+    else:
+        _print(document)
+    return 0
+
+
+def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
+    import os
+    import tempfile
+
+    from dogid.benching.measures import folder_cost, photo_cost
+    from dogid.benching.photos import made_samples, own_sample
+    from dogid.model.classifier import load_model
+    from dogid.model.shipped import shipped_model
+    from dogid.photo import limit_pixels
+
+    limit_pixels(chosen.max_pixels)
+    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    samples = made_samples() if folder is None else [own_sample(folder, chosen.max_bytes)]
+    classifier = model.classifier()
+    rows = []
+    for sample in samples:
+        cost = photo_cost(sample, classifier)
+        rows.append({
+            "name": sample.name, "photos": len(sample.photos), "mean_bytes": sample.mean_bytes,
+            "decode_ms": round(cost.decode, 3), "invoke_ms": round(cost.invoke, 3),
+        })  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="dogid-bench-") as place:
+        whole = folder_cost(samples[0], chosen, Path(place))
+    return {
+        "model": {"name": model.file.name, "sha256": model.file.sha256, "backend": model.backend.module},
+        "cores": len(os.sched_getaffinity(0)),
+        "samples": rows,
+        "folder": {
+            "sample": samples[0].name, "photos": whole.photos, "per_second": round(whole.per_second, 1),
+            "latency_ms": {"p50": round(whole.p50_ms, 1), "p99": round(whole.p99_ms, 1)},
+        },
+    }  # fmt: skip
+
+
+def _print(document: dict[str, Any]) -> None:
+    model, folder = document["model"], document["folder"]
+    print(f"{model['name']} by {model['backend']}, {document['cores']} cores\n")  # noqa: T201
+    table = [["photos", "size", "decode", "invoke"]]
+    for row in document["samples"]:
+        size, decode, invoke = f"{row['mean_bytes'] / 1000:.0f} kB", row["decode_ms"], row["invoke_ms"]
+        table.append([row["name"], size, f"{decode:.1f} ms", f"{invoke:.1f} ms"])
+    print_table(table)
+    latency = folder["latency_ms"]
+    print(  # noqa: T201
+        f"\nfrom the folder to the result ({folder['sample']}): {folder['per_second']:.0f} photos/s from a backlog;"
+        f" one photo {latency['p50']:.1f} ms (p99 {latency['p99']:.1f} ms)"
+    )

@@ -1,0 +1,79 @@
+"""How photos are handed out and results written down: a backlog's in groups, a new arrival's at once."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from dogid import worker as worker_module
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Outcome
+from dogid.photo import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
+from dogid.service import Service
+from dogid.settings import Settings
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+SMALL = (32, 32)
+
+
+@pytest.fixture
+def service(inbox: Path, tmp_path: Path) -> Iterator[Service]:
+    """A daemon in this process, without its HTTP server, with two workers."""
+    yield Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, settle=0.5))
+    limit_pixels(DEFAULT_MAX_PIXELS)
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The names of the photos of each transaction that records results, as they come."""
+    found: list[list[str]] = []
+    record = Ledger.record
+
+    def note(ledger: Ledger, outcomes: Sequence[Outcome]) -> None:
+        record(ledger, outcomes)
+        found.append([outcome.job.path.decode() for outcome in outcomes])
+
+    monkeypatch.setattr(Ledger, "record", note)
+    return found
+
+
+def test_the_results_of_a_backlog_are_committed_in_groups(
+    service: Service, inbox: Path, groups: list[list[str]]
+) -> None:
+    data = photo(1, size=SMALL)
+    for number in range(200):
+        put(inbox / f"{number:03}.jpg", data)
+
+    with service.running():
+        eventually(lambda: sum(map(len, groups)) == 200, "all are recorded")
+
+    assert sorted(name for group in groups for name in group) == [f"{number:03}.jpg" for number in range(200)]
+    assert len(groups) < 150
+
+
+def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
+    service: Service, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrival, step = photo(2, size=SMALL), threading.Semaphore(0)
+
+    def decode_when_told(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        if data != arrival:
+            step.acquire()
+        return decode(data, size)
+
+    for number in range(300):
+        put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
+    monkeypatch.setattr(worker_module, "decode", decode_when_told)
+
+    with service.running():
+        try:
+            eventually(lambda: service.in_flight >= 64, "the queue is full")
+            put(inbox / "arrival.jpg", arrival)
+            eventually(lambda: service.in_flight > 64, "the arrival is taken up beyond it")
+            step.release(4)  # the two in work, and the two of the backlog's old end that may lie before
+            eventually(lambda: any("arrival.jpg" in group for group in groups), "the arrival is recorded")
+            assert sum(map(len, groups)) <= 5
+        finally:
+            step.release(1000)

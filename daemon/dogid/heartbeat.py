@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 10.0
 """Between two rounds; a round costs each worker what one small photo costs."""
+_ROUNDS_MISSED = 4
 _HEALTHY = "the known photo passed through every worker"
 NOT_CHECKED = "not checked yet"
 """The reason of the health before the first round."""
@@ -59,7 +60,16 @@ class Heartbeat:
         self._interval = interval
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-        self.health = Health(ok=False, reason=NOT_CHECKED, checked_at=time.monotonic())
+        self._health = Health(ok=False, reason=NOT_CHECKED, checked_at=time.monotonic())
+
+    @property
+    def health(self) -> Health:
+        """What the last round told; nothing good once that is longer ago than a round may take."""
+        known = self._health
+        age = time.monotonic() - known.checked_at
+        if known.ok and age > self._patience() + _ROUNDS_MISSED * self._interval:
+            return Health(ok=False, reason=f"the last check was {age:.0f} s ago", checked_at=known.checked_at)
+        return known
 
     def check(self) -> str | None:
         """Hold one round now; return what is amiss, or None. A worker that is busy is waited for."""
@@ -89,12 +99,12 @@ class Heartbeat:
             self._stopping.wait(max(0.0, began + self._interval - time.monotonic()))
 
     def _note(self, amiss: str | None) -> None:
-        before = self.health
+        before = self._health
         if amiss is None:
-            self.health = Health(ok=True, reason=_HEALTHY, checked_at=time.monotonic())
+            self._health = Health(ok=True, reason=_HEALTHY, checked_at=time.monotonic())
             if not before.ok and before.reason != NOT_CHECKED:
                 log.warning("healthy again, after: %s", before.reason)
             return
-        self.health = Health(ok=False, reason=amiss, checked_at=before.checked_at)
+        self._health = Health(ok=False, reason=amiss, checked_at=before.checked_at)
         if amiss != before.reason:
             log.error("not healthy: %s", amiss)

@@ -16,7 +16,7 @@ _ENTRIES = 256  # more than there are workers, with those that hang
 
 
 class InHand:
-    """The file. Written without fsync: after a power cut no photo is to blame."""
+    """The file. Written without fsync: it is to outlive the process, and after a power cut it may tell nothing."""
 
     def __init__(self, folder: Path) -> None:
         """Open the file in folder, and take note of what the process before ours left in it. Raise OSError."""

@@ -201,13 +201,21 @@ class Pipeline:
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        return finished + self.workers.give_up_late()
+        return finished + self._given_up()
+
+    def _given_up(self) -> list[Outcome]:
+        """The photos of workers that do not come back; nothing of what others have finished may be lost over it."""
+        try:
+            return self.workers.give_up_late()
+        except Exception:  # no memory for another thread, say
+            log.exception("a worker that hangs could not be replaced")
+            return []
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         try:
             while True:
                 try:
-                    self._ledger.record(outcomes)
+                    written = self._ledger.record(outcomes)
                     break
                 except sqlite3.OperationalError as error:
                     self._complain("results cannot be written", error)
@@ -220,7 +228,7 @@ class Pipeline:
         if self._trouble is not None:
             log.info("the ledger can be written again")
             self._trouble = None
-        self._on_recorded(outcomes)
+        self._on_recorded(written)
 
     def _rest(self, finished: int) -> None:
         """Give memory back after a backlog."""

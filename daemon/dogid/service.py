@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.errors import DogidError, UsageError
+from dogid.errors import DogidError, PhotoCode, UsageError
 from dogid.heartbeat import INTERVAL_SECONDS, Health, Heartbeat
 from dogid.housekeeping import Housekeeper
 from dogid.inbox.mounts import file_system, inodes_last
@@ -36,6 +36,7 @@ from dogid.pipeline import Pipeline
 from dogid.selftest import reference_for
 from dogid.settings import Settings
 from dogid.settling import Settling
+from dogid.trial import death_of
 from dogid.worker import Work
 from dogid.workers import Engine
 
@@ -43,7 +44,10 @@ log = logging.getLogger(__name__)
 
 _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
 _STOP_SECONDS = 3.0  # for everything
+_MOST_DEATHS = 10  # with one photo in hand, until it fails without a proof
 _PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
+_LOCK_SECONDS = 1.0  # `dogid status` holds the lock for a moment when it looks whether somebody has it
+_LOCK_PAUSE_SECONDS = 0.01
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -71,7 +75,6 @@ class Service:
                     stable_inodes=inodes_last(file_system(self.inbox)),
                 )
                 self._in_hand = InHand(self.state)
-                self.ledger.interrupted(self._in_hand.left_behind)
         except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
@@ -100,6 +103,19 @@ class Service:
         self.news.tell()
         self.tallies.count(outcomes)
         log_outcomes(outcomes)
+
+    def _try_suspects(self) -> None:
+        """Find out which of the photos that were in hand when the daemon died, again, is deadly: that one fails."""
+        failures: list[Outcome] = []
+        for job, deaths in self.ledger.interrupted(self._in_hand.left_behind):
+            cause = death_of(job.path, self.inbox, self.settings, self.model.size)
+            if cause is None and deaths < _MOST_DEATHS:
+                continue  # another photo, or nothing to do with photos: it goes on, after a while
+            reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
+            message = f"{reason}; if the file changes it is tried again"
+            failures.append(Failed(job, job.version, PhotoCode.CORRUPT, message))
+        if failures:
+            self._tell(self.ledger.record(failures))
 
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file, model.labels)
@@ -184,6 +200,8 @@ class Service:
         if not self._engine.reference.is_golden:
             log.info("the model carries no golden photo: its own first answer is what the workers are held to")
         self._tell_patience()
+        with self._notifier.patience("trying photos that may have killed the daemon"):
+            self._try_suspects()
         proof = self._pipeline.start()
         self._reconciler.start()
         self._housekeeper.start(_retention(self.settings))
@@ -285,9 +303,16 @@ def _lock(state: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise UsageError(f"{state}: another dogid uses this state folder; stop it, or give another --state") from error
-    return descriptor
+    ends = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() > ends:
+                os.close(descriptor)
+                raise UsageError(
+                    f"{state}: another dogid uses this state folder; stop it, or give another --state"
+                ) from error
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return descriptor

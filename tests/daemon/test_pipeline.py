@@ -12,6 +12,7 @@ from dogid.ledger.records import Outcome
 from dogid.photo import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
 from dogid.service import Service
 from dogid.settings import Settings
+from dogid.workers import WorkerPool
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -31,9 +32,10 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     found: list[list[str]] = []
     record = Ledger.record
 
-    def note(ledger: Ledger, outcomes: Sequence[Outcome]) -> None:
-        record(ledger, outcomes)
-        found.append([outcome.job.path.decode() for outcome in outcomes])
+    def note(ledger: Ledger, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        written = record(ledger, outcomes)
+        found.append([outcome.job.path.decode() for outcome in written])
+        return written
 
     monkeypatch.setattr(Ledger, "record", note)
     return found
@@ -77,3 +79,22 @@ def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
             assert sum(map(len, groups)) <= 5
         finally:
             step.release(1000)
+
+
+def test_results_are_not_lost_where_no_thread_can_be_started_for_one_that_hangs(
+    service: Service, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_late, failures = WorkerPool.give_up_late, [RuntimeError("can't start new thread")] * 3
+
+    def give_up_and_fail(pool: WorkerPool) -> list[Outcome]:
+        if failures:
+            raise failures.pop()
+        return give_up_late(pool)
+
+    monkeypatch.setattr(WorkerPool, "give_up_late", give_up_and_fail)
+    for number in range(10):
+        put(inbox / f"{number}.jpg", photo(1, size=SMALL))
+
+    with service.running():
+        eventually(lambda: sum(map(len, groups)) == 10, "all are recorded")
+    assert not failures

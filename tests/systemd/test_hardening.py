@@ -23,7 +23,7 @@ ACCEPTED = {
     "MemoryHigh": None,
     "MemoryMax": None,
     "TasksMax": "128",
-    "OOMPolicy": "stop",
+    "OOMPolicy": "continue",
 }
 """Lines that the kernel's controllers keep, and what systemd must show of them (None: some number of bytes). They are
 also tried where the controllers are there; a test machine in a container has none."""

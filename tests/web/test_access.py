@@ -202,6 +202,14 @@ def test_wrong_tokens_are_counted_for_a_while_and_by_address() -> None:
     assert guesses.wait_seconds("10.0.0.1") == 0
 
 
+def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: Daemon) -> None:
+    for _ in range(11):
+        refused = ask(guarded.url, "/results", headers=bearer("wrong"))
+    assert (refused.status, refused.code) == (429, "too_many_tries")
+    assert ask(guarded.url, "/results", headers=bearer(TOKEN)).status == 200
+    assert log_in(guarded).headers["Location"] == "/"
+
+
 def test_one_network_of_ipv6_is_one_party() -> None:
     guesses = Guesses()
     for number in range(10):

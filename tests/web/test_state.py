@@ -1,12 +1,15 @@
 """`/healthz` and `/metrics`, read by the programs that they are for."""
 
+import functools
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.asking import ask
 from tests.support.daemon import Daemon
-from tests.support.photos import photo
+from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
@@ -49,3 +52,29 @@ def test_the_figures_are_those_of_the_photos(daemon: Daemon, inbox: Path) -> Non
     assert found["dogid_watching", daemon.status()["watcher"]["mode"]] == 1
     assert found["process_resident_memory_bytes",] > 10_000_000
     assert any(key[0] == "dogid_model_info" and "dogid.tflite" in key for key in found)
+
+
+def is_dated(daemon: Daemon, name: str, year: int) -> bool:
+    """Whether the photo's result is that of a file of this year."""
+    return str(daemon.by_name()[name]["modified_at"]).startswith(str(year))
+
+
+def test_a_photo_that_is_only_touched_is_counted_once(daemon: Daemon, inbox: Path) -> None:
+    file = put(inbox / "a.jpg", photo(1))
+    daemon.answered("a.jpg")
+    for year in (1971, 1972):
+        moment = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+        os.utime(file, (moment, moment))
+        eventually(functools.partial(is_dated, daemon, "a.jpg", year), "it is noticed")
+    put(inbox / "b.jpg", photo(2))
+    daemon.answered("b.jpg")
+
+    found = figures(daemon)
+    assert sum(value for key, value in found.items() if key[0] == "dogid_results_total") == 2
+
+
+def test_a_ledger_that_cannot_be_read_is_told_as_such(daemon: Daemon) -> None:
+    (daemon.state / "ledger.db").rename(daemon.state / "elsewhere.db")
+    reply = ask(daemon.url, "/results")
+    assert (reply.status, reply.code) == (503, "ledger_unavailable")
+    assert "Traceback" not in daemon.log.read_text()

@@ -6,7 +6,7 @@ import faulthandler
 import logging
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.errors import DogidError
@@ -68,6 +68,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
     """Open all doors; closing gets to know how they are closed."""
     from dogid.service import Service
     from dogid.web.access import decide_access
+    from dogid.web.lazily import MadeWhenAsked
     from dogid.web.server import BODY_ALLOWANCE, WebServer
 
     server = WebServer(chosen.host, chosen.port)
@@ -76,14 +77,19 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
         log.warning("anybody who reaches %s can read the results and use this machine (insecure_no_auth)", server.url)
     service = Service(chosen, notifier=notifier)
     closing.enter_context(service.running())
-    from dogid.web.app import create_app  # flask takes long to import: the photos need not wait for it
 
-    server.start(create_app(service, access, server.extra_thread), chosen.max_upload + BODY_ALLOWANCE)
+    def application() -> Any:
+        from dogid.web.app import create_app
+
+        return create_app(service, access, server.extra_thread)
+
+    server.start(MadeWhenAsked(application), chosen.max_upload + BODY_ALLOWANCE)
     closing.callback(server.stop)
     give_back()  # what the trials of the model took
     closing.callback(service.news.close)  # first of all: who listens for news holds a thread of the server's
     log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
     log.info("results at %sresults", server.url)
+    log.info("the page for people: %s", server.url)
     return service
 
 

@@ -21,9 +21,10 @@ from dogid.names import shown_name
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
-_DEATHS_ALLOWED = 3  # that a photo may be in hand at, before it counts as their cause
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
+_MOST_DOUBLINGS = 6
 _UNSYNCED_IDS = 100_000  # more than are noticed between two results, each of which syncs what was noticed before
+_JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
 _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
 LookAt = Callable[[bytes], FoundFile | None]
@@ -124,7 +125,7 @@ class Ledger:
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
         query = (
-            "SELECT id, path, inode, size, mtime_ns, still_since, attempts, error_code FROM photo"
+            f"SELECT {_JOB} FROM photo"  # noqa: S608
             " WHERE state = 'pending' AND due = 0 ORDER BY id {} LIMIT ?"
         )
         with self._lock:
@@ -156,47 +157,48 @@ class Ledger:
                 (earliest,) = self._db.execute(earliest_query).fetchone()
         return None if earliest is None else max(1, earliest - now)
 
-    def record(self, outcomes: Sequence[Outcome]) -> None:
-        """Write what became of jobs, all in one transaction. Raise sqlite3.OperationalError where the disk is full."""
-        with self._transaction():
-            for outcome in outcomes:
-                if not self._still_stands(outcome):
-                    continue
-                match outcome:
-                    case Classified():
-                        self._record_classified(outcome)
-                    case Failed():
-                        self._record_failed(outcome)
-                    case Waiting():
-                        self._record_waiting(outcome)
+    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Write what became of jobs, all in one transaction; return what was news.
 
-    def interrupted(self, ids: Sequence[int]) -> None:
-        """Note that the daemon died with these photos in hand.
-
-        Once may be a power cut. One that was in hand again waits until the others are done; at the third time it has
-        failed, since no other photo would ever get its turn.
+        The rest are outcomes of files that have changed since, and photos that were only touched. Raise
+        sqlite3.OperationalError where the disk is full.
         """
         with self._transaction():
-            for photo_id in ids:
-                self._note_interruption(photo_id)
+            return [outcome for outcome in outcomes if self._still_stands(outcome) and self._record(outcome)]
 
-    def _note_interruption(self, photo_id: int) -> None:
-        pending = "SELECT 1 FROM photo WHERE id = ? AND state = 'pending'"
-        if self._db.execute(pending, (photo_id,)).fetchone() is None:
-            return
-        self._note(photo_id, "interrupted", "the daemon ended without stopping while it worked on this photo")
-        query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
-        (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
-        if deaths >= _DEATHS_ALLOWED:
-            message = f"the daemon died {deaths} times while it worked on this photo; if it changes it is tried again"
-            self._db.execute(
-                "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?"
-                " WHERE id = ?",
-                (self._next_seq(), self._clock.wall_ms(), PhotoCode.CORRUPT, message, photo_id),
-            )
-        elif deaths > 1:
-            due = self._clock.steady_ms() + _AFTER_SECOND_DEATH_MS
-            self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
+    def _record(self, outcome: Outcome) -> bool:
+        """Write one outcome; return whether it was news."""
+        match outcome:
+            case Classified():
+                return self._record_classified(outcome)
+            case Failed():
+                self._record_failed(outcome)
+            case Waiting():
+                self._record_waiting(outcome)
+        return True
+
+    def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
+        """Note that the daemon died with these photos in hand; return those that it happened to before, and how often.
+
+        Once may be any death. Those returned may be its cause; where they turn out not to be, and it goes on, they wait
+        longer each time and never together.
+        """
+        suspects: list[tuple[Job, int]] = []
+        with self._transaction():
+            for photo_id in ids:
+                query = f"SELECT {_JOB} FROM photo WHERE id = ? AND state = 'pending'"  # noqa: S608
+                row = self._db.execute(query, (photo_id,)).fetchone()
+                if row is None:
+                    continue
+                self._note(photo_id, "interrupted", "the daemon ended without stopping while it worked on this photo")
+                query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
+                (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
+                if deaths > 1:
+                    suspects.append((self._job(row), deaths))
+                    wait_ms = len(suspects) * _AFTER_SECOND_DEATH_MS << min(deaths - 2, _MOST_DOUBLINGS)
+                    due = self._clock.steady_ms() + wait_ms
+                    self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
+        return suspects
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete answered rows, with the versions before them; return how many of ids are gone."""
@@ -227,9 +229,9 @@ class Ledger:
         self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
         return False
 
-    def _record_classified(self, outcome: Classified) -> None:
+    def _record_classified(self, outcome: Classified) -> bool:
         if self._is_known_content(outcome):
-            return
+            return False
         label, score = next(iter(outcome.scores.items()))
         self._db.execute(
             "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
@@ -253,6 +255,7 @@ class Ledger:
                 outcome.job.id,
             ),
         )
+        return True
 
     def _is_known_content(self, outcome: Classified) -> bool:
         """Whether the file was only touched: then its former result stands, under the file's new version."""

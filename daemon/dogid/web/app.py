@@ -7,6 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from dogid.errors import DogidError
 from dogid.service import Service
 from dogid.web import pages
 from dogid.web.access import Access
@@ -84,6 +85,7 @@ def _answer_errors(app: Flask) -> None:
                 response.headers[name] = value
         return response
 
-    @app.errorhandler(sqlite3.OperationalError)
-    def ledger_error(error: sqlite3.OperationalError) -> Response:
+    @app.errorhandler(DogidError)
+    @app.errorhandler(sqlite3.DatabaseError)
+    def ledger_error(error: DogidError | sqlite3.DatabaseError) -> Response:
         return as_json(error_document("ledger_unavailable", str(error)), HTTPStatus.SERVICE_UNAVAILABLE)

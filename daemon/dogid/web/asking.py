@@ -131,6 +131,7 @@ class _Desk:
                 answer.set_result(_answer(data, classifier, self.model.file.name))
             except Exception as error:  # whatever it is, whoever asked is told
                 answer.set_exception(error)
+            del question, data, answer  # this thread now waits, perhaps for days, and shall not keep a photo
 
 
 def _answer(data: bytes, classifier: Classifier, model_name: str) -> Asked:

@@ -46,8 +46,8 @@ def guard(app: Flask, access: Access) -> None:
         _check_origin()
         request.max_content_length = _LARGEST_LOGIN  # this much of a stranger's form is held in memory
         given = request.form.get("token", "").strip()
-        _limit(guesses)
         if not access.accepts_token(given):
+            _limit(guesses)
             guesses.note_wrong(_address())
             return redirect(f"{LOGIN_PAGE}?failed=1", HTTPStatus.SEE_OTHER)
         response = redirect("/", HTTPStatus.SEE_OTHER)
@@ -75,9 +75,9 @@ def _check_host(access: Access) -> None:
 def _check_token(access: Access, guesses: Guesses) -> AnyResponse | None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        _limit(guesses)
         if access.accepts_token(given.strip()):
             return None  # a page of another site cannot know the token, so it may also write
+        _limit(guesses)  # only the wrong ones: behind a proxy, all have one address
         guesses.note_wrong(_address())
     elif access.accepts_session(request.cookies.get(COOKIE)):
         _check_origin()

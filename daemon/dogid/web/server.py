@@ -65,9 +65,16 @@ class WebServer:
         self._socket.close()
 
     def _change_threads(self, by: int) -> None:
+        """Have so many threads more. Raise RuntimeError where the machine gives none: then all stays as it was."""
+        dispatcher = self._server.task_dispatcher
         with self._threads_lock:
+            known = set(dispatcher.threads)
+            try:
+                dispatcher.set_thread_count(self._threads + by)
+            except RuntimeError:
+                dispatcher.threads &= known  # waitress counts a thread before it has started
+                raise
             self._threads += by
-            self._server.task_dispatcher.set_thread_count(self._threads)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,0 +1,28 @@
+"""One daemon at a time on a state folder."""
+
+import fcntl
+import os
+import threading
+from pathlib import Path
+
+from tests.conftest import MakeDaemon
+
+
+def test_a_look_at_the_state_does_not_keep_a_daemon_from_starting(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """`dogid status` holds the lock for a moment; a start at that moment must not take it for another daemon."""
+    state = tmp_path / "state"
+    state.mkdir()
+    looking = os.open(state / "dogid.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    daemon = make_daemon(state=state)
+    threading.Timer(0.7, os.close, [looking]).start()
+    daemon.start()
+    assert daemon.running
+
+
+def test_a_second_daemon_is_refused(make_daemon: MakeDaemon) -> None:
+    make_daemon().start()
+    second = make_daemon()
+    second.launch()
+    assert second.wait() == 2
+    assert "another dogid uses this state folder" in second.log.read_text()

@@ -63,18 +63,19 @@ def test_no_method_passes_the_door(locked: Daemon, method: str) -> None:
     assert request(locked, "/results", method).status in (401, 405)
 
 
-def test_wrong_tokens_do_not_open_and_too_many_close_the_door_for_a_while(strict: Daemon) -> None:
-    """Who is logged in already stays in meanwhile."""
+def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_while(strict: Daemon) -> None:
+    """The right one opens meanwhile: behind a proxy all come from one address, and its length forbids guessing."""
     inside = {"Cookie": _cookie(_login(strict, TOKEN))}
     statuses = [request(strict, headers={"Authorization": f"Bearer {wrong}"}).status for wrong in WRONG]
 
     assert set(statuses) == {401, 429}
     assert statuses[:8] == [401] * 8
     assert statuses[-1] == 429
-    refused = request(strict, headers=BEARER)
+    refused = request(strict, headers={"Authorization": f"Bearer {WRONG[0]}"})
     assert (refused.status, refused.code) == (429, "too_many_tries")
     assert 0 < int(refused.header("Retry-After") or 0) <= 60
     assert request(strict, headers=inside).status == 200
+    assert request(strict, headers=BEARER).status == 200
 
 
 def test_guessing_at_the_login_form_is_stopped_too(strict: Daemon) -> None:
@@ -84,7 +85,7 @@ def test_guessing_at_the_login_form_is_stopped_too(strict: Daemon) -> None:
 
     assert [reply.header("Set-Cookie") for reply in replies] == [None] * 200
     assert sum(reply.status != 429 for reply in replies) <= 20, "those already being answered, and ten"
-    assert _login(strict, TOKEN).status == 429
+    assert _login(strict, TOKEN).header("Set-Cookie") is not None
     assert request(strict, headers=inside).status == 200
 
 

@@ -86,7 +86,7 @@ def machine(installed: Service) -> Iterator[Machine]:
     spaces = {name: machine.run("readlink", f"/proc/1/ns/{name}").stdout.strip() for name in ("ipc", "mnt", "user")}
     machine.write("/srv/test/spaces.json", json.dumps(spaces))
     for path in ("/tmp/probe", "/home/visitor/probe", "/usr/lib/modules/probe", "/etc/dogid/credentials/token"):
-        machine.write(path, "here", 0o600 if "token" in path else 0o644)
+        machine.write(path, "here-is-nothing-of-interest", 0o600 if "token" in path else 0o644)
     machine.run("mknod", "-m", "666", "/dev/probe", "c", "1", "3")
     machine.run("ip", "address", "add", f"{TEST_ADDRESS}/32", "dev", "lo")
     yield machine
@@ -195,7 +195,7 @@ def test_without_the_folder_of_credentials_it_starts_all_the_same(service: Servi
 
 
 def test_a_token_reaches_the_daemon_and_nobody_else(service: Service) -> None:
-    service.machine.write("/etc/dogid/credentials/token", "secret", 0o600)
+    service.machine.write("/etc/dogid/credentials/token", "secret-but-long-enough", 0o600)
     service.machine.run("systemctl", "restart", "dogid")
     try:
         folder = f"/proc/{service.pid}/root/run/credentials/dogid.service"

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.answers import answer
 from tests.support.daemon import ROOT
+from tests.support.network import is_offline
 from tests.support.photos import photo, put
 from tests.systemd.test_deb import build
 
@@ -54,8 +55,7 @@ def download(folder: Path, machine: str, wanted: Sequence[str], *flags: str) -> 
     done = subprocess.run(
         [*pip, "--dest", str(folder), *target, *flags, *wanted], capture_output=True, text=True, check=False
     )
-    offline = ("Failed to establish a new connection", "Temporary failure in name resolution")
-    if any(text in done.stderr for text in offline):
+    if is_offline(done.stderr):
         index = flags[-1] if flags and flags[-1].startswith("http") else "the package index"
         pytest.skip(f"{index} cannot be reached from here")
     return done

@@ -12,7 +12,7 @@ from dogid.errors import UsageError
 
 BODY_ALLOWANCE = 10_000
 """Bytes that a form puts around a photo."""
-_THREADS = 6
+THREADS = 6
 _BACKLOG = 128
 
 
@@ -23,7 +23,7 @@ class WebServer:
         self._socket = _listen(host, port)
         self._server: Any = None
         self._thread: threading.Thread | None = None
-        self._threads = _THREADS
+        self._threads = THREADS
         self._threads_lock = threading.Lock()
         self._host = host
         self.address: str = self._socket.getsockname()[0].partition("%")[0]
@@ -44,7 +44,7 @@ class WebServer:
         """Begin to serve a WSGI application; bodies of more bytes than largest_body are refused."""
         from dogid.web.connections import serve_on  # waitress takes long to import: the photos need not wait for it
 
-        self._server = serve_on(self._socket, application, threads=_THREADS, largest_body=largest_body)
+        self._server = serve_on(self._socket, application, threads=THREADS, largest_body=largest_body)
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
         self._thread.start()
 

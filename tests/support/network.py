@@ -1,0 +1,8 @@
+"""Telling a machine without a network from a real fault."""
+
+_SIGNS = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
+
+
+def is_offline(told: str) -> bool:
+    """Given what pip printed, whether it failed for want of a network."""
+    return any(sign in told for sign in _SIGNS)

@@ -84,7 +84,7 @@ def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: Daem
     assert reply.header("X-Content-Type-Options") == "nosniff"
     assert reply.header("X-Frame-Options") == "DENY"
     assert reply.header("Cross-Origin-Resource-Policy") == "same-origin"
-    assert reply.header("Referrer-Policy") == "no-referrer"
+    assert reply.header("Referrer-Policy") == "same-origin"
     policy = reply.header("Content-Security-Policy") or ""
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy

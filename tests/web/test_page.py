@@ -7,12 +7,14 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from email.message import Message
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from dogid.photo import decode
+from tests.conftest import MakeDaemon
 from tests.support.daemon import Daemon
 from tests.support.photos import photo, picture, put
 
@@ -33,6 +35,14 @@ def ask(daemon: Daemon, path: str, **headers: str) -> tuple[int, bytes, Message]
 def thumbnail(daemon: Daemon, name: str) -> tuple[int, bytes, Message]:
     """Ask for the thumbnail of a file's present result."""
     return ask(daemon, f"/page/thumbnail/{daemon.answered(name)['id']}")
+
+
+def addresses(daemon: Daemon, name: str) -> tuple[str, str, str]:
+    """Where the page and a photo's own page say that its pictures are: tile, large, what the model saw."""
+    number = daemon.answered(name)["id"]
+    html = ask(daemon, "/")[1].decode() + ask(daemon, f"/page/photo/{number}")[1].decode()
+    tile, large, seen = re.findall(rf'src="(/page/(?:thumbnail|seen)/{number}\b[^"]*)"', html)
+    return tile, unescape(large), seen
 
 
 def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: Daemon, inbox: Path) -> None:
@@ -76,15 +86,46 @@ def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: Daem
     assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 12
 
 
-def test_a_thumbnail_is_kept_by_browsers_and_not_sent_twice(daemon: Daemon, inbox: Path) -> None:
+def test_pictures_are_kept_by_browsers_and_not_sent_twice(daemon: Daemon, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
-    _, _, headers = thumbnail(daemon, "a.jpg")
-    assert headers["Cache-Control"] == "private, max-age=86400"
+    tags = set()
+    for path in addresses(daemon, "a.jpg"):
+        _, _, headers = ask(daemon, path)
+        assert headers["Cache-Control"] == "private, max-age=86400"
+        status, body, again = ask(daemon, path, **{"If-None-Match": headers["ETag"]})
+        assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
+        tags.add(headers["ETag"])
+    assert len(tags) == 3
 
-    path = f"/page/thumbnail/{daemon.answered('a.jpg')['id']}"
-    status, body, again = ask(daemon, path, **{"If-None-Match": headers["ETag"]})
-    assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
-    assert ask(daemon, path + "?size=large")[2]["ETag"] != headers["ETag"]
+
+def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
+    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
+) -> None:
+    before: dict[str, bytes] = {}
+    for seed in (1, 2):
+        put(inbox / "a.jpg", photo(seed))
+        daemon = make_daemon("--settle", "1", state=tmp_path / f"state-{seed}").start()
+        assert daemon.classified("a.jpg", photo(seed))["id"] == 1
+        for path in addresses(daemon, "a.jpg"):
+            assert path not in before, "a browser would show what it has kept of another photo"
+            before[path] = ask(daemon, path)[1]
+            bare = path.partition("?")[0]
+            assert ask(daemon, bare)[2]["Cache-Control"] == "private, no-cache"
+        daemon.stop()
+
+    daemon = make_daemon("--settle", "1", state=tmp_path / "state-2").start()
+    for path in before:
+        kept = ask(daemon, path)[2]["Cache-Control"] == "private, max-age=86400"
+        assert kept == (path in addresses(daemon, "a.jpg"))
+
+
+def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(daemon: Daemon, inbox: Path) -> None:
+    file = put(inbox / "a.jpg", photo(1))
+    tags = {path: ask(daemon, path)[2]["ETag"] for path in addresses(daemon, "a.jpg")}
+    file.unlink()
+
+    for path, tag in tags.items():
+        assert ask(daemon, path, **{"If-None-Match": tag})[0] == 404
 
 
 def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_shown_before(
@@ -178,3 +219,12 @@ def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: Daemon, in
     for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
         html = ask(daemon, path)[1].decode()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)
+
+
+def test_only_who_has_signed_in_is_offered_to_sign_out(daemon: Daemon) -> None:
+    for path, status in (("/", 200), ("/page/photo/1", 404)):
+        assert b'action="/logout"' not in ask(daemon, path)[1]
+        answer = ask(daemon, path, Cookie="dogid_session=x")
+        assert answer[0] == status
+        assert b'<form class="out" action="/logout" method="post"><button>Sign out</button></form>' in answer[1]
+    assert b'action="/logout"' not in ask(daemon, "/page/login", Cookie="dogid_session=x")[1]

@@ -1,6 +1,7 @@
 """The page keeps itself up to date."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -11,6 +12,12 @@ from tests.support.photos import photo, put
 from tests.web.browser.visitor import Visitor
 
 SOON = 30_000  # milliseconds
+LOOK_AGAIN = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+
+
+def answers_with(status: int) -> Callable[[Route], None]:
+    """What stands in for a daemon that has a fault."""
+    return lambda route: route.fulfill(status=status, body="{}")
 
 
 def test_an_empty_inbox_says_what_to_do(page: Page, daemon: Daemon, inbox: Path) -> None:
@@ -84,7 +91,7 @@ def test_the_page_says_when_the_daemon_is_gone_and_goes_on_when_it_is_back(
         route.abort("connectionrefused")
 
     page.route("**/*", refuse)
-    page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    page.evaluate(LOOK_AGAIN)
     expect(page.locator("#link")).to_have_text("No connection to dogid; trying again", timeout=SOON)
 
     page.unroute("**/*")
@@ -92,6 +99,38 @@ def test_the_page_says_when_the_daemon_is_gone_and_goes_on_when_it_is_back(
     expect(page.locator("#photos .file")).to_have_text(["a.jpg"], timeout=SOON)
     expect(page.locator("#link")).to_be_hidden()
     assert gone
+
+
+def answering(status: int) -> Callable[[Route], None]:
+    """Return a handler that answers whatever is asked by an error."""
+    return lambda route: route.fulfill(status=status, body="{}")
+
+
+def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_connection(
+    visitor: Visitor, daemon: Daemon
+) -> None:
+    page = visitor.page
+    page.goto(daemon.url)
+    for status in (500, 503):
+        visitor.expects(status)
+        page.route(daemon.url, answering(status))
+        page.evaluate(LOOK_AGAIN)
+        expect(page.locator("#link")).to_have_text(f"dogid answers {status}; trying again", timeout=SOON)
+        page.unroute(daemon.url)
+
+    page.evaluate(LOOK_AGAIN)
+    expect(page.locator("#link")).to_be_hidden(timeout=SOON)
+
+
+def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: Daemon) -> None:
+    page = visitor.page
+    page.goto(daemon.url)
+    page.evaluate("() => { DOMParser.prototype.parseFromString = () => { throw new Error('no parser'); }; }")
+    page.evaluate(LOOK_AGAIN)
+
+    expect(page.locator("#link")).to_have_text("This page cannot show what is new: no parser. Reload it.", timeout=SOON)
+    assert any("no parser" in complaint for complaint in visitor.complaints)
+    visitor.complaints.clear()
 
 
 def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(visitor: Visitor, daemon: Daemon, inbox: Path) -> None:

@@ -1,5 +1,7 @@
 """How long a visitor waits."""
 
+import statistics
+
 from playwright.sync_api import Page
 
 from tests.support.daemon import Daemon
@@ -30,4 +32,4 @@ def test_the_page_is_complete_with_its_pictures_in_less_than_a_third_of_a_second
     load(visitor, gallery)  # the templates are compiled and the thumbnails made
     times = [load(visitor, gallery) for _ in range(_LOADS)]
 
-    assert min(times) < _COMPLETE_MS, times  # what other programs take of the machine is not the page's doing
+    assert statistics.median(times) < _COMPLETE_MS, times

@@ -60,11 +60,29 @@ def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, da
 
 
 def test_a_file_above_the_limit_is_not_even_sent(page: Page, make_daemon: MakeDaemon) -> None:
-    daemon = make_daemon("--max-bytes", "2000").start()
+    daemon = make_daemon("--max-upload", "2000").start()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     page.goto(daemon.url)
     drop(page, "large.jpg", photo(13))
 
-    expect(page.locator("#answers li")).to_contain_text("larger than dogid may read")
+    expect(page.locator("#answers li")).to_contain_text("larger than the 2000 bytes that may be sent (max_upload)")
     assert "POST" not in sent
+
+
+def test_a_photo_that_would_be_too_large_in_the_inbox_may_be_tried(page: Page, make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon("--max-bytes", "2000").start()
+    page.goto(daemon.url)
+    drop(page, "large.jpg", photo(13))
+
+    expect(page.locator("#answers li b")).to_have_text(next(iter(answer(photo(13)))))
+
+
+def test_an_answer_that_is_no_answer_is_told_with_its_status(visitor: Visitor, daemon: Daemon) -> None:
+    visitor.expects(502)
+    page = visitor.page
+    page.route("**/classify", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    page.goto(daemon.url)
+    drop(page, "a.jpg", photo(14))
+
+    expect(page.locator("#answers li")).to_contain_text("No answer: dogid answers 502")

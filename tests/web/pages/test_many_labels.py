@@ -50,7 +50,8 @@ def asked(tmp_path: Path) -> Iterator[FlaskClient]:
 def test_many_labels_are_a_list_to_choose_from(asked: FlaskClient) -> None:
     html = asked.get("/").text
 
-    assert len(re.findall("<option", html)) == 200
+    assert len(re.findall("<option", html)) == 1 + 200  # any, and the first
+    assert "first 200 of 301" in html
     assert 'aria-label="By label"' not in html
     assert html.count('scope="col"') == 1 + 6 + 1  # day, five labels and the others, all
 
@@ -64,3 +65,11 @@ def test_a_label_is_shown_as_text_whatever_it_holds(asked: FlaskClient) -> None:
     chosen = asked.get("/", query_string={"label": HOSTILE}).text
     assert len(re.findall(r"<li class=\"tile", chosen)) == 1
     assert "<script>alert" not in chosen
+
+
+def test_the_list_has_the_label_that_was_chosen_and_none_where_none_was(asked: FlaskClient) -> None:
+    assert "selected" not in asked.get("/").text
+    assert re.findall(r'<option value="">', asked.get("/").text)
+    for label in ("kind 007", "kind 299", "never given"):
+        html = asked.get("/", query_string={"label": label}).text
+        assert re.findall(r'<option selected value="([^"]*)"', html) == [label]

@@ -12,10 +12,17 @@ from PIL import Image
 from dogid.inbox.scan import look
 from dogid.ledger.page_queries import PhotoFacts
 from dogid.reading import read_photo
-from dogid.web.pages.thumbnails import TILE, BusyError, GoneError, Thumbnails
+from dogid.web.pages.errands import BusyError
+from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
 from tests.support.photos import photo, put
 
 LIMIT = 10_000_000  # bytes of a photo
+HANGING = 0.1  # seconds
+
+
+def long_enough() -> float:
+    """Seconds that no picture takes."""
+    return 60.0
 
 
 def answered(inbox: Path, name: str, data: bytes, size: tuple[int, int] = (320, 320)) -> PhotoFacts:
@@ -28,15 +35,15 @@ def answered(inbox: Path, name: str, data: bytes, size: tuple[int, int] = (320, 
 
 def test_a_picture_is_made_once_and_kept(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
-    thumbnails = Thumbnails()
+    thumbnails = Thumbnails(long_enough)
 
     assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT) is thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
 
 
 def test_no_more_is_kept_than_the_bound(inbox: Path) -> None:
     all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(4)]
-    sizes = [len(Thumbnails().thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
-    thumbnails = Thumbnails(cache_bytes=sum(sizes[1:]))
+    sizes = [len(Thumbnails(long_enough).thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
+    thumbnails = Thumbnails(long_enough, cache_bytes=sum(sizes[1:]))
     made = [(facts, thumbnails.thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
 
     kept = [thumbnails.thumbnail(inbox, facts, TILE, LIMIT) is before for facts, before in reversed(made)]
@@ -53,7 +60,7 @@ def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.Monk
         return read_photo(*args)
 
     monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", slowly)
-    thumbnails = Thumbnails(patience_seconds=0.05)
+    thumbnails = Thumbnails(long_enough, patience_seconds=0.05)
     made: list[bytes] = []
     first = threading.Thread(target=lambda: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
     first.start()
@@ -68,7 +75,7 @@ def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.Monk
 
 def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
     all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(6)]
-    thumbnails = Thumbnails(patience_seconds=60)
+    thumbnails = Thumbnails(long_enough, patience_seconds=60)
     made: list[bytes] = []
     threads = [
         threading.Thread(target=lambda facts=facts: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
@@ -83,7 +90,7 @@ def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
 
 def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
-    thumbnails = Thumbnails()
+    thumbnails = Thumbnails(long_enough)
     before = thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
     (inbox / "a.jpg").touch()
 
@@ -93,11 +100,48 @@ def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
 def test_a_photo_above_the_limit_is_not_read(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
     with pytest.raises(GoneError):
-        Thumbnails().thumbnail(inbox, facts, TILE, 1000)
+        Thumbnails(long_enough).thumbnail(inbox, facts, TILE, 1000)
 
 
 def test_a_picture_is_never_larger_than_its_photo_nor_without_pixels(inbox: Path) -> None:
     for size, expected in (((100, 60), (100, 60)), ((4000, 3), (320, 1)), ((1, 1), (1, 1))):
         facts = answered(inbox, "a.png", photo(1, "PNG", size=size), size)
-        data = Thumbnails().thumbnail(inbox, facts, TILE, LIMIT)
+        data = Thumbnails(long_enough).thumbnail(inbox, facts, TILE, LIMIT)
         assert Image.open(io.BytesIO(data)).size == expected
+
+
+def test_a_read_that_hangs_is_given_up_and_other_pictures_are_made(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
+    go_on = threading.Event()
+
+    def read(folder: Path, path: bytes, most: int) -> Any:
+        if path == b"a.jpg":
+            go_on.wait()
+        return read_photo(folder, path, most)
+
+    monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", read)
+    seconds = [HANGING]
+    thumbnails = Thumbnails(lambda: seconds[0])
+    with pytest.raises(BusyError):
+        thumbnails.thumbnail(inbox, hanging, TILE, LIMIT)
+    seconds[0] = 60.0
+    assert thumbnails.thumbnail(inbox, other, TILE, LIMIT)
+    go_on.set()
+    assert thumbnails.thumbnail(inbox, hanging, TILE, LIMIT)
+
+
+def test_a_look_that_hangs_holds_up_nobody_for_long_though_the_picture_is_known(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = answered(inbox, "a.jpg", photo(1))
+    seconds = [60.0]
+    thumbnails = Thumbnails(lambda: seconds[0])
+    thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
+    go_on = threading.Event()
+    monkeypatch.setattr("dogid.web.pages.thumbnails.look", lambda *_: go_on.wait())
+    seconds[0] = HANGING
+    with pytest.raises(BusyError):
+        thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
+    go_on.set()

@@ -1,14 +1,19 @@
 """Which photos the page shows, and the links that lead to others."""
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from dogid.ledger import page_queries
 from dogid.ledger.queries import STATUSES, ResultFilter
 
 PAGE = 24
 """Photos at a time: two, three, four or six to a row leave no gap."""
 
+_FEW_LABELS = 12  # are links; more are a list to choose from
+_LISTED_LABELS = 200
+_COUNTED_LABELS = 1000  # a model may know many more, and each that is counted costs a step in the ledger
 _LARGEST_ID = (1 << 63) - 1
 _MOST_DIGITS = 19
 
@@ -40,6 +45,28 @@ class Wanted:
         chosen: dict[str, str | int | None] = {"status": self.status, "label": self.label, **changes}
         arguments = urlencode({key: value for key, value in chosen.items() if value is not None})
         return f"/?{arguments}" if arguments else "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What a visitor can choose from."""
+
+    shown: tuple[str, ...]
+    """In the order of the alphabet, the chosen one among them."""
+    are_few: bool
+    left_out: str
+    """What is not shown, in words; empty where all are."""
+
+
+def offered_labels(db: sqlite3.Connection, chosen: str | None) -> Labels:
+    """Return the labels that photos have; where there are many, the first of them, and the chosen one in any case."""
+    given = page_queries.labels_given(db, most=_COUNTED_LABELS + 1)
+    shown = sorted({*given[:_LISTED_LABELS], *([chosen] if chosen else [])})
+    left_out = ""
+    if len(given) > _LISTED_LABELS:
+        total = str(len(given)) if len(given) <= _COUNTED_LABELS else f"more than {_COUNTED_LABELS}"
+        left_out = f"first {_LISTED_LABELS} of {total}"
+    return Labels(tuple(shown), len(shown) <= _FEW_LABELS, left_out)
 
 
 def _whole_number(text: str | None) -> int | None:

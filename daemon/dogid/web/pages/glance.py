@@ -1,12 +1,11 @@
 """The state of the daemon at a glance: health, inbox, model, disk."""
 
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.heartbeat import NOT_CHECKED
 from dogid.service import Service
+from dogid.web.pages.disks import Disk, Room, Told
 from dogid.web.pages.words import byte_count, visible, visible_path
 
 _LITTLE_SHARE, _LITTLE_BYTES = 0.02, 500_000_000  # less room than both on a disk deserves a warning
@@ -36,9 +35,9 @@ def health(service: Service) -> Fact:
     return Fact("Health", "In trouble", visible(found.reason), "bad")
 
 
-def facts(service: Service) -> list[Fact]:
-    """Inbox, model and disks."""
-    return [_inbox(service), _model(service), *_disks(service.inbox, service.state)]
+def facts(service: Service, inbox: Disk, state: Disk) -> list[Fact]:
+    """Inbox, model, and the disks of the inbox and of the state folder."""
+    return [_inbox(service), _model(service), *_disks(inbox, state)]
 
 
 def _inbox(service: Service) -> Fact:
@@ -59,24 +58,30 @@ def _model(service: Service) -> Fact:
     return Fact("Model", visible(model.file.name), detail, "plain")
 
 
-def _disks(inbox: Path, state: Path) -> list[Fact]:
+def _disks(inbox: Disk, state: Disk) -> list[Fact]:
     """The disk of the inbox and that of the state folder, or the one that is both."""
-    try:
-        if os.stat(inbox).st_dev == os.stat(state).st_dev:
-            return [_disk("Disk", state)]
-    except OSError:
-        pass  # said by the disk in question
-    return [_disk("Disk of the inbox", inbox), _disk("Disk of the ledger", state)]
+    of_inbox, of_state = inbox.told(), state.told()
+    rooms = of_inbox.room, of_state.room
+    if rooms[0] and rooms[1] and rooms[0].device == rooms[1].device and not of_inbox.trouble:
+        return [_disk("Disk", state.folder, of_state)]
+    return [_disk("Disk of the inbox", inbox.folder, of_inbox), _disk("Disk of the ledger", state.folder, of_state)]
 
 
-def _disk(name: str, folder: Path) -> Fact:
-    try:
-        usage = shutil.disk_usage(folder)
-    except OSError as error:
-        return Fact(name, "unknown", f"{visible_path(folder)}: {error.strerror}", "bad")
-    little = usage.free < min(_LITTLE_BYTES, usage.total * _LITTLE_SHARE)
-    detail = f"of {byte_count(usage.total)}" + ("; make room soon" if little else "")
-    return Fact(name, f"{byte_count(usage.free)} free", detail, "bad" if little else "plain")
+def _disk(name: str, folder: Path, told: Told) -> Fact:
+    room, trouble = told.room, told.trouble
+    if room is None:
+        return Fact(name, "unknown", f"{visible_path(folder)}: {trouble}", "bad")
+    value = f"{byte_count(room.free)} free"
+    if trouble:
+        return Fact(
+            name, value, f"of {byte_count(room.total)}; {visible_path(folder)}: {trouble} since", "bad", room.moment
+        )
+    detail = f"of {byte_count(room.total)}" + ("; make room soon" if _is_little(room) else "")
+    return Fact(name, value, detail, "bad" if _is_little(room) else "plain")
+
+
+def _is_little(room: Room) -> bool:
+    return room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE)
 
 
 def inbox_path(service: Service) -> str:

@@ -6,10 +6,12 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dogid.web.access import COOKIE
 from dogid.web.pages import words
+from dogid.web.pages.versions import version
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -17,7 +19,8 @@ _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Render a template into an answer that nobody else may keep."""
     now = dt.datetime.now().astimezone()
-    html = _environment().get_template(template).render(now=now, **values)
+    signed_in = COOKIE in request.cookies  # only a daemon that asks for a token gives one
+    html = _environment().get_template(template).render(now=now, signed_in=signed_in, **values)
     answer = Response(html, status, mimetype="text/html")
     answer.headers["Cache-Control"] = "private, no-cache"
     return answer
@@ -48,7 +51,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(asset=asset_address, reason=words.reason)
+    made.globals.update(asset=asset_address, reason=words.reason, version=version)
     made.filters.update(
         certainty=words.certainty,
         when=words.when,

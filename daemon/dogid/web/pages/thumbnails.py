@@ -9,7 +9,6 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +19,14 @@ from dogid.inbox.scan import look
 from dogid.ledger.page_queries import PhotoFacts
 from dogid.photo import Pixels, decode
 from dogid.reading import TemporaryError, read_photo
+from dogid.web.pages.errands import Errands
 
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""
 
 _CACHE_BYTES = 4 << 20  # some three hundred tiles
 _PATIENCE_SECONDS = 0.5  # for the picture before; a thread that waits answers nobody else
+_LOOK_SECONDS = 2.0  # for the facts of a file, which even a disk that must spin up soon tells
 _QUALITY = 78
 
 
@@ -33,19 +34,18 @@ class GoneError(Exception):
     """The photo of a result is not in the inbox any more, or is another one now, or never was one."""
 
 
-class BusyError(Exception):
-    """Other pictures are being made; ask again soon."""
-
-
 class Thumbnails:
-    """Makes pictures one at a time, so that people who look never take the memory and time that photos need.
+    """Makes pictures one at a time, so that people who look never take the memory and time that photos need."""
 
-    And always in the same thread: each thread that decodes keeps some MB for the next time.
-    """
-
-    def __init__(self, cache_bytes: int = _CACHE_BYTES, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-        self._maker = ThreadPoolExecutor(1, "pictures")
-        self._patience = patience_seconds
+    def __init__(
+        self,
+        most_seconds: Callable[[], float],
+        cache_bytes: int = _CACHE_BYTES,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """Make pictures, giving each up after what most_seconds returns."""
+        self._making = Errands("pictures", patience_seconds, most_seconds)
+        self._looking = Errands("looks", patience_seconds, lambda: min(_LOOK_SECONDS, most_seconds()))
         self._cache = _Cache(cache_bytes)
 
     def thumbnail(self, inbox: Path, facts: PhotoFacts, side: int, max_bytes: int) -> bytes:
@@ -53,10 +53,10 @@ class Thumbnails:
         if facts.sha256 is None or facts.size is None:
             raise GoneError
         key = (facts.sha256, side)
-        if (known := self._cache.get(key)) is not None and _is_unchanged(inbox, facts):
+        if (known := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
             return known
         size = _fitting(facts.size, side)
-        made = self._made(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)))
+        made = self._making.run(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)))
         self._cache.put(key, made)
         return made
 
@@ -65,16 +65,12 @@ class Thumbnails:
 
         Raise GoneError, BusyError.
         """
-        return self._made(lambda: _png(_decoded(inbox, facts, size, max_bytes)))
+        return self._making.run(lambda: _png(_decoded(inbox, facts, size, max_bytes)))
 
-    def _made(self, make: Callable[[], bytes]) -> bytes:
-        picture = self._maker.submit(make)
-        try:
-            return picture.result(self._patience)
-        except TimeoutError:
-            if picture.cancel():
-                raise BusyError from None
-            return picture.result()  # it has been begun
+    def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
+        """Whether the file of a result is there as it was when it was classified. Raise BusyError."""
+        found = self._looking.run(lambda: look(inbox, facts.path))
+        return found is not None and found.version == facts.version
 
 
 def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
@@ -85,11 +81,6 @@ def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: i
         return decode(read.data, size).pixels
     except (PhotoError, TemporaryError) as error:
         raise GoneError from error
-
-
-def _is_unchanged(inbox: Path, facts: PhotoFacts) -> bool:
-    found = look(inbox, facts.path)
-    return found is not None and found.version == facts.version
 
 
 def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:

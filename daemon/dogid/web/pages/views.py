@@ -11,12 +11,11 @@ from dogid.service import Service
 from dogid.web.pages import glance
 from dogid.web.pages.chart import HEIGHT, WIDTH, chart
 from dogid.web.pages.daily import DailyCounter
-from dogid.web.pages.gallery import PAGE, Wanted
+from dogid.web.pages.disks import Disk
+from dogid.web.pages.gallery import PAGE, Wanted, offered_labels
+from dogid.web.pages.pictures import Pictures, unchanged
 from dogid.web.pages.rendering import asset, page
-from dogid.web.pages.thumbnails import LARGE, TILE, BusyError, GoneError, Thumbnails
 
-_FEW_LABELS = 12  # are links; more are a list to choose from
-_KEPT_SECONDS = 86_400
 _LARGEST_ID = (1 << 63) - 1
 
 
@@ -25,7 +24,8 @@ class Pages:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._thumbnails = Thumbnails()
+        self._pictures = Pictures(service)
+        self._disks = Disk(service.inbox), Disk(service.state)
         self._daily = DailyCounter()
 
     def index(self) -> Response:
@@ -34,22 +34,20 @@ class Pages:
         wanted = Wanted.of(request.args)
         found = queries.list_results(db, wanted.filter(PAGE + 1))
         counts = queries.counts(db)
-        labels = page_queries.labels_given(db, most=200)
         return page(
             "index.html",
             wanted=wanted,
             results=found[:PAGE],
             older=found[PAGE - 1]["id"] if len(found) > PAGE else None,
             counts=counts,
-            labels=labels or sorted(self._service.model.labels)[:200],
-            few_labels=_FEW_LABELS,
+            labels=offered_labels(db, wanted.label),
             chart=chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
             health=glance.health(self._service),
-            facts=glance.facts(self._service),
+            facts=glance.facts(self._service, *self._disks),
             inbox=glance.inbox_path(self._service),
-            max_bytes=self._service.settings.max_bytes,
+            max_upload=self._service.settings.max_upload,
         )
 
     def photo(self, photo_id: int) -> Response:
@@ -63,42 +61,18 @@ class Pages:
             "photo.html",
             result=result,
             facts=facts,
-            seen_size=self._seen_size(facts),
+            seen_size=self._pictures.seen_size(facts),
             neighbours=page_queries.neighbours(db, photo_id),
             health=glance.health(self._service),
         )
 
     def thumbnail(self, photo_id: int) -> Response:
         """A small picture of a photo as it lies in the inbox."""
-        facts = self._facts(photo_id)
-        side = LARGE if request.args.get("size") == "large" else TILE
-        if facts is None or facts.sha256 is None:
-            return _placeholder()
-        answer = _unchanged(f"{facts.sha256}-{side}")
-        if answer is None:
-            settings = self._service.settings
-            try:
-                picture = self._thumbnails.thumbnail(self._service.inbox, facts, side, settings.max_bytes)
-            except GoneError:
-                return _placeholder()
-            except BusyError:
-                return _busy()
-            answer = Response(picture, mimetype="image/jpeg")
-        return _kept(answer, f"{facts.sha256}-{side}")
+        return self._pictures.thumbnail(self._facts(photo_id))
 
     def seen(self, photo_id: int) -> Response:
         """The pixels that the model got, as they are."""
-        facts = self._facts(photo_id)
-        size = None if facts is None else self._seen_size(facts)
-        if facts is None or size is None:
-            return _placeholder()
-        try:
-            picture = self._thumbnails.seen(self._service.inbox, facts, size, self._service.settings.max_bytes)
-        except GoneError:
-            return _placeholder()
-        except BusyError:
-            return _busy()
-        return _kept(Response(picture, mimetype="image/png"), f"{facts.sha256}-{size[0]}x{size[1]}")
+        return self._pictures.seen(self._facts(photo_id))
 
     def login(self) -> Response:
         """The form that asks for the token."""
@@ -110,7 +84,7 @@ class Pages:
             data, media_type, version = asset(name)
         except KeyError:
             return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
-        answer = _unchanged(version) or Response(data, mimetype=media_type)
+        answer = unchanged(version) or Response(data, mimetype=media_type)
         answer.set_etag(version)
         if request.args.get("v") == version:
             answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
@@ -120,34 +94,3 @@ class Pages:
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
         return page_queries.photo_facts(self._service.reader(), photo_id) if photo_id <= _LARGEST_ID else None
-
-    def _seen_size(self, facts: PhotoFacts) -> tuple[int, int] | None:
-        """The size that the model of a result takes; None where it is not the model of now, whose size is known."""
-        model = self._service.model
-        return model.size if facts.sha256 and facts.model_sha256 == model.file.sha256 else None
-
-
-def _unchanged(tag: str) -> Response | None:
-    return Response(status=HTTPStatus.NOT_MODIFIED) if request.if_none_match.contains(tag) else None
-
-
-def _kept(answer: Response, tag: str) -> Response:
-    answer.set_etag(tag)
-    answer.headers["Cache-Control"] = f"private, max-age={_KEPT_SECONDS}"
-    return answer
-
-
-def _placeholder() -> Response:
-    """A drawing of nothing: browsers show it though the status says that the photo is not there."""
-    data, media_type, _ = asset("gone.svg")
-    answer = Response(data, HTTPStatus.NOT_FOUND, mimetype=media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
-
-
-def _busy() -> Response:
-    answer = Response("busy: other pictures are being made; ask again", HTTPStatus.SERVICE_UNAVAILABLE)
-    answer.mimetype = "text/plain"
-    answer.headers["Retry-After"] = "1"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer

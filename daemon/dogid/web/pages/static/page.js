@@ -27,16 +27,25 @@ async function news() {
 }
 
 async function refresh() {
+  let answer, html;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    if (answer.redirected || answer.status === 401) return location.reload();
-    if (!answer.ok) throw new Error(`the daemon answers ${answer.status}`);
-    adopt(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    say("");
+    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    html = await answer.text();
   } catch {
-    say(LOST);
+    return say(LOST);
+  }
+  if (answer.redirected || answer.status === 401) return location.reload();
+  if (!answer.ok) return say(`${refused(answer)}; trying again`);
+  try {
+    adopt(new DOMParser().parseFromString(html, "text/html"));
+    say("");
+  } catch (fault) {
+    console.error(fault);
+    say(`This page cannot show what is new: ${fault.message}. Reload it.`);
   }
 }
+
+const refused = (answer) => `dogid answers ${answer.status}`;
 
 function say(trouble) {
   const place = byId("link");
@@ -131,16 +140,17 @@ function stopPolling() {
 
 async function poll() {
   if (document.hidden) return;
+  const asked = new URLSearchParams(location.search);
+  asked.set("limit", "24");
+  let text;
   try {
-    const asked = new URLSearchParams(location.search);
-    asked.set("limit", "24");
     // the browser sends If-None-Match by itself, and hands out what it has where nothing is new
-    const text = await (await fetch(`/results?${asked}`, { cache: "no-cache" })).text();
-    if (text !== seen) news();
-    seen = text;
+    text = await (await fetch(`/results?${asked}`, { cache: "no-cache" })).text();
   } catch {
-    say(LOST);
+    return say(LOST);
   }
+  if (text !== seen) news();
+  seen = text;
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -193,13 +203,14 @@ async function ask(files) {
   for (const file of [...files]) {
     const place = begun(file);
     try {
-      if (file.size > Number(form.dataset.most)) throw new Error("it is larger than dogid may read (max_bytes)");
+      const most = Number(form.dataset.most);
+      if (file.size > most) throw new Error(`it is larger than the ${most} bytes that may be sent (max_upload)`);
       const body = new FormData();
       body.append("file", file);
-      const answer = await fetch("/classify", { method: "POST", body });
+      const answer = await fetch("/classify", { method: "POST", body }).catch(() => { throw new Error("no connection to dogid"); });
       if (answer.redirected || answer.status === 401) return location.reload();
-      const told = await answer.json();
-      if (told.error) throw new Error(told.error.message);
+      const told = await answer.json().catch(() => null);
+      if (!answer.ok || !told) throw new Error(told?.error?.message ?? refused(answer));
       answered(place, told.scores);
     } catch (error) {
       put(place, "span", "failed", `No answer: ${error.message}`);

@@ -1,0 +1,37 @@
+"""Somebody signs in at a daemon that asks for a token, and out again."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.web.browser.visitor import PHONE, Visitor
+
+TOKEN = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def guarded(make_daemon: MakeDaemon, tmp_path: Path) -> Daemon:
+    """A daemon that asks for a token."""
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    return make_daemon("--token-file", str(file)).start()
+
+
+def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, guarded: Daemon) -> None:
+    page = visitor.sits_at(PHONE)
+    page.goto(guarded.url)
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
+    visitor.fits()
+    visitor.finds_no_barrier()
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.context.cookies() == []
+    page.goto(guarded.url)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)

@@ -1,9 +1,12 @@
 """Versions of the training data: which photos there were, by content, with which labels.
 
-A version is the SHA-256 of what `sha256sum` prints for the photos, sorted by name. Without dogid, inside a folder
-that has no hidden or empty files:
+A version is the SHA-256 of what `sha256sum` prints for the photos, sorted by name. Without dogid, inside the folder:
 
-    find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+    find . -mindepth 2 -type f -size +0c ! -path '*/.*' ! -iname thumbs.db ! -iname ehthumbs.db ! -iname desktop.ini \\
+      -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+
+where no file or folder is a link (a manifest follows those, `find` does not), none is called `Icon` and a carriage
+return, all can be read, and all names are UTF-8.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """What signals ask of the daemon: to stop, or to reload. A stop wins over whatever is being done."""
 
-import queue
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -18,7 +18,12 @@ class Request(Enum):
     RELOAD = "reload"
 
 
-_SIGNALS = {signal.SIGTERM: Request.STOP, signal.SIGINT: Request.STOP, signal.SIGHUP: Request.RELOAD}
+_SIGNALS: dict[int, Request] = {
+    signal.SIGTERM: Request.STOP,
+    signal.SIGINT: Request.STOP,
+    signal.SIGHUP: Request.RELOAD,
+}
+_DONE = 0  # no signal has this number
 
 
 class StoppedError(Exception):
@@ -26,18 +31,23 @@ class StoppedError(Exception):
 
 
 class Requests:
-    """The signals that have come, in their order; to be made and asked in the main thread."""
+    """The signals that have come, in their order; to be made and asked in the main thread.
+
+    Their numbers come through a pipe, written by the interpreter itself in whichever thread the kernel interrupts. A
+    handler in Python would not do: it runs in the main thread, which a signal that came to another does not wake.
+    """
 
     def __init__(self) -> None:
-        # a simple queue, since a signal may come while another is being put
-        self._queue: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        for number, request in _SIGNALS.items():
-            signal.signal(number, lambda *_, asked=request: self._queue.put(asked))
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: None)
 
     def next(self) -> Request:
         """Wait for the next request."""
         while True:
-            request = self._queue.get()
+            request = self._next_or_done()
             if request is not None:
                 return request
 
@@ -48,17 +58,25 @@ class Requests:
         database nor an interpreter can be interrupted. A reload that is asked for meanwhile comes after.
         """
         done: Future[T] = Future()
-        done.add_done_callback(lambda _: self._queue.put(None))
+        done.add_done_callback(lambda _: self._put(_DONE))
         threading.Thread(target=_fill, args=(done, work), name=name, daemon=True).start()
         later = False
         while not done.done():
-            request = self._queue.get()
+            request = self._next_or_done()
             if request is Request.STOP:
                 raise StoppedError
             later = later or request is Request.RELOAD
         if later:
-            self._queue.put(Request.RELOAD)
+            self._put(signal.SIGHUP)
         return done.result()
+
+    def _next_or_done(self) -> Request | None:
+        """Wait for the next request, or for the end of what is done meanwhile; signals of others count as that."""
+        (number,) = os.read(self._reading, 1)
+        return _SIGNALS.get(number)
+
+    def _put(self, number: int) -> None:
+        os.write(self._writing, bytes([number]))
 
 
 def _fill(done: "Future[T]", work: Callable[[], T]) -> None:

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -20,10 +21,15 @@ def test_the_version_is_what_sha256sum_says(tmp_path: Path) -> None:
             "a/a.jpg": b"x",
             "b/back\\slash": b"y",
             "b/two\nlines": b"z",
+            "loose.jpg": b"no label",
+            "a/empty.jpg": b"",
+            "a/.hidden.jpg": b"h",
+            ".cache/1.jpg": b"c",
+            "b/Thumbs.db": b"t",
         },
     )
 
-    command = "find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+    command = re.findall(r"^    (find .*\n.*sha256sum)$", manifest.__doc__ or "", re.MULTILINE)[0]
     told = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
     assert manifest.load(tmp_path).version == told.split()[0]

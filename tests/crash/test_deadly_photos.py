@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dogid.inhand import InHand
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import ROOT, Daemon, environment
 from tests.support.photos import photo, put
 
 WORD = b"a photo that kills the decoder"
-DEADLY = str(Path(__file__).parent / "deadly")
+DEADLY = str(ROOT / "tests" / "support" / "harmful")
 
 
 def started_until_it_lives(daemon: Daemon, deadly: str) -> int:

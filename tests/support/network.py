@@ -1,6 +1,12 @@
 """Telling a machine without a network from a real fault."""
 
-_SIGNS = ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable")
+_SIGNS = (
+    "Failed to establish a new connection",
+    "Network is unreachable",
+    "ProxyError",
+    "ReadTimeoutError",
+    "Temporary failure in name resolution",
+)
 
 
 def is_offline(told: str) -> bool:

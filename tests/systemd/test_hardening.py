@@ -22,7 +22,7 @@ ACCEPTED = {
     "IOWeight": "20",
     "MemoryHigh": None,
     "MemoryMax": None,
-    "TasksMax": "128",
+    "TasksMax": "256",
     "OOMPolicy": "continue",
 }
 """Lines that the kernel's controllers keep, and what systemd must show of them (None: some number of bytes). They are

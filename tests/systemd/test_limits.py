@@ -8,7 +8,7 @@ from dogid.web.events import MOST_LISTENERS
 from dogid.web.server import THREADS
 from tests.support.daemon import ROOT
 
-MOST_WORKERS = 16  # of a large machine; more are given by a setting, with the limit
+MOST_WORKERS = 64  # what the setting takes
 OTHERS = 20  # main, clerk, reconciler, watch, heartbeat, pictures, a hung worker or three, the trial of a photo
 
 

@@ -10,7 +10,7 @@ from tests.systemd.service import CONFIG, INBOX, STATE, Service
 
 Record = Callable[[str, object], None]
 
-HANG = ROOT / "tests" / "systemd" / "hang" / "sitecustomize.py"
+HANG = ROOT / "tests" / "support" / "harmful" / "sitecustomize.py"
 HANGING = photo(4) + b"a photo that hangs the decoder" + b"\xff\xd9"
 MODEL = ROOT / "models" / "dogid.tflite"
 HOLD = f"""

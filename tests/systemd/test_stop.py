@@ -21,7 +21,7 @@ MOST_SECONDS = 5.0
 @pytest.fixture
 def hanging(make_daemon: MakeDaemon, inbox: Path, ear: Ear) -> Daemon:
     """A daemon whose only worker hangs, for as long as it likes."""
-    path = os.pathsep.join(str(folder) for folder in (ROOT / "tests" / "systemd" / "hang", ROOT / "daemon"))
+    path = os.pathsep.join(str(folder) for folder in (ROOT / "tests" / "support" / "harmful", ROOT / "daemon"))
     environ = {"PYTHONPATH": path, "NOTIFY_SOCKET": ear.address}
     daemon = make_daemon("--workers", "1", "--decode-timeout", "3600", environ=environ).start()
     put(inbox / "hangs.jpg", HANGING)
@@ -62,3 +62,11 @@ def test_a_stop_wins_over_a_start(make_daemon: MakeDaemon, ear: Ear) -> None:
     assert seconds_to_stop(daemon) < MOST_SECONDS
     assert ear.hear_of("STOPPING=1")
     other.close()
+
+
+def test_a_stop_that_is_asked_for_twice_at_once_is_heard(make_daemon: MakeDaemon) -> None:
+    for pair in [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)] * 8:
+        daemon = make_daemon().start()
+        for number in pair:
+            daemon.send(number)
+        assert daemon.wait() == 0

@@ -206,6 +206,7 @@ def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: D
     for _ in range(11):
         refused = ask(guarded.url, "/results", headers=bearer("wrong"))
     assert (refused.status, refused.code) == (429, "too_many_tries")
+    assert guarded.log.read_text().count("WARNING a wrong token from 127.0.0.1") == 10
     assert ask(guarded.url, "/results", headers=bearer(TOKEN)).status == 200
     assert log_in(guarded).headers["Location"] == "/"
 

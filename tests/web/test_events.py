@@ -137,6 +137,8 @@ def test_a_daemon_with_listeners_stops_at_once(daemon: Daemon) -> None:
     threading.Thread(target=hear, daemon=True).start()
     assert daemon.stop() == 0
     assert ended.wait(PATIENCE)
+    told = daemon.log.read_text().partition("stopping")[2]
+    assert told.strip() == "", "a stop is nothing that a person must act on"
 
 
 def test_a_last_event_id_that_is_none_is_refused(daemon: Daemon) -> None:

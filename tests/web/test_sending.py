@@ -97,7 +97,7 @@ def test_photos_that_come_faster_than_they_can_be_answered_are_told_to_come_agai
 
 
 def test_a_photo_that_hangs_the_decoder_fails_in_time_and_holds_nobody_up(make_daemon: MakeDaemon) -> None:
-    hang = Path(__file__).parents[1] / "systemd" / "hang"
+    hang = Path(__file__).parents[1] / "support" / "harmful"
     word = b"a photo that hangs the decoder"
     path = os.pathsep.join([str(hang), environment()["PYTHONPATH"]])
     daemon = make_daemon("--decode-timeout", "1", environ={"PYTHONPATH": path}).start()

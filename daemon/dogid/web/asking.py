@@ -1,12 +1,9 @@
 """A photo classified at once for whoever asks, by an interpreter of its own beside the workers'."""
 
 import contextlib
-import logging
-import queue
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -16,14 +13,12 @@ from dogid.model.classifier import Classifier, Model
 from dogid.model.outcome import Scores
 from dogid.photo import decode
 from dogid.service import Service
+from dogid.web.errands import BusyError, Errands, HungError
 from dogid.web.errors import ApiError
-
-log = logging.getLogger(__name__)
 
 _AT_ONCE = 2
 """Requests for a photo: one is worked on, one waits. The server's other threads stay free."""
 _PATIENCE_SECONDS = 2.0  # less than a person's
-_MOST_LOST = 3  # threads that hang in a decoder; then no more photos are taken until one comes back
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +41,8 @@ class AskedClassifier:
         self._service = service
         self._places = threading.Semaphore(_AT_ONCE)
         self._turn = threading.Lock()
-        self._lock = threading.Lock()
-        self._desk: _Desk | None = None
-        self._lost: list[_Desk] = []
+        self._errands = Errands("photos that are asked for", _PATIENCE_SECONDS, lambda: service.settings.decode_timeout)
+        self._ready: tuple[Model, Classifier] | None = None
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -67,74 +61,27 @@ class AskedClassifier:
 
     def answer(self, data: bytes) -> Asked:
         """Classify a photo's bytes; the caller has the turn. Raise ApiError."""
-        desk = self._current_desk()
-        patience = self._service.settings.decode_timeout
+        unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
         try:
-            return desk.ask(data).result(timeout=patience)
-        except TimeoutError:
-            self._give_up(desk)
-            message = f"decoding took longer than {patience:g} s (decode_timeout)"
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, PhotoCode.TOO_LARGE, message) from None
+            return self._errands.run(lambda: _answer(data, *self._model_and_classifier()))
+        except HungError:
+            self._ready = None  # the thread that hangs keeps its interpreter
+            message = f"decoding took longer than {self._service.settings.decode_timeout:g} s (decode_timeout)"
+            raise ApiError(unprocessable, PhotoCode.TOO_LARGE, message) from None
+        except BusyError:
+            raise _busy() from None
         except PhotoError as error:
-            raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, error.code, error.message) from error
+            raise ApiError(unprocessable, error.code, error.message) from error
 
-    def _current_desk(self) -> "_Desk":
-        """The thread that answers, with the model that the service uses now: a reload may have changed it."""
-        with self._lock:
-            self._lost = [desk for desk in self._lost if desk.is_alive]
-            if len(self._lost) >= _MOST_LOST:
-                raise _busy()
-            if self._desk is None or self._desk.model is not self._service.model:
-                if self._desk is not None:
-                    self._desk.close()
-                self._desk = _Desk(self._service.model)
-            return self._desk
-
-    def _give_up(self, desk: "_Desk") -> None:
-        with self._lock:
-            if self._desk is desk:
-                log.error("a photo that was asked for hangs in its decoder; another thread takes over")
-                desk.close()
-                self._lost.append(desk)
-                self._desk = None
+    def _model_and_classifier(self) -> tuple[Model, Classifier]:
+        """The model that the service uses now, since a reload may have changed it, and an interpreter of it."""
+        model = self._service.model
+        if self._ready is None or self._ready[0] is not model:
+            self._ready = model, model.classifier()
+        return self._ready
 
 
-class _Desk:
-    """A thread with an interpreter, which answers questions in their order."""
-
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self._questions: queue.SimpleQueue[tuple[bytes, Future[Asked]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="asked", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def ask(self, data: bytes) -> "Future[Asked]":
-        """Hand in a photo's bytes."""
-        answer: Future[Asked] = Future()
-        self._questions.put((data, answer))
-        return answer
-
-    def close(self) -> None:
-        """Answer what has been handed in, and end."""
-        self._questions.put(None)
-
-    def _run(self) -> None:
-        classifier: Classifier | None = None
-        while (question := self._questions.get()) is not None:
-            data, answer = question
-            try:
-                classifier = classifier or self.model.classifier()
-                answer.set_result(_answer(data, classifier, self.model.file.name))
-            except Exception as error:  # whatever it is, whoever asked is told
-                answer.set_exception(error)
-            del question, data, answer  # this thread now waits, perhaps for days, and shall not keep a photo
-
-
-def _answer(data: bytes, classifier: Classifier, model_name: str) -> Asked:
+def _answer(data: bytes, model: Model, classifier: Classifier) -> Asked:
     started = time.perf_counter()
     photo = decode(data, classifier.size)
     decoded = time.perf_counter()
@@ -145,7 +92,7 @@ def _answer(data: bytes, classifier: Classifier, model_name: str) -> Asked:
         scores=scores,
         width=photo.width,
         height=photo.height,
-        model=model_name,
+        model=model.file.name,
         timings=Timings(
             decode=round((decoded - started) * 1000, 3),
             invoke=round((invoked - decoded) * 1000, 3),

@@ -13,6 +13,7 @@ from waitress.utilities import Error, RequestEntityTooLarge
 
 from dogid.web.errors import error_document
 from dogid.web.parsing import Request
+from dogid.web.server import BODY_ALLOWANCE
 
 if TYPE_CHECKING:
     from dogid.web.connections import Server
@@ -31,8 +32,11 @@ class _RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
     def execute(self) -> None:
         error: Error = self.request.error
         self.request.headers.pop("CONNECTION", None)  # whatever it asked for, the connection ends
-        code = "too_large" if error.code == _TOO_LARGE else error.reason.lower().replace(" ", "_")
-        body = json.dumps(error_document(code, error.body)).encode() + b"\n"
+        code, message = error.reason.lower().replace(" ", "_"), error.body
+        if error.code == _TOO_LARGE:
+            most = self.channel.adj.max_request_body_size - BODY_ALLOWANCE
+            code, message = "too_large", f"at most {most} bytes may be sent (max_upload)"
+        body = json.dumps(error_document(code, message)).encode() + b"\n"
         self.status = f"{error.code} {error.reason}"
         self.response_headers = [
             ("Content-Length", str(len(body))),

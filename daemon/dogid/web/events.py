@@ -22,7 +22,7 @@ from dogid.web.errors import ApiError
 from dogid.web.interface import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.schemas import reference
 
-MOST_LISTENERS = 64  # each keeps a thread, and the service may have 128
+MOST_LISTENERS = 64  # each keeps a thread, of which the service may have 256
 _FRAMES_KEPT = 256
 _BATCH = 100  # events that are read and sent at once
 _PACE_SECONDS = 0.1  # between two batches of a backlog: a listener is a person or slower

@@ -1,5 +1,6 @@
 """The door: every request passes here before it reaches a view, and every answer on its way out."""
 
+import logging
 import math
 from http import HTTPStatus
 
@@ -9,6 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from dogid.web.access import COOKIE, SESSION_SECONDS, Access, same_origin
 from dogid.web.errors import ApiError
 from dogid.web.guesses import Guesses
+
+log = logging.getLogger(__name__)
 
 LOGIN_PAGE = "/page/login"
 _OPEN_TO_ALL = (LOGIN_PAGE, "/page/static/", "/login")
@@ -48,7 +51,7 @@ def guard(app: Flask, access: Access) -> None:
         given = request.form.get("token", "").strip()
         if not access.accepts_token(given):
             _limit(guesses)
-            guesses.note_wrong(_address())
+            _note_wrong(guesses)
             return redirect(f"{LOGIN_PAGE}?failed=1", HTTPStatus.SEE_OTHER)
         response = redirect("/", HTTPStatus.SEE_OTHER)
         response.set_cookie(COOKIE, access.session(), max_age=SESSION_SECONDS, httponly=True, samesite="Strict")
@@ -78,7 +81,7 @@ def _check_token(access: Access, guesses: Guesses) -> AnyResponse | None:
         if access.accepts_token(given.strip()):
             return None  # a page of another site cannot know the token, so it may also write
         _limit(guesses)  # only the wrong ones: behind a proxy, all have one address
-        guesses.note_wrong(_address())
+        _note_wrong(guesses)
     elif access.accepts_session(request.cookies.get(COOKIE)):
         _check_origin()
         return None
@@ -109,6 +112,12 @@ def _limit(guesses: Guesses) -> None:
             "too many wrong tokens; wait a minute",
             {"Retry-After": str(math.ceil(seconds))},
         )
+
+
+def _note_wrong(guesses: Guesses) -> None:
+    """Count a wrong token, and tell: a person may want to know, and the limit keeps the log short."""
+    guesses.note_wrong(_address())
+    log.warning("a wrong token from %s", _address())
 
 
 def _wants_page() -> bool:

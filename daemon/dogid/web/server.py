@@ -24,6 +24,7 @@ class WebServer:
         self._server: Any = None
         self._thread: threading.Thread | None = None
         self._threads = THREADS
+        self._stopping = False
         self._threads_lock = threading.Lock()
         self._host = host
         self.address: str = self._socket.getsockname()[0].partition("%")[0]
@@ -60,14 +61,19 @@ class WebServer:
     def stop(self) -> None:
         """Stop serving; requests that are being answered are given a moment."""
         if self._server is not None:
-            self._server.close()
+            with self._threads_lock:
+                self._stopping = True
+            # first the threads, which may still have something to send
             self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+            self._server.close()
         self._socket.close()
 
     def _change_threads(self, by: int) -> None:
         """Have so many threads more. Raise RuntimeError where the machine gives none: then all stays as it was."""
         dispatcher = self._server.task_dispatcher
         with self._threads_lock:
+            if self._stopping:
+                return  # all are to end; a number would start some of them anew
             known = set(dispatcher.threads)
             try:
                 dispatcher.set_thread_count(self._threads + by)

@@ -12,7 +12,7 @@ from PIL import Image
 from dogid.inbox.scan import look
 from dogid.ledger.page_queries import PhotoFacts
 from dogid.reading import read_photo
-from dogid.web.pages.errands import BusyError
+from dogid.web.errands import BusyError
 from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
 from tests.support.photos import photo, put
 

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from dogid.ledger.page_queries import PhotoFacts
 from dogid.service import Service
-from dogid.web.pages.errands import BusyError
+from dogid.web.errands import BusyError
 from dogid.web.pages.rendering import asset
 from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
 from dogid.web.pages.versions import version

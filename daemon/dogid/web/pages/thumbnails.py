@@ -19,7 +19,7 @@ from dogid.inbox.scan import look
 from dogid.ledger.page_queries import PhotoFacts
 from dogid.photo import Pixels, decode
 from dogid.reading import TemporaryError, read_photo
-from dogid.web.pages.errands import Errands
+from dogid.web.errands import Errands
 
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""

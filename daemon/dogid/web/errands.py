@@ -1,4 +1,4 @@
-"""Work for a visitor that waits for a disk, done by a thread that may hang without taking the server's with it."""
+"""Work that a disk or a decoder may hang in, done by a thread of its own and not by one of the server's."""
 
 import logging
 import queue
@@ -18,6 +18,10 @@ class BusyError(Exception):
     """Others are being served, or the disk does not answer; ask again soon."""
 
 
+class HungError(BusyError):
+    """The errand itself hangs, and was given up."""
+
+
 class Errands:
     """Runs one errand at a time, always in the same thread: each that decodes keeps some MB for the next time.
 
@@ -33,7 +37,10 @@ class Errands:
         self._lost: list[_Runner] = []
 
     def run(self, errand: Callable[[], T]) -> T:
-        """Return what an errand returns, or raise what it raises. Raise BusyError where it has to wait too long."""
+        """Return what an errand returns, or raise what it raises.
+
+        Raise BusyError where it has to wait too long for its turn, HungError where it takes too long itself.
+        """
         if not self._turn.acquire(timeout=self._patience):
             raise BusyError
         try:
@@ -42,7 +49,7 @@ class Errands:
             # not result(timeout): a disk of the network can raise TimeoutError, too
             if not wait((done,), self._most_seconds()).done:
                 self._give_up(runner)
-                raise BusyError
+                raise HungError
             result: T = done.result()
             return result
         finally:
@@ -56,9 +63,7 @@ class Errands:
         return self._runner
 
     def _give_up(self, runner: "_Runner") -> None:
-        log.error(
-            "%s for the page hang: the inbox does not answer, or a decoder; another thread takes over", self._name
-        )
+        log.error("%s hang: the inbox does not answer, or a decoder; another thread takes over", self._name)
         runner.close()
         self._lost.append(runner)
         self._runner = None

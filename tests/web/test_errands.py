@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dogid.web.pages.errands import BusyError, Errands
+from dogid.web.errands import BusyError, Errands
 from tests.support.daemon import environment
 from tests.support.waiting import eventually
 
@@ -88,7 +88,7 @@ def test_threads_that_hang_are_few_and_work_goes_on_when_one_comes_back(limit: L
 def test_the_process_ends_though_an_errand_hangs() -> None:
     program = (
         "import threading\n"
-        "from dogid.web.pages.errands import BusyError, Errands\n"
+        "from dogid.web.errands import BusyError, Errands\n"
         "try: Errands('test', 1, lambda: 0.05).run(threading.Event().wait)\n"
         "except BusyError: print('busy')\n"
     )

@@ -1,0 +1,46 @@
+"""Makes a process that has this folder on its path hang or die in photos which hold one of the words below.
+
+That is what a decoder's own faults do. This file stands alone: a test writes it into a machine of its own.
+"""
+
+import importlib.abc
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+HANGS = b"a photo that hangs the decoder"
+KILLS = b"a photo that kills the decoder"
+
+
+class _PatchPillow(importlib.abc.MetaPathFinder):
+    """Changes PIL.Image.open once the module is there."""
+
+    def find_spec(self, *_: Any) -> None:
+        module = sys.modules.get("PIL.Image")
+        if module is not None and hasattr(module, "open"):
+            sys.meta_path.remove(self)
+            _patch(module)
+
+
+def _patch(module: Any) -> None:
+    original = module.open
+
+    def open_or_do_harm(file: Any, *rest: Any, **named: Any) -> Any:
+        data = file.getvalue() if hasattr(file, "getvalue") else b""
+        if KILLS in data:
+            os.kill(os.getpid(), signal.SIGKILL)
+        while HANGS in data:
+            hang_in_this_photo()
+        return original(file, *rest, **named)
+
+    module.open = open_or_do_harm
+
+
+def hang_in_this_photo() -> None:
+    """Its name shows in the stack of the hang."""
+    time.sleep(0.1)
+
+
+sys.meta_path.insert(0, _PatchPillow())

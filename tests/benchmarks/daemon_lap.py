@@ -42,6 +42,7 @@ def disk() -> Path:
 def lap(paths: Sequence[Path], *flags: str, environ: Mapping[str, str] | None = None) -> Lap:
     """Rename photos into a daemon's inbox; return what it took until the last had its result. They are put back."""
     with daemon(paths[0].parent, *flags, environ=environ) as process, renamed_into(process.inbox, paths) as begin:
+        process.status()  # what the first question costs is no photo's cost
         cpu, begun = cpu_seconds(process.pid), time.perf_counter()
         begin()
         wait_for(process, len(paths), begun)

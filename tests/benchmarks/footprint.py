@@ -20,8 +20,10 @@ _TINY = 64
 class Idle:
     """A daemon with nothing to do."""
 
+    memory_unasked_mb: float
+    """Before the first photo and the first request."""
     memory_mb: float
-    """Before the first photo, and after the first requests."""
+    """Before the first photo, and after the first request."""
     memory_after_mb: float
     """After it has answered them all."""
     photos: int
@@ -32,6 +34,8 @@ class Idle:
 def idle(folder: Path, photos: int, seconds: float) -> Idle:
     """Start a daemon, let it answer tiny photos, and leave it alone."""
     with daemon(folder) as process:
+        time.sleep(_REST_SECONDS)
+        unasked = resident_mb(process.pid)
         process.status()
         time.sleep(_REST_SECONDS)
         memory = resident_mb(process.pid)
@@ -44,7 +48,7 @@ def idle(folder: Path, photos: int, seconds: float) -> Idle:
         cpu = cpu_seconds(process.pid)
         time.sleep(seconds)
         percent = (cpu_seconds(process.pid) - cpu) / seconds * 100
-        return Idle(memory, resident_mb(process.pid), photos, percent)
+        return Idle(unasked, memory, resident_mb(process.pid), photos, percent)
 
 
 def memory_in_backlog(folder: Path, photos: int, seconds: float) -> float:

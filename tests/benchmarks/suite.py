@@ -184,7 +184,8 @@ def rows(figures: Figures) -> list[Row]:
         Row("latency_busy_p99", "p99 in a backlog", busy.of(99), "ms", "tells"),
         Row("ready", "process start to READY", figures.ready_seconds, "s", "at most", 0.45),
         Row("version", "`dogid --version`", figures.version_seconds * 1000, "ms", "at most", 60),
-        Row("memory_idle", "memory idle", at_rest.memory_mb, "MB", "at most", 75),
+        Row("memory_unasked", "memory idle, before the first request", at_rest.memory_unasked_mb, "MB", "at most", 75),
+        Row("memory_idle", "memory idle, after it", at_rest.memory_mb, "MB", "at most", 75),
         Row("memory_after", f"memory after {at_rest.photos:,} photos", at_rest.memory_after_mb, "MB", "tells"),
         Row("memory_backlog", "memory in a backlog, peak", figures.backlog_mb, "MB", "at most", 110),
         Row(

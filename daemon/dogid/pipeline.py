@@ -201,15 +201,7 @@ class Pipeline:
                 message = self._inbox.get_nowait()
         except queue.Empty:
             pass
-        return finished + self._given_up()
-
-    def _given_up(self) -> list[Outcome]:
-        """The photos of workers that do not come back; nothing of what others have finished may be lost over it."""
-        try:
-            return self.workers.give_up_late()
-        except Exception:  # no memory for another thread, say
-            log.exception("a worker that hangs could not be replaced")
-            return []
+        return finished + self.workers.give_up_late()
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         try:

@@ -75,6 +75,7 @@ class WorkerPool:
         self._trial: Engine | None = None
         self._workers: list[_Worker] = []
         self._leaving: list[_Worker] = []
+        self._wanted = 0
         self._lost: list[_Worker] = []
         self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
@@ -91,6 +92,7 @@ class WorkerPool:
     def resize(self, count: int) -> None:
         """Start or dismiss workers, so that there are count of them; who is dismissed finishes the photo in hand."""
         with self._changed:
+            self._wanted = count
             while len(self._workers) > count:
                 self._leaving.append(self._workers.pop())
                 self._jobs.send(self._leaving[-1].number, Errand.LEAVE)
@@ -139,12 +141,21 @@ class WorkerPool:
                     job, worker.given_up = worker.job, True
                 reason = f"decoding took longer than {self._engine.decode_timeout:g} s (decode_timeout)"
                 late.append(Failed(job, job.version, PhotoCode.TOO_LARGE, reason))
-                self._lost.append(worker)
-                if worker in self._leaving:
-                    self._leaving.remove(worker)
-                else:
-                    self._workers[self._workers.index(worker)] = self._started()
+                self._replace(worker)
         return late
+
+    def _replace(self, worker: _Worker) -> None:
+        """Give up a worker, and start another in its place where it was to stay."""
+        self._lost.append(worker)
+        if worker in self._leaving:
+            self._leaving.remove(worker)
+            return
+        at = self._workers.index(worker)
+        try:
+            self._workers[at] = self._started()
+        except RuntimeError:  # the machine gives no more threads; those that are left go on
+            del self._workers[at]
+            log.exception("worker %d hangs and could not be replaced", worker.number)
 
     def stop(self, ends: float) -> None:
         """Have the workers finish what they are at, until the monotonic time ends."""
@@ -176,6 +187,8 @@ class WorkerPool:
         self._lost = [worker for worker in self._lost if worker.is_alive]
         for worker in self._lost:
             return f"worker {worker.number} was given up and still hangs{_in_photo(worker)}"
+        if len(self._workers) < self._wanted:
+            return f"{self._wanted - len(self._workers)} workers are missing, since no thread could be started"
         for worker in self._workers:
             if not worker.is_alive:
                 return f"worker {worker.number} has ended"
@@ -213,8 +226,8 @@ class WorkerPool:
             self._jobs.send(number, Errand.PROVE)
         name = f"worker-{number}"
         worker.thread = threading.Thread(target=self._work_on, args=(worker,), name=name, daemon=True)
-        self._threads = [thread for thread in self._threads if thread.is_alive()] + [worker.thread]
         worker.thread.start()
+        self._threads = [thread for thread in self._threads if thread.is_alive()] + [worker.thread]
         return worker
 
     def _work_on(self, worker: _Worker) -> None:

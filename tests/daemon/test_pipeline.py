@@ -81,20 +81,27 @@ def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
             step.release(1000)
 
 
-def test_results_are_not_lost_where_no_thread_can_be_started_for_one_that_hangs(
-    service: Service, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+def test_nothing_is_lost_where_the_machine_gives_no_thread_for_a_worker_that_hangs(
+    inbox: Path, tmp_path: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    give_up_late, failures = WorkerPool.give_up_late, [RuntimeError("can't start new thread")] * 3
+    hanging, go_on = photo(2, size=SMALL), threading.Event()
 
-    def give_up_and_fail(pool: WorkerPool) -> list[Outcome]:
-        if failures:
-            raise failures.pop()
-        return give_up_late(pool)
+    def decode_or_hang(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        if data == hanging:
+            go_on.wait()
+        return decode(data, size)
 
-    monkeypatch.setattr(WorkerPool, "give_up_late", give_up_and_fail)
-    for number in range(10):
-        put(inbox / f"{number}.jpg", photo(1, size=SMALL))
+    def no_thread(_: WorkerPool) -> None:
+        raise RuntimeError("can't start new thread")
 
+    monkeypatch.setattr(worker_module, "decode", decode_or_hang)
+    service = Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
     with service.running():
-        eventually(lambda: sum(map(len, groups)) == 10, "all are recorded")
-    assert not failures
+        monkeypatch.setattr(WorkerPool, "_started", no_thread)
+        put(inbox / "hangs.jpg", hanging)
+        for number in range(10):
+            put(inbox / f"{number}.jpg", photo(1, size=SMALL))
+        eventually(lambda: sum(map(len, groups)) == 11, "all are recorded")
+        eventually(lambda: "hangs" in service.health.reason, "the health check tells")
+        go_on.set()
+    limit_pixels(DEFAULT_MAX_PIXELS)

@@ -221,6 +221,8 @@ class Reconciler:
     def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
         if trouble and trouble != self._status.trouble:
             log.warning("the inbox cannot be read in full: %s", trouble)
+        elif self._status.trouble and not trouble:
+            log.info("the inbox can be read again")
         mode, reason = self._status.mode, self._status.reason
         self._status = WatchStatus(mode, reason, iso_utc(self._clock.wall_ms()), seconds, files, trouble)
 

@@ -28,6 +28,8 @@ class Fact:
 def health(service: Service) -> Fact:
     """Whether the daemon still gives the right answers."""
     found = service.health
+    if found.ok and service.watch_status.trouble:
+        return Fact("Health", "In trouble", "the inbox cannot be read", "bad")
     if found.ok:
         return Fact("Health", "Working", "the known photo still gets the right answer", "good")
     if found.reason == NOT_CHECKED:

@@ -5,7 +5,6 @@ transaction for all that is ready.
 """
 
 import logging
-import queue
 import sqlite3
 import threading
 import time
@@ -15,12 +14,14 @@ from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Job, Outcome
 from dogid.memory import give_back
+from dogid.tray import Tray
 from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
 
-_JOBS_AHEAD = 32  # per worker: enough to work on while results are gathered and a slow disk takes a commit
-_GATHER_SECONDS = 0.05  # of a backlog's results into one commit: a commit costs as much for one as for many
+_JOBS_AHEAD = 64  # per worker: enough to work on while results are gathered and a slow disk takes a commit
+_GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
+_FRESH = 2  # new arrivals per worker that are told at once, each; more of them at a time are a backlog
 _OLDEST_EVERY = 8  # one photo in so many is taken from the old end of the backlog
 _AT_ONCE = -(1 << 62)  # before every photo
 _BACKLOG = 16  # photos in a row, after which memory is worth giving back
@@ -38,8 +39,7 @@ class Pipeline:
         self._ledger = ledger
         self._count = workers
         self._on_recorded = on_recorded
-        self._inbox: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
-        self._hurry = threading.Event()
+        self._tray = Tray()
         self.workers = WorkerPool(engine, self._on_finished)
         self._taken: set[int] = set()
         self._urgent: set[int] = set()
@@ -86,13 +86,10 @@ class Pipeline:
 
     def wake(self) -> None:
         """Tell the clerk that photos may have become pending."""
-        self._inbox.put(None)
-        self._hurry.set()
+        self._tray.wake()
 
     def _on_finished(self, outcome: Outcome) -> None:
-        self._inbox.put(outcome)
-        if outcome.job.id in self._urgent:
-            self._hurry.set()
+        self._tray.lay(outcome, urgent=outcome.job.id in self._urgent)
 
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being worked on, write them down, and stop. Pending ones stay in the ledger."""
@@ -118,7 +115,7 @@ class Pipeline:
                 if finished:
                     self._write(finished)
                     self._rest(len(finished))
-                if self._workers_are_done.is_set() and self._inbox.empty():
+                if self._workers_are_done.is_set() and self._tray.is_empty:
                     return
             except sqlite3.OperationalError as error:
                 # the disk is full, or another program holds the database: nothing is lost, the folder is still there
@@ -171,10 +168,11 @@ class Pipeline:
             for oldest in self._ledger.claim(len(turns), self._taken, oldest=True):
                 self._oldest.add(oldest.id)
                 self._put(oldest, _AT_ONCE + self._claims)
+        fresh = {job.id for job in jobs if job.id > self._newest}
+        if len(fresh) <= self._count * _FRESH:
+            self._urgent |= fresh
         for at, job in enumerate(jobs):
             if at not in turns and job.id not in self._taken:
-                if job.id > self._newest:
-                    self._urgent.add(job.id)
                 self._put(job, -job.id)
         self._newest = max([self._newest, *(job.id for job in jobs)])
 
@@ -185,22 +183,12 @@ class Pipeline:
     def _collect(self, timeout: float | None) -> list[Outcome]:
         """Wait for a worker or a wake-up; return all that has been finished by then.
 
-        A backlog's results wait a moment for more, to make a group; those of new arrivals do not.
+        A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
-        finished: list[Outcome] = []
-        try:
-            message = self._inbox.get(timeout=timeout) if timeout != 0.0 else self._inbox.get_nowait()
-            if message is not None and len(self._taken) > 1:
-                self._hurry.wait(_GATHER_SECONDS)
-            self._hurry.clear()  # before the queue is emptied: what comes afterwards is for the next time
-            while True:
-                if message is None:
-                    self._woken = True
-                else:
-                    finished.append(message)
-                message = self._inbox.get_nowait()
-        except queue.Empty:
-            pass
+        # when half of what was handed out is there, or all of it, the workers will soon want more
+        enough = min(len(self._taken), self._count * _JOBS_AHEAD // 2)
+        finished, woken = self._tray.take(enough, _GATHER_SECONDS, timeout)
+        self._woken |= woken
         return finished + self.workers.give_up_late()
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:

@@ -1,54 +1,24 @@
-"""Wake-ups from the kernel by watchdog. They only say where to look; what is there, a look at the folder tells."""
+"""Wake-ups from the kernel by watchdog's inotify. They only say where to look; what is there, a look tells.
+
+Of watchdog the part that reads the kernel's events is used. Its observers would pass each event through two more
+threads and hold it back where a rename may have another half; here it is handled where it is read.
+"""
 
 import errno
 import logging
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from watchdog.events import (
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-    FileAttribEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers.api import DEFAULT_OBSERVER_TIMEOUT, BaseObserver
-from watchdog.observers.inotify import InotifyEmitter
-from watchdog.observers.inotify_c import (
-    CallbackId,
-    InotifyConstants,
-    InotifyEvent,
-    InotifyFD,
-    Mask,
-    WatchCallback,
-    WatchDescriptor,
-)
-from watchdog.observers.inotify_move_event_grouper import InotifyMoveEventGrouper
+from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, WatchDescriptor
 
+from dogid.inbox.filters import is_ignored
 from dogid.inbox.mounts import mounts_beneath
+from dogid.inbox.watched_folders import WatchedFolders
 
 log = logging.getLogger(__name__)
-
-_PAIRING_SECONDS = 0.01
-"""How long watchdog looks out for the other half of a rename, and holds back all that follows; its own is 0.5.
-
-The kernel queues both halves together. One that is torn apart is still seen as a rename, by its inode."""
-
-_FILTER: list[type[FileSystemEvent]] = [
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileMovedEvent,
-    FileAttribEvent,
-    DirAttribEvent,
-    DirCreatedEvent,
-    DirMovedEvent,
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,55 +29,9 @@ class Wakeup:
     """Relative to the inbox."""
     is_folder: bool
     kind: str
-    """watchdog's event type: closed, created, moved or attrib."""
+    """`closed`, `created`, `moved` or `attrib`."""
     moved_from: bytes | None = None
-
-
-class _Emitter(InotifyEmitter):
-    """watchdog's emitter, told of changed rights too, but not of each write to a file."""
-
-    def get_event_mask_from_filter(self) -> Mask:
-        """Add IN_ATTRIB, which watchdog itself asks for only together with IN_MODIFY."""
-        return Mask(super().get_event_mask_from_filter() | InotifyConstants.IN_ATTRIB)
-
-
-class _Inotify(InotifyFD):
-    """watchdog's reader of the kernel's events, which also tells what it may have missed, and cannot watch.
-
-    watchdog would keep both to itself: a full queue is a line in the log, a folder without a watch is silence.
-    """
-
-    def __init__(self, on_missed: Callable[[], None]) -> None:
-        super().__init__()
-        self.unwatched: dict[bytes, OSError] = {}
-        self._on_missed = on_missed
-        self._root: WatchDescriptor | None = None
-
-    def handle_event(self, event: InotifyEvent) -> None:
-        """Handle an event so that no exception ends the thread."""
-        try:
-            super().handle_event(event)
-        except Exception:
-            log.warning("an event of the inbox could not be handled; the inbox is scanned instead", exc_info=True)
-            self._on_missed()
-        if event.is_queue_overflow or (event.is_ignored and event.wd == self._root):
-            self._on_missed()
-
-    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
-        """Watch one more folder. Raise OSError."""
-        try:
-            descriptor = super().add_callback(path, mask, callback, id_)
-            if descriptor == -1:  # watchdog takes missing rights for success
-                super().remove_callbacks([(descriptor, id_)])
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR):  # those are simply gone again
-                self.unwatched[path] = error
-            raise
-        self.unwatched.pop(path, None)
-        if self._root is None:
-            self._root = descriptor
-        return descriptor
+    """Its former path, where it was renamed inside the inbox."""
 
 
 class Watch:
@@ -117,13 +41,11 @@ class Watch:
         """Lay the watch; on_missed is called when there may have been more than was told. Raise OSError."""
         self._inbox = inbox
         self._identity = _identity(inbox)
-        self._inotify = _Inotify(on_missed)
+        self._inotify = InotifyFD()
         self._inotify.start()
-        InotifyMoveEventGrouper.delay = _PAIRING_SECONDS
-        self._observer = BaseObserver(_Emitter, timeout=DEFAULT_OBSERVER_TIMEOUT, inotify_fd=self._inotify)
+        self._events = _Events(inbox, self._inotify, on_wakeup, on_missed)
         try:
-            self._observer.schedule(_Handler(inbox, on_wakeup), str(inbox), recursive=True, event_filter=_FILTER)
-            self._observer.start()
+            self._events.begin()
         except BaseException:
             self._inotify.stop()
             raise
@@ -131,21 +53,105 @@ class Watch:
     @property
     def unwatched(self) -> OSError | None:
         """Why a folder of the inbox has no watch, where one has none."""
-        return next(iter(list(self._inotify.unwatched.values())), None)
+        return self._events.unwatched
 
     def is_sound(self) -> bool:
-        """Whether the path still leads to the folders that are watched, and the watching threads live."""
-        threads = [self._inotify, self._observer, *self._observer.emitters]
+        """Whether the path still leads to the folders that are watched, and the watching thread lives."""
         try:
-            return _identity(self._inbox) == self._identity and all(thread.is_alive() for thread in threads)
+            return _identity(self._inbox) == self._identity and self._inotify.is_alive()
         except OSError:
             return False
 
     def stop(self) -> None:
         """Take the watch down."""
-        self._observer.stop()
+        self._events.end()
         self._inotify.stop()
-        self._observer.join(1.0)
+        self._inotify.join(1.0)
+
+
+class _Events:
+    """What becomes of the kernel's events, in watchdog's thread; watchdog calls the methods with `on_` in their names.
+
+    No exception may leave them: it would end that thread.
+    """
+
+    def __init__(
+        self, inbox: Path, inotify: InotifyFD, on_wakeup: Callable[[Wakeup], None], on_missed: Callable[[], None]
+    ) -> None:
+        self._on_wakeup = on_wakeup
+        self._on_missed = on_missed
+        self._folders = WatchedFolders(inbox, inotify, self)
+        self._lock = threading.Lock()  # events may come while the first watches are laid
+        self._ended = False
+        self._left: tuple[int, bytes] | None = None
+
+    @property
+    def unwatched(self) -> OSError | None:
+        return next(iter(list(self._folders.unwatched.values())), None)
+
+    def begin(self) -> None:
+        """Watch everything. Raise OSError."""
+        with self._lock:
+            self._folders.add(b"")
+
+    def end(self) -> None:
+        """Take note of nothing that still comes."""
+        self._ended = True
+
+    def on_event(self, event: InotifyEvent) -> None:
+        try:
+            with self._lock:
+                wakeup = None if self._ended else self._wakeup(event)
+            if wakeup is not None:
+                self._on_wakeup(wakeup)
+        except Exception:
+            self._fail()
+
+    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
+        if self._ended:
+            return
+        with self._lock:
+            is_inbox = self._folders.path(wd) == b""
+            self._folders.forget(wd)
+        if is_inbox:
+            self._on_missed()
+
+    def on_queue_overflow(self) -> None:
+        try:
+            with self._lock:
+                self._left = None
+                self._folders.remove(b"")  # folders may have been moved
+                self._folders.add(b"")
+        except Exception:
+            self._fail()
+        self._on_missed()
+
+    def _fail(self) -> None:
+        log.warning("an event of the inbox could not be handled; the inbox is scanned instead", exc_info=True)
+        self._on_missed()
+
+    def _wakeup(self, event: InotifyEvent) -> Wakeup | None:
+        """Keep the watches up with an event; return where to look."""
+        folder = self._folders.path(event.wd)
+        if folder is None or is_ignored(event.name):
+            return None
+        path = folder + b"/" + event.name if folder and event.name else folder or event.name
+        if event.is_moved_from:
+            self._left = event.cookie, path
+            if event.is_directory:
+                self._folders.remove(path)
+            return None
+        if event.is_directory and (event.is_create or event.is_moved_to):
+            self._folders.add(path)
+        if event.is_moved_to:
+            return Wakeup(path, event.is_directory, "moved", self._former_path(event.cookie))
+        kind = "closed" if event.is_close_write else "created" if event.is_create else "attrib"
+        return Wakeup(path, event.is_directory, kind)
+
+    def _former_path(self, cookie: int) -> bytes | None:
+        # the kernel queues both halves of a rename together; one that is torn apart is still seen by its inode
+        left, self._left = self._left, None
+        return left[1] if left is not None and left[0] == cookie else None
 
 
 def _identity(inbox: Path) -> tuple[object, ...]:
@@ -163,30 +169,3 @@ def explain(error: OSError) -> str:
     if error.errno == errno.ENOENT:
         return "the inbox is missing; is a disk not mounted?"
     return error.strerror or str(error)
-
-
-class _Handler(FileSystemEventHandler):
-    def __init__(self, inbox: Path, on_wakeup: Callable[[Wakeup], None]) -> None:
-        self._prefix = os.fsencode(inbox).rstrip(b"/") + b"/"
-        self._on_wakeup = on_wakeup
-
-    def dispatch(self, event: FileSystemEvent) -> None:
-        """Pass an event on. An exception here would end watchdog's thread, so none leaves."""
-        try:
-            self._pass_on(event)
-        except Exception:
-            log.warning("an event of the inbox could not be handled; the next scan will see the file", exc_info=True)
-
-    def _pass_on(self, event: FileSystemEvent) -> None:
-        moved = event.event_type == "moved"
-        path = self._relative(event.dest_path if moved and event.dest_path else event.src_path)
-        if path is None:
-            return
-        source = self._relative(event.src_path) if moved else None
-        self._on_wakeup(Wakeup(path, event.is_directory, event.event_type, source))
-
-    def _relative(self, path: str | bytes) -> bytes | None:
-        full = os.fsencode(path)
-        if full == self._prefix[:-1]:
-            return b""  # the inbox itself
-        return full[len(self._prefix) :] if full.startswith(self._prefix) else None

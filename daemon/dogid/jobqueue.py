@@ -1,11 +1,14 @@
 """The queue between the clerk and the workers: photos in their order, and errands for one worker before them."""
 
-import heapq
-import itertools
+import bisect
 import threading
+from collections import deque
 from enum import Enum
 
 from dogid.ledger.records import Job
+
+_OLD_EVERY = 8  # one photo in so many is taken from the backlog's old end
+_OLD_AT_LATEST = 16  # also where arrivals come without a pause
 
 
 class Errand(Enum):
@@ -18,19 +21,27 @@ class Errand(Enum):
 
 
 class JobQueue:
-    """Photos for whichever worker is free, errands for a certain one."""
+    """Photos for whichever worker is free, errands for a certain one.
+
+    Arrivals come first, in their order; then the newest of the backlog. Now and then it is the turn of the oldest, so
+    that a steady stream of newer ones does not starve it.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._jobs: list[tuple[int, int, Job]] = []
-        self._tie = itertools.count()  # jobs themselves have no order
+        self._arrivals: deque[Job] = deque()
+        self._backlog: list[Job] = []  # by id
+        self._since_old = 0
         self._errands: dict[int, Errand] = {}
         self._closed = False
 
-    def put(self, order: int, job: Job) -> None:
-        """Add a photo; lower orders come first."""
+    def put(self, job: Job, *, arrived: bool) -> None:
+        """Add a photo that has just arrived, or one of the backlog."""
         with self._changed:
-            heapq.heappush(self._jobs, (order, next(self._tie), job))
+            if arrived:
+                self._arrivals.append(job)
+            else:
+                bisect.insort(self._backlog, job, key=lambda job: job.id)
             self._changed.notify()
 
     def send(self, worker: int, errand: Errand) -> None:
@@ -54,6 +65,14 @@ class JobQueue:
                     return Errand.LEAVE
                 if worker in self._errands:
                     return self._errands.pop(worker)
-                if self._jobs:
-                    return heapq.heappop(self._jobs)[2]
+                if self._arrivals or self._backlog:
+                    return self._next()
                 self._changed.wait()
+
+    def _next(self) -> Job:
+        self._since_old += 1
+        is_turn_of_old = self._since_old >= (_OLD_AT_LATEST if self._arrivals else _OLD_EVERY)
+        if self._backlog and is_turn_of_old:
+            self._since_old = 0
+            return self._backlog.pop(0)
+        return self._arrivals.popleft() if self._arrivals else self._backlog.pop()

@@ -1,7 +1,6 @@
 """Workers, and the clerk who feeds them from the ledger and writes down what they found.
 
-The backlog stays in the ledger: only a few jobs per worker are in memory. What is found is committed in groups, one
-transaction for all that is ready.
+What is found is committed in groups, one transaction for all that is ready.
 """
 
 import logging
@@ -10,20 +9,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from dogid.handing_out import JOBS_AHEAD, HandingOut
 from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Job, Outcome
+from dogid.ledger.records import Outcome
 from dogid.memory import give_back
 from dogid.tray import Tray
 from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
 
-_JOBS_AHEAD = 64  # per worker: enough to work on while results are gathered and a slow disk takes a commit
 _GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
-_FRESH = 2  # new arrivals per worker that are told at once, each; more of them at a time are a backlog
-_OLDEST_EVERY = 8  # one photo in so many is taken from the old end of the backlog
-_AT_ONCE = -(1 << 62)  # before every photo
 _BACKLOG = 16  # photos in a row, after which memory is worth giving back
 _DISK_RETRY_SECONDS = 1.0
 _DEADLINE_CHECK_SECONDS = 0.5
@@ -41,12 +37,8 @@ class Pipeline:
         self._on_recorded = on_recorded
         self._tray = Tray()
         self.workers = WorkerPool(engine, self._on_finished)
-        self._taken: set[int] = set()
-        self._urgent: set[int] = set()
-        self._oldest: set[int] = set()
-        self._newest = 0
+        self._photos = HandingOut(ledger, self.workers)
         self._woken = True
-        self._claims = 0
         self._in_a_row = 0
         self._trouble: str | None = None
         self._stopping = threading.Event()
@@ -84,12 +76,12 @@ class Pipeline:
         """Whether results are still written down."""
         return self._clerk.is_alive()
 
-    def wake(self) -> None:
-        """Tell the clerk that photos may have become pending."""
-        self._tray.wake()
+    def wake(self, arrived: Sequence[int] = ()) -> None:
+        """Tell the clerk that photos may have become pending, and of which somebody may be waiting for (ids)."""
+        self._tray.wake(arrived)
 
     def _on_finished(self, outcome: Outcome) -> None:
-        self._tray.lay(outcome, urgent=outcome.job.id in self._urgent)
+        self._tray.lay(outcome, urgent=self._photos.is_urgent(outcome.job.id))
 
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being worked on, write them down, and stop. Pending ones stay in the ledger."""
@@ -103,7 +95,7 @@ class Pipeline:
     @property
     def in_flight(self) -> int:
         """How many photos have been handed out and are not on disk yet."""
-        return len(self._taken)
+        return self._photos.in_hand
 
     def _run(self) -> None:
         """The clerk: refill the workers' queue, wait for what they finish, write it down."""
@@ -111,10 +103,13 @@ class Pipeline:
             pause: float | None = None
             try:
                 pause = self._refill()
-                finished = self._collect(pause)
-                if finished:
-                    self._write(finished)
-                    self._rest(len(finished))
+                finished, arrived = self._collect(pause)
+                try:
+                    self._welcome(arrived)
+                finally:
+                    if finished:
+                        self._write(finished)
+                        self._rest(len(finished))
                 if self._workers_are_done.is_set() and self._tray.is_empty:
                     return
             except sqlite3.OperationalError as error:
@@ -141,55 +136,29 @@ class Pipeline:
         if self._stopping.is_set():
             return None
         wait_ms = self._ledger.wake_due()
-        most = self._count * _JOBS_AHEAD
-        room = most - len(self._taken)
-        if self._woken:
-            # new arrivals do not wait for room: it comes only with the next results, in groups
-            room = max(room, min(self._count, room + most))
-        if room >= most // 4 or (self._woken and room > 0):  # a look costs as much as writing some results
-            self._woken = False
-            self._hand_out(room)
+        self._photos.refill(self._count, woken=self._woken)
+        self._woken = False
         waits = [] if wait_ms is None else [wait_ms / 1000]
-        if self._taken:
+        if self.in_flight:
             # a worker may take a photo, and so have a deadline, without telling the clerk
             waits.append(_DEADLINE_CHECK_SECONDS)
         return min(waits, default=None)
 
-    def _hand_out(self, room: int) -> None:
-        """Put up to room photos into the workers' queue: newest first, but now and then the oldest."""
-        jobs = self._ledger.claim(room, self._taken)
-        self._claims += len(jobs)
-        # a steady stream of arrivals must not starve the backlog, neither in the ledger nor in the queue
-        turns = [at for at in range(len(jobs)) if (self._claims - at) % _OLDEST_EVERY == 0]
-        # but as many as there are workers, and no more, may lie before an arrival
-        turns = turns[: max(0, self._count - len(self._oldest & self._taken))]
-        if turns:
-            self._oldest &= self._taken
-            for oldest in self._ledger.claim(len(turns), self._taken, oldest=True):
-                self._oldest.add(oldest.id)
-                self._put(oldest, _AT_ONCE + self._claims)
-        fresh = {job.id for job in jobs if job.id > self._newest}
-        if len(fresh) <= self._count * _FRESH:
-            self._urgent |= fresh
-        for at, job in enumerate(jobs):
-            if at not in turns and job.id not in self._taken:
-                self._put(job, -job.id)
-        self._newest = max([self._newest, *(job.id for job in jobs)])
-
-    def _put(self, job: Job, order: int) -> None:
-        self._taken.add(job.id)
-        self.workers.put(order, job)
-
-    def _collect(self, timeout: float | None) -> list[Outcome]:
-        """Wait for a worker or a wake-up; return all that has been finished by then.
+    def _collect(self, timeout: float | None) -> tuple[list[Outcome], list[int]]:
+        """Wait for a worker or a wake-up; return all that has been finished by then, and who has arrived (ids).
 
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
         # when half of what was handed out is there, or all of it, the workers will soon want more
-        enough = min(len(self._taken), self._count * _JOBS_AHEAD // 2)
-        finished, woken = self._tray.take(enough, _GATHER_SECONDS, timeout)
-        self._woken |= woken
-        return finished + self.workers.give_up_late()
+        enough = min(self.in_flight, self._count * JOBS_AHEAD // 2)
+        taken = self._tray.take(enough, _GATHER_SECONDS, timeout)
+        self._woken |= taken.woken
+        return taken.outcomes + self.workers.give_up_late(), taken.arrived
+
+    def _welcome(self, arrived: Sequence[int]) -> None:
+        """Hand out who has arrived, before results are written: then they need not wait for the disk."""
+        if not self._stopping.is_set():
+            self._photos.welcome(arrived, self._count)
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         try:
@@ -202,9 +171,7 @@ class Pipeline:
                     if self._stopping.wait(_DISK_RETRY_SECONDS):
                         return
         finally:
-            done = {outcome.job.id for outcome in outcomes}
-            self._taken -= done
-            self._urgent -= done
+            self._photos.done({outcome.job.id for outcome in outcomes})
         if self._trouble is not None:
             log.info("the ledger can be written again")
             self._trouble = None
@@ -213,7 +180,7 @@ class Pipeline:
     def _rest(self, finished: int) -> None:
         """Give memory back after a backlog."""
         self._in_a_row += finished
-        if not self._taken:
+        if not self.in_flight:
             if self._in_a_row >= _BACKLOG:
                 give_back()
             self._in_a_row = 0

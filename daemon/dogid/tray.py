@@ -1,12 +1,25 @@
-"""Where the workers lay what they have finished, until the clerk takes it: in groups, or at once where somebody waits."""
+"""Where workers lay what they have finished until the clerk takes it: in groups, or at once where somebody waits."""
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dogid.ledger.records import Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What the clerk finds on the tray."""
+
+    outcomes: list[Outcome]
+    woken: bool
+    """Whether photos may have become pending."""
+    arrived: list[int]
+    """The ids of those that have just arrived."""
+
+
 class Tray:
-    """Outcomes on their way from many workers to the one clerk, and word for him that there may be photos to hand out."""
+    """Outcomes on their way from many workers to the one clerk, and word for him that there are photos to hand out."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -14,6 +27,7 @@ class Tray:
         self._enough = 1
         self._hurry = False
         self._woken = False
+        self._arrived: list[int] = []
 
     @property
     def is_empty(self) -> bool:
@@ -28,14 +42,15 @@ class Tray:
             if self._is_due() or len(self._outcomes) == 1:
                 self._changed.notify()
 
-    def wake(self) -> None:
-        """Have the clerk look, whether or not there are outcomes."""
+    def wake(self, arrived: Sequence[int] = ()) -> None:
+        """Have the clerk look for photos to hand out, those that have just arrived first."""
         with self._changed:
             self._woken = True
+            self._arrived += arrived
             self._changed.notify()
 
-    def take(self, enough: int, gather: float, timeout: float | None) -> tuple[list[Outcome], bool]:
-        """Wait for outcomes, and take them; also return whether the clerk was woken.
+    def take(self, enough: int, gather: float, timeout: float | None) -> Taken:
+        """Wait for outcomes, or to be woken, and take what there is.
 
         Once there is one, wait gather seconds at most until there are enough. Give up after timeout seconds (None:
         never) without any.
@@ -44,9 +59,9 @@ class Tray:
             self._enough = enough
             if self._changed.wait_for(lambda: self._outcomes or self._woken, timeout):
                 self._changed.wait_for(self._is_due, gather)
-            taken, woken = self._outcomes, self._woken
-            self._outcomes, self._woken, self._hurry = [], False, False
-            return taken, woken
+            taken = Taken(self._outcomes, self._woken, self._arrived)
+            self._outcomes, self._woken, self._arrived, self._hurry = [], False, [], False
+            return taken
 
     def _is_due(self) -> bool:
         return self._hurry or self._woken or len(self._outcomes) >= self._enough

@@ -42,6 +42,7 @@ class Work:
             if not read.unchanged:
                 return self.settling.changing(job, version)
             on_read()
+            digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
             decode_started = time.perf_counter()
             photo = decode(read.data, classifier.size)
             decoded = time.perf_counter()
@@ -58,7 +59,7 @@ class Work:
         return Classified(
             job=job,
             version=version,
-            sha256=hashlib.sha256(read.data).hexdigest(),
+            sha256=digest,
             width=photo.width,
             height=photo.height,
             scores=best_scores(scores, classifier.labels),

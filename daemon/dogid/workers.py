@@ -121,9 +121,9 @@ class WorkerPool:
             self._engine, self._trial = engine, None
             return self.want_proofs()
 
-    def put(self, order: int, job: Job) -> None:
-        """Hand a photo to whichever worker is free; lower orders come first."""
-        self._jobs.put(order, job)
+    def put(self, job: Job, *, arrived: bool) -> None:
+        """Hand a photo that has just arrived, or one of the backlog, to whichever worker is free."""
+        self._jobs.put(job, arrived=arrived)
 
     def give_up_late(self) -> list[Outcome]:
         """Give up workers that are past their deadline, start others, and return the failures to write down."""

@@ -39,7 +39,7 @@ class Kind:
         return self.width * self.height / 1e6
 
 
-KINDS = (Kind("0.3", 640, 480, 1600), Kind("2", 1632, 1224, 480), Kind("12", 4000, 3000, 120))
+KINDS = (Kind("0.3", 640, 480, 1600), Kind("2", 1632, 1224, 900), Kind("12", 4000, 3000, 260))
 """A webcam's, a surveillance camera's, a telephone's."""
 
 

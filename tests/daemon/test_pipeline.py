@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dogid import worker as worker_module
+from dogid.handing_out import JOBS_AHEAD
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Outcome
 from dogid.photo import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
@@ -71,9 +72,9 @@ def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
 
     with service.running():
         try:
-            eventually(lambda: service.in_flight >= 64, "the queue is full")
+            eventually(lambda: service.in_flight >= 2 * JOBS_AHEAD, "the queue is full")
             put(inbox / "arrival.jpg", arrival)
-            eventually(lambda: service.in_flight > 64, "the arrival is taken up beyond it")
+            eventually(lambda: service.in_flight > 2 * JOBS_AHEAD, "the arrival is taken up beyond it")
             step.release(4)  # the two in work, and the two of the backlog's old end that may lie before
             eventually(lambda: any("arrival.jpg" in group for group in groups), "the arrival is recorded")
             assert sum(map(len, groups)) <= 5

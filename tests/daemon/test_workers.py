@@ -158,13 +158,12 @@ def test_an_error_in_an_event_handler_ends_neither_the_watching_nor_the_photo(
             failures.append(wakeup)
             raise RuntimeError("a bug in the handler")
 
-        (handler,) = next(iter(watch._observer._handlers.values()))
-        monkeypatch.setattr(handler, "_on_wakeup", broken)
+        monkeypatch.setattr(watch._events, "_on_wakeup", broken)
         put(inbox / "a.jpg", photo(7))
         result(service, "a.jpg", "classified")
         eventually(lambda: failures, "the handler has failed")
         assert watch.is_sound()
-        monkeypatch.setattr(handler, "_on_wakeup", original)
+        monkeypatch.setattr(watch._events, "_on_wakeup", original)
         put(inbox / "b.jpg", photo(8))
         result(service, "b.jpg", "classified")
 

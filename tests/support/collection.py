@@ -10,6 +10,9 @@ _FOLDER = Path(os.environ.get("DOGID_SHARED") or Path(__file__).resolve().parent
 PHOTOS = _FOLDER / "photos" / "train"
 """Those that the shipped model was trained on, a sub-folder for each label."""
 
+MODELS = _FOLDER / "tflite"
+"""Other people's models."""
+
 GRAPHS = _FOLDER / "graphs" / "tensorflow-for-poets-2"
 """The graphs of TensorFlow's codelab, with their labels."""
 

@@ -140,7 +140,7 @@ def test_an_engine_is_refused_before_any_worker_goes_over_to_it(pool: Pool, mode
     present = engine(model, inbox)
     other = dataclasses.replace(wrong(present), work=dataclasses.replace(present.work, model_id=2))
     for number in range(200):
-        pool.workers.put(-number, job(number, b"a.jpg"))
+        pool.workers.put(job(number, b"a.jpg"), arrived=True)
 
     assert "fails on the known photo" in (pool.workers.try_out(other, PATIENCE) or "")
     outcomes = [pool.finished.get(timeout=PATIENCE) for _ in range(200)]
@@ -155,13 +155,13 @@ def test_while_one_worker_has_not_tried_an_engine_the_others_do_not_go_over(
     present = engine(model, inbox)
     other = dataclasses.replace(present, work=dataclasses.replace(present.work, model_id=2))
     put(inbox / "a.jpg", photo(1, size=(64, 64)))
-    pool.workers.put(0, job(0, b"hangs.jpg"))
+    pool.workers.put(job(0, b"hangs.jpg"), arrived=True)
     hanging.wait()
     told: list[str | None] = []
     trial = threading.Thread(target=lambda: told.append(pool.workers.try_out(other, PATIENCE)))
     trial.start()
     for number in range(1, 51):
-        pool.workers.put(number, job(number, b"a.jpg"))
+        pool.workers.put(job(number, b"a.jpg"), arrived=True)
     during = [pool.finished.get(timeout=PATIENCE) for _ in range(50)]
     hanging.let_go()
     trial.join(PATIENCE)
@@ -170,7 +170,7 @@ def test_while_one_worker_has_not_tried_an_engine_the_others_do_not_go_over(
     assert told == [None]
     pool.workers.adopt(other)
     pool.finished.get(timeout=PATIENCE)
-    pool.workers.put(60, job(60, b"a.jpg"))
+    pool.workers.put(job(60, b"a.jpg"), arrived=True)
     after = pool.finished.get(timeout=PATIENCE)
     assert isinstance(after, Classified)
     assert after.model_id == 2
@@ -182,7 +182,7 @@ def test_an_engine_that_passed_but_is_not_taken_changes_nothing(pool: Pool, mode
 
 
 def test_stopping_ends_the_wait_for_a_trial(pool: Pool, model: Model, inbox: Path, hanging: Hanging) -> None:
-    pool.workers.put(0, job(0, b"hangs.jpg"))
+    pool.workers.put(job(0, b"hangs.jpg"), arrived=True)
     hanging.wait()
     told: list[str | None] = []
     trial = threading.Thread(target=lambda: told.append(pool.workers.try_out(engine(model, inbox), 10 * PATIENCE)))
@@ -197,7 +197,7 @@ def test_a_worker_that_is_dismissed_while_it_hangs_is_given_up_with_its_photo(
     model: Model, inbox: Path, hanging: Hanging
 ) -> None:
     pool = Pool(engine(model, inbox, decode_timeout=0.0), 1)
-    pool.workers.put(1, job(1, b"hangs.jpg"))
+    pool.workers.put(job(1, b"hangs.jpg"), arrived=True)
     hanging.wait()
     pool.workers.resize(0)
     (failed,) = pool.workers.give_up_late()
@@ -214,7 +214,7 @@ def test_a_worker_that_is_dismissed_while_it_hangs_is_given_up_with_its_photo(
 
 
 def test_a_worker_that_is_dismissed_finishes_the_photo_in_hand(pool: Pool, hanging: Hanging) -> None:
-    pool.workers.put(1, job(1, b"hangs.jpg"))
+    pool.workers.put(job(1, b"hangs.jpg"), arrived=True)
     hanging.wait()
     pool.workers.resize(0)
     hanging.let_go()
@@ -227,7 +227,7 @@ def test_photos_are_worked_on_by_the_engine_of_their_time_and_none_is_dropped(
 ) -> None:
     put(inbox / "a.jpg", photo(1, size=(64, 64)))
     for number in range(200):
-        pool.workers.put(-number, job(number, b"a.jpg"))
+        pool.workers.put(job(number, b"a.jpg"), arrived=True)
         if number % 50 == 0:
             pool.workers.adopt(engine(model, inbox))
             pool.workers.resize(1 + number % 3)
@@ -241,7 +241,7 @@ def test_a_worker_that_hangs_is_replaced_and_missed_until_its_thread_ends(
     model: Model, inbox: Path, hanging: Hanging
 ) -> None:
     pool = Pool(engine(model, inbox, decode_timeout=0.0), 2)
-    pool.workers.put(1, job(1, b"hangs.jpg"))
+    pool.workers.put(job(1, b"hangs.jpg"), arrived=True)
     hanging.wait()
     (failed,) = pool.workers.give_up_late()
 
@@ -262,7 +262,7 @@ def test_what_a_person_must_see_is_an_error_and_what_mends_itself_a_warning(
     put(inbox / "a.jpg", photo(1))
     with monkeypatch.context() as patch:
         patch.setattr("dogid.worker.decode", no_memory)
-        pool.workers.put(1, job(1, b"a.jpg"))
+        pool.workers.put(job(1, b"a.jpg"), arrived=True)
         pool.finished.get(timeout=PATIENCE)
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 

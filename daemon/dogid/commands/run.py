@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dogid import settings
 from dogid.errors import DogidError
 from dogid.journal import set_up_logging
-from dogid.memory import give_back
+from dogid.memory import give_back, keep_for_good
 from dogid.notify import Notifier
 from dogid.reloading import record_outcome
 from dogid.requests import Request, Requests, StoppedError
@@ -85,6 +85,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
 
     server.start(MadeWhenAsked(application), chosen.max_upload + BODY_ALLOWANCE)
     closing.callback(server.stop)
+    keep_for_good()
     give_back()  # what the trials of the model took
     closing.callback(service.news.close)  # first of all: who listens for news holds a thread of the server's
     log.info("watching %s (%s)", service.inbox, service.watch_status.reason)

@@ -8,7 +8,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from dogid.names import shown_name
 
 log = logging.getLogger(__name__)
 
-_BATCH = 500
+_BATCH = 100  # files that are compared in one transaction, for which a new arrival waits
 _MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
 _CHECK_SECONDS = 2.0  # how soon a replaced folder is noticed where scans are far apart
 _BREATH = 4  # scans that are wanted at once leave so many times their own length between them
@@ -65,16 +66,21 @@ class WatchStatus:
     """Why the inbox, or some of its folders, cannot be read."""
 
 
+OnPending = Callable[[Sequence[int]], None]
+"""Told that photos have become pending, and of which the kernel has told: those that somebody may be waiting for."""
+
+
 class Reconciler:
     """The thread that watches the inbox."""
 
-    def __init__(self, inbox: Path, ledger: Ledger, on_pending: Callable[[], None], clock: Clock) -> None:
+    def __init__(self, inbox: Path, ledger: Ledger, on_pending: OnPending, clock: Clock) -> None:
         self._inbox = inbox
         self._ledger = ledger
         self._on_pending = on_pending
         self._clock = clock
         self._changed = threading.Condition()
-        self._wakeups: dict[tuple[bytes, str], Wakeup] = {}
+        self._wakeups: dict[bytes, Wakeup] = {}
+        self._folders: deque[bytes] = deque()
         self._scan_wanted = False
         self._stopping = False
         self._watch: Watch | None = None
@@ -114,8 +120,9 @@ class Reconciler:
         begun = rested = next_scan = time.monotonic()
         while not self._stopping:
             try:
-                wakeups = self._take_wakeups(min(next_scan, time.monotonic() + _CHECK_SECONDS), rested)
-                self._handle(wakeups)
+                patience = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
+                self._handle(self._take_wakeups(patience, rested))
+                self._compare_next_folder()
                 now = time.monotonic()
                 if now >= next_scan or (self._scan_wanted and now >= rested) or self._is_deaf():
                     begun = time.monotonic()
@@ -138,9 +145,9 @@ class Reconciler:
                 if left <= 0:
                     break
                 self._changed.wait(left)
-            taken = list(self._wakeups.values())
-            self._wakeups.clear()
-        return taken
+            # the newest of many: somebody may be waiting for it, while the others are a backlog
+            newest = [self._wakeups.popitem()[1] for _ in range(min(_BATCH, len(self._wakeups)))]
+        return newest[::-1]
 
     def _is_deaf(self) -> bool:
         return self._watch is not None and not self._watch.is_sound()
@@ -157,28 +164,35 @@ class Reconciler:
             if len(self._wakeups) >= _MOST_WAKEUPS:
                 self._scan_wanted = True
             else:
-                self._wakeups[wakeup.path, wakeup.kind] = wakeup
+                before = self._wakeups.pop(wakeup.path, None)
+                self._wakeups[wakeup.path] = wakeup if before is None else wakeup.after(before)
             self._changed.notify()
 
     def _handle(self, wakeups: Iterable[Wakeup]) -> None:
+        """Look at the files that wake-ups tell of; folders are compared later, one by one."""
         finished: dict[bytes, FoundFile] = {}
         for wakeup in wakeups:
             if wakeup.is_folder and wakeup.kind == "attrib":
                 self._scan_wanted = True  # new rights, perhaps: no haste, and not for each file of a long copy
                 continue
             if wakeup.is_folder:
-                # gone again, or not to be read: the next scan of everything tells
-                with contextlib.suppress(OSError):
-                    self._observe(scan(self._inbox, folder=wakeup.path), wake=True)
+                self._folders.append(wakeup.path)
                 continue
             found = look(self._inbox, wakeup.path)
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
             if wakeup.moved_from is not None and not is_ignored_path(wakeup.moved_from):
-                self._notify(self._ledger.moved(wakeup.moved_from, found))
+                self._notify(self._ledger.moved(wakeup.moved_from, found), arrived=True)
             else:
                 finished[found.path] = found
         self._observe(finished.values(), wake=True)
+
+    def _compare_next_folder(self) -> None:
+        if not self._folders:
+            return
+        # gone again, or not to be read: the next scan of everything tells
+        with contextlib.suppress(OSError):
+            self._observe(scan(self._inbox, folder=self._folders.popleft()), wake=True, listen=True)
 
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""
@@ -207,16 +221,16 @@ class Reconciler:
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            self._notify(self._ledger.observe(batch, wake=wake))
+            self._notify(self._ledger.observe(batch, wake=wake), arrived=wake)
             if self._stopping:
                 break
             if listen:
                 self._handle(self._take_wakeups(until=0.0, rested=0.0))
         return count
 
-    def _notify(self, pending: int) -> None:
+    def _notify(self, pending: Sequence[int], *, arrived: bool) -> None:
         if pending:
-            self._on_pending()
+            self._on_pending(pending if arrived else ())
 
     def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
         if trouble and trouble != self._status.trouble:

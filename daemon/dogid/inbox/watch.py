@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, WatchDescriptor
@@ -32,6 +32,10 @@ class Wakeup:
     """`closed`, `created`, `moved` or `attrib`."""
     moved_from: bytes | None = None
     """Its former path, where it was renamed inside the inbox."""
+
+    def after(self, before: "Wakeup") -> "Wakeup":
+        """Return one that stands for this and for an earlier one of the same path."""
+        return replace(self, moved_from=self.moved_from or before.moved_from)
 
 
 class Watch:

@@ -9,6 +9,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -29,6 +30,26 @@ _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
 LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
+
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+@dataclass(slots=True)
+class _Group:
+    """What the ledger knows of photos whose outcomes are written together."""
+
+    pending: dict[int, sqlite3.Row]
+    """Those that are still to be answered, by id."""
+    formers: dict[tuple[int, str, int], int]
+    """Answered versions by the id of the one that came after, content and model."""
+    seq: int
+    """Of the latest result."""
+
+    def next_seq(self) -> int:
+        """Count one result."""
+        self.seq += 1
+        return self.seq
 
 
 class Ledger:
@@ -98,8 +119,8 @@ class Ledger:
             query = "SELECT id FROM model WHERE sha256 = ? AND name = ?"
             return int(self._db.execute(query, (model.sha256, model.name)).fetchone()[0])
 
-    def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> int:
-        """Compare files as they are now with the ledger; return how many photos became pending or due.
+    def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> list[int]:
+        """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.
 
         New files become pending; a file renamed keeps its row; one that changed after its result is superseded by a
         new pending row. With wake, pending ones among them are due at once: their writer has closed them, say.
@@ -108,18 +129,20 @@ class Ledger:
             current = self._current([file.path for file in found])
             changed = [file for file in found if self._needs_attention(current.get(file.path), file, wake=wake)]
         if not changed:
-            return 0
+            return []
         # new names first: where photos hand their names on, each is found under its new one before its old one is taken
         changed.sort(key=lambda file: file.path in current)
         with self._transaction(durable=False):
-            return sum(self._observe_one(file, wake=wake) for file in changed)
+            seen = [self._observe_one(file, wake=wake) for file in changed]
+        return [photo_id for photo_id in seen if photo_id is not None]
 
-    def moved(self, source: bytes, found: FoundFile) -> int:
-        """Note that source was renamed to found; return how many photos became pending or due."""
+    def moved(self, source: bytes, found: FoundFile) -> list[int]:
+        """Note that source was renamed to found; return the id of the photo where it became pending or due."""
         with self._transaction():
             row = self._current([source]).get(source)
             if row is not None and _version(row) == found.version and not self._is_there(row):
-                return self._rename(row, found)
+                renamed = self._rename(row, found)
+                return [] if renamed is None else [renamed]
         return self.observe([found], wake=True)
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
@@ -131,6 +154,14 @@ class Ledger:
         with self._lock:
             rows = self._db.execute(query.format("ASC" if oldest else "DESC"), (count + len(taken),)).fetchall()
         return [self._job(row) for row in rows if row["id"] not in taken][:count]
+
+    def claim_these(self, ids: Collection[int]) -> list[Job]:
+        """Return those photos among ids that are due."""
+        marks = ",".join("?" * len(ids))
+        query = f"SELECT {_JOB} FROM photo WHERE id IN ({marks}) AND state = 'pending' AND due = 0"  # noqa: S608
+        with self._lock:
+            rows = self._db.execute(query, tuple(ids)).fetchall()
+        return [self._job(row) for row in rows]
 
     def _job(self, row: sqlite3.Row) -> Job:
         still_since = row["still_since"]
@@ -164,15 +195,40 @@ class Ledger:
         sqlite3.OperationalError where the disk is full.
         """
         with self._transaction():
-            return [outcome for outcome in outcomes if self._still_stands(outcome) and self._record(outcome)]
+            group = self._group(outcomes)
+            standing = [outcome for outcome in outcomes if self._still_stands(outcome, group)]
+            news = [outcome for outcome in standing if self._record(outcome, group)]
+            self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
+            return news
 
-    def _record(self, outcome: Outcome) -> bool:
+    def _group(self, outcomes: Sequence[Outcome]) -> "_Group":
+        """Read at once what is known of all these photos: each question costs a thread the interpreter's lock."""
+        ids = [outcome.job.id for outcome in outcomes]
+        marks = ",".join("?" * len(ids))
+        pending = self._db.execute(
+            f"SELECT id, path, inode, size, mtime_ns FROM photo WHERE id IN ({marks}) AND state = 'pending'",  # noqa: S608
+            ids,
+        )
+        answered = self._db.execute(
+            f"SELECT superseded_by, id, sha256, model_id FROM photo WHERE superseded_by IN ({marks})"  # noqa: S608
+            " AND label IS NOT NULL ORDER BY id",
+            ids,
+        )
+        (seq,) = self._db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
+        formers = {(row["superseded_by"], row["sha256"], row["model_id"]): int(row["id"]) for row in answered}
+        return _Group({row["id"]: row for row in pending}, formers, seq)
+
+    def _record(self, outcome: Outcome, group: "_Group") -> bool:
         """Write one outcome; return whether it was news."""
         match outcome:
             case Classified():
-                return self._record_classified(outcome)
+                former = group.formers.get((outcome.job.id, outcome.sha256, outcome.model_id))
+                if former is not None:
+                    self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
+                    return False
+                self._record_classified(outcome, group.next_seq())
             case Failed():
-                self._record_failed(outcome)
+                self._record_failed(outcome, group.next_seq())
             case Waiting():
                 self._record_waiting(outcome)
         return True
@@ -213,14 +269,12 @@ class Ledger:
             self._db.execute(f"{family} DELETE FROM photo WHERE id IN (SELECT id FROM family)", ids)  # noqa: S608
         return len(ids)
 
-    def _still_stands(self, outcome: Outcome) -> bool:
+    def _still_stands(self, outcome: Outcome, group: "_Group") -> bool:
         """Whether the row is pending and was not brought up to a newer file while the worker had it.
 
         If it was, the outcome is of the file before: the photo is taken up again, at once.
         """
-        row = self._db.execute(
-            "SELECT path, inode, size, mtime_ns FROM photo WHERE id = ? AND state = 'pending'", (outcome.job.id,)
-        ).fetchone()
+        row = group.pending.get(outcome.job.id)
         if row is None:
             return False
         was_renamed = bytes(row["path"]) != outcome.job.path and not isinstance(outcome, Classified)
@@ -229,9 +283,7 @@ class Ledger:
         self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
         return False
 
-    def _record_classified(self, outcome: Classified) -> bool:
-        if self._is_known_content(outcome):
-            return False
+    def _record_classified(self, outcome: Classified, seq: int) -> None:
         label, score = next(iter(outcome.scores.items()))
         self._db.execute(
             "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
@@ -239,12 +291,12 @@ class Ledger:
             " inode = ?, size = ?, mtime_ns = ?, error_code = NULL, error_message = NULL, attempts = attempts + 1"
             " WHERE id = ? AND state = 'pending'",
             (
-                self._next_seq(),
+                seq,
                 self._clock.wall_ms(),
                 outcome.model_id,
                 label,
                 score,
-                json.dumps(outcome.scores, ensure_ascii=False),
+                _as_json(outcome.scores),
                 outcome.sha256,
                 outcome.width,
                 outcome.height,
@@ -255,35 +307,26 @@ class Ledger:
                 outcome.job.id,
             ),
         )
-        return True
 
-    def _is_known_content(self, outcome: Classified) -> bool:
-        """Whether the file was only touched: then its former result stands, under the file's new version."""
-        former = self._db.execute(
-            "SELECT id FROM photo WHERE superseded_by = ? AND sha256 = ? AND model_id = ? AND label IS NOT NULL",
-            (outcome.job.id, outcome.sha256, outcome.model_id),
-        ).fetchone()
-        if former is None:
-            return False
-        (path,) = self._db.execute("SELECT path FROM photo WHERE id = ?", (outcome.job.id,)).fetchone()
+    def _restore(self, former: int, outcome: Classified, path: bytes) -> None:
+        """Bring back the result of a file that was only touched, under its new version and path."""
         self._db.execute(
             "UPDATE photo SET superseded_by = ? WHERE superseded_by = ? AND id != ?",
-            (former["id"], outcome.job.id, former["id"]),
+            (former, outcome.job.id, former),
         )
         self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
         self._db.execute(
             "UPDATE photo SET state = 'classified', path = ?, inode = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            (path, *outcome.version, former["id"]),
+            (path, *outcome.version, former),
         )
-        self._note(former["id"], "touched", "the file's date or place changed, its content did not")
-        return True
+        self._note(former, "touched", "the file's date or place changed, its content did not")
 
-    def _record_failed(self, outcome: Failed) -> None:
+    def _record_failed(self, outcome: Failed, seq: int) -> None:
         self._db.execute(
             "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?,"
             " inode = ?, size = ?, mtime_ns = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
             (
-                self._next_seq(),
+                seq,
                 self._clock.wall_ms(),
                 outcome.code,
                 outcome.message,
@@ -310,16 +353,17 @@ class Ledger:
         if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.waits_for:
             self._note(outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")
 
-    def _observe_one(self, file: FoundFile, *, wake: bool) -> int:
+    def _observe_one(self, file: FoundFile, *, wake: bool) -> int | None:
+        """Bring the ledger up to a file; return the id of its photo where that became pending or due."""
         row = self._current([file.path]).get(file.path)
         if not self._needs_attention(row, file, wake=wake):
-            return 0  # a worker has answered since the first look
+            return None  # a worker has answered since the first look
         if row is not None and _version(row) == file.version:
             if row["state"] == "pending":
                 self._refresh(row, file, wake=wake)
             else:
                 self._requeue(row)
-            return 1
+            return int(row["id"])
         same = self._same_file(file)
         former = next((other for other in same if not self._is_there(other)), None)
         if former is not None:
@@ -333,7 +377,7 @@ class Ledger:
             photo_id = self._supersede(row, file)
         if same:
             self._note(photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
-        return 1
+        return photo_id
 
     def _refresh(self, row: sqlite3.Row, file: FoundFile, *, wake: bool) -> None:
         """Bring a pending row up to the file as it is now."""
@@ -382,8 +426,8 @@ class Ledger:
         found = self._look_at(bytes(row["path"]))
         return found is not None and found.version == _version(row)
 
-    def _rename(self, row: sqlite3.Row, file: FoundFile) -> int:
-        """Give a row its file's new name; return how many photos became pending or due."""
+    def _rename(self, row: sqlite3.Row, file: FoundFile) -> int | None:
+        """Give a row its file's new name; return its id where the photo became pending or due."""
         replaced = self._current([file.path]).get(file.path)
         if replaced is not None:
             self._db.execute(
@@ -393,8 +437,8 @@ class Ledger:
         self._note(row["id"], "renamed", f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}")
         if row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED:
             self._requeue(row)
-            return 1
-        return 0
+            return int(row["id"])
+        return None
 
     def _needs_attention(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
         if row is None or not same_version(_version(row), file.version, stable_inodes=self._stable_inodes):
@@ -407,10 +451,6 @@ class Ledger:
         marks = ",".join("?" * len(paths))
         query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
         return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
-
-    def _next_seq(self) -> int:
-        query = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
-        return int(self._db.execute(query).fetchone()[0])
 
     def _note(self, photo_id: int, kind: str, detail: str) -> None:
         self._db.execute(

@@ -32,14 +32,15 @@ class Classifier:
             outputs = _class_count(self._output["shape"])
             self.labels = _labels(model, outputs)
             self._entry = Entry.of(self._input, model)
+            self._taken_dtype = "uint8" if model.takes_uint8 else self._entry.dtype.name
             self._outcome = read_outcome(self._output, model.told.ending, self.size, self._run)
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"{model.path}: not an image classifier that dogid can run: {error}") from error
 
     @property
     def input_kind(self) -> dict[str, str]:
-        """What the input tensor takes, for people."""
-        return {"dtype": self._entry.dtype.name, "normalisation": self._entry.explained}
+        """What the model's input takes, for people."""
+        return {"dtype": self._taken_dtype, "normalisation": self._entry.explained}
 
     @property
     def output_kind(self) -> dict[str, str]:

@@ -26,17 +26,17 @@ class Table:
 
     def number(self, field: int, kind: str, default: int = 0) -> int:
         """Return a scalar; kind is its struct format, B, b, I, i or Q."""
-        place = self._place(field)
+        place = self.place(field)
         return default if place is None else int(_value(self.data, place, kind))
 
     def table(self, field: int) -> "Table | None":
         """Return a table or the content of a union, None where it is left out."""
-        place = self._place(field)
+        place = self.place(field)
         return None if place is None else _table_at(self.data, _followed(self.data, place))
 
     def tables(self, field: int) -> Iterator["Table"]:
         """Yield the tables of a vector."""
-        start, count = self._vector(field, 4)
+        start, count = self.vector(field, 4)
         if count > _MOST_TABLES:
             raise FlatbufferError(f"a vector of {count} tables")
         for i in range(count):
@@ -44,19 +44,20 @@ class Table:
 
     def numbers(self, field: int, kind: str) -> tuple[Any, ...]:
         """Return a vector of scalars; kind is their struct format, i or f for example."""
-        start, count = self._vector(field, struct.calcsize(kind))
+        start, count = self.vector(field, struct.calcsize(kind))
         return struct.unpack_from(f"<{count}{kind}", self.data, start) if count else ()
 
     def content(self, field: int) -> bytes:
         """Return a vector of bytes or a string, empty where it is left out."""
-        start, count = self._vector(field, 1)
+        start, count = self.vector(field, 1)
         return self.data[start : start + count]
 
     def text(self, field: int) -> str:
         """Return a string, empty where it is left out."""
         return self.content(field).decode("utf-8", "replace")
 
-    def _place(self, field: int) -> int | None:
+    def place(self, field: int) -> int | None:
+        """Return where a field lies in data, None where it is left out."""
         fields = self.at - _value(self.data, self.at, "i")
         slot = 4 + 2 * field
         if slot + 2 > _value(self.data, fields, "H"):
@@ -64,9 +65,9 @@ class Table:
         offset = _value(self.data, fields + slot, "H")
         return self.at + offset if offset else None
 
-    def _vector(self, field: int, size: int) -> tuple[int, int]:
+    def vector(self, field: int, size: int) -> tuple[int, int]:
         """Return where a vector's first element lies, and how many there are; all of them lie within data."""
-        place = self._place(field)
+        place = self.place(field)
         if place is None:
             return 0, 0
         at = _followed(self.data, place)

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dogid.errors import UsageError
+from dogid.model.first_step import without_first_step
 from dogid.model.inside import Told, read_told
 from dogid.model.labels import parse_labels
 
@@ -47,7 +48,9 @@ class ModelFile:
 
     path: Path
     data: bytes
+    """As interpreters get it: without the first operator of `without_first_step`, where `takes_uint8`."""
     sha256: str
+    """Of the file."""
     labels: tuple[str, ...] | None
     labels_from: str
     mean: float | None
@@ -57,6 +60,8 @@ class ModelFile:
     record: Mapping[str, Any] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
     """What the flatbuffer itself tells."""
+    takes_uint8: bool = False
+    """Whether the file's own input is uint8 though that of data is int8."""
 
     @property
     def name(self) -> str:
@@ -80,9 +85,10 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     _check_seal(path, data, record)
     told = read_told(data)
     names, names_from = _labels(path, packed, labels, told)
+    shorter = without_first_step(data)
     return ModelFile(
         path=path,
-        data=data,
+        data=shorter or data,
         sha256=hashlib.sha256(data).hexdigest(),
         labels=names,
         labels_from=names_from,
@@ -91,6 +97,7 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
         golden=_golden(path, record, packed),
         record=record,
         told=told,
+        takes_uint8=shorter is not None,
     )
 
 

@@ -1,0 +1,71 @@
+"""Which pending photos are given to the workers: what has just arrived, the newest, and some of the oldest.
+
+The backlog stays in the ledger: only some jobs per worker are in memory.
+"""
+
+from collections.abc import Collection
+
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Job
+from dogid.workers import WorkerPool
+
+JOBS_AHEAD = 64
+"""Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
+_FRESH = 2  # arrivals per worker whose results are told at once, each; more of them at a time are a backlog
+
+
+class HandingOut:
+    """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
+
+    def __init__(self, ledger: Ledger, workers: WorkerPool) -> None:
+        self._ledger = ledger
+        self._workers = workers
+        self._taken: set[int] = set()
+        self._arrivals: set[int] = set()
+        self._urgent: set[int] = set()
+        self._oldest: set[int] = set()
+
+    @property
+    def in_hand(self) -> int:
+        """How many photos have been handed out, and are not done."""
+        return len(self._taken)
+
+    def is_urgent(self, photo_id: int) -> bool:
+        """Whether somebody may be waiting for a photo's result."""
+        return photo_id in self._urgent
+
+    def welcome(self, arrived: Collection[int], workers: int) -> None:
+        """Hand out photos that have just arrived: before all others, and whether or not there is room."""
+        ids = set(arrived) - self._taken
+        room = 2 * workers * JOBS_AHEAD - self.in_hand
+        if not 0 < len(ids) <= room:
+            return  # there are more than can be dealt with: they are the newest of the backlog
+        self._arrivals |= ids
+        if len(self._arrivals) <= workers * _FRESH:
+            self._urgent |= ids
+        for job in self._ledger.claim_these(ids):
+            self._hand_out(job, arrived=True)
+
+    def refill(self, workers: int, *, woken: bool) -> None:
+        """Hand out what is due, as far as there is room for so many workers; woken means that more may have come."""
+        most = workers * JOBS_AHEAD
+        room = most - self.in_hand
+        if not (room >= most // 4 or (woken and room > 0)):  # a look costs as much as writing some results
+            return
+        # the queue gives the oldest their turns: as many of them as there are workers are there for that
+        missing = workers - len(self._oldest)
+        oldest = self._ledger.claim(missing, self._taken, oldest=True) if missing > 0 else []
+        self._oldest.update(job.id for job in oldest)
+        for job in oldest:
+            self._hand_out(job, arrived=False)
+        for job in self._ledger.claim(room, self._taken):
+            self._hand_out(job, arrived=False)
+
+    def done(self, ids: Collection[int]) -> None:
+        """Take note that photos have been written down, or are to be handed out again."""
+        for group in (self._taken, self._arrivals, self._urgent, self._oldest):
+            group.difference_update(ids)
+
+    def _hand_out(self, job: Job, *, arrived: bool) -> None:
+        self._taken.add(job.id)
+        self._workers.put(job, arrived=arrived)

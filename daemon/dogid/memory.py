@@ -7,6 +7,19 @@ backlog, megabytes lie there that a small machine could use.
 import ctypes
 import gc
 
+_ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
+_HEAPS = 2
+
+
+def few_heaps() -> None:
+    """Have all threads share a few heaps. To be called before there are threads; does nothing in other C libraries.
+
+    glibc gives every thread one of its own, and each keeps what was freed in it (mallopt(3)).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, _HEAPS)
+
 
 def keep_for_good() -> None:
     """Have the garbage collector never again look through all that is there now: modules, the model, the threads."""

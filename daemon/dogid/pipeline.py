@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from dogid.handing_out import JOBS_AHEAD, HandingOut
+from dogid.handing_out import HandingOut
 from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Outcome
@@ -19,6 +19,7 @@ from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
 
+_GROUP = 16  # results per worker
 _GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
 _BACKLOG = 16  # photos in a row, after which memory is worth giving back
 _DISK_RETRY_SECONDS = 1.0
@@ -107,9 +108,9 @@ class Pipeline:
                 try:
                     self._welcome(arrived)
                 finally:
-                    if finished:
-                        self._write(finished)
-                        self._rest(len(finished))
+                    for group in self._urgent_first(finished):
+                        self._write(group)
+                        self._rest(len(group))
                 if self._workers_are_done.is_set() and self._tray.is_empty:
                     return
             except sqlite3.OperationalError as error:
@@ -149,8 +150,8 @@ class Pipeline:
 
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
-        # when half of what was handed out is there, or all of it, the workers will soon want more
-        enough = min(self.in_flight, self._count * JOBS_AHEAD // 2)
+        # enough to be worth a commit, and not so many that an arrival waits long for it; or all that there is
+        enough = min(self.in_flight, self._count * _GROUP)
         taken = self._tray.take(enough, _GATHER_SECONDS, timeout)
         self._woken |= taken.woken
         return taken.outcomes + self.workers.give_up_late(), taken.arrived
@@ -159,6 +160,13 @@ class Pipeline:
         """Hand out who has arrived, before results are written: then they need not wait for the disk."""
         if not self._stopping.is_set():
             self._photos.welcome(arrived, self._count)
+
+    def _urgent_first(self, outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+        """Part outcomes into those that somebody may be waiting for, and the others, without empty parts."""
+        urgent, others = list[Outcome](), list[Outcome]()
+        for outcome in outcomes:
+            (urgent if self._photos.is_urgent(outcome.job.id) else others).append(outcome)
+        return [part for part in (urgent, others) if part]
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         try:

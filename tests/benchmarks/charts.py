@@ -62,33 +62,31 @@ def _by_cores(axis: Any, figures: "Figures") -> None:
 
 
 def _latency(axis: Any, figures: "Figures") -> None:
-    for name, measured in (("idle", figures.idle_latencies), ("in a backlog", figures.busy_latencies)):
-        values = np.sort(measured.total)
-        axis.plot(values, np.arange(1, len(values) + 1) / len(values) * 100, label=name)
+    shares = [at.share * 100 for at in figures.by_load]
+    axis.plot(shares, [at.p50 for at in figures.by_load], marker="o", label="half of the photos (p50)")
+    axis.plot(shares, [at.p99 for at in figures.by_load], marker="o", label="99 of 100 (p99)")
+    axis.axhline(figures.busy_latencies.of(99), linestyle="--", color="grey", label="p99 of arrivals in a full backlog")
     axis.set(
-        xscale="log",
-        xlabel="ms from the rename to the answer of /results",
-        ylabel="% of photos",
-        title="Latency by load",
+        yscale="log",
+        xlabel="arrivals, % of what the daemon takes from a backlog",
+        ylabel="ms from the rename to the result",
+        title="Latency by load, 0.3 MP",
     )
     axis.legend(fontsize=8)
     axis.grid(visible=True, which="both", alpha=0.3)
 
 
 def _memory(axis: Any, figures: "Figures") -> None:
-    bars = {
-        "idle": (figures.idle.memory_mb, 75),
-        f"after {figures.idle.photos:,}\nphotos": (figures.idle.memory_after_mb, None),
-        "in a backlog\n(peak)": (figures.backlog_mb, 110),
-        f"{figures.grown.milliseconds[-1][0]:,}\nresults": (figures.grown.memory_mb, 90),
-    }
-    axis.bar(range(len(bars)), [held for held, _ in bars.values()], width=0.6)
-    for at, (_, goal) in enumerate(bars.values()):
-        if goal is not None:
-            axis.plot([at - 0.35, at + 0.35], [goal, goal], color="k", label="goal" if at == 0 else None)
-    axis.set_xticks(range(len(bars)), list(bars), fontsize=8)
-    axis.set(ylabel="MB resident", title="Memory")
-    axis.legend(fontsize=8)
+    waiting, held = zip(*figures.backlog_mb, strict=True)
+    axis.plot(waiting, held, marker="o", label="peak in a backlog")
+    axis.axhline(110, linestyle="--", color="C0", label="goal of that")
+    axis.axhline(figures.idle.memory_unasked_mb, color="C1", label="idle, before the first question")
+    axis.axhline(figures.idle.memory_mb, color="C2", label="idle, after it")
+    rows = figures.grown.milliseconds[-1][0]
+    axis.axhline(figures.grown.memory_mb, color="C3", label=f"idle, {rows:,} results, after large questions")
+    axis.set(xscale="log", ylim=(0, 120), xlabel="photos that wait", ylabel="MB resident", title="Memory by backlog")
+    axis.legend(fontsize=8, loc="lower right")
+    axis.grid(visible=True, which="both", alpha=0.3)
 
 
 def _ledger(axis: Any, figures: "Figures") -> None:

@@ -32,7 +32,7 @@ class Idle:
 
 
 def idle(folder: Path, photos: int, seconds: float) -> Idle:
-    """Start a daemon, let it answer tiny photos, and leave it alone."""
+    """Start a daemon, let it answer tiny photos, and leave it alone for so long that it scans the inbox meanwhile."""
     with daemon(folder) as process:
         time.sleep(_REST_SECONDS)
         unasked = resident_mb(process.pid)
@@ -44,7 +44,7 @@ def idle(folder: Path, photos: int, seconds: float) -> Idle:
         for number in range(photos):
             (process.inbox / f"{number:06}.jpg").write_bytes(data)
         wait_for(process, photos, begun)
-        process.scanned_again()
+        time.sleep(_REST_SECONDS)
         cpu = cpu_seconds(process.pid)
         time.sleep(seconds)
         percent = (cpu_seconds(process.pid) - cpu) / seconds * 100

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dogid import settings
 from dogid.errors import DogidError
 from dogid.journal import set_up_logging
-from dogid.memory import give_back, keep_for_good
+from dogid.memory import few_heaps, give_back, keep_for_good
 from dogid.notify import Notifier
 from dogid.reloading import record_outcome
 from dogid.requests import Request, Requests, StoppedError
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch, classify and serve until SIGTERM or Ctrl-C; SIGHUP loads the settings and the model anew."""
+    few_heaps()
     in_journal = set_up_logging()
     _leave_traces()
     try:

@@ -25,6 +25,7 @@ from dogid.names import shown_name
 log = logging.getLogger(__name__)
 
 _BATCH = 100  # files that are compared in one transaction, for which a new arrival waits
+_ARRIVALS = 4  # the newest of a batch, for which somebody may be waiting; before them came a backlog
 _MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
 _CHECK_SECONDS = 2.0  # how soon a replaced folder is noticed where scans are far apart
 _BREATH = 4  # scans that are wanted at once leave so many times their own length between them
@@ -158,8 +159,6 @@ class Reconciler:
             self._changed.notify()
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
-        if is_ignored_path(wakeup.path):
-            return
         with self._changed:
             if len(self._wakeups) >= _MOST_WAKEUPS:
                 self._scan_wanted = True
@@ -230,7 +229,7 @@ class Reconciler:
 
     def _notify(self, pending: Sequence[int], *, arrived: bool) -> None:
         if pending:
-            self._on_pending(pending if arrived else ())
+            self._on_pending(pending[-_ARRIVALS:] if arrived else ())
 
     def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
         if trouble and trouble != self._status.trouble:

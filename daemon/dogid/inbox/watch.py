@@ -9,8 +9,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, WatchDescriptor
 
@@ -21,9 +21,8 @@ from dogid.inbox.watched_folders import WatchedFolders
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Wakeup:
-    """A place in the inbox where something may have happened."""
+class Wakeup(NamedTuple):
+    """A place in the inbox, not an ignored one, where something may have happened."""
 
     path: bytes
     """Relative to the inbox."""
@@ -35,7 +34,7 @@ class Wakeup:
 
     def after(self, before: "Wakeup") -> "Wakeup":
         """Return one that stands for this and for an earlier one of the same path."""
-        return replace(self, moved_from=self.moved_from or before.moved_from)
+        return self._replace(moved_from=self.moved_from or before.moved_from)
 
 
 class Watch:

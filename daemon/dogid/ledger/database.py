@@ -12,6 +12,7 @@ from dogid.ledger.schema import NewerLedgerError, migrate
 
 FILE_NAME = "ledger.db"
 _BUSY_MS = 10_000
+_READERS_CACHE_KIB = 256
 _QUICK_CHECK_BYTES = 32 << 20  # about 0.1 s of checking; a larger ledger is checked only after an unclean end
 
 
@@ -50,6 +51,8 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
     connection.row_factory = sqlite3.Row
+    # each thread that answers has a connection, and with it a cache: the kernel's is there for all
+    connection.execute(f"PRAGMA cache_size = -{_READERS_CACHE_KIB}")
     return connection
 
 
@@ -65,6 +68,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         if path.stat().st_size and (unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES):
             _check(connection)
+            connection.execute("PRAGMA shrink_memory")  # a check fills the cache with pages that nobody needs
             mark.unlink(missing_ok=True)
         migrate(connection)
     except NewerLedgerError as error:

@@ -33,20 +33,25 @@ class ResultFilter:
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
     """Return current results, newest first."""
+    return list(iterate_results(db, wanted))
+
+
+def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Result]:
+    """Yield current results, newest first."""
     conditions, values = ["state != 'superseded'"], list[object]()
     if wanted.status is not None:
         conditions.append("state = ?")
         values.append(wanted.status)
     if wanted.label is not None:
         if wanted.status not in (None, "classified"):
-            return []  # only these have a label; SQLite would look at every photo that has it
+            return  # only these have a label; SQLite would look at every photo that has it
         conditions.append("state = 'classified' AND label = ?")
         values.append(wanted.label)
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
     query = _RESULT.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
-    return [as_result(row) for row in db.execute(query, (*values, wanted.limit))]
+    yield from map(as_result, db.execute(query, (*values, wanted.limit)))
 
 
 def results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:

@@ -16,6 +16,9 @@ _LEVEL = 5
 _PACKED_TYPES = ("text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml", JSON)
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def as_json(document: Any, status: int = HTTPStatus.OK) -> Response:
     """Return a document as an answer."""
     return Response(encode(document), status, mimetype=JSON)
@@ -23,7 +26,7 @@ def as_json(document: Any, status: int = HTTPStatus.OK) -> Response:
 
 def encode(document: Any) -> bytes:
     """Return JSON with names as people write them, and without white space that nobody reads."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _as_json(document).encode() + b"\n"
 
 
 @dataclass(slots=True)

@@ -18,8 +18,8 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """The figure over the goal: at least 1 is met for `at least`, at most 1 for `at most`."""
-        return None if self.figure is None or not self.goal else self.figure / self.goal
+        """The figure over the goal: at least 1 is met for `at least`, at most 1 for `at most`; None for differences."""
+        return None if self.figure is None or not self.goal or self.goal < 0 else self.figure / self.goal
 
     @property
     def met(self) -> bool | None:
@@ -50,4 +50,4 @@ def as_table(rows: Sequence[Row]) -> str:
 def _rounded(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:.0f}"
-    return f"{value:.3g}" if abs(value) >= 0.1 or value == 0 else f"{value:.4f}"
+    return f"{value:.3g}"

@@ -8,48 +8,22 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.errors import PhotoCode
-from dogid.inbox.scan import FoundFile, Version, same_version
+from dogid.inbox.scan import FoundFile
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.records import Classified, Failed, Job, Outcome, Waiting
+from dogid.ledger.noticing import LookAt, Noticing
+from dogid.ledger.recording import Recording
+from dogid.ledger.records import Job, Outcome
+from dogid.ledger.rows import note, version_of
 from dogid.model.modelfile import ModelFile
-from dogid.names import shown_name
 
-_RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
-_RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
 _UNSYNCED_IDS = 100_000  # more than are noticed between two results, each of which syncs what was noticed before
 _JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
-_CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
-
-LookAt = Callable[[bytes], FoundFile | None]
-"""Given a path relative to the inbox, what is there now."""
-
-
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
-
-
-@dataclass(slots=True)
-class _Group:
-    """What the ledger knows of photos whose outcomes are written together."""
-
-    pending: dict[int, sqlite3.Row]
-    """Those that are still to be answered, by id."""
-    formers: dict[tuple[int, str, int], int]
-    """Answered versions by the id of the one that came after, content and model."""
-    seq: int
-    """Of the latest result."""
-
-    def next_seq(self) -> int:
-        """Count one result."""
-        self.seq += 1
-        return self.seq
 
 
 class Ledger:
@@ -78,6 +52,8 @@ class Ledger:
         opened = open_for_writing(self._folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
+        self._noticing = Noticing(self._db, self._look_at, self._clock, stable_inodes=self._stable_inodes)
+        self._recording = Recording(self._db, self._clock)
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
@@ -126,24 +102,23 @@ class Ledger:
         new pending row. With wake, pending ones among them are due at once: their writer has closed them, say.
         """
         with self._lock:
-            current = self._current([file.path for file in found])
-            changed = [file for file in found if self._needs_attention(current.get(file.path), file, wake=wake)]
+            current = self._noticing.current([file.path for file in found])
+            changed = [
+                file for file in found if self._noticing.needs_attention(current.get(file.path), file, wake=wake)
+            ]
         if not changed:
             return []
         # new names first: where photos hand their names on, each is found under its new one before its old one is taken
         changed.sort(key=lambda file: file.path in current)
         with self._transaction(durable=False):
-            seen = [self._observe_one(file, wake=wake) for file in changed]
+            seen = [self._noticing.bring_up(file, wake=wake) for file in changed]
         return [photo_id for photo_id in seen if photo_id is not None]
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that source was renamed to found; return the id of the photo where it became pending or due."""
         with self._transaction():
-            row = self._current([source]).get(source)
-            if row is not None and _version(row) == found.version and not self._is_there(row):
-                renamed = self._rename(row, found)
-                return [] if renamed is None else [renamed]
-        return self.observe([found], wake=True)
+            renamed = self._noticing.move(source, found)
+        return renamed if renamed is not None else self.observe([found], wake=True)
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
@@ -170,7 +145,7 @@ class Ledger:
         return Job(
             id=row["id"],
             path=bytes(row["path"]),
-            version=_version(row),
+            version=version_of(row),
             still_since=still_since,
             attempts=row["attempts"],
             waits_for=row["error_code"],
@@ -195,43 +170,7 @@ class Ledger:
         sqlite3.OperationalError where the disk is full.
         """
         with self._transaction():
-            group = self._group(outcomes)
-            standing = [outcome for outcome in outcomes if self._still_stands(outcome, group)]
-            news = [outcome for outcome in standing if self._record(outcome, group)]
-            self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
-            return news
-
-    def _group(self, outcomes: Sequence[Outcome]) -> "_Group":
-        """Read at once what is known of all these photos: each question costs a thread the interpreter's lock."""
-        ids = [outcome.job.id for outcome in outcomes]
-        marks = ",".join("?" * len(ids))
-        pending = self._db.execute(
-            f"SELECT id, path, inode, size, mtime_ns FROM photo WHERE id IN ({marks}) AND state = 'pending'",  # noqa: S608
-            ids,
-        )
-        answered = self._db.execute(
-            f"SELECT superseded_by, id, sha256, model_id FROM photo WHERE superseded_by IN ({marks})"  # noqa: S608
-            " AND label IS NOT NULL ORDER BY id",
-            ids,
-        )
-        (seq,) = self._db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
-        formers = {(row["superseded_by"], row["sha256"], row["model_id"]): int(row["id"]) for row in answered}
-        return _Group({row["id"]: row for row in pending}, formers, seq)
-
-    def _record(self, outcome: Outcome, group: "_Group") -> bool:
-        """Write one outcome; return whether it was news."""
-        match outcome:
-            case Classified():
-                former = group.formers.get((outcome.job.id, outcome.sha256, outcome.model_id))
-                if former is not None:
-                    self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
-                    return False
-                self._record_classified(outcome, group.next_seq())
-            case Failed():
-                self._record_failed(outcome, group.next_seq())
-            case Waiting():
-                self._record_waiting(outcome)
-        return True
+            return self._recording.record(outcomes)
 
     def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
         """Note that the daemon died with these photos in hand; return those that it happened to before, and how often.
@@ -246,7 +185,13 @@ class Ledger:
                 row = self._db.execute(query, (photo_id,)).fetchone()
                 if row is None:
                     continue
-                self._note(photo_id, "interrupted", "the daemon ended without stopping while it worked on this photo")
+                note(
+                    self._db,
+                    self._clock,
+                    photo_id,
+                    "interrupted",
+                    "the daemon ended without stopping while it worked on this photo",
+                )
                 query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
                 (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
                 if deaths > 1:
@@ -268,195 +213,6 @@ class Ledger:
         with self._transaction():
             self._db.execute(f"{family} DELETE FROM photo WHERE id IN (SELECT id FROM family)", ids)  # noqa: S608
         return len(ids)
-
-    def _still_stands(self, outcome: Outcome, group: "_Group") -> bool:
-        """Whether the row is pending and was not brought up to a newer file while the worker had it.
-
-        If it was, the outcome is of the file before: the photo is taken up again, at once.
-        """
-        row = group.pending.get(outcome.job.id)
-        if row is None:
-            return False
-        was_renamed = bytes(row["path"]) != outcome.job.path and not isinstance(outcome, Classified)
-        if _version(row) in (outcome.job.version, outcome.version) and not was_renamed:
-            return True
-        self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
-        return False
-
-    def _record_classified(self, outcome: Classified, seq: int) -> None:
-        label, score = next(iter(outcome.scores.items()))
-        self._db.execute(
-            "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
-            " scores = ?, sha256 = ?, width = ?, height = ?, decode_ms = ?, invoke_ms = ?, total_ms = ?,"
-            " inode = ?, size = ?, mtime_ns = ?, error_code = NULL, error_message = NULL, attempts = attempts + 1"
-            " WHERE id = ? AND state = 'pending'",
-            (
-                seq,
-                self._clock.wall_ms(),
-                outcome.model_id,
-                label,
-                score,
-                _as_json(outcome.scores),
-                outcome.sha256,
-                outcome.width,
-                outcome.height,
-                outcome.timings.decode,
-                outcome.timings.invoke,
-                outcome.timings.total,
-                *outcome.version,
-                outcome.job.id,
-            ),
-        )
-
-    def _restore(self, former: int, outcome: Classified, path: bytes) -> None:
-        """Bring back the result of a file that was only touched, under its new version and path."""
-        self._db.execute(
-            "UPDATE photo SET superseded_by = ? WHERE superseded_by = ? AND id != ?",
-            (former, outcome.job.id, former),
-        )
-        self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
-        self._db.execute(
-            "UPDATE photo SET state = 'classified', path = ?, inode = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            (path, *outcome.version, former),
-        )
-        self._note(former, "touched", "the file's date or place changed, its content did not")
-
-    def _record_failed(self, outcome: Failed, seq: int) -> None:
-        self._db.execute(
-            "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?,"
-            " inode = ?, size = ?, mtime_ns = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
-            (
-                seq,
-                self._clock.wall_ms(),
-                outcome.code,
-                outcome.message,
-                *outcome.version,
-                outcome.job.id,
-            ),
-        )
-
-    def _record_waiting(self, outcome: Waiting) -> None:
-        now = self._clock.steady_ms()
-        still = outcome.version == outcome.job.version
-        self._db.execute(
-            "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, still_since = ?, error_code = ?,"
-            " error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
-            (
-                now + outcome.delay_ms,
-                *outcome.version,
-                outcome.job.still_since if still else now,
-                outcome.code,
-                outcome.message,
-                outcome.job.id,
-            ),
-        )
-        if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.waits_for:
-            self._note(outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")
-
-    def _observe_one(self, file: FoundFile, *, wake: bool) -> int | None:
-        """Bring the ledger up to a file; return the id of its photo where that became pending or due."""
-        row = self._current([file.path]).get(file.path)
-        if not self._needs_attention(row, file, wake=wake):
-            return None  # a worker has answered since the first look
-        if row is not None and _version(row) == file.version:
-            if row["state"] == "pending":
-                self._refresh(row, file, wake=wake)
-            else:
-                self._requeue(row)
-            return int(row["id"])
-        same = self._same_file(file)
-        former = next((other for other in same if not self._is_there(other)), None)
-        if former is not None:
-            return self._rename(former, file)
-        if row is None:
-            photo_id = self._insert(file)
-        elif row["state"] == "pending":
-            photo_id = row["id"]
-            self._refresh(row, file, wake=wake)
-        else:
-            photo_id = self._supersede(row, file)
-        if same:
-            self._note(photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
-        return photo_id
-
-    def _refresh(self, row: sqlite3.Row, file: FoundFile, *, wake: bool) -> None:
-        """Bring a pending row up to the file as it is now."""
-        if _version(row) != file.version:
-            self._db.execute(
-                "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, still_since = ? WHERE id = ?",
-                (*file.version, self._clock.steady_ms(), row["id"]),
-            )
-        if wake:
-            self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (row["id"],))
-
-    def _requeue(self, row: sqlite3.Row) -> None:
-        """Take up a photo that had vanished and is there again: with the disk it lies on, or by another name."""
-        self._db.execute(
-            "UPDATE photo SET state = 'pending', seq = NULL, classified_at = NULL, error_code = NULL,"
-            " error_message = NULL, due = 0, attempts = 0, still_since = ? WHERE id = ?",
-            (self._clock.steady_ms(), row["id"]),
-        )
-        if row["state"] != "pending":
-            self._note(row["id"], "returned", "the file is there again")
-
-    def _supersede(self, row: sqlite3.Row, file: FoundFile) -> int:
-        self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (row["id"],))
-        successor = self._insert(file)
-        self._db.execute("UPDATE photo SET superseded_by = ? WHERE id = ?", (successor, row["id"]))
-        return successor
-
-    def _insert(self, file: FoundFile) -> int:
-        cursor = self._db.execute(
-            "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at, still_since)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?)",
-            (file.path, *file.version, self._clock.wall_ms(), self._clock.steady_ms()),
-        )
-        return int(cursor.lastrowid or 0)
-
-    def _same_file(self, file: FoundFile) -> list[sqlite3.Row]:
-        """Current rows of other names with the same inode, size and date: former names of the file, or links to it."""
-        return self._db.execute(
-            f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
-            " AND size = ? AND mtime_ns = ? AND path != ? LIMIT ?",
-            (*file.version, file.path, _RENAME_CANDIDATES),
-        ).fetchall()
-
-    def _is_there(self, row: sqlite3.Row) -> bool:
-        """Whether the very file of a row is where it was: another may have come in its place."""
-        found = self._look_at(bytes(row["path"]))
-        return found is not None and found.version == _version(row)
-
-    def _rename(self, row: sqlite3.Row, file: FoundFile) -> int | None:
-        """Give a row its file's new name; return its id where the photo became pending or due."""
-        replaced = self._current([file.path]).get(file.path)
-        if replaced is not None:
-            self._db.execute(
-                "UPDATE photo SET state = 'superseded', superseded_by = ? WHERE id = ?", (row["id"], replaced["id"])
-            )
-        self._db.execute("UPDATE photo SET path = ? WHERE id = ?", (file.path, row["id"]))
-        self._note(row["id"], "renamed", f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}")
-        if row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED:
-            self._requeue(row)
-            return int(row["id"])
-        return None
-
-    def _needs_attention(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
-        if row is None or not same_version(_version(row), file.version, stable_inodes=self._stable_inodes):
-            return True
-        if row["state"] == "pending":
-            return wake and row["due"] > 0
-        return bool(row["error_code"] == PhotoCode.VANISHED)
-
-    def _current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
-        marks = ",".join("?" * len(paths))
-        query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
-        return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
-
-    def _note(self, photo_id: int, kind: str, detail: str) -> None:
-        self._db.execute(
-            "INSERT INTO event (photo_id, at, kind, detail) VALUES (?, ?, ?, ?)",
-            (photo_id, self._clock.wall_ms(), kind, detail),
-        )
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:
@@ -483,7 +239,3 @@ class Ledger:
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)
             self._db.execute("ROLLBACK")
-
-
-def _version(row: sqlite3.Row) -> Version:
-    return Version(row["inode"], row["size"], row["mtime_ns"])

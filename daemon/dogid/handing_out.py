@@ -4,20 +4,27 @@ The backlog stays in the ledger: only some jobs per worker are in memory.
 """
 
 from collections.abc import Collection
+from typing import Protocol
 
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Job
-from dogid.workers import WorkerPool
 
 JOBS_AHEAD = 64
 """Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
 _FRESH = 2  # arrivals per worker whose results are told at once, each; more of them at a time are a backlog
 
 
+class Workers(Protocol):
+    """Who works on photos: the pool of workers."""
+
+    def put(self, job: Job, *, arrived: bool) -> None:
+        """Take a photo that has just arrived, or one of the backlog."""
+
+
 class HandingOut:
     """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
 
-    def __init__(self, ledger: Ledger, workers: WorkerPool) -> None:
+    def __init__(self, ledger: Ledger, workers: Workers) -> None:
         self._ledger = ledger
         self._workers = workers
         self._taken: set[int] = set()
@@ -40,10 +47,12 @@ class HandingOut:
         room = 2 * workers * JOBS_AHEAD - self.in_hand
         if not 0 < len(ids) <= room:
             return  # there are more than can be dealt with: they are the newest of the backlog
-        self._arrivals |= ids
+        jobs = self._ledger.claim_these(ids)
+        due = {job.id for job in jobs}
+        self._arrivals |= due
         if len(self._arrivals) <= workers * _FRESH:
-            self._urgent |= ids
-        for job in self._ledger.claim_these(ids):
+            self._urgent |= due
+        for job in jobs:
             self._hand_out(job, arrived=True)
 
     def refill(self, workers: int, *, woken: bool) -> None:

@@ -108,9 +108,8 @@ class Pipeline:
                 try:
                     self._welcome(arrived)
                 finally:
-                    for group in self._urgent_first(finished):
-                        self._write(group)
-                        self._rest(len(group))
+                    if finished:
+                        self._write(finished)
                 if self._workers_are_done.is_set() and self._tray.is_empty:
                     return
             except sqlite3.OperationalError as error:
@@ -161,25 +160,29 @@ class Pipeline:
         if not self._stopping.is_set():
             self._photos.welcome(arrived, self._count)
 
-    def _urgent_first(self, outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-        """Part outcomes into those that somebody may be waiting for, and the others, without empty parts."""
-        urgent, others = list[Outcome](), list[Outcome]()
-        for outcome in outcomes:
-            (urgent if self._photos.is_urgent(outcome.job.id) else others).append(outcome)
-        return [part for part in (urgent, others) if part]
-
     def _write(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes down, first those that somebody may be waiting for; tell of them, and give memory back."""
+        urgent = [outcome for outcome in outcomes if self._photos.is_urgent(outcome.job.id)]
+        others = [outcome for outcome in outcomes if not self._photos.is_urgent(outcome.job.id)]
         try:
-            while True:
-                try:
-                    written = self._ledger.record(outcomes)
-                    break
-                except sqlite3.OperationalError as error:
-                    self._complain("results cannot be written", error)
-                    if self._stopping.wait(_DISK_RETRY_SECONDS):
-                        return
+            for part in (urgent, others):
+                if part:
+                    self._record(part)
         finally:
+            # what could not be written is pending still, and handed out again
             self._photos.done({outcome.job.id for outcome in outcomes})
+        self._rest(len(outcomes))
+
+    def _record(self, outcomes: Sequence[Outcome]) -> None:
+        """Write outcomes in one transaction, as soon as the disk lets us, and tell of them."""
+        while True:
+            try:
+                written = self._ledger.record(outcomes)
+                break
+            except sqlite3.OperationalError as error:
+                self._complain("results cannot be written", error)
+                if self._stopping.wait(_DISK_RETRY_SECONDS):
+                    return
         if self._trouble is not None:
             log.info("the ledger can be written again")
             self._trouble = None

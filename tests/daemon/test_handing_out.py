@@ -1,0 +1,88 @@
+"""What is handed out, and whose result is told at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dogid.clock import Clock
+from dogid.errors import PhotoCode
+from dogid.handing_out import JOBS_AHEAD, HandingOut
+from dogid.inbox.scan import FoundFile, Version
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.records import Failed, Job
+
+
+class Workers:
+    """Take what they are given, and never begin."""
+
+    def __init__(self) -> None:
+        self.arrived: list[int] = []
+        self.backlog: list[int] = []
+
+    def put(self, job: Job, *, arrived: bool) -> None:
+        (self.arrived if arrived else self.backlog).append(job.id)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    made = Ledger(tmp_path, lambda _: None, Clock())
+    yield made
+    made.close()
+
+
+def notice(ledger: Ledger, first: int, count: int = 1) -> list[int]:
+    return ledger.observe([FoundFile(b"%d.jpg" % at, Version(at, 1, at)) for at in range(first, first + count)])
+
+
+def test_arrivals_need_no_room_and_are_told_at_once_while_they_are_few(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    notice(ledger, 0, 500)
+    photos.refill(2, woken=True)
+    assert photos.in_hand >= 2 * JOBS_AHEAD
+
+    (arrival,) = notice(ledger, 1000)
+    photos.welcome([arrival], 2)
+
+    assert workers.arrived == [arrival]
+    assert photos.is_urgent(arrival)
+    assert not any(photos.is_urgent(photo) for photo in workers.backlog)
+
+
+def test_a_crowd_of_arrivals_is_not_told_one_by_one(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    crowd = [notice(ledger, number)[0] for number in range(20)]
+    for arrival in crowd:
+        photos.welcome([arrival], 2)
+
+    assert workers.arrived == crowd
+    assert sum(photos.is_urgent(arrival) for arrival in crowd) == 4
+
+
+def test_arrivals_that_are_answered_already_leave_the_next_ones_urgent(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    known = notice(ledger, 0, 20)
+    jobs = ledger.claim_these(known)
+    ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "damaged") for job in jobs])
+    for number in known:
+        photos.welcome([number], 2)
+    (arrival,) = notice(ledger, 100)
+    photos.welcome([arrival], 2)
+
+    assert workers.arrived == [arrival]
+    assert photos.is_urgent(arrival)
+
+
+def test_the_oldest_are_among_what_is_handed_out(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    ids = notice(ledger, 0, 1000)
+    photos.refill(2, woken=True)
+
+    assert set(ids[:2]) <= set(workers.backlog)
+    assert set(ids[-JOBS_AHEAD:]) <= set(workers.backlog)
+    photos.done(workers.backlog)
+    assert photos.in_hand == 0

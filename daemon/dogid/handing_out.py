@@ -43,15 +43,14 @@ class HandingOut:
 
     def welcome(self, arrived: Collection[int], workers: int) -> None:
         """Hand out photos that have just arrived: before all others, and whether or not there is room."""
+        # what was taken up as one of the backlog before its word came has its place, but need not wait for others
+        self._expect(self._taken.intersection(arrived), workers)
         ids = set(arrived) - self._taken
         room = 2 * workers * JOBS_AHEAD - self.in_hand
         if not 0 < len(ids) <= room:
             return  # there are more than can be dealt with: they are the newest of the backlog
         jobs = self._ledger.claim_these(ids)
-        due = {job.id for job in jobs}
-        self._arrivals |= due
-        if len(self._arrivals) <= workers * _FRESH:
-            self._urgent |= due
+        self._expect({job.id for job in jobs}, workers)
         for job in jobs:
             self._hand_out(job, arrived=True)
 
@@ -74,6 +73,12 @@ class HandingOut:
         """Take note that photos have been written down, or are to be handed out again."""
         for group in (self._taken, self._arrivals, self._urgent, self._oldest):
             group.difference_update(ids)
+
+    def _expect(self, ids: set[int], workers: int) -> None:
+        """Take note of arrivals, whose results are urgent while there are few."""
+        self._arrivals |= ids
+        if len(self._arrivals) <= workers * _FRESH:
+            self._urgent |= ids
 
     def _hand_out(self, job: Job, *, arrived: bool) -> None:
         self._taken.add(job.id)

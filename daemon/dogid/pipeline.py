@@ -14,7 +14,7 @@ from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Outcome
 from dogid.memory import give_back
-from dogid.tray import Tray
+from dogid.tray import Taken, Tray
 from dogid.workers import Engine, WorkerPool
 
 log = logging.getLogger(__name__)
@@ -104,9 +104,12 @@ class Pipeline:
             pause: float | None = None
             try:
                 pause = self._refill()
-                finished, arrived = self._collect(pause)
+                taken = self._take(pause)
+                finished = taken.outcomes
                 try:
-                    self._welcome(arrived)
+                    finished += self.workers.give_up_late()
+                    if not self._stopping.is_set():  # before results are written: arrivals do not wait for the disk
+                        self._photos.welcome(taken.arrived, self._count)
                 finally:
                     if finished:
                         self._write(finished)
@@ -144,8 +147,8 @@ class Pipeline:
             waits.append(_DEADLINE_CHECK_SECONDS)
         return min(waits, default=None)
 
-    def _collect(self, timeout: float | None) -> tuple[list[Outcome], list[int]]:
-        """Wait for a worker or a wake-up; return all that has been finished by then, and who has arrived (ids).
+    def _take(self, timeout: float | None) -> Taken:
+        """Wait for a worker or a wake-up; return all that has been finished by then, and who has arrived.
 
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
@@ -153,12 +156,7 @@ class Pipeline:
         enough = min(self.in_flight, self._count * _GROUP)
         taken = self._tray.take(enough, _GATHER_SECONDS, timeout)
         self._woken |= taken.woken
-        return taken.outcomes + self.workers.give_up_late(), taken.arrived
-
-    def _welcome(self, arrived: Sequence[int]) -> None:
-        """Hand out who has arrived, before results are written: then they need not wait for the disk."""
-        if not self._stopping.is_set():
-            self._photos.welcome(arrived, self._count)
+        return taken
 
     def _write(self, outcomes: Sequence[Outcome]) -> None:
         """Write outcomes down, first those that somebody may be waiting for; tell of them, and give memory back."""

@@ -65,11 +65,10 @@ def _latency(axis: Any, figures: "Figures") -> None:
     shares = [at.share * 100 for at in figures.by_load]
     axis.plot(shares, [at.p50 for at in figures.by_load], marker="o", label="half of the photos (p50)")
     axis.plot(shares, [at.p99 for at in figures.by_load], marker="o", label="99 of 100 (p99)")
-    axis.axhline(figures.busy_latencies.of(99), linestyle="--", color="grey", label="p99 of arrivals in a full backlog")
     axis.set(
         yscale="log",
         xlabel="arrivals, % of what the daemon takes from a backlog",
-        ylabel="ms from the rename to the result",
+        ylabel="ms from the rename to the commit",
         title="Latency by load, 0.3 MP",
     )
     axis.legend(fontsize=8)

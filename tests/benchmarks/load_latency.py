@@ -1,7 +1,8 @@
 """How soon photos are answered while they keep coming, at more and more of what the daemon can take.
 
 Photos are renamed into the inbox at random moments (a Poisson process, as of independent cameras) at a given rate. What
-is measured is the time from before the rename until the result was written down, in the ledger's own milliseconds.
+is measured is the time from before the rename until the result was about to be committed, in the ledger's own
+milliseconds: the commit itself, and asking for the result, come on top.
 """
 
 import contextlib

@@ -20,6 +20,7 @@ from dogid.ledger.database import open_for_reading
 from tests.benchmarks.daemon_lap import daemon
 from tests.support.daemon import Daemon, environment
 from tests.support.photos import photo
+from tests.support.waiting import eventually
 
 _GLANCE = 0.0005  # seconds between looks, each of which is to cost the daemon's cores nothing
 _PATIENCE = 30.0
@@ -59,9 +60,12 @@ def latencies(paths: Sequence[Path], *, backlog: int = 0, small_side: int = 320)
     with daemon(paths[0].parent) as process:
         _fill(process.inbox, backlog, small_side)
         if backlog:
-            _wait_until_known(process, backlog)
+            eventually(lambda: sum(process.status()["counts"].values()) >= backlog, "all are known", _PATIENCE)
         process.get("/results")  # what the first question costs, Flask's import, is told apart: page_cost.py
-        return _one_by_one(process, paths)
+        found = _one_by_one(process, paths)
+        if backlog:
+            assert process.status()["counts"]["pending"], "the backlog was over before the last arrival: make it larger"
+        return found
 
 
 def _one_by_one(process: Daemon, paths: Sequence[Path]) -> Latencies:
@@ -96,15 +100,15 @@ def _one(
     while True:
         # whether somebody has committed is told from shared memory: https://sqlite.org/pragma.html#pragma_data_version
         (version,) = db.execute("PRAGMA data_version").fetchone()
-        if version != known and (answered := db.execute(query, (name,)).fetchone()) is not None:
+        if version != known and db.execute(query, (name,)).fetchone() is not None:
             break
         if time.perf_counter() - begun > _PATIENCE:
             raise AssertionError(f"{there.name} has no result after {_PATIENCE:g} s")
         known = version
         time.sleep(_GLANCE)
     on_disk = time.perf_counter()
-    connection.request("GET", f"/results/{answered['id']}")  # a backlog that is still being noticed has newer rows
-    row = json.loads(connection.getresponse().read())
+    connection.request("GET", "/results?limit=1")
+    (row,) = json.loads(connection.getresponse().read())["results"]
     ended = time.perf_counter()
     assert row["file"] == there.name
     timings = row["timings_ms"]
@@ -118,12 +122,6 @@ def _fill(inbox: Path, count: int, side: int) -> None:
     folder.mkdir()
     for number in range(count):
         (folder / f"{number:06}.jpg").write_bytes(data)
-
-
-def _wait_until_known(process: Daemon, count: int) -> None:
-    ends = time.monotonic() + _PATIENCE
-    while sum(process.status()["counts"].values()) < count and time.monotonic() < ends:
-        time.sleep(0.05)
 
 
 def ready_seconds(times: int) -> float:

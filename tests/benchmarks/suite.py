@@ -14,15 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dogid.model.classifier import load_model
 from tests.benchmarks import charts, daemon_lap
 from tests.benchmarks.accuracy import Accuracy, accuracy
-from tests.benchmarks.contender import running
+from tests.benchmarks.contender import Contender, running
 from tests.benchmarks.footprint import Grown, Idle, grown, idle, memory_in_backlog
 from tests.benchmarks.goals import Row, as_json, as_table
 from tests.benchmarks.load_latency import AtLoad, latency_by_load
@@ -34,6 +36,7 @@ from tests.support.daemon import ROOT
 
 MODEL = ROOT / "models" / "dogid.tflite"
 GRAPH = ROOT / "models" / "retrained_graph.pb"
+_COMPARED = 12  # photos
 _ROOM = 3 << 30  # bytes, for all photos
 _SHARED_MEMORY = Path("/dev/shm")
 
@@ -94,6 +97,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
     onnx = _onnx(folder)
     with running(contenders(MODEL, GRAPH, onnx, cores)) as peers:
         _check_answers(peers[LIMIT].answers(materials[0].paths[:3]), materials[0].paths[:3])
+        _check_peers(peers, materials[0].paths[:_COMPARED])
         runs = {"daemon": daemon_lap.lap, **{name: peer.lap for name, peer in peers.items()}}
         races = [race(material, runs, rounds=extent.rounds, tell=tell) for material in materials]
     by_cores = [(workers, _with_workers(materials[0], workers)) for workers in range(1, cores + 1)]
@@ -153,6 +157,17 @@ def _check_answers(limits: Sequence[Sequence[float]], paths: Sequence[Path]) -> 
             raise AssertionError(f"{path}: the bare limit answers otherwise than the daemon")
 
 
+def _check_peers(peers: Mapping[str, Contender], paths: Sequence[Path]) -> None:
+    """What answers otherwise is not the same work: each peer must name the same label for nearly all photos."""
+    right = np.argmax(peers[LIMIT].answers(paths), axis=1)
+    for name, peer in peers.items():
+        same = int((np.argmax(peer.answers(paths), axis=1) == right).sum())
+        if same < _COMPARED - 2:
+            raise AssertionError(
+                f"{name} names another label than the limit for {_COMPARED - same} of {_COMPARED} photos"
+            )
+
+
 def rows(figures: Figures) -> list[Row]:
     """Compare with the goals."""
     found: list[Row] = []
@@ -175,9 +190,10 @@ def rows(figures: Figures) -> list[Row]:
                 1.08,
             ),
             _peer(run, "article", "the article's way", 15 if is_large else 40 if is_small else None),
-            _peer(run, "script", "a plain LiteRT script", 8 if is_large else None),
+            _peer(run, "script", "a plain LiteRT script of one thread", 8 if is_large else None),
             _peer(run, "mediapipe", "MediaPipe with as many threads", 3.4 if is_large else None),
             _peer(run, "onnx", "ONNX Runtime with OpenCV", None),
+            _peer(run, "limit-whole", "a limit that runs the model as its file has it", None),
             _peer(run, "limit-opencv", "a limit with other pixels (OpenCV's filter)", None),
         ]
     quiet, busy, at_rest, ledger = figures.idle_latencies, figures.busy_latencies, figures.idle, figures.grown

@@ -59,6 +59,7 @@ def contenders(model: Path, graph: Path, onnx: Path | None, threads: int) -> dic
     int8, many = ("--model", str(model)), ("--threads", str(threads))
     started = {
         LIMIT: Contender(limit, *int8, *many),
+        "limit-whole": Contender(limit, *int8, *many, "--whole"),
         "limit-opencv": Contender(limit, *int8, *many, "--resize", "opencv"),
         "script": Contender(peers, "script", *int8),
         "article": Contender(peers, "article", "--model", str(graph)),

@@ -76,6 +76,18 @@ def test_arrivals_that_are_answered_already_leave_the_next_ones_urgent(ledger: L
     assert photos.is_urgent(arrival)
 
 
+def test_an_arrival_that_was_taken_up_with_the_backlog_is_urgent_all_the_same(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    ids = notice(ledger, 0, 3)
+    photos.refill(2, woken=True)
+    photos.welcome(ids[-1:], 2)
+
+    assert workers.arrived == []
+    assert photos.is_urgent(ids[-1])
+    assert not photos.is_urgent(ids[0])
+
+
 def test_the_oldest_are_among_what_is_handed_out(ledger: Ledger) -> None:
     workers = Workers()
     photos = HandingOut(ledger, workers)

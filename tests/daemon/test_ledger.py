@@ -308,6 +308,19 @@ def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
     assert inbox.states() == {"a.jpg": "classified"}
 
 
+def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> None:
+    for name in ("1", "2", "3"):
+        put(inbox.folder / name, name.encode())
+        inbox.observe(name)
+        inbox.classify(inbox.job())
+        (inbox.folder / name).write_bytes(b"changed " + name.encode())
+    put(inbox.folder / "new", b"new")
+    found = [inbox.look(name) for name in ("1", "2", "3", "new")]
+
+    ids = inbox.ledger.observe(found, wake=True)
+    assert [job.path for at in ids for job in inbox.ledger.claim_these([at])] == [b"1", b"2", b"3", b"new"]
+
+
 def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     put(inbox.folder / "a.jpg", b"one")

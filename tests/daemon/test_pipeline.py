@@ -53,7 +53,7 @@ def test_the_results_of_a_backlog_are_committed_in_groups(
         eventually(lambda: sum(map(len, groups)) == 200, "all are recorded")
 
     assert sorted(name for group in groups for name in group) == [f"{number:03}.jpg" for number in range(200)]
-    assert len(groups) < 150
+    assert len(groups) < 40
 
 
 def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(

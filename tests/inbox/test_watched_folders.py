@@ -1,5 +1,7 @@
 """The watch alone, on real folders: which events come, and by which path folders are known that are moved about."""
 
+import ctypes
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -111,11 +113,90 @@ def test_a_folder_that_is_removed_and_made_again_is_watched_again(ears: Ears) ->
     assert ears.missed == 0
 
 
-def test_an_inbox_that_is_removed_is_told_as_missed(ears: Ears) -> None:
+def test_a_folder_made_anew_while_its_predecessor_is_held_open_is_watched(ears: Ears) -> None:
+    """The kernel tells that a folder has gone only once nobody has it open."""
+    (ears.inbox / "sub").mkdir()
+    eventually(lambda: ears.is_heard_after(ears.inbox / "sub" / "a"), "it is watched")
+    held = os.open(ears.inbox / "sub", os.O_RDONLY)
+    try:
+        (ears.inbox / "sub" / "a").unlink()
+        (ears.inbox / "sub").rmdir()
+        ears.heard.clear()
+        (ears.inbox / "sub").mkdir()
+        ears.hear("sub", "created")
+    finally:
+        os.close(held)
+
+    assert ears.is_heard_after(ears.inbox / "sub" / "b")
+    assert ears.is_heard_after(ears.inbox / "sub" / "c")
+
+
+def test_a_folder_renamed_onto_an_empty_one_is_watched(ears: Ears) -> None:
+    for name in ("one", "two"):
+        (ears.inbox / name).mkdir()
+        ears.hear(name, "created")
+    (ears.inbox / "one" / "a").write_bytes(b"x")
+    ears.hear("one/a")
+    (ears.inbox / "one").rename(ears.inbox / "two")
+    ears.hear("two", "moved")
+
+    assert ears.is_heard_after(ears.inbox / "two" / "b")
+    assert ears.is_heard_after(ears.inbox / "two" / "c")
+
+
+def test_two_folders_that_are_exchanged_are_both_watched(ears: Ears) -> None:
+    for name in ("one", "two"):
+        (ears.inbox / name).mkdir()
+        ears.hear(name, "created")
+    exchange(ears.inbox / "one", ears.inbox / "two")
+    ears.hear("one", "moved")
+    ears.hear("two", "moved")
+
+    for name in ("one", "two"):
+        (ears.inbox / name / f"{name}.jpg").write_bytes(b"x")
+        ears.hear(f"{name}/{name}.jpg")
+
+
+def exchange(one: Path, other: Path) -> None:
+    """renameat2(2) with RENAME_EXCHANGE, which Python does not offer."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here = -100  # AT_FDCWD
+    if libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), 2) != 0:
+        pytest.skip(f"no RENAME_EXCHANGE here: {os.strerror(ctypes.get_errno())}")
+
+
+def test_an_inbox_that_is_removed_and_made_again_is_no_longer_what_is_watched(ears: Ears) -> None:
+    """Its path may then lead to the same inode: file systems give it out again at once."""
     ears.inbox.rmdir()
+    ears.inbox.mkdir()
 
     eventually(lambda: ears.missed, "it is told")
     assert not ears.watch.is_sound()
+
+
+def test_a_watch_that_cannot_be_laid_anew_after_an_overflow_is_no_longer_sound(
+    ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    assert ears.watch.is_sound()
+    monkeypatch.setattr(ears.watch._inotify, "add_callback", fails)
+    ears.watch._events.on_queue_overflow()
+
+    assert ears.missed == 2  # the overflow, and that it could not be dealt with
+    assert not ears.watch.is_sound()
+
+
+def test_a_watch_that_cannot_be_laid_tells_of_nothing_missed(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    missed: list[int] = []
+    monkeypatch.setattr("dogid.inbox.watched_folders.os.scandir", fails)
+    with pytest.raises(OSError, match="Input/output"):
+        Watch(inbox, lambda _: None, lambda: missed.append(1))
+    assert missed == []
 
 
 def test_an_inbox_named_by_a_link_is_watched(inbox: Path, tmp_path: Path) -> None:

@@ -76,6 +76,16 @@ def test_an_operator_that_does_more_than_flip_a_bit_stays(zero_point: int) -> No
     assert without_first_step(bytes(whole)) is None
 
 
+def test_a_model_without_a_zero_point_is_left_to_the_interpreter() -> None:
+    whole = bytearray(shipped_model().read_bytes())
+    quantization = next(next(root(bytes(whole), b"TFL3").tables(2)).tables(0)).table(4)
+    assert quantization is not None
+    at, _ = quantization.vector(3, 8)
+    struct.pack_into("<I", whole, at - 4, 0)  # the vector's length
+
+    assert without_first_step(bytes(whole)) is None
+
+
 def test_damaged_models_are_left_to_the_interpreter() -> None:
     whole = shipped_model().read_bytes()
     random = np.random.default_rng(3)

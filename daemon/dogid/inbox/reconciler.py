@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
-from dogid.inbox.filters import is_ignored_path
 from dogid.inbox.mounts import file_system, is_remote, mounts_beneath
 from dogid.inbox.scan import FoundFile, ScanTrouble, look, scan
 from dogid.inbox.watch import Wakeup, Watch, explain
@@ -160,11 +159,11 @@ class Reconciler:
 
     def _on_wakeup(self, wakeup: Wakeup) -> None:
         with self._changed:
-            if len(self._wakeups) >= _MOST_WAKEUPS:
+            before = self._wakeups.pop(wakeup.path, None)
+            self._wakeups[wakeup.path] = wakeup if before is None else wakeup.after(before)
+            if len(self._wakeups) > _MOST_WAKEUPS:
+                del self._wakeups[next(iter(self._wakeups))]  # the oldest
                 self._scan_wanted = True
-            else:
-                before = self._wakeups.pop(wakeup.path, None)
-                self._wakeups[wakeup.path] = wakeup if before is None else wakeup.after(before)
             self._changed.notify()
 
     def _handle(self, wakeups: Iterable[Wakeup]) -> None:
@@ -180,7 +179,7 @@ class Reconciler:
             found = look(self._inbox, wakeup.path)
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
-            if wakeup.moved_from is not None and not is_ignored_path(wakeup.moved_from):
+            if wakeup.moved_from is not None:
                 self._notify(self._ledger.moved(wakeup.moved_from, found), arrived=True)
             else:
                 finished[found.path] = found

@@ -50,7 +50,7 @@ class Watch:
         try:
             self._events.begin()
         except BaseException:
-            self._inotify.stop()
+            self.stop()
             raise
 
     @property
@@ -60,8 +60,10 @@ class Watch:
 
     def is_sound(self) -> bool:
         """Whether the path still leads to the folders that are watched, and the watching thread lives."""
+        if self._events.lost or not self._inotify.is_alive():
+            return False
         try:
-            return _identity(self._inbox) == self._identity and self._inotify.is_alive()
+            return _identity(self._inbox) == self._identity
         except OSError:
             return False
 
@@ -86,6 +88,8 @@ class _Events:
         self._folders = WatchedFolders(inbox, inotify, self)
         self._lock = threading.Lock()  # events may come while the first watches are laid
         self._ended = False
+        self.lost = False
+        """Whether the inbox itself is watched no more: it was deleted, or could not be watched anew."""
         self._left: tuple[int, bytes] | None = None
 
     @property
@@ -99,7 +103,8 @@ class _Events:
 
     def end(self) -> None:
         """Take note of nothing that still comes."""
-        self._ended = True
+        with self._lock:
+            self._ended = True
 
     def on_event(self, event: InotifyEvent) -> None:
         try:
@@ -111,20 +116,23 @@ class _Events:
             self._fail()
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        if self._ended:
-            return
         with self._lock:
-            is_inbox = self._folders.path(wd) == b""
+            if self._ended:
+                return
+            self.lost |= self._folders.path(wd) == b""
             self._folders.forget(wd)
-        if is_inbox:
+        if self.lost:
             self._on_missed()
 
     def on_queue_overflow(self) -> None:
         try:
             with self._lock:
-                self._left = None
+                if self._ended:
+                    return
+                self._left, self.lost = None, True
                 self._folders.remove(b"")  # folders may have been moved
                 self._folders.add(b"")
+                self.lost = False
         except Exception:
             self._fail()
         self._on_missed()
@@ -143,6 +151,7 @@ class _Events:
             self._left = event.cookie, path
             if event.is_directory:
                 self._folders.remove(path)
+                self._folders.add(path)  # another may have come in its place, of which the event was before this one
             return None
         if event.is_directory and (event.is_create or event.is_moved_to):
             self._folders.add(path)

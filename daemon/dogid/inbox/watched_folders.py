@@ -71,8 +71,7 @@ class WatchedFolders:
             del self._by_path[path]
 
     def _watch(self, path: bytes) -> None:
-        if path in self._by_path:
-            return
+        """Watch one folder; a watch that is known by its path may be that of another, which lay there before."""
         # the inbox itself may be named by a link, a folder in it is none
         mask = Mask(_EVENTS | InotifyConstants.IN_DONT_FOLLOW) if path else _EVENTS
         call = CallbackId(next(self._ids))
@@ -80,10 +79,10 @@ class WatchedFolders:
         if descriptor == -1:  # watchdog takes missing rights for success
             self._inotify.remove_callbacks([(descriptor, call)])
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        before = self._known.get(descriptor)
-        if before is not None:  # the same folder under its former path, of whose move no event has told
-            self._inotify.remove_callbacks([(descriptor, before[1])])
-            self.forget(descriptor)
+        for former in {descriptor, self._by_path.get(path)}:
+            if former is not None and former in self._known:
+                self._inotify.remove_callbacks([(former, self._known[former][1])])
+                self.forget(former)
         self._known[descriptor] = (path, call)
         self._by_path[path] = descriptor
         self.unwatched.pop(path, None)

@@ -98,8 +98,9 @@ class Ledger:
     def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> list[int]:
         """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.
 
-        New files become pending; a file renamed keeps its row; one that changed after its result is superseded by a
-        new pending row. With wake, pending ones among them are due at once: their writer has closed them, say.
+        They come in the order of found. New files become pending; a file renamed keeps its row; one that changed after
+        its result is superseded by a new pending row. With wake, pending ones among them are due at once: their writer
+        has closed them, say.
         """
         with self._lock:
             current = self._noticing.current([file.path for file in found])
@@ -111,8 +112,8 @@ class Ledger:
         # new names first: where photos hand their names on, each is found under its new one before its old one is taken
         changed.sort(key=lambda file: file.path in current)
         with self._transaction(durable=False):
-            seen = [self._noticing.bring_up(file, wake=wake) for file in changed]
-        return [photo_id for photo_id in seen if photo_id is not None]
+            ids = {file.path: self._noticing.bring_up(file, wake=wake) for file in changed}
+        return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that source was renamed to found; return the id of the photo where it became pending or due."""

@@ -9,7 +9,7 @@ Source of the fields: tensorflow/lite/schema/schema.fbs. The copy differs in thr
 
 import struct
 
-from dogid.model.flatbuffer import FlatbufferError, Table, root
+from dogid.model.flatbuffer import Table, root
 
 _OPERATOR_CODES, _SUBGRAPHS = 1, 2  # Model
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
@@ -28,8 +28,8 @@ def without_first_step(data: bytes) -> bytes | None:
         graph = next(model.tables(_SUBGRAPHS))
         behind = _tensor_behind(model, graph)
         return None if behind is None else _cut(data, graph, behind)
-    except (FlatbufferError, StopIteration, IndexError):
-        return None  # damaged: the interpreter will say so
+    except (ValueError, StopIteration, IndexError):
+        return None  # damaged or unusual: the interpreter will say so
 
 
 def _tensor_behind(model: Table, graph: Table) -> int | None:
@@ -75,11 +75,16 @@ def _cut(data: bytes, graph: Table, behind: int) -> bytes | None:
 
 
 def _others_are_the_same(before: Table, after: Table) -> bool:
-    """Whether no other part shares the bytes that were changed, as a thrifty writer might have it."""
+    """Whether no other operator or tensor shares the bytes that were changed, as a thrifty writer might have it."""
 
-    def parts(graph: Table, first: int) -> list[tuple[int, ...]]:
+    def parts(graph: Table, first: int) -> list[object]:
         operators = list(graph.tables(_OPERATORS))[first:]
-        shapes = [tensor.numbers(0, "i") for tensor in graph.tables(_TENSORS)]
-        return [operator.numbers(field, "i") for operator in operators for field in (_TAKES, _MAKES)] + shapes
+        tensors = list(graph.tables(_TENSORS))
+        found: list[object] = [tuple(op.numbers(field, "i") for field in (_TAKES, _MAKES)) for op in operators]
+        found += [op.number(_KIND, "I") for op in operators]
+        return found + [(tensor.numbers(0, "i"), *quantization(tensor.table(_QUANTIZATION))) for tensor in tensors]
+
+    def quantization(table: Table | None) -> tuple[object, ...]:
+        return () if table is None else (table.numbers(_SCALES, "f"), table.numbers(_ZERO_POINTS, "q"))
 
     return parts(before, 1) == parts(after, 0) and before.numbers(_OUTPUTS, "i") == after.numbers(_OUTPUTS, "i")

@@ -1,6 +1,6 @@
 """The bare limit: on all cores a loop of read, decode, resize, set, invoke, and nothing else.
 
-The model is what the daemon runs, without the first operator where that can be spared; `--whole` runs the file as it is.
+The model is what the daemon runs, without the first operator where that can be spared; `--whole` runs all of it.
 
 libjpeg-turbo by simplejpeg decodes at the smallest DCT scale that is not below the model's input; Pillow's filter makes
 the rest, so that the pixels are the daemon's own bit for bit: a limit that gave other answers would be one of something

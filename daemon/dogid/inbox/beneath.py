@@ -78,8 +78,10 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
                 raise OutsideError
             os.close(folders.pop())
             continue
-        target = _link_target(folders[-1], part)
-        if target is not None:
+        # a device or pipe may react to being opened: look first, then hold on to what was opened
+        kind = os.stat(part, dir_fd=folders[-1], follow_symlinks=False).st_mode
+        if stat.S_ISLNK(kind):
+            target = os.readlink(part, dir_fd=folders[-1])
             links += 1
             if links > _MAX_LINKS:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -90,24 +92,14 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
             parts[:0] = target.split(b"/")
         elif any(later not in (b"", b".") for later in parts):
             folders.append(os.open(part, _FOLDER, dir_fd=folders[-1]))
-        else:
+        elif stat.S_ISREG(kind):
             return _open_file(folders[-1], part)
+        else:
+            raise NotAFileError
     raise NotAFileError
 
 
-def _link_target(folder: int, name: bytes) -> bytes | None:
-    try:
-        return os.readlink(name, dir_fd=folder)
-    except OSError as error:
-        if error.errno == errno.EINVAL:  # there, and not a link
-            return None
-        raise
-
-
 def _open_file(folder: int, name: bytes) -> int:
-    # a device or pipe may react to being opened: look first, then hold on to what was opened
-    if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise NotAFileError
     descriptor = os.open(name, _FILE, dir_fd=folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)

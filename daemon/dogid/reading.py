@@ -41,8 +41,17 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
     except OSError as error:
         reason = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
         if error.errno == errno.EACCES:
-            reason += f"; try: chmod g+r {shlex.quote(shown_name(os.fsencode(inbox) + b'/' + path))}"
+            reason += f"; try: {_remedy(os.fsencode(inbox) + b'/' + path)}"
         raise TemporaryError(reason) from error
+
+
+def _remedy(full: bytes) -> str:
+    """The command that lets us read a file: by its group, where that is one of ours."""
+    try:
+        ours = os.lstat(full).st_gid in {os.getegid(), *os.getgroups()}
+    except OSError:  # its folder is what is closed
+        ours = True
+    return f"chmod {'g' if ours else 'a'}+r {shlex.quote(shown_name(full))}"
 
 
 def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:

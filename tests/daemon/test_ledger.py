@@ -308,6 +308,23 @@ def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
     assert inbox.states() == {"a.jpg": "classified"}
 
 
+def test_photos_in_long_trouble_are_tried_again_together(inbox: Inbox) -> None:
+    for number in range(9):
+        put(inbox.folder / f"{number}", b"x")
+        inbox.observe(f"{number}")
+    for delay, job in enumerate(inbox.ledger.claim(9, ())):
+        inbox.ledger.record(
+            [Waiting(job, job.version, PhotoCode.UNREADABLE, "the inbox is gone", 60_000 + delay * 100)]
+        )
+    inbox.clock.advance(59_999)
+    assert inbox.ledger.wake_due() is not None
+    assert inbox.ledger.claim(9, ()) == []
+
+    inbox.clock.advance(1_001)
+    assert inbox.ledger.wake_due() is None
+    assert len(inbox.ledger.claim(9, ())) == 9
+
+
 def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> None:
     for name in ("1", "2", "3"):
         put(inbox.folder / name, name.encode())

@@ -1,7 +1,7 @@
 """The daemon's memory of photos: what is there, what waits, what was answered.
 
 All writing goes through one connection under one lock; each public method is one transaction, on disk when it returns.
-Only what `observe` notes is on disk with the next one: the folder would tell it again.
+Only what `observe` notes, and when waiting photos are tried again, is on disk with the next one: the folder tells it.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from dogid.inbox.scan import FoundFile
 from dogid.ledger.database import is_damage, open_for_writing, suspect
 from dogid.ledger.noticing import LookAt, Noticing
 from dogid.ledger.recording import Recording
-from dogid.ledger.records import Job, Outcome
+from dogid.ledger.records import Job, Outcome, Waiting
 from dogid.ledger.rows import note, version_of
 from dogid.model.modelfile import ModelFile
 
@@ -159,7 +159,7 @@ class Ledger:
         with self._lock:
             (earliest,) = self._db.execute(earliest_query).fetchone()
         if earliest is not None and earliest <= now:
-            with self._transaction():
+            with self._transaction(durable=False):  # after a start all are due
                 self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0 AND due <= ?", (now,))
                 (earliest,) = self._db.execute(earliest_query).fetchone()
         return None if earliest is None else max(1, earliest - now)
@@ -170,7 +170,8 @@ class Ledger:
         The rest are outcomes of files that have changed since, and photos that were only touched. Raise
         sqlite3.OperationalError where the disk is full.
         """
-        with self._transaction():
+        # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
+        with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
             return self._recording.record(outcomes)
 
     def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:

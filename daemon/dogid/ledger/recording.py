@@ -13,6 +13,8 @@ from dogid.ledger.records import Classified, Failed, Outcome, Waiting
 from dogid.ledger.rows import note, version_of
 
 _RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
+_LONG_DELAY_MS = 4_000
+_TOGETHER_MS = 1_000  # photos in long trouble are tried again in groups: an inbox that is gone may leave thousands
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -151,12 +153,15 @@ class Recording:
 
     def _record_waiting(self, outcome: Waiting) -> None:
         now = self._clock.steady_ms()
+        due = now + outcome.delay_ms
+        if outcome.delay_ms >= _LONG_DELAY_MS:
+            due += -due % _TOGETHER_MS
         still = outcome.version == outcome.job.version
         self._db.execute(
             "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, still_since = ?, error_code = ?,"
             " error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
             (
-                now + outcome.delay_ms,
+                due,
                 *outcome.version,
                 outcome.job.still_since if still else now,
                 outcome.code,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, PhotoError
 from dogid.photo import Pixels, decode
+from dogid_convert import interruption
 from dogid_convert.augmentation import Augmentation, view
 from dogid_convert.backbone import MEAN, STD, Backbone, Floats, runner
 from dogid_convert.dataset import LabelledPhoto
@@ -85,6 +86,7 @@ def compute(
     unreadable: list[tuple[Path, str]] = []
     reused, keeping = 0, True
     for photo, outcome in _in_order(progress(photos), wanted, folder):
+        interruption.check()
         if isinstance(outcome, str):
             unreadable.append((photo.path, outcome))
             continue

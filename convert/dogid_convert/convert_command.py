@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
+from dogid_convert import interruption
 from dogid_convert.failures import explained, load_packages
 from dogid_convert.resources import check_resources
 
@@ -68,8 +69,10 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
     check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
-    load_packages()
-    converted, settings = _converted(args)
+    with interruption.heeded():
+        load_packages()
+        converted, settings = _converted(args)
+        interruption.check()
     from dogid_convert.conversion_text import report_text
 
     report = converted.report

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid_convert import graph_surgery
+from dogid_convert import graph_surgery, interruption
 from dogid_convert.backbone import Backbone, Floats, Head
 from dogid_convert.bottlenecks import Half
 
@@ -87,6 +87,7 @@ class Tail:
         for epoch in range(1, plan.epochs + 1):
             order = rng.permutation(photos)
             for at in range(0, photos - batch + 1, batch):
+                interruption.check()
                 step += 1
                 chosen = order[at : at + batch]
                 values = samples.values[chosen, rng.integers(0, views, batch)]

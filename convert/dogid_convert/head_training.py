@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from dogid_convert import interruption
 from dogid_convert.backbone import Floats, Head
 
 _L2 = 2e-3
@@ -36,6 +37,7 @@ def on_the_way(
     """Give the head after 1, 2, 3, 5, 8... steps of `fit`, with their number; the last one is what `fit` returns."""
     # L-BFGS is the same every time, so that a training of n steps is how a longer one begins
     for steps in _LOOKS:
+        interruption.check()
         head, taken = _fitted(embeddings, truth, importance, labels, steps)
         yield taken, head
         if taken < steps:

@@ -2,8 +2,10 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
+
+from dogid_convert import interruption
 
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ class Track(Protocol):
 
 def untracked(items: Sequence[T], what: str) -> Iterator[T]:  # noqa: ARG001
     """Yield the items and show nothing."""
-    yield from items
+    yield from _heeding(items)
 
 
 @contextlib.contextmanager
@@ -36,6 +38,12 @@ def tracking() -> Iterator[Track]:
     def track(items: Sequence[T], what: str) -> Iterator[T]:
         # one bar at a time: a bar that lives on would draw into what mutes TensorFlow
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            yield from progress.track(items, description=what, total=len(items))
+            yield from _heeding(progress.track(items, description=what, total=len(items)))
 
     yield track
+
+
+def _heeding(items: Iterable[T]) -> Iterator[T]:
+    for item in items:
+        interruption.check()
+        yield item

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dogid.errors import UsageError
+from dogid_convert import interruption
 from dogid_convert.failures import explained, load_packages
 from dogid_convert.files import check_writable
 from dogid_convert.progress import tracking
@@ -106,9 +107,10 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output} is a file: give a folder with -o")
     _check_outside(args.output, args.photos)
     check_writable(args.output)
-    load_packages()
     try:
-        return _retrain(args)
+        with interruption.heeded():
+            load_packages()
+            return _retrain(args)
     except KeyboardInterrupt:
         _say(f"interrupted: {args.output} is as it was; the next run goes on with the bottlenecks computed so far")
         raise
@@ -136,6 +138,7 @@ def _retrain(args: argparse.Namespace) -> int:
         result = retraining.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say, track)
     graph = result.graph.SerializeToString(deterministic=True)
     document = report.as_document(result, recipe, graph)
+    interruption.check()
     with explained(args.output, "write the graph"):
         report.write(result, graph, document, args.output)
     print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid_convert import graph_surgery, head_training
+from dogid_convert import graph_surgery, head_training, interruption
 from dogid_convert.backbone import Backbone, Floats, Head, with_head
 from dogid_convert.bottlenecks import Half
 from dogid_convert.fine_tuning import Samples, Schedule, Tail
@@ -53,6 +53,7 @@ class Trainer:
 
         until ends the training after that epoch, as it were stopped there.
         """
+        interruption.check()
         views = min(samples.values.shape[1], _VIEWS_FOR_HEAD if self._fine else samples.values.shape[1])
         self._tail.forget()
         embeddings = np.concatenate([self._tail.embeddings(samples.values[:, i]) for i in range(views)])

@@ -44,12 +44,22 @@ def half_written(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.name.startswith(".")]
 
 
+def heeding_ctrl_c() -> None:
+    """Shells have the commands that they start in the background ignore it, and these tests with them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("moment", ["photos", "epochs"])
 def test_ctrl_c_leaves_what_was_there(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
     flags = ["--augment", "8"] if moment == "photos" else ["--fine-tune", "9", "--epochs", "9999"]
     cache = tmp_path / "cache"
     with subprocess.Popen(
-        command(photos, output, *flags), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+        command(photos, output, *flags),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=heeding_ctrl_c,
     ) as training:
         wanted = 5 if moment == "photos" else 60
         eventually(lambda: len(list(cache.rglob("*.npy"))) >= wanted, "bottlenecks are kept", 60)

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dogid.commands.audit import audit
+from dogid.auditing import audit
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from tests.support.answers import answer

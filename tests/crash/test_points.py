@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from dogid.auditing import audit
 from dogid.clock import Clock
-from dogid.commands.audit import audit
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import look, scan
 from dogid.ledger.database import open_for_reading

@@ -10,6 +10,7 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.support.answers import answer
 from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
+_MILLISECOND = timedelta(milliseconds=1)
 _ADDRESS = re.compile(rb"results at (http://\S+?/)results")
 
 Result = dict[str, Any]
@@ -227,12 +229,16 @@ class Daemon:
 
     def scanned_again(self) -> None:
         """Wait for the end of a scan that has begun after this call."""
-        # the scan that runs now may have begun before: the one after it has not
-        for _ in range(2):
-            self._after_scan(self.status()["watcher"]["last_scan"])
+        called = datetime.now(UTC) + _MILLISECOND  # the daemon tells whole ones
 
-    def _after_scan(self, last: str | None) -> None:
-        eventually(lambda: self.status()["watcher"]["last_scan"] != last, "the inbox is scanned again")
+        def ask() -> bool:
+            watcher = self.status()["watcher"]
+            if watcher["last_scan"] is None:
+                return False
+            ended = datetime.fromisoformat(watcher["last_scan"])
+            return ended - timedelta(seconds=watcher["last_scan_seconds"]) > called
+
+        eventually(ask, "the inbox is scanned again")
 
     def command(self, *args: str) -> "subprocess.CompletedProcess[str]":
         """Run `dogid ARGS...` on the same folders; return what it printed."""

@@ -20,6 +20,9 @@ class Workers(Protocol):
     def put(self, job: Job, *, arrived: bool) -> None:
         """Take a photo that has just arrived, or one of the backlog."""
 
+    def hurry(self, ids: Collection[int]) -> None:
+        """Let photos that were put as some of the backlog go before it."""
+
 
 class HandingOut:
     """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
@@ -31,6 +34,7 @@ class HandingOut:
         self._arrivals: set[int] = set()
         self._urgent: set[int] = set()
         self._oldest: set[int] = set()
+        self._few = 0
 
     @property
     def in_hand(self) -> int:
@@ -38,13 +42,15 @@ class HandingOut:
         return len(self._taken)
 
     def is_urgent(self, photo_id: int) -> bool:
-        """Whether somebody may be waiting for a photo's result."""
-        return photo_id in self._urgent
+        """Whether somebody may be waiting for a photo's result: it came while there were few, or few are left."""
+        return photo_id in self._urgent or (photo_id in self._arrivals and len(self._arrivals) <= self._few)
 
     def welcome(self, arrived: Collection[int], workers: int) -> None:
         """Hand out photos that have just arrived: before all others, and whether or not there is room."""
-        # what was taken up as one of the backlog before its word came has its place, but need not wait for others
-        self._expect(self._taken.intersection(arrived), workers)
+        overtaken = self._taken.intersection(arrived)  # the ledger had them before their word came
+        if overtaken:
+            self._workers.hurry(overtaken)
+            self._expect(overtaken, workers)
         ids = set(arrived) - self._taken
         room = 2 * workers * JOBS_AHEAD - self.in_hand
         if not 0 < len(ids) <= room:
@@ -77,7 +83,8 @@ class HandingOut:
     def _expect(self, ids: set[int], workers: int) -> None:
         """Take note of arrivals, whose results are urgent while there are few."""
         self._arrivals |= ids
-        if len(self._arrivals) <= workers * _FRESH:
+        self._few = workers * _FRESH
+        if len(self._arrivals) <= self._few:
             self._urgent |= ids
 
     def _hand_out(self, job: Job, *, arrived: bool) -> None:

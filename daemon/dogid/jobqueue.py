@@ -3,6 +3,7 @@
 import bisect
 import threading
 from collections import deque
+from collections.abc import Collection
 from enum import Enum
 
 from dogid.ledger.records import Job
@@ -43,6 +44,12 @@ class JobQueue:
             else:
                 bisect.insort(self._backlog, job, key=lambda job: job.id)
             self._changed.notify()
+
+    def hurry(self, ids: Collection[int]) -> None:
+        """Move photos from the backlog to the arrivals, as far as they still wait here."""
+        with self._changed:
+            self._arrivals.extend(job for job in self._backlog if job.id in ids)
+            self._backlog = [job for job in self._backlog if job.id not in ids]
 
     def send(self, worker: int, errand: Errand) -> None:
         """Have a worker do an errand before its next photo."""

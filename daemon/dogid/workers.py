@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from dogid.errors import PhotoCode
@@ -124,6 +124,10 @@ class WorkerPool:
     def put(self, job: Job, *, arrived: bool) -> None:
         """Hand a photo that has just arrived, or one of the backlog, to whichever worker is free."""
         self._jobs.put(job, arrived=arrived)
+
+    def hurry(self, ids: Collection[int]) -> None:
+        """Have photos that were handed out as some of the backlog go before it."""
+        self._jobs.hurry(ids)
 
     def give_up_late(self) -> list[Outcome]:
         """Give up workers that are past their deadline, start others, and return the failures to write down."""

@@ -1,6 +1,6 @@
 """What is handed out, and whose result is told at once."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,10 @@ class Workers:
 
     def put(self, job: Job, *, arrived: bool) -> None:
         (self.arrived if arrived else self.backlog).append(job.id)
+
+    def hurry(self, ids: Collection[int]) -> None:
+        self.arrived += [photo for photo in self.backlog if photo in ids]
+        self.backlog = [photo for photo in self.backlog if photo not in ids]
 
 
 @pytest.fixture
@@ -83,9 +87,23 @@ def test_an_arrival_that_was_taken_up_with_the_backlog_is_urgent_all_the_same(le
     photos.refill(2, woken=True)
     photos.welcome(ids[-1:], 2)
 
-    assert workers.arrived == []
+    assert workers.arrived == ids[-1:]
     assert photos.is_urgent(ids[-1])
     assert not photos.is_urgent(ids[0])
+
+
+def test_the_last_ones_of_a_crowd_are_told_at_once(ledger: Ledger) -> None:
+    workers = Workers()
+    photos = HandingOut(ledger, workers)
+    crowd = [notice(ledger, number)[0] for number in range(20)]
+    for arrival in crowd:
+        photos.welcome([arrival], 2)
+    photos.done(crowd[:15])
+    assert not any(photos.is_urgent(arrival) for arrival in crowd)
+
+    photos.done([crowd[15]])
+
+    assert {arrival for arrival in crowd if photos.is_urgent(arrival)} == set(crowd[16:])
 
 
 def test_the_oldest_are_among_what_is_handed_out(ledger: Ledger) -> None:

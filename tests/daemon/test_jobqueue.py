@@ -43,6 +43,16 @@ def test_a_stream_of_arrivals_does_not_starve_the_backlog() -> None:
     assert [order.index(0), order.index(1)] == [15, 31]
 
 
+def test_a_photo_of_the_backlog_whose_word_comes_later_goes_among_the_arrivals() -> None:
+    queue = JobQueue()
+    for number in range(5):
+        queue.put(job(number), arrived=False)
+    queue.put(job(10), arrived=True)
+    queue.hurry({2, 77})
+
+    assert taken(queue, 6) == [10, 2, 4, 3, 1, 0]
+
+
 def test_errands_come_before_photos_and_only_to_their_worker() -> None:
     queue = JobQueue()
     queue.put(job(1), arrived=True)

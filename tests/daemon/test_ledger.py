@@ -338,6 +338,17 @@ def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> 
     assert [job.path for at in ids for job in inbox.ledger.claim_these([at])] == [b"1", b"2", b"3", b"new"]
 
 
+def test_a_photo_that_a_scan_found_first_is_told_when_its_word_comes(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    found = [inbox.look("a")]
+    (known,) = inbox.ledger.observe(found)
+
+    assert inbox.ledger.observe(found) == []
+    assert inbox.ledger.observe(found, wake=True) == [known]
+    inbox.classify(inbox.job())
+    assert inbox.ledger.observe(found, wake=True) == []
+
+
 def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     put(inbox.folder / "a.jpg", b"one")

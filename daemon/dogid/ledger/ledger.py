@@ -99,20 +99,22 @@ class Ledger:
         """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.
 
         They come in the order of found. New files become pending; a file renamed keeps its row; one that changed after
-        its result is superseded by a new pending row. With wake, pending ones among them are due at once: their writer
-        has closed them, say.
+        its result is superseded by a new pending row. With wake, pending ones among them are due at once, since their
+        writer has closed them, say; and returned, too, where they were due already.
         """
         with self._lock:
             current = self._noticing.current([file.path for file in found])
             changed = [
                 file for file in found if self._noticing.needs_attention(current.get(file.path), file, wake=wake)
             ]
-        if not changed:
-            return []
-        # new names first: where photos hand their names on, each is found under its new one before its old one is taken
-        changed.sort(key=lambda file: file.path in current)
-        with self._transaction(durable=False):
-            ids = {file.path: self._noticing.bring_up(file, wake=wake) for file in changed}
+        ids: dict[bytes, int | None] = {
+            path: row["id"] for path, row in current.items() if wake and row["state"] == "pending"
+        }
+        if changed:
+            # new names first: where photos hand their names on, each is found under its new one before its old one goes
+            changed.sort(key=lambda file: file.path in current)
+            with self._transaction(durable=False):
+                ids |= {file.path: self._noticing.bring_up(file, wake=wake) for file in changed}
         return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:

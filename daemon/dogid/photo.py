@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
+from dogid import foreign_formats
 from dogid.completeness import Ending, ending, ends_early
 from dogid.errors import PhotoCode, PhotoError
 
@@ -161,7 +162,8 @@ def _swapped(size: tuple[int, int]) -> tuple[int, int]:
 def _unidentified(data: bytes) -> PhotoError:
     early = ends_early(data)
     if early is None:
-        return PhotoError(PhotoCode.UNSUPPORTED, f"not a photo in a known format ({', '.join(FORMATS)})")
+        known = f"not a photo in a known format ({', '.join(FORMATS)})"
+        return PhotoError(PhotoCode.UNSUPPORTED, foreign_formats.explain(data) or known)
     if early:
         return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
     return PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")

@@ -8,12 +8,15 @@ import json
 import math
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from dogid.errors import UsageError
+
+_PREFIX = "DOGID_"
+_OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
 def _path(text: str) -> Path:
@@ -101,7 +104,7 @@ def flag(name: str) -> str:
 
 def variable(name: str) -> str:
     """Given a setting's name, return its environment variable."""
-    return "DOGID_" + name.upper()
+    return _PREFIX + name.upper()
 
 
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
@@ -132,6 +135,20 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
         elif name in from_file:
             values[name] = _parse(item.metadata["parse"], from_file[name], f"{config}: {name}")
     return Settings(**values)
+
+
+def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a complaint for each variable that looks like one of ours and is none."""
+    known = {variable(item.name) for item in fields(Settings)} | _OTHER_VARIABLES
+    strange = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
+    return [f"{name} is no setting of dogid{_meant(name, known)}" for name in strange]
+
+
+def _meant(name: str, known: Set[str]) -> str:
+    import difflib  # most starts need it not
+
+    near = difflib.get_close_matches(name, sorted(known), 1)
+    return f": is {near[0]} meant?" if near else ""
 
 
 def example(chosen: Mapping[str, object]) -> str:

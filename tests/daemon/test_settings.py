@@ -96,3 +96,12 @@ def test_a_switch_is_a_flag_without_a_value_and_yes_or_no_elsewhere(tmp_path: Pa
 
 def test_names_of_hosts_are_a_list_with_commas() -> None:
     assert load("--allowed-hosts", "Photos.example, b.example").allowed_hosts == ("photos.example", "b.example")
+
+
+def test_a_misspelt_variable_is_told_with_the_one_that_may_be_meant() -> None:
+    environ = {"DOGID_INBOXX": "/photos", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "DOGID_ZZZZZZZZ": "", "HOME": "/"}
+
+    assert settings.misspelt(environ) == [
+        "DOGID_INBOXX is no setting of dogid: is DOGID_INBOX meant?",
+        "DOGID_ZZZZZZZZ is no setting of dogid",
+    ]

@@ -35,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     in_journal = set_up_logging()
     _leave_traces()
     try:
+        for complaint in settings.misspelt():
+            log.warning("%s", complaint)
         _serve(args, settings.load(args))
         _leave()
     except DogidError as error:

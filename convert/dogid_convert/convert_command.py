@@ -72,16 +72,15 @@ def run(args: argparse.Namespace) -> int:
     with interruption.heeded():
         load_packages()
         converted, settings = _converted(args)
-        interruption.check()
+        report = converted.report
+        for warning in report.warnings:
+            _say(f"warning: {warning}")
+        written = _write(args, converted, settings)
+        result = report.as_dict() | {"model": str(args.out) if written else None}
+        if args.report is not None:
+            _write_report(args.report, report, result)
     from dogid_convert.conversion_text import report_text
 
-    report = converted.report
-    for warning in report.warnings:
-        _say(f"warning: {warning}")
-    written = _write(args, converted, settings)
-    result = report.as_dict() | {"model": str(args.out) if written else None}
-    if args.report is not None:
-        _write_report(args.report, report, result)
     if args.json:
         sys.stdout.write(json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -123,7 +122,9 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings
             f"{args.out} {'is as it was' if args.out.exists() else 'was not made'}"
         )
         return False
-    write_whole(args.out, sealed(converted, settings))
+    model = sealed(converted, settings)
+    interruption.check()
+    write_whole(args.out, model)
     return True
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dogid.errors import DogidError
-from dogid_convert import interruption
 
 _LONGEST = 300  # characters of TensorFlow's own words; some of its messages hold a whole graph
 
@@ -25,7 +24,6 @@ def explained(subject: str | Path, action: str) -> Iterator[None]:
     except OSError as error:
         raise DogidError(f"{error.filename or subject}: {error.strerror or _first_line(error)}") from error
     except Exception as error:  # TensorFlow has no common base of its errors, and a user no use for its traceback
-        interruption.check()  # one that came of a Ctrl-C is none to be told
         raise DogidError(f"{subject}: TensorFlow cannot {action}: {_first_line(error)}") from error
 
 
@@ -35,7 +33,6 @@ def load_packages() -> None:
 
     try:
         load_tensorflow()
-        interruption.check()
     except ModuleNotFoundError:
         raise
     except ImportError as error:

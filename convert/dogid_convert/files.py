@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dogid.errors import UsageError
+from dogid_convert import interruption
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -25,8 +26,9 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
-        for path, final in ready:
-            path.replace(final)
+        with interruption.held():  # new labels and the old graph would tell wrong
+            for path, final in ready:
+                path.replace(final)
     finally:
         for path, _ in ready:
             with contextlib.suppress(OSError):

@@ -1,13 +1,14 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that is not lost, and leaves nothing half done.
 
 Python raises KeyboardInterrupt wherever the program happens to be. Inside of TensorFlow, scikit-learn or a callback
-from C that can be a place where every exception is swallowed: the training would go on for hours as if nothing had been
-pressed.
+from C that can be a place where every exception is swallowed, or made another error: the training would go on for hours
+as if nothing had been pressed, or tell of a fault that there is not.
 """
 
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -16,15 +17,18 @@ class _Presses:
     """What came since the command began; signals and their handlers belong to the whole process, and so does this."""
 
     came = False
+    held = False
 
 
 @contextlib.contextmanager
 def heeded() -> Iterator[None]:
     """Remember a Ctrl-C meanwhile, so that `check` can raise it once more where a library swallowed it.
 
-    Where SIGINT is handled otherwise (ignored, as a shell sets it for jobs in the background), all stays as it is.
+    An error that comes after it is taken for its consequence. Where SIGINT is handled otherwise (ignored, as a shell
+    sets it for jobs in the background), and in other threads than the main one, all stays as it is.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
     _Presses.came = False
@@ -39,6 +43,9 @@ def heeded() -> Iterator[None]:
     sys.unraisablehook = quiet_about_presses
     try:
         yield
+    except Exception:
+        check()
+        raise
     finally:
         sys.unraisablehook = earlier
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,6 +58,18 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """Have a Ctrl-C that is heeded wait for the next `check`: for a short step that is done whole or not at all."""
+    check()
+    _Presses.held = True
+    try:
+        yield
+    finally:
+        _Presses.held = False
+
+
 def _pressed(_signal: int, _frame: FrameType | None) -> None:
     _Presses.came = True
-    raise KeyboardInterrupt
+    if not _Presses.held:
+        raise KeyboardInterrupt

@@ -45,10 +45,11 @@ def write_whole(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
         _sync_folder(path.parent)
     except OSError as error:
+        raise DogidError(f"{path}: cannot write {len(data):,} bytes: {error.strerror or error}") from error
+    finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-        raise DogidError(f"{path}: cannot write {len(data):,} bytes: {error.strerror or error}") from error
+                Path(temporary).unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

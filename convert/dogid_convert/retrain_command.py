@@ -1,12 +1,13 @@
 """`dogid retrain`: labelled folders of photos become a retrained graph."""
 
 import argparse
+import json
 import os
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid_convert import interruption
@@ -110,10 +111,15 @@ def run(args: argparse.Namespace) -> int:
     try:
         with interruption.heeded():
             load_packages()
-            return _retrain(args)
+            document = _retrain(args)
     except KeyboardInterrupt:
         _say(f"interrupted: {args.output} is as it was; the next run goes on with the bottlenecks computed so far")
         raise
+    from dogid_convert import report
+
+    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
+    _say(f"wrote {args.output / report.GRAPH}, its labels, report, manifest and pictures")
+    return 0
 
 
 def _check_outside(output: Path, photos: Path) -> None:
@@ -123,9 +129,8 @@ def _check_outside(output: Path, photos: Path) -> None:
         raise UsageError(f"{output} is inside {photos}, where each folder is a label: give a folder elsewhere with -o")
 
 
-def _retrain(args: argparse.Namespace) -> int:
-    import json
-
+def _retrain(args: argparse.Namespace) -> dict[str, Any]:
+    """Train and write the files; return what report.json holds."""
     import tensorflow as tf
 
     from dogid_convert import report, retraining
@@ -138,12 +143,9 @@ def _retrain(args: argparse.Namespace) -> int:
         result = retraining.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say, track)
     graph = result.graph.SerializeToString(deterministic=True)
     document = report.as_document(result, recipe, graph)
-    interruption.check()
     with explained(args.output, "write the graph"):
         report.write(result, graph, document, args.output)
-    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
-    _say(f"wrote {args.output / report.GRAPH}, its labels, report, manifest and pictures")
-    return 0
+    return document
 
 
 def _recipe(args: argparse.Namespace) -> "Recipe":

@@ -68,12 +68,12 @@ class _Known:
     version: Version
 
 
+_LINKED = "SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = "
 # To be found by the index of inodes: the plus keeps SQLite from that of states.
 SAME_FILE = (
-    "SELECT id, path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ?"
-    " AND state != 'superseded' AND +state = 'classified'"
+    "SELECT id, path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ?"  # noqa: S608
+    f" AND state != 'superseded' AND +state = 'classified' AND NOT EXISTS ({_LINKED} photo.id)"
 )
-_LINKED = "SELECT 1 FROM event WHERE kind = 'linked' AND photo_id IN (?, ?)"
 
 
 class _Results:
@@ -95,11 +95,9 @@ class _Results:
 
         Two names that were once seen together are two photos.
         """
-        return any(
-            self._db.execute(_LINKED, (gone, photo_id)).fetchone() is None
-            for gone in self._gone(file.version)
-            if gone != photo_id
-        )
+        if all(gone == photo_id for gone in self._gone(file.version)):
+            return False
+        return self._db.execute(f"{_LINKED} ?", (photo_id,)).fetchone() is None
 
     def _under_gone_names(self, version: Version) -> list[int]:
         rows = self._db.execute(SAME_FILE, version).fetchall()

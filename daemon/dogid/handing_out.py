@@ -3,7 +3,7 @@
 The backlog stays in the ledger: only some jobs per worker are in memory.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from typing import Protocol
 
 from dogid.ledger.ledger import Ledger
@@ -11,7 +11,8 @@ from dogid.ledger.records import Job
 
 JOBS_AHEAD = 64
 """Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
-_FRESH = 2  # arrivals per worker whose results are told at once, each; more of them at a time are a backlog
+_PLACES = 16  # arrivals per worker that go before the backlog, all in a twentieth of a second on a small photo
+_FRESH = 2  # arrivals per worker whose results are told at once, each
 
 
 class Workers(Protocol):
@@ -20,7 +21,7 @@ class Workers(Protocol):
     def put(self, job: Job, *, arrived: bool) -> None:
         """Take a photo that has just arrived, or one of the backlog."""
 
-    def hurry(self, ids: Collection[int]) -> None:
+    def hurry(self, ids: Set[int]) -> None:
         """Let photos that were put as some of the backlog go before it."""
 
 
@@ -41,22 +42,29 @@ class HandingOut:
         """How many photos have been handed out, and are not done."""
         return len(self._taken)
 
+    @property
+    def has_arrivals(self) -> bool:
+        """Whether some of them have just arrived."""
+        return bool(self._arrivals)
+
     def is_urgent(self, photo_id: int) -> bool:
         """Whether somebody may be waiting for a photo's result: it came while there were few, or few are left."""
         return photo_id in self._urgent or (photo_id in self._arrivals and len(self._arrivals) <= self._few)
 
     def welcome(self, arrived: Collection[int], workers: int) -> None:
-        """Hand out photos that have just arrived: before all others, and whether or not there is room."""
-        overtaken = self._taken.intersection(arrived)  # the ledger had them before their word came
-        if overtaken:
-            self._workers.hurry(overtaken)
-            self._expect(overtaken, workers)
-        ids = set(arrived) - self._taken
-        room = 2 * workers * JOBS_AHEAD - self.in_hand
-        if not 0 < len(ids) <= room:
-            return  # there are more than can be dealt with: they are the newest of the backlog
-        jobs = self._ledger.claim_these(ids)
-        self._expect({job.id for job in jobs}, workers)
+        """Hand out photos that have just arrived (ids) before all others, also where there is no room for the backlog.
+
+        A crowd has only so many places: the others of it are the newest of the backlog.
+        """
+        free = workers * _PLACES - len(self._arrivals)
+        newest = set(sorted(set(arrived) - self._arrivals)[-free:]) if free > 0 else set()
+        if not newest:
+            return
+        handed_out = self._taken & newest  # as some of the backlog, before their word came
+        if handed_out:
+            self._workers.hurry(handed_out)
+        jobs = self._ledger.claim_these(newest - handed_out) if newest - handed_out else []
+        self._expect(handed_out | {job.id for job in jobs}, workers)
         for job in jobs:
             self._hand_out(job, arrived=True)
 

@@ -3,7 +3,7 @@
 import bisect
 import threading
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Set
 from enum import Enum
 
 from dogid.ledger.records import Job
@@ -45,7 +45,7 @@ class JobQueue:
                 bisect.insort(self._backlog, job, key=lambda job: job.id)
             self._changed.notify()
 
-    def hurry(self, ids: Collection[int]) -> None:
+    def hurry(self, ids: Set[int]) -> None:
         """Move photos from the backlog to the arrivals, as far as they still wait here."""
         with self._changed:
             self._arrivals.extend(job for job in self._backlog if job.id in ids)

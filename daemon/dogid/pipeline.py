@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _GROUP = 16  # results per worker
 _GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
+_GATHER_ARRIVALS_SECONDS = 0.02  # where arrivals are too many for a commit each
 _BACKLOG = 16  # photos in a row, after which memory is worth giving back
 _DISK_RETRY_SECONDS = 1.0
 _DEADLINE_CHECK_SECONDS = 0.5
@@ -154,7 +155,8 @@ class Pipeline:
         """
         # enough to be worth a commit, and not so many that an arrival waits long for it; or all that there is
         enough = min(self.in_flight, self._count * _GROUP)
-        taken = self._tray.take(enough, _GATHER_SECONDS, timeout)
+        gather = _GATHER_ARRIVALS_SECONDS if self._photos.has_arrivals else _GATHER_SECONDS
+        taken = self._tray.take(enough, gather, timeout)
         self._woken |= taken.woken
         return taken
 

@@ -11,7 +11,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 
 from dogid.errors import PhotoCode
@@ -125,7 +125,7 @@ class WorkerPool:
         """Hand a photo that has just arrived, or one of the backlog, to whichever worker is free."""
         self._jobs.put(job, arrived=arrived)
 
-    def hurry(self, ids: Collection[int]) -> None:
+    def hurry(self, ids: Set[int]) -> None:
         """Have photos that were handed out as some of the backlog go before it."""
         self._jobs.hurry(ids)
 

@@ -83,13 +83,12 @@ class Grown:
 
 
 def grown(sizes: Sequence[int], tell: Callable[[str], None]) -> Grown:
-    """Fill a ledger, measure what a photo costs it at each size, and start a daemon on it."""
+    """Fill ledgers, measure what a photo costs at each size, and start a daemon on the largest."""
     with tempfile.TemporaryDirectory(prefix="dogid-ledger-", dir=disk()) as name:
-        costs = []
-        for size, cost in ledger_cost.measure(Path(name), sizes):
+        costs = ledger_cost.measure(Path(name), sizes)
+        for size, cost in costs:
             tell(f"{size:,} rows: {cost:.4f} ms a photo")
-            costs.append((size, cost))
-        with daemon(Path(name), state=Path(name)) as process:
+        with daemon(Path(name), state=Path(name) / str(sizes[-1])) as process:
             for path in ("/status", "/results?limit=1000", "/results?status=classified"):
                 process.get(path)
             time.sleep(_REST_SECONDS)

@@ -1,13 +1,15 @@
 """What a photo costs the ledger when it already holds many.
 
-`python -m tests.benchmarks.ledger_cost` fills a ledger, and at each size prints the milliseconds per photo of noticing,
-handing out and recording 2,000 more, in groups of 50, with commits that are on disk: the median of the groups.
+`python -m tests.benchmarks.ledger_cost` fills ledgers of several sizes, and prints for each the milliseconds per photo
+of noticing, handing out and recording 2,000 more, in groups of 50, with commits that are on disk: the median of the
+groups. The sizes take turns, so that what else the disk does falls on all alike.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -22,37 +24,54 @@ _GROUP = 50
 _FILL_GROUP = 5_000
 
 
-def measure(folder: Path, sizes: Sequence[int]) -> Iterator[tuple[int, float]]:
-    """Fill a ledger in folder; yield each size with the milliseconds of processor and disk that a photo costs there."""
-    ledger = Ledger(folder, lambda _: None, Clock())
-    model = ledger.register_model(ModelFile(Path("m"), b"", "00", ("cat",), "", None, None, None), ("cat",))
-    rows = 0
-    for size in sizes:
-        while rows < size:
-            rows += _answer(ledger, model, rows, min(_FILL_GROUP, size - rows))
-        costs = []
-        for _ in range(_MEASURED // _GROUP):
-            started = time.perf_counter()
-            rows += _answer(ledger, model, rows, _GROUP)
-            costs.append((time.perf_counter() - started) / _GROUP * 1000)
-        yield size, statistics.median(costs)
-    ledger.close()
+@dataclass(slots=True)
+class _Filled:
+    """A ledger with so many results at first."""
+
+    ledger: Ledger
+    model: int
+    rows: int = 0
+
+    def answer(self, count: int) -> float:
+        """Notice, hand out and record count photos; return the seconds that it took."""
+        started = time.perf_counter()
+        photos = range(self.rows, self.rows + count)
+        self.ledger.observe([FoundFile(b"%09d.jpg" % at, Version(at, 1000, at)) for at in photos])
+        self.ledger.record([_classified(job, self.model) for job in self.ledger.claim(count, ())])
+        self.rows += count
+        return time.perf_counter() - started
+
+
+def measure(folder: Path, sizes: Sequence[int]) -> list[tuple[int, float]]:
+    """Fill a ledger of each size, in the sub-folder of that name; return the milliseconds that a photo costs there."""
+    filled = [_filled(folder / str(size), size) for size in sizes]
+    costs: list[list[float]] = [[] for _ in sizes]
+    for _ in range(_MEASURED // _GROUP):
+        for one, spent in zip(filled, costs, strict=True):
+            spent.append(one.answer(_GROUP) / _GROUP * 1000)
+    for one in filled:
+        one.ledger.close()
+    return [(size, statistics.median(spent)) for size, spent in zip(sizes, costs, strict=True)]
 
 
 def main() -> None:
     """Print a line for each size."""
     with tempfile.TemporaryDirectory(prefix="dogid-ledger-") as folder:
-        first = None
-        for size, cost in measure(Path(folder), SIZES):
-            first = first or cost
-            print(f"{size:>9,} rows: {cost:.3f} ms a photo, {cost / first:.2f} of the first", flush=True)  # noqa: T201
+        found = measure(Path(folder), SIZES)
+        first = found[0][1]
+        for size, cost in found:
+            print(f"{size:>9,} rows: {cost:.3f} ms a photo, {cost / first:.2f} of the first")  # noqa: T201
 
 
-def _answer(ledger: Ledger, model: int, start: int, count: int) -> int:
-    """Notice, hand out and record count photos."""
-    ledger.observe([FoundFile(b"%09d.jpg" % at, Version(at, 1000, at)) for at in range(start, start + count)])
-    ledger.record([_classified(job, model) for job in ledger.claim(count, ())])
-    return count
+def _filled(folder: Path, size: int) -> _Filled:
+    folder.mkdir()
+    ledger = Ledger(folder, lambda _: None, Clock())
+    one = _Filled(
+        ledger, ledger.register_model(ModelFile(Path("m"), b"", "00", ("cat",), "", None, None, None), ("cat",))
+    )
+    while one.rows < size:
+        one.answer(min(_FILL_GROUP, size - one.rows))
+    return one
 
 
 def _classified(job: Job, model: int) -> Classified:

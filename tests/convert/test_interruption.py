@@ -6,31 +6,33 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from dogid.errors import DogidError
 from dogid_convert import interruption
 from dogid_convert.failures import explained
+from dogid_convert.files import write_all
+from dogid_convert.model_archive import write_whole
 from dogid_convert.progress import untracked
+from tests.support.ctrl_c import as_in_a_terminal, press, swallowed_press
 
 
 @pytest.fixture(autouse=True)
 def heeding() -> Iterator[None]:
-    """As in a terminal, also where these tests were started in the background."""
-    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, earlier)
+    with as_in_a_terminal():
+        yield
 
 
-def press() -> None:
-    os.kill(os.getpid(), signal.SIGINT)
-
-
-def swallow_one() -> None:
-    """What some libraries do to whatever comes up."""
-    with contextlib.suppress(BaseException):
-        press()
+@pytest.fixture
+def told() -> Iterator[list[type[BaseException]]]:
+    """What Python tells of exceptions that it cannot raise."""
+    kinds: list[type[BaseException]] = []
+    earlier, sys.unraisablehook = sys.unraisablehook, lambda lost: kinds.append(lost.exc_type)
+    yield kinds
+    sys.unraisablehook = earlier
 
 
 def test_it_is_raised_at_once_where_nobody_swallows_it() -> None:
@@ -40,7 +42,7 @@ def test_it_is_raised_at_once_where_nobody_swallows_it() -> None:
 
 def test_a_swallowed_one_is_raised_at_the_next_check() -> None:
     def work() -> None:
-        swallow_one()
+        swallowed_press()
         interruption.check()
 
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
@@ -53,7 +55,7 @@ def test_a_swallowed_one_ends_a_loop_over_photos() -> None:
     def work() -> None:
         for number in untracked(range(9), "photos"):
             done.append(number)
-            swallow_one()
+            swallowed_press()
 
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
         work()
@@ -70,11 +72,11 @@ def test_one_that_a_library_made_another_error_of_is_no_error() -> None:
 
     with pytest.raises(KeyboardInterrupt), interruption.heeded(), explained("a graph", "run it"):
         library()
-    with pytest.raises(DogidError, match="callback failed"), explained("a graph", "run it"):
+    with interruption.heeded(), pytest.raises(DogidError, match="callback failed"), explained("a graph", "run it"):
         raise RuntimeError("callback failed")
 
 
-def test_one_that_came_in_a_callback_from_c_shows_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_that_came_in_a_callback_from_c_shows_no_traceback(told: list[type[BaseException]]) -> None:
     def work() -> None:
         ctypes.CFUNCTYPE(None)(press)()
         interruption.check()
@@ -82,19 +84,43 @@ def test_one_that_came_in_a_callback_from_c_shows_no_traceback(capfd: pytest.Cap
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
         work()
 
-    assert capfd.readouterr().err == ""
+    assert told == []
 
 
-def test_what_is_lost_otherwise_is_told_as_before() -> None:
-    told: list[sys.UnraisableHookArgs] = []
-    earlier, sys.unraisablehook = sys.unraisablehook, told.append
-    try:
-        with interruption.heeded():
-            ctypes.CFUNCTYPE(None)(lambda: 1 / 0)()
-    finally:
-        sys.unraisablehook = earlier
+def test_what_is_lost_otherwise_is_told_as_before(told: list[type[BaseException]]) -> None:
+    with interruption.heeded():
+        ctypes.CFUNCTYPE(None)(lambda: 1 / 0)()
 
-    assert [lost.exc_type for lost in told] == [ZeroDivisionError]
+    assert told == [ZeroDivisionError]
+
+
+def test_files_that_belong_together_are_all_replaced_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("labels", "graph")
+    write_all(tmp_path, dict.fromkeys(names, b"old"))
+    replace = Path.replace
+
+    def pressed_between(self: Path, target: Path) -> Path:
+        press()
+        return replace(self, target)
+
+    def work() -> None:
+        monkeypatch.setattr(Path, "replace", pressed_between)
+        write_all(tmp_path, dict.fromkeys(names, b"new"))
+        assert [(tmp_path / name).read_bytes() for name in names] == [b"new", b"new"]
+        write_all(tmp_path, dict.fromkeys(names, b"newer"))
+
+    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+        work()
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(names, b"new")
+
+
+def test_a_model_whose_writing_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: press())
+    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+        write_whole(tmp_path / "m.tflite", b"model")
+
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_ended_command_leaves_nothing_behind() -> None:
@@ -112,3 +138,12 @@ def test_a_shell_that_ignores_it_for_its_background_jobs_is_obeyed() -> None:
         interruption.check()
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_other_threads_are_left_alone() -> None:
+    def work() -> str:
+        with interruption.heeded():
+            return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(work).result() == "done"

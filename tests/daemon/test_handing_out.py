@@ -9,6 +9,7 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.handing_out import JOBS_AHEAD, HandingOut
 from dogid.inbox.scan import FoundFile, Version
+from dogid.jobqueue import JobQueue
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Failed, Job
 
@@ -116,3 +117,32 @@ def test_the_oldest_are_among_what_is_handed_out(ledger: Ledger) -> None:
     assert set(ids[-JOBS_AHEAD:]) <= set(workers.backlog)
     photos.done(workers.backlog)
     assert photos.in_hand == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 100])
+@pytest.mark.parametrize("known_before", [True, False])
+def test_a_photo_that_comes_after_a_crowd_does_not_wait_for_it(
+    ledger: Ledger, at_once: int, known_before: bool
+) -> None:
+    queue = JobQueue()
+    photos = HandingOut(ledger, queue)
+    crowd = notice(ledger, 0, 600)
+    if known_before:
+        photos.refill(2, woken=True)
+    for begin in range(0, 600, at_once):
+        photos.welcome(crowd[begin : begin + at_once], 2)
+        photos.refill(2, woken=True)
+    (late,) = notice(ledger, 1000)
+    photos.welcome([late], 2)
+
+    before = 0
+    while True:
+        photos.refill(2, woken=True)
+        job = queue.take(0)
+        assert isinstance(job, Job)
+        if job.id == late:
+            break
+        photos.done([job.id])
+        before += 1
+
+    assert before < 40

@@ -1,0 +1,35 @@
+"""Pressing Ctrl-C."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+INTERRUPTED = (130, -signal.SIGINT)
+"""Exit statuses, of which a shell shows 130 for both: Python ends by the signal itself where C code saw it first."""
+
+
+def press() -> None:
+    """Send this process what Ctrl-C sends."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def swallowed_press() -> None:
+    """Press it where a library swallows whatever comes up."""
+    with contextlib.suppress(BaseException):
+        press()
+
+
+@contextlib.contextmanager
+def as_in_a_terminal() -> Iterator[None]:
+    """Have Python answer it, also where these tests were started in the background: there, shells have it ignored."""
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def heeded_by_a_child() -> None:
+    """Have the program that is about to be started answer it, too; for preexec_fn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

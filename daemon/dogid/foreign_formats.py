@@ -1,34 +1,40 @@
 """What a file is that is no photo of a kind that dogid decodes, told from how it begins.
 
-Sources: ISO/IEC 23008-12 annex B and the MP4 registration authority (mp4ra.org, brands), PDF 32000-1 7.5.2, ISO/IEC
-18181-2 (JPEG XL), Adobe's Photoshop file format.
+Sources: ISO/IEC 14496-12 4.3 and mp4ra.org (brands of the file type box), ISO/IEC 23008-12 (HEIF), AVIF 1.1 section 6,
+QuickTime File Format (files without that box), RIFF (Microsoft and IBM 1991), ISO/IEC 18181-2 (JPEG XL), ISO/IEC
+15444-1 annex I (JPEG 2000), RFC 8794 (EBML: Matroska, WebM), ISO 32000-1 7.5.2 (PDF), Adobe Photoshop File Formats,
+PKWARE APPNOTE 4.3.7; CR3 and RAF as ExifTool knows them.
 """
 
-_BRANDS = {
-    b"heic": "HEIC",
-    b"heix": "HEIC",
-    b"heim": "HEIC",
-    b"heis": "HEIC",
-    b"hevc": "HEIC",
-    b"mif1": "HEIC",
-    b"msf1": "HEIC",
-    b"avif": "AVIF",
-    b"avis": "AVIF",
-    b"crx ": "a camera's raw data (CR3)",
-}
+_AVIF, _HEIC, _HEIF = "AVIF", "HEIC", "HEIF"
+_VIDEO, _SOUND, _ARCHIVE = "a video", "a sound recording", "a ZIP archive"
+
 _BEGINNINGS = {
-    b"%PDF-": "a PDF",
     b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL ": "JPEG XL",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"%PDF-": "a PDF",
     b"8BPS": "a Photoshop file",
-    b"FUJIFILM": "a camera's raw data (RAF)",
-    b"\x1aE\xdf\xa3": "a video",
+    b"FUJIFILM": "a camera's raw data",
     b"<svg": "an SVG drawing",
-    b"PK\x03\x04": "a ZIP archive",
+    b"\x1aE\xdf\xa3": _VIDEO,
+    b"PK\x03\x04": _ARCHIVE,
 }
+_RIFF_KINDS = {b"AVI ": _VIDEO, b"WAVE": _SOUND}
+_QUICKTIME_BOXES = (b"moov", b"mdat", b"wide")
+
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+_HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"avci", b"avcs", b"jpeg"})
+_SOUND_BRANDS = frozenset({b"M4A ", b"M4B "})
+_MOST_BRANDS = 64  # of a box whose length may be damaged
+
+_PHOTOS_ONLY = "only photos are classified"
 _WAYS_OUT = {
-    "HEIC": "have the phone take JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or convert it first",
-    "a video": "only photos are classified: have the camera send snapshots",
+    _HEIC: "have the phone take JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or convert it first",
+    _VIDEO: f"{_PHOTOS_ONLY}; have the camera send snapshots",
+    _SOUND: _PHOTOS_ONLY,
+    _ARCHIVE: "unpack it first",
 }
 _CONVERT = "convert it to JPEG first"
 
@@ -40,6 +46,26 @@ def explain(data: bytes) -> str | None:
 
 
 def _kind(data: bytes) -> str | None:
-    if data[4:8] == b"ftyp":  # ISO base media: photos and videos alike, told apart by their brand
-        return _BRANDS.get(data[8:12], "a video")
+    if data[4:8] == b"ftyp":
+        return _of_brands(data)
+    if data[4:8] in _QUICKTIME_BOXES:
+        return _VIDEO
+    if data.startswith(b"RIFF"):
+        return _RIFF_KINDS.get(data[8:12])
     return next((kind for beginning, kind in _BEGINNINGS.items() if data.startswith(beginning)), None)
+
+
+def _of_brands(data: bytes) -> str:
+    """Photos, videos and sounds all begin with this box; its first brand is how to read it, the others may be, too."""
+    end = min(int.from_bytes(data[:4]), 16 + 4 * _MOST_BRANDS)
+    first = data[8:12]
+    brands = {first, *(data[at : at + 4] for at in range(16, end, 4))}
+    if brands & _AVIF_BRANDS:
+        return _AVIF
+    if brands & _HEIC_BRANDS:
+        return _HEIC
+    if brands & _HEIF_BRANDS:
+        return _HEIF
+    if first == b"crx ":
+        return "a camera's raw data"
+    return _SOUND if first in _SOUND_BRANDS else _VIDEO

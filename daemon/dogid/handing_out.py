@@ -11,7 +11,7 @@ from dogid.ledger.records import Job
 
 JOBS_AHEAD = 64
 """Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
-_PLACES = 16  # arrivals per worker that go before the backlog, all in a twentieth of a second on a small photo
+_PLACES = 32  # arrivals per worker that go before the backlog: a tenth of a second, where photos are small
 _FRESH = 2  # arrivals per worker whose results are told at once, each
 
 

@@ -154,8 +154,9 @@ class Pipeline:
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
         # enough to be worth a commit, and not so many that an arrival waits long for it; or all that there is
-        enough = min(self.in_flight, self._count * _GROUP)
-        gather = _GATHER_ARRIVALS_SECONDS if self._photos.has_arrivals else _GATHER_SECONDS
+        enough, gather = min(self.in_flight, self._count * _GROUP), _GATHER_SECONDS
+        if self._photos.has_arrivals:  # their results are about to come, and shall not wait for others to be written
+            enough, gather = self.in_flight, _GATHER_ARRIVALS_SECONDS
         taken = self._tray.take(enough, gather, timeout)
         self._woken |= taken.woken
         return taken

@@ -16,6 +16,7 @@ from typing import Any
 from dogid.errors import UsageError
 
 _PREFIX = "DOGID_"
+_ALIKE = 0.7  # of 1, for difflib: a letter too many, too few or in another place
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
@@ -145,10 +146,11 @@ def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def _meant(name: str, known: Set[str]) -> str:
-    import difflib  # most starts need it not
+    import difflib  # most starts do not need it
 
-    near = difflib.get_close_matches(name, sorted(known), 1)
-    return f": is {near[0]} meant?" if near else ""
+    own = {one.removeprefix(_PREFIX) for one in known}  # what they share would make them all alike
+    near = difflib.get_close_matches(name.removeprefix(_PREFIX), sorted(own), 1, _ALIKE)
+    return f": is {_PREFIX}{near[0]} meant?" if near else ""
 
 
 def example(chosen: Mapping[str, object]) -> str:

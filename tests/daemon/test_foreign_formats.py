@@ -24,23 +24,33 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
-def of_brand(brand: bytes) -> bytes:
+def of_brands(first: bytes, *others: bytes) -> bytes:
     """Return the beginning of an ISO base media file."""
-    return (24).to_bytes(4) + b"ftyp" + brand + bytes(4) + b"mif1" + brand + bytes(100)
+    box = b"ftyp" + first + bytes(4) + b"".join(others)
+    return (4 + len(box)).to_bytes(4) + box + bytes(100)
 
 
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (of_brand(b"heic"), "HEIC is not decoded: have the phone take JPEG"),
-        (of_brand(b"mif1"), "HEIC is not decoded"),
-        (of_brand(b"avif"), "AVIF is not decoded: convert it to JPEG first"),
-        (of_brand(b"crx "), "a camera's raw data (CR3) is not decoded"),
-        (of_brand(b"isom"), "a video is not decoded: only photos are classified"),
-        (of_brand(b"qt  "), "a video is not decoded"),
-        (real("PDF"), "a PDF is not decoded"),
-        (archive(), "a ZIP archive is not decoded"),
+        (of_brands(b"heic", b"mif1", b"heic"), "HEIC is not decoded: have the phone take JPEG (iPhone: Settings"),
+        (of_brands(b"mif1", b"mif1", b"heic"), "HEIC is not decoded"),
+        (of_brands(b"avif", b"mif1", b"miaf"), "AVIF is not decoded: convert it to JPEG first"),
+        (of_brands(b"mif1", b"avif", b"miaf"), "AVIF is not decoded"),
+        (of_brands(b"avci", b"mif1"), "HEIF is not decoded: convert it"),
+        (of_brands(b"crx ", b"isom"), "a camera's raw data is not decoded"),
+        (of_brands(b"isom", b"iso2", b"mp41"), "a video is not decoded: only photos are classified; have the camera"),
+        (of_brands(b"qt  "), "a video is not decoded"),
+        (bytes(3) + b"\x08wide" + bytes(100), "a video is not decoded"),
+        (b"RIFF\0\1\0\0AVI LIST" + bytes(100), "a video is not decoded"),
+        (b"\x1aE\xdf\xa3" + bytes(100), "a video is not decoded"),
+        (of_brands(b"M4A "), "a sound recording is not decoded: only photos are classified"),
+        (b"RIFF\0\1\0\0WAVEfmt " + bytes(100), "a sound recording is not decoded"),
+        (real("JPEG2000"), "JPEG 2000 is not decoded: convert it"),
+        (real("PDF"), "a PDF is not decoded: convert it"),
+        (archive(), "a ZIP archive is not decoded: unpack it first"),
         (b"hello world, this is a text", "not a photo in a known format (JPEG, PNG, WEBP, BMP, GIF, TIFF)"),
+        ((0xFFFFFFFF).to_bytes(4) + b"ftyp", "a video is not decoded"),
     ],
 )
 def test_it_is_named_with_the_way_out(data: bytes, told: str) -> None:

@@ -145,4 +145,5 @@ def test_a_photo_that_comes_after_a_crowd_does_not_wait_for_it(
         photos.done([job.id])
         before += 1
 
-    assert before < 40
+    # the places of two workers, and the turns that the backlog's old end has among them
+    assert before < 80

@@ -7,6 +7,7 @@ import pytest
 from dogid import settings
 from dogid.errors import UsageError
 from dogid.settings import Settings
+from tests.conftest import MakeDaemon
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -98,10 +99,20 @@ def test_names_of_hosts_are_a_list_with_commas() -> None:
     assert load("--allowed-hosts", "Photos.example, b.example").allowed_hosts == ("photos.example", "b.example")
 
 
-def test_a_misspelt_variable_is_told_with_the_one_that_may_be_meant() -> None:
-    environ = {"DOGID_INBOXX": "/photos", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "DOGID_ZZZZZZZZ": "", "HOME": "/"}
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("DOGID_INBOXX", "DOGID_INBOXX is no setting of dogid: is DOGID_INBOX meant?"),
+        ("DOGID_WORKRES", "DOGID_WORKRES is no setting of dogid: is DOGID_WORKERS meant?"),
+        ("DOGID_USER", "DOGID_USER is no setting of dogid"),
+        ("DOGID_VERSION", "DOGID_VERSION is no setting of dogid"),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_the_one_that_may_be_meant(name: str, complaint: str) -> None:
+    assert settings.misspelt({name: "x", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "HOME": "/"}) == [complaint]
 
-    assert settings.misspelt(environ) == [
-        "DOGID_INBOXX is no setting of dogid: is DOGID_INBOX meant?",
-        "DOGID_ZZZZZZZZ is no setting of dogid",
-    ]
+
+def test_the_daemon_tells_of_a_misspelt_variable_and_goes_on(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon(environ={"DOGID_SETTEL": "1"}).start()
+
+    assert "DOGID_SETTEL is no setting of dogid: is DOGID_SETTLE meant?" in daemon.log_text()

@@ -18,7 +18,7 @@ from tests.support.answers import answer
 from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-_MILLISECOND = timedelta(milliseconds=1)
+_NOTED_LATE = timedelta(milliseconds=100)  # at most, the time of a scan's end is taken after it
 _ADDRESS = re.compile(rb"results at (http://\S+?/)results")
 
 Result = dict[str, Any]
@@ -229,14 +229,14 @@ class Daemon:
 
     def scanned_again(self) -> None:
         """Wait for the end of a scan that has begun after this call."""
-        called = datetime.now(UTC) + _MILLISECOND  # the daemon tells whole ones
+        called = datetime.now(UTC) + _NOTED_LATE
 
         def ask() -> bool:
             watcher = self.status()["watcher"]
-            if watcher["last_scan"] is None:
+            if watcher["last_scan"] is None or watcher["last_scan_seconds"] is None:
                 return False
-            ended = datetime.fromisoformat(watcher["last_scan"])
-            return ended - timedelta(seconds=watcher["last_scan_seconds"]) > called
+            noted = datetime.fromisoformat(watcher["last_scan"])
+            return noted - timedelta(seconds=watcher["last_scan_seconds"]) > called
 
         eventually(ask, "the inbox is scanned again")
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _BATCH = 100  # files that are compared in one transaction, for which a new arrival waits
 _ARRIVALS = 4  # the newest of a batch, for which somebody may be waiting; before them came a backlog
+_ARRIVALS_OF_A_FLOOD = 1  # of a full batch: what else came at that pace is a backlog, too
 _MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
 _CHECK_SECONDS = 2.0  # how soon a replaced folder is noticed where scans are far apart
 _BREATH = 4  # scans that are wanted at once leave so many times their own length between them
@@ -180,7 +181,7 @@ class Reconciler:
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
             if wakeup.moved_from is not None:
-                self._notify(self._ledger.moved(wakeup.moved_from, found), arrived=True)
+                self._notify(self._ledger.moved(wakeup.moved_from, found), arrivals=1)
             else:
                 finished[found.path] = found
         self._observe(finished.values(), wake=True)
@@ -219,16 +220,18 @@ class Reconciler:
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            self._notify(self._ledger.observe(batch, wake=wake), arrived=wake)
+            pending = self._ledger.observe(batch, wake=wake)
+            self._notify(pending, arrivals=_arrivals(len(batch)) if wake else 0)
             if self._stopping:
                 break
             if listen:
                 self._handle(self._take_wakeups(until=0.0, rested=0.0))
         return count
 
-    def _notify(self, pending: Sequence[int], *, arrived: bool) -> None:
+    def _notify(self, pending: Sequence[int], *, arrivals: int) -> None:
+        """Tell of what became pending; the last ones, so many, have just arrived."""
         if pending:
-            self._on_pending(pending[-_ARRIVALS:] if arrived else ())
+            self._on_pending(pending[-arrivals:] if arrivals else ())
 
     def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
         if trouble and trouble != self._status.trouble:
@@ -295,3 +298,8 @@ class Reconciler:
     def _explain_mode(self, mode: str, reason: str) -> None:
         old = self._status
         self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.trouble)
+
+
+def _arrivals(batch: int) -> int:
+    """How many of so many files that the kernel told of at once are told of as arrivals."""
+    return _ARRIVALS if batch < _BATCH else _ARRIVALS_OF_A_FLOOD

@@ -118,7 +118,7 @@ class Ledger:
         return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
-        """Note that source was renamed to found; return the id of the photo where it became pending or due."""
+        """Note that source was renamed to found; return the photo's id where it became pending or is due."""
         with self._transaction():
             renamed = self._noticing.move(source, found)
         return renamed if renamed is not None else self.observe([found], wake=True)

@@ -47,7 +47,7 @@ class Rhythm:
         return min(max(scan_seconds / self.share, self.shortest), self.longest)
 
 
-WITH_EVENTS = Rhythm(share=0.002, shortest=2.0, longest=600.0)
+WITH_EVENTS = Rhythm(share=0.0015, shortest=2.0, longest=600.0)
 WITHOUT_EVENTS = Rhythm(share=0.01, shortest=1.0, longest=60.0)
 
 

@@ -186,4 +186,5 @@ def _kept(place: Path, rows: int) -> Half | None:
 def _keep(place: Path, values: Half) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    write_all(place.parent, {place.name: buffer.getvalue()})
+    with interruption.held():
+        write_all(place.parent, {place.name: buffer.getvalue()})

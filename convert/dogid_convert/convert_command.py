@@ -69,25 +69,36 @@ def run(args: argparse.Namespace) -> int:
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
     check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
-    with interruption.heeded():
-        load_packages()
-        converted, settings = _converted(args)
-        report = converted.report
-        for warning in report.warnings:
-            _say(f"warning: {warning}")
-        written = _write(args, converted, settings)
-        result = report.as_dict() | {"model": str(args.out) if written else None}
-        if args.report is not None:
-            _write_report(args.report, report, result)
+    try:
+        with interruption.heeded():
+            report, result = _convert(args)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        raise
     from dogid_convert.conversion_text import report_text
 
     if args.json:
         sys.stdout.write(json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(report_text(report))
-        if written:
+        if result["model"] is not None:
             sys.stdout.write(f"wrote {args.out} ({args.out.stat().st_size:,} bytes)\n")
     return _FAILED if report.passed is False else 0
+
+
+def _convert(args: argparse.Namespace) -> "tuple[Report, dict[str, Any]]":
+    """Convert, and write what was asked for; return the report, also as it goes out."""
+    load_packages()
+    converted, settings = _converted(args)
+    interruption.check()
+    report = converted.report
+    for warning in report.warnings:
+        _say(f"warning: {warning}")
+    written = _write(args, converted, settings)
+    result = report.as_dict() | {"model": str(args.out) if written else None}
+    if args.report is not None:
+        _write_report(args.report, report, result)
+    return report, result
 
 
 def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
@@ -124,7 +135,8 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings
         return False
     model = sealed(converted, settings)
     interruption.check()
-    write_whole(args.out, model)
+    with interruption.held():
+        write_whole(args.out, model)
     return True
 
 
@@ -136,8 +148,11 @@ def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
     page, data = path.with_suffix(".html"), path
     if path.suffix in (".html", ".htm"):
         page, data = path, path.with_suffix(".json")
-    write_whole(data, (json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n").encode())
-    write_whole(page, html_report(report).encode())
+    contents = {data: json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n", page: html_report(report)}
+    interruption.check()
+    with interruption.held():
+        for file, content in contents.items():
+            write_whole(file, content.encode())
     _say(f"report: {data} and {page}")
 
 

@@ -1,21 +1,24 @@
 """Writing files so that nobody ever finds half of one."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from dogid.errors import UsageError
-from dogid_convert import interruption
 
 
 def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files of these names into folder, in this order, or none where one cannot be written. Raise OSError.
 
-    All are whole on the disk before the first takes its name: a full disk or Ctrl-C leaves what was there before.
+    All are whole on the disk before the first takes its name: a full disk leaves what was there before.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in contents:
+        if (folder / name).is_dir():  # told now: what was replaced before it would not come back
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(folder / name))
     ready: list[tuple[Path, Path]] = []
     try:
         for name, content in contents.items():
@@ -26,9 +29,8 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
-        with interruption.held():  # new labels and the old graph would tell wrong
-            for path, final in ready:
-                path.replace(final)
+        for path, final in ready:
+            path.replace(final)
     finally:
         for path, _ in ready:
             with contextlib.suppress(OSError):

@@ -31,7 +31,7 @@ def heeded() -> Iterator[None]:
     if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    _Presses.came = False
+    _Presses.came = _Presses.held = False
     signal.signal(signal.SIGINT, _pressed)
     earlier = sys.unraisablehook
 
@@ -44,12 +44,13 @@ def heeded() -> Iterator[None]:
     try:
         yield
     except Exception:
-        check()
+        if not _Presses.held:
+            check()
         raise
     finally:
         sys.unraisablehook = earlier
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _Presses.came = False
+        _Presses.came = _Presses.held = False
 
 
 def check() -> None:
@@ -60,13 +61,23 @@ def check() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Have a Ctrl-C that is heeded wait for the next `check`: for a short step that is done whole or not at all."""
-    check()
-    _Presses.held = True
+    """Have a Ctrl-C wait for the next `check`: for a short step that is done whole or not at all.
+
+    An error in it came by itself, so that it is told, and not the Ctrl-C.
+    """
+    before, _Presses.held = _Presses.held, True
     try:
         yield
+    except Exception:
+        _Presses.came = False
+        raise
     finally:
-        _Presses.held = False
+        _Presses.held = before
+
+
+def hold_to_the_end() -> None:
+    """Have a Ctrl-C change nothing until `heeded` ends: all is done but to put the results in their places."""
+    _Presses.held = True
 
 
 def _pressed(_signal: int, _frame: FrameType | None) -> None:

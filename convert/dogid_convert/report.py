@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from dogid import __version__
-from dogid_convert import charts, manifest
+from dogid_convert import charts, interruption, manifest
 from dogid_convert.backbone import MEAN, STD
 from dogid_convert.files import write_all
 from dogid_convert.judging import Judgement
@@ -183,6 +183,8 @@ def write(result: Retrained, graph: bytes, document: dict[str, Any], folder: Pat
     }
     if told is not None:
         files[CONFUSION] = charts.confusion_matrix(document["labels"], told)
+    interruption.check()
+    interruption.hold_to_the_end()
     # the graph comes last: who finds a new graph finds its labels
     write_all(folder, files | {GRAPH: graph})
     if told is None:

@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
             load_packages()
             document = _retrain(args)
     except KeyboardInterrupt:
-        _say(f"interrupted: {args.output} is as it was; the next run goes on with the bottlenecks computed so far")
+        _say(f"interrupted: {args.output} is as it was; what was computed of the photos is kept for the next run")
         raise
     from dogid_convert import report
 

@@ -1,6 +1,5 @@
 """The inbox against the ledger: is each photo accounted for exactly once?"""
 
-import functools
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,6 @@ from dogid.errors import UsageError
 from dogid.inbox.mounts import file_system, inodes_last
 from dogid.inbox.scan import FoundFile, ScanTrouble, Version, look, same_version, scan
 from dogid.names import shown_name
-
-_REMEMBERED = 1024  # files whose other names are kept in mind: one may have names by the thousand
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
             known = results.current(file)
             if known is None or not same_version(known.version, file.version, stable_inodes=stable):
                 lost.append(file.path)
-            elif results.has_another(file, known.id):
+            elif results.has_another(file, known):
                 twice.append(file.path)
     except OSError as error:
         raise UsageError(f"{inbox}: cannot read the inbox: {error.strerror}") from error
@@ -64,41 +61,41 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    """What the ledger has under a file's name."""
+
     id: int
     version: Version
+    linked: bool
+    """Whether the file was seen under two names at once: then each is a photo."""
 
 
-_LINKED = "SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = "
+_LINKED = "EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = photo.id)"
+_KNOWN = (
+    f"SELECT inode, size, mtime_ns, id, {_LINKED} FROM photo"  # noqa: S608
+    " WHERE path = ? AND state != 'superseded'"
+)
 # To be found by the index of inodes: the plus keeps SQLite from that of states.
 SAME_FILE = (
-    "SELECT id, path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ?"  # noqa: S608
-    f" AND state != 'superseded' AND +state = 'classified' AND NOT EXISTS ({_LINKED} photo.id)"
+    "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ?"  # noqa: S608
+    f" AND state != 'superseded' AND +state = 'classified' AND NOT {_LINKED}"
 )
 
 
 class _Results:
-    """What the ledger has of files."""
+    """The ledger, asked about files."""
 
     def __init__(self, db: sqlite3.Connection, inbox: Path) -> None:
         self._db = db
         self._inbox = inbox
-        self._gone = functools.lru_cache(_REMEMBERED)(self._under_gone_names)
 
     def current(self, file: FoundFile) -> _Known | None:
         """What is known under a file's name."""
-        query = "SELECT inode, size, mtime_ns, id FROM photo WHERE path = ? AND state != 'superseded'"
-        row = self._db.execute(query, (file.path,)).fetchone()
-        return None if row is None else _Known(row["id"], Version(*row[:3]))
+        row = self._db.execute(_KNOWN, (file.path,)).fetchone()
+        return None if row is None else _Known(row["id"], Version(*row[:3]), bool(row[4]))
 
-    def has_another(self, file: FoundFile, photo_id: int) -> bool:
-        """Whether a file counts twice: also under a name that is no longer there, by a rename that was missed.
-
-        Two names that were once seen together are two photos.
-        """
-        if all(gone == photo_id for gone in self._gone(file.version)):
-            return False
-        return self._db.execute(f"{_LINKED} ?", (photo_id,)).fetchone() is None
-
-    def _under_gone_names(self, version: Version) -> list[int]:
-        rows = self._db.execute(SAME_FILE, version).fetchall()
-        return [row["id"] for row in rows if look(self._inbox, bytes(row["path"])) is None]
+    def has_another(self, file: FoundFile, known: _Known) -> bool:
+        """Whether a file counts twice: also under a name that is no longer there, by a rename that was missed."""
+        if known.linked:
+            return False  # asked before the other names are looked at: they may be thousands
+        others = self._db.execute(SAME_FILE, (*file.version, known.id))
+        return any(look(self._inbox, bytes(row["path"])) is None for row in others)

@@ -7,7 +7,7 @@ PKWARE APPNOTE 4.3.7; CR3 and RAF as ExifTool knows them.
 """
 
 _AVIF, _HEIC, _HEIF = "AVIF", "HEIC", "HEIF"
-_VIDEO, _SOUND, _ARCHIVE = "a video", "a sound recording", "a ZIP archive"
+_VIDEO, _SOUND, _ARCHIVE = "a video (or sound)", "a sound recording", "a ZIP archive (or a document made like one)"
 
 _BEGINNINGS = {
     b"\xff\x0a": "JPEG XL",
@@ -34,7 +34,7 @@ _WAYS_OUT = {
     _HEIC: "have the phone take JPEG (iPhone: Settings, Camera, Formats, Most Compatible), or convert it first",
     _VIDEO: f"{_PHOTOS_ONLY}; have the camera send snapshots",
     _SOUND: _PHOTOS_ONLY,
-    _ARCHIVE: "unpack it first",
+    _ARCHIVE: "where photos are in it, unpack it first",
 }
 _CONVERT = "convert it to JPEG first"
 

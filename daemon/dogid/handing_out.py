@@ -3,7 +3,9 @@
 The backlog stays in the ledger: only some jobs per worker are in memory.
 """
 
-from collections.abc import Collection, Set
+import math
+import time
+from collections.abc import Callable, Collection, Set
 from typing import Protocol
 
 from dogid.ledger.ledger import Ledger
@@ -12,6 +14,7 @@ from dogid.ledger.records import Job
 JOBS_AHEAD = 64
 """Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
 _PLACES = 32  # arrivals per worker that go before the backlog: a tenth of a second, where photos are small
+_JUST_SECONDS = 1.0  # for which an arrival's result is expected to come soon
 _FRESH = 2  # arrivals per worker whose results are told at once, each
 
 
@@ -28,7 +31,7 @@ class Workers(Protocol):
 class HandingOut:
     """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
 
-    def __init__(self, ledger: Ledger, workers: Workers) -> None:
+    def __init__(self, ledger: Ledger, workers: Workers, now: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
         self._workers = workers
         self._taken: set[int] = set()
@@ -36,6 +39,8 @@ class HandingOut:
         self._urgent: set[int] = set()
         self._oldest: set[int] = set()
         self._few = 0
+        self._now = now
+        self._latest = -math.inf
 
     @property
     def in_hand(self) -> int:
@@ -44,8 +49,8 @@ class HandingOut:
 
     @property
     def has_arrivals(self) -> bool:
-        """Whether some of them have just arrived."""
-        return bool(self._arrivals)
+        """Whether some of them have just arrived. One that hangs is none for ever."""
+        return bool(self._arrivals) and self._now() - self._latest < _JUST_SECONDS
 
     def is_urgent(self, photo_id: int) -> bool:
         """Whether somebody may be waiting for a photo's result: it came while there were few, or few are left."""
@@ -68,12 +73,15 @@ class HandingOut:
         for job in jobs:
             self._hand_out(job, arrived=True)
 
-    def refill(self, workers: int, *, woken: bool) -> None:
-        """Hand out what is due, as far as there is room for so many workers; woken means that more may have come."""
+    def refill(self, workers: int, *, woken: bool) -> bool:
+        """Hand out what is due, as far as there is room for so many workers; return whether the ledger was looked at.
+
+        woken means that more may have come.
+        """
         most = workers * JOBS_AHEAD
         room = most - self.in_hand
         if not (room >= most // 4 or (woken and room > 0)):  # a look costs as much as writing some results
-            return
+            return False
         # the queue gives the oldest their turns: as many of them as there are workers are there for that
         missing = workers - len(self._oldest)
         oldest = self._ledger.claim(missing, self._taken, oldest=True) if missing > 0 else []
@@ -82,6 +90,7 @@ class HandingOut:
             self._hand_out(job, arrived=False)
         for job in self._ledger.claim(room, self._taken):
             self._hand_out(job, arrived=False)
+        return True
 
     def done(self, ids: Collection[int]) -> None:
         """Take note that photos have been written down, or are to be handed out again."""
@@ -90,6 +99,8 @@ class HandingOut:
 
     def _expect(self, ids: set[int], workers: int) -> None:
         """Take note of arrivals, whose results are urgent while there are few."""
+        if ids:
+            self._latest = self._now()
         self._arrivals |= ids
         self._few = workers * _FRESH
         if len(self._arrivals) <= self._few:

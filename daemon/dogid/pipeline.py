@@ -140,8 +140,8 @@ class Pipeline:
         if self._stopping.is_set():
             return None
         wait_ms = self._ledger.wake_due()
-        self._photos.refill(self._count, woken=self._woken)
-        self._woken = False
+        if self._photos.refill(self._count, woken=self._woken):
+            self._woken = False
         waits = [] if wait_ms is None else [wait_ms / 1000]
         if self.in_flight:
             # a worker may take a photo, and so have a deadline, without telling the clerk

@@ -46,12 +46,16 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
 
 
 def _remedy(full: bytes) -> str:
-    """The command that lets us read a file: by its group, where that is one of ours."""
-    try:
-        ours = os.lstat(full).st_gid in {os.getegid(), *os.getgroups()}
-    except OSError:  # its folder is what is closed
-        ours = True
-    return f"chmod {'g' if ours else 'a'}+r {shlex.quote(shown_name(full))}"
+    """The command that lets us read a file, or enter the folder that is closed: by whatever right is ours."""
+    rights = "r"
+    while True:
+        try:
+            status = os.lstat(full)
+            break
+        except OSError:  # a folder above is closed
+            full, rights = os.path.dirname(full), "rx"
+    who = "u" if status.st_uid == os.geteuid() else "g" if status.st_gid in {os.getegid(), *os.getgroups()} else "a"
+    return f"chmod {who}+{rights} {shlex.quote(shown_name(full))}"
 
 
 def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:

@@ -17,6 +17,7 @@ from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.records import Classified, Job, Timings
 from dogid.model.modelfile import ModelFile
+from tests.benchmarks.daemon_lap import disk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 _MEASURED = 2_000
@@ -56,7 +57,7 @@ def measure(folder: Path, sizes: Sequence[int]) -> list[tuple[int, float]]:
 
 def main() -> None:
     """Print a line for each size."""
-    with tempfile.TemporaryDirectory(prefix="dogid-ledger-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dogid-ledger-", dir=disk()) as folder:
         found = measure(Path(folder), SIZES)
         first = found[0][1]
         for size, cost in found:

@@ -14,7 +14,6 @@ import pytest
 from dogid.errors import DogidError
 from dogid_convert import interruption
 from dogid_convert.failures import explained
-from dogid_convert.files import write_all
 from dogid_convert.model_archive import write_whole
 from dogid_convert.progress import untracked
 from tests.support.ctrl_c import as_in_a_terminal, press, swallowed_press
@@ -94,28 +93,52 @@ def test_what_is_lost_otherwise_is_told_as_before(told: list[type[BaseException]
     assert told == [ZeroDivisionError]
 
 
-def test_files_that_belong_together_are_all_replaced_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("labels", "graph")
-    write_all(tmp_path, dict.fromkeys(names, b"old"))
-    replace = Path.replace
-
-    def pressed_between(self: Path, target: Path) -> Path:
-        press()
-        return replace(self, target)
+def test_a_step_that_is_held_is_done_whole() -> None:
+    done = []
 
     def work() -> None:
-        monkeypatch.setattr(Path, "replace", pressed_between)
-        write_all(tmp_path, dict.fromkeys(names, b"new"))
-        assert [(tmp_path / name).read_bytes() for name in names] == [b"new", b"new"]
-        write_all(tmp_path, dict.fromkeys(names, b"newer"))
+        with interruption.held():
+            press()
+            done.append("held")
+        interruption.check()
+        done.append("after")
 
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
         work()
 
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == dict.fromkeys(names, b"new")
+    assert done == ["held"]
 
 
-def test_a_model_whose_writing_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_a_held_step_is_told_and_not_the_press() -> None:
+    def work() -> None:
+        with interruption.held():
+            press()
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"), interruption.heeded():
+        work()
+
+
+def test_from_the_last_step_on_it_changes_nothing_and_the_next_command_heeds_it_again() -> None:
+    with interruption.heeded():
+        interruption.hold_to_the_end()
+        press()
+
+    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+        press()
+
+
+def test_an_error_in_the_last_step_is_told() -> None:
+    def work() -> None:
+        interruption.hold_to_the_end()
+        press()
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"), interruption.heeded():
+        work()
+
+
+def test_a_model_whose_writing_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: press())
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
         write_whole(tmp_path / "m.tflite", b"model")

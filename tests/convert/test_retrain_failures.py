@@ -111,12 +111,13 @@ def test_an_output_that_cannot_be_written_is_told_before_the_training(photos: Pa
     assert "labels; base" not in done.stderr
 
 
-def test_all_files_are_written_or_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("order", [("second", "first"), ("first", "second")])
+def test_all_files_are_written_or_none(tmp_path: Path, order: tuple[str, str]) -> None:
     (tmp_path / "second").mkdir()  # cannot be replaced by a file
     write_all(tmp_path, {"first": b"old"})
 
     with pytest.raises(OSError, match="second"):
-        write_all(tmp_path, {"second": b"new", "first": b"new"})
+        write_all(tmp_path, dict.fromkeys(order, b"new"))
 
     assert (tmp_path / "first").read_bytes() == b"old"
     assert {path.name for path in tmp_path.iterdir()} == {"first", "second"}

@@ -63,7 +63,7 @@ def audited(inbox: Path, state: Path) -> tuple[Audit, int]:
 def test_other_names_of_a_file_are_found_by_its_inode_and_not_by_looking_at_every_photo(state: Path) -> None:
     Ledger(state, lambda _: None, Clock()).close()
     db = open_for_reading(state)
-    plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1)))
+    plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1, 1)))
     db.close()
 
     assert "USING INDEX photo_inode (inode=?)" in plan

@@ -167,8 +167,9 @@ class Reconciler:
                 self._scan_wanted = True
             self._changed.notify()
 
-    def _handle(self, wakeups: Iterable[Wakeup]) -> None:
+    def _handle(self, wakeups: Sequence[Wakeup]) -> None:
         """Look at the files that wake-ups tell of; folders are compared later, one by one."""
+        is_flood = len(wakeups) >= _BATCH
         finished: dict[bytes, FoundFile] = {}
         for wakeup in wakeups:
             if wakeup.is_folder and wakeup.kind == "attrib":
@@ -181,17 +182,18 @@ class Reconciler:
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
             if wakeup.moved_from is not None:
-                self._notify(self._ledger.moved(wakeup.moved_from, found), arrivals=1)
+                renamed = self._ledger.moved(wakeup.moved_from, found)
+                self._notify(renamed, arrivals=0 if is_flood and wakeup is not wakeups[-1] else 1)
             else:
                 finished[found.path] = found
-        self._observe(finished.values(), wake=True)
+        self._observe(finished.values(), arrivals=_ARRIVALS_OF_A_FLOOD if is_flood else _ARRIVALS)
 
     def _compare_next_folder(self) -> None:
         if not self._folders:
             return
         # gone again, or not to be read: the next scan of everything tells
         with contextlib.suppress(OSError):
-            self._observe(scan(self._inbox, folder=self._folders.popleft()), wake=True, listen=True)
+            self._observe(scan(self._inbox, folder=self._folders.popleft()), arrivals=_ARRIVALS_OF_A_FLOOD, listen=True)
 
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""
@@ -200,7 +202,7 @@ class Reconciler:
         started = time.monotonic()
         trouble = ScanTrouble({})
         try:
-            files = self._observe(scan(self._inbox, trouble), wake=False, listen=True)
+            files = self._observe(scan(self._inbox, trouble), arrivals=0, listen=True)
         except OSError as error:
             self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
             return WITHOUT_EVENTS.shortest
@@ -211,17 +213,17 @@ class Reconciler:
             return WITHOUT_EVENTS.pause(seconds)
         return WITH_EVENTS.pause(seconds)
 
-    def _observe(self, files: Iterable[FoundFile], *, wake: bool, listen: bool = False) -> int:
+    def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:
         """Bring files to the ledger's notice, in batches so that the first are worked on while others are read.
 
-        With listen, what arrives meanwhile does not wait for the end.
+        The kernel has told of the files where some of each batch (the last so many) are arrivals. With listen, what
+        arrives meanwhile does not wait for the end.
         """
         count = 0
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            pending = self._ledger.observe(batch, wake=wake)
-            self._notify(pending, arrivals=_arrivals(len(batch)) if wake else 0)
+            self._notify(self._ledger.observe(batch, wake=arrivals > 0), arrivals=arrivals)
             if self._stopping:
                 break
             if listen:
@@ -298,8 +300,3 @@ class Reconciler:
     def _explain_mode(self, mode: str, reason: str) -> None:
         old = self._status
         self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.trouble)
-
-
-def _arrivals(batch: int) -> int:
-    """How many of so many files that the kernel told of at once are told of as arrivals."""
-    return _ARRIVALS if batch < _BATCH else _ARRIVALS_OF_A_FLOOD

@@ -1,0 +1,51 @@
+"""What is said of a photo that cannot be read, and whether it helps."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import environment
+from tests.support.photos import photo, put
+from tests.support.privileges import needs_root, without_override
+
+READ = """
+import sys, os
+from pathlib import Path
+from dogid.reading import TemporaryError, read_photo
+try:
+    print(len(read_photo(Path(sys.argv[1]), os.fsencode(sys.argv[2]), 10**9).data))
+except TemporaryError as error:
+    print(error)
+"""
+
+
+def told(inbox: Path, path: str) -> str:
+    """Read a photo with the rights of an ordinary user; return its size, or what is said instead."""
+    command = [*without_override(), sys.executable, "-c", READ, str(inbox), path]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip()
+
+
+@pytest.mark.parametrize(("closed", "hint"), [("sub/a.jpg", "chmod u+r {}"), ("sub", "chmod u+rx {}")])
+def test_the_hint_for_what_is_our_own_helps(inbox: Path, closed: str, hint: str) -> None:
+    data = photo(1)
+    put(inbox / "sub" / "a.jpg", data)
+    (inbox / closed).chmod(0)
+
+    said = told(inbox, "sub/a.jpg")
+    assert said == f"Permission denied (EACCES); try: {hint.format(inbox / closed)}"
+    subprocess.run(said.partition("try: ")[2].split(), check=True)
+
+    assert told(inbox, "sub/a.jpg") == str(len(data))
+
+
+@needs_root
+@pytest.mark.parametrize(("group", "who"), [(os.getegid(), "g"), (12345, "a")])
+def test_the_hint_for_what_is_anothers_names_the_right_that_can_help(inbox: Path, group: int, who: str) -> None:
+    path = put(inbox / "a.jpg", photo(1))
+    os.chown(path, 12345, group)
+    path.chmod(0o600)
+
+    assert told(inbox, "a.jpg") == f"Permission denied (EACCES); try: chmod {who}+r {path}"

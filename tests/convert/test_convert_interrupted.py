@@ -3,7 +3,6 @@
 import argparse
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,7 @@ from dogid.cli import main
 from dogid_convert import convert_command
 from dogid_convert.conversion import Converted, Settings
 from tests.convert.small_graphs import make_workshop
-from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, heeded_by_a_child, swallowed_press
-from tests.support.daemon import environment
+from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, dogid_in_a_terminal, swallowed_press
 from tests.support.waiting import eventually
 
 
@@ -42,14 +40,7 @@ def test_it_ends_and_leaves_the_model_that_was_there(tmp_path: Path, library: st
         "--evaluate",
         str(shop.photos),
     ]
-    with subprocess.Popen(
-        [sys.executable, "-m", "dogid", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        preexec_fn=heeded_by_a_child,
-    ) as converting:
+    with dogid_in_a_terminal(*words) as converting:
         eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
         converting.send_signal(signal.SIGINT)
         printed, told = converting.communicate(timeout=60)

@@ -12,15 +12,19 @@ import pytest
 from dogid.errors import UsageError
 from dogid_convert.files import check_writable, write_all
 from tests.convert.training_material import make_folder, small_graph
-from tests.support.ctrl_c import INTERRUPTED, heeded_by_a_child
+from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import environment
 from tests.support.privileges import without_override
 from tests.support.waiting import eventually
 
 
-def command(photos: Path, output: Path, *flags: str) -> list[str]:
-    words = ["retrain", str(photos), "-o", str(output), "--base", str(small_graph())]
-    return [sys.executable, "-m", "dogid", *words, "--cache", str(output.parent / "cache"), *flags]
+def words(photos: Path, output: Path, *flags: str) -> list[str]:
+    base, cache = str(small_graph()), str(output.parent / "cache")
+    return ["retrain", str(photos), "-o", str(output), "--base", base, "--cache", cache, *flags]
+
+
+def command(photos: Path, output: Path) -> list[str]:
+    return [sys.executable, "-m", "dogid", *words(photos, output)]
 
 
 @pytest.fixture
@@ -49,14 +53,7 @@ def half_written(folder: Path) -> list[Path]:
 def test_ctrl_c_leaves_what_was_there(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
     flags = ["--augment", "8"] if moment == "photos" else ["--fine-tune", "9", "--epochs", "9999"]
     cache = tmp_path / "cache"
-    with subprocess.Popen(
-        command(photos, output, *flags),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        preexec_fn=heeded_by_a_child,
-    ) as training:
+    with dogid_in_a_terminal(*words(photos, output, *flags)) as training:
         wanted = 5 if moment == "photos" else 60
         eventually(lambda: len(list(cache.rglob("*.npy"))) >= wanted, "bottlenecks are kept", 60)
         training.send_signal(signal.SIGINT)

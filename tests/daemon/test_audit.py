@@ -20,13 +20,6 @@ _MODEL = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()

@@ -3,7 +3,11 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+
+from tests.support.daemon import environment
 
 INTERRUPTED = (130, -signal.SIGINT)
 """Exit statuses, of which a shell shows 130 for both: Python ends by the signal itself where C code saw it first."""
@@ -30,6 +34,13 @@ def as_in_a_terminal() -> Iterator[None]:
         signal.signal(signal.SIGINT, earlier)
 
 
-def heeded_by_a_child() -> None:
-    """Have the program that is about to be started answer it, too; for preexec_fn."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def dogid_in_a_terminal(*args: str) -> "subprocess.Popen[str]":
+    """Start `dogid ARGS...` so that it answers Ctrl-C, too."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dogid", *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )

@@ -61,16 +61,10 @@ def check() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Have a Ctrl-C wait for the next `check`: for a short step that is done whole or not at all.
-
-    An error in it came by itself, so that it is told, and not the Ctrl-C.
-    """
+    """Have a Ctrl-C wait for the next `check`: for a short step that is done whole or not at all."""
     before, _Presses.held = _Presses.held, True
     try:
         yield
-    except Exception:
-        _Presses.came = False
-        raise
     finally:
         _Presses.held = before
 

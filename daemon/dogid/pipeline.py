@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _GROUP = 16  # results per worker
 _GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
-_GATHER_ARRIVALS_SECONDS = 0.02  # where arrivals are too many for a commit each
+_GATHER_ARRIVALS_SECONDS = 0.02  # while arrivals are in hand, for their results
 _BACKLOG = 16  # photos in a row, after which memory is worth giving back
 _DISK_RETRY_SECONDS = 1.0
 _DEADLINE_CHECK_SECONDS = 0.5

@@ -34,14 +34,14 @@ crash: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)
 
 fuzz: $(DEV)/.installed
-	$(DEV)/bin/python -W ignore -m tests.daemon.fuzz --cases $(CASES)
+	$(DEV)/bin/python -W ignore -m tests.photo.fuzz --cases $(CASES)
 
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
 arm: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest -rs tests/systemd/test_arm.py
+	$(DEV)/bin/python -m pytest -rs tests/service/test_arm.py
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks.suite $(if $(QUICK),--quick) --json bench.json --charts tests/benchmarks/charts

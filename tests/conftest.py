@@ -8,6 +8,9 @@ import pytest
 
 from tests.support.daemon import Daemon
 
+_TOGETHER = ("service", "web/browser")
+"""Folders whose tests share what is dear to make (an installed service, a browser): one process has them all."""
+
 MakeDaemon = Callable[..., Daemon]
 
 
@@ -42,3 +45,12 @@ def daemon(make_daemon: MakeDaemon) -> Daemon:
 def patient_daemon(make_daemon: MakeDaemon) -> Daemon:
     """A daemon that runs on the inbox, and believes no unfinished photo to be broken while a test lasts."""
     return make_daemon("--settle", "600").start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of a file, or of a folder that shares more, run in one process, so that they can share daemons."""
+    here = Path(__file__).parent
+    for item in items:
+        name = item.path.relative_to(here).as_posix()
+        group = next((folder for folder in _TOGETHER if name.startswith(f"{folder}/")), name)
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -41,9 +41,9 @@ COMMANDS = {
     "bench": Command("dogid.commands.bench", "how fast this device is: decoding, the model, folder to result"),
     "service": Command("dogid.commands.service", "install, uninstall or look at the systemd service"),
     "model": Command("dogid.commands.model", "show what a model file tells of itself, and check it"),
-    "retrain": Command("dogid_convert.retrain_command", "train a model on labelled folders of your photos"),
-    "convert": Command("dogid_convert.convert_command", "turn a retrained graph into a .tflite model"),
-    "data": Command("dogid_convert.data_command", "versions of the training data: what changed?"),
+    "retrain": Command("dogid_convert.commands.retrain", "train a model on labelled folders of your photos"),
+    "convert": Command("dogid_convert.commands.convert", "turn a retrained graph into a .tflite model"),
+    "data": Command("dogid_convert.commands.data", "versions of the training data: what changed?"),
 }
 
 _CONVERT_EXTRA = frozenset(

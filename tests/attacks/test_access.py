@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dogid.web.access import COOKIE, Access
+from dogid.web.auth.access import COOKIE, Access
 from tests.attacks.conftest import BEARER, TOKEN
 from tests.attacks.wire import Reply, exchange, host, request
 from tests.conftest import MakeDaemon

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dogid.model.classifier import Model
-from dogid.photo import Pixels, decode
+from dogid.photo.decode import Pixels, decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Classified, Job, Timings
-from dogid.model.modelfile import ModelFile
+from dogid.ledger.outcomes import Classified, Job, Timings
+from dogid.model.model_file import ModelFile
 from tests.benchmarks.daemon_lap import disk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

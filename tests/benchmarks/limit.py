@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from PIL import Image
 
-from dogid.model.first_step import without_first_step
+from dogid.model.skip_quantize import without_first_step
 from tests.benchmarks.contender import Answer, serve
 
 Pixels = NDArray[np.uint8]

@@ -11,14 +11,14 @@ import time
 from pathlib import Path
 
 from dogid.clock import Clock
+from dogid.daemon.daemon import Service
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Classified, Job, Timings
-from dogid.model.modelfile import ModelFile
-from dogid.service import Service
+from dogid.ledger.outcomes import Classified, Job, Timings
+from dogid.model.model_file import ModelFile
 from dogid.settings import Settings
-from dogid.web.access import Access
 from dogid.web.app import create_app
+from dogid.web.auth.access import Access
 from tests.support.clocks import SetClock
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)

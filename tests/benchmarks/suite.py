@@ -148,7 +148,7 @@ def _onnx(folder: Path) -> Path | None:
 
 def _check_answers(limits: Sequence[Sequence[float]], paths: Sequence[Path]) -> None:
     """The limit must give the daemon's own answers, to the last bit."""
-    from dogid.photo import decode
+    from dogid.photo.decode import decode
 
     classifier = load_model(MODEL).classifier()
     for path, scores in zip(paths, limits, strict=True):

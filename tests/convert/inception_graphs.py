@@ -146,6 +146,6 @@ def _with_old_batch_norms(graph: Any) -> Any:
 
 
 def _from(graph: Any, entrance: str) -> Any:
-    from dogid_convert.network import cut_at
+    from dogid_convert.graph.network import cut_at
 
     return cut_at(graph, entrance, "softmax")

@@ -10,8 +10,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
-from dogid_convert.float_source import FloatSource
-from dogid_convert.progress import untracked
+from dogid_convert.sources.float_model import FloatSource
+from dogid_convert.support.progress import untracked
 
 LABELS = ("blue", "green", "red")
 SIDE = 32

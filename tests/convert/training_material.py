@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dogid_convert.quiet import load_tensorflow
+from dogid_convert.support.mute_stderr import load_tensorflow
 
 SIDE = 96
 
@@ -46,7 +46,7 @@ def _made() -> Path:
     load_tensorflow()
     import tensorflow as tf
 
-    from dogid_convert import bases
+    from dogid_convert.training import base_network
 
     folder = Path(tempfile.mkdtemp(prefix=f"dogid-bases-{os.getpid()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -59,7 +59,7 @@ def _made() -> Path:
     model = tf.keras.Model(body.input, answer)
     model.save(folder / "small.h5")
     model.save(folder / "small.keras")
-    (folder / "small.pb").write_bytes(bases.frozen(model).SerializeToString(deterministic=True))
+    (folder / "small.pb").write_bytes(base_network.frozen(model).SerializeToString(deterministic=True))
     return folder
 
 

@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dogid.auditing import audit
 from dogid.ledger import queries
+from dogid.ledger.audit import audit
 from dogid.ledger.database import open_for_reading
 from tests.support.answers import answer
 from tests.support.photos import photo

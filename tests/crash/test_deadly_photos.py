@@ -4,7 +4,7 @@ import os
 import struct
 from pathlib import Path
 
-from dogid.inhand import InHand
+from dogid.pipeline.in_progress import InHand
 from tests.conftest import MakeDaemon
 from tests.support.daemon import ROOT, Daemon, environment
 from tests.support.photos import photo, put

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from dogid.auditing import audit
 from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import look, scan
+from dogid.ledger.audit import audit
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Classified, Failed, Job, Outcome, Timings, Waiting
+from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from dogid.ledger.retention import Retention, forget_departed
-from dogid.model.modelfile import ModelFile
+from dogid.model.model_file import ModelFile
 from tests.support.photos import put
 
 _DEAD = 77

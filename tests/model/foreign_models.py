@@ -9,8 +9,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from dogid_convert.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
-from dogid_convert.tflite_edit import add_metadata
+from dogid_convert.tflite.flatbuffer_edit import add_metadata
+from dogid_convert.tflite.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
 from tests.model.small_models import SIZE
 
 Head = Callable[[Any], Any]

@@ -4,7 +4,7 @@ import functools
 
 from dogid.model.classifier import Classifier, best_scores, load_model
 from dogid.model.shipped import shipped_model
-from dogid.photo import decode
+from dogid.photo.decode import decode
 
 
 @functools.cache

@@ -1,1 +1,1 @@
-"""The sub-commands, a module each: `add_arguments` declares the flags, `run` does the work."""
+"""The commands of `dogid`, one module each with `add_arguments` and `run`; start reading at `run.py`."""

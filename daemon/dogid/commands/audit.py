@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from dogid import settings
-from dogid.auditing import Audit, audit
 from dogid.commands import reading_state
-from dogid.names import one_line, shown_name
+from dogid.file_names import one_line, shown_name
+from dogid.ledger.audit import Audit, audit
 
 _PATIENCE_SECONDS = 5.0  # a daemon at work needs a moment for a photo that has just arrived
 _PAUSE_SECONDS = 0.2

@@ -31,11 +31,11 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
     import os
     import tempfile
 
-    from dogid.benching.measures import folder_cost, photo_cost
-    from dogid.benching.photos import made_samples, own_sample
+    from dogid.benchmark.measures import folder_cost, photo_cost
+    from dogid.benchmark.photos import made_samples, own_sample
     from dogid.model.classifier import load_model
     from dogid.model.shipped import shipped_model
-    from dogid.photo import limit_pixels
+    from dogid.photo.decode import limit_pixels
 
     limit_pixels(chosen.max_pixels)
     model = load_model(chosen.model or shipped_model(), chosen.labels)

@@ -76,8 +76,8 @@ def _model(chosen: Settings) -> str:
 
 def _backend(chosen: Settings) -> str:
     from dogid.model.classifier import load_model
+    from dogid.model.self_test import reference_for
     from dogid.model.shipped import shipped_model
-    from dogid.selftest import reference_for
 
     model = load_model(chosen.model or shipped_model(), chosen.labels)
     reference, classifier = reference_for(model), model.classifier()

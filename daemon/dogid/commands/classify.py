@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.errors import PhotoCode, PhotoError, UsageError
-from dogid.names import one_line
+from dogid.file_names import one_line
 
 if TYPE_CHECKING:
     from dogid.model.classifier import Model
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
 
     from dogid.model.classifier import load_model
     from dogid.model.shipped import shipped_model
-    from dogid.photo import limit_pixels
+    from dogid.photo.decode import limit_pixels
 
     if args.top < 1:
         raise UsageError("--top must be at least 1")
@@ -68,7 +68,7 @@ class _Photos:
     def result(self, path: Path) -> dict[str, Any]:
         """Return RESULT for one file; `file` is the path as it was given."""
         from dogid.clock import Clock, iso_utc
-        from dogid.names import shown_name
+        from dogid.file_names import shown_name
 
         result: dict[str, Any] = {
             "id": None, "file": shown_name(bytes(path)), "status": "failed", "label": None, "score": None, "scores": {},
@@ -88,7 +88,7 @@ class _Photos:
 
         from dogid.clock import iso_utc
         from dogid.model.classifier import best_scores
-        from dogid.photo import decode
+        from dogid.photo.decode import decode
 
         if not hasattr(self._local, "classifier"):
             self._local.classifier = self._model.classifier()
@@ -122,8 +122,8 @@ def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
     """The files named, and those in folders named, sorted within each; folders that cannot be read go to unread."""
     import os
 
+    from dogid.file_names import shown_name
     from dogid.inbox.scan import ScanTrouble, scan
-    from dogid.names import shown_name
 
     for text in paths:
         path = Path(text)

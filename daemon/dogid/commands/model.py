@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dogid.names import one_line
+from dogid.file_names import one_line
 
 if TYPE_CHECKING:
     from dogid.model.classifier import Model

@@ -6,7 +6,7 @@ from typing import Any
 
 from dogid.commands import reading_state
 from dogid.errors import UsageError
-from dogid.names import one_line
+from dogid.file_names import one_line
 
 _STATUSES = ("pending", "classified", "failed")
 _POLL_SECONDS = 0.5

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.errors import DogidError
-from dogid.journal import set_up_logging
-from dogid.memory import few_heaps, give_back, keep_for_good
-from dogid.notify import Notifier
-from dogid.reloading import record_outcome
-from dogid.requests import Request, Requests, StoppedError
+from dogid.system.journal import set_up_logging
+from dogid.system.malloc import few_heaps, give_back, keep_for_good
+from dogid.system.reload import record_outcome
+from dogid.system.sd_notify import Notifier
+from dogid.system.signals import Request, Requests, StoppedError
 
 if TYPE_CHECKING:
-    from dogid.service import Service
+    from dogid.daemon.daemon import Service
 
 log = logging.getLogger("dogid")
 
@@ -69,10 +69,11 @@ def _serve(args: argparse.Namespace, chosen: settings.Settings) -> None:
 
 def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.ExitStack) -> "Service":
     """Open all doors; closing gets to know how they are closed."""
-    from dogid.service import Service
-    from dogid.web.access import decide_access
-    from dogid.web.lazily import MadeWhenAsked
-    from dogid.web.server import BODY_ALLOWANCE, WebServer
+    from dogid.daemon.daemon import Service
+    from dogid.web.auth.access import decide_access
+    from dogid.web.server.lazy_app import MadeWhenAsked
+    from dogid.web.server.limits import BODY_ALLOWANCE
+    from dogid.web.server.listener import WebServer
 
     server = WebServer(chosen.host, chosen.port)
     access = decide_access(chosen, server.address)

@@ -9,7 +9,7 @@ from typing import Any
 
 from dogid.commands import reading_state
 from dogid.errors import UsageError
-from dogid.installing.places import VENV, Places
+from dogid.installer.paths import VENV, Places
 
 _PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "MainPID", "NRestarts", "FragmentPath")
 
@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _install(args: argparse.Namespace) -> int:
-    from dogid.installing.install import install_steps, options
-    from dogid.installing.places import lan_conf
-    from dogid.installing.steps import carry_out
+    from dogid.installer.install import install_steps, options
+    from dogid.installer.paths import lan_conf
+    from dogid.installer.steps import carry_out
 
     chosen = options(args.instance, args.source, args.python, args.user)
     carry_out(install_steps(chosen), _say, dry_run=args.dry_run)
@@ -56,8 +56,8 @@ def _install(args: argparse.Namespace) -> int:
 
 
 def _uninstall(args: argparse.Namespace) -> int:
-    from dogid.installing.steps import carry_out
-    from dogid.installing.uninstall import kept, uninstall_steps
+    from dogid.installer.steps import carry_out
+    from dogid.installer.uninstall import kept, uninstall_steps
 
     places = Places(args.instance)
     carry_out(uninstall_steps(places, delete_data=args.delete_data), _say, dry_run=args.dry_run)

@@ -8,7 +8,7 @@ from typing import Any
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.errors import DogidError
-from dogid.names import one_line, shown_name
+from dogid.file_names import one_line, shown_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def _names(file: str, inbox: Path) -> list[str]:
 
 
 def _reason(file: str, inbox: Path) -> str:
-    from dogid.inbox.filters import is_ignored_path
+    from dogid.inbox.ignored_names import is_ignored_path
     from dogid.inbox.scan import look
 
     name = os.fsencode(_names(file, inbox)[0])

@@ -1,1 +1,1 @@
-"""The watched folder: which files count, what is there now, what wakes the daemon."""
+"""The watched folder: which files count, reading them safely, kernel events; start reading at `scan.py`."""

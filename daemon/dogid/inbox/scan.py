@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dogid.inbox.beneath import NotAFileError, OutsideError, open_beneath, open_root
-from dogid.inbox.filters import is_ignored
+from dogid.inbox.ignored_names import is_ignored
+from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 
 _SIGN_BIT = 1 << 63
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})  # since the folder was listed

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from watchdog.observers.inotify_c import InotifyEvent, InotifyFD, WatchDescriptor
 
-from dogid.inbox.filters import is_ignored
+from dogid.inbox.ignored_names import is_ignored
 from dogid.inbox.mounts import mounts_beneath
-from dogid.inbox.watched_folders import WatchedFolders
+from dogid.inbox.watch_tree import WatchedFolders
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""What dogid remembers: an SQLite database beside the inbox."""
+"""The daemon's database: photos, results, histories; start reading at `ledger.py`."""

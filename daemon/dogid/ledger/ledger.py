@@ -14,11 +14,11 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.noticing import LookAt, Noticing
-from dogid.ledger.recording import Recording
-from dogid.ledger.records import Job, Outcome, Waiting
-from dogid.ledger.rows import note, version_of
-from dogid.model.modelfile import ModelFile
+from dogid.ledger.observe import LookAt, Noticing
+from dogid.ledger.outcomes import Job, Outcome, Waiting
+from dogid.ledger.record import Recording
+from dogid.ledger.schema import note, version_of
+from dogid.model.model_file import ModelFile
 
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dogid.clock import iso_utc
-from dogid.names import possible_names, shown_name
+from dogid.file_names import possible_names, shown_name
 
 STATUSES = ("pending", "classified", "failed")
 

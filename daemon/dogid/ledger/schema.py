@@ -2,6 +2,9 @@
 
 import sqlite3
 
+from dogid.clock import Clock
+from dogid.inbox.scan import Version
+
 _FIRST = """
 CREATE TABLE model (
     id INTEGER PRIMARY KEY,
@@ -101,3 +104,16 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise NewerLedgerError
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def version_of(row: sqlite3.Row) -> Version:
+    """Return the version of the file that a row of photos is about."""
+    return Version(row["inode"], row["size"], row["mtime_ns"])
+
+
+def note(db: sqlite3.Connection, clock: Clock, photo_id: int, kind: str, detail: str) -> None:
+    """Add to a photo's history."""
+    db.execute(
+        "INSERT INTO event (photo_id, at, kind, detail) VALUES (?, ?, ?, ?)",
+        (photo_id, clock.wall_ms(), kind, detail),
+    )

@@ -1,1 +1,1 @@
-"""The TensorFlow Lite model: its file, its labels, its interpreter, its answers."""
+"""TFLite models: reading, checking and running them; start reading at `classifier.py`."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import PhotoError, UsageError
-from dogid.model.entry import Entry
+from dogid.model.input_tensor import Entry
+from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count
-from dogid.model.modelfile import GoldenPhoto, ModelFile, read_model_file
-from dogid.model.outcome import Scores, read_outcome
-from dogid.model.runtime import Backend, choose_backend
-from dogid.photo import Pixels, decode
+from dogid.model.model_file import GoldenPhoto, ModelFile, read_model_file
+from dogid.model.output_scores import Scores, read_outcome
+from dogid.photo.decode import Pixels, decode
 
 SHOWN_SCORES = 5
 """How many of the best scores a result keeps."""

@@ -1,1 +1,1 @@
-"""The HTTP endpoint."""
+"""The HTTP endpoint and the page for people; start reading at `app.py`."""

@@ -7,23 +7,23 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from dogid.daemon.daemon import Service
 from dogid.errors import DogidError
-from dogid.service import Service
 from dogid.web import pages
-from dogid.web.access import Access
-from dogid.web.answers import as_json, pack
-from dogid.web.article import article_answer
-from dogid.web.asking import AskedClassifier
+from dogid.web.api.classify_file import article_answer
+from dogid.web.api.classify_upload import add_sending
+from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
+from dogid.web.api.events import ExtraThread, add_events
+from dogid.web.api.metrics import add_metrics
+from dogid.web.api.on_demand import AskedClassifier
+from dogid.web.api.openapi import openapi_document
+from dogid.web.api.responses import as_json, pack
+from dogid.web.api.results import add_listing
+from dogid.web.api.schemas import reference
+from dogid.web.api.status import add_state
+from dogid.web.auth.access import Access
+from dogid.web.auth.middleware import guard
 from dogid.web.errors import ApiError, error_document
-from dogid.web.events import ExtraThread, add_events
-from dogid.web.guard import guard
-from dogid.web.interface import JSON, Answer, Endpoint, Given, Interface, Parameter
-from dogid.web.listing import add_listing
-from dogid.web.metrics import add_metrics
-from dogid.web.openapi import openapi_document
-from dogid.web.schemas import reference
-from dogid.web.sending import add_sending
-from dogid.web.state import add_state
 
 _ERROR = {JSON: reference("Error")}
 

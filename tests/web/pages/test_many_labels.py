@@ -9,14 +9,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from dogid.clock import Clock
+from dogid.daemon.daemon import Service
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.records import Classified, Timings
-from dogid.model.modelfile import ModelFile
-from dogid.service import Service
+from dogid.ledger.outcomes import Classified, Timings
+from dogid.model.model_file import ModelFile
 from dogid.settings import Settings
-from dogid.web.access import Access
 from dogid.web.app import create_app
+from dogid.web.auth.access import Access
 
 HOSTILE = "<script>alert('label')</script>\" onload=\"x"
 LABELS = (*(f"kind {number:03d}" for number in range(300)), HOSTILE)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from dogid.inbox.read import read_photo
 from dogid.inbox.scan import look
-from dogid.ledger.page_queries import PhotoFacts
-from dogid.reading import read_photo
-from dogid.web.errands import BusyError
+from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
+from dogid.web.server.deadline_thread import BusyError
 from tests.support.photos import photo, put
 
 LIMIT = 10_000_000  # bytes of a photo

@@ -1,4 +1,4 @@
-"""The page for people: server-rendered, small, and complete without JavaScript; with it, live."""
+"""The page for people, complete without JavaScript and live with it; start reading at `views.py`."""
 
 import threading
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, current_app
 
 if TYPE_CHECKING:
-    from dogid.service import Service
+    from dogid.daemon.daemon import Service
     from dogid.web.pages.views import Pages
 
 _KEY = "dogid.pages"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dogid.web.pages.daily import DailyCounts
+from dogid.web.pages.daily_counts import DailyCounts
 
 WIDTH, HEIGHT = 340, 150
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 4, 8, 20  # room for the axis' numbers, and the days'

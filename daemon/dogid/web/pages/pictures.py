@@ -5,12 +5,11 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.ledger.page_queries import PhotoFacts
-from dogid.service import Service
-from dogid.web.errands import BusyError
-from dogid.web.pages.rendering import asset
+from dogid.daemon.daemon import Service
+from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.web.pages.rendering import asset, version
 from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
-from dogid.web.pages.versions import version
+from dogid.web.server.deadline_thread import BusyError
 
 _KEPT_SECONDS = 86_400
 

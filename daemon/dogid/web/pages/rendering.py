@@ -9,9 +9,8 @@ from typing import Any
 from flask import Response, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dogid.web.access import COOKIE
-from dogid.web.pages import words
-from dogid.web.pages.versions import version
+from dogid.web.auth.access import COOKIE
+from dogid.web.pages import formatting
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -51,12 +50,20 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(asset=asset_address, reason=words.reason, version=version)
+    made.globals.update(asset=asset_address, reason=formatting.reason, version=version)
     made.filters.update(
-        certainty=words.certainty,
-        when=words.when,
-        in_full=words.moment_in_full,
-        byte_count=words.byte_count,
-        visible=words.visible,
+        certainty=formatting.certainty,
+        when=formatting.when,
+        in_full=formatting.moment_in_full,
+        byte_count=formatting.byte_count,
+        visible=formatting.visible,
     )
     return made
+
+
+_DIGITS = 12  # of the SHA-256; a guess is right once in 10**14
+
+
+def version(sha256: str, size: tuple[int, int] | None = None) -> str:
+    """Given a photo's SHA-256, and the model's (width, height) for what it saw, return the `v` of the address."""
+    return sha256[:_DIGITS] if size is None else f"{sha256[:_DIGITS]}-{size[0]}x{size[1]}"

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image
 
 from dogid.errors import PhotoError
+from dogid.inbox.read import TemporaryError, read_photo
 from dogid.inbox.scan import look
-from dogid.ledger.page_queries import PhotoFacts
-from dogid.photo import Pixels, decode
-from dogid.reading import TemporaryError, read_photo
-from dogid.web.errands import Errands
+from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.photo.decode import Pixels, decode
+from dogid.web.server.deadline_thread import Errands
 
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""

@@ -5,14 +5,14 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.ledger import page_queries, queries
-from dogid.ledger.page_queries import PhotoFacts
-from dogid.service import Service
-from dogid.web.pages import glance
+from dogid.daemon.daemon import Service
+from dogid.ledger import gallery_queries, queries
+from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.web.pages import status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, chart
-from dogid.web.pages.daily import DailyCounter
-from dogid.web.pages.disks import Disk
-from dogid.web.pages.gallery import PAGE, Wanted, offered_labels
+from dogid.web.pages.daily_counts import DailyCounter
+from dogid.web.pages.disk_usage import Disk
+from dogid.web.pages.filters import PAGE, Wanted, offered_labels
 from dogid.web.pages.pictures import Pictures, unchanged
 from dogid.web.pages.rendering import asset, page
 
@@ -44,9 +44,9 @@ class Pages:
             chart=chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
-            health=glance.health(self._service),
-            facts=glance.facts(self._service, *self._disks),
-            inbox=glance.inbox_path(self._service),
+            health=status_panel.health(self._service),
+            facts=status_panel.facts(self._service, *self._disks),
+            inbox=status_panel.inbox_path(self._service),
             max_upload=self._service.settings.max_upload,
         )
 
@@ -62,8 +62,8 @@ class Pages:
             result=result,
             facts=facts,
             seen_size=self._pictures.seen_size(facts),
-            neighbours=page_queries.neighbours(db, photo_id),
-            health=glance.health(self._service),
+            neighbours=gallery_queries.neighbours(db, photo_id),
+            health=status_panel.health(self._service),
         )
 
     def thumbnail(self, photo_id: int) -> Response:
@@ -93,4 +93,4 @@ class Pages:
         return answer
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
-        return page_queries.photo_facts(self._service.reader(), photo_id) if photo_id <= _LARGEST_ID else None
+        return gallery_queries.photo_facts(self._service.reader(), photo_id) if photo_id <= _LARGEST_ID else None

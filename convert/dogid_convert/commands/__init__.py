@@ -1,0 +1,1 @@
+"""The commands that need TensorFlow, one module each; start reading at `convert.py`."""

@@ -1,0 +1,203 @@
+"""`dogid convert`: a trained graph in, a `.tflite` model that has proved itself out."""
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid.errors import UsageError
+from dogid_convert.support import interruption
+from dogid_convert.support.explain_errors import explained, load_packages
+from dogid_convert.support.free_memory import check_resources
+
+if TYPE_CHECKING:
+    from dogid_convert.conversion.convert import Converted, Settings
+    from dogid_convert.conversion.report import Report
+
+_FAILED = 1
+_MOST_PIXELS = 150_000_000
+"""Bytes of a thousand photos of 224 x 224 pixels, which are decoded at once."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    forms = ".pb, .pbtxt, SavedModel folder, .keras, .h5 or float .tflite"
+    parser.add_argument("graph", type=Path, metavar="GRAPH", help=forms)
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL.tflite", help="the file to write")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="a label a line (default: found beside the graph)")
+    parser.add_argument("--calibrate", type=Path, metavar="DIR", help="photos like those that the model will see")
+    parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, a sub-folder a label")
+    dtypes = ("int8", "dynamic", "float16", "float32")
+    parser.add_argument("--dtype", choices=dtypes, default="int8", help="kind of model (default: int8)")
+    kinds = ("uint8", "int8", "float32")
+    parser.add_argument(
+        "--input-type",
+        choices=kinds,
+        help="what an int8 model takes (default: uint8, pixels as they are); other models take float32",
+    )
+    parser.add_argument(
+        "--output-type", choices=kinds, help="what an int8 model gives (default: float32); other models give float32"
+    )
+    parser.add_argument(
+        "--min-agreement", type=_share, default=0.98, metavar="F", help="same labels as the float graph (default: 0.98)"
+    )
+    parser.add_argument("--input", metavar="NAME", help="the graph's input node (default: found)")
+    parser.add_argument("--output", metavar="NAME", help="the graph's output node (default: found)")
+    parser.add_argument("--size", type=_side, metavar="N", help="side of its images in pixels (default: found)")
+    parser.add_argument("--mean", type=_number, metavar="M", help="the input is (pixel - M) / S (default: found)")
+    parser.add_argument("--std", type=_positive, metavar="S")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as FILE.json and FILE.html")
+    parser.add_argument("--force", action="store_true", help="write the model although it fails the gate")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert; return 1 where the model was measured and did not pass, else 0."""
+    if (args.mean is None) != (args.std is None):
+        raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
+    if args.dtype != "int8" and {args.input_type, args.output_type} - {None, "float32"}:
+        raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
+    if not args.graph.exists():
+        raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
+    if args.out.is_dir():
+        raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
+    for path in (args.out, args.report):
+        if path is not None and not path.parent.is_dir():
+            raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
+    if args.out.exists() and args.graph.resolve() == args.out.resolve():
+        raise UsageError(f"{args.out} is the graph itself; give another name to write to")
+    check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
+    try:
+        with interruption.heeded():
+            report, result = _convert(args)
+    except KeyboardInterrupt:
+        _say("interrupted")
+        raise
+    from dogid_convert.conversion.report_text import report_text
+
+    if args.json:
+        sys.stdout.write(json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(report_text(report))
+        if result["model"] is not None:
+            sys.stdout.write(f"wrote {args.out} ({args.out.stat().st_size:,} bytes)\n")
+    return _FAILED if report.passed is False else 0
+
+
+def _convert(args: argparse.Namespace) -> "tuple[Report, dict[str, Any]]":
+    """Convert, and write what was asked for; return the report, also as it goes out."""
+    load_packages()
+    converted, settings = _converted(args)
+    interruption.check()
+    report = converted.report
+    for warning in report.warnings:
+        _say(f"warning: {warning}")
+    written = _write(args, converted, settings)
+    result = report.as_dict() | {"model": str(args.out) if written else None}
+    if args.report is not None:
+        _write_report(args.report, report, result)
+    return report, result
+
+
+def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
+    from dogid_convert.conversion.convert import Settings, convert
+    from dogid_convert.graph.network import Hints
+    from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface
+    from dogid_convert.support.progress import tracking
+
+    settings = Settings(
+        graph=args.graph,
+        dtype=args.dtype,
+        labels=args.labels,
+        calibrate=args.calibrate,
+        evaluate=args.evaluate,
+        min_agreement=args.min_agreement,
+        hints=Hints(args.input, args.output, args.size, None if args.mean is None else (args.mean, args.std)),
+        interface=Interface(args.input_type or USUAL_INTERFACE.input, args.output_type or USUAL_INTERFACE.output),
+    )
+    with explained(args.graph, "run or convert this graph"), tracking() as track:
+        return convert(settings, track), settings
+
+
+def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings") -> bool:
+    from dogid_convert.conversion.package_model import sealed
+    from dogid_convert.tflite.archive import write_whole
+
+    report = converted.report
+    if report.passed is False and not args.force:
+        _say(
+            "the model was not written: its labels differ from the float graph's too often. Try photos more like those "
+            "that it will see, --dtype float16, or write it nevertheless by --force. "
+            f"{args.out} {'is as it was' if args.out.exists() else 'was not made'}"
+        )
+        return False
+    model = sealed(converted, settings)
+    interruption.check()
+    with interruption.held():
+        write_whole(args.out, model)
+    return True
+
+
+def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
+    """Write the report as JSON under the given name, and as HTML beside it (or the other way round)."""
+    from dogid_convert.conversion.report_html import html_report
+    from dogid_convert.tflite.archive import write_whole
+
+    page, data = path.with_suffix(".html"), path
+    if path.suffix in (".html", ".htm"):
+        page, data = path, path.with_suffix(".json")
+    contents = {data: json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n", page: html_report(report)}
+    interruption.check()
+    with interruption.held():
+        for file, content in contents.items():
+            write_whole(file, content.encode())
+    _say(f"report: {data} and {page}")
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no nan: what could not be measured is null."""
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _say(message: str) -> None:
+    sys.stderr.write(f"dogid convert: {message}\n")
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _side(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if not 8 <= value <= 4096:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels from 8 to 4096")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value

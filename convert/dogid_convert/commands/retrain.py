@@ -1,0 +1,226 @@
+"""`dogid retrain`: labelled folders of photos become a retrained graph."""
+
+import argparse
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid.errors import UsageError
+from dogid_convert.support import interruption
+from dogid_convert.support.atomic_files import check_writable
+from dogid_convert.support.explain_errors import explained, load_packages
+from dogid_convert.support.progress import tracking
+
+if TYPE_CHECKING:
+    from dogid_convert.data.dataset import LabelledPhoto
+    from dogid_convert.training.retrain import Recipe
+
+_SMALLEST, _LARGEST = 32, 1024  # pixels of an input's side
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's flags."""
+    parser.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder with one sub-folder of photos per label")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, learning_curves.png and "
+        "confusion_matrix.png go",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="GRAPH",
+        help="the network to start from: a frozen graph, an earlier retrained_graph.pb, a Keras file (.h5, .keras), "
+        "keras:mobilenet_v1, keras:mobilenet_v2 or keras:inception_v3 (downloaded); default: what dogid ships",
+    )
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument(
+        "--augment",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="train on N random views of each photo, too (default 0)",
+    )
+    parser.add_argument(
+        "--fine-tune",
+        type=_natural,
+        default=0,
+        metavar="N",
+        help="train the last N convolutions of the network, too (default 0: the softmax layer only)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=_positive,
+        metavar="N",
+        help="passes of the fine-tuning, exactly N unless --patience is given, too (default: at most 12, see there)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=_natural,
+        metavar="N",
+        help="early stopping: hold back another tenth of the photos for validation, end the training when the loss on "
+        "them has not fallen for N epochs, and keep the best epoch's weights; 0: never (default: 3 for --fine-tune "
+        "without --epochs, else 0)",
+    )
+    parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: the base's own)")
+    parser.add_argument(
+        "--importance",
+        type=_factor,
+        action="append",
+        default=[],
+        metavar="LABEL=F",
+        help="how much a photo of that label counts in training (default 1); may be repeated",
+    )
+    parser.add_argument(
+        "--prior",
+        type=_factor,
+        action="append",
+        default=[],
+        metavar="LABEL=F",
+        help="how much likelier that label is where the model is used than among PHOTOS (default 1); may be repeated",
+    )
+    parser.add_argument(
+        "--group-by",
+        type=_pattern,
+        metavar="REGEX",
+        help="judge by whole groups left out: the beginning of a file's name that REGEX matches (or its first group) "
+        "tells the photo's source or camera",
+    )
+    parser.add_argument(
+        "--use-all", action="store_true", help="after judging, train the final graph on the held-out photos, too"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where bottlenecks are kept (default $XDG_CACHE_HOME/dogid)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the files and print the figures."""
+    if args.output.exists() and not args.output.is_dir():
+        raise UsageError(f"{args.output} is a file: give a folder with -o")
+    _check_outside(args.output, args.photos)
+    check_writable(args.output)
+    try:
+        with interruption.heeded():
+            load_packages()
+            document = _retrain(args)
+    except KeyboardInterrupt:
+        _say(f"interrupted: {args.output} is as it was; what was computed of the photos is kept for the next run")
+        raise
+    from dogid_convert.training import report
+
+    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
+    _say(f"wrote {args.output / report.GRAPH}, its labels, report, manifest and pictures")
+    return 0
+
+
+def _check_outside(output: Path, photos: Path) -> None:
+    """The next run would take an output among the labels' folders for a label."""
+    inside, of = output.resolve(), photos.resolve()
+    if inside.is_relative_to(of) and not any(part.startswith(".") for part in inside.relative_to(of).parts[:1]):
+        raise UsageError(f"{output} is inside {photos}, where each folder is a label: give a folder elsewhere with -o")
+
+
+def _retrain(args: argparse.Namespace) -> dict[str, Any]:
+    """Train and write the files; return what report.json holds."""
+    import tensorflow as tf
+
+    from dogid_convert.training import report, retrain
+
+    tf.config.experimental.enable_op_determinism()
+    recipe = _recipe(args)
+    if args.epochs and not args.fine_tune:
+        _say("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
+    with explained(args.base or "the shipped base", "run or train this graph"), tracking() as track:
+        result = retrain.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say, track)
+    graph = result.graph.SerializeToString(deterministic=True)
+    document = report.as_document(result, recipe, graph)
+    with explained(args.output, "write the graph"):
+        report.write(result, graph, document, args.output)
+    return document
+
+
+def _recipe(args: argparse.Namespace) -> "Recipe":
+    from dogid_convert.training.early_stopping import DEFAULT_PATIENCE
+    from dogid_convert.training.fine_tuning import Schedule
+    from dogid_convert.training.retrain import Recipe
+
+    usual = DEFAULT_PATIENCE if args.fine_tune and not args.epochs else 0
+    return Recipe(
+        base=args.base,
+        size=args.size,
+        views=args.augment,
+        convolutions=args.fine_tune,
+        seed=args.seed,
+        importance=dict(args.importance),
+        prior=dict(args.prior),
+        group_by=args.group_by,
+        use_all=args.use_all,
+        schedule=Schedule(epochs=args.epochs) if args.epochs else Schedule(),
+        patience=usual if args.patience is None else args.patience,
+    )
+
+
+def _progress(photos: Iterable["LabelledPhoto"]) -> Iterable["LabelledPhoto"]:
+    """Draw a bar on a terminal while photos go by."""
+    if not sys.stderr.isatty():
+        return photos
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(list(photos), "bottlenecks", console=Console(stderr=True))
+
+
+def _say(message: str) -> None:
+    print(f"dogid: {message}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dogid"
+
+
+def _natural(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _side(text: str) -> int:
+    number = int(text)
+    if not _SMALLEST <= number <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"must be {_SMALLEST} to {_LARGEST} pixels")
+    return number
+
+
+def _factor(text: str) -> tuple[str, float]:
+    label, equals, value = text.rpartition("=")
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not equals or not 0 < number < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=F with a factor above 0")
+    return label, number
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error

@@ -1,0 +1,1 @@
+"""One conversion from graph to gated model, and its reports; start reading at `convert.py`."""

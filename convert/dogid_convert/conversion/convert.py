@@ -1,0 +1,255 @@
+"""The whole way from a float classifier to a `.tflite` model that has shown that it answers alike."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import UsageError
+from dogid.model.classifier import Classifier
+from dogid_convert.conversion.label_files import Labels, check_labels, find_labels, label_places, truth_of
+from dogid_convert.conversion.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
+from dogid_convert.conversion.report import Calibration, Cost, Report
+from dogid_convert.conversion.worst_photos import Difference, worst
+from dogid_convert.evaluation.compare import Accuracies, Agreement, agree, compare
+from dogid_convert.graph.network import Hints
+from dogid_convert.quantize.int8_search import best_int8
+from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface
+from dogid_convert.sources.float_model import FloatSource, open_source
+from dogid_convert.support.progress import Track
+from dogid_convert.support.suggestions import listed
+from dogid_convert.tflite import run
+from dogid_convert.tflite.flatbuffer_edit import float_operators, interface_of, unpacked
+
+CALIBRATION_PHOTOS = 200
+"""More change nothing: ranges are minima and maxima."""
+
+JUDGING_PHOTOS = 800
+"""Agreement of 99 % is then known to within 0.7 points."""
+
+_FEW = 50
+_FEWEST = 2
+"""Photos: one tells the ranges, the other whether the model answers alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user asks for."""
+
+    graph: Path
+    dtype: str
+    labels: Path | None = None
+    calibrate: Path | None = None
+    evaluate: Path | None = None
+    min_agreement: float = 0.98
+    hints: Hints = Hints()
+    interface: Interface = USUAL_INTERFACE
+    """Of an int8 model; others take and give float."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Photos:
+    """The photos, read and shared out."""
+
+    to_calibrate: Decoded | None
+    to_judge: Decoded | None
+    folder: PhotoFolder | None
+    left_out: tuple[str, ...] = ()
+    """A line for each file of the folder that could not be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """How the converted model's answers compare with the float one's."""
+
+    agreement: Agreement | None = None
+    differences: tuple[Difference, ...] = ()
+    accuracies: Accuracies | None = None
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The bare model and all that is known about it."""
+
+    model: bytes
+    source: FloatSource
+    labels: Labels
+    report: Report
+
+
+def convert(settings: Settings, track: Track) -> Converted:
+    """Convert and judge. Raise UsageError or DogidError saying what is wrong and what to do."""
+    folder = _folder(settings)
+    evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
+    source = open_source(settings.graph, settings.hints)
+    labels = find_labels(settings.graph, settings.labels)
+    check_labels(labels, source.classes)
+    places = _places(evaluation, labels)
+    warnings = _warnings(folder, labels)
+    photos = _shared_out(settings, folder, source, track)
+    float_model = source.tflite("float32")
+    model, remedies = _model(settings, source, float_model, photos, labels, track)
+    answer = run.classifier(model, labels.names, source.normalisation)
+    reference = run.classifier(float_model, labels.names, source.normalisation)
+    judged = _judged(source, answer, photos.to_judge, labels, track)
+    evaluated = _Judged()
+    if evaluation is not None:
+        used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
+        evaluated = _evaluated(source, answer, evaluation, places, labels, used, track)
+    gate = judged if judged.agreement is not None else evaluated
+    left_out = dict.fromkeys((*photos.left_out, *evaluated.left_out))  # both folders may be the same
+    blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
+    report = Report(
+        graph=settings.graph,
+        dtype=settings.dtype,
+        interface=interface_of(model),
+        findings=source.findings,
+        labels=labels,
+        calibration=_calibration(photos),
+        float_cost=Cost(len(float_model), run.milliseconds(reference, blank)),
+        cost=Cost(len(model), run.milliseconds(answer, blank)),
+        float_operators=_in_float(settings, model),
+        agreement=gate.agreement,
+        min_agreement=settings.min_agreement,
+        accuracies=evaluated.accuracies,
+        evaluated=evaluation,
+        differences=gate.differences,
+        remedies=remedies,
+        warnings=(*warnings, *(f"left out: {line}" for line in left_out)),
+    )
+    return Converted(model, source, labels, report)
+
+
+def _folder(settings: Settings) -> PhotoFolder | None:
+    if settings.calibrate is not None:
+        return read_folder(settings.calibrate)
+    if settings.dtype == "int8":
+        raise UsageError(
+            "an int8 model needs photos to learn the range of each layer from, like those that it will see: "
+            "give a folder of about a hundred by --calibrate DIR, or choose --dtype dynamic, which needs none"
+        )
+    return None
+
+
+def _shared_out(settings: Settings, folder: PhotoFolder | None, source: FloatSource, track: Track) -> _Photos:
+    """Some photos to calibrate with where that is needed, others to judge by."""
+    if folder is None:
+        return _Photos(None, None, None)
+    calibrates = settings.dtype == "int8"
+    most = JUDGING_PHOTOS + (CALIBRATION_PHOTOS if calibrates else 0)
+    photos = decoded(balanced(folder.photos)[:most], source.size, track, "decoding")
+    left_out = (*told(folder.unreadable), *photos.broken)
+    if not calibrates:
+        return _Photos(None, photos, folder, left_out)
+    if len(photos.photos) < _FEWEST:
+        raise UsageError(
+            f"{folder.folder} has {len(photos.photos)} readable photo: an int8 model needs at least {_FEWEST}, one to "
+            f"calibrate and one to judge by, and {_FEW} or more to be good. Give more, or choose --dtype dynamic, "
+            "which needs none" + "".join(f"; left out: {line}" for line in left_out[:1])
+        )
+    first = min(CALIBRATION_PHOTOS, -(-len(photos.photos) // 2))
+    return _Photos(photos.part(0, first), photos.part(first, len(photos.photos)), folder, left_out)
+
+
+def _model(
+    settings: Settings, source: FloatSource, float_model: bytes, photos: _Photos, labels: Labels, track: Track
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the model and what was tried to make it agree."""
+    if photos.to_calibrate is None:
+        return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
+    quantized = best_int8(
+        float_model,
+        photos.to_calibrate.pixels,
+        source.normalisation,
+        labels.names,
+        settings.min_agreement,
+        track,
+        settings.interface,
+    )
+    return quantized.model, quantized.remedies
+
+
+def _in_float(settings: Settings, model: bytes) -> dict[str, int]:
+    return dict(Counter(float_operators(unpacked(model)))) if settings.dtype == "int8" else {}
+
+
+def _judged(source: FloatSource, answer: Classifier, photos: Decoded | None, labels: Labels, track: Track) -> _Judged:
+    if photos is None:
+        return _Judged()
+    first, second = _both(source, answer, photos, track)
+    return _Judged(agree(first, second), worst(photos.photos, first, second, labels.names))
+
+
+def _evaluated(
+    source: FloatSource,
+    answer: Classifier,
+    folder: PhotoFolder,
+    places: list[int | None],
+    labels: Labels,
+    used: set[str],
+    track: Track,
+) -> _Judged:
+    """Judge both models by labelled photos, without those that were used to calibrate."""
+    fresh = [photo for photo in folder.photos if photo.sha256 not in used]
+    if not fresh:
+        raise UsageError(f"{folder.folder}: all of its photos were used to calibrate; give others to --evaluate")
+    photos = decoded(fresh, source.size, track, "decoding")
+    truth = truth_of(places, [photo.label for photo in photos.photos])
+    first, second = _both(source, answer, photos, track)
+    return _Judged(
+        agreement=agree(first, second),
+        differences=worst(photos.photos, first, second, labels.names),
+        accuracies=compare(first, second, truth, labels.names),
+        left_out=(*told(folder.unreadable), *photos.broken),
+    )
+
+
+def _both(
+    source: FloatSource, answer: Classifier, photos: Decoded, track: Track
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return source.answers(photos.pixels, track), run.answers(answer, photos.pixels, track, "converted model")
+
+
+def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
+    if evaluation is None:
+        return []
+    if not evaluation.labels:
+        raise UsageError(f"{evaluation.folder}: --evaluate needs labelled photos: a sub-folder for each label")
+    places = label_places(evaluation.labels, labels.names)
+    unknown = [name for name, place in zip(evaluation.labels, places, strict=True) if place is None]
+    if unknown:
+        raise UsageError(
+            f"{evaluation.folder}: no label for the sub-folders {', '.join(unknown)}; the labels in {labels.path} are "
+            f"{', '.join(labels.names[:8])}"
+        )
+    return places
+
+
+def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
+    twice = [name for name, count in Counter(labels.names).items() if count > 1]
+    found = [f"{labels.path}: several outputs have the same label: {listed(twice, 5)}"] if twice else []
+    if folder is None:
+        return found
+    if len(folder.photos) < _FEW:
+        found.append(
+            f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "
+            f"agreement is known only roughly; give {_FEW} or more"
+        )
+    places = set(label_places(folder.labels, labels.names)) - {None}
+    if places and len(places) < len(labels.names):
+        missing = [name for i, name in enumerate(labels.names) if i not in places]
+        found.append(f"no photos of {', '.join(missing[:8])} in {folder.folder}: the model is not calibrated on them")
+    return found
+
+
+def _calibration(photos: _Photos) -> Calibration | None:
+    if photos.to_calibrate is None or photos.folder is None:
+        return None
+    names = photos.folder.labels
+    counts = Counter(names[photo.label] if names else "" for photo in photos.to_calibrate.photos)
+    return Calibration(
+        photos.folder.folder, len(photos.to_calibrate.photos), dict(sorted(counts.items())), photos.folder.sha256
+    )

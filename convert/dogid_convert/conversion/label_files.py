@@ -1,0 +1,97 @@
+"""The labels of a graph: found beside it, and fitted to its outputs and to the folders of photos."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError, UsageError
+from dogid.model.labels import parse_labels
+from dogid.model.model_file import read_model_file
+from dogid_convert.sources.sniff import is_tflite
+from dogid_convert.support.suggestions import listed
+
+_NAMES = ("retrained_labels.txt", "output_labels.txt", "labels.txt")
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """A graph's labels, in the order of its outputs."""
+
+    names: tuple[str, ...]
+    path: Path
+
+    @property
+    def text(self) -> str:
+        """The content of a label file."""
+        return "".join(f"{name}\n" for name in self.names)
+
+
+def find_labels(graph: Path, given: Path | None) -> Labels:
+    """Return the labels of a file, or of one that lies beside the graph. Raise UsageError saying where was looked."""
+    if given is None and is_tflite(graph):
+        inside = read_model_file(graph)
+        if inside.labels is not None:
+            return Labels(inside.labels, graph)
+    folders = [graph, graph / "assets", graph.parent] if graph.is_dir() else [graph.parent]
+    # a file of the graph's own name is meant for it; the others may belong to a neighbour
+    beside = [graph.with_suffix(".txt"), *(folder / name for folder in folders for name in _NAMES)]
+    places = [given] if given is not None else beside
+    for path in places:
+        if path.is_file() or given is not None:
+            return Labels(_read(path), path)
+    looked = ", ".join(str(path) for path in places)
+    raise UsageError(f"no labels for {graph} (looked for {looked}); give a file with a label a line by --labels")
+
+
+def check_labels(labels: Labels, classes: int) -> None:
+    """Raise DogidError, showing both sides, where there is not one label for each output."""
+    count = len(labels.names)
+    if count == classes:
+        return
+    first = listed([repr(name) for name in labels.names], _SHOWN)
+    outputs = listed([f"output {i}" for i in range(classes)], _SHOWN)
+    hint = ""
+    if count + 1 == classes:
+        hint = " Some graphs have an extra first class, background: does the file lack its line?"
+    raise DogidError(
+        f"{labels.path} has {count} labels ({first}), but the graph has {classes} outputs ({outputs}). "
+        f"Give the right file by --labels.{hint}"
+    )
+
+
+def label_places(folders: Sequence[str], labels: Sequence[str]) -> list[int | None]:
+    """Return, for each folder's name, the place of its label; None where there is none.
+
+    Compared as the retrain example wrote its labels: in lower case, with blanks for all but letters and digits.
+    """
+    exact = {name: i for i, name in reversed(list(enumerate(labels)))}
+    plain = {_plain(name): i for i, name in reversed(list(enumerate(labels)))}
+    return [exact.get(name, plain.get(_plain(name))) for name in folders]
+
+
+def truth_of(places: Sequence[int | None], folder_of: Sequence[int]) -> NDArray[np.int64]:
+    """Given each folder's label and each photo's folder, return each photo's label, -1 where there is none."""
+    known = np.array([-1 if place is None else place for place in places], dtype=np.int64)
+    return known[np.asarray(folder_of, dtype=np.int64)]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name.lower()).strip()
+
+
+def _read(path: Path) -> tuple[str, ...]:
+    try:
+        names = parse_labels(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: the labels are not UTF-8 text") from error
+    blank = [i + 1 for i, name in enumerate(names) if not name]
+    if blank:
+        raise UsageError(f"{path}: line {blank[0]} is blank; every output needs a label")
+    return names

@@ -1,0 +1,119 @@
+"""Completing a model file: metadata, labels, golden photo, and the record of where it comes from."""
+
+import json
+import platform
+import shlex
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from dogid import __version__
+from dogid_convert.conversion.convert import Converted, Settings
+from dogid_convert.graph.normalisation import training_data
+from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE
+from dogid_convert.sources.float_model import content_sha256
+from dogid_convert.tflite import run
+from dogid_convert.tflite.archive import sha256, with_files
+from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpacked
+from dogid_convert.tflite.golden import GOLDEN_FILE, make_golden
+from dogid_convert.tflite.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
+
+LABELS_FILE = "labels.txt"
+RECORD_FILE = "dogid.json"
+FORMAT = 1
+"""Version of the record's form."""
+
+_PACKAGES = ("tensorflow", "ai-edge-litert", "numpy", "pillow")
+
+
+def sealed(converted: Converted, settings: Settings) -> bytes:
+    """Return the whole model file. The same inputs give the same bytes: it holds no times and no full paths."""
+    normalisation, source = converted.source.normalisation, converted.source
+    facts = ClassifierFacts(
+        name=settings.graph.stem,
+        description=f"Image classifier converted by dogid {__version__}",
+        size=source.size,
+        mean=normalisation.mean,
+        std=normalisation.std,
+        quantized_input=input_facts(unpacked(converted.model)).dtype != "FLOAT32",
+        labels_file=LABELS_FILE,
+    )
+    model = add_metadata(converted.model, METADATA_NAME, classifier_metadata(facts))
+    # asked of the very bytes that are sealed
+    usual, other = (
+        run.classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
+        for accelerated in (True, False)
+    )
+    golden = make_golden(source.size, usual, other)
+    record = {
+        "format": FORMAT,
+        "mean": normalisation.mean,
+        "std": normalisation.std,
+        "weights_sha256": sha256(model),
+        "golden": {"file": GOLDEN_FILE, "scores": list(golden.scores), "tolerance": golden.tolerance},
+        "provenance": _provenance(converted, settings),
+    }
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+    files = {LABELS_FILE: converted.labels.text.encode(), GOLDEN_FILE: golden.png, RECORD_FILE: text.encode()}
+    return with_files(model, files)
+
+
+def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
+    report = converted.report
+    agreement, accuracies, calibration = report.agreement, report.accuracies, report.calibration
+    graph_sha256 = content_sha256(settings.graph)
+    return {
+        "graph": {"file": settings.graph.name, "sha256": graph_sha256},
+        **training_data(settings.graph, graph_sha256),
+        "dtype": settings.dtype,
+        "found": {finding.name: f"{finding.value} ({finding.reason})" for finding in report.findings},
+        "calibration": calibration
+        and {"photos": calibration.photos, "per_label": calibration.per_label, "folder_sha256": calibration.sha256},
+        "evaluation": accuracies
+        and {
+            "photos": accuracies.converted.photos,
+            "folder_sha256": report.evaluated and report.evaluated.sha256,
+            "accuracy_float": round(accuracies.float_model.accuracy, 6),
+            "accuracy": round(accuracies.converted.accuracy, 6),
+            "calibration_error": round(accuracies.converted.calibration_error, 4),
+        },
+        "gate": {
+            "min_agreement": report.min_agreement,
+            "agreement": agreement and round(agreement.share, 6),
+            "photos": agreement.photos if agreement else 0,
+            "passed": report.passed,
+        },
+        "in_float": report.float_operators,
+        "remedies": list(report.remedies),
+        "versions": {"dogid": __version__, "python": platform.python_version(), **_versions()},
+        "command": _command(settings),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _command(settings: Settings) -> str:
+    """Return the command, paths shortened to names: a model that is passed on need not tell its maker's folders."""
+    words = ["dogid", "convert", settings.graph.name, "--dtype", settings.dtype]
+    paths = {"--labels": settings.labels, "--calibrate": settings.calibrate, "--evaluate": settings.evaluate}
+    for flag, path in paths.items():
+        words += [flag, path.name] if path is not None else []
+    hints = settings.hints
+    for flag, value in (("--input", hints.input), ("--output", hints.output), ("--size", hints.side)):
+        words += [flag, str(value)] if value is not None else []
+    if hints.normalisation is not None:
+        words += ["--mean", f"{hints.normalisation[0]:g}", "--std", f"{hints.normalisation[1]:g}"]
+    interface = settings.interface
+    for flag, kind, usual in (
+        ("--input-type", interface.input, USUAL_INTERFACE.input),
+        ("--output-type", interface.output, USUAL_INTERFACE.output),
+    ):
+        words += [flag, kind] if kind != usual and settings.dtype == "int8" else []
+    return shlex.join([*words, "--min-agreement", f"{settings.min_agreement:g}"])

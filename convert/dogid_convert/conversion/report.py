@@ -1,0 +1,95 @@
+"""What a conversion found out, as data and as JSON."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dogid_convert.conversion.label_files import Labels
+from dogid_convert.conversion.photo_sets import PhotoFolder
+from dogid_convert.conversion.worst_photos import Difference
+from dogid_convert.evaluation.compare import Accuracies, Agreement
+from dogid_convert.graph.network import Finding
+
+_SLOWER = 1.1  # below, it is the noise of the measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The photos that told the ranges."""
+
+    folder: Path
+    photos: int
+    per_label: dict[str, int]
+    """Where the photos lie in sub-folders; else one count under an empty name."""
+    sha256: str
+    """Of the whole folder's photos and labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a model costs on this machine."""
+
+    bytes: int
+    milliseconds: float
+    """Median for one image, one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known about a converted model."""
+
+    graph: Path
+    dtype: str
+    interface: tuple[str, str]
+    """What kind of numbers it takes and gives."""
+    findings: tuple[Finding, ...]
+    labels: Labels
+    calibration: Calibration | None
+    float_cost: Cost
+    cost: Cost
+    float_operators: dict[str, int]
+    """How many operators of an int8 model compute in float, by their name; none for other kinds."""
+    agreement: Agreement | None
+    min_agreement: float
+    accuracies: Accuracies | None
+    evaluated: PhotoFolder | None
+    differences: tuple[Difference, ...]
+    """The photos on which the models differ most; none where no photos were given."""
+    remedies: tuple[str, ...]
+    """What was tried because plain quantization fell through the gate, and what it gave."""
+    warnings: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the model agrees with the float one as often as it must; None where that was not measured."""
+        return None if self.agreement is None else self.agreement.share >= self.min_agreement
+
+    @property
+    def slower(self) -> bool:
+        """Whether the model is slower here than the float one, which it should not be."""
+        return self.cost.milliseconds > self.float_cost.milliseconds * _SLOWER and self.dtype != "float32"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON; the keys are stable."""
+        calibration = None
+        if self.calibration is not None:
+            calibration = asdict(self.calibration) | {"folder": str(self.calibration.folder)}
+        return {
+            "graph": str(self.graph),
+            "dtype": self.dtype,
+            "interface": {"input": self.interface[0], "output": self.interface[1]},
+            "found": {finding.name: {"value": finding.value, "reason": finding.reason} for finding in self.findings},
+            "labels": list(self.labels.names),
+            "labels_file": str(self.labels.path),
+            "calibration": calibration,
+            "float": asdict(self.float_cost),
+            "converted": asdict(self.cost),
+            "float_operators": self.float_operators,
+            "agreement": None if self.agreement is None else asdict(self.agreement),
+            "min_agreement": self.min_agreement,
+            "evaluation": None if self.accuracies is None else asdict(self.accuracies),
+            "differences": [asdict(one) | {"photo": str(one.photo)} for one in self.differences],
+            "remedies": list(self.remedies),
+            "warnings": list(self.warnings),
+            "passed": self.passed,
+        }

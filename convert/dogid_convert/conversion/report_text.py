@@ -1,0 +1,125 @@
+"""A conversion's report for a terminal."""
+
+from dogid_convert.conversion.report import Calibration, Report
+from dogid_convert.evaluation.compare import Accuracies
+from dogid_convert.evaluation.metrics import Evaluation
+from dogid_convert.support.suggestions import listed
+
+_SHOWN_CLASSES = 12
+_SHOWN_LABELS = 6
+_SIGNIFICANT = 0.05
+
+
+def report_text(report: Report) -> str:
+    """Return the report as lines that a person understands, the verdict last."""
+    lines = [*_facts(report), "", *_table(report), ""]
+    if report.accuracies is not None:
+        lines += [*_accuracies(report.accuracies, report.dtype), ""]
+    lines += [f"tried: {remedy}" for remedy in report.remedies]
+    lines += _verdict(report)
+    return "\n".join(lines) + "\n"
+
+
+def _facts(report: Report) -> list[str]:
+    rows = [("graph", str(report.graph), "")]
+    rows += [(finding.name, finding.value, finding.reason) for finding in report.findings]
+    width = max(len(name) for name, _, _ in rows) + 2
+    value_width = max(len(finding.value) for finding in report.findings) + 2
+    lines = [f"{name:<{width}}{value:<{value_width}}{reason}".rstrip() for name, value, reason in rows]
+    labels = report.labels
+    lines.append(f"{'labels':<{width}}{len(labels.names)} from {labels.path}: {listed(labels.names, _SHOWN_LABELS)}")
+    taken, given = report.interface
+    lines.append(f"{'takes':<{width}}{taken}{', pixels as they are' if taken == 'uint8' else ''}; gives {given}")
+    if report.calibration is not None:
+        lines.append(f"{'calibration':<{width}}{_calibration(report.calibration)}")
+    if report.float_operators:
+        kinds = ", ".join(f"{count} {name}" for name, count in report.float_operators.items())
+        lines.append(f"{'in float':<{width}}{kinds}: the others compute in int8")
+    return lines
+
+
+def _table(report: Report) -> list[str]:
+    before, after = report.float_cost, report.cost
+    rows = [
+        ("", "float32", report.dtype),
+        ("size", megabytes(before.bytes), megabytes(after.bytes)),
+        ("per image, 1 thread", f"{before.milliseconds:.2f} ms", f"{after.milliseconds:.2f} ms"),
+    ]
+    if report.accuracies is not None:
+        a, b = report.accuracies.float_model, report.accuracies.converted
+        rows += [
+            ("accuracy (top-1)", percent(a.accuracy), percent(b.accuracy)),
+            ("  95 % interval", _interval(a), _interval(b)),
+            ("macro recall", percent(a.macro_recall), percent(b.macro_recall)),
+            ("calibration error", f"{a.calibration_error:.3f}", f"{b.calibration_error:.3f}"),
+        ]
+    lines = [f"{name:<22}{first:>18}{second:>18}" for name, first, second in rows]
+    if report.slower:
+        lines.append(f"warning: {report.dtype} is slower than float32 on this machine")
+    return lines
+
+
+def _verdict(report: Report) -> list[str]:
+    agreement = report.agreement
+    if agreement is None:
+        return [f"agreement: {verdict(report)}, no photos were given; --calibrate or --evaluate measure it"]
+    low, high = agreement.interval
+    return [
+        f"agreement: {percent(agreement.share)} of {agreement.photos} photos not used to calibrate get the float "
+        "graph's label",
+        f"           (95 % interval {percent(low)} to {percent(high)}; needed: {percent(report.min_agreement)}): "
+        + verdict(report),
+    ]
+
+
+def verdict(report: Report) -> str:
+    """Return how the model did at the gate, in a word or two."""
+    return {True: "passed", False: "FAILED", None: "not measured"}[report.passed]
+
+
+def _calibration(calibration: Calibration) -> str:
+    each = ", ".join(f"{name} {count}" for name, count in calibration.per_label.items() if name)
+    return f"{calibration.photos} photos of {calibration.folder}" + (f": {each}" if each else "")
+
+
+def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:
+    lines = []
+    for name, evaluation in (("float32", accuracies.float_model), (dtype, accuracies.converted)):
+        lines += [*_confusion(name, accuracies.labels, evaluation), ""]
+    return [*lines, mcnemar_line(accuracies, dtype)]
+
+
+def mcnemar_line(accuracies: Accuracies, dtype: str) -> str:
+    """Return McNemar's test in a sentence."""
+    test = accuracies.disagreement
+    meaning = "a real difference" if test.p_value < _SIGNIFICANT else "no sign of a real difference"
+    return (
+        f"right only as float32: {test.only_first_right} photos, only as {dtype}: {test.only_second_right}; "
+        f"McNemar's test: p = {test.p_value:.3f}, {meaning}"
+    )
+
+
+def _confusion(name: str, labels: tuple[str, ...], evaluation: Evaluation) -> list[str]:
+    if len(labels) > _SHOWN_CLASSES:
+        return [f"confusion of {name}: {len(labels)} labels, see --report"]
+    width = max(8, *(min(len(label), 20) for label in labels)) + 2
+    title = f"{name}: true, answered"
+    lines = [f"{title:<26}" + "".join(f"{label[:20]:>{width}}" for label in labels)]
+    for label, row in zip(labels, evaluation.confusion, strict=True):
+        lines.append(f"  {label[:24]:<24}" + "".join(f"{count:>{width}}" for count in row))
+    return lines
+
+
+def _interval(evaluation: Evaluation) -> str:
+    interval = evaluation.accuracy_interval
+    return f"{100 * interval.low:.1f} to {100 * interval.high:.1f} %"
+
+
+def percent(share: float) -> str:
+    """Return a share 0..1 in percent."""
+    return f"{100 * share:.1f} %"
+
+
+def megabytes(count: int) -> str:
+    """Return a number of bytes for people."""
+    return f"{count / 1e6:.2f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

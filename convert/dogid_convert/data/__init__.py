@@ -1,0 +1,1 @@
+"""Labelled folders of photos and their versions; start reading at `dataset.py`."""

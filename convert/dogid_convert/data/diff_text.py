@@ -1,0 +1,106 @@
+"""A difference of training data, for programs and for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dogid.file_names import one_line
+from dogid_convert.data.diff import Difference, Pair, with_two_labels
+from dogid_convert.data.manifest import Entry, Manifest
+
+_SHOWN = 20
+"""Files that are listed of each kind; `--json` has all."""
+_VERSION_SHOWN = 12
+
+
+def as_document(names: tuple[str, str], old: Manifest, new: Manifest, found: Difference) -> dict[str, Any]:
+    """Return the difference as JSON's kinds; names are what the user called the two sides."""
+    counts = _counts(old, new)
+    return {
+        "old": _side(names[0], old),
+        "new": _side(names[1], new),
+        "same": found.same,
+        "labels": {label: {"old": before, "new": after} for label, (before, after) in counts.items()},
+        "added": [_entry(entry) for entry in found.added],
+        "removed": [_entry(entry) for entry in found.removed],
+        "relabelled": [_pair(pair) for pair in found.relabelled],
+        "renamed": [_pair(pair) for pair in found.renamed],
+        "changed": [_pair(pair) for pair in found.changed],
+        "unchanged": found.unchanged,
+        "two_labels": {"old": _doubtful(old), "new": _doubtful(new)},
+    }
+
+
+def as_text(document: dict[str, Any]) -> str:
+    """Return the document for a person."""
+    lines = [_side_line(side, document[side]) for side in ("old", "new")]
+    lines += ["", *_counts_table(document["labels"])]
+    lines += _listed("added", [item["file"] for item in document["added"]])
+    lines += _listed("removed", [item["file"] for item in document["removed"]])
+    for kind, told in (("relabelled", ""), ("renamed", ""), ("changed", ": other contents under the same name")):
+        moves = [(item["old"]["file"], item["new"]["file"]) for item in document[kind]]
+        lines += _listed(kind, [old if old == new else f"{old} -> {new}" for old, new in moves], told)
+    for side in ("old", "new"):
+        doubtful = [" = ".join(item["files"]) for item in document["two_labels"][side]]
+        lines += _listed(
+            f"with two labels in {side}", doubtful, ": delete the wrong ones, `dogid retrain` refuses such photos"
+        )
+    told = "no difference: the same photos, labels and names" if document["same"] else ""
+    return "\n".join([*lines, "", told or f"{document['unchanged']} unchanged"])
+
+
+def _side(name: str, manifest: Manifest) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": manifest.version,
+        "photos": len(manifest.entries),
+        "unreadable": [_entry(entry) for entry in manifest.entries if entry.error]
+        + [{"file": file, "error": reason} for file, reason in manifest.left_out],
+    }
+
+
+def _counts(old: Manifest, new: Manifest) -> dict[str, tuple[int, int]]:
+    """Photos per label on both sides. What one side knows to be undecodable, is so on the other side, too."""
+    bad = {entry.sha256 for entry in (*old.entries, *new.entries) if entry.error}
+    labels = sorted({entry.label for entry in (*old.entries, *new.entries)})
+
+    def count(manifest: Manifest, label: str) -> int:
+        return sum(entry.label == label and entry.sha256 not in bad for entry in manifest.entries)
+
+    return {label: (count(old, label), count(new, label)) for label in labels}
+
+
+def _doubtful(manifest: Manifest) -> list[dict[str, Any]]:
+    return [{"sha256": same[0].sha256, "files": [entry.file for entry in same]} for same in with_two_labels(manifest)]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    told = {"file": entry.file, "label": entry.label, "sha256": entry.sha256, "bytes": entry.size}
+    return told | ({"error": entry.error} if entry.error else {})
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    return {"old": _entry(pair[0]), "new": _entry(pair[1])}
+
+
+def _side_line(side: str, document: dict[str, Any]) -> str:
+    unreadable = len(document["unreadable"])
+    told = f", {unreadable} of its files unreadable" if unreadable else ""
+    name, version = one_line(document["name"]), document["version"][:_VERSION_SHOWN]
+    return f"{side}  {name}: version {version}, {document['photos']} files{told}"
+
+
+def _counts_table(labels: dict[str, dict[str, int]]) -> list[str]:
+    wide = max([5, *map(len, labels)])
+    lines = [f"{'label':<{wide}} {'old':>7} {'new':>7}"]
+    for label, count in labels.items():
+        moved = count["new"] - count["old"]
+        told = f"  {moved:+}" if moved else ""
+        lines.append(f"{label:<{wide}} {count['old']:>7} {count['new']:>7}{told}")
+    return lines
+
+
+def _listed(kind: str, names: Sequence[str], told: str = "") -> list[str]:
+    if not names:
+        return []
+    more = [f"  ... and {len(names) - _SHOWN} more (all with --json)"] if len(names) > _SHOWN else []
+    return ["", f"{len(names)} {kind}{told}", *(f"  {one_line(name)}" for name in names[:_SHOWN]), *more]

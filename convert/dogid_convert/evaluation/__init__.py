@@ -1,0 +1,1 @@
+"""Accuracy, agreement and their intervals; start reading at `metrics.py`."""

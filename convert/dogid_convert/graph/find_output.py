@@ -1,0 +1,83 @@
+"""Where a graph gives its answer, and whether that is probabilities or logits."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from dogid.errors import UsageError
+from dogid_convert.graph.surgery import needed, node_name, nodes_by_name
+from dogid_convert.support.suggestions import did_you_mean, listed
+
+RETRAINED_OUTPUT = "final_result"
+"""The name that TensorFlow's retrain example gives its output."""
+
+_WEIGHTED = frozenset({"Conv2D", "DepthwiseConv2dNative", "MatMul", "FusedConv2D", "_FusedConv2D", "_FusedMatMul"})
+_SAME_VALUES = frozenset({"Identity", "Reshape", "Squeeze", "Cast", "StopGradient", "CheckNumerics"})
+_NOT_ANSWERS = frozenset({"Const", "Placeholder", "NoOp", "Assert", "SaveV2", "ShardedFilename", "MergeV2Checkpoints"})
+_SUMMARIES = frozenset({"ScalarSummary", "HistogramSummary", "ImageSummary", "MergeSummary"})
+_CHOOSERS = frozenset({"ArgMax", "TopKV2", "InTopK", "InTopKV2"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A graph's output."""
+
+    tensor: str
+    """Name of a node whose first output is [1, classes] or holds as many values."""
+    probabilities: bool
+    """Whether it is the result of a softmax or sigmoid; else logits."""
+    reason: str
+    """How it was found, for the user."""
+    logits: str | None = None
+    """Where probabilities are a sigmoid's: the tensor that goes into it."""
+
+
+def find_answer(graph: tf.compat.v1.GraphDef, wanted: str | None) -> Answer:
+    """Return the graph's output: wanted, or the only one that is there. Raise UsageError naming the candidates."""
+    nodes = nodes_by_name(graph)
+    ends = _ends(graph)
+    if wanted is not None:
+        name = node_name(wanted)
+        if name not in nodes:
+            raise UsageError(f"no output {wanted!r} in the graph. {did_you_mean(name, list(nodes), ends)}")
+        return _answer(nodes, name, "named by --output")
+    if RETRAINED_OUTPUT in nodes:
+        return _answer(nodes, RETRAINED_OUTPUT, "the retrain example's name for it")
+    if not ends:
+        raise UsageError("the graph classifies nothing: it has no output with a convolution or matrix product behind")
+    if len(ends) > 1:
+        raise UsageError(f"the graph has several outputs: {listed(ends)}; choose one by --output")
+    return _answer(nodes, ends[0], "the graph's only output")
+
+
+def _ends(graph: tf.compat.v1.GraphDef) -> list[str]:
+    """Return the nodes that nobody uses and that have weights behind them; of a choice (ArgMax), what it is among."""
+    nodes = nodes_by_name(graph)
+    used = {node_name(tensor) for node in graph.node for tensor in node.input}
+    ends: list[str] = []
+    for node in graph.node:
+        if node.name in used or node.op in _NOT_ANSWERS | _SUMMARIES:
+            continue
+        name = _before_choice(nodes, node.name)
+        if name not in ends and any(part.op in _WEIGHTED for part in needed(graph, name).node):
+            ends.append(name)
+    # what another end is computed from is no answer of its own
+    return [name for name in ends if not any(name != other and _feeds(graph, name, other) for other in ends)]
+
+
+def _before_choice(nodes: dict[str, tf.compat.v1.NodeDef], name: str) -> str:
+    while nodes[name].op in _CHOOSERS | {"Cast", "Equal"} and nodes[name].input:
+        name = node_name(nodes[name].input[0])
+    return name
+
+
+def _feeds(graph: tf.compat.v1.GraphDef, name: str, end: str) -> bool:
+    return any(node.name == name for node in needed(graph, end).node)
+
+
+def _answer(nodes: dict[str, tf.compat.v1.NodeDef], tensor: str, reason: str) -> Answer:
+    name = tensor
+    while nodes[name].op in _SAME_VALUES:
+        name = node_name(nodes[name].input[0])
+    kind = nodes[name].op
+    return Answer(tensor, kind in ("Softmax", "Sigmoid"), reason, nodes[name].input[0] if kind == "Sigmoid" else None)

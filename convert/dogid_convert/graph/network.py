@@ -1,0 +1,232 @@
+"""One plain form for every graph: float pixels [batch, height, width, 3] in, probabilities [batch, classes] out."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError, UsageError
+from dogid_convert.graph.check_operators import check_calls, check_operators
+from dogid_convert.graph.find_input import find_entrance
+from dogid_convert.graph.find_output import Answer, find_answer
+from dogid_convert.graph.inline_functions import inlined
+from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.strip_training import for_use
+from dogid_convert.graph.surgery import constant_node, graph_of, needed, node_name
+from dogid_convert.support.progress import Track, untracked
+
+_USUAL_SIDES = (96, 128, 160, 192, 224, 240, 256, 260, 288, 299, 300, 320, 331, 380, 384, 448, 456, 480, 512, 528, 600)
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the user tells about a graph instead of letting it be found."""
+
+    input: str | None = None
+    output: str | None = None
+    side: int | None = None
+    normalisation: tuple[float, float] | None = None
+    """(mean, std)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something found out about a graph, with the reason, for the user."""
+
+    name: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A classifier as a frozen graph that dogid understands."""
+
+    graph: tf.compat.v1.GraphDef
+    input: str
+    output: str
+    size: tuple[int, int]
+    """(width, height) in pixels."""
+    classes: int
+    normalisation: Normalisation
+    findings: tuple[Finding, ...]
+
+    def concrete_function(self, batch: int = 1) -> Any:
+        """Return a TensorFlow function [batch, height, width, 3] -> [batch, classes]."""
+        return _function(_with_batch(self.graph, self.input, batch, self.size), self.input, self.output)
+
+    def answers(self, pixels: NDArray[np.uint8], track: Track = untracked) -> NDArray[np.float32]:
+        """Given pixels [photos, height, width, 3] 0..255, return probabilities [photos, classes]."""
+        function, batch = self._runner()
+        parts = []
+        for start in track(range(0, len(pixels), batch), "float graph"):
+            part = self.normalisation.applied(pixels[start : start + batch])
+            missing = batch - len(part)
+            padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
+            parts.append(_first(function(tf.constant(padded)))[: len(part)])
+        return np.concatenate(parts)
+
+    def _runner(self) -> tuple[Any, int]:
+        try:
+            function = self.concrete_function(_BATCH)
+            if _first_shape(function) == [_BATCH, self.classes]:
+                return function, _BATCH
+        except (ValueError, tf.errors.OpError):
+            pass  # the graph has the batch of one written into it
+        return self.concrete_function(1), 1
+
+
+def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisation) -> Network:
+    """Bring any frozen classifier to the plain form; usual is the normalisation of those that do not tell.
+
+    Raise UsageError where input, output, size or normalisation cannot be told and hints do not tell them, DogidError
+    where the graph cannot be run.
+    """
+    graph = inlined(graph)
+    try:
+        answer = find_answer(graph, hints.output)
+    except UsageError:
+        check_calls(graph)  # the reason where layers hide
+        raise
+    used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
+    check_calls(used)
+    check_operators(used)
+    entrance = find_entrance(used, hints.input, hints.normalisation, usual)
+    if entrance.tensor == answer.tensor:
+        raise UsageError(f"input and output are the same node, {answer.tensor!r}")
+    cut = cut_at(used, entrance.tensor, answer.tensor)
+    size, size_reason = _size(cut, entrance.tensor, answer.tensor, entrance.size, hints.side)
+    try:
+        shape = _output_shape(cut, entrance.tensor, answer.tensor, size)
+    except (ValueError, tf.errors.OpError) as error:
+        raise DogidError(
+            f"the graph takes no images of {size[0]} x {size[1]} ({size_reason}), give another --size: {_line(error)}"
+        ) from error
+    values = int(np.prod(shape))
+    classes = max(values, 2)  # one value is the probability of the second of two labels
+    if values != shape[-1] or (values == 1 and answer.probabilities and answer.logits is None):
+        raise UsageError(
+            f"the output {answer.tensor!r} is {shape}, not [1, classes], for images of {size[0]} x {size[1]}; choose "
+            "another --output or --size"
+        )
+    finished, output = _finished(cut, answer, len(shape), values)
+    n = entrance.normalisation
+    added = "" if answer.probabilities else "; logits: a softmax is added"
+    added = "; one value, the second label's: made into two probabilities" if values == 1 else added
+    findings = (
+        Finding("input", entrance.tensor, entrance.reason),
+        Finding("output", answer.tensor, answer.reason + added),
+        Finding("size", f"{size[0]} x {size[1]}", size_reason),
+        Finding("normalisation", f"(pixel - {n.mean:g}) / {n.std:g}", n.reason),
+    )
+    return Network(_with_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, findings)
+
+
+def cut_at(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> tf.compat.v1.GraphDef:
+    """Replace the entrance by a placeholder and drop what is before it."""
+    placeholder = tf.compat.v1.NodeDef(name=entrance, op="Placeholder")
+    placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
+    placeholder.attr["shape"].shape.unknown_rank = True
+    return needed(graph_of((placeholder if n.name == entrance else n for n in graph.node), graph), answer)
+
+
+def _with_batch(
+    graph: tf.compat.v1.GraphDef, entrance: str, batch: int, size: tuple[int, int]
+) -> tf.compat.v1.GraphDef:
+    changed = tf.compat.v1.GraphDef()
+    changed.CopyFrom(graph)
+    for node in changed.node:
+        if node.name == entrance:
+            node.attr["shape"].shape.CopyFrom(tf.TensorShape([batch, size[1], size[0], 3]).as_proto())
+    return changed
+
+
+def _size(
+    graph: tf.compat.v1.GraphDef, entrance: str, answer: str, found: tuple[int, int] | None, given: int | None
+) -> tuple[tuple[int, int], str]:
+    if given is not None:
+        return (given, given), "given by --size"
+    if found is not None:
+        return found, "told by the graph"
+    fitting = fitting_sides(graph, entrance, answer)
+    if len(fitting) == 1:
+        return (fitting[0], fitting[0]), "the only usual size that fits the graph's pooling window"
+    which = f"{', '.join(map(str, fitting))} would fit" if fitting else "no usual size fits"
+    raise UsageError(f"the graph does not tell the size of its images ({which}); give it by --size")
+
+
+def fitting_sides(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> list[int]:
+    """Return the usual sides in pixels for which a graph gives one answer an image; entrance is its placeholder."""
+    return [side for side in _USUAL_SIDES if _fits(graph, entrance, answer, side)]
+
+
+def _fits(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, side: int) -> bool:
+    try:
+        function = _function(_with_batch(graph, entrance, 1, (side, side)), entrance, answer)
+        shape = _first_shape(function)
+    except (ValueError, tf.errors.OpError):
+        return False
+    if shape is None or None in shape or int(np.prod(shape)) != shape[-1]:
+        return False  # a pooling window that is too small leaves several answers for one image
+    pools = [op for op in function.graph.get_operations() if op.type == "AvgPool"]
+    # one that is too large for the window still gives one answer, but looks away from the right and lower edge
+    return not pools or list(pools[-1].get_attr("ksize"))[1:3] == pools[-1].inputs[0].shape.as_list()[1:3]
+
+
+def _output_shape(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, size: tuple[int, int]) -> list[int]:
+    function = _function(_with_batch(graph, entrance, 1, size), entrance, answer)
+    shape = _first_shape(function)
+    if shape is not None and None not in shape:
+        return shape
+    zeros = tf.zeros([1, size[1], size[0], 3])
+    return [int(side) for side in _first(function(zeros)).shape]
+
+
+def _finished(
+    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, values: int
+) -> tuple[tf.compat.v1.GraphDef, str]:
+    """Add what is missing from the answer to [batch, classes] probabilities."""
+    single = values == 1
+    nodes, output = list(graph.node), (answer.logits or answer.tensor) if single else answer.tensor
+    names = {node.name for node in nodes}
+
+    def add(name: str, op: str, *inputs: str) -> str:
+        assert name not in names
+        node = tf.compat.v1.NodeDef(name=name, op=op, input=inputs)
+        node.attr["T"].type = tf.float32.as_datatype_enum
+        nodes.append(node)
+        return name
+
+    if rank != 2 or single:
+        nodes.append(constant_node("dogid/shape", np.array([-1, values], dtype=np.int32)))
+        output = add("dogid/flat", "Reshape", output, "dogid/shape")
+        nodes[-1].attr["Tshape"].type = tf.int32.as_datatype_enum
+    if single:  # the softmax of 0 and x is 1 - sigmoid(x) and sigmoid(x)
+        nodes.append(constant_node("dogid/left", np.array([[0, 0], [1, 0]], dtype=np.int32)))
+        output = add("dogid/two", "Pad", output, "dogid/left")
+        nodes[-1].attr["Tpaddings"].type = tf.int32.as_datatype_enum
+    if single or not answer.probabilities:
+        output = add("dogid/softmax", "Softmax", output)
+    return graph_of(nodes, graph), output
+
+
+def _function(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> Any:
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(graph, name=""), [])
+    return wrapped.prune(f"{entrance}:0", f"{answer}:0")
+
+
+def _first_shape(function: Any) -> list[int] | None:
+    shape = tf.nest.flatten(function.structured_outputs)[0].shape
+    return None if shape.rank is None else list(shape.as_list())
+
+
+def _first(result: Any) -> NDArray[np.float32]:
+    value: NDArray[np.float32] = tf.nest.flatten(result)[0].numpy()
+    return value
+
+
+def _line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200]

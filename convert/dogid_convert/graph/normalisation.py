@@ -1,0 +1,112 @@
+"""What a network wants instead of a pixel: told by the user, by the graph's own scaling, or by convention."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import UsageError
+
+MOBILENET_MEAN = MOBILENET_STD = 128.0
+"""What the retrain example's `label_image` feeds MobileNets with."""
+
+_TRAINING_REPORT = "report.json"
+"""What `dogid retrain` writes beside its graph; its member "input" tells mean and std."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """What a network wants instead of a pixel 0..255: (pixel - mean) / std; and how that is known."""
+
+    mean: float
+    std: float
+    reason: str
+
+    def applied(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return what to feed for these pixels, in the same shape."""
+        return (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What a graph does to its input x before the network: scale * x + shift."""
+
+    scale: float
+    shift: float
+    decoded: bool
+    """Whether x is known to be a pixel 0..255, because a decoder or an integer placeholder gives it."""
+    channel_shift: float | None
+    """The mean of the constants where the next thing is a shift by channel, which cannot be told as one number."""
+
+
+def usual_normalisation(graph: Path) -> Normalisation:
+    """Return what to feed a graph that does not tell: what its training recorded beside it, or MobileNet's default."""
+    try:
+        told = json.loads((graph.parent / _TRAINING_REPORT).read_text(encoding="utf-8"))["input"]
+        mean, std = float(told["mean"]), float(told["std"])
+    except (OSError, ValueError, KeyError, TypeError):
+        mean = std = 0.0
+    if std > 0:
+        return Normalisation(mean, std, f"told by {_TRAINING_REPORT} beside the graph")
+    return Normalisation(
+        MOBILENET_MEAN, MOBILENET_STD, "not told by the graph: MobileNet's default; --mean and --std change it"
+    )
+
+
+def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual: Normalisation) -> Normalisation:
+    """Tell the scaling as what the network behind it wants instead of a pixel.
+
+    given is the user's (mean, std); usual is taken where nothing tells.
+
+    Raise UsageError where the range of x is not clear.
+    """
+    if given is not None:
+        return _behind(scaling, *given, "given by --mean and --std")
+    scaled = scaling.scale != 1.0 or scaling.shift != 0.0
+    told = f"the graph scales its input by {scaling.scale:.6g} and adds {scaling.shift:.6g}"
+    if scaling.decoded:
+        return _behind(scaling, 0.0, 1.0, told if scaled else "the graph takes pixels as they are")
+    if scaled and 0.3 <= abs(scaling.scale) * 255 <= 8:
+        return _behind(scaling, 0.0, 1.0, f"{told}: it takes pixels 0 to 255")
+    if scaled and 0.3 <= abs(scaling.scale) <= 8:
+        return _behind(scaling, 0.0, 255.0, f"{told}: it takes values 0 to 1")
+    if scaling.channel_shift is not None and scaling.channel_shift > 8:
+        return _behind(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
+    if scaling.channel_shift is not None:
+        return _behind(scaling, 0.0, 255.0, "the graph subtracts a mean colour of values 0 to 1")
+    if scaled:
+        raise UsageError(f"{told}: its range of pixels is not clear; give it by --mean and --std")
+    return usual
+
+
+def _behind(scaling: Scaling, mean: float, std: float, reason: str) -> Normalisation:
+    """Given what the source wants, return what the entrance wants: scale * (pixel - mean) / std + shift."""
+    scale = scaling.scale / std
+    return Normalisation(_tidy(mean - scaling.shift / scale), _tidy(1.0 / scale), reason)
+
+
+def _tidy(value: float) -> float:
+    """Undo float32's rounding: 127.50000023 is 127.5."""
+    rounded = round(value, 4)
+    return rounded if abs(value - rounded) < 1e-4 else value
+
+
+_REPORT = "report.json"
+
+
+def training_data(graph: Path, sha256: str) -> dict[str, Any]:
+    """Return {"trained_on": its photos' version and number}, {} where no report tells it of this graph.
+
+    sha256 is the graph's, in hex: a report that was left by another training is not believed.
+    """
+    try:
+        report = json.loads((graph.parent / _REPORT).read_text(encoding="utf-8"))
+        if report["graph"]["sha256"] != sha256:
+            return {}
+        data, photos = report["data"], report["photos"]
+        return {"trained_on": {"data_version": data["version"], "photos": photos["trained_on"]}}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

@@ -1,0 +1,99 @@
+"""Another quantizer, ai-edge-quantizer, for models that TensorFlow's own makes answer differently."""
+
+import contextlib
+import importlib.util
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError
+from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.quantize.tflite_converter import Interface, check_pixels
+from dogid_convert.support.mute_stderr import muted
+from dogid_convert.tflite.flatbuffer_edit import packed, tensor_name, unpacked
+from dogid_convert.tflite.io_types import give, take
+
+NAME = "ai-edge-quantizer"
+_SIGNATURE, _IMAGE = "serving_default", "image"
+
+Ranges = dict[str, Any]
+
+
+def is_there() -> bool:
+    """Whether the package is installed."""
+    return importlib.util.find_spec("ai_edge_quantizer") is not None
+
+
+class Alternative:
+    """A float model with the ranges of its tensors as this quantizer sees them."""
+
+    def __init__(self, model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
+        """Calibrate with pixels [photos, height, width, 3]."""
+        self._model, self._normalisation = _with_signature(model), normalisation
+        parsed = unpacked(model)
+        image = tensor_name(parsed, parsed.subgraphs[0].inputs[0])
+        samples = [{_IMAGE: normalisation.applied(pixels[i : i + 1])} for i in range(len(pixels))]
+        with _quiet():
+            self._ranges: Ranges = self._quantizer(()).calibrate({_SIGNATURE: samples}, num_threads=1)
+        low, high = normalisation.applied(np.array([0, 255], dtype=np.uint8))
+        # of all pixels, so that a pixel is its own quantized value
+        for bound, value in (("min", low), ("max", high)):
+            known = self._ranges[image][bound]
+            self._ranges[image][bound] = np.full_like(known, value)
+
+    def quantized(self, float_layers: Sequence[str], interface: Interface) -> bytes:
+        """Return an int8 model; float_layers names the output tensors of layers to leave in float.
+
+        Raise DogidError where the package cannot quantize the model.
+        """
+        try:
+            with _quiet():
+                made = self._quantizer(float_layers).quantize(self._ranges)
+            model = unpacked(bytes(made.quantized_model))
+        except Exception as error:  # the package's errors have no common base class
+            raise DogidError(f"{NAME} cannot quantize the model: {error}") from error
+        take(model, interface.input)
+        give(model, interface.output)
+        result = packed(model)
+        check_pixels(result, self._normalisation)
+        return result
+
+    def _quantizer(self, float_layers: Sequence[str]) -> Any:
+        from ai_edge_quantizer import qtyping, quantizer, recipe
+
+        made = quantizer.Quantizer(bytearray(self._model), recipe.static_wi8_ai8())
+        for name in float_layers:
+            # the quantizer knows an operator by the names of its outputs, each with a semicolon behind
+            made.update_quantization_recipe(
+                f"^{re.escape(name)};?$", qtyping.TFLOperationName.ALL_SUPPORTED, algorithm_key="no_quantize"
+            )
+        return made
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    with muted(), contextlib.redirect_stdout(io.StringIO()):
+        yield
+
+
+def _with_signature(model: bytes) -> bytes:
+    """Return the model with one signature of known names, which the quantizer wants."""
+    parsed = unpacked(model)
+    graph = parsed.subgraphs[0]
+    signature = schema.SignatureDefT()
+    signature.signatureKey, signature.subgraphIndex = _SIGNATURE.encode(), 0
+    signature.inputs = [_named(_IMAGE, graph.inputs[0])]
+    signature.outputs = [_named("scores", graph.outputs[0])]
+    parsed.signatureDefs = [signature]
+    return packed(parsed)
+
+
+def _named(name: str, tensor: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name.encode(), tensor
+    return entry

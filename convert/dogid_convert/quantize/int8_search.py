@@ -1,0 +1,156 @@
+"""The best int8 model that can be made of a float one: plain first, then with remedies where it answers differently.
+
+Remedies are chosen by the photos that calibrate; the photos that judge in the end have no part in it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError
+from dogid_convert.evaluation.compare import Agreement, agree, wilson
+from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.quantize import ai_edge
+from dogid_convert.quantize.bias_correction import channel_means, corrected
+from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface, calibrate, layer_outputs, quantize
+from dogid_convert.support.progress import Track
+from dogid_convert.tflite import run
+
+_MARGIN = 0.01  # asked of the calibration photos beyond the gate, since the choice was made by them
+_DOUBT = 0.84
+"""Standard errors: with four chances in five, photos like them agree as often as the gate asks."""
+_FLOAT_PARTS = (0.25, 0.5, 0.75, 0.9)
+
+Make = Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One way to quantize, and how it did on the photos that calibrate."""
+
+    name: str
+    model: bytes
+    agreement: Agreement
+
+    @property
+    def line(self) -> str:
+        """What a report says of it."""
+        return f"{self.name}: {100 * self.agreement.share:.1f} % agreement on the calibration photos"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """The model that was kept."""
+
+    model: bytes
+    attempts: tuple[Attempt, ...]
+    """All that were made, the kept one last."""
+    failures: tuple[str, ...] = ()
+    """A line for each remedy that could not be tried."""
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What was tried beyond the usual way, the kept one last; nothing where that was good enough."""
+        if len(self.attempts) <= len(_USUAL):
+            return ()
+        *others, kept = (attempt.line for attempt in self.attempts)
+        return (*others, *self.failures, f"{kept}; kept")
+
+
+_USUAL = ("int8", "int8, biases corrected")
+
+
+def best_int8(
+    float_model: bytes,
+    pixels: NDArray[np.uint8],
+    normalisation: Normalisation,
+    labels: tuple[str, ...],
+    min_agreement: float,
+    track: Track,
+    interface: Interface = USUAL_INTERFACE,
+) -> Quantized:
+    """Calibrate with pixels [photos, height, width, 3]; return the int8 model with the fewest float layers that agrees.
+
+    Where none agrees, return the one that agrees best.
+    """
+    reference = run.answers(run.classifier(float_model, labels, normalisation), pixels, track, "float model")
+    attempts: list[Attempt] = []
+    failures: list[str] = []
+    best: Attempt | None = None
+    for stage in _stages(float_model, pixels, normalisation, interface):
+        made: list[Attempt] = []
+        for name, make in stage:
+            try:
+                model = make()
+            except DogidError as error:
+                if name in _USUAL:
+                    raise
+                failures.append(f"{name}: not possible: {error}")
+                continue
+            given = run.answers(run.classifier(model, labels, normalisation), pixels, track, "int8 model")
+            made.append(Attempt(name, model, agree(reference, given)))
+        made.sort(key=_quality)
+        attempts += made
+        if made and _is_enough(made[-1].agreement, min_agreement):
+            best = made[-1]
+            break
+    best = best or max(attempts, key=_quality)
+    return Quantized(best.model, (*(a for a in attempts if a is not best), best), tuple(failures))
+
+
+def _stages(
+    float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation, interface: Interface
+) -> Iterator[list[tuple[str, Make]]]:
+    """Yield what to try, by stages: those that cost more speed come later. Of a stage the best is taken."""
+    calibrated = calibrate(float_model, pixels, normalisation)
+    means = channel_means(float_model, pixels, normalisation)
+
+    def ours(float_layers: Sequence[str], *, correct: bool = True, head: bool = True) -> Make:
+        def make() -> bytes:
+            model = quantize(calibrated, normalisation, float_layers, interface, float_head=head)
+            return corrected(model, float_model, means) if correct else model
+
+        return make
+
+    head = not interface.whole
+    yield [(_USUAL[0], ours((), correct=False, head=head))]
+    yield [(_USUAL[1], ours((), head=head))]
+    other: ai_edge.Alternative | None = None
+
+    def theirs(float_layers: Sequence[str]) -> Make:
+        def make() -> bytes:
+            nonlocal other
+            if not ai_edge.is_there():
+                raise DogidError("it is not installed (pip install ai-edge-quantizer)")
+            other = other or ai_edge.Alternative(float_model, pixels, normalisation)
+            return other.quantized((*calibrated.head, *float_layers), interface)
+
+        return make
+
+    last_in_float = "the last layer left in float"
+    yield [
+        *([(f"int8, {last_in_float}", ours(()))] if interface.whole else []),
+        (f"{ai_edge.NAME}, {last_in_float}", theirs(())),
+    ]
+    layers = layer_outputs(calibrated)
+    for part in _FLOAT_PARTS:
+        # errors of early layers grow through all that follow
+        count = max(1, round(part * len(layers)))
+        name = f"the first {count} of {len(layers)} layers left in float"
+        chosen = [*layers[:count], layers[-1]]  # and the last: it tells a thousand labels apart by little
+        # the other quantizer once is enough where it is not there
+        tries = [(name, ours(chosen))]
+        if other is not None:
+            tries.append((f"{ai_edge.NAME}, {name}", theirs(chosen)))
+        yield tries
+
+
+def _is_enough(agreement: Agreement, min_agreement: float) -> bool:
+    low, _ = wilson(agreement.same, agreement.photos, _DOUBT)
+    return agreement.share >= min(1.0, min_agreement + _MARGIN) and (low >= min_agreement or agreement.share == 1)
+
+
+def _quality(attempt: Attempt) -> tuple[float, float]:
+    return attempt.agreement.share, -attempt.agreement.mean_difference

@@ -1,0 +1,98 @@
+"""The float classifier that is converted, in whatever form it came."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid_convert.graph.network import Finding, Hints, Network, make_network
+from dogid_convert.graph.normalisation import Normalisation, usual_normalisation
+from dogid_convert.quantize.tflite_converter import float_model
+from dogid_convert.sources.graphdef import read_graph
+from dogid_convert.sources.sniff import is_tflite
+from dogid_convert.support.mute_stderr import muted
+from dogid_convert.support.progress import Track
+
+
+class FloatSource(Protocol):
+    """A float classifier that can answer, and become a TensorFlow Lite model."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its images in pixels."""
+
+    @property
+    def classes(self) -> int:
+        """Number of its outputs."""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """What it wants instead of a pixel 0..255."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found out about it."""
+
+    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+        """Given pixels [photos, height, width, 3], return probabilities [photos, classes]."""
+
+    def tflite(self, dtype: str) -> bytes:
+        """Return it as a float32, float16 or dynamic TensorFlow Lite model."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphSource:
+    """A TensorFlow graph, run by TensorFlow."""
+
+    network: Network
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """See FloatSource."""
+        return self.network.size
+
+    @property
+    def classes(self) -> int:
+        """See FloatSource."""
+        return self.network.classes
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """See FloatSource."""
+        return self.network.normalisation
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """See FloatSource."""
+        return self.network.findings
+
+    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+        """See FloatSource."""
+        return self.network.answers(pixels, track)
+
+    def tflite(self, dtype: str) -> bytes:
+        """See FloatSource."""
+        return float_model(self.network, dtype)
+
+
+def open_source(path: Path, hints: Hints) -> FloatSource:
+    """Read a classifier in any known form. Raise UsageError or DogidError saying what is wrong with it."""
+    if is_tflite(path):
+        from dogid_convert.sources.tflite import read_tflite
+
+        return read_tflite(path, hints)
+    with muted():
+        return GraphSource(make_network(read_graph(path), hints, usual_normalisation(path)))
+
+
+def content_sha256(path: Path) -> str:
+    """Return the hash of a file, or of a folder's files with their names."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = hashlib.sha256()
+    for file in sorted(part for part in path.rglob("*") if part.is_file()):
+        whole.update(f"{file.relative_to(path).as_posix()}\0{content_sha256(file)}\n".encode())
+    return whole.hexdigest()

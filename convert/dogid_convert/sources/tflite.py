@@ -1,0 +1,159 @@
+"""A float `.tflite` model as the thing to convert."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError, UsageError
+from dogid.model.model_file import read_model_file
+from dogid_convert.graph.network import Finding, Hints
+from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
+from dogid_convert.support.mute_stderr import muted
+from dogid_convert.support.progress import Track
+from dogid_convert.tflite import run
+from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, packed, unpacked
+from dogid_convert.tflite.float_ending import add_softmax, split_in_two, widen
+
+_SAME_VALUES = ("RESHAPE", "SQUEEZE", "DEQUANTIZE")
+_PROBABILITIES = ("SOFTMAX", "LOGISTIC")
+
+
+@dataclass(frozen=True, slots=True)
+class TfliteSource:
+    """A float TensorFlow Lite model, run by its interpreter."""
+
+    model: bytes
+    size: tuple[int, int]
+    classes: int
+    normalisation: Normalisation
+    findings: tuple[Finding, ...]
+
+    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+        """See FloatSource."""
+        labels = tuple(map(str, range(self.classes)))
+        return run.answers(run.classifier(self.model, labels, self.normalisation), pixels, track, "float model")
+
+    def tflite(self, dtype: str) -> bytes:
+        """See FloatSource. Raise DogidError where the package for dynamic and float16 is missing."""
+        return self.model if dtype == "float32" else _smaller(self.model, dtype)
+
+
+def read_tflite(path: Path, hints: Hints) -> TfliteSource:
+    """Return a float model. Raise UsageError where it is quantized or no image classifier, DogidError if damaged."""
+    try:
+        data = path.read_bytes()
+        model = unpacked(data)
+        graph = model.subgraphs[0]
+        inputs, outputs = ([facts_of(model, index) for index in ends] for ends in (graph.inputs, graph.outputs))
+    except Exception as error:  # the generated reader raises nearly anything on damaged files
+        raise DogidError(f"{path}: the TensorFlow Lite model is damaged: {type(error).__name__}: {error}") from error
+    source, answer = _only(path, inputs, "input", hints.input), _only(path, outputs, "output", hints.output)
+    _check_float(path, model, source, answer)
+    widen(model)
+    values = int(np.prod(answer.shape))
+    if values < 1 or values != answer.shape[-1]:
+        raise UsageError(f"{path}: the output {answer.name} is {list(answer.shape)}, not [1, classes]")
+    size = (source.shape[2], source.shape[1])
+    if hints.side is not None and (hints.side, hints.side) != size:
+        raise UsageError(f"{path}: the size of a .tflite is fixed: {size[0]} x {size[1]}, not --size {hints.side}")
+    normalisation = _normalisation(path, hints)
+    added = ""
+    if values == 1:
+        split_in_two(model)
+        add_softmax(model)
+        added = "; one value, the second label's: made into two probabilities"
+    elif not _gives_probabilities(model):
+        add_softmax(model)
+        added = "; logits: a softmax is added"
+    findings = (
+        Finding("input", source.name, "the model's only input"),
+        Finding("output", answer.name, "the model's only output" + added),
+        Finding("size", f"{size[0]} x {size[1]}", "the shape of the input"),
+        Finding("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
+    )
+    return TfliteSource(packed(model), size, max(values, 2), normalisation, findings)
+
+
+def _only(path: Path, tensors: list[TensorFacts], kind: str, wanted: str | None) -> TensorFacts:
+    names = ", ".join(tensor.name for tensor in tensors)
+    if len(tensors) != 1:
+        raise UsageError(f"{path}: the model has {len(tensors)} {kind}s ({names}); dogid runs models with one")
+    if wanted is not None and wanted.removesuffix(":0") != tensors[0].name.removesuffix(":0"):
+        raise UsageError(f"{path}: no {kind} {wanted!r}; the model has {names}, and cannot be cut elsewhere")
+    return tensors[0]
+
+
+def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFacts) -> None:
+    custom = sorted({operator_name(model, op) for op in model.subgraphs[0].operators} & {"CUSTOM"})
+    if custom:
+        raise DogidError(f"{path}: the model has operators of its own, which need a library in every interpreter")
+    tensors = model.subgraphs[0].tensors
+    if source.dtype != "FLOAT32" or answer.dtype != "FLOAT32" or any(t.type == schema.TensorType.INT8 for t in tensors):
+        raise UsageError(
+            f"{path}: quantized already ({source.dtype} in, {answer.dtype} out): dogid runs it as it is; convert the "
+            "float model that it was made of"
+        )
+    if len(source.shape) != 4 or source.shape[3] != 3:
+        raise UsageError(f"{path}: the input {source.name} is {list(source.shape)}, not an image [1, height, width, 3]")
+
+
+def _normalisation(path: Path, hints: Hints) -> Normalisation:
+    if hints.normalisation is not None:
+        return Normalisation(*hints.normalisation, "given by --mean and --std")
+    file = read_model_file(path)
+    if file.mean is not None and file.std:
+        return Normalisation(file.mean, file.std, "told by the record inside the model")
+    told = file.told
+    if len(set(told.mean)) == len(set(told.std)) == 1:
+        return Normalisation(told.mean[0], told.std[0], told.reason)
+    if told.mean:
+        raise UsageError(
+            f"{path}: its metadata tells a mean and std for each colour ({told.mean}, {told.std}): dogid runs it as it "
+            "is; to convert it, give one --mean and --std for all"
+        )
+    return Normalisation(
+        MOBILENET_MEAN, MOBILENET_STD, "not told by the model: MobileNet's default; --mean and --std change it"
+    )
+
+
+def _gives_probabilities(model: Model) -> bool:
+    graph = model.subgraphs[0]
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    index = graph.outputs[0]
+    while index in makers and operator_name(model, makers[index]) in _SAME_VALUES:
+        index = makers[index].inputs[0]
+    return index in makers and operator_name(model, makers[index]) in _PROBABILITIES
+
+
+def _smaller(model: bytes, dtype: str) -> bytes:
+    try:
+        from ai_edge_quantizer import quantizer, recipe
+    except ImportError as error:
+        raise DogidError(
+            f"a .tflite model becomes {dtype} by ai-edge-quantizer, which is not installed; try: pip install "
+            "ai-edge-quantizer, or --dtype int8"
+        ) from error
+    with muted(), contextlib.redirect_stdout(io.StringIO()):
+        work = quantizer.Quantizer(bytearray(model))
+        work.load_quantization_recipe(recipe.dynamic_wi8_afp32() if dtype == "dynamic" else _FLOAT16_RECIPE)
+        return bytes(work.quantize().quantized_model)
+
+
+_FLOAT16_RECIPE = [
+    {
+        "regex": ".*",
+        "operation": kind,
+        "algorithm_key": "float_casting",
+        "op_config": {
+            "weight_tensor_config": {"num_bits": 16, "symmetric": True, "granularity": "TENSORWISE", "dtype": "FLOAT"},
+            "compute_precision": "FLOAT",
+            "explicit_dequantize": True,
+        },
+    }
+    for kind in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
+]

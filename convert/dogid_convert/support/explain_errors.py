@@ -1,0 +1,46 @@
+"""What a user is told where TensorFlow, the disk or the memory fails, instead of a traceback."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from dogid.errors import DogidError
+
+_LONGEST = 300  # characters of TensorFlow's own words; some of its messages hold a whole graph
+
+
+@contextlib.contextmanager
+def explained(subject: str | Path, action: str) -> Iterator[None]:
+    """Turn any error into a DogidError that names subject; action is what TensorFlow "cannot" do where it fails.
+
+    Packages that are missing are told by `dogid.cli`, for all commands alike.
+    """
+    try:
+        yield
+    except (DogidError, ModuleNotFoundError):
+        raise
+    except MemoryError as error:
+        raise DogidError(f"{subject}: not enough memory; close other programs or use a larger machine") from error
+    except OSError as error:
+        raise DogidError(f"{error.filename or subject}: {error.strerror or _first_line(error)}") from error
+    except Exception as error:  # TensorFlow has no common base of its errors, and a user no use for its traceback
+        raise DogidError(f"{subject}: TensorFlow cannot {action}: {_first_line(error)}") from error
+
+
+def load_packages() -> None:
+    """Import TensorFlow quietly. Raise DogidError where it is there and broken."""
+    from dogid_convert.support.mute_stderr import load_tensorflow
+
+    try:
+        load_tensorflow()
+    except ModuleNotFoundError:
+        raise
+    except ImportError as error:
+        raise DogidError(
+            f"TensorFlow is installed but cannot be imported ({_first_line(error)}); try: "
+            "pip install --force-reinstall 'dogid[convert]'"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:_LONGEST]

@@ -1,0 +1,1 @@
+"""Reading, changing, packing and running `.tflite` files; start reading at `archive.py`."""

@@ -1,0 +1,68 @@
+"""Running a TensorFlow Lite model as the daemon does, and timing it."""
+
+import statistics
+import time
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert import interpreter as litert
+from numpy.typing import NDArray
+
+from dogid.model.classifier import Classifier
+from dogid.model.interpreter import Backend, Interpreter, choose_backend
+from dogid.model.model_file import ModelFile
+from dogid.model.tflite_metadata import read_told
+from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.support.mute_stderr import muted
+from dogid_convert.support.progress import Track
+from dogid_convert.tflite.archive import sha256
+
+_ROUNDS = 30
+_WARM_UP = 3
+
+
+class _OtherKernels(Backend):
+    """The interpreter without its accelerated kernels: what older and other processors run."""
+
+    def interpreter(self, model: bytes) -> Interpreter:
+        made: Interpreter = litert.Interpreter(
+            model_content=model,
+            num_threads=1,
+            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        made.allocate_tensors()
+        return made
+
+
+def classifier(
+    model: bytes, labels: tuple[str, ...], normalisation: Normalisation, *, accelerated: bool = True
+) -> Classifier:
+    """Return the daemon's own classifier for a model that is not a file yet."""
+    file = ModelFile(
+        path=Path("model.tflite"),
+        data=model,
+        sha256=sha256(model),
+        labels=labels,
+        labels_from="the graph's labels",
+        mean=normalisation.mean,
+        std=normalisation.std,
+        golden=None,
+        told=read_told(model),
+    )
+    with muted():
+        return Classifier(file, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
+
+
+def answers(model: Classifier, pixels: NDArray[np.uint8], track: Track, what: str) -> NDArray[np.float32]:
+    """Given pixels [photos, height, width, 3], return probabilities [photos, labels]."""
+    return np.stack([model.classify(pixels[i]) for i in track(range(len(pixels)), what)])
+
+
+def milliseconds(model: Classifier, pixels: NDArray[np.uint8]) -> float:
+    """Return the median time that one thread of this machine takes for one image [height, width, 3]."""
+    times = []
+    for _ in range(_WARM_UP + _ROUNDS):
+        start = time.perf_counter()
+        model.classify(pixels)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[_WARM_UP:]) * 1000

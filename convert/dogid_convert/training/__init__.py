@@ -1,0 +1,1 @@
+"""Retraining a classifier on labelled photos; start reading at `retrain.py`."""

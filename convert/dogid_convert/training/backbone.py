@@ -1,0 +1,123 @@
+"""A network without its classifier: pixels in, embedding out; and putting a classifier of one's own on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from dogid.errors import UsageError
+from dogid_convert.graph import surgery
+
+INPUT = "input"
+RESULT = "final_result"
+"""Names that TensorFlow's retrain example gives, and that everybody's scripts look for."""
+_HEAD = "final_training_ops"
+
+MEAN, STD = 128.0, 128.0
+"""The network's input is (pixel - MEAN) / STD: as uint8, a scale of 1/128 and a zero point of 128."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A frozen network up to its embedding."""
+
+    graph: tf.compat.v1.GraphDef
+    """In the plain form of `graph_surgery.simplified`; begins with the placeholder `input`, ends with the embedding."""
+    embedding: str
+    """The node of the last pooling: [photos, width] or [photos, 1, 1, width]."""
+    size: tuple[int, int]
+    """(width, height) of the input in pixels."""
+    width: int
+    """How many numbers an embedding has."""
+    name: str
+    """What the user called it."""
+    sha256: str
+    """Of the base's file in hex; of its weights where there is no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A softmax layer."""
+
+    weights: Floats
+    """[embedding's width, labels]."""
+    biases: Floats
+    """[labels]."""
+
+    def cooled(self, temperature: float) -> "Head":
+        """Return the head whose logits are divided by temperature: the same answers, honest probabilities."""
+        return Head((self.weights / temperature).astype(np.float32), (self.biases / temperature).astype(np.float32))
+
+
+def backbone_of(
+    graph: tf.compat.v1.GraphDef, entry: str, output: str, size: tuple[int, int], name: str, sha256: str
+) -> Backbone:
+    """Cut the classifier off a graph that leads from the pixels at entry to output. Raise DogidError, UsageError."""
+    plain = surgery.simplified(graph, output, entry)
+    path = surgery.main_path(plain, entry, plain.node[-1].name)
+    embedding = surgery.last_pooling(plain, path)
+    if embedding is None:
+        raise UsageError(f"the base {name} has no pooling layer that all its data passes, so no embedding to train on")
+    plain = _with_input(surgery.needed(plain, embedding), entry, size)
+    return Backbone(plain, embedding, size, _width(plain, embedding, size, name), name, sha256)
+
+
+def runner(backbone: Backbone, tensor: str) -> Callable[[Floats], Floats]:
+    """Return the function from pixels [photos, height, width, 3] in -1..1 to the values of a node of the backbone."""
+    width, height = backbone.size
+    graph = surgery.needed(backbone.graph, tensor)
+
+    def computed(pixels: tf.Tensor) -> tf.Tensor:
+        return tf.import_graph_def(graph, {f"{INPUT}:0": pixels}, [f"{tensor}:0"], name="")[0]
+
+    function = tf.compat.v1.wrap_function(computed, [tf.TensorSpec([None, height, width, 3], tf.float32)])
+    return lambda pixels: function(tf.constant(pixels)).numpy()
+
+
+def with_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
+    """Return the whole classifier: `input` -> backbone -> `final_training_ops` -> `final_result` [photos, labels]."""
+    graph = tf.Graph()
+    with graph.as_default():
+        (embedding,) = tf.import_graph_def(backbone.graph, return_elements=[f"{backbone.embedding}:0"], name="")
+        with tf.name_scope(f"{_HEAD}/"):
+            if embedding.shape.rank != 2:
+                embedding = tf.reshape(embedding, [-1, backbone.width], name="flatten")
+        weights = tf.constant(head.weights, name=f"{_HEAD}/weights/final_weights")
+        biases = tf.constant(head.biases, name=f"{_HEAD}/biases/final_biases")
+        product = tf.matmul(embedding, weights, name=f"{_HEAD}/Wx_plus_b/MatMul")
+        logits = tf.add(product, biases, name=f"{_HEAD}/Wx_plus_b/add")
+        tf.nn.softmax(logits, name=RESULT)
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        node.attr.pop("_output_shapes", None)
+    return surgery.needed(definition, RESULT)
+
+
+def _with_input(graph: tf.compat.v1.GraphDef, entry: str, size: tuple[int, int]) -> tf.compat.v1.GraphDef:
+    """Return the graph with a placeholder called `input` of that size instead of the node entry."""
+    placeholder = tf.compat.v1.NodeDef(name=INPUT, op="Placeholder")
+    placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
+    placeholder.attr["shape"].shape.CopyFrom(tf.TensorShape([None, size[1], size[0], 3]).as_proto())
+    nodes = [node for node in graph.node if node.name != entry]
+    for node in nodes:
+        node.input[:] = [INPUT if surgery.node_name(tensor) == entry else tensor for tensor in node.input]
+    return surgery.graph_of([placeholder, *nodes], graph)
+
+
+def _width(graph: tf.compat.v1.GraphDef, embedding: str, size: tuple[int, int], name: str) -> int:
+    try:
+        with tf.Graph().as_default():
+            (tensor,) = tf.import_graph_def(graph, return_elements=[f"{embedding}:0"], name="")
+    except ValueError as error:
+        raise UsageError(f"the base {name} does not fit an input of {size[0]} x {size[1]} pixels: {error}") from error
+    shape = tensor.shape.as_list()
+    if shape[-1] is None or any(side != 1 for side in shape[1:-1]):
+        raise UsageError(
+            f"the base {name} does not pool an input of {size[0]} x {size[1]} pixels to one embedding, but to {shape}: "
+            f"give the size it was made for with --size"
+        )
+    return int(shape[-1])

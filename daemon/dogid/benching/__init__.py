@@ -1,1 +1,0 @@
-"""What `dogid bench` measures. Imported by that command only."""

@@ -1,0 +1,1 @@
+"""What `dogid bench` measures; start reading at `measures.py`."""

@@ -1,0 +1,318 @@
+"""The daemon: builds the rooms, opens their doors in order, and closes them again."""
+
+import contextlib
+import dataclasses
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dogid.clock import Clock
+from dogid.daemon.health_check import INTERVAL_SECONDS, Health, Heartbeat
+from dogid.daemon.reconciler import Reconciler, WatchStatus
+from dogid.daemon.retention_thread import Housekeeper
+from dogid.errors import DogidError, PhotoCode, UsageError
+from dogid.file_names import one_line, shown_name
+from dogid.inbox.mounts import file_system, inodes_last
+from dogid.inbox.scan import look
+from dogid.ledger import queries
+from dogid.ledger.database import open_for_reading
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
+from dogid.ledger.retention import Retention
+from dogid.model.classifier import Model, load_model
+from dogid.model.self_test import reference_for
+from dogid.model.shipped import shipped_model
+from dogid.photo.decode import limit_pixels
+from dogid.pipeline.counters import Tallies
+from dogid.pipeline.crash_probe import death_of
+from dogid.pipeline.in_progress import InHand
+from dogid.pipeline.pipeline import Pipeline
+from dogid.pipeline.result_signal import News
+from dogid.pipeline.retry_policy import Settling
+from dogid.pipeline.worker import Work
+from dogid.pipeline.worker_pool import Engine
+from dogid.settings import Settings
+from dogid.system.journal import photo_fields
+from dogid.system.sd_notify import Notifier
+
+log = logging.getLogger(__name__)
+
+_FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
+_STOP_SECONDS = 3.0  # for everything
+_MOST_DEATHS = 10  # with one photo in hand, until it fails without a proof
+_PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
+_LOCK_SECONDS = 1.0  # `dogid status` holds the lock for a moment when it looks whether somebody has it
+_LOCK_PAUSE_SECONDS = 0.01
+_NEED_RESTART = (
+    "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
+)  # fmt: skip
+"""Settings that a running daemon keeps."""
+
+
+class Service:
+    """A daemon that is set up but for the HTTP server. Use `running` to start and stop it."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, notifier: Notifier | None = None) -> None:
+        self._clock = clock or Clock()
+        self._notifier = notifier or Notifier()
+        self.settings = settings
+        limit_pixels(settings.max_pixels)
+        self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
+        self.inbox = prepare_inbox(settings.inbox)
+        self.state = _prepare_state(settings.state, self.inbox)
+        self._lock_file = _lock(self.state)
+        try:
+            with self._notifier.patience("opening the ledger"):
+                self.ledger = Ledger(
+                    self.state,
+                    lambda path: look(self.inbox, path),
+                    self._clock,
+                    stable_inodes=inodes_last(file_system(self.inbox)),
+                )
+                self._in_hand = InHand(self.state)
+        except (sqlite3.OperationalError, OSError) as error:
+            # not wrong usage: a service manager should try again, since room may come back
+            raise DogidError(
+                f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder not ours?"
+            ) from error
+        self.ledger_moved_aside = self.ledger.moved_aside
+        self.started = time.monotonic()
+        self._engine = self._engine_for(settings, self.model)
+        self.news = News()
+        self.tallies = Tallies()
+        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._tell)
+        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
+        self._heartbeat = Heartbeat(
+            self._pipeline.workers,
+            self._what_is_amiss,
+            self._tell_healthy,
+            lambda: self.settings.decode_timeout,
+            _heartbeat_interval(self._notifier),
+        )
+        self._housekeeper = Housekeeper(self.ledger, self.state, self.inbox, self._clock)
+        self._connections = threading.local()
+        self._stopping = threading.Event()
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """Let all who are interested know of outcomes that are on disk."""
+        self.news.tell()
+        self.tallies.count(outcomes)
+        log_outcomes(outcomes)
+
+    def _try_suspects(self) -> None:
+        """Find out which of the photos that were in hand when the daemon died, again, is deadly: that one fails."""
+        failures: list[Outcome] = []
+        for job, deaths in self.ledger.interrupted(self._in_hand.left_behind):
+            cause = death_of(job.path, self.inbox, self.settings, self.model.size)
+            if cause is None and deaths < _MOST_DEATHS:
+                continue  # another photo, or nothing to do with photos: it goes on, after a while
+            reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
+            message = f"{reason}; if the file changes it is tried again"
+            failures.append(Failed(job, job.version, PhotoCode.CORRUPT, message))
+        if failures:
+            self._tell(self.ledger.record(failures))
+
+    def _engine_for(self, settings: Settings, model: Model) -> Engine:
+        model_id = self.ledger.register_model(model.file, model.labels)
+        settling = Settling(round(settings.settle * 1000), self._clock)
+        work = Work(self.inbox, settings.max_bytes, model_id, settling, self._in_hand)
+        return Engine(model, work, reference_for(model), settings.decode_timeout)
+
+    @property
+    def health(self) -> Health:
+        """Whether a known photo still gets the right answer from every worker."""
+        return self._heartbeat.health
+
+    def status_line(self) -> str:
+        """How the daemon is doing, for `systemctl status`."""
+        counts = queries.counts(self.reader())
+        told = ", ".join(f"{number} {state}" for state, number in counts.items())
+        return f"{told}; {self.in_flight} in hand; model {self.model.file.name}"
+
+    def reload(self, settings: Settings) -> None:
+        """Go over to other settings and their model, without dropping a photo.
+
+        Raise DogidError where they are refused: then all stays as it is.
+        """
+        model = load_model(settings.model or shipped_model(), settings.labels)
+        engine = self._engine_for(settings, model)
+        # a worker may be busy with a photo, and then makes its new interpreter
+        patience = self.settings.decode_timeout + INTERVAL_SECONDS
+        amiss = self._pipeline.try_out(engine, _workers(settings), patience)
+        if amiss is not None:
+            raise DogidError(f"{model.file.path}: the model does not work in every worker: {amiss}")
+        self._pipeline.adopt(engine, _workers(settings))
+        kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
+        for name, value in kept.items():
+            if getattr(settings, name) != value:
+                log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
+        limit_pixels(settings.max_pixels)
+        self.settings = dataclasses.replace(settings, **kept)
+        self.model, self._engine = model, engine
+        self._housekeeper.adopt(_retention(self.settings))
+        self._tell_patience()
+
+    def _what_is_amiss(self) -> str | None:
+        for name, thread_lives in (("clerk", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
+            if not thread_lives:
+                return f"the {name} has ended"
+        return None
+
+    def _tell_healthy(self) -> None:
+        self._notifier.alive()
+        self._notifier.status(self.status_line())
+
+    def _tell_patience(self) -> None:
+        """Have systemd wait long enough for a photo to be given up and written down."""
+        needed = self.settings.decode_timeout + 3 * _heartbeat_interval(self._notifier)
+        if self._notifier.watchdog_seconds is not None:
+            self._notifier.expect_ping_within(max(needed, self._notifier.watchdog_seconds))
+
+    @property
+    def watch_status(self) -> WatchStatus:
+        """How the inbox is watched."""
+        return self._reconciler.status
+
+    @property
+    def in_flight(self) -> int:
+        """How many photos are being worked on."""
+        return self._pipeline.in_flight
+
+    def reader(self) -> sqlite3.Connection:
+        """Return this thread's own connection for queries."""
+        connection: sqlite3.Connection | None = getattr(self._connections, "db", None)
+        if connection is None:
+            connection = self._connections.db = open_for_reading(self.state)
+        return connection
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Watch and classify for as long as the context lasts."""
+        if self.ledger_moved_aside:
+            log.error(
+                "the ledger was damaged and is now %s; a new one is made from the folder", self.ledger_moved_aside
+            )
+        if not self._engine.reference.is_golden:
+            log.info("the model carries no golden photo: its own first answer is what the workers are held to")
+        self._tell_patience()
+        with self._notifier.patience("trying photos that may have killed the daemon"):
+            self._try_suspects()
+        proof = self._pipeline.start()
+        self._reconciler.start()
+        self._housekeeper.start(_retention(self.settings))
+        try:
+            amiss = self._pipeline.workers.wait_for_proofs(proof, _PROOF_SECONDS)
+            if amiss is not None:
+                raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {amiss}")
+            self._heartbeat.start()
+            yield
+        finally:
+            self._stop(time.monotonic() + _STOP_SECONDS)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the daemon is on its way out."""
+        return self._stopping.is_set()
+
+    def _stop(self, ends: float) -> None:
+        """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
+        self._stopping.set()
+        self.news.close()
+        for thread in (self._heartbeat, self._housekeeper, self._reconciler):
+            thread.stop()
+        self._pipeline.stop(_FINISH_SECONDS)
+        self._housekeeper.join(ends)
+        self._reconciler.join(ends)
+        self._in_hand.clear()
+        self.ledger.close()
+        os.close(self._lock_file)
+
+
+def _retention(settings: Settings) -> Retention:
+    return Retention(settings.retain_days, settings.retain_rows)
+
+
+def prepare_inbox(inbox: Path) -> Path:
+    """Return the inbox's absolute path; make the folder where only its last part is missing. Raise UsageError."""
+    inbox = inbox.absolute()
+    try:
+        inbox.mkdir()
+        log.info("made the inbox %s", inbox)
+    except FileExistsError:
+        if not inbox.is_dir():
+            raise UsageError(f"{inbox}: the inbox is not a folder") from None
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{inbox}: the inbox cannot be made, as {inbox.parent} is missing; is a disk not mounted?"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{inbox}: the inbox cannot be made: {error.strerror}") from error
+    if not os.access(inbox, os.R_OK | os.X_OK):
+        raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
+    return inbox
+
+
+def log_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """One line for each photo."""
+    for outcome in outcomes:
+        name = one_line(shown_name(outcome.job.path))
+        match outcome:
+            case Classified():
+                label, score = next(iter(outcome.scores.items()))
+                about = photo_fields(name, "classified", one_line(label))
+                milliseconds = outcome.timings.total
+                log.info("%s: %s %.3f (%.1f ms)", name, one_line(label), score, milliseconds, extra=about)
+            case Failed():
+                about = photo_fields(name, "failed")
+                log.warning("%s: failed, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
+            case Waiting() if outcome.job.attempts == 0:
+                about = photo_fields(name, "pending")
+                log.info("%s: waits, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
+
+
+def _workers(settings: Settings) -> int:
+    return settings.workers or len(os.sched_getaffinity(0))
+
+
+def _heartbeat_interval(notifier: Notifier) -> float:
+    """Seconds between rounds: several within the time that systemd waits for a ping."""
+    watchdog = notifier.watchdog_seconds
+    return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)
+
+
+def _prepare_state(state: Path, inbox: Path) -> Path:
+    state = state.absolute()
+    if state.resolve().is_relative_to(inbox.resolve()):
+        raise UsageError(f"{state}: the state folder lies in the inbox, where its files would be taken for photos")
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{state}: the state folder cannot be made: {error.strerror}") from error
+    return state
+
+
+def _lock(state: Path) -> int:
+    """Make sure that one daemon at a time uses the state folder; the kernel frees the lock however we end."""
+    path = state / "dogid.lock"
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
+    ends = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() > ends:
+                os.close(descriptor)
+                raise UsageError(
+                    f"{state}: another dogid uses this state folder; stop it, or give another --state"
+                ) from error
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return descriptor

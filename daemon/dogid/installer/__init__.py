@@ -1,0 +1,1 @@
+"""What `dogid service install` and `uninstall` do; start reading at `install.py`."""

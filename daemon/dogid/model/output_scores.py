@@ -1,0 +1,88 @@
+"""What a model's output means: decided once, when the model is loaded, so that no photo is read differently."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.model.tflite_metadata import Ending
+from dogid.photo.decode import Pixels
+
+_SLACK = 0.02
+
+Scores = NDArray[np.float32]
+Run = Callable[[Pixels], NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Turns the output tensor into a score for each label."""
+
+    scale: float
+    """0 where the output is not quantized."""
+    zero_point: int
+    logits: bool
+    """Whether values are logits, whose softmax is the answer."""
+    single: bool
+    """Whether there is one output for two labels: the probability (or logit) of the second one."""
+
+    @property
+    def explained(self) -> str:
+        """What is done, for people."""
+        if self.single:
+            return "one value: the probability of the second label" + (", as a logit" if self.logits else "")
+        return "logits: their softmax" if self.logits else "probabilities as they are"
+
+    def __call__(self, raw: NDArray[Any]) -> Scores:
+        """Given the output tensor, return probabilities [labels]."""
+        values = _dequantized(raw.reshape(-1), self.scale, self.zero_point)
+        if self.single:
+            first = np.zeros(1, np.float32) if self.logits else 1 - values
+            values = np.concatenate([first, values])
+        if not self.logits:
+            return values
+        exponentials = np.exp(values - values.max())
+        return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)
+
+
+def read_outcome(details: dict[str, Any], ending: Ending, size: tuple[int, int], run: Run) -> Outcome:
+    """Given the interpreter's details of the output and the model's ending, decide.
+
+    Where the ending does not tell, a quantized output is judged by the range that it can express (a sum would not do:
+    rounding a thousand small probabilities to 1/256 leaves it far from 1), a float one by its answers to a few
+    generated images: run takes pixels [height, width, 3] and returns the output tensor.
+    """
+    scale, zero_point = details["quantization"]
+    quantized = details["dtype"] != np.float32 and scale > 0
+    single = int(np.prod(details["shape"])) == 1
+    if ending is Ending.UNKNOWN and quantized:
+        kind = np.iinfo(details["dtype"])
+        low, high = (kind.min - zero_point) * scale, (kind.max - zero_point) * scale
+        logits = not (low > -_SLACK and high < 1 + _SLACK)
+    elif ending is Ending.UNKNOWN:
+        logits = not all(_are_probabilities(run(image).reshape(-1), single=single) for image in _images(size))
+    else:
+        logits = ending is Ending.LOGITS
+    return Outcome(scale if quantized else 0.0, zero_point, logits, single)
+
+
+def _are_probabilities(values: NDArray[Any], *, single: bool) -> bool:
+    within = bool(values.min() >= 0 and values.max() <= 1 + _SLACK)
+    return within and (single or abs(float(values.sum()) - 1) < _SLACK)
+
+
+def _images(size: tuple[int, int]) -> list[Pixels]:
+    """Return black, grey, white and noise [height, width, 3], the same each time."""
+    shape = (size[1], size[0], 3)
+    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    return [*(np.full(shape, level, np.uint8) for level in (0, 128, 255)), noise]
+
+
+def _dequantized(raw: NDArray[Any], scale: float, zero_point: int) -> Scores:
+    if scale == 0:
+        return raw.astype(np.float32)
+    # int8 minus its zero point would overflow
+    widened = raw.astype(np.int32) - zero_point
+    return np.asarray(widened * np.float32(scale), dtype=np.float32)

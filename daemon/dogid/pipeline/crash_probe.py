@@ -1,0 +1,46 @@
+"""A photo that may have killed the daemon is decoded by a process of its own first, which may die of it.
+
+Run as `python -m dogid.pipeline.crash_probe INBOX NAME MAX_BYTES MAX_PIXELS WIDTH HEIGHT`; ends
+with 0 whatever the photo is, as long as it does not kill.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from dogid.errors import PhotoError
+from dogid.inbox.read import TemporaryError, read_photo
+from dogid.photo.decode import decode, limit_pixels
+from dogid.settings import Settings
+
+
+def death_of(name: bytes, inbox: Path, settings: Settings, size: tuple[int, int]) -> str | None:
+    """Decode the photo called name to size = (width, height) in another process; return what that died of, or None."""
+    command = [sys.executable, "-m", "dogid.pipeline.crash_probe", os.fspath(inbox), os.fsdecode(name)]
+    command += [str(number) for number in (settings.max_bytes, settings.max_pixels, *size)]
+    try:
+        done = subprocess.run(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=settings.decode_timeout,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None  # a worker would be given up, and the daemon live on
+    return signal.strsignal(-done.returncode) or str(done.returncode) if done.returncode < 0 else None
+
+
+def _try(inbox: str, name: str, *numbers: str) -> None:
+    max_bytes, max_pixels, width, height = map(int, numbers)
+    limit_pixels(max_pixels)
+    with contextlib.suppress(PhotoError, TemporaryError):
+        decode(read_photo(Path(inbox), os.fsencode(name), max_bytes).data, (width, height))
+
+
+if __name__ == "__main__":
+    _try(*sys.argv[1:])

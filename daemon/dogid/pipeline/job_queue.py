@@ -1,0 +1,85 @@
+"""The queue between the clerk and the workers: photos in their order, and errands for one worker before them."""
+
+import bisect
+import threading
+from collections import deque
+from collections.abc import Set
+from enum import Enum
+
+from dogid.ledger.outcomes import Job
+
+_OLD_EVERY = 8  # one photo in so many is taken from the backlog's old end
+_OLD_AT_LATEST = 16  # also where arrivals come without a pause
+
+
+class Errand(Enum):
+    """What a worker is asked to do between photos."""
+
+    PROVE = "prove"
+    """Classify the known photo, with the newest model."""
+    LEAVE = "leave"
+    """End: the daemon stops, or fewer workers are wanted."""
+
+
+class JobQueue:
+    """Photos for whichever worker is free, errands for a certain one.
+
+    Arrivals come first, in their order; then the newest of the backlog. Now and then it is the turn of the oldest, so
+    that a steady stream of newer ones does not starve it.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._arrivals: deque[Job] = deque()
+        self._backlog: list[Job] = []  # by id
+        self._since_old = 0
+        self._errands: dict[int, Errand] = {}
+        self._closed = False
+
+    def put(self, job: Job, *, arrived: bool) -> None:
+        """Add a photo that has just arrived, or one of the backlog."""
+        with self._changed:
+            if arrived:
+                self._arrivals.append(job)
+            else:
+                bisect.insort(self._backlog, job, key=lambda job: job.id)
+            self._changed.notify()
+
+    def hurry(self, ids: Set[int]) -> None:
+        """Move photos from the backlog to the arrivals, as far as they still wait here."""
+        with self._changed:
+            self._arrivals.extend(job for job in self._backlog if job.id in ids)
+            self._backlog = [job for job in self._backlog if job.id not in ids]
+
+    def send(self, worker: int, errand: Errand) -> None:
+        """Have a worker do an errand before its next photo."""
+        with self._changed:
+            if self._errands.get(worker) is not Errand.LEAVE:
+                self._errands[worker] = errand
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Have every worker leave, now and for good."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def take(self, worker: int) -> Job | Errand:
+        """Wait for an errand of this worker's, or a photo."""
+        with self._changed:
+            while True:
+                if self._closed:
+                    return Errand.LEAVE
+                if worker in self._errands:
+                    return self._errands.pop(worker)
+                if self._arrivals or self._backlog:
+                    return self._next()
+                self._changed.wait()
+
+    def _next(self) -> Job:
+        self._since_old += 1
+        is_turn_of_old = self._since_old >= (_OLD_AT_LATEST if self._arrivals else _OLD_EVERY)
+        if self._backlog and is_turn_of_old:
+            self._since_old = 0
+            return self._backlog.pop(0)
+        return self._arrivals.popleft() if self._arrivals else self._backlog.pop()

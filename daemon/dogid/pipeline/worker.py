@@ -1,0 +1,72 @@
+"""One photo through reading, decoding and the model: the work of a worker thread."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dogid.errors import PhotoError
+from dogid.inbox.read import TemporaryError, read_photo
+from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
+from dogid.model.classifier import Classifier, best_scores
+from dogid.photo.decode import decode
+from dogid.pipeline.in_progress import InHand
+from dogid.pipeline.retry_policy import Settling
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker needs to know besides the photo."""
+
+    inbox: Path
+    max_bytes: int
+    model_id: int
+    settling: Settling
+    in_hand: InHand
+
+    def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None] = lambda: None) -> Outcome:
+        """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome.
+
+        on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
+        """
+        with self.in_hand.holding(job.id):
+            return self._process(job, classifier, on_read)
+
+    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
+        version = job.version
+        started = time.perf_counter()
+        try:
+            read = read_photo(self.inbox, job.path, self.max_bytes)
+            version = read.version
+            if not read.unchanged:
+                return self.settling.changing(job, version)
+            on_read()
+            digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
+            decode_started = time.perf_counter()
+            photo = decode(read.data, classifier.size)
+            decoded = time.perf_counter()
+            scores = classifier.classify(photo.pixels)
+            invoked = time.perf_counter()
+        except PhotoError as error:
+            return self.settling.verdict(job, version, error)
+        except TemporaryError as error:
+            return self.settling.trouble(job, str(error))
+        if not photo.complete:
+            unfinished = self.settling.may_be_unfinished(job, version, "the end of the file may not be written yet")
+            if unfinished is not None:
+                return unfinished
+        return Classified(
+            job=job,
+            version=version,
+            sha256=digest,
+            width=photo.width,
+            height=photo.height,
+            scores=best_scores(scores, classifier.labels),
+            model_id=self.model_id,
+            timings=Timings(
+                decode=round((decoded - decode_started) * 1000, 3),
+                invoke=round((invoked - decoded) * 1000, 3),
+                total=round((invoked - started) * 1000, 3),
+            ),
+        )

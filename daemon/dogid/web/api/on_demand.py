@@ -1,0 +1,107 @@
+"""A photo classified at once for whoever asks, by an interpreter of its own beside the workers'."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from dogid.daemon.daemon import Service
+from dogid.errors import PhotoCode, PhotoError
+from dogid.ledger.outcomes import Timings
+from dogid.model.classifier import Classifier, Model
+from dogid.model.output_scores import Scores
+from dogid.photo.decode import decode
+from dogid.web.errors import ApiError
+from dogid.web.server.deadline_thread import BusyError, Errands, HungError
+
+_AT_ONCE = 2
+"""Requests for a photo: one is worked on, one waits. The server's other threads stay free."""
+_PATIENCE_SECONDS = 2.0  # less than a person's
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The answer to one photo."""
+
+    labels: tuple[str, ...]
+    scores: Scores
+    """Probabilities [labels] in label order."""
+    width: int
+    height: int
+    model: str
+    timings: Timings
+
+
+class AskedClassifier:
+    """One question at a time, each within the time that a photo may take."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._places = threading.Semaphore(_AT_ONCE)
+        self._turn = threading.Lock()
+        self._errands = Errands("photos that are asked for", _PATIENCE_SECONDS, lambda: service.settings.decode_timeout)
+        self._ready: tuple[Model, Classifier] | None = None
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have the turn while the context lasts: a photo's bytes are in memory once. Raise ApiError where many wait."""
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._turn.acquire(timeout=_PATIENCE_SECONDS):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+    def answer(self, data: bytes) -> Asked:
+        """Classify a photo's bytes; the caller has the turn. Raise ApiError."""
+        unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
+        try:
+            return self._errands.run(lambda: _answer(data, *self._model_and_classifier()))
+        except HungError:
+            self._ready = None  # the thread that hangs keeps its interpreter
+            message = f"decoding took longer than {self._service.settings.decode_timeout:g} s (decode_timeout)"
+            raise ApiError(unprocessable, PhotoCode.TOO_LARGE, message) from None
+        except BusyError:
+            raise _busy() from None
+        except PhotoError as error:
+            raise ApiError(unprocessable, error.code, error.message) from error
+
+    def _model_and_classifier(self) -> tuple[Model, Classifier]:
+        """The model that the service uses now, since a reload may have changed it, and an interpreter of it."""
+        model = self._service.model
+        if self._ready is None or self._ready[0] is not model:
+            self._ready = model, model.classifier()
+        return self._ready
+
+
+def _answer(data: bytes, model: Model, classifier: Classifier) -> Asked:
+    started = time.perf_counter()
+    photo = decode(data, classifier.size)
+    decoded = time.perf_counter()
+    scores = classifier.classify(photo.pixels)
+    invoked = time.perf_counter()
+    return Asked(
+        labels=tuple(classifier.labels),
+        scores=scores,
+        width=photo.width,
+        height=photo.height,
+        model=model.file.name,
+        timings=Timings(
+            decode=round((decoded - started) * 1000, 3),
+            invoke=round((invoked - decoded) * 1000, 3),
+            total=round((invoked - started) * 1000, 3),
+        ),
+    )
+
+
+def _busy() -> ApiError:
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE, "busy", "other photos are being asked for; try again", {"Retry-After": "1"}
+    )

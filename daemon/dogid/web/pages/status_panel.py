@@ -1,0 +1,91 @@
+"""The state of the daemon at a glance: health, inbox, model, disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dogid.daemon.daemon import Service
+from dogid.daemon.health_check import NOT_CHECKED
+from dogid.web.pages.disk_usage import Disk, Room, Told
+from dogid.web.pages.formatting import byte_count, visible, visible_path
+
+_LITTLE_SHARE, _LITTLE_BYTES = 0.02, 500_000_000  # less room than both on a disk deserves a warning
+_MODES = {"events": "watched live", "scan": "looked through every few seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing to know at a glance."""
+
+    name: str
+    value: str
+    detail: str
+    level: str
+    """`good`, `bad`, or `plain`."""
+    moment: str | None = None
+    """ISO 8601, shown after the detail."""
+
+
+def health(service: Service) -> Fact:
+    """Whether the daemon still gives the right answers."""
+    found = service.health
+    if found.ok and service.watch_status.trouble:
+        return Fact("Health", "In trouble", "the inbox cannot be read", "bad")
+    if found.ok:
+        return Fact("Health", "Working", "the known photo still gets the right answer", "good")
+    if found.reason == NOT_CHECKED:
+        return Fact("Health", "Starting", "the known photo has not been asked yet", "plain")
+    return Fact("Health", "In trouble", visible(found.reason), "bad")
+
+
+def facts(service: Service, inbox: Disk, state: Disk) -> list[Fact]:
+    """Inbox, model, and the disks of the inbox and of the state folder."""
+    return [_inbox(service), _model(service), *_disks(inbox, state)]
+
+
+def _inbox(service: Service) -> Fact:
+    watch = service.watch_status
+    path = visible_path(service.inbox)
+    if watch.trouble:
+        return Fact("Inbox", path, f"cannot be read: {visible(watch.trouble)}", "bad", watch.last_scan)
+    how = _MODES.get(watch.mode, watch.mode)
+    scanned = "; last scan" if watch.last_scan else "; no scan yet"
+    return Fact("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
+
+
+def _model(service: Service) -> Fact:
+    model = service.model
+    tested = "self-test passed" if model.file.golden else "self-test: none, it carries no known photo"
+    width, height = model.size
+    detail = f"{len(model.labels)} labels, sees {width} × {height} pixels; {tested}"  # noqa: RUF001
+    return Fact("Model", visible(model.file.name), detail, "plain")
+
+
+def _disks(inbox: Disk, state: Disk) -> list[Fact]:
+    """The disk of the inbox and that of the state folder, or the one that is both."""
+    of_inbox, of_state = inbox.told(), state.told()
+    rooms = of_inbox.room, of_state.room
+    if rooms[0] and rooms[1] and rooms[0].device == rooms[1].device and not of_inbox.trouble:
+        return [_disk("Disk", state.folder, of_state)]
+    return [_disk("Disk of the inbox", inbox.folder, of_inbox), _disk("Disk of the ledger", state.folder, of_state)]
+
+
+def _disk(name: str, folder: Path, told: Told) -> Fact:
+    room, trouble = told.room, told.trouble
+    if room is None:
+        return Fact(name, "unknown", f"{visible_path(folder)}: {trouble}", "bad")
+    value = f"{byte_count(room.free)} free"
+    if trouble:
+        return Fact(
+            name, value, f"of {byte_count(room.total)}; {visible_path(folder)}: {trouble} since", "bad", room.moment
+        )
+    detail = f"of {byte_count(room.total)}" + ("; make room soon" if _is_little(room) else "")
+    return Fact(name, value, detail, "bad" if _is_little(room) else "plain")
+
+
+def _is_little(room: Room) -> bool:
+    return room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE)
+
+
+def inbox_path(service: Service) -> str:
+    """Where photos are copied to, for people."""
+    return visible_path(service.inbox)

@@ -1,0 +1,1 @@
+"""Accepting connections, with limits and deadlines; start reading at `listener.py`."""

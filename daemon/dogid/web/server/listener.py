@@ -1,0 +1,102 @@
+"""Serving the application by waitress, on a socket of our own so that a taken port is known at once."""
+
+import contextlib
+import errno
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from dogid.errors import UsageError
+from dogid.web.server.limits import THREADS
+
+_BACKLOG = 128
+
+
+class WebServer:
+    """HTTP on one address, in a thread of its own."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._socket = _listen(host, port)
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self._threads = THREADS
+        self._stopping = False
+        self._threads_lock = threading.Lock()
+        self._host = host
+        self.address: str = self._socket.getsockname()[0].partition("%")[0]
+        self.port: int = self._socket.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """Where the server answers."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}/"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can ask."""
+        return ipaddress.ip_address(self.address).is_loopback
+
+    def start(self, application: Any, largest_body: int) -> None:
+        """Begin to serve a WSGI application; bodies of more bytes than largest_body are refused."""
+        from dogid.web.server.waitress_server import serve_on
+
+        self._server = serve_on(self._socket, application, threads=THREADS, largest_body=largest_body)
+        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
+        self._thread.start()
+
+    @contextlib.contextmanager
+    def extra_thread(self) -> Iterator[None]:
+        """Have one thread more while the context lasts: for an answer without an end, which keeps its thread."""
+        self._change_threads(+1)
+        try:
+            yield
+        finally:
+            self._change_threads(-1)
+
+    def stop(self) -> None:
+        """Stop serving; requests that are being answered are given a moment."""
+        if self._server is not None:
+            with self._threads_lock:
+                self._stopping = True
+            # first the threads, which may still have something to send
+            self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+            self._server.close()
+        self._socket.close()
+
+    def _change_threads(self, by: int) -> None:
+        """Have so many threads more. Raise RuntimeError where the machine gives none: then all stays as it was."""
+        dispatcher = self._server.task_dispatcher
+        with self._threads_lock:
+            if self._stopping:
+                return  # all are to end; a number would start some of them anew
+            known = set(dispatcher.threads)
+            try:
+                dispatcher.set_thread_count(self._threads + by)
+            except RuntimeError:
+                dispatcher.threads &= known  # waitress counts a thread before it has started
+                raise
+            self._threads += by
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UsageError(f"--host {host}: not an address of this machine: {error}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            raise UsageError(
+                f"port {port} on {host} is in use; give another with --port, or --port 0 for any"
+            ) from error
+        raise UsageError(f"cannot serve on {host} port {port}: {error}") from error
+    listener.settimeout(0)  # waitress waits by poll
+    return listener

@@ -1,0 +1,112 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dogid.benchmark import measures, photos
+from dogid.cli import main
+from tests.support.daemon import environment
+from tests.support.photos import photo, put
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure as the command does, only not as long."""
+    monkeypatch.setattr(measures, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(measures, "_SINGLES", 2)
+    monkeypatch.setattr(measures, "_BACKLOG", 6)
+    monkeypatch.setattr(photos, "SIZES", (("0.3 MP", 640, 480, 2), ("2 MP", 1632, 1224, 1)))
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["bench", "--json", *arguments]) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.usefixtures("few")
+def test_bench_measures_made_photos_where_none_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys)
+
+    assert [sample["name"] for sample in found["samples"]] == ["0.3 MP", "2 MP"]
+    assert all(sample["decode_ms"] > 0 and sample["invoke_ms"] > 0 for sample in found["samples"])
+    assert found["samples"][0]["mean_bytes"] < found["samples"][1]["mean_bytes"]
+    assert found["folder"]["photos"] == 8
+    assert found["folder"]["per_second"] > 0
+    assert 0 < found["folder"]["latency_ms"]["p50"] <= found["folder"]["latency_ms"]["p99"]
+
+
+@pytest.mark.usefixtures("few")
+def test_the_keys_of_bench_json_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys)
+
+    assert set(found) == {"model", "cores", "samples", "folder"}
+    assert set(found["model"]) == {"name", "sha256", "backend"}
+    assert set(found["samples"][0]) == {"name", "photos", "mean_bytes", "decode_ms", "invoke_ms"}
+    assert set(found["folder"]) == {"sample", "photos", "per_second", "latency_ms"}
+    assert set(found["folder"]["latency_ms"]) == {"p50", "p99"}
+
+
+@pytest.mark.usefixtures("few")
+def test_bench_measures_the_photos_of_a_folder_and_leaves_them_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = [photo(seed) for seed in range(3)]
+    for seed, content in enumerate(data):
+        put(tmp_path / "deep" / f"{seed}.jpg", content)
+    put(tmp_path / "broken.jpg", data[0][:200])
+    put(tmp_path / "notes.txt", b"no photo")
+
+    found = document(capsys, "--photos", str(tmp_path))
+
+    (sample,) = found["samples"]
+    assert sample["photos"] == 3
+    assert sample["mean_bytes"] == sum(map(len, data)) // 3
+    assert [(tmp_path / "deep" / f"{seed}.jpg").read_bytes() for seed in range(3)] == data
+
+
+@pytest.mark.usefixtures("few")
+def test_bench_tells_people_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench"]) == 0
+
+    told = capsys.readouterr().out
+    assert "dogid.tflite" in told
+    assert "0.3 MP" in told
+    assert "photos/s from a backlog" in told
+
+
+def test_bench_refuses_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--photos", str(tmp_path / "missing")]) == 2
+
+    error = capsys.readouterr().err
+    assert f"{tmp_path / 'missing'}: not a folder" in error
+
+
+def test_bench_refuses_a_folder_without_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path / "notes.txt", b"no photo")
+
+    assert main(["bench", "--photos", str(tmp_path)]) == 2
+
+    assert "holds no photo" in capsys.readouterr().err
+
+
+def test_bench_needs_no_network_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    pictures, temporary = tmp_path / "pictures", tmp_path / "temporary"
+    put(pictures / "a.jpg", photo(1))
+    temporary.mkdir()
+    command = [sys.executable, "-m", "dogid", "bench", "--json", "--photos", str(pictures)]
+    alone = ["unshare", "--user", "--map-root-user", "--net"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets us make no network namespace")
+
+    done = subprocess.run(
+        [*alone, *command], env={**environment(), "TMPDIR": str(temporary)}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["folder"]["photos"] == 116
+    assert list(temporary.iterdir()) == []

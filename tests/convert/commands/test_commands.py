@@ -1,0 +1,90 @@
+"""What `dogid retrain` and `dogid convert` do alike."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tensorflow", reason="training needs TensorFlow")
+
+from dogid.cli import main
+from dogid_convert.support.mute_stderr import load_tensorflow
+from tests.support.daemon import environment
+
+HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "numpy", "matplotlib", "rich")
+
+
+@pytest.fixture(params=["retrain", "convert"])
+def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """A command line whose files exist."""
+    (tmp_path / "graph.pb").write_bytes(b"")
+    (tmp_path / "photos").mkdir()
+    lines = {
+        "retrain": ["retrain", str(tmp_path / "photos"), "-o", str(tmp_path / "out")],
+        "convert": ["convert", str(tmp_path / "graph.pb"), "-o", str(tmp_path / "m.tflite")],
+    }
+    return lines[request.param]
+
+
+@pytest.mark.parametrize("words", [["retrain"], ["convert"], ["data", "diff"]])
+def test_help_imports_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import atexit, sys, dogid.cli; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "
+        f"dogid.cli.main([*{words!r}, '--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
+    assert f"dogid {' '.join(words)}" in done.stdout
+    assert not set(HEAVY) & set(done.stderr.split())
+
+
+def test_missing_tensorflow_is_wrong_usage_with_the_way_out(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert main(command) == 2
+    message = capsys.readouterr().err
+    assert f"`dogid {command[0]}` needs tensorflow" in message
+    assert "pip install 'dogid[convert]'" in message
+
+
+def test_broken_tensorflow_is_told_with_the_way_out(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise ImportError("libcuda.so: undefined symbol")
+
+    monkeypatch.setattr("dogid_convert.support.mute_stderr.load_tensorflow", broken)
+    assert main(command) == 1
+    message = capsys.readouterr().err
+    assert "undefined symbol" in message
+    assert "--force-reinstall" in message
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (lambda: ValueError("shapes (3,) and (4,)\nand much more"), "TensorFlow cannot"),
+        (lambda: MemoryError(), "not enough memory"),
+        (lambda: OSError(28, "No space left on device", "/cache/x"), "/cache/x: No space left on device"),
+    ],
+)
+def test_what_fails_inside_is_a_line_and_no_traceback(
+    error: Callable[[], Exception],
+    told: str,
+    command: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    load_tensorflow()
+
+    def fails(*_: object) -> None:
+        raise error()
+
+    monkeypatch.setattr("dogid_convert.conversion.convert.convert", fails)
+    monkeypatch.setattr("dogid_convert.training.retrain.retrain", fails)
+    assert main(command) == 1
+    message = capsys.readouterr().err
+    assert told in message
+    assert message.count("\n") == 1

@@ -1,0 +1,72 @@
+"""Ctrl-C while a graph is converted."""
+
+import argparse
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
+
+from dogid.cli import main
+from dogid_convert.commands import convert as convert_command
+from dogid_convert.conversion.convert import Converted, Settings
+from tests.convert.small_graphs import make_workshop
+from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, dogid_in_a_terminal, swallowed_press
+from tests.support.waiting import eventually
+
+
+def has_loaded(process: "subprocess.Popen[str]", library: str) -> bool:
+    """Whether a shared library of that name lies in the process's memory; fails where it has ended before."""
+    assert process.poll() is None
+    return library in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("library", ["tensorflow", "litert"])
+def test_it_ends_and_leaves_the_model_that_was_there(tmp_path: Path, library: str) -> None:
+    """While TensorFlow is loaded, or when all is loaded and the work begins."""
+    shop = make_workshop(tmp_path)
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out" / "model.tflite"
+    out.write_bytes(b"earlier model")
+    words = [
+        "convert",
+        str(shop.graph),
+        "-o",
+        str(out),
+        "--calibrate",
+        str(shop.photos),
+        "--evaluate",
+        str(shop.photos),
+    ]
+    with dogid_in_a_terminal(*words) as converting:
+        eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
+        converting.send_signal(signal.SIGINT)
+        printed, told = converting.communicate(timeout=60)
+
+    assert converting.returncode in INTERRUPTED, told
+    assert told == "dogid convert: interrupted\n"
+    assert not printed
+    assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == {"model.tflite": b"earlier model"}
+
+
+def test_one_that_was_swallowed_ends_it_before_anything_is_written_or_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = make_workshop(tmp_path)
+    convert = convert_command._converted
+
+    def pressed_meanwhile(args: argparse.Namespace) -> "tuple[Converted, Settings]":
+        swallowed_press()
+        return convert(args)
+
+    monkeypatch.setattr(convert_command, "_converted", pressed_meanwhile)
+    words = ["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), "--report", str(tmp_path / "r.json")]
+    with as_in_a_terminal():
+        status = main([*words, "--dtype", "float32"])
+
+    assert status == 130
+    assert capsys.readouterr().out == ""
+    assert not (tmp_path / "m.tflite").exists()
+    assert not (tmp_path / "r.json").exists()

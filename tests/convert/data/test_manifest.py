@@ -1,0 +1,112 @@
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dogid.errors import UsageError
+from dogid_convert.data import manifest
+from tests.support.photos import put_all
+
+
+def test_the_version_is_what_sha256sum_says(tmp_path: Path) -> None:
+    put_all(
+        tmp_path,
+        {
+            "b a/1.jpg": b"x",
+            "a/Ä.jpg": b"x",
+            "a/B.jpg": b"x",
+            "a/a.jpg": b"x",
+            "b/back\\slash": b"y",
+            "b/two\nlines": b"z",
+            "loose.jpg": b"no label",
+            "a/empty.jpg": b"",
+            "a/.hidden.jpg": b"h",
+            ".cache/1.jpg": b"c",
+            "b/Thumbs.db": b"t",
+        },
+    )
+
+    command = re.findall(r"^    (find .*\n.*sha256sum)$", manifest.__doc__ or "", re.MULTILINE)[0]
+    told = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert manifest.load(tmp_path).version == told.split()[0]
+
+
+def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:
+    put_all(tmp_path / "photos", {"a/1.jpg": b"one", "b/2.jpg": b"two", "b/empty.jpg": b""})
+    found = manifest.load(tmp_path / "photos")
+    path = tmp_path / "manifest.json"
+    path.write_text(manifest.as_json(found))
+
+    assert manifest.load(path) == found
+    assert found.counts() == {"a": 1, "b": 1}
+    assert found.left_out == (("b/empty.jpg", "the file is empty"),)
+
+
+def test_a_name_that_is_not_utf8_is_written_percent_encoded(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    Path(os.fsdecode(bytes(tmp_path / "a") + b"/caf\xe9.jpg")).write_bytes(b"x")
+
+    found = manifest.load(tmp_path)
+
+    assert [entry.file for entry in found.entries] == ["a/caf%E9.jpg"]
+    manifest.as_json(found).encode()
+
+
+@pytest.mark.parametrize("moved", [("a/1.jpg", "a/3.jpg"), ("a/1.jpg", "b/1.jpg")])
+def test_another_name_or_label_is_another_version(tmp_path: Path, moved: tuple[str, str]) -> None:
+    put_all(tmp_path, {"a/1.jpg": b"one", "b/2.jpg": b"two"})
+    before = manifest.load(tmp_path).version
+
+    (tmp_path / moved[0]).rename(tmp_path / moved[1])
+
+    assert manifest.load(tmp_path).version != before
+
+
+def test_a_folder_of_photos_with_a_manifest_in_it_is_looked_at_itself(tmp_path: Path) -> None:
+    put_all(tmp_path, {"a/1.jpg": b"one"})
+    (tmp_path / "manifest.json").write_text(manifest.as_json(manifest.load(tmp_path)))
+    put_all(tmp_path, {"a/2.jpg": b"two"})
+
+    assert len(manifest.load(tmp_path).entries) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "no format, version and photos"),
+        (b'{"labels": []}', "no format, version and photos"),
+        (b'{"format": 9, "version": "", "photos": []}', "use a newer dogid"),
+        (b'{"format": 1, "version": "", "photos": [{"file": "a"}]}', "damaged"),
+        (b'{"format": 1, "version": "", "photos": 7}', "damaged"),
+        (b'{"format": 1, "version": "00", "photos": []}', "damaged or was edited"),
+    ],
+)
+def test_what_is_no_manifest_is_told_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "manifest.json"
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError, match=reason) as error:
+        manifest.load(path)
+    assert str(path) in str(error.value)
+
+
+def test_an_edited_manifest_is_noticed(tmp_path: Path) -> None:
+    put_all(tmp_path / "photos", {"a/1.jpg": b"one"})
+    document = json.loads(manifest.as_json(manifest.load(tmp_path / "photos")))
+    document["photos"][0]["file"] = "b/1.jpg"
+    (tmp_path / "m.json").write_text(json.dumps(document))
+
+    with pytest.raises(UsageError, match="edited"):
+        manifest.load(tmp_path / "m.json")
+
+
+def test_an_older_dogids_output_names_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("{}")
+
+    with pytest.raises(UsageError, match="Give the folder of its photos"):
+        manifest.load(tmp_path)

@@ -1,0 +1,47 @@
+"""The figures that decide whether a model may be used."""
+
+import numpy as np
+import pytest
+
+from dogid_convert.evaluation.compare import agree, compare, mcnemar, wilson
+
+
+def test_agreement_counts_equal_top_labels() -> None:
+    first = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
+    second = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.5, 0.5]])
+    found = agree(first, second)
+    assert (found.photos, found.same, found.share) == (4, 3, 0.75)
+    assert found.largest_difference == pytest.approx(0.2)
+
+
+def test_mcnemar_is_the_sign_test_on_the_photos_that_differ() -> None:
+    first = np.array([True] * 9 + [False] + [True] * 50)
+    second = np.array([False] * 9 + [True] + [True] * 50)
+    found = mcnemar(first, second)
+    assert (found.only_first_right, found.only_second_right) == (9, 1)
+    assert found.p_value == pytest.approx(2 * 11 / 1024)
+
+
+def test_mcnemar_of_equal_models_sees_no_difference() -> None:
+    assert mcnemar(np.array([True, False]), np.array([True, False])).p_value == 1
+
+
+def test_mcnemar_of_many_photos_is_close_to_the_exact_one() -> None:
+    first = np.array([True] * 540 + [False] * 470)
+    assert mcnemar(first, ~first).p_value == pytest.approx(0.0300, abs=0.0005)
+
+
+def test_wilson_interval_of_full_agreement_is_not_a_point() -> None:
+    low, high = wilson(100, 100)
+    assert high == pytest.approx(1)
+    assert low == pytest.approx(0.963, abs=0.001)
+
+
+def test_labels_that_do_not_occur_stay_out_of_the_confusion_matrix() -> None:
+    names = tuple(f"label {i}" for i in range(5000))
+    answers = np.zeros((4, 5000))
+    answers[range(4), [7, 7, 4000, 3]] = 1
+    found = compare(answers, answers, np.array([7, 7, 4000, 4000]), names)
+    assert found.labels == ("label 3", "label 7", "label 4000")
+    assert found.converted.confusion == ((0, 0, 0), (0, 2, 0), (1, 0, 1))
+    assert found.converted.accuracy == 0.75

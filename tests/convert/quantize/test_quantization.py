@@ -1,0 +1,183 @@
+"""How an int8 model is made to answer like its float graph."""
+
+# what needs TensorFlow is imported only where it is installed
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
+
+from dogid.errors import DogidError
+from dogid_convert.conversion.photo_sets import balanced, decoded, read_folder
+from dogid_convert.evaluation.compare import agree
+from dogid_convert.graph.network import Hints
+from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.quantize import ai_edge, int8_search
+from dogid_convert.quantize.bias_correction import channel_means, corrected
+from dogid_convert.quantize.tflite_converter import Interface, calibrate, layer_outputs, quantize
+from dogid_convert.sources.float_model import FloatSource, open_source
+from dogid_convert.support.progress import untracked
+from dogid_convert.tflite import run
+from dogid_convert.tflite.flatbuffer_edit import (
+    add_metadata,
+    float_operators,
+    input_facts,
+    interface_of,
+    packed,
+    unpacked,
+)
+from dogid_convert.tflite.golden import generated
+from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workshop
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> FloatSource:
+    return open_source(make_workshop(tmp_path_factory.mktemp("shop"), 1).graph, Hints())
+
+
+@pytest.fixture(scope="module")
+def float_model(source: FloatSource) -> bytes:
+    return source.tflite("float32")
+
+
+@pytest.fixture(scope="module")
+def pixels() -> NDArray[np.uint8]:
+    return np.stack([generated((SIDE, SIDE), seed) for seed in range(30)])
+
+
+def scores(model: bytes, source: FloatSource, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return run.answers(run.classifier(model, LABELS, source.normalisation), pixels, untracked, "")
+
+
+@pytest.mark.parametrize(("mean", "std", "zero_point"), [(128, 128, 128), (0, 255, 0), (0, 1, 0), (127.5, 127.5, 127)])
+def test_pixels_go_in_as_they_are_for_any_normalisation(
+    mean: float, std: float, zero_point: int, float_model: bytes, pixels: NDArray[np.uint8]
+) -> None:
+    normalisation = Normalisation(mean, std, "")
+    facts = input_facts(unpacked(quantize(calibrate(float_model, pixels, normalisation), normalisation)))
+    assert facts.dtype == "UINT8"
+    assert facts.scale == pytest.approx(1 / std)
+    assert abs(facts.zero_point - zero_point) <= (mean % 1 > 0)
+
+
+def test_pixels_that_cannot_go_in_as_they_are_are_refused(float_model: bytes, pixels: NDArray[np.uint8]) -> None:
+    bright = Normalisation(-100, 128, "")  # int8 has no room for the range from 0, which it must hold
+    with pytest.raises(DogidError, match="--dtype float32"):
+        quantize(calibrate(float_model, pixels, bright), bright)
+
+
+def test_only_the_small_last_layer_and_the_softmax_stay_in_float(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
+) -> None:
+    model = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
+    assert float_operators(unpacked(model)) == ["FULLY_CONNECTED", "SOFTMAX"]
+
+
+def test_layers_can_be_left_in_float(source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]) -> None:
+    calibrated = calibrate(float_model, pixels, source.normalisation)
+    first = layer_outputs(calibrated)[0]
+    model = quantize(calibrated, source.normalisation, [first])
+    assert float_operators(unpacked(model))[0] == "CONV_2D"
+    assert input_facts(unpacked(model)).dtype == "UINT8"
+    assert agree(scores(float_model, source, pixels), scores(model, source, pixels)).share > 0.9
+
+
+def test_corrected_biases_bring_the_answers_closer(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
+) -> None:
+    plain = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
+    better = corrected(plain, float_model, channel_means(float_model, pixels, source.normalisation))
+    exact = scores(float_model, source, pixels)
+    before, after = (np.abs(scores(model, source, pixels) - exact).mean() for model in (plain, better))
+    assert after < before
+
+
+def test_remedies_are_tried_until_one_is_good_enough(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # usual, biases corrected; the other quantizer; the first layers in float, by either quantizer
+    found = iter((0.9, 0.91, 0.95, 0.995, 0.96))
+
+    def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
+        measured, share = agree(first, second), next(found)
+        return type(measured)(1000, round(1000 * share), share, (0, 1), measured.mean_difference, 0)
+
+    monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
+    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert len(kept.remedies) == 5
+    assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.remedies)
+    assert kept.remedies[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
+    assert kept.remedies[-1].endswith("; kept")
+    assert kept.model == kept.attempts[-1].model
+
+
+def test_the_best_is_kept_where_no_remedy_is_good_enough(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = [0.9, 0.91, 0.6, 0.8, 0.5, 0.93, 0.4, 0.7, 0.3, 0.7, 0.3]
+    found = iter(shares)
+
+    def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
+        measured = agree(first, second)
+        return type(measured)(1000, 900, next(found), (0, 1), measured.mean_difference, 0)
+
+    monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
+    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert len(kept.remedies) == len(shares)
+    assert "93.0 %" in kept.remedies[-1]
+
+
+def test_the_other_quantizer_that_is_not_installed_is_named(
+    source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_there", lambda: False)
+    monkeypatch.setattr("dogid_convert.quantize.int8_search._is_enough", lambda *_: False)
+    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.remedies)
+
+
+@pytest.mark.parametrize("interface", [Interface(), Interface("int8", "int8"), Interface("float32", "uint8")])
+def test_the_other_quantizer_makes_a_model_of_the_same_interface(
+    interface: Interface, source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
+) -> None:
+    other = ai_edge.Alternative(float_model, pixels, source.normalisation)
+    layers = layer_outputs(calibrate(float_model, pixels, source.normalisation))
+    whole, mixed = (other.quantized(names, interface) for names in ((), layers[:2]))
+    assert interface_of(mixed) == (interface.input, interface.output)
+    exact = scores(float_model, source, pixels)
+    for model in (whole, mixed):
+        assert agree(exact, scores(model, source, pixels)).share >= 0.8
+    assert len(float_operators(unpacked(mixed))) - len(float_operators(unpacked(whole))) == 2
+
+
+def test_a_good_model_needs_no_remedy(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:
+    folder = read_folder(colour_photos(tmp_path / "photos"))
+    photos = decoded(balanced(folder.photos), source.size, untracked, "")
+    kept = int8_search.best_int8(float_model, photos.pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert kept.remedies == ()
+    assert kept.attempts[-1].agreement.share == 1
+
+
+def test_calibration_photos_are_balanced_and_in_the_order_of_their_content(tmp_path: Path) -> None:
+    photos = colour_photos(tmp_path / "photos", per_label=6)
+    for extra in range(20):
+        (photos / "red" / f"copy{extra}.png").write_bytes(b"another %d" % extra)
+    folder = read_folder(photos)
+    first = balanced(folder.photos)[:12]
+    assert [folder.labels[photo.label] for photo in first] == list(LABELS) * 4
+    for i, photo in enumerate(sorted(folder.photos, key=lambda photo: photo.sha256)):
+        photo.path.rename(photo.path.with_name(f"renamed{i}.png"))
+    assert [photo.sha256 for photo in balanced(read_folder(photos).photos)[:12]] == [photo.sha256 for photo in first]
+
+
+def test_weights_stay_aligned_when_metadata_is_added(float_model: bytes) -> None:
+    data = add_metadata(float_model, "NOTE", b"hello")
+    model = unpacked(data)
+    assert [entry.name for entry in model.metadata].count(b"NOTE") == 1
+    large = [bytes(buffer.data) for buffer in model.buffers if buffer.data is not None and len(buffer.data) > 200]
+    assert large
+    assert all(data.find(content) % 16 == 0 for content in large)
+    assert packed(unpacked(data)) == data

@@ -1,0 +1,389 @@
+import json
+import os
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dogid.cli import main
+from dogid_convert.data import manifest
+from dogid_convert.training.splits import is_held_out
+from tests.convert.training_material import SIDE, make_folder, pattern_photo, small_graph
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "photos")
+
+
+@pytest.fixture
+def doubtful(photos: Path) -> Path:
+    """Photos of which a few are under the wrong label: no training ever gets them all right."""
+    for number in range(60, 72):
+        (photos / "red" / f"wrong{number}.jpg").write_bytes(pattern_photo("blue", number))
+    return photos
+
+
+def retrain(photos: Path, output: Path, *flags: str, base: Path | None = None) -> int:
+    cache = str(output.parent / "cache")
+    return main(
+        ["retrain", str(photos), "-o", str(output), "--base", str(base or small_graph()), "--cache", cache, *flags]
+    )
+
+
+def report_of(output: Path) -> dict[str, Any]:
+    return dict(json.loads((output / "report.json").read_text()))
+
+
+def test_photos_become_a_graph_labels_and_a_report(photos: Path, tmp_path: Path) -> None:
+    assert retrain(photos, tmp_path / "out") == 0
+
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} == {
+        "retrained_graph.pb",
+        "retrained_labels.txt",
+        "report.json",
+        "manifest.json",
+        "learning_curves.png",
+        "confusion_matrix.png",
+    }
+    assert (out / "retrained_labels.txt").read_text() == "blue\nred\n"
+    assert report_of(out)["photos"]["per_label"] == {"blue": 30, "red": 30}
+
+
+def test_the_graph_tells_the_labels_of_photos_it_has_never_seen(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "out")
+
+    unseen = [pattern_photo("blue", 900), pattern_photo("red", 901)]
+    assert answers(tmp_path / "out", unseen).argmax(axis=1).tolist() == [0, 1]
+
+
+def answers(output: Path, photos: list[bytes]) -> NDArray[np.float32]:
+    import tensorflow as tf
+
+    from dogid.photo.decode import decode
+
+    graph = tf.compat.v1.GraphDef.FromString((output / "retrained_graph.pb").read_bytes())
+    pixels = np.stack([(decode(photo, (SIDE, SIDE)).pixels.astype(np.float32) - 128) / 128 for photo in photos])
+    function = tf.compat.v1.wrap_function(
+        lambda x: tf.import_graph_def(graph, {"input:0": x}, ["final_result:0"], name=""),
+        [tf.TensorSpec([None, SIDE, SIDE, 3], tf.float32)],
+    )
+    return np.asarray(function(tf.constant(pixels))[0])
+
+
+@pytest.mark.parametrize("flags", [[], ["--augment", "2", "--fine-tune", "2", "--epochs", "2", "--seed", "7"]])
+def test_the_same_photos_and_seed_give_the_same_bytes(photos: Path, tmp_path: Path, flags: list[str]) -> None:
+    first, second = tmp_path / "a" / "out", tmp_path / "b" / "out"
+    for out in (first, second):  # two caches: nothing is taken over
+        assert retrain(photos, out, *flags) == 0
+
+    for name in ("retrained_graph.pb", "report.json", "manifest.json", "learning_curves.png", "confusion_matrix.png"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_another_seed_gives_another_fine_tuned_graph(photos: Path, tmp_path: Path) -> None:
+    flags = ("--augment", "1", "--fine-tune", "1", "--epochs", "1")
+    retrain(photos, tmp_path / "a", *flags, "--seed", "1")
+    retrain(photos, tmp_path / "b", *flags, "--seed", "2")
+
+    assert (tmp_path / "a/retrained_graph.pb").read_bytes() != (tmp_path / "b/retrained_graph.pb").read_bytes()
+
+
+def test_fine_tuning_changes_the_last_convolutions_only(photos: Path, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    from dogid_convert.graph import surgery
+    from dogid_convert.training import base_network
+
+    retrain(photos, tmp_path / "out", "--fine-tune", "1", "--epochs", "2")
+
+    before = surgery.nodes_by_name(base_network.load(str(small_graph())).graph)
+    after = tf.compat.v1.GraphDef.FromString((tmp_path / "out/retrained_graph.pb").read_bytes())
+    changed = [
+        node.name
+        for node in after.node
+        if node.op == "Const"
+        and node.name in before
+        and not np.array_equal(surgery.constant(node), surgery.constant(before[node.name]))
+    ]
+    assert changed
+    assert all("13" in name for name in changed)  # MobileNet's last pointwise convolution and its bias
+
+
+def test_a_retrained_graph_can_be_retrained(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "first")
+    again = make_folder(tmp_path / "others", ("blue", "red", "redder"), photos=15)
+
+    assert retrain(again, tmp_path / "second", base=tmp_path / "first/retrained_graph.pb") == 0
+    assert answers(tmp_path / "second", [pattern_photo("red", 1)]).shape == (1, 3)
+
+
+def test_bottlenecks_are_computed_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    retrain(photos, tmp_path / "first", "--augment", "1")
+    from dogid_convert.training import bottlenecks
+
+    def never(*_: object) -> None:
+        raise AssertionError("a kept photo was decoded again")
+
+    monkeypatch.setattr(bottlenecks, "decode", never)
+    assert retrain(photos, tmp_path / "second", "--augment", "1") == 0
+    assert (tmp_path / "first/retrained_graph.pb").read_bytes() == (tmp_path / "second/retrained_graph.pb").read_bytes()
+
+
+def test_a_damaged_kept_bottleneck_is_computed_again(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "first")
+    for path in (tmp_path / "cache").rglob("*.npy"):
+        path.write_bytes(path.read_bytes()[:40])
+
+    assert retrain(photos, tmp_path / "second") == 0
+    assert (tmp_path / "first/retrained_graph.pb").read_bytes() == (tmp_path / "second/retrained_graph.pb").read_bytes()
+
+
+def test_unreadable_photos_are_named_skipped_and_counted(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "red" / "broken.jpg").write_bytes(pattern_photo("red", 5)[:300])
+    (photos / "blue" / "notes.txt").write_text("no photo")
+
+    assert retrain(photos, tmp_path / "out") == 0
+
+    messages = capfd.readouterr().err
+    assert "broken.jpg" in messages
+    assert "notes.txt" in messages
+    assert report_of(tmp_path / "out")["photos"]["unreadable"] == 2
+
+
+def test_too_many_unreadable_photos_are_an_error(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        (photos / "red" / f"broken{number}.jpg").write_bytes(b"\xff\xd8\xff" + bytes([number]))
+
+    assert retrain(photos, tmp_path / "out") == 1
+    assert "30 of 90 photos" in capfd.readouterr().err
+    assert not (tmp_path / "out" / "retrained_graph.pb").exists()
+
+
+def test_json_is_one_document_and_the_report(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    retrain(photos, tmp_path / "out", "--json")
+
+    document = json.loads(capsys.readouterr().out)
+    assert document == report_of(tmp_path / "out")
+    assert document["base"]["sha256"]
+    assert document["labels"] == ["blue", "red"]
+    held = document["held_out"]
+    assert sum(map(sum, held["confusion"])) == held["photos"] > 0
+
+
+def test_the_table_shows_the_confusion_matrix(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    retrain(photos, tmp_path / "out")
+
+    table = capsys.readouterr().out
+    assert re.search(r"top-1 \d+\.\d%", table)
+    assert re.search(r"blue +\d+ +\d+ +\d+\.\d%", table)
+
+
+def test_judging_by_group_asks_about_each_left_out_photo(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "out", "--group-by", "[^_]+", "--use-all")
+
+    document = report_of(tmp_path / "out")
+    assert document["by_group"]["photos"] == 60
+    assert document["photos"]["trained_on"] == 60
+
+
+def test_no_half_written_files_stay_behind(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "out")
+
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    "flags", [["--seed", "-1"], ["--size", "5"], ["--importance", "red"], ["--group-by", "("], ["--epochs", "0"]]
+)
+def test_wrong_flags_are_wrong_usage(photos: Path, tmp_path: Path, flags: list[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        retrain(photos, tmp_path / "out", *flags)
+    assert leaving.value.code == 2
+
+
+def test_importance_of_an_unknown_label_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+    assert retrain(photos, tmp_path / "out", "--importance", "green=2") == 2
+
+
+def test_a_missing_folder_is_wrong_usage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert retrain(tmp_path / "none", tmp_path / "out") == 2
+    assert "does not exist" in capfd.readouterr().err
+
+
+def test_a_base_that_tensorflow_cannot_run_is_named(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString(small_graph().read_bytes())
+    next(node for node in graph.node if node.op == "Relu6").op = "MySecretActivation"
+    base = tmp_path / "strange.pb"
+    base.write_bytes(graph.SerializeToString())
+
+    assert retrain(photos, tmp_path / "out", base=base) == 1
+    message = capfd.readouterr().err
+    assert "strange.pb" in message
+    assert "MySecretActivation" in message
+    assert "Traceback" not in message
+
+
+def test_a_label_of_one_source_only_is_judged_by_networks_that_never_saw_it(photos: Path, tmp_path: Path) -> None:
+    make_folder(photos, ("redder",), photos=6)
+    for photo in sorted((photos / "redder").iterdir()):
+        photo.rename(photo.with_name(f"alone__{photo.name}"))
+
+    assert retrain(photos, tmp_path / "out", "--group-by", "[^_]+") == 0
+    assert report_of(tmp_path / "out")["by_group"]["recall"]["redder"] == 0.0
+
+
+def test_an_output_that_is_a_file_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    assert retrain(photos, tmp_path / "out") == 2
+
+
+def test_a_prior_makes_its_label_likelier_for_every_photo(photos: Path, tmp_path: Path) -> None:
+    unseen = [pattern_photo("blue", 900), pattern_photo("red", 901)]
+    retrain(photos, tmp_path / "plain")
+    retrain(photos, tmp_path / "prior", "--prior", "red=2")
+
+    plain, shifted = answers(tmp_path / "plain", unseen), answers(tmp_path / "prior", unseen)
+
+    odds = (shifted[:, 1] / shifted[:, 0]) / (plain[:, 1] / plain[:, 0])
+    np.testing.assert_allclose(odds, 2.0, rtol=1e-2)
+
+
+def test_early_stopping_keeps_the_best_epoch_and_judges_on_other_photos(
+    doubtful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    retrain(doubtful, tmp_path / "out", "--fine-tune", "2", "--epochs", "60", "--patience", "2")
+
+    document = report_of(tmp_path / "out")
+    learning = document["learning"]
+    losses = [epoch["validation"]["loss"] for epoch in learning["epochs"]]
+    assert learning["unit"] == "epoch"
+    assert learning["kept"] == losses.index(min(losses))
+    assert learning["early_stopping"]["patience"] == 2
+    counts = document["photos"]
+    assert counts["trained_on"] + counts["stopped_by"] + document["held_out"]["photos"] == 72
+    assert re.search("(training|fine-tuning) (stopped after|went on).* on validation photos", capsys.readouterr().out)
+
+
+def test_after_early_stopping_all_photos_can_be_trained_on(doubtful: Path, tmp_path: Path) -> None:
+    flags = ("--fine-tune", "2", "--epochs", "60", "--patience", "1")
+    retrain(doubtful, tmp_path / "stopped", *flags)
+    retrain(doubtful, tmp_path / "all", *flags, "--use-all")
+
+    stopped, final = report_of(tmp_path / "stopped"), report_of(tmp_path / "all")
+    assert stopped["learning"] == final["learning"]
+    assert stopped["held_out"]["confusion"] == final["held_out"]["confusion"]
+    assert final["photos"]["trained_on"] == 72
+
+
+def test_a_training_of_given_length_is_not_stopped_and_trains_on_all_but_the_held_out(
+    photos: Path, tmp_path: Path
+) -> None:
+    retrain(photos, tmp_path / "out", "--fine-tune", "1", "--epochs", "3")
+
+    document = report_of(tmp_path / "out")
+    assert document["learning"]["early_stopping"] is None
+    assert [epoch["epoch"] for epoch in document["learning"]["epochs"]] == [0, 1, 2, 3]
+    assert document["photos"]["stopped_by"] == 0
+
+
+def test_the_softmax_layer_alone_has_a_curve_and_can_be_stopped(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "plain")
+    retrain(photos, tmp_path / "stopped", "--patience", "1")
+
+    plain, stopped = (report_of(tmp_path / name)["learning"] for name in ("plain", "stopped"))
+    assert plain["unit"] == "step"
+    assert plain["kept"] == plain["epochs"][-1]["epoch"]
+    assert stopped["early_stopping"]["patience"] == 1
+    assert stopped["kept"] <= plain["kept"]
+
+
+def test_the_report_names_the_version_of_the_photos(photos: Path, tmp_path: Path) -> None:
+    (photos / "red" / "broken.jpg").write_bytes(pattern_photo("red", 5)[:300])
+    retrain(photos, tmp_path / "out")
+
+    document, found = report_of(tmp_path / "out"), manifest.load(tmp_path / "out")
+    assert document["data"]["version"] == found.version == manifest.load(photos).version
+    assert document["graph"]["sha256"] == sha256((tmp_path / "out/retrained_graph.pb").read_bytes()).hexdigest()
+    (broken,) = (entry for entry in found.entries if entry.error)
+    assert broken.file == "red/broken.jpg"
+    assert document["photos"]["skipped"] == [{"file": "red/broken.jpg", "reason": broken.error}]
+    assert found.counts() == document["photos"]["per_label"]
+
+
+def test_a_label_with_one_photo_is_trained_on_and_the_others_are_judged(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "single").mkdir()
+    number = next(n for n in range(1000) if is_held_out(sha256(pattern_photo("single", n)).hexdigest()))
+    (photos / "single" / "1.jpg").write_bytes(pattern_photo("single", number))
+
+    assert retrain(photos, tmp_path / "out") == 0
+
+    assert "single has 1 photo only" in capsys.readouterr().err
+    document = report_of(tmp_path / "out")
+    assert document["held_out"]["photos"] > 0
+    assert document["held_out"]["recall"]["single"] is None
+
+
+def test_one_photo_of_each_label_is_enough_for_a_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = make_folder(tmp_path / "few", photos=1)
+
+    assert retrain(photos, tmp_path / "out", "--fine-tune", "1") == 0
+
+    assert "nothing is judged" in capsys.readouterr().err
+    assert report_of(tmp_path / "out")["held_out"] is None
+    assert not (tmp_path / "out/confusion_matrix.png").exists()
+
+
+def test_a_picture_of_an_earlier_training_does_not_stay(photos: Path, tmp_path: Path) -> None:
+    retrain(photos, tmp_path / "out")
+    assert (tmp_path / "out/confusion_matrix.png").exists()
+
+    retrain(make_folder(tmp_path / "few", photos=1), tmp_path / "out")
+
+    assert not (tmp_path / "out/confusion_matrix.png").exists()
+
+
+def test_a_wrongly_told_photo_with_a_name_that_is_not_utf8_is_reported(photos: Path, tmp_path: Path) -> None:
+    for number in range(60, 120):  # blue photos under red: hard to tell
+        path = Path(os.fsdecode(bytes(photos / "red") + b"/caf\xe9%d.jpg" % number))
+        path.write_bytes(pattern_photo("blue", number))
+
+    assert retrain(photos, tmp_path / "out") == 0
+    assert any("%E9" in mistake["file"] for mistake in report_of(tmp_path / "out")["mistakes"])
+
+
+def test_an_output_among_the_labels_is_wrong_usage(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["retrain", str(photos), "-o", str(photos / "out"), "--cache", str(tmp_path)]) == 2
+    assert "each folder is a label" in capsys.readouterr().err
+    assert not (photos / "out").exists()
+
+
+def test_photos_without_a_label_are_told(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "lost.jpg").write_bytes(pattern_photo("red", 1))
+    assert retrain(photos, tmp_path / "out") == 0
+    assert "1 files in" in capsys.readouterr().err
+
+
+def test_photos_that_do_not_fit_into_memory_are_told_with_the_way_out(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dogid_convert.training.bottlenecks._available_memory", lambda: 10_000)
+    assert retrain(photos, tmp_path / "out") == 1
+    assert "--augment" in capsys.readouterr().err

@@ -1,0 +1,137 @@
+"""A training that cannot end well: what was there before stays, and nothing half-written is left."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dogid.errors import UsageError
+from dogid_convert.support.atomic_files import check_writable, write_all
+from tests.convert.training_material import make_folder, small_graph
+from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
+from tests.support.daemon import environment
+from tests.support.privileges import without_override
+from tests.support.waiting import eventually
+
+
+def words(photos: Path, output: Path, *flags: str) -> list[str]:
+    base, cache = str(small_graph()), str(output.parent / "cache")
+    return ["retrain", str(photos), "-o", str(output), "--base", base, "--cache", cache, *flags]
+
+
+def command(photos: Path, output: Path) -> list[str]:
+    return [sys.executable, "-m", "dogid", *words(photos, output)]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return make_folder(tmp_path / "photos")
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """What an earlier training left."""
+    folder = tmp_path / "out"
+    write_all(folder, {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"})
+    return folder
+
+
+def is_as_it_was(output: Path) -> bool:
+    kept = {path.name: path.read_bytes() for path in output.iterdir()}
+    return kept == {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"}
+
+
+def half_written(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("moment", ["photos", "epochs"])
+def test_ctrl_c_leaves_what_was_there(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
+    flags = ["--augment", "8"] if moment == "photos" else ["--fine-tune", "9", "--epochs", "9999"]
+    cache = tmp_path / "cache"
+    with dogid_in_a_terminal(*words(photos, output, *flags)) as training:
+        wanted = 5 if moment == "photos" else 60
+        eventually(lambda: len(list(cache.rglob("*.npy"))) >= wanted, "bottlenecks are kept", 60)
+        training.send_signal(signal.SIGINT)
+        told = training.communicate(timeout=60)[1]
+
+    assert training.returncode in INTERRUPTED
+    assert "interrupted" in told
+    assert "Traceback" not in told
+    assert is_as_it_was(output)
+    assert not half_written(cache)
+
+
+def test_a_full_disk_leaves_what_was_there(photos: Path, output: Path) -> None:
+    """The graph is larger than a file may be here: the kernel refuses it as it does on a full disk."""
+    done = subprocess.run(
+        command(photos, output),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )
+
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert str(output) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert is_as_it_was(output)
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_only(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache").chmod(0o555)
+    done = subprocess.run(
+        [*without_override(), *command(photos, tmp_path / "out")], capture_output=True, text=True, env=environment()
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("bottlenecks are not kept") == 1
+    assert (tmp_path / "out/retrained_graph.pb").exists()
+
+
+def test_an_output_that_cannot_be_written_is_told_before_the_training(photos: Path, tmp_path: Path) -> None:
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o555)
+    done = subprocess.run(
+        [*without_override(), *command(photos, shut / "out")], capture_output=True, text=True, env=environment()
+    )
+
+    assert done.returncode == 2
+    assert f"{shut}: Permission denied" in done.stderr
+    assert "labels; base" not in done.stderr
+
+
+@pytest.mark.parametrize("order", [("second", "first"), ("first", "second")])
+def test_all_files_are_written_or_none(tmp_path: Path, order: tuple[str, str]) -> None:
+    (tmp_path / "second").mkdir()  # cannot be replaced by a file
+    write_all(tmp_path, {"first": b"old"})
+
+    with pytest.raises(OSError, match="second"):
+        write_all(tmp_path, dict.fromkeys(order, b"new"))
+
+    assert (tmp_path / "first").read_bytes() == b"old"
+    assert {path.name for path in tmp_path.iterdir()} == {"first", "second"}
+
+
+def test_looking_whether_a_folder_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "folder")
+
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is a file"):
+        check_writable(tmp_path / "file" / "folder")
+
+
+def test_no_descriptor_or_mode_of_the_temporary_file_stays(tmp_path: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    write_all(tmp_path, {"a": b"x"})
+
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644

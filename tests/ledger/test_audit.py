@@ -1,0 +1,104 @@
+"""What the audit finds where a file has, or had, several names; and what that costs."""
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from dogid.clock import Clock
+from dogid.inbox.scan import look, scan
+from dogid.ledger.audit import SAME_FILE, Audit, audit
+from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.outcomes import Classified, Timings
+from dogid.model.model_file import ModelFile
+from tests.support.photos import put
+
+_MODEL = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    return folder
+
+
+def answer_all(inbox: Path, state: Path) -> None:
+    """Have every file of the inbox classified."""
+    ledger = Ledger(state, lambda path: look(inbox, path), Clock())
+    model = ledger.register_model(_MODEL, ("cat",))
+    ledger.observe(list(scan(inbox)))
+    jobs = ledger.claim(1000, ())
+    ledger.record([Classified(job, job.version, "00", 1, 1, {"cat": 1.0}, model, Timings(1, 1, 1)) for job in jobs])
+    ledger.close()
+
+
+def linked(inbox: Path, count: int) -> None:
+    """Give one photo that many names."""
+    first = put(inbox / "0.jpg", b"photo")
+    for number in range(1, count):
+        os.link(first, inbox / f"{number}.jpg")
+
+
+def audited(inbox: Path, state: Path) -> tuple[Audit, int]:
+    """Audit; return also how many questions the database was asked."""
+    db = open_for_reading(state)
+    asked: list[str] = []
+    db.set_trace_callback(asked.append)
+    found = audit(db, inbox)
+    db.close()
+    return found, len(asked)
+
+
+def test_other_names_of_a_file_are_found_by_its_inode_and_not_by_looking_at_every_photo(state: Path) -> None:
+    Ledger(state, lambda _: None, Clock()).close()
+    db = open_for_reading(state)
+    plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1, 1)))
+    db.close()
+
+    assert "USING INDEX photo_inode (inode=?)" in plan
+
+
+def test_a_file_under_another_name_counts_twice_where_the_rename_was_missed(inbox: Path, state: Path) -> None:
+    linked(inbox, 2)
+    answer_all(inbox, state)
+    with contextlib.closing(sqlite3.connect(state / FILE_NAME)) as db:
+        db.execute("DELETE FROM event")  # as if the two names had never been seen together
+        db.commit()
+    assert audited(inbox, state)[0].is_clean
+    (inbox / "0.jpg").unlink()
+
+    found, _ = audited(inbox, state)
+
+    assert found.twice == (b"1.jpg",)
+    assert found.lost == ()
+    assert not found.is_clean
+
+
+def test_of_two_names_that_were_seen_together_one_may_go(inbox: Path, state: Path) -> None:
+    linked(inbox, 3)
+    answer_all(inbox, state)
+    for gone in ("0.jpg", "2.jpg"):
+        (inbox / gone).unlink()
+
+        assert audited(inbox, state)[0].is_clean
+
+
+def test_a_file_with_hundreds_of_names_costs_a_few_questions_for_each(inbox: Path, state: Path) -> None:
+    linked(inbox, 200)
+    answer_all(inbox, state)
+
+    found, asked = audited(inbox, state)
+    assert found.is_clean
+    assert found.photos == 200
+    assert asked < 3 * 200
+
+    for number in range(100):
+        (inbox / f"{number}.jpg").unlink()
+    found, asked = audited(inbox, state)
+    assert found.is_clean
+    assert found.photos == 100
+    assert asked < 3 * 100

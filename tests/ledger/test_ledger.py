@@ -1,0 +1,355 @@
+"""The ledger: one row for each version of a photo, in exactly one state."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dogid.errors import PhotoCode
+from dogid.inbox.scan import FoundFile, Version, look
+from dogid.ledger import queries
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
+from tests.ledger.ledger_folder import NOON, Inbox
+from tests.support.photos import put
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    made = Inbox(tmp_path)
+    yield made
+    made.close()
+
+
+def test_a_file_observed_again_and_again_is_one_row(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    assert [inbox.observe("a") for _ in range(3)] == [1, 0, 0]
+    assert queries.counts(inbox.db) == {"pending": 1, "classified": 0, "failed": 0}
+
+
+def test_the_database_itself_refuses_a_second_current_row_of_a_file(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    copy = "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at) VALUES (x'61', 9, 9, 9, 'pending', 0)"
+
+    with pytest.raises(sqlite3.IntegrityError), sqlite3.connect(inbox.state / "ledger.db") as db:
+        db.execute(copy)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["state = 'lost'", "state = 'classified'", "state = 'failed'", "label = 'cat'", "superseded_by = id"],
+)
+def test_the_database_itself_refuses_rows_that_contradict_themselves(inbox: Inbox, change: str) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+
+    with pytest.raises(sqlite3.IntegrityError), sqlite3.connect(inbox.state / "ledger.db") as db:
+        db.execute(f"UPDATE photo SET {change}")
+
+
+def test_newest_photos_are_claimed_first_and_the_oldest_when_asked(inbox: Inbox) -> None:
+    names = [f"{number}" for number in range(10)]
+    for name in names:
+        put(inbox.folder / name, b"x")
+        inbox.observe(name)
+
+    assert [job.path for job in inbox.ledger.claim(3, ())] == [b"9", b"8", b"7"]
+    assert [job.path for job in inbox.ledger.claim(2, (10, 1), oldest=True)] == [b"1", b"2"]
+    assert [job.path for job in inbox.ledger.claim(2, (10, 9))] == [b"7", b"6"]
+
+
+def test_an_answer_to_an_older_version_is_not_written(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"first")
+    inbox.observe("a")
+    job = inbox.job()
+    old = inbox.look("a").version
+    path.write_bytes(b"second, and longer")
+    inbox.observe("a")
+    inbox.ledger.record([Failed(job, old, PhotoCode.CORRUPT, "bad")])
+
+    assert inbox.states() == {"a": "pending"}
+    inbox.classify(inbox.job())
+    assert inbox.states() == {"a": "classified"}
+
+
+def test_an_answer_that_comes_twice_is_written_once(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.classify(job)
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
+
+    assert inbox.states() == {"a": "classified"}
+    assert queries.newest_seq(inbox.db) == 1
+
+
+def test_a_failure_at_an_old_name_does_not_touch_a_photo_that_was_renamed(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    path.rename(inbox.folder / "b")
+    inbox.observe("b")
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.VANISHED, "gone")])
+
+    assert inbox.states() == {"b": "pending"}
+
+
+def test_a_photo_touched_twice_while_pending_keeps_its_first_result(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(inbox.job())
+    (first,) = queries.list_results(inbox.db, queries.ResultFilter())
+    for seconds in (1, 2):
+        os.utime(path, (seconds, seconds))
+        inbox.observe("a")
+        job = inbox.job()
+    path.rename(inbox.folder / "b")
+    inbox.observe("b")
+    found = inbox.look("b")
+    outcome = Classified(job, found.version, str(first["sha256"]), 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1))
+    inbox.ledger.record([outcome])
+    inbox.observe("b")
+
+    (result,) = queries.list_results(inbox.db, queries.ResultFilter())
+    assert (result["id"], result["file"], result["status"]) == (first["id"], "b", "classified")
+
+
+def test_waiting_ends_when_its_time_comes_and_not_before(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EACCES", 1000)])
+
+    assert inbox.ledger.claim(1, ()) == []
+    assert inbox.ledger.wake_due() == 1000
+    inbox.clock.advance(999)
+    assert inbox.ledger.wake_due() == 1
+    inbox.clock.advance(1)
+    assert inbox.ledger.wake_due() is None
+    assert inbox.job().attempts == 1
+
+
+def test_a_wake_up_ends_waiting_at_once(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EACCES", 300_000)])
+    assert inbox.observe("a") == 0
+    assert inbox.observe("a", wake=True) == 1
+
+    assert inbox.job().waits_for == "unreadable"
+
+
+def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    for _ in range(5):
+        inbox.clock.advance(1_000_000)
+        inbox.ledger.wake_due()
+        job = inbox.job()
+        inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EIO", 300_000)])
+    inbox.clock.times[1] = 7  # another boot: the steady clock begins anew
+    inbox.reopen()
+
+    job = inbox.job()
+    assert (job.attempts, job.still_since) == (5, 7)
+
+
+def test_a_wall_clock_that_jumps_changes_no_order_and_no_waiting(inbox: Inbox) -> None:
+    for number, wall in enumerate((NOON, 0, NOON * 2, -5, NOON)):
+        inbox.clock.set_wall(wall)
+        put(inbox.folder / str(number), str(number).encode())
+        inbox.observe(str(number))
+        inbox.classify(inbox.job())
+    put(inbox.folder / "waiting", b"w")
+    inbox.observe("waiting")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 1000)])
+    inbox.clock.set_wall(NOON * 3)
+    assert inbox.ledger.wake_due() == 1000
+    inbox.clock.times[1] += 1000
+    assert inbox.ledger.wake_due() is None
+
+    found = queries.results_since(inbox.db, 0, 100)
+    assert [result["file"] for _, result in found] == ["0", "1", "2", "3", "4"]
+    newest = queries.list_results(inbox.db, queries.ResultFilter(limit=2))
+    assert [result["file"] for result in newest] == ["waiting", "4"]
+
+
+def test_ids_only_grow_also_after_rows_are_forgotten(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.classify(job)
+    path.unlink()
+    inbox.ledger.forget([job.id])
+    put(inbox.folder / "b", b"b")
+    inbox.observe("b")
+
+    assert inbox.job().id > job.id
+
+
+def test_a_ledger_whose_transaction_failed_goes_on(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    broken = FoundFile(b"b", Version(1, "no number", 1))  # type: ignore[arg-type]
+    with pytest.raises(sqlite3.Error):
+        inbox.ledger.observe([inbox.look("a"), broken])
+
+    assert inbox.states() == {}
+    assert inbox.observe("a") == 1
+
+
+def test_counts_are_those_of_the_rows(inbox: Inbox) -> None:
+    for number in range(6):
+        put(inbox.folder / str(number), str(number).encode())
+        inbox.observe(str(number))
+    for job in inbox.ledger.claim(4, ()):
+        if job.id % 2:
+            inbox.classify(job)
+        else:
+            inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
+
+    counted = dict(inbox.db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
+    assert queries.counts(inbox.db) == counted == {"pending": 2, "classified": 2, "failed": 2}
+
+
+def test_pages_of_results_are_complete_and_disjoint_while_photos_come(inbox: Inbox) -> None:
+    def add(first: int, count: int) -> None:
+        for number in range(first, first + count):
+            put(inbox.folder / f"{number:03}", b"x")
+            inbox.observe(f"{number:03}")
+
+    add(0, 25)
+    seen: list[str] = []
+    before = None
+    while page := queries.list_results(inbox.db, queries.ResultFilter(limit=10, before=before)):
+        seen += [result["file"] for result in page]
+        before = page[-1]["id"]
+        add(500 + len(seen), 3)
+
+    assert seen == [f"{number:03}" for number in reversed(range(25))]
+
+
+def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(inbox.folder / "a.jpg", b"one")
+    inbox.observe("a.jpg")
+    job = inbox.job()
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "ends early", 1000)])
+    transaction = inbox.ledger._transaction
+
+    def after_an_answer(*, durable: bool) -> object:
+        monkeypatch.setattr(inbox.ledger, "_transaction", transaction)
+        inbox.classify(job)
+        return transaction(durable=durable)
+
+    monkeypatch.setattr(inbox.ledger, "_transaction", after_an_answer)
+
+    assert inbox.observe("a.jpg", wake=True) == 0
+    assert inbox.states() == {"a.jpg": "classified"}
+
+
+def test_photos_in_long_trouble_are_tried_again_together(inbox: Inbox) -> None:
+    for number in range(9):
+        put(inbox.folder / f"{number}", b"x")
+        inbox.observe(f"{number}")
+    for delay, job in enumerate(inbox.ledger.claim(9, ())):
+        inbox.ledger.record(
+            [Waiting(job, job.version, PhotoCode.UNREADABLE, "the inbox is gone", 60_000 + delay * 100)]
+        )
+    inbox.clock.advance(59_999)
+    assert inbox.ledger.wake_due() is not None
+    assert inbox.ledger.claim(9, ()) == []
+
+    inbox.clock.advance(1_001)
+    assert inbox.ledger.wake_due() is None
+    assert len(inbox.ledger.claim(9, ())) == 9
+
+
+def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> None:
+    for name in ("1", "2", "3"):
+        put(inbox.folder / name, name.encode())
+        inbox.observe(name)
+        inbox.classify(inbox.job())
+        (inbox.folder / name).write_bytes(b"changed " + name.encode())
+    put(inbox.folder / "new", b"new")
+    found = [inbox.look(name) for name in ("1", "2", "3", "new")]
+
+    ids = inbox.ledger.observe(found, wake=True)
+    assert [job.path for at in ids for job in inbox.ledger.claim_these([at])] == [b"1", b"2", b"3", b"new"]
+
+
+def test_a_photo_that_a_scan_found_first_is_told_when_its_word_comes(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    found = [inbox.look("a")]
+    (known,) = inbox.ledger.observe(found)
+
+    assert inbox.ledger.observe(found) == []
+    assert inbox.ledger.observe(found, wake=True) == [known]
+    inbox.classify(inbox.job())
+    assert inbox.ledger.observe(found, wake=True) == []
+
+
+def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    put(inbox.folder / "a.jpg", b"one")
+    inbox.observe("a.jpg")
+    inbox.classify(inbox.job())
+    inbox.close()
+    ledger = Ledger(inbox.state, lambda path: look(inbox.folder, path), inbox.clock, stable_inodes=False)
+    found = inbox.look("a.jpg")
+
+    assert ledger.observe([found._replace(version=found.version._replace(inode=found.version.inode + 1))]) == []
+    assert len(ledger.observe([found._replace(version=found.version._replace(size=found.version.size + 1))])) == 1
+    ledger.close()
+
+
+def test_a_large_ledger_that_was_closed_cleanly_is_checked_where_damage_is_suspected(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        put(inbox.folder / f"{number}.jpg", str(number).encode())
+    inbox.observe(*(f"{number}.jpg" for number in range(60)))
+    inbox.close()
+    path = inbox.state / "ledger.db"
+    data = bytearray(path.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    path.write_bytes(data)
+    monkeypatch.setattr("dogid.ledger.database._QUICK_CHECK_BYTES", 0)  # as if it were too large to be checked
+
+    inbox.open()
+
+    assert inbox.ledger.moved_aside is not None
+    assert inbox.observe("1.jpg") == 1
+
+
+def test_an_id_that_a_power_cut_took_away_is_never_given_again(inbox: Inbox, tmp_path: Path) -> None:
+    """What is noticed is not synced at once: the disk may hold what was there before it, and people saw the id."""
+    shutil.copytree(inbox.state, tmp_path / "as the disk holds it")
+    put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    seen = inbox.job().id
+    inbox.close()
+    shutil.rmtree(inbox.state)
+    shutil.move(tmp_path / "as the disk holds it", inbox.state)
+
+    inbox.open()
+    put(inbox.folder / "b.jpg", b"b")
+    inbox.observe("b.jpg")
+
+    assert inbox.job().id > seen
+
+
+def test_ids_have_no_gap_over_a_stop(inbox: Inbox) -> None:
+    put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    first = inbox.job().id
+    inbox.reopen()
+    put(inbox.folder / "b.jpg", b"b")
+    inbox.observe("b.jpg")
+    assert inbox.job().id == first + 1

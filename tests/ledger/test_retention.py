@@ -1,0 +1,76 @@
+"""What is forgotten, and what never."""
+
+from pathlib import Path
+
+import pytest
+
+from dogid.ledger.retention import Retention, forget_departed
+from tests.ledger.ledger_folder import NOON, Inbox
+from tests.support.photos import put
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Inbox:
+    made = Inbox(tmp_path)
+    for name in ("old", "kept", "new", "sub/deep"):
+        put(made.folder / name, name.encode())
+        made.observe(name)
+        made.classify(made.job())
+        made.clock.advance(DAY_MS)
+    return made
+
+
+def forget(inbox: Inbox, days: int = 0, rows: int = 0) -> int:
+    return forget_departed(inbox.ledger, inbox.db, inbox.folder, Retention(days, rows), NOON + 4 * DAY_MS)
+
+
+def test_by_age_only_old_results_of_photos_that_left_are_forgotten(inbox: Inbox) -> None:
+    for name in ("old", "new"):
+        (inbox.folder / name).unlink()
+
+    assert forget(inbox, days=3) == 1
+    assert set(inbox.states()) == {"kept", "new", "sub/deep"}
+
+
+def test_by_number_the_newest_results_of_photos_that_left_are_kept(inbox: Inbox) -> None:
+    for name in ("old", "new"):
+        (inbox.folder / name).unlink()
+
+    assert forget(inbox, rows=1) == 1
+    assert set(inbox.states()) == {"kept", "new", "sub/deep"}
+
+
+def test_results_of_photos_that_are_still_there_are_never_forgotten(inbox: Inbox) -> None:
+    assert forget(inbox, days=1, rows=1) == 0
+    assert inbox.observe("old", "kept", "new", "sub/deep") == 0
+
+
+def test_what_lay_in_a_folder_that_is_empty_now_is_kept_as_its_disk_may_not_be_mounted(inbox: Inbox) -> None:
+    (inbox.folder / "sub" / "deep").unlink()
+    assert forget(inbox, days=1) == 0
+    for name in ("old", "kept", "new"):
+        (inbox.folder / name).unlink()
+    (inbox.folder / "sub").rmdir()
+    assert forget(inbox, days=1) == 0
+
+    put(inbox.folder / "back", b"back")
+    assert forget(inbox, days=1) == 3
+    assert set(inbox.states()) == {"sub/deep"}  # not a day old: it was classified on the last
+
+
+def test_nothing_is_forgotten_while_the_inbox_is_missing(inbox: Inbox) -> None:
+    inbox.folder.rename(inbox.folder.with_name("away"))
+
+    assert forget(inbox, days=1, rows=1) == 0
+
+
+def test_former_versions_of_a_photo_are_forgotten_by_age(inbox: Inbox) -> None:
+    (inbox.folder / "old").write_bytes(b"another content")
+    inbox.observe("old")
+    inbox.classify(inbox.job())
+
+    assert forget(inbox, days=3) == 1
+    assert inbox.db.execute("SELECT count(*) FROM photo WHERE state = 'superseded'").fetchone()[0] == 0
+    assert "old" in inbox.states()

@@ -1,0 +1,101 @@
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dogid.errors import UsageError
+from dogid.model.classifier import load_model
+from dogid.model.model_file import RECORD, read_model_file
+from tests.model.small_models import LABELS, SIZE, flat, with_labels
+
+
+@pytest.mark.parametrize("member", ["labels.txt", "labelmap.txt", "inat_bird_labels.txt", "imagenet.txt"])
+def test_labels_are_found_in_the_appended_zip_under_any_name(float_model: bytes, tmp_path: Path, member: str) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite", member)
+
+    assert read_model_file(path).labels == LABELS
+
+
+@pytest.mark.parametrize("name", ["model.txt", "model.tflite.txt", "labels.txt"])
+def test_labels_are_found_beside_the_model(float_model: bytes, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_model)
+    (tmp_path / name).write_text("0 red\n1 green\n2 blue\n")
+
+    assert read_model_file(path).labels == LABELS
+
+
+def test_labels_that_are_given_win(float_model: bytes, tmp_path: Path) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite")
+    (tmp_path / "mine.txt").write_text("r\ng\nb\n")
+
+    assert read_model_file(path, tmp_path / "mine.txt").labels == ("r", "g", "b")
+
+
+def test_a_text_file_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_text("not a model")
+
+    with pytest.raises(UsageError, match="not a TensorFlow Lite model"):
+        read_model_file(path)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"missing\.tflite: cannot read the model"):
+        read_model_file(tmp_path / "missing.tflite")
+
+
+def test_weights_that_differ_from_the_sealed_ones_are_refused(float_model: bytes, tmp_path: Path) -> None:
+    damaged = bytearray(float_model)
+    damaged[len(damaged) // 2] ^= 0xFF
+    path = tmp_path / "model.tflite"
+    path.write_bytes(damaged)
+    _append_record(path, {"weights_sha256": hashlib.sha256(float_model).hexdigest()})
+
+    with pytest.raises(UsageError, match="damaged"):
+        read_model_file(path)
+
+
+def test_sealed_weights_that_are_whole_are_accepted(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_model)
+    _append_record(path, {"weights_sha256": hashlib.sha256(float_model).hexdigest()})
+
+    assert read_model_file(path).record["weights_sha256"]
+
+
+@pytest.mark.parametrize(("scores", "passes"), [((0.999, 0.0005, 0.0005), True), ((0.2, 0.5, 0.3), False)])
+def test_a_model_proves_itself_on_its_golden_photo(
+    float_model: bytes, tmp_path: Path, scores: tuple[float, ...], *, passes: bool
+) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite")
+    golden = io.BytesIO()
+    Image.fromarray(flat((255, 0, 0))).save(golden, "PNG")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("golden.png", golden.getvalue())
+        archive.writestr(RECORD, json.dumps({"golden": {"file": "golden.png", "scores": scores, "tolerance": 0.05}}))
+
+    if passes:
+        assert load_model(path).size == (SIZE, SIZE)
+    else:
+        with pytest.raises(UsageError, match="self-test"):
+            load_model(path)
+
+
+def _append_record(path: Path, record: dict[str, object]) -> None:
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("labels.txt", "\n".join(LABELS))
+        archive.writestr(RECORD, json.dumps(record))
+
+
+def test_labels_named_after_the_model_come_before_those_of_its_folder(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_model)
+    (tmp_path / "labels.txt").write_text("a\nb\nc\n")
+    (tmp_path / "model.txt").write_text("\ufeffred\r\ngreen\r\nblue\r\n\r\n")
+
+    assert read_model_file(path).labels == LABELS

@@ -1,0 +1,50 @@
+"""Files of strangers are read within their bounds, whatever is in them."""
+
+import numpy as np
+import pytest
+
+from dogid.model.flatbuffer import FlatbufferError, root
+from dogid.model.tflite_metadata import Ending, read_told
+from tests.model.foreign_models import with_metadata
+
+
+def test_what_the_flatbuffer_tells(float_model: bytes) -> None:
+    told = read_told(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
+
+    assert (told.ending, told.classes) == (Ending.PROBABILITIES, 3)
+    assert (told.mean, told.std, told.labels_file, told.damage) == ((10.0,), (20.0,), "names.txt", "")
+
+
+def test_logits_end_in_a_layer_or_are_unknown(logits_model: bytes, uint8_logits_model: bytes) -> None:
+    assert read_told(logits_model).ending is not Ending.PROBABILITIES
+    assert read_told(uint8_logits_model).ending is not Ending.PROBABILITIES
+
+
+def test_bytes_cut_off_anywhere_are_told_as_damage(float_model: bytes) -> None:
+    model = with_metadata(float_model, mean=1, std=1)
+    told = [read_told(model[:length]) for length in range(0, len(model), 7)]
+
+    assert all(one.damage or one.classes == 3 for one in told)
+    assert told[0].damage
+
+
+def test_bytes_changed_anywhere_neither_crash_nor_hang(float_model: bytes) -> None:
+    model = with_metadata(float_model, mean=1, std=1)
+    random = np.random.default_rng(0)
+    for _ in range(2000):
+        changed = bytearray(model)
+        for place in random.integers(8, len(model), 4):
+            changed[place] = random.integers(256)
+        assert isinstance(read_told(bytes(changed)).damage, str)
+
+
+def test_a_vector_that_claims_more_than_the_file_holds_is_refused() -> None:
+    table_of_a_vector = bytes.fromhex("10000000 54464c33 0000 0600 0800 0400 06000000 04000000 ffffff7f")
+
+    with pytest.raises(FlatbufferError, match="beyond the end"):
+        root(table_of_a_vector, b"TFL3").numbers(0, "i")
+
+
+def test_an_offset_backwards_out_of_the_file_is_refused() -> None:
+    with pytest.raises(FlatbufferError, match="outside"):
+        root(bytes.fromhex("08000000 54464c33 ffffff7f"), b"TFL3")

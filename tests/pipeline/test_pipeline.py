@@ -1,0 +1,108 @@
+"""How photos are handed out and results written down: a backlog's in groups, a new arrival's at once."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from dogid.daemon.daemon import Service
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.outcomes import Outcome
+from dogid.photo.decode import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
+from dogid.pipeline import worker as worker_module
+from dogid.pipeline.dispatcher import JOBS_AHEAD
+from dogid.pipeline.worker_pool import WorkerPool
+from dogid.settings import Settings
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+SMALL = (32, 32)
+
+
+@pytest.fixture
+def service(inbox: Path, tmp_path: Path) -> Iterator[Service]:
+    """A daemon in this process, without its HTTP server, with two workers."""
+    yield Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, settle=0.5))
+    limit_pixels(DEFAULT_MAX_PIXELS)
+
+
+@pytest.fixture
+def groups(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The names of the photos of each transaction that records results, as they come."""
+    found: list[list[str]] = []
+    record = Ledger.record
+
+    def note(ledger: Ledger, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        written = record(ledger, outcomes)
+        found.append([outcome.job.path.decode() for outcome in written])
+        return written
+
+    monkeypatch.setattr(Ledger, "record", note)
+    return found
+
+
+def test_the_results_of_a_backlog_are_committed_in_groups(
+    service: Service, inbox: Path, groups: list[list[str]]
+) -> None:
+    data = photo(1, size=SMALL)
+    for number in range(200):
+        put(inbox / f"{number:03}.jpg", data)
+
+    with service.running():
+        eventually(lambda: sum(map(len, groups)) == 200, "all are recorded")
+
+    assert sorted(name for group in groups for name in group) == [f"{number:03}.jpg" for number in range(200)]
+    assert len(groups) < 40
+
+
+def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
+    service: Service, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrival, step = photo(2, size=SMALL), threading.Semaphore(0)
+
+    def decode_when_told(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        if data != arrival:
+            step.acquire()
+        return decode(data, size)
+
+    for number in range(300):
+        put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
+    monkeypatch.setattr(worker_module, "decode", decode_when_told)
+
+    with service.running():
+        try:
+            eventually(lambda: service.in_flight >= 2 * JOBS_AHEAD, "the queue is full")
+            put(inbox / "arrival.jpg", arrival)
+            eventually(lambda: service.in_flight > 2 * JOBS_AHEAD, "the arrival is taken up beyond it")
+            step.release(4)  # the two in work, and the two of the backlog's old end that may lie before
+            eventually(lambda: any("arrival.jpg" in group for group in groups), "the arrival is recorded")
+            assert sum(map(len, groups)) <= 5
+        finally:
+            step.release(1000)
+
+
+def test_nothing_is_lost_where_the_machine_gives_no_thread_for_a_worker_that_hangs(
+    inbox: Path, tmp_path: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, go_on = photo(2, size=SMALL), threading.Event()
+
+    def decode_or_hang(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        if data == hanging:
+            go_on.wait()
+        return decode(data, size)
+
+    def no_thread(_: WorkerPool) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(worker_module, "decode", decode_or_hang)
+    service = Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
+    with service.running():
+        monkeypatch.setattr(WorkerPool, "_started", no_thread)
+        put(inbox / "hangs.jpg", hanging)
+        for number in range(10):
+            put(inbox / f"{number}.jpg", photo(1, size=SMALL))
+        eventually(lambda: sum(map(len, groups)) == 11, "all are recorded")
+        eventually(lambda: "hangs" in service.health.reason, "the health check tells")
+        go_on.set()
+    limit_pixels(DEFAULT_MAX_PIXELS)

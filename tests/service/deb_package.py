@@ -1,0 +1,32 @@
+"""The Debian package, built from the clone."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import ROOT
+from tests.support.network import is_offline
+
+BUILD = ROOT / "systemd" / "deb" / "build.sh"
+
+
+def build(folder: Path, architecture: str) -> Path:
+    """Build the package by `make deb`, without compression; skip where its parts cannot be had."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make")
+    run = folder / "run"  # an environment of this Python in the place of the one that `make run` makes
+    (run / "bin").mkdir(parents=True)
+    (run / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (run / "bin" / "python").chmod(0o755)
+    (run / ".installed").touch()
+    command = ["make", "--silent", "-C", str(ROOT), "deb", f"RUN={run}", f"DIST={folder}", f"ARCH={architecture}"]
+    environ = {**os.environ, "DEB_COMPRESS": "none"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if is_offline(done.stderr):
+        pytest.skip("the package index cannot be reached from here")
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.splitlines()[-1])

@@ -1,0 +1,131 @@
+"""dogid as a service on a test machine."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from tests.service.machine import Machine
+from tests.support.daemon import ROOT
+from tests.support.waiting import PATIENCE, eventually
+
+INBOX = "/var/lib/dogid/inbox"
+STATE = "/var/lib/dogid"
+CONFIG = "/etc/dogid/dogid.toml"
+LEFT_BEHIND = ("/opt/dogid", "/etc/dogid", STATE, "/etc/systemd/system/dogid.service", "/usr/local/bin/dogid")
+"""What an installation brings."""
+_DROP_INS = "/etc/systemd/system/dogid.service.d"
+_SOURCES = {"PYTHONPATH": str(ROOT / "daemon"), "PYTHONDONTWRITEBYTECODE": "1"}
+_OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/wheels", "PIP_ROOT_USER_ACTION": "ignore"}
+
+
+class Service:
+    """`dogid.service` on a machine, and what tests do with it."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.install_log = ""
+        self.dry_log = ""
+        self.made_by_dry_run: list[str] = []
+        self._config = ""
+
+    def dogid(self, *arguments: str, check: bool = True) -> Any:
+        """Run the clone's `dogid`, as root, on the system's Python: what `sudo .venv/bin/dogid` comes to."""
+        command = ["/usr/bin/python3", "-m", "dogid", *arguments]
+        return self.machine.run(*command, check=check, environ={**_SOURCES, **_OFFLINE})
+
+    def start(self) -> None:
+        """Have it run, and remember its settings."""
+        self.machine.run("systemctl", "reset-failed", "dogid", check=False)
+        self.machine.run("systemctl", "start", "dogid")
+        self._config = self._config or self.machine.read(CONFIG)
+
+    def restore(self) -> None:
+        """Undo what a test has changed: settings, drop-ins, photos."""
+        self.machine.run("systemctl", "stop", "dogid", check=False)
+        self.machine.run("sh", "-c", f"rm -rf {_DROP_INS} {INBOX}/* {STATE}/ledger.db* /srv/test")
+        self.machine.write(CONFIG, self._config)
+        self.machine.run("systemctl", "daemon-reload")
+
+    def drop_in(self, *lines: str) -> None:
+        """Add lines to the unit's [Service] section and restart it."""
+        self.machine.write(f"{_DROP_INS}/test.conf", "\n".join(["[Service]", *lines, ""]))
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "restart", "dogid")
+
+    def configure(self, line: str) -> None:
+        """Add a line to the settings."""
+        self.machine.write(CONFIG, f"{self.machine.read(CONFIG)}\n{line}\n")
+
+    def photo(self, name: str, data: bytes) -> None:
+        """Have the visitor copy a photo in, with an umask that shuts all others out."""
+        self.machine.run_as("visitor", f"umask 077 && cat >'{INBOX}/{name}'", stdin=data)
+
+    def photos(self, names: Sequence[str], data: bytes) -> None:
+        """Have root link many names to one photo: a large backlog at once."""
+        self.machine.write(f"{STATE}/one.jpg", data)
+        script = f'cd {INBOX} && for name; do cp ../one.jpg ".$name" && mv ".$name" "$name"; done'
+        self.machine.run("sh", "-c", script, "photos", *names)
+
+    @property
+    def pid(self) -> int:
+        """Its main process, as the machine counts."""
+        return int(self.machine.show("dogid", "MainPID"))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether systemd calls it active."""
+        return self.machine.show("dogid", "ActiveState") == "active"
+
+    @property
+    def restarts(self) -> int:
+        """How often systemd has restarted it by itself."""
+        return int(self.machine.show("dogid", "NRestarts"))
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Current results by file name; none while it does not answer."""
+        found: list[dict[str, Any]] = []
+        following: str | None = "/results?limit=1000"
+        while following:
+            page = self.machine.get(following)
+            if page is None:
+                return {}
+            found += page["results"]
+            following = page["next"]
+        named = {result["file"]: result for result in found}
+        assert len(named) == len(found), "a file has two current results"
+        return named
+
+    def counts(self) -> dict[str, int]:
+        """How many photos are in which state."""
+        counts: dict[str, int] = self.machine.get("/status")["counts"]
+        return counts
+
+    def has(self, *names: str, status: str = "classified") -> dict[str, dict[str, Any]]:
+        """Wait until all these files have a result of this status; return all results."""
+
+        def ask() -> dict[str, dict[str, Any]] | None:
+            found = self.results()
+            return found if all(found.get(name, {}).get("status") == status for name in names) else None
+
+        try:
+            return eventually(ask, f"{names[:3]}... are {status}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.machine.messages()[-4000:]}") from None
+
+    def audit(self, photos: int) -> None:
+        """The audit, as the service's user, must find so many photos and nothing amiss."""
+        said = self.machine.run("runuser", "-u", "dogid", "--", "/usr/local/bin/dogid", "audit", "--json").stdout
+        assert said.strip() == f'{{"clean": true, "photos": {photos}, "lost": [], "counted_twice": []}}'
+
+    def took(self, *command: str) -> float:
+        """Run a command inside and return the seconds it took, for the test's record: nothing depends on them."""
+        began = time.monotonic()
+        self.machine.run(*command)
+        return time.monotonic() - began
+
+    def eventually(self, true: Any, what: str) -> Any:
+        """Wait until something is true; fail with the journal's end."""
+        try:
+            return eventually(true, what, PATIENCE * 2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.machine.messages()[-4000:]}") from None

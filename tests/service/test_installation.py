@@ -1,0 +1,141 @@
+"""`dogid service install|uninstall|status` on a real systemd."""
+
+import json
+import tomllib
+from dataclasses import fields
+
+from dogid.settings import Settings
+from tests.service.service import CONFIG, INBOX, LEFT_BEHIND, STATE, Service
+from tests.support.photos import photo
+
+COMMAND = "/usr/local/bin/dogid"
+GARDEN_UNIT = "/etc/systemd/system/dogid@garden.service"
+
+
+def test_a_dry_run_tells_all_and_does_nothing(installed: Service) -> None:
+    told = [line.removeprefix("would: ") for line in installed.dry_log.splitlines()]
+
+    assert all(line.startswith("would: ") for line in installed.dry_log.splitlines())
+    assert installed.install_log.splitlines()[: len(told)] == told
+    assert installed.made_by_dry_run == []
+
+
+def test_the_settings_file_names_every_setting_at_its_default(installed: Service) -> None:
+    text = installed.machine.read(CONFIG)
+    uncommented = "\n".join(line.removeprefix("#") for line in text.splitlines() if not line.startswith("# "))
+    named = tomllib.loads(uncommented)
+
+    assert list(named) == [item.name for item in fields(Settings)]
+    assert tomllib.loads(text) == {"inbox": INBOX, "state": STATE}
+    assert all(named[item.name] == item.default for item in fields(Settings) if isinstance(item.default, int | float))
+
+
+def test_the_user_of_the_service_owns_the_state_and_nothing_of_the_program(installed: Service) -> None:
+    owned = installed.machine.run("find", "/opt/dogid", "/etc/dogid", "-user", "dogid").stdout
+
+    assert owned == ""
+    assert installed.machine.run("stat", "-c", "%U %a", STATE, INBOX).stdout == "dogid 750\ndogid 2775\n"
+
+
+def test_installing_again_keeps_settings_and_results(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+    service.has("visit.jpg")
+    service.configure("settle = 7")
+    told = service.dogid("service", "install").stdout
+
+    assert f"already: write {CONFIG}" in told
+    assert "settle = 7" in service.machine.read(CONFIG)
+    service.has("visit.jpg")
+    service.audit(1)
+
+
+def test_uninstalling_keeps_the_data_and_installing_finds_it_again(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+    service.has("visit.jpg")
+    service.dogid("service", "uninstall")
+
+    assert [path for path in LEFT_BEHIND if service.machine.has(path)] == ["/etc/dogid", STATE]
+    assert service.machine.run("systemctl", "list-unit-files", "dogid*", check=False).stdout.count("dogid") == 0
+    service.dogid("service", "uninstall")  # again: nothing to do is no error
+    service.dogid("service", "install", "--user", "visitor")
+    service.has("visit.jpg")
+    service.audit(1)
+
+
+def test_an_instance_has_its_own_inbox_settings_and_port(service: Service) -> None:
+    service.dogid("service", "install", "--instance", "garden", "--user", "visitor")
+    inbox = "/var/lib/dogid-garden/inbox"
+    service.machine.run_as("visitor", f"umask 077 && cat >{inbox}/rose.jpg", stdin=photo(2))
+
+    def found() -> bool:
+        page = service.machine.get("/results", "http://127.0.0.1:8001")
+        return bool(page and [result["status"] for result in page["results"]] == ["classified"])
+
+    service.eventually(found, "the instance classifies its photo")
+    assert service.results() == {}
+    assert service.dogid("service", "uninstall", check=False).returncode == 2  # the instance needs the program
+    told = json.loads(service.dogid("service", "status", "--instance", "garden", "--json").stdout)
+    assert told["active"]
+
+    service.machine.run("systemctl", "disable", "dogid@garden")
+    service.machine.run("rm", "/etc/tmpfiles.d/dogid-garden.conf")
+    refused = service.dogid("service", "uninstall", check=False)
+    assert refused.returncode == 2  # as long as it runs
+    assert "sudo dogid service uninstall --instance garden" in refused.stderr
+
+    running = service.machine.show("dogid@garden", "MainPID")
+    service.dogid("service", "install")
+    assert service.machine.show("dogid@garden", "MainPID") not in (running, "0")  # it runs the new program
+
+    service.machine.write(f"{GARDEN_UNIT}.d/own.conf", "[Service]\nNice=1\n")
+    assert f"{GARDEN_UNIT}.d" in service.dogid("service", "uninstall", "--instance", "garden").stdout
+    assert service.machine.has("/var/lib/dogid-garden/ledger.db")
+    assert service.dogid("service", "uninstall", "--dry-run", check=False).returncode == 0
+    service.dogid("service", "uninstall", "--instance", "garden", "--delete-data")
+    left = ("/var/lib/dogid-garden", "/etc/dogid/garden.toml", f"{GARDEN_UNIT}.d")
+    assert [path for path in left if service.machine.has(path)] == []
+    assert service.is_active
+
+
+def test_installing_again_mends_a_service_that_systemd_has_given_up(service: Service) -> None:
+    service.machine.write(CONFIG, "wrokers = 2\n")
+
+    def is_given_up() -> bool:
+        service.machine.run("systemctl", "start", "dogid", check=False)
+        return "Start request repeated too quickly" in service.machine.messages()
+
+    service.machine.run("systemctl", "stop", "dogid")
+    service.eventually(is_given_up, "systemd gives it up")
+    service.machine.write(CONFIG, f'inbox = "{INBOX}"\nstate = "{STATE}"\n')
+    service.dogid("service", "install")
+
+    assert service.is_active
+
+
+def test_anothers_command_is_neither_overwritten_nor_removed(service: Service) -> None:
+    ours = service.machine.read(COMMAND)
+    service.machine.write(COMMAND, "#!/bin/sh\necho another program\n", 0o755)
+    refused = service.dogid("service", "install", check=False)
+
+    assert refused.returncode == 2
+    assert f"sudo mv {COMMAND} {COMMAND}.old" in refused.stderr
+    assert f"remove {COMMAND}" not in service.dogid("service", "uninstall", "--dry-run").stdout
+    service.machine.write(COMMAND, ours, 0o755)
+
+
+def test_whoever_is_not_root_is_told_what_to_type(service: Service) -> None:
+    done = service.machine.run("runuser", "-u", "visitor", "--", "dogid", "service", "install", check=False)
+
+    assert done.returncode == 2
+    assert "sudo /opt/dogid/venv/bin/dogid service install" in done.stderr
+
+
+def test_status_tells_how_it_is_doing(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+    service.has("visit.jpg")
+    document = json.loads(service.dogid("service", "status", "--json").stdout)
+
+    assert (document["installed"], document["active"], document["starts_at_boot"]) == (True, True, True)
+    assert document["inbox"] == INBOX
+    service.machine.run("systemctl", "stop", "dogid")
+    assert service.dogid("service", "status", check=False).returncode == 1

@@ -1,0 +1,19 @@
+"""What the daemon may ask of the machine fits into what its units allow."""
+
+import re
+
+import pytest
+
+from dogid.web.api.events import MOST_LISTENERS
+from dogid.web.server.limits import THREADS
+from tests.support.daemon import ROOT
+
+MOST_WORKERS = 64  # what the setting takes
+OTHERS = 20  # main, clerk, reconciler, watch, heartbeat, pictures, a hung worker or three, the trial of a photo
+
+
+@pytest.mark.parametrize("unit", ["dogid.service", "dogid@.service"])
+def test_every_listener_finds_a_thread_and_leaves_enough_for_the_rest(unit: str) -> None:
+    found = re.search(r"^TasksMax=(\d+)$", (ROOT / "systemd" / unit).read_text(), re.MULTILINE)
+    assert found is not None
+    assert int(found[1]) >= MOST_LISTENERS + THREADS + MOST_WORKERS + OTHERS

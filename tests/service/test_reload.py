@@ -1,0 +1,133 @@
+"""SIGHUP on a plain daemon: new settings and model, or a refusal; no systemd is needed."""
+
+import dataclasses
+import json
+import signal
+import threading
+import warnings
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dogid.daemon.daemon import Service
+from dogid.errors import DogidError
+from dogid.ledger import queries
+from dogid.model.self_test import Reference, reference_for
+from dogid.settings import Settings
+from dogid.system.reload import main, record_outcome
+from tests.conftest import MakeDaemon
+from tests.support.daemon import ROOT, Daemon
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+MODEL = ROOT / "models" / "dogid.tflite"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return put(tmp_path / "dogid.toml", b"workers = 1\n")
+
+
+@pytest.fixture
+def configured(make_daemon: MakeDaemon, config: Path) -> Daemon:
+    return make_daemon("--config", str(config)).start()
+
+
+def reload(daemon: Daemon, said: str) -> None:
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: said in daemon.log_text(), f"the log tells {said!r}")
+
+
+def test_another_model_answers_from_the_next_photo_on_and_old_results_stay(
+    configured: Daemon, config: Path, inbox: Path, tmp_path: Path
+) -> None:
+    put(inbox / "before.jpg", photo(1))
+    configured.answered("before.jpg")
+    other = put(tmp_path / "other.tflite", MODEL.read_bytes())
+    config.write_text(f'model = "{other}"\nworkers = 3\n')
+    reload(configured, "reloaded: model other.tflite")
+    put(inbox / "after.jpg", photo(2))
+
+    assert configured.answered("after.jpg")["model"] == "other.tflite"
+    assert configured.by_name()["before.jpg"]["model"] == MODEL.name
+    assert configured.status()["model"]["name"] == "other.tflite"
+    assert len(configured.get("/?file=after.jpg")[0]) == len(configured.status()["model"]["labels"])
+
+
+@pytest.mark.parametrize("text", ["workers = 'many'", "model = '/nowhere.tflite'", "not toml"])
+def test_what_is_wrong_is_refused_and_all_goes_on(configured: Daemon, config: Path, inbox: Path, text: str) -> None:
+    config.write_text(text)
+    reload(configured, "reload refused, all goes on as before")
+    put(inbox / "after.jpg", photo(2))
+
+    assert configured.answered("after.jpg")["model"] == MODEL.name
+    assert configured.running
+
+
+def test_a_model_that_fails_on_its_golden_photo_is_refused(
+    configured: Daemon, config: Path, inbox: Path, tmp_path: Path
+) -> None:
+    liar = put(tmp_path / "liar.tflite", MODEL.read_bytes())
+    labels = len(configured.status()["model"]["labels"])
+    scores = [1.0 if number == labels - 1 else 0.0 for number in range(labels)]
+    record = {"golden": {"file": "known.jpg", "scores": scores, "tolerance": 0.01}}
+    with warnings.catch_warnings(), zipfile.ZipFile(liar, "a") as archive:
+        warnings.simplefilter("ignore")  # it may have such a record already: the last one counts
+        archive.writestr("known.jpg", photo(1))
+        archive.writestr("dogid.json", json.dumps(record))
+    config.write_text(f'model = "{liar}"\n')
+    reload(configured, "the model fails its self-test")
+    put(inbox / "after.jpg", photo(2))
+
+    assert configured.answered("after.jpg")["model"] == MODEL.name
+
+
+def test_a_model_that_fails_in_the_workers_only_is_refused_and_nothing_has_changed(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Settings(inbox=inbox, state=tmp_path / "state", workers=2)
+    service = Service(before)
+    known = reference_for(service.model).known
+    wrong = Reference(dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True)
+    other = put(tmp_path / "other.tflite", MODEL.read_bytes())
+    monkeypatch.setattr("dogid.service.reference_for", lambda _: wrong)
+    with service.running():
+        with pytest.raises(DogidError, match=r"other.tflite: the model does not work in every worker: worker \d fails"):
+            service.reload(dataclasses.replace(before, model=other, workers=3))
+        put(inbox / "after.jpg", photo(1))
+        wanted = queries.ResultFilter(status="classified")
+        (found,) = eventually(lambda: queries.list_results(service.reader(), wanted), "the photo is classified")
+
+        assert service.settings == before
+        assert service.model.file.name == MODEL.name
+        assert service.status_line().endswith(f"model {MODEL.name}")
+        assert found["model"] == MODEL.name
+        assert "worker-2" not in eventually(lambda: _workers(2), "the third worker has left")
+
+
+def _workers(count: int) -> list[str] | None:
+    """The names of the worker threads, once there are so many."""
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("worker-")]
+    return names if len(names) == count else None
+
+
+def test_what_only_a_restart_can_change_is_said_and_the_rest_is_taken(
+    configured: Daemon, config: Path, tmp_path: Path
+) -> None:
+    config.write_text("workers = 2\nhost = '127.0.0.2'\n")
+    reload(configured, "host stays 127.0.0.1 until a restart")
+
+    assert configured.status()["model"]["name"] == MODEL.name
+    assert "reloaded" in configured.log_text()
+    assert tmp_path.exists()
+
+
+def test_the_outcome_of_each_reload_is_left_for_whoever_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environ = {"RUNTIME_DIRECTORY": str(tmp_path)}
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["reloading", "123"])
+    for refusal, status in ((None, 0), ("no such model", 1), (None, 0)):
+        monkeypatch.setattr("os.kill", lambda *_, said=refusal: record_outcome(said, environ))
+
+        assert main() == status

@@ -1,0 +1,291 @@
+"""The service at work, on a real systemd."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.service.service import CONFIG, INBOX, STATE, Service
+from tests.support.daemon import ROOT
+from tests.support.photos import photo
+
+Record = Callable[[str, object], None]
+
+HANG = ROOT / "tests" / "support" / "harmful" / "sitecustomize.py"
+HANGING = photo(4) + b"a photo that hangs the decoder" + b"\xff\xd9"
+MODEL = ROOT / "models" / "dogid.tflite"
+HOLD = f"""
+import os, socket, sqlite3, time
+db = sqlite3.connect("{STATE}/ledger.db", isolation_level=None)
+db.execute("PRAGMA locking_mode = EXCLUSIVE")
+db.execute("BEGIN EXCLUSIVE")
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+    systemd.sendto(b"READY=1", os.environ["NOTIFY_SOCKET"])
+time.sleep(4)
+"""
+"""Another program that has the ledger for itself, for longer than the start may last."""
+HOLDER = ("/usr/bin/python3", "-I", "/srv/test/hold.py")
+
+
+def test_a_photo_of_a_user_whose_umask_shuts_others_out_is_classified(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+
+    assert service.has("visit.jpg")["visit.jpg"]["label"]
+    assert service.machine.run("stat", "-c", "%U:%G", f"{INBOX}/visit.jpg").stdout == "visitor:dogid\n"
+    service.audit(1)
+
+
+def test_photos_in_folders_that_a_user_makes_are_classified(service: Service) -> None:
+    service.machine.run_as("visitor", f"umask 077 && mkdir -p {INBOX}/2026/june")
+    service.photo("2026/june/visit.jpg", photo(1))
+    service.machine.write("/srv/test/album/one.jpg", photo(2))
+    service.machine.run_as("visitor", f"umask 077 && cp -r /srv/test/album {INBOX}/")
+
+    service.has("2026/june/visit.jpg", "album/one.jpg")
+    service.audit(2)
+
+
+def test_a_photo_that_only_its_owner_may_read_waits_until_the_owner_lets_go(service: Service) -> None:
+    service.machine.write("/home/visitor/own.jpg", photo(1), 0o600)
+    service.machine.run("chown", "visitor:", "/home/visitor/own.jpg")
+    service.machine.run_as("visitor", f"cp ~visitor/own.jpg {INBOX}/")
+    service.eventually(lambda: service.results()["own.jpg"]["error"], "the photo waits, with a reason")
+    service.photo("other.jpg", photo(2))
+    service.has("other.jpg")
+
+    error = service.results()["own.jpg"]["error"]
+    assert error["code"] == "unreadable"
+    assert error["message"].endswith(f"try: chmod g+r {INBOX}/own.jpg")
+    service.machine.run_as("visitor", f"chmod g+r {INBOX}/own.jpg")
+    service.has("own.jpg")
+
+
+def test_a_user_outside_the_group_can_neither_put_nor_see_photos(service: Service) -> None:
+    service.machine.run("useradd", "stranger", check=False)
+    service.photo("visit.jpg", photo(1))
+
+    for script in (f"cat {INBOX}/visit.jpg", f"touch {INBOX}/mine.jpg"):
+        with pytest.raises(AssertionError, match="Permission denied"):
+            service.machine.run_as("stranger", script)
+
+
+def test_it_is_ready_only_once_it_watches_and_answers(service: Service, record_property: Record) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    seconds = service.took("systemctl", "start", "dogid")
+    record_property("start_to_ready_seconds", seconds)
+
+    status = service.machine.get("/status")  # at once: no waiting
+    assert status["watcher"]["mode"] == "events"
+    assert "classified" in service.machine.show("dogid", "StatusText")
+    assert service.machine.show("dogid", "WatchdogUSec") == "1min 15s"
+
+
+def test_killed_it_comes_back_and_nothing_is_lost(service: Service) -> None:
+    names = [f"{number}.jpg" for number in range(150)]
+    service.photos(names, photo(3))
+    service.eventually(lambda: len(service.results()) > 10, "it is at work")
+    service.machine.run("kill", "-KILL", str(service.pid))
+    service.photo("late.jpg", photo(1))
+
+    service.has(*names, "late.jpg")
+    assert service.restarts == 1
+    service.audit(151)
+
+
+def test_a_hang_ends_in_a_restart_with_its_stack_in_the_journal_and_the_photo_is_not_met_again(
+    service: Service,
+) -> None:
+    service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
+    service.configure("decode_timeout = 1")
+    service.drop_in("Environment=PYTHONPATH=/srv/test/hang", "WatchdogSec=4s")
+    service.photo("hangs.jpg", HANGING)
+    service.eventually(lambda: service.restarts == 1 and service.is_active, "the watchdog restarts it")
+    service.photo("next.jpg", photo(1))
+
+    found = service.has("next.jpg")
+    assert found["hangs.jpg"]["error"]["code"] == "too_large"
+    said = service.machine.messages()
+    assert "Watchdog timeout" in said
+    assert "hang_in_this_photo" in said
+    assert "not healthy: worker" in said
+    assert service.restarts == 1
+
+
+def test_a_reload_under_load_loses_nothing_and_brings_the_new_model(service: Service, record_property: Record) -> None:
+    names = [f"{number}.jpg" for number in range(300)]
+    service.machine.write("/srv/test/other.tflite", MODEL.read_bytes())
+    pid = service.pid
+    service.photos(names, photo(3, size=(2000, 1500)))
+    service.eventually(lambda: service.counts()["classified"], "it is at work")
+    service.configure('model = "/srv/test/other.tflite"\nworkers = 3')
+    seconds = []
+    for _ in range(3):
+        seconds.append(service.took("systemctl", "reload", "dogid"))
+        record_property("pending_after_reload", service.counts()["pending"])
+        assert service.counts()["pending"]  # there was work before, during and after
+    record_property("reload_seconds", seconds)
+    service.photo("late.jpg", photo(1))
+
+    found = service.has(*names, "late.jpg")
+    assert service.pid == pid
+    assert found["late.jpg"]["model"] == "other.tflite"
+    assert {result["model"] for result in found.values()} == {MODEL.name, "other.tflite"}
+    assert service.machine.get("/status")["model"]["name"] == "other.tflite"
+    service.audit(301)
+
+
+def test_a_stop_under_a_reload_wins(service: Service, record_property: Record) -> None:
+    service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
+    service.configure("workers = 1")
+    service.drop_in("Environment=PYTHONPATH=/srv/test/hang", "TimeoutStopSec=5s")
+    service.photo("hangs.jpg", HANGING)
+    service.eventually(lambda: service.machine.get("/status")["queue"]["in_flight"], "its only worker hangs")
+    service.machine.run("systemctl", "reload", "--no-block", "dogid")
+    service.eventually(lambda: service.machine.show("dogid", "StatusText") == "loading new settings", "it reloads")
+    record_property("stop_seconds", service.took("systemctl", "stop", "dogid"))
+
+    assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
+
+
+def test_a_ledger_that_takes_longer_to_open_than_a_start_may_is_waited_for(service: Service) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    service.machine.write("/srv/test/hold.py", HOLD)
+    service.machine.run("systemd-run", "--quiet", "--unit=hold", "--service-type=notify", *HOLDER)
+    try:
+        service.drop_in("TimeoutStartSec=2s")  # restarts, and waits until it is ready
+        entered = int(service.machine.show("dogid", "ActiveEnterTimestampMonotonic"))
+        began = int(service.machine.show("dogid", "InactiveExitTimestampMonotonic"))
+
+        assert entered - began > 2_000_000  # microseconds
+        assert service.is_active
+        assert service.restarts == 0
+    finally:
+        service.machine.run("systemctl", "stop", "hold", check=False)
+
+
+@pytest.mark.parametrize("broken", ["cut", "missing", "settings"])
+def test_a_reload_of_what_is_broken_is_refused_and_the_old_goes_on(service: Service, broken: str) -> None:
+    service.machine.write("/srv/test/cut.tflite", MODEL.read_bytes()[: MODEL.stat().st_size // 2])
+    service.configure("wrokers = 2" if broken == "settings" else f'model = "/srv/test/{broken}.tflite"')
+    pid = service.pid
+    refused = service.machine.run("systemctl", "reload", "dogid", check=False)
+    service.photo("after.jpg", photo(1))
+
+    assert refused.returncode != 0
+    assert service.has("after.jpg")["after.jpg"]["model"] == MODEL.name
+    assert service.pid == pid
+    assert service.is_active
+    assert "reload refused" in service.machine.messages("-p", "err")
+
+
+def test_after_a_reboot_it_runs_and_classifies_what_came_before(service: Service) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    service.photo("before.jpg", photo(1))
+    service.machine.reboot()
+
+    service.has("before.jpg")
+    assert service.is_active
+    service.audit(1)
+
+
+def test_it_stops_within_five_seconds_under_load(service: Service, record_property: Record) -> None:
+    names = [f"{number}.jpg" for number in range(300)]
+    service.drop_in("TimeoutStopSec=5s")
+    service.photos(names, photo(3, size=(2000, 1500)))
+    service.eventually(lambda: service.results(), "it is at work")
+    record_property("stop_seconds", service.took("systemctl", "stop", "dogid"))
+
+    assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
+    service.machine.run("systemctl", "start", "dogid")
+    service.has(*names)
+    service.audit(300)
+
+
+def test_the_journal_has_fields_and_priorities(service: Service) -> None:
+    service.photo("good.jpg", photo(1))
+    service.photo("text.jpg", b"no photo\n" * 30)
+    good = service.has("good.jpg")["good.jpg"]
+    service.has("text.jpg", status="failed")
+
+    invocation = f"_SYSTEMD_INVOCATION_ID={service.machine.show('dogid', 'InvocationID')}"
+    entries = {entry["DOGID_FILE"]: entry for entry in service.machine.journal(invocation) if "DOGID_FILE" in entry}
+    assert (entries["good.jpg"]["DOGID_STATUS"], entries["good.jpg"]["DOGID_LABEL"]) == ("classified", good["label"])
+    assert (entries["good.jpg"]["PRIORITY"], entries["text.jpg"]["PRIORITY"]) == ("6", "4")
+    assert entries["text.jpg"]["DOGID_STATUS"] == "failed"
+    assert service.machine.journal(invocation, "-p", "err") == []
+
+
+def test_wrong_settings_are_one_line_for_a_person_and_no_restart(service: Service) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    service.configure("wrokers = 2")
+    failed = service.machine.run("systemctl", "start", "dogid", check=False)
+
+    assert failed.returncode != 0
+    invocation = f"_SYSTEMD_INVOCATION_ID={service.machine.show('dogid', 'InvocationID')}"
+    (line,) = service.machine.journal(invocation, "-p", "err")
+    assert line["MESSAGE"].startswith(f"{CONFIG}: wrokers: no such setting")
+    assert service.restarts == 0
+
+
+def test_a_full_disk_is_waited_out(service: Service) -> None:
+    service.machine.run("systemctl", "stop", "dogid")
+    service.machine.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", STATE)
+    try:
+        service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
+        service.machine.run("systemctl", "start", "dogid")
+        service.photo("first.jpg", photo(1))
+        service.has("first.jpg")
+        service.machine.run("sh", "-c", f"cat /dev/zero >{STATE}/filler", check=False)
+        # links take no room, so that the photos arrive although nothing can be written about them
+        names = [f"{number}.jpg" for number in range(40)]
+        script = f'cd {INBOX} && for name; do ln first.jpg "$name"; done'
+        service.machine.run("sh", "-c", script, "photos", *names)
+        invocation = f"_SYSTEMD_INVOCATION_ID={service.machine.show('dogid', 'InvocationID')}"
+        service.eventually(lambda: "cannot be written" in service.machine.messages(invocation, "-p", "err"), "it tells")
+        assert service.is_active
+        service.machine.run("rm", f"{STATE}/filler")
+
+        service.has("first.jpg", *names)
+        assert service.restarts == 0
+    finally:
+        service.machine.run("systemctl", "stop", "dogid")
+        service.machine.run("umount", STATE)
+
+
+def test_the_inbox_may_be_a_folder_of_somebodys_home(service: Service) -> None:
+    service.machine.run_as("visitor", "chmod 700 ~visitor; mkdir -p ~visitor/photos")
+    service.drop_in(f"BindReadOnlyPaths=/home/visitor/photos:{INBOX}")
+    service.machine.run_as("visitor", "cat >~visitor/photos/home.jpg", stdin=photo(1))
+
+    service.has("home.jpg")
+
+
+def test_members_of_the_group_read_results_and_the_services_user_can_check(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+    service.has("visit.jpg")
+
+    assert "visit.jpg" in service.machine.run_as("visitor", "dogid results").stdout
+    checked = service.machine.run("runuser", "-u", "dogid", "--", "dogid", "check").stdout
+    assert all(line.startswith("ok ") for line in checked.splitlines())
+    service.machine.run("systemctl", "stop", "dogid")
+    assert "visit.jpg" in service.machine.run_as("visitor", "dogid results").stdout
+
+
+def test_a_disk_that_is_mounted_on_the_inbox_while_it_runs_is_watched_and_read_only_from_a_restart_on(
+    service: Service,
+) -> None:
+    def may_write() -> bool:
+        into = ["nsenter", "-t", str(service.pid), "--mount", "--", "setpriv", "--reuid=dogid", "--clear-groups"]
+        return service.machine.run(*into, "touch", f"{INBOX}/on-the-disk.jpg", check=False).returncode == 0
+
+    service.machine.run("mount", "-t", "tmpfs", "tmpfs", INBOX)
+    try:
+        service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
+        service.photo("on-the-disk.jpg", photo(1))
+        service.machine.run("chown", "dogid", f"{INBOX}/on-the-disk.jpg")
+        service.has("on-the-disk.jpg")
+        assert may_write()
+        service.machine.run("systemctl", "restart", "dogid")
+        assert not may_write()
+        service.has("on-the-disk.jpg")
+    finally:
+        service.machine.run("umount", "-l", INBOX)

@@ -1,0 +1,118 @@
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from dogid import settings
+from dogid.errors import UsageError
+from dogid.settings import Settings
+from tests.conftest import MakeDaemon
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def load(*flags: str, environ: dict[str, str] | None = None) -> Settings:
+    parser = argparse.ArgumentParser()
+    settings.add_flags(parser)
+    return settings.load(parser.parse_args(flags), environ or {})
+
+
+def test_without_anything_the_defaults_hold() -> None:
+    assert load() == Settings()
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text("port = 1\nworkers = 1\nsettle = 1\n")
+
+    chosen = load("--config", str(config), "--port", "3", environ={"DOGID_PORT": "2", "DOGID_WORKERS": "2"})
+
+    assert (chosen.port, chosen.workers, chosen.settle) == (3, 2, 1.0)
+
+
+def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text('inbox = "/srv/photos"\n')
+
+    assert load(environ={"DOGID_CONFIG": str(config)}).inbox == Path("/srv/photos")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("prot = 1", "prot: no such setting"),
+        ("port = 70000", "port: 70000 is not valid: must be a whole number from 0 to 65535"),
+        ("port = [1]", "port: must be a text or a number"),
+        ("[port]", "port: must be a text or a number"),
+        ("port", "not valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text(text)
+
+    with pytest.raises(UsageError) as refusal:
+        load("--config", str(config))
+
+    assert str(config) in str(refusal.value)
+    assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--port", "http"),
+        ("--port", "-1"),
+        ("--settle", "nan"),
+        ("--settle", "-1"),
+        ("--max-bytes", "1"),
+        ("--inbox", ""),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_name_of_its_flag(flag: str, value: str) -> None:
+    with pytest.raises(UsageError, match=flag):
+        load(flag, value)
+
+
+def test_every_setting_stands_in_the_readme_as_it_is_in_the_code() -> None:
+    readme = README.read_text()
+    for item in fields(Settings):
+        shown = "`no`" if item.default is False else f"`{item.default}`" if item.default not in (None, ()) else ""
+        flag = f"{settings.flag(item.name)} {item.metadata['metavar']}".rstrip()
+        name = f"`{flag}` | `{settings.variable(item.name)}`"
+        assert f"| {name} | {shown} | {item.metadata['help']} |" in readme
+
+
+def test_a_switch_is_a_flag_without_a_value_and_yes_or_no_elsewhere(tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text("insecure_no_auth = true\n")
+    assert load().insecure_no_auth is False
+    assert load("--insecure-no-auth").insecure_no_auth is True
+    assert load("--config", str(config)).insecure_no_auth is True
+    assert load("--config", str(config), environ={"DOGID_INSECURE_NO_AUTH": "no"}).insecure_no_auth is False
+    with pytest.raises(UsageError, match="yes or no"):
+        load(environ={"DOGID_INSECURE_NO_AUTH": "perhaps"})
+
+
+def test_names_of_hosts_are_a_list_with_commas() -> None:
+    assert load("--allowed-hosts", "Photos.example, b.example").allowed_hosts == ("photos.example", "b.example")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("DOGID_INBOXX", "DOGID_INBOXX is no setting of dogid: is DOGID_INBOX meant?"),
+        ("DOGID_WORKRES", "DOGID_WORKRES is no setting of dogid: is DOGID_WORKERS meant?"),
+        ("DOGID_USER", "DOGID_USER is no setting of dogid"),
+        ("DOGID_VERSION", "DOGID_VERSION is no setting of dogid"),
+    ],
+)
+def test_a_misspelt_variable_is_told_with_the_one_that_may_be_meant(name: str, complaint: str) -> None:
+    assert settings.misspelt({name: "x", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "HOME": "/"}) == [complaint]
+
+
+def test_the_daemon_tells_of_a_misspelt_variable_and_goes_on(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon(environ={"DOGID_SETTEL": "1"}).start()
+
+    assert "DOGID_SETTEL is no setting of dogid: is DOGID_SETTLE meant?" in daemon.log_text()

@@ -1,0 +1,252 @@
+"""What the HTTP interface promises, asked of a real daemon over a real socket."""
+
+import json
+import os
+import socket
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo
+from tests.web.api.result_fields import FIELDS
+
+
+def ask(daemon: Daemon, path: str) -> tuple[int, Any]:
+    """GET a path; return the status and the JSON, whatever the status."""
+    try:
+        with urllib.request.urlopen(urllib.parse.urljoin(daemon.url, path)) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def refused(daemon: Daemon, path: str) -> tuple[int, str]:
+    """GET a path that is an error; return the status and the error's code, having checked the form."""
+    status, document = ask(daemon, path)
+    assert set(document) == {"error"}
+    assert set(document["error"]) == {"code", "message"}
+    assert document["error"]["message"]
+    return status, document["error"]["code"]
+
+
+def test_a_result_has_exactly_the_fields_of_the_interface(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1, size=(300, 200)))
+    result = daemon.answered("a.jpg")
+
+    assert set(result) == FIELDS
+    assert set(result["timings_ms"]) == {"decode", "invoke", "total"}
+    assert (result["width"], result["height"]) == (300, 200)
+    assert result["error"] is None
+    assert result["label"] == next(iter(result["scores"]))
+    assert result["score"] == result["scores"][result["label"]]
+    assert result["modified_at"].endswith("Z")
+    assert result["classified_at"].endswith("Z")
+
+
+def test_a_failed_result_has_a_code_and_a_message_and_no_label(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "text.jpg").write_text("no photo")
+    result = daemon.failed("text.jpg", "unsupported")
+
+    assert set(result) == FIELDS
+    assert set(result["error"]) == {"code", "message"}
+    assert result["label"] is None
+    assert result["score"] is None
+    assert result["scores"] == {}
+
+
+def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon: Daemon, inbox: Path) -> None:
+    for number in range(7):
+        (inbox / f"{number}.jpg").write_bytes(photo(number))
+    daemon.settled(7)
+
+    seen, following, pages = [], "/results?limit=3", 0
+    while following:
+        status, page = ask(daemon, following)
+        assert status == 200
+        assert set(page) == {"results", "next"}
+        seen += [result["id"] for result in page["results"]]
+        following, pages = page["next"], pages + 1
+        (inbox / f"late-{pages}.jpg").write_bytes(photo(100 + pages))  # arrivals do not shift the pages
+        daemon.answered(f"late-{pages}.jpg")
+
+    assert seen == sorted(seen, reverse=True)
+    assert len(seen) == len(set(seen)) == 7
+
+
+def test_results_can_be_filtered_by_label_and_status(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "text.jpg").write_text("no photo")
+    (inbox / "a.jpg").write_bytes(photo(1))
+    daemon.settled(2)
+    label = daemon.by_name()["a.jpg"]["label"]
+
+    names = {}
+    for query in (
+        "status=failed",
+        "status=classified",
+        "status=pending",
+        f"label={urllib.parse.quote(label)}",
+        "label=x",
+    ):
+        names[query] = [result["file"] for result in ask(daemon, f"/results?{query}")[1]["results"]]
+
+    assert list(names.values()) == [["text.jpg"], ["a.jpg"], [], ["a.jpg"], []]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "before=x", "status=lost", "before=1e3"]
+)
+def test_a_wrong_query_is_refused(daemon: Daemon, query: str) -> None:
+    assert refused(daemon, f"/results?{query}") == (400, "bad_request")
+
+
+def test_one_result_comes_with_its_history(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1))
+    result = daemon.answered("a.jpg")
+
+    status, document = ask(daemon, f"/results/{result['id']}")
+
+    assert status == 200
+    assert set(document) == FIELDS | {"history"}
+    assert [step["event"] for step in document["history"]] == ["seen", "classified"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/results/999", "/results/99999999999999999999", "/results/x", "/nothing", "/?file=no.jpg"]
+)
+def test_what_is_not_there_is_404(daemon: Daemon, path: str) -> None:
+    assert refused(daemon, path)[0] == 404
+
+
+def test_file_answers_as_the_article_does(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "my dog.jpg").write_bytes(photo(1))
+    result = daemon.answered("my dog.jpg")
+    labels = daemon.status()["model"]["labels"]
+
+    for name in ("my%20dog.jpg", "my+dog.jpg", "./my%20dog.jpg", urllib.parse.quote(f"{inbox}/my dog.jpg")):
+        status, answer = ask(daemon, f"/?file={name}")
+        assert status == 200
+        assert answer[0] == labels
+        assert len(answer) == 2
+        assert sum(answer[1]) == pytest.approx(1, abs=0.02)
+        assert answer[1][labels.index(result["label"])] == pytest.approx(result["score"], abs=1e-6)
+
+
+def test_file_finds_names_that_are_not_utf_8(daemon: Daemon, inbox: Path) -> None:
+    with open(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"), "wb") as file:
+        file.write(photo(1))
+
+    shown = daemon.answered("caf%E9.jpg")["file"]
+
+    assert ask(daemon, f"/?file={shown}")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/etc/passwd", "../secret.jpg", "..%2Fsecret.jpg", "%2e%2e/secret.jpg", "sub/../../secret.jpg", "outside.jpg",
+        "outside/secret.jpg", "absolute.jpg", "//etc/passwd", "sub/outside.jpg",
+    ],
+)  # fmt: skip
+def test_file_outside_the_inbox_is_403(daemon: Daemon, inbox: Path, name: str) -> None:
+    (inbox.parent / "secret.jpg").write_bytes(photo(1))
+    (inbox / "sub").mkdir()
+    (inbox / "outside.jpg").symlink_to("../secret.jpg")
+    (inbox / "outside").symlink_to("..")
+    (inbox / "absolute.jpg").symlink_to(inbox.parent / "secret.jpg")
+    (inbox / "sub" / "outside.jpg").symlink_to("../../secret.jpg")
+
+    assert refused(daemon, f"/?file={name}") == (403, "outside")
+
+
+def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1))
+
+    assert refused(daemon, "/?file=../inbox/a.jpg") == (403, "outside")
+
+
+def test_links_inside_the_inbox_are_followed(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1))
+    (inbox / "relative.jpg").symlink_to("a.jpg")
+    (inbox / "absolute.jpg").symlink_to(inbox / "a.jpg")
+
+    assert ask(daemon, "/?file=relative.jpg")[0] == 200
+    assert ask(daemon, "/?file=absolute.jpg")[0] == 200
+
+
+def test_file_that_is_no_photo_is_422(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "text.jpg").write_text("no photo")
+    (inbox / "empty.jpg").touch()
+    (inbox / "folder.jpg").mkdir()
+    os.mkfifo(inbox / "pipe.jpg")
+    (inbox / "half.jpg").write_bytes(photo(1)[:5000])
+
+    codes = {name: refused(daemon, f"/?file={name}.jpg") for name in ("text", "empty", "folder", "pipe", "half")}
+
+    assert codes == {
+        "text": (422, "unsupported"),
+        "empty": (422, "empty"),
+        "folder": (422, "unsupported"),
+        "pipe": (422, "unsupported"),
+        "half": (422, "truncated"),
+    }
+
+
+def test_status_tells_what_the_daemon_knows_of_itself(daemon: Daemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1))
+    daemon.settled(1)
+    status = daemon.status()
+
+    assert status["counts"] == {"pending": 0, "classified": 1, "failed": 0}
+    assert set(status["model"]) >= {"name", "sha256", "labels"}
+    assert set(status["watcher"]) >= {"mode", "reason", "last_scan"}
+    assert {"dogid", "python", "backend"} <= set(status["versions"])
+    assert status["uptime_seconds"] > 0
+
+
+def test_a_method_that_is_not_offered_is_405(daemon: Daemon) -> None:
+    request = urllib.request.Request(f"{daemon.url}results", method="DELETE")
+
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(request)
+
+    with refusal.value as response:
+        assert response.code == 405
+        assert json.load(response)["error"]["code"] == "method_not_allowed"
+
+
+def test_results_outlive_a_restart(make_daemon: MakeDaemon, inbox: Path) -> None:
+    (inbox / "a.jpg").write_bytes(photo(1))
+    daemon = make_daemon().start()
+    before = daemon.settled(1)
+    assert daemon.stop() == 0
+
+    assert make_daemon().start().settled(1) == before
+
+
+def test_a_port_in_use_is_named_and_ends_the_start(make_daemon: MakeDaemon) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        daemon = make_daemon("--port", str(port))
+        daemon.launch()
+
+        assert daemon.wait() == 2
+
+    assert f"port {port} on 127.0.0.1 is in use" in daemon.log_text()
+    assert "Traceback" not in daemon.log_text()
+
+
+def test_ctrl_c_ends_the_daemon_cleanly(make_daemon: MakeDaemon) -> None:
+    import signal
+
+    daemon = make_daemon().start()
+    daemon.send(signal.SIGINT)
+
+    assert daemon.wait() == 0
+    assert "Traceback" not in daemon.log_text()

@@ -1,0 +1,89 @@
+"""`/healthz` and `/metrics`, read by the programs that they are for."""
+
+import contextlib
+import functools
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from dogid.daemon.daemon import Service
+from dogid.settings import Settings
+from dogid.web.app import create_app
+from dogid.web.auth.access import Access
+from tests.support.asking import ask
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+
+def figures(daemon: Daemon) -> dict[tuple[str, ...], float]:
+    """All samples by name and label values, as Prometheus reads them."""
+    text = ask(daemon.url, "/metrics").body.decode()
+    families = text_string_to_metric_families(text)
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_a_sound_daemon_says_so(daemon: Daemon) -> None:
+    reply = eventually(
+        lambda: found if (found := ask(daemon.url, "/healthz")).status == 200 else None, "the daemon is healthy"
+    )
+    assert reply.document["status"] == "ok"
+
+
+def test_the_figures_are_those_of_the_photos(daemon: Daemon, inbox: Path) -> None:
+    for number in range(3):
+        (inbox / f"{number}.jpg").write_bytes(photo(number))
+    (inbox / "text.jpg").write_text("no photo")
+    daemon.settled(4)
+
+    found = figures(daemon)
+
+    assert found["dogid_photos", "classified"] == 3
+    assert found["dogid_photos", "failed"] == 1
+    assert found["dogid_photos", "pending"] == 0
+    assert sum(value for key, value in found.items() if key[0] == "dogid_results_total") == 4
+    assert found["dogid_results_total", "unsupported", "failed"] == 1
+    for stage in ("decode", "invoke", "total"):
+        assert found["dogid_photo_seconds_count", stage] == 3
+        assert found["dogid_photo_seconds_bucket", "+Inf", stage] == 3
+        assert found["dogid_photo_seconds_sum", stage] > 0
+    assert found["dogid_in_flight",] == 0
+    assert found["dogid_watching", daemon.status()["watcher"]["mode"]] == 1
+    assert found["process_resident_memory_bytes",] > 10_000_000
+    assert any(key[0] == "dogid_model_info" and "dogid.tflite" in key for key in found)
+
+
+def is_dated(daemon: Daemon, name: str, year: int) -> bool:
+    """Whether the photo's result is that of a file of this year."""
+    return str(daemon.by_name()[name]["modified_at"]).startswith(str(year))
+
+
+def test_a_photo_that_is_only_touched_is_counted_once(daemon: Daemon, inbox: Path) -> None:
+    file = put(inbox / "a.jpg", photo(1))
+    daemon.answered("a.jpg")
+    for year in (1971, 1972):
+        moment = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+        os.utime(file, (moment, moment))
+        eventually(functools.partial(is_dated, daemon, "a.jpg", year), "it is noticed")
+    put(inbox / "b.jpg", photo(2))
+    daemon.answered("b.jpg")
+
+    found = figures(daemon)
+    assert sum(value for key, value in found.items() if key[0] == "dogid_results_total") == 2
+
+
+def test_a_ledger_that_cannot_be_read_is_told_as_such(inbox: Path, tmp_path: Path) -> None:
+    service = Service(Settings(inbox=inbox, state=tmp_path / "state"))
+    asked = create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+    (tmp_path / "state" / "ledger.db").rename(tmp_path / "elsewhere.db")
+
+    reply = asked.get("/results")
+
+    assert reply.status_code == 503
+    assert reply.get_json()["error"]["code"] == "ledger_unavailable"

@@ -1,0 +1,228 @@
+"""Who may ask a daemon that serves other machines."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dogid.web.auth.access import Access, same_origin
+from dogid.web.auth.rate_limit import WINDOW_SECONDS, Guesses
+from tests.conftest import MakeDaemon
+from tests.support.asking import Reply, ask, form
+from tests.support.daemon import Daemon, dogid
+from tests.support.photos import photo
+
+TOKEN = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    return file
+
+
+@pytest.fixture
+def guarded(make_daemon: MakeDaemon, token_file: Path) -> Daemon:
+    """A daemon that serves all addresses."""
+    daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token_file)).start()
+    daemon.url = daemon.url.replace("0.0.0.0", "127.0.0.1")
+    return daemon
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def log_in(daemon: Daemon, token: str = TOKEN) -> Reply:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    return ask(daemon.url, "/login", method="POST", body=f"token={token}".encode(), headers=headers)
+
+
+def cookie_of(reply: Reply) -> dict[str, str]:
+    return {"Cookie": reply.headers["Set-Cookie"].partition(";")[0]}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_without_a_token_other_machines_are_not_served(tmp_path: Path, inbox: Path, host: str) -> None:
+    done = dogid("run", "--host", host, "--port", "0", "--inbox", str(inbox), "--state", str(tmp_path / "state"))
+    assert done.returncode == 2
+    assert "--token-file" in done.stderr
+    assert "openssl rand -hex 32" in done.stderr
+    assert "--insecure-no-auth" in done.stderr
+
+
+def test_who_insists_is_served_with_a_warning(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon("--host", "0.0.0.0", "--insecure-no-auth").start()
+    assert ask(daemon.url.replace("0.0.0.0", "127.0.0.1"), "/results").status == 200
+    assert "WARNING anybody who reaches" in daemon.log.read_text()
+
+
+@pytest.mark.parametrize("text", ["", "short", "with spaces in the middle", "ümlaut-token-is-no-header-value"])
+def test_a_token_that_protects_nothing_is_refused(make_daemon: MakeDaemon, token_file: Path, text: str) -> None:
+    token_file.write_text(text)
+    daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token_file))
+    daemon.launch()
+    assert daemon.wait() == 2
+    assert str(token_file) in daemon.log.read_text()
+
+
+def test_a_credential_of_systemds_is_the_token(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    (tmp_path / "dogid_token").write_text(TOKEN)
+    daemon = make_daemon("--host", "0.0.0.0", environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).start()
+    url = daemon.url.replace("0.0.0.0", "127.0.0.1")
+    assert ask(url, "/results").status == 401
+    assert ask(url, "/results", headers=bearer(TOKEN)).status == 200
+
+
+def test_an_empty_credential_is_none(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    (tmp_path / "dogid_token").write_text("")
+    daemon = make_daemon(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).start()
+    assert ask(daemon.url, "/results").status == 200
+
+
+PATHS = ["/results", "/results/1", "/status", "/healthz", "/metrics", "/events", "/openapi.json", "/?file=a.jpg", "/x"]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_needs_the_token(guarded: Daemon, path: str) -> None:
+    reply = ask(guarded.url, path)
+    assert (reply.status, reply.code) == (401, "unauthorized")
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    assert ask(guarded.url, path, headers=bearer(TOKEN + "x")).status == 401
+
+
+def test_the_token_opens(guarded: Daemon) -> None:
+    assert ask(guarded.url, "/results", headers=bearer(TOKEN)).status == 200
+    assert ask(guarded.url, "/results", headers={"Authorization": f"bearer {TOKEN}"}).status == 200
+    # a program with the token is no page of another site, wherever it says it comes from
+    body, headers = form("a.jpg", photo(1))
+    headers |= bearer(TOKEN) | {"Origin": "http://elsewhere.example"}
+    assert ask(guarded.url, "/classify", method="POST", body=body, headers=headers).status == 200
+
+
+def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(guarded: Daemon) -> None:
+    led = ask(guarded.url, "/", headers={"Accept": "text/html"})
+    assert (led.status, led.headers["Location"]) == (303, "/page/login")
+
+    reply = log_in(guarded)
+
+    cookie = reply.headers["Set-Cookie"]
+    assert (reply.status, reply.headers["Location"]) == (303, "/")
+    assert "SameSite=Strict" in cookie
+    assert "HttpOnly" in cookie
+    assert TOKEN not in cookie
+    assert ask(guarded.url, "/results", headers=cookie_of(reply)).status == 200
+
+
+def test_a_wrong_login_gets_no_cookie(guarded: Daemon) -> None:
+    reply = log_in(guarded, "wrong")
+    assert (reply.status, reply.headers["Location"]) == (303, "/page/login?failed=1")
+    assert "Set-Cookie" not in reply.headers
+
+
+def test_a_cookie_writes_only_from_pages_of_its_own(guarded: Daemon) -> None:
+    cookie = cookie_of(log_in(guarded))
+    body, headers = form("a.jpg", photo(1))
+    own = {"Origin": guarded.url.rstrip("/")}
+    for origin, status in (
+        ({"Origin": "http://elsewhere.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        (own, 200),
+    ):
+        reply = ask(guarded.url, "/classify", method="POST", body=body, headers=headers | cookie | origin)
+        assert reply.status == status
+
+
+def test_a_cookie_made_with_another_token_is_none(guarded: Daemon, token_file: Path) -> None:
+    cookie = cookie_of(log_in(guarded))
+    guarded.stop()
+    token_file.write_text("another-token-after-the-first-leaked")
+    guarded.start()
+    assert ask(guarded.url.replace("0.0.0.0", "127.0.0.1"), "/results", headers=cookie).status == 401
+
+
+def test_who_logs_out_loses_the_cookie(guarded: Daemon) -> None:
+    cookie = cookie_of(log_in(guarded))
+    reply = ask(guarded.url, "/logout", method="POST", headers=cookie)
+    assert reply.status == 303
+    assert re.search(r"Max-Age=0|Expires=Thu, 01 Jan 1970", reply.headers["Set-Cookie"])
+
+
+def test_the_token_is_in_no_log(guarded: Daemon) -> None:
+    log_in(guarded)
+    ask(guarded.url, "/results", headers=bearer(TOKEN))
+    guarded.stop()
+    assert TOKEN not in guarded.log.read_text()
+
+
+def test_on_loopback_nothing_is_needed(daemon: Daemon) -> None:
+    assert ask(daemon.url, "/results").status == 200
+
+
+def test_a_name_that_is_not_this_machines_is_refused_and_can_be_allowed(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon("--allowed-hosts", "photos.example, Other.Example").start()
+    for host, status in (
+        ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:8000", 200), ("192.168.1.7:8000", 200), ("x.localhost", 200),
+        ("photos.example:80", 200), ("other.example", 200), ("OTHER.example.", 200),
+        ("evil.example", 421), ("127.0.0.1.evil.example", 421), ("photos.example.evil", 421), ("", 421),
+    ):  # fmt: skip
+        assert (host, ask(daemon.url, "/results", headers={"Host": host}).status) == (host, status)
+
+
+def test_every_answer_carries_the_headers_that_protect_a_browser(daemon: Daemon) -> None:
+    for path in ("/", "/results", "/nothing", "/openapi.json", "/healthz"):
+        headers = ask(daemon.url, path).headers
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert headers["Referrer-Policy"] == "same-origin"
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_origins_are_compared_as_browsers_send_them() -> None:
+    assert same_origin(None, None, "a:1")
+    assert same_origin("http://A:1", "same-origin", "a:1")
+    assert same_origin(None, "none", "a")
+    assert not same_origin("http://a:2", None, "a:1")
+    assert not same_origin("null", None, "a")
+    assert not same_origin("http://a", "cross-site", "a")
+    assert not same_origin(None, "same-site", "a")
+
+
+def test_wrong_tokens_are_counted_for_a_while_and_by_address() -> None:
+    now = [100.0]
+    guesses = Guesses(lambda: now[0])
+    for _ in range(10):
+        assert guesses.wait_seconds("10.0.0.1") == 0
+        guesses.note_wrong("10.0.0.1")
+    assert guesses.wait_seconds("10.0.0.1") == WINDOW_SECONDS
+    assert guesses.wait_seconds("10.0.0.2") == 0
+    now[0] += WINDOW_SECONDS + 1
+    assert guesses.wait_seconds("10.0.0.1") == 0
+
+
+def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: Daemon) -> None:
+    for _ in range(11):
+        refused = ask(guarded.url, "/results", headers=bearer("wrong"))
+    assert (refused.status, refused.code) == (429, "too_many_tries")
+    assert guarded.log.read_text().count("WARNING a wrong token from 127.0.0.1") == 10
+    assert ask(guarded.url, "/results", headers=bearer(TOKEN)).status == 200
+    assert log_in(guarded).headers["Location"] == "/"
+
+
+def test_one_network_of_ipv6_is_one_party() -> None:
+    guesses = Guesses()
+    for number in range(10):
+        guesses.note_wrong(f"2001:db8::{number}")
+    assert guesses.wait_seconds("2001:db8::ffff") > 0
+    assert guesses.wait_seconds("2001:db8:0:1::1") == 0
+
+
+def test_a_session_outlives_neither_its_time_nor_a_change() -> None:
+    access = Access(TOKEN, frozenset())
+    session = access.session()
+    assert access.accepts_session(session)
+    assert not access.accepts_session(session[:-5] + ("A" if session[-5] != "A" else "B") + session[-4:])
+    assert not access.accepts_session("")
+    assert not Access("another-token-altogether", frozenset()).accepts_session(session)

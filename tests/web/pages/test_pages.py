@@ -1,0 +1,230 @@
+"""What the page's addresses answer, asked of a real daemon without a browser."""
+
+import io
+import os
+import re
+import urllib.error
+import urllib.parse
+import urllib.request
+from email.message import Message
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dogid.photo.decode import decode
+from tests.conftest import MakeDaemon
+from tests.support.daemon import Daemon
+from tests.support.photos import photo, picture, put
+
+SMALL = 50_000  # bytes, of all that a visitor loads besides thumbnails
+
+
+def ask(daemon: Daemon, path: str, **headers: str) -> tuple[int, bytes, Message]:
+    """GET a path; return status, body and headers, whatever the status."""
+    request = urllib.request.Request(urllib.parse.urljoin(daemon.url, path), headers=headers)
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, response.read(), response.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
+def thumbnail(daemon: Daemon, name: str) -> tuple[int, bytes, Message]:
+    """Ask for the thumbnail of a file's present result."""
+    return ask(daemon, f"/page/thumbnail/{daemon.answered(name)['id']}")
+
+
+def addresses(daemon: Daemon, name: str) -> tuple[str, str, str]:
+    """Where the page and a photo's own page say that its pictures are: tile, large, what the model saw."""
+    number = daemon.answered(name)["id"]
+    html = ask(daemon, "/")[1].decode() + ask(daemon, f"/page/photo/{number}")[1].decode()
+    tile, large, seen = re.findall(rf'src="(/page/(?:thumbnail|seen)/{number}\b[^"]*)"', html)
+    return tile, unescape(large), seen
+
+
+def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: Daemon, inbox: Path) -> None:
+    for number in range(30):
+        put(inbox / f"camera-in-the-garden-2026-11-{number:02d}T12-00-00.jpg", photo(number, size=(64, 64)))
+    daemon.settled(30)
+
+    _, html, _ = ask(daemon, "/")
+    parts = set(re.findall(r'(?:href|src)="(/page/static/[^"]+)"', html.decode()))
+    sizes = {part: len(ask(daemon, part)[1]) for part in parts}
+
+    assert {part.rpartition(".")[2].partition("?")[0] for part in parts} == {"css", "js", "svg"}
+    assert html.count(b"/page/thumbnail/") == 24
+    assert len(html) + sum(sizes.values()) < SMALL, (len(html), sizes)
+
+
+def test_files_of_the_page_are_kept_for_ever_under_an_address_that_changes_with_them(daemon: Daemon) -> None:
+    _, html, _ = ask(daemon, "/")
+    address = re.findall(r'href="(/page/static/page.css[^"]+)"', html.decode())[0]
+    status, _, headers = ask(daemon, address)
+    assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
+
+    bare = address.partition("?")[0]
+    assert ask(daemon, bare)[2]["Cache-Control"] == "no-cache"
+    assert ask(daemon, bare, **{"If-None-Match": headers["ETag"]})[0] == 304
+    assert ask(daemon, "/page/static/..%2fviews.py")[0] == 404
+    assert ask(daemon, "/page/static/nothing.css")[0] == 404
+
+
+def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: Daemon, inbox: Path) -> None:
+    sideways = Image.Exif()
+    sideways[0x0112] = 6
+    put(inbox / "turned.jpg", photo(1, size=(1200, 600), exif=sideways))
+
+    status, data, headers = thumbnail(daemon, "turned.jpg")
+    shown = Image.open(io.BytesIO(data))
+
+    assert (status, headers["Content-Type"], shown.format) == (200, "image/jpeg", "JPEG")
+    assert shown.size == (160, 320)
+    upright = picture(1, (1200, 600)).transpose(Image.Transpose.ROTATE_270).resize((160, 320))
+    assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 12
+
+
+def test_pictures_are_kept_by_browsers_and_not_sent_twice(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1))
+    tags = set()
+    for path in addresses(daemon, "a.jpg"):
+        _, _, headers = ask(daemon, path)
+        assert headers["Cache-Control"] == "private, max-age=86400"
+        status, body, again = ask(daemon, path, **{"If-None-Match": headers["ETag"]})
+        assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
+        tags.add(headers["ETag"])
+    assert len(tags) == 3
+
+
+def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
+    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
+) -> None:
+    before: dict[str, bytes] = {}
+    for seed in (1, 2):
+        put(inbox / "a.jpg", photo(seed))
+        daemon = make_daemon("--settle", "1", state=tmp_path / f"state-{seed}").start()
+        assert daemon.classified("a.jpg", photo(seed))["id"] == 1
+        for path in addresses(daemon, "a.jpg"):
+            assert path not in before, "a browser would show what it has kept of another photo"
+            before[path] = ask(daemon, path)[1]
+            bare = path.partition("?")[0]
+            assert ask(daemon, bare)[2]["Cache-Control"] == "private, no-cache"
+        daemon.stop()
+
+    daemon = make_daemon("--settle", "1", state=tmp_path / "state-2").start()
+    for path in before:
+        kept = ask(daemon, path)[2]["Cache-Control"] == "private, max-age=86400"
+        assert kept == (path in addresses(daemon, "a.jpg"))
+
+
+def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(daemon: Daemon, inbox: Path) -> None:
+    file = put(inbox / "a.jpg", photo(1))
+    tags = {path: ask(daemon, path)[2]["ETag"] for path in addresses(daemon, "a.jpg")}
+    file.unlink()
+
+    for path, tag in tags.items():
+        assert ask(daemon, path, **{"If-None-Match": tag})[0] == 404
+
+
+def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_shown_before(
+    daemon: Daemon, inbox: Path
+) -> None:
+    file = put(inbox / "a.jpg", photo(1))
+    assert thumbnail(daemon, "a.jpg")[0] == 200
+    file.unlink()
+
+    status, body, headers = thumbnail(daemon, "a.jpg")
+    assert (status, headers["Content-Type"]) == (404, "image/svg+xml; charset=utf-8")
+    assert b"no longer in the inbox" in body
+
+
+def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_its_place(
+    daemon: Daemon, inbox: Path
+) -> None:
+    put(inbox / "a.jpg", photo(1))
+    old = daemon.classified("a.jpg", photo(1))
+    assert ask(daemon, f"/page/thumbnail/{old['id']}")[0] == 200
+    put(inbox / "a.jpg", photo(2))
+    new = daemon.classified("a.jpg", photo(2))
+
+    assert ask(daemon, f"/page/thumbnail/{old['id']}")[0] == 404
+    assert ask(daemon, f"/page/seen/{old['id']}")[0] == 404
+    assert ask(daemon, f"/page/thumbnail/{new['id']}")[0] == 200
+    _, html, _ = ask(daemon, f"/page/photo/{old['id']}")
+    assert f'href="/page/photo/{new["id"]}"' in html.decode()
+
+
+def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+    outside = put(tmp_path / "secret.jpg", photo(1))
+    put(inbox / "a.jpg", photo(1))
+    result = daemon.classified("a.jpg", photo(1))
+    os.replace(outside, tmp_path / "moved.jpg")
+    (inbox / "a.jpg").unlink()
+    (inbox / "a.jpg").symlink_to(tmp_path / "moved.jpg")
+
+    assert ask(daemon, f"/page/thumbnail/{result['id']}")[0] == 404
+    assert ask(daemon, f"/page/seen/{result['id']}")[0] == 404
+
+
+def test_what_the_model_saw_is_shown_to_the_pixel(daemon: Daemon, inbox: Path) -> None:
+    data = photo(3, size=(700, 500))
+    put(inbox / "a.jpg", data)
+    status, png, _ = ask(daemon, f"/page/seen/{daemon.answered('a.jpg')['id']}")
+
+    assert status == 200
+    shown = Image.open(io.BytesIO(png))
+    assert shown.format == "PNG"
+    assert np.array_equal(np.asarray(shown), decode(data, (224, 224)).pixels)
+
+
+def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(patient_daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "half.jpg", photo(1)[:5000])
+    result = patient_daemon.waits("half.jpg", "truncated")
+
+    status, html, _ = ask(patient_daemon, "/")
+    assert status == 200
+    assert "Waiting" in html.decode()
+    status, html, _ = ask(patient_daemon, f"/page/photo/{result['id']}")
+    assert status == 200
+    assert "The file ends early." in html.decode()
+    assert ask(patient_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
+
+
+def test_choices_that_make_no_sense_show_the_page_all_the_same(daemon: Daemon) -> None:
+    for query in ("status=nonsense", "before=x", "before=99999999999999999999", "label=%00%ff", "before=-1", "x=y"):
+        assert ask(daemon, f"/?{query}")[0] == 200
+
+
+def test_a_result_that_there_is_not_is_told_to_people(daemon: Daemon) -> None:
+    for number in (1, 1 << 63, 1 << 80):
+        status, body, headers = ask(daemon, f"/page/photo/{number}")
+        assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+        assert f"There is no result {number}" in body.decode()
+        assert ask(daemon, f"/page/thumbnail/{number}")[0] == 404
+
+
+def test_the_form_for_the_token_says_when_it_was_wrong(daemon: Daemon) -> None:
+    _, form, _ = ask(daemon, "/page/login")
+    assert b'<form action="/login" method="post">' in form
+    assert b'name="token"' in form
+    assert b'role="alert"' not in form
+    assert b'role="alert"' in ask(daemon, "/page/login?failed=1")[1]
+
+
+def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: Daemon, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1))
+    result = daemon.answered("a.jpg")
+    for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
+        html = ask(daemon, path)[1].decode()
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)
+
+
+def test_only_who_has_signed_in_is_offered_to_sign_out(daemon: Daemon) -> None:
+    for path, status in (("/", 200), ("/page/photo/1", 404)):
+        assert b'action="/logout"' not in ask(daemon, path)[1]
+        answer = ask(daemon, path, Cookie="dogid_session=x")
+        assert answer[0] == status
+        assert b'<form class="out" action="/logout" method="post"><button>Sign out</button></form>' in answer[1]
+    assert b'action="/logout"' not in ask(daemon, "/page/login", Cookie="dogid_session=x")[1]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 
 _TOGETHER = ("service", "web/browser")
 """Folders whose tests share what is dear to make (an installed service, a browser): one process has them all."""
 
-MakeDaemon = Callable[..., Daemon]
+MakeDaemon = Callable[..., DaemonProcess]
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def make_daemon(tmp_path: Path, inbox: Path) -> Iterator[MakeDaemon]:
     """Make daemons with flags; those that still run at the end of the test are ended."""
     with contextlib.ExitStack() as stack:
 
-        def make(*flags: str, state: Path | None = None, **options: object) -> Daemon:
-            made = Daemon(inbox, state or tmp_path / "state", *flags, **options)  # type: ignore[arg-type]
+        def make(*flags: str, state: Path | None = None, **options: object) -> DaemonProcess:
+            made = DaemonProcess(inbox, state or tmp_path / "state", *flags, **options)  # type: ignore[arg-type]
             stack.callback(made.close)
             return made
 
@@ -36,13 +36,13 @@ def make_daemon(tmp_path: Path, inbox: Path) -> Iterator[MakeDaemon]:
 
 
 @pytest.fixture
-def daemon(make_daemon: MakeDaemon) -> Daemon:
+def daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon that runs on the inbox, with a settle time of a second."""
     return make_daemon("--settle", "1").start()
 
 
 @pytest.fixture
-def patient_daemon(make_daemon: MakeDaemon) -> Daemon:
+def patient_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon that runs on the inbox, and believes no unfinished photo to be broken while a test lasts."""
     return make_daemon("--settle", "600").start()
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.attacks.wire import Reply, request
 from tests.support.answers import answer
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 TOKEN = "a-token-that-nobody-guesses-0123456789"
@@ -17,23 +17,23 @@ Ask = Callable[..., Reply]
 
 
 @pytest.fixture(scope="module")
-def stronghold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def stronghold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon on the loopback address, which needs no token."""
     yield from _daemon(tmp_path_factory.mktemp("stronghold"))
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon that other machines reach, with a token."""
     folder = tmp_path_factory.mktemp("locked")
     token = put(folder / "token", TOKEN.encode() + b"\n")
     yield from _daemon(folder, "--host", "0.0.0.0", "--token-file", str(token))
 
 
-def _daemon(folder: Path, *flags: str) -> Iterator[Daemon]:
+def _daemon(folder: Path, *flags: str) -> Iterator[DaemonProcess]:
     inbox = folder / "inbox"
     put(inbox / "mine.jpg", photo(1))
-    daemon = Daemon(inbox, folder / "state", "--settle", "1", *flags)
+    daemon = DaemonProcess(inbox, folder / "state", "--settle", "1", *flags)
     try:
         yield daemon.start()
     finally:
@@ -50,7 +50,7 @@ def still_stands(request: pytest.FixtureRequest) -> Iterator[None]:
         assert_stands(request.getfixturevalue("locked"), BEARER)
 
 
-def assert_stands(daemon: Daemon, headers: dict[str, str] | None = None) -> None:
+def assert_stands(daemon: DaemonProcess, headers: dict[str, str] | None = None) -> None:
     """The same process answers, is healthy, classifies rightly, and no request has ended in a traceback."""
     data = photo(77)
     headers = headers or {}

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 
 MIB = 1 << 20
 
@@ -21,7 +21,7 @@ class Peak:
 
 
 @contextmanager
-def watched(daemon: Daemon) -> Iterator[Peak]:
+def watched(daemon: DaemonProcess) -> Iterator[Peak]:
     """Watch a daemon's memory and its unnamed temporary files while the context lasts."""
     peak, over, before = Peak(), threading.Event(), resident(daemon)
 
@@ -39,12 +39,12 @@ def watched(daemon: Daemon) -> Iterator[Peak]:
         thread.join()
 
 
-def resident(daemon: Daemon) -> int:
+def resident(daemon: DaemonProcess) -> int:
     """Bytes of memory that the daemon has now."""
     return int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _temporary(daemon: Daemon) -> int:
+def _temporary(daemon: DaemonProcess) -> int:
     """Bytes in files that the daemon has open and that have no name."""
     total = 0
     for entry in Path(f"/proc/{daemon.pid}/fd").iterdir():

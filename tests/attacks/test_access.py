@@ -13,7 +13,7 @@ from dogid.web.auth.access import COOKIE, Access
 from tests.attacks.conftest import BEARER, TOKEN
 from tests.attacks.wire import Reply, exchange, host, request
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 PATHS = [
@@ -29,13 +29,13 @@ WRONG = [
 
 
 @pytest.fixture
-def strict(make_daemon: MakeDaemon, tmp_path: Path) -> Daemon:
+def strict(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
     """A daemon of this test's own with a token, as wrong tokens are counted."""
     token = put(tmp_path / "token", TOKEN.encode())
     return make_daemon("--host", "0.0.0.0", "--token-file", str(token)).start()
 
 
-def _login(daemon: Daemon, token: str) -> Reply:
+def _login(daemon: DaemonProcess, token: str) -> Reply:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return request(daemon, "/login", "POST", headers, f"token={token}".encode())
 
@@ -45,7 +45,7 @@ def _cookie(reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_spelling_of_a_path_passes_the_door(locked: Daemon, path: str) -> None:
+def test_no_spelling_of_a_path_passes_the_door(locked: DaemonProcess, path: str) -> None:
     raw = f"GET {path} HTTP/1.1\r\nHost: {host(locked)}\r\nConnection: close\r\n\r\n".encode()
 
     reply = exchange(locked, raw)
@@ -59,11 +59,11 @@ def test_no_spelling_of_a_path_passes_the_door(locked: Daemon, path: str) -> Non
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])
-def test_no_method_passes_the_door(locked: Daemon, method: str) -> None:
+def test_no_method_passes_the_door(locked: DaemonProcess, method: str) -> None:
     assert request(locked, "/results", method).status in (401, 405)
 
 
-def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_while(strict: Daemon) -> None:
+def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_while(strict: DaemonProcess) -> None:
     """The right one opens meanwhile: behind a proxy all come from one address, and its length forbids guessing."""
     inside = {"Cookie": _cookie(_login(strict, TOKEN))}
     statuses = [request(strict, headers={"Authorization": f"Bearer {wrong}"}).status for wrong in WRONG]
@@ -78,7 +78,7 @@ def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_whil
     assert request(strict, headers=BEARER).status == 200
 
 
-def test_guessing_at_the_login_form_is_stopped_too(strict: Daemon) -> None:
+def test_guessing_at_the_login_form_is_stopped_too(strict: DaemonProcess) -> None:
     inside = {"Cookie": _cookie(_login(strict, TOKEN))}
     with ThreadPoolExecutor(20) as guessers:
         replies = list(guessers.map(lambda number: _login(strict, f"guess-{number:040}"), range(200)))
@@ -92,7 +92,7 @@ def test_guessing_at_the_login_form_is_stopped_too(strict: Daemon) -> None:
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"]
 )
-def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: Daemon, name: str) -> None:
+def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: DaemonProcess, name: str) -> None:
     assert request(strict, headers={name: "127.0.0.1"}).status == 401
     for number in range(12):
         address = f"for=10.0.0.{number}" if name == "Forwarded" else f"10.0.0.{number}"
@@ -108,17 +108,17 @@ def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: Daem
         TOKEN, f"Token {TOKEN}", f"Bearer{TOKEN}", f"Bearer\t{TOKEN}", "Bearer", "Digest x",
     ],
 )  # fmt: skip
-def test_only_a_bearer_token_counts(locked: Daemon, header: str) -> None:
+def test_only_a_bearer_token_counts(locked: DaemonProcess, header: str) -> None:
     assert request(locked, headers={"Authorization": header}).status in (401, 429)
 
 
 @pytest.mark.parametrize("query", ["token", "access_token", "Authorization"])
-def test_a_token_in_the_address_does_not_open(locked: Daemon, query: str) -> None:
+def test_a_token_in_the_address_does_not_open(locked: DaemonProcess, query: str) -> None:
     """Addresses end up in logs and histories."""
     assert request(locked, f"/results?{query}={TOKEN}").status == 401
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(locked: Daemon) -> None:
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(locked: DaemonProcess) -> None:
     reply = _login(locked, TOKEN)
     set_cookie = reply.header("Set-Cookie") or ""
 
@@ -155,11 +155,11 @@ def _forged() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", _forged())
-def test_a_forged_cookie_does_not_open(locked: Daemon, kind: str) -> None:
+def test_a_forged_cookie_does_not_open(locked: DaemonProcess, kind: str) -> None:
     assert request(locked, headers={"Cookie": f"{COOKIE}={_forged()[kind]}"}).status == 401
 
 
-def test_a_cookie_ends_when_the_token_is_changed(strict: Daemon) -> None:
+def test_a_cookie_ends_when_the_token_is_changed(strict: DaemonProcess) -> None:
     inside = {"Cookie": _cookie(_login(strict, TOKEN))}
     assert request(strict, headers=inside).status == 200
     strict.stop()
@@ -195,7 +195,7 @@ def test_a_token_that_is_none_ends_the_start(make_daemon: MakeDaemon, inbox: Pat
     assert "Traceback" not in daemon.log_text()
 
 
-def test_a_token_never_shows_in_the_log_or_an_answer(strict: Daemon) -> None:
+def test_a_token_never_shows_in_the_log_or_an_answer(strict: DaemonProcess) -> None:
     for path in ("/status", "/openapi.json", "/metrics", "/", "/nothing"):
         assert TOKEN.encode() not in request(strict, path, headers=BEARER).body
     _login(strict, TOKEN)

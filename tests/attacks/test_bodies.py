@@ -8,7 +8,7 @@ import pytest
 
 from tests.attacks.resources import MIB, watched
 from tests.attacks.wire import connect, exchange, form, head, many, read_reply, request
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 LARGEST = 20_000_000
@@ -16,7 +16,7 @@ LARGEST = 20_000_000
 
 @pytest.mark.parametrize("length", ["10000000000", "99999999999999999999", "20100000"])
 @pytest.mark.parametrize("target", ["/classify", "/login", "/results", "/nothing"])
-def test_a_huge_body_is_refused_before_it_is_sent(stronghold: Daemon, target: str, length: str) -> None:
+def test_a_huge_body_is_refused_before_it_is_sent(stronghold: DaemonProcess, target: str, length: str) -> None:
     reply = exchange(stronghold, head(stronghold, target, "POST", Content_Length=length))
 
     assert reply is not None
@@ -24,7 +24,7 @@ def test_a_huge_body_is_refused_before_it_is_sent(stronghold: Daemon, target: st
     assert reply.code == "too_large"
 
 
-def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(stronghold: Daemon) -> None:
+def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(stronghold: DaemonProcess) -> None:
     asked = head(stronghold, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
     with connect(stronghold) as connection:
         connection.sendall(asked)
@@ -33,7 +33,7 @@ def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(stronghold: Da
     assert first.startswith(b"HTTP/1.1 413")
 
 
-def test_endless_chunks_are_cut_off(stronghold: Daemon) -> None:
+def test_endless_chunks_are_cut_off(stronghold: DaemonProcess) -> None:
     with watched(stronghold) as peak, connect(stronghold) as connection:
         connection.sendall(head(stronghold, "/classify", "POST", Transfer_Encoding="chunked"))
         chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
@@ -48,7 +48,7 @@ def test_endless_chunks_are_cut_off(stronghold: Daemon) -> None:
     assert peak.disk < 60 * MIB
 
 
-def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(stronghold: Daemon) -> None:
+def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(stronghold: DaemonProcess) -> None:
     part = bytes(MIB)
 
     def send(number: int) -> int | None:
@@ -69,7 +69,7 @@ def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(strong
     assert peak.disk < 7 * LARGEST
 
 
-def test_large_bodies_behind_an_endless_answer_are_bounded_too(stronghold: Daemon) -> None:
+def test_large_bodies_behind_an_endless_answer_are_bounded_too(stronghold: DaemonProcess) -> None:
     """Waiting for their turn behind /events, they would lie on the disk for as long as it lasts."""
     with watched(stronghold) as peak, many(stronghold, 20) as connections:
         for connection in connections:
@@ -98,7 +98,7 @@ def test_large_bodies_behind_an_endless_answer_are_bounded_too(stronghold: Daemo
         "returns", "near ends",
     ],
 )  # fmt: skip
-def test_a_form_that_is_hard_to_read_is_refused_in_time(stronghold: Daemon, body: bytes) -> None:
+def test_a_form_that_is_hard_to_read_is_refused_in_time(stronghold: DaemonProcess, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=w"}
     with watched(stronghold) as peak:
         reply = request(stronghold, "/classify", "POST", headers, body)
@@ -107,7 +107,7 @@ def test_a_form_that_is_hard_to_read_is_refused_in_time(stronghold: Daemon, body
     assert peak.resident < 80 * MIB
 
 
-def test_a_large_login_is_refused(locked: Daemon) -> None:
+def test_a_large_login_is_refused(locked: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"token=" + b"x" * 5_000_000, b"&".join(b"a%d=1" % number for number in range(500_000))):
         with watched(locked) as peak:
@@ -115,7 +115,7 @@ def test_a_large_login_is_refused(locked: Daemon) -> None:
         assert peak.resident < 60 * MIB
 
 
-def test_a_packed_body_is_not_unpacked(stronghold: Daemon) -> None:
+def test_a_packed_body_is_not_unpacked(stronghold: DaemonProcess) -> None:
     bomb = zlib.compress(bytes(10**8), 9)
     for coding in ("gzip", "deflate", "br"):
         with watched(stronghold) as peak:
@@ -124,7 +124,7 @@ def test_a_packed_body_is_not_unpacked(stronghold: Daemon) -> None:
         assert peak.resident < 30 * MIB
 
 
-def test_many_ask_for_a_photo_at_once_and_most_are_told_to_come_again(stronghold: Daemon) -> None:
+def test_many_ask_for_a_photo_at_once_and_most_are_told_to_come_again(stronghold: DaemonProcess) -> None:
     headers, body = form(b"a.jpg", photo(5, size=(3000, 2000)))
     asked = head(stronghold, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.attacks.resources import MIB, watched
 from tests.attacks.wire import request
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 SIDE = 30_000
@@ -99,7 +99,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str | None]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_does_not_go_off(stronghold: Daemon, name: str) -> None:
+def test_a_bomb_does_not_go_off(stronghold: DaemonProcess, name: str) -> None:
     make, code = BOMBS[name]
     data = make()
     assert len(data) < 4 * MIB
@@ -114,7 +114,7 @@ def test_a_bomb_does_not_go_off(stronghold: Daemon, name: str) -> None:
         assert reply.status in (200, 422)
 
 
-def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(stronghold: Daemon) -> None:
+def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(stronghold: DaemonProcess) -> None:
     with watched(stronghold) as peak:
         reply = request(stronghold, "/classify", "POST", body=_png(9_400, 9_400))
 
@@ -122,7 +122,7 @@ def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(strong
     assert peak.resident < GROWTH
 
 
-def test_bombs_in_the_inbox_are_refused_by_name_too(stronghold: Daemon) -> None:
+def test_bombs_in_the_inbox_are_refused_by_name_too(stronghold: DaemonProcess) -> None:
     put(stronghold.inbox / "bomb.png", _png(SIDE, SIDE))
 
     with watched(stronghold) as peak:

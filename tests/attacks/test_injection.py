@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.attacks.wire import everything, exchange, form, head, host, request
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 CANARY = b"X-Injected"
@@ -22,7 +22,7 @@ CANARY = b"X-Injected"
         "/results?limit=1&before=%0d%0aX-Injected:1", "/nothing%0d%0aSet-Cookie:%20dogid_session=x",
     ],
 )  # fmt: skip
-def test_no_part_of_a_url_becomes_a_header(stronghold: Daemon, target: str) -> None:
+def test_no_part_of_a_url_becomes_a_header(stronghold: DaemonProcess, target: str) -> None:
     reply = exchange(stronghold, head(stronghold, target))
 
     assert reply is not None
@@ -38,7 +38,7 @@ def test_no_part_of_a_url_becomes_a_header(stronghold: Daemon, target: str) -> N
         b"x" * 9000,
     ],
 )  # fmt: skip
-def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(stronghold: Daemon, name: bytes) -> None:
+def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(stronghold: DaemonProcess, name: bytes) -> None:
     headers, body = form(name, photo(1))
 
     reply = request(stronghold, "/classify", "POST", headers, body)
@@ -53,7 +53,7 @@ def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(stronghold: Daemo
 SMUGGLED = b"GET /results/424242 HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Smuggled: 1\r\n\r\n"
 
 
-def _post(daemon: Daemon, *lines: str, version: str = "1.1") -> bytes:
+def _post(daemon: DaemonProcess, *lines: str, version: str = "1.1") -> bytes:
     return "\r\n".join([f"POST /classify HTTP/{version}", f"Host: {host(daemon)}", *lines, "", ""]).encode("latin-1")
 
 
@@ -91,7 +91,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("lines", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
 def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
-    stronghold: Daemon, lines: list[str]
+    stronghold: DaemonProcess, lines: list[str]
 ) -> None:
     received = everything(stronghold, _post(stronghold, *lines) + b"0\r\n\r\n" + SMUGGLED)
 
@@ -101,7 +101,7 @@ def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.9", "1.2", "2.0", "9.9"])
-def test_chunks_in_another_version_are_refused(stronghold: Daemon, version: str) -> None:
+def test_chunks_in_another_version_are_refused(stronghold: DaemonProcess, version: str) -> None:
     asked = _post(stronghold, "Transfer-Encoding: chunked", "Connection: keep-alive", version=version)
 
     received = everything(stronghold, asked + b"0\r\n\r\n" + SMUGGLED)
@@ -118,7 +118,7 @@ def test_chunks_in_another_version_are_refused(stronghold: Daemon, version: str)
         b"3\nabc\r\n0\r\n\r\n", b"3\r\nabc0\r\n\r\n", b"3;\nx\r\nabc\r\n0\r\n\r\n", b"\xb3\r\nabc\r\n0\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_wrong_chunk_ends_the_connection(stronghold: Daemon, chunks: bytes) -> None:
+def test_a_wrong_chunk_ends_the_connection(stronghold: DaemonProcess, chunks: bytes) -> None:
     received = everything(stronghold, _post(stronghold, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
 
     assert received.startswith(b"HTTP/1.1 400"), received[:200]
@@ -127,14 +127,14 @@ def test_a_wrong_chunk_ends_the_connection(stronghold: Daemon, chunks: bytes) ->
 
 
 @pytest.mark.parametrize("part", [b"", b"0\r\nX-Trailer: "], ids=["a chunk's size", "a trailer"])
-def test_an_endless_line_between_chunks_is_cut_off(stronghold: Daemon, part: bytes) -> None:
+def test_an_endless_line_between_chunks_is_cut_off(stronghold: DaemonProcess, part: bytes) -> None:
     """Else each packet would be appended to what came before, and all of it searched again."""
     reply = exchange(stronghold, _post(stronghold, "Transfer-Encoding: chunked") + part + b"0" * 2_000_000)
 
     assert reply is None or reply.status == 400  # None: it closed while we still sent
 
 
-def test_a_request_within_a_body_is_not_answered(stronghold: Daemon) -> None:
+def test_a_request_within_a_body_is_not_answered(stronghold: DaemonProcess) -> None:
     asked = _post(stronghold, f"Content-Length: {len(SMUGGLED)}") + SMUGGLED
 
     received = everything(stronghold, asked)
@@ -143,7 +143,7 @@ def test_a_request_within_a_body_is_not_answered(stronghold: Daemon) -> None:
     assert received.startswith(b"HTTP/1.1 422")
 
 
-def test_a_folded_header_is_refused(stronghold: Daemon) -> None:
+def test_a_folded_header_is_refused(stronghold: DaemonProcess) -> None:
     asked = f"GET /results HTTP/1.1\r\nHost: {host(stronghold)}\r\nX-Fold: a\r\n Host: evil.example\r\n\r\n".encode()
 
     reply = exchange(stronghold, asked)
@@ -152,7 +152,7 @@ def test_a_folded_header_is_refused(stronghold: Daemon) -> None:
     assert reply.status == 400
 
 
-def test_an_announced_request_without_a_body_does_not_swallow_the_next(stronghold: Daemon) -> None:
+def test_an_announced_request_without_a_body_does_not_swallow_the_next(stronghold: DaemonProcess) -> None:
     asked = head(stronghold, "/results/41", Expect="100-continue") + head(stronghold, "/results/42", Connection="close")
 
     received = everything(stronghold, asked)
@@ -162,7 +162,7 @@ def test_an_announced_request_without_a_body_does_not_swallow_the_next(stronghol
 
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-def test_a_header_does_not_change_the_method(stronghold: Daemon, name: str) -> None:
+def test_a_header_does_not_change_the_method(stronghold: DaemonProcess, name: str) -> None:
     assert request(stronghold, "/classify", headers={name: "POST"}).status == 405
     assert request(stronghold, "/results", "POST", {name: "GET"}).status == 405
     assert request(stronghold, "/results?_method=GET", "POST").status == 405
@@ -197,7 +197,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
-def test_what_is_no_request_gets_an_error_or_nothing(stronghold: Daemon, data: bytes) -> None:
+def test_what_is_no_request_gets_an_error_or_nothing(stronghold: DaemonProcess, data: bytes) -> None:
     received = everything(stronghold, data)
 
     lines = [line for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.")]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks.conftest import BEARER, TOKEN
 from tests.attacks.wire import Reply, everything, exchange, form, host, place, request
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 FOREIGN: list[Callable[[str], dict[str, str]]] = [
@@ -32,7 +32,7 @@ FOREIGN: list[Callable[[str], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=lambda make: str(make("127.0.0.1:8000")))
-def test_another_site_cannot_send_a_photo(stronghold: Daemon, foreign: Callable[[str], dict[str, str]]) -> None:
+def test_another_site_cannot_send_a_photo(stronghold: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
     headers, body = form(b"a.jpg", photo(1))
 
     reply = request(stronghold, "/classify", "POST", headers | foreign(host(stronghold)), body)
@@ -41,13 +41,13 @@ def test_another_site_cannot_send_a_photo(stronghold: Daemon, foreign: Callable[
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=w"])
-def test_no_form_that_browsers_send_without_asking_passes(stronghold: Daemon, kind: str) -> None:
+def test_no_form_that_browsers_send_without_asking_passes(stronghold: DaemonProcess, kind: str) -> None:
     headers = {"Content-Type": kind, "Origin": "https://evil.example"}
 
     assert request(stronghold, "/classify", "POST", headers, photo(1)).status == 403
 
 
-def test_another_site_cannot_use_a_session(locked: Daemon) -> None:
+def test_another_site_cannot_use_a_session(locked: DaemonProcess) -> None:
     login = request(
         locked, "/login", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, f"token={TOKEN}".encode()
     )
@@ -58,7 +58,7 @@ def test_another_site_cannot_use_a_session(locked: Daemon) -> None:
     assert request(locked, "/classify", "POST", {"Cookie": cookie}, photo(1)).status == 200
 
 
-def test_another_site_cannot_log_somebody_in(locked: Daemon) -> None:
+def test_another_site_cannot_log_somebody_in(locked: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example"}
 
     reply = request(locked, "/login", "POST", headers, f"token={TOKEN}".encode())
@@ -67,7 +67,7 @@ def test_another_site_cannot_log_somebody_in(locked: Daemon) -> None:
     assert reply.header("Set-Cookie") is None
 
 
-def test_another_site_cannot_log_somebody_out(locked: Daemon) -> None:
+def test_another_site_cannot_log_somebody_out(locked: DaemonProcess) -> None:
     reply = request(locked, "/logout", "POST", {"Origin": "https://evil.example"})
 
     assert reply.status in (401, 403)
@@ -77,7 +77,7 @@ def test_another_site_cannot_log_somebody_out(locked: Daemon) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/results", "/status", "/openapi.json", "/events-not", "/classify", "/?file=mine.jpg"]
 )
-def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: Daemon, path: str) -> None:
+def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: DaemonProcess, path: str) -> None:
     reply = request(stronghold, path, headers={"Origin": "https://evil.example"})
 
     assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
@@ -91,7 +91,7 @@ def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: Daem
     assert "unsafe" not in policy
 
 
-def test_a_preflight_is_not_granted(stronghold: Daemon) -> None:
+def test_a_preflight_is_not_granted(stronghold: DaemonProcess) -> None:
     headers = {
         "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization", "Access-Control-Request-Private-Network": "true",
@@ -113,7 +113,7 @@ REBOUND = [
 
 
 @pytest.mark.parametrize("name", REBOUND, ids=lambda name: name[:30])
-def test_a_name_that_is_not_ours_is_refused(stronghold: Daemon, name: str) -> None:
+def test_a_name_that_is_not_ours_is_refused(stronghold: DaemonProcess, name: str) -> None:
     asked = name.format(port=place(stronghold)[1])
 
     reply = exchange(stronghold, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode("latin-1"))
@@ -136,11 +136,11 @@ def test_a_name_that_is_not_ours_is_refused(stronghold: Daemon, name: str) -> No
         "GET /results HTTP/1.1\r\nHost: evil.example\r\nX-Original-URL: /\r\nX-HTTP-Host-Override: {own}\r\n\r\n",
     ],
 )
-def test_no_second_name_makes_up_for_a_foreign_one(stronghold: Daemon, text: str) -> None:
+def test_no_second_name_makes_up_for_a_foreign_one(stronghold: DaemonProcess, text: str) -> None:
     _is_refused(exchange(stronghold, text.format(own=host(stronghold)).encode()))
 
 
-def test_the_right_token_does_not_make_up_for_a_foreign_name(locked: Daemon) -> None:
+def test_the_right_token_does_not_make_up_for_a_foreign_name(locked: DaemonProcess) -> None:
     asked = f"GET /results HTTP/1.1\r\nHost: evil.example\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
 
     _is_refused(exchange(locked, asked.encode()))
@@ -149,7 +149,7 @@ def test_the_right_token_does_not_make_up_for_a_foreign_name(locked: Daemon) -> 
 @pytest.mark.parametrize(
     "name", ["127.0.0.1", "localhost", "LOCALHOST:{port}", "[::1]", "[::1]:{port}", "dogid.localhost"]
 )
-def test_our_own_names_are_known(stronghold: Daemon, name: str) -> None:
+def test_our_own_names_are_known(stronghold: DaemonProcess, name: str) -> None:
     asked = name.format(port=place(stronghold)[1])
 
     reply = exchange(stronghold, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode())
@@ -158,7 +158,7 @@ def test_our_own_names_are_known(stronghold: Daemon, name: str) -> None:
     assert reply.status == 200
 
 
-def test_nobody_is_sent_to_another_site(locked: Daemon) -> None:
+def test_nobody_is_sent_to_another_site(locked: DaemonProcess) -> None:
     for target in ("//evil.example", "//evil.example/..", "/\\evil.example", "/page/login?next=https://evil.example"):
         received = everything(
             locked, f"GET {target} HTTP/1.1\r\nHost: {host(locked)}\r\nAccept: text/html\r\n\r\n".encode()

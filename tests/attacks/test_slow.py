@@ -12,7 +12,7 @@ import pytest
 from tests.attacks.resources import MIB, resident
 from tests.attacks.wire import head, many, read_all, request
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -21,7 +21,7 @@ ALLOWED_SECONDS = 1.0
 PATIENCE = 25.0
 
 
-def test_500_slow_requests_leave_room_for_others_and_are_cut_off(stronghold: Daemon) -> None:
+def test_500_slow_requests_leave_room_for_others_and_are_cut_off(stronghold: DaemonProcess) -> None:
     heads = b"GET /results HTTP/1.1\r\nHost: x\r\nX-Slow: "
     with many(stronghold, SLOW) as connections:
         for connection in connections:
@@ -35,7 +35,7 @@ def test_500_slow_requests_leave_room_for_others_and_are_cut_off(stronghold: Dae
     assert slowest < ALLOWED_SECONDS
 
 
-def test_500_slow_bodies_leave_room_for_others(stronghold: Daemon) -> None:
+def test_500_slow_bodies_leave_room_for_others(stronghold: DaemonProcess) -> None:
     """Small ones may take as long as a slow radio needs; large ones come a few at a time."""
     with many(stronghold, SLOW) as connections:
         for number, connection in enumerate(connections):
@@ -46,7 +46,7 @@ def test_500_slow_bodies_leave_room_for_others(stronghold: Daemon) -> None:
                 assert _seconds_to_answer(stronghold) < ALLOWED_SECONDS
 
 
-def test_uploads_that_hardly_move_make_room_for_a_photo(stronghold: Daemon) -> None:
+def test_uploads_that_hardly_move_make_room_for_a_photo(stronghold: DaemonProcess) -> None:
     with many(stronghold, 4) as connections:
         for connection in connections:
             connection.sendall(head(stronghold, "/classify", "POST", Content_Length="1000000") + b"x")
@@ -61,19 +61,19 @@ def test_uploads_that_hardly_move_make_room_for_a_photo(stronghold: Daemon) -> N
             assert answered
 
 
-def test_newcomers_push_out_whoever_holds_connections_and_says_nothing(stronghold: Daemon) -> None:
+def test_newcomers_push_out_whoever_holds_connections_and_says_nothing(stronghold: DaemonProcess) -> None:
     with many(stronghold, 680):
         for _ in range(200):  # none of them is taken for the one who had its place
             assert _seconds_to_answer(stronghold) < ALLOWED_SECONDS
 
 
 @pytest.fixture(scope="module")
-def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon with a long page of results."""
     folder = tmp_path_factory.mktemp("long")
     for number in range(1000):
         put(folder / "inbox" / f"{number}-{'x' * 150}.jpg", b"no photo")
-    daemon = Daemon(folder / "inbox", folder / "state", "--settle", "0")
+    daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "0")
     try:
         daemon.start().settled(1000)
         yield daemon
@@ -81,7 +81,9 @@ def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daem
         daemon.close()
 
 
-def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(with_long_answers: Daemon) -> None:
+def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
+    with_long_answers: DaemonProcess,
+) -> None:
     daemon = with_long_answers
     page = len(request(daemon, "/results?limit=1000").body)
     assert page > 400_000
@@ -98,7 +100,7 @@ def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
     assert grown < 80 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
 
 
-def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: Daemon) -> None:
+def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: DaemonProcess) -> None:
     daemon = with_long_answers
     page = request(daemon, "/results?limit=1000").body
     with many(daemon, 1, small_window=True) as (connection,):
@@ -116,7 +118,7 @@ def test_listeners_who_never_read_leave_room_for_others(make_daemon: MakeDaemon)
             assert _seconds_to_answer(daemon) < ALLOWED_SECONDS
 
 
-def _seconds_to_answer(daemon: Daemon) -> float:
+def _seconds_to_answer(daemon: DaemonProcess) -> float:
     began = time.monotonic()
     assert request(daemon, "/results").status == 200
     return time.monotonic() - began

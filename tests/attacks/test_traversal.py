@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.wire import exchange, form, head, request
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 MINE, SECRET = photo(1, size=(64, 64)), photo(2, size=(64, 64))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def secret(stronghold: Daemon) -> Path:
+def secret(stronghold: DaemonProcess) -> Path:
     """A photo beside the inbox that nobody may ask for, and links in the inbox that lead to it."""
     inbox = stronghold.inbox
     put(inbox / "mine.jpg", MINE)
@@ -102,7 +102,7 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("name", TARGETS, ids=lambda name: name[:40])
-def test_no_spelling_of_a_path_leads_out(stronghold: Daemon, secret: Path, name: str) -> None:
+def test_no_spelling_of_a_path_leads_out(stronghold: DaemonProcess, secret: Path, name: str) -> None:
     target = name.replace("{secret}", str(secret)).replace("{inbox}", str(stronghold.inbox))
 
     reply = exchange(stronghold, head(stronghold, f"/?file={target}"))
@@ -130,7 +130,7 @@ def test_no_spelling_of_a_path_leads_out(stronghold: Daemon, secret: Path, name:
         "/static/../guard.py",
     ],
 )
-def test_no_path_of_the_url_leads_to_a_file(stronghold: Daemon, target: str) -> None:
+def test_no_path_of_the_url_leads_to_a_file(stronghold: DaemonProcess, target: str) -> None:
     reply = exchange(stronghold, head(stronghold, target))
 
     assert reply is not None
@@ -141,14 +141,14 @@ def test_no_path_of_the_url_leads_to_a_file(stronghold: Daemon, target: str) -> 
 
 
 @pytest.mark.parametrize("query", ["file=mine.jpg&file=../secret.jpg", "file=mine.jpg&%66ile=../secret.jpg"])
-def test_a_name_given_twice_is_refused(stronghold: Daemon, query: str) -> None:
+def test_a_name_given_twice_is_refused(stronghold: DaemonProcess, query: str) -> None:
     reply = exchange(stronghold, head(stronghold, f"/?{query}"))
 
     assert reply is not None
     assert reply.status == 400
 
 
-def test_a_sent_name_is_never_a_path(stronghold: Daemon) -> None:
+def test_a_sent_name_is_never_a_path(stronghold: DaemonProcess) -> None:
     before = _files(stronghold.inbox.parent)
     headers, body = form(b"../../../sent.jpg", MINE)
 
@@ -162,7 +162,7 @@ SWAPPED = 2_000
 
 
 @pytest.fixture
-def swapping(stronghold: Daemon, secret: Path) -> Iterator[list[int]]:
+def swapping(stronghold: DaemonProcess, secret: Path) -> Iterator[list[int]]:
     """In a loop: a photo becomes a link to the secret, a folder becomes a link to its parent, and back again."""
     inbox, over, swaps = stronghold.inbox, threading.Event(), [0]
     outside = secret.parent / "outside"
@@ -190,7 +190,9 @@ def swapping(stronghold: Daemon, secret: Path) -> Iterator[list[int]]:
     thread.join()
 
 
-def test_a_link_swapped_in_while_thousands_ask_never_shows_the_secret(stronghold: Daemon, swapping: list[int]) -> None:
+def test_a_link_swapped_in_while_thousands_ask_never_shows_the_secret(
+    stronghold: DaemonProcess, swapping: list[int]
+) -> None:
     mine = request(stronghold, "/?file=mine.jpg").json
     theirs = request(stronghold, "/classify", "POST", body=SECRET).json["scores"]
     assert dict(zip(*mine, strict=True)) != theirs, "the two photos must be told apart"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 
 PATIENCE = 20.0
 _SILENCE = 1.0
@@ -38,7 +38,7 @@ class Reply:
         return code
 
 
-def place(daemon: Daemon) -> tuple[str, int]:
+def place(daemon: DaemonProcess) -> tuple[str, int]:
     """Where the daemon listens."""
     parts = urlsplit(daemon.url)
     assert parts.hostname is not None
@@ -46,12 +46,12 @@ def place(daemon: Daemon) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def host(daemon: Daemon) -> str:
+def host(daemon: DaemonProcess) -> str:
     """The right Host header."""
     return urlsplit(daemon.url).netloc
 
 
-def connect(daemon: Daemon, *, small_window: bool = False) -> socket.socket:
+def connect(daemon: DaemonProcess, *, small_window: bool = False) -> socket.socket:
     """Return a connection; with a small window the kernel takes little for a client that does not read."""
     connection = socket.socket()
     if small_window:
@@ -61,14 +61,14 @@ def connect(daemon: Daemon, *, small_window: bool = False) -> socket.socket:
     return connection
 
 
-def head(daemon: Daemon, target: str = "/results", method: str = "GET", **headers: str) -> bytes:
+def head(daemon: DaemonProcess, target: str = "/results", method: str = "GET", **headers: str) -> bytes:
     """The head of a well-formed request; a keyword `content_type` is the header Content-Type."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host(daemon)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-def exchange(daemon: Daemon, raw: bytes) -> Reply | None:
+def exchange(daemon: DaemonProcess, raw: bytes) -> Reply | None:
     """Send bytes; return the first answer, or None where the daemon only closes the connection."""
     with connect(daemon) as connection:
         with contextlib.suppress(OSError):  # it may answer and close before all is sent
@@ -87,7 +87,7 @@ def read_reply(connection: socket.socket) -> Reply | None:
     return Reply(response.status, tuple(response.getheaders()), body)
 
 
-def everything(daemon: Daemon, raw: bytes) -> bytes:
+def everything(daemon: DaemonProcess, raw: bytes) -> bytes:
     """Send bytes; return all that comes until the daemon closes, or has said nothing for a while."""
     with connect(daemon) as connection:
         with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def request(
-    daemon: Daemon,
+    daemon: DaemonProcess,
     target: str = "/results",
     method: str = "GET",
     headers: Mapping[str, str] | None = None,
@@ -128,7 +128,7 @@ def form(name: bytes, data: bytes, boundary: bytes = b"wall") -> tuple[dict[str,
 
 
 @contextlib.contextmanager
-def many(daemon: Daemon, number: int, *, small_window: bool = False) -> Iterator[list[socket.socket]]:
+def many(daemon: DaemonProcess, number: int, *, small_window: bool = False) -> Iterator[list[socket.socket]]:
     """Hold so many connections."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(connect(daemon, small_window=small_window)) for _ in range(number)]

@@ -16,7 +16,7 @@ from pathlib import Path
 from dogid.errors import UsageError
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -68,7 +68,7 @@ def measure(folder: Path, count: int, *, at_least: int) -> Figures:
     """Start a daemon on so many photos, and let it answer at least so many of them."""
     inbox, state = folder / "inbox", folder / "state"
     fill(inbox, count)
-    daemon = Daemon(inbox, state)
+    daemon = DaemonProcess(inbox, state)
     begun = time.monotonic()
     daemon.launch()
     try:

@@ -15,7 +15,7 @@ from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from tests.benchmarks.contender import Lap
 from tests.benchmarks.process import cpu_seconds
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 
 _REST_SECONDS = 0.3
 _LONG_PAUSE, _SHORT_PAUSE = 0.2, 0.002
@@ -26,13 +26,13 @@ _PATIENCE = 300.0
 @contextlib.contextmanager
 def daemon(
     beside: Path, *flags: str, environ: Mapping[str, str] | None = None, state: Path | None = None
-) -> Iterator[Daemon]:
+) -> Iterator[DaemonProcess]:
     """A running daemon with its inbox on beside's file system, and its ledger in state or else on the disk."""
     with (
         tempfile.TemporaryDirectory(prefix="inbox-", dir=beside) as inbox,
         tempfile.TemporaryDirectory(prefix="dogid-state-", dir=disk()) as folder,
     ):
-        process = Daemon(Path(inbox), state or Path(folder) / "state", *flags, environ=environ)
+        process = DaemonProcess(Path(inbox), state or Path(folder) / "state", *flags, environ=environ)
         try:
             yield process.start()
         finally:
@@ -87,7 +87,7 @@ class Renaming:
                 there.rename(path)
 
 
-def wait_for(process: Daemon, count: int, begun: float) -> None:
+def wait_for(process: DaemonProcess, count: int, begun: float) -> None:
     """Wait until so many are answered, and return within milliseconds; meanwhile the daemon has all cores.
 
     Looks into the ledger, seldom while much is left. Towards the end it only asks whether somebody has committed, which
@@ -108,7 +108,7 @@ def wait_for(process: Daemon, count: int, begun: float) -> None:
             time.sleep(_LONG_PAUSE if left > _LAST_SECONDS else _SHORT_PAUSE)
 
 
-def _answered(db: sqlite3.Connection, process: Daemon) -> int:
+def _answered(db: sqlite3.Connection, process: DaemonProcess) -> int:
     counts = queries.counts(db)
     if counts["failed"]:
         raise AssertionError(f"photos failed:\n{process.log_text()[-2000:]}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks import backlog, ledger_cost
 from tests.benchmarks.daemon_lap import daemon, disk, wait_for
 from tests.benchmarks.process import cpu_seconds, peak_resident_mb, resident_mb
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 _REST_SECONDS = 1.5
@@ -56,7 +56,7 @@ def memory_in_backlog(folder: Path, photos: int, seconds: float) -> float:
     with tempfile.TemporaryDirectory(prefix="dogid-backlog-", dir=folder) as name:
         inbox = Path(name) / "inbox"
         backlog.fill(inbox, photos)
-        process = Daemon(inbox, Path(name) / "state")
+        process = DaemonProcess(inbox, Path(name) / "state")
         try:
             process.start()
             ends = time.monotonic() + seconds

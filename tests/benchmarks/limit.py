@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from PIL import Image
 
-from dogid.model.skip_quantize import without_first_step
+from dogid.model.skip_quantize import strip_input_quantize
 from tests.benchmarks.contender import Answer, serve
 
 Pixels = NDArray[np.uint8]
@@ -70,7 +70,7 @@ def main() -> None:
     args = parser.parse_args()
     model = args.model.read_bytes()
     if not args.whole:
-        model = without_first_step(model) or model
+        model = strip_input_quantize(model) or model
     serve(lambda: limit(model, args.resize), args.threads)
 
 

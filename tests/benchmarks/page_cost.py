@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
@@ -40,7 +40,7 @@ def main() -> None:
 def measure(folder: Path) -> str:
     """Return what the first page and the following ones cost, in words."""
     (folder / "inbox").mkdir()
-    service = Service(Settings(inbox=folder / "inbox", state=folder / "state"))
+    service = Daemon(Settings(inbox=folder / "inbox", state=folder / "state"))
     asked = create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     asked.get("/page/login")  # templates are compiled once
     costs: list[float] = []

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from dogid.ledger.database import open_for_reading
 from tests.benchmarks.daemon_lap import daemon
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo
 from tests.support.waiting import eventually
 
@@ -68,7 +68,7 @@ def latencies(paths: Sequence[Path], *, backlog: int = 0, small_side: int = 320)
         return found
 
 
-def _one_by_one(process: Daemon, paths: Sequence[Path]) -> Latencies:
+def _one_by_one(process: DaemonProcess, paths: Sequence[Path]) -> Latencies:
     chance = random.Random(1)
     arrivals = [(path, process.inbox / f"arrival-{path.name}") for path in paths]
     db = open_for_reading(process.state)
@@ -136,7 +136,7 @@ def _ready_once() -> float:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.bind(str(here / "notify"))
             listener.settimeout(_PATIENCE)
-            process = Daemon(here / "inbox", here / "state", environ={"NOTIFY_SOCKET": str(here / "notify")})
+            process = DaemonProcess(here / "inbox", here / "state", environ={"NOTIFY_SOCKET": str(here / "notify")})
             begun = time.perf_counter()
             process.launch()
             try:

@@ -100,7 +100,7 @@ def _shares(material: Material, runs: Mapping[str, RunLap]) -> dict[str, int]:
 
 
 def main() -> None:
-    """Daemon and limit alone, for the one who tunes: `python -m tests.benchmarks.throughput MODEL FOLDER [ROUNDS]`."""
+    """Daemon and limit alone, for tuning: `python -m tests.benchmarks.throughput MODEL FOLDER [ROUNDS]`."""
     model, folder, rounds = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     from tests.benchmarks.material import KINDS, make
 

@@ -28,7 +28,7 @@ from dogid.ledger.database import open_for_reading, open_for_writing
 from dogid.ledger.ledger import Ledger
 from tests.benchmarks.backlog import fill
 from tests.benchmarks.load import percentile
-from tests.support.daemon import ROOT, Daemon, environment
+from tests.support.daemon import ROOT, DaemonProcess, environment
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -92,17 +92,17 @@ def _row(at: int, model: int | None) -> tuple[object, ...]:
 
 
 @contextmanager
-def served(state: Path, inbox: Path, *flags: str) -> Iterator[Daemon]:
+def served(state: Path, inbox: Path, *flags: str) -> Iterator[DaemonProcess]:
     """Run a daemon on the first core."""
     pin = ["taskset", "-c", _DAEMON_CORE] if shutil.which("taskset") else []
-    daemon = Daemon(inbox, state, *flags, before=pin)
+    daemon = DaemonProcess(inbox, state, *flags, before=pin)
     try:
         yield daemon.start()
     finally:
         daemon.close()
 
 
-def latencies(daemon: Daemon, target: Callable[[], str], asked: int = _ASKED) -> tuple[float, float]:
+def latencies(daemon: DaemonProcess, target: Callable[[], str], asked: int = _ASKED) -> tuple[float, float]:
     """p50 and p99 in milliseconds of requests one after the other on one connection."""
     place, taken = urlsplit(daemon.url), []
     assert place.hostname is not None
@@ -119,7 +119,7 @@ def latencies(daemon: Daemon, target: Callable[[], str], asked: int = _ASKED) ->
 
 
 def load(
-    daemon: Daemon, *, rows: int = 0, rate: float = 0, seconds: float = _LOAD_SECONDS, connections: int = 8
+    daemon: DaemonProcess, *, rows: int = 0, rate: float = 0, seconds: float = _LOAD_SECONDS, connections: int = 8
 ) -> dict[str, float]:
     """Have another process ask as much as it can; return its figures."""
     pin = ["taskset", "-c", _CLIENT_CORE] if shutil.which("taskset") else []
@@ -130,7 +130,7 @@ def load(
     return figures
 
 
-def idle_figures(daemon: Daemon, rows: int) -> Iterator[Figure]:
+def idle_figures(daemon: DaemonProcess, rows: int) -> Iterator[Figure]:
     """Latencies of one who asks an idle daemon."""
     random.seed(1)
     targets: dict[str, Callable[[], str]] = {
@@ -159,7 +159,7 @@ def idle_figures(daemon: Daemon, rows: int) -> Iterator[Figure]:
         yield Figure(f"{what}, {rows:,} rows: p99", goals[1], p99, "ms")
 
 
-def throughput_figures(daemon: Daemon, rows: int) -> Iterator[Figure]:
+def throughput_figures(daemon: DaemonProcess, rows: int) -> Iterator[Figure]:
     """Requests per second of a daemon on one core, by the clock and by its own CPU time."""
     for what, asked in (("first page", 0), ("different pages", rows)):
         before = sum(_thread_seconds(daemon).values())
@@ -193,7 +193,7 @@ def classification_figures(folder: Path, rates: list[float], seconds: float = 12
             yield Figure(f"{name}: p99", "", asked["p99"], "ms")
 
 
-def _classified(daemon: Daemon, state: Path, during: Callable[[], T]) -> tuple[T, float, dict[str, float]]:
+def _classified(daemon: DaemonProcess, state: Path, during: Callable[[], T]) -> tuple[T, float, dict[str, float]]:
     """What during returns, and meanwhile: photos per second of the daemon's CPU, and each thread's share of that."""
     photos, cpu = _answered(state), _thread_seconds(daemon)
     returned = during()
@@ -209,7 +209,7 @@ def _answered(state: Path) -> int:
         return int(row[0])
 
 
-def _thread_seconds(daemon: Daemon) -> dict[str, float]:
+def _thread_seconds(daemon: DaemonProcess) -> dict[str, float]:
     """CPU seconds of each thread (utime and stime of proc(5))."""
     found = {}
     for task in Path(f"/proc/{daemon.pid}/task").iterdir():
@@ -218,7 +218,7 @@ def _thread_seconds(daemon: Daemon) -> dict[str, float]:
     return found
 
 
-def listener_figures(daemon: Daemon, inbox: Path) -> Iterator[Figure]:
+def listener_figures(daemon: DaemonProcess, inbox: Path) -> Iterator[Figure]:
     """Memory of those who listen to /events, also while results come."""
     before = memory_mib(daemon)
     place = urlsplit(daemon.url)
@@ -240,7 +240,7 @@ def listener_figures(daemon: Daemon, inbox: Path) -> Iterator[Figure]:
         yield Figure(f"{_LISTENERS} listeners after 100 results", "< 20", memory_mib(daemon) - before, "MiB")
 
 
-def memory_mib(daemon: Daemon) -> float:
+def memory_mib(daemon: DaemonProcess) -> float:
     """The memory that is the daemon's own (Pss of proc(5))."""
     for line in Path(f"/proc/{daemon.pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):

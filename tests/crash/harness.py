@@ -17,7 +17,7 @@ from pathlib import Path
 from dogid.errors import UsageError
 from dogid.ledger.database import open_for_reading
 from tests.crash.backlog import Backlog
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.waiting import eventually
 
 _KILLS_PER_INBOX = 10
@@ -71,7 +71,7 @@ def _one_inbox(folder: Path, kills: int, chance: random.Random, report: Report) 
     (folder / "inbox").mkdir()
     backlog = Backlog(folder / "inbox", chance)
     backlog.add(_FILES)
-    daemon = Daemon(backlog.inbox, folder / "state", "--settle", "0.2")
+    daemon = DaemonProcess(backlog.inbox, folder / "state", "--settle", "0.2")
     try:
         longest = 0.6
         for _ in range(kills):
@@ -105,7 +105,7 @@ def _change(backlog: Backlog, chance: random.Random) -> None:
         backlog.change()
 
 
-def _await_more_than(daemon: Daemon, before: int) -> None:
+def _await_more_than(daemon: DaemonProcess, before: int) -> None:
     """Wait until the daemon has answered more than before; a daemon that has all done is not waited for long."""
     ends = time.monotonic() + 3.0
     while daemon.running and time.monotonic() < ends and _answers(daemon.state) <= before:

@@ -4,16 +4,16 @@ import os
 import struct
 from pathlib import Path
 
-from dogid.pipeline.in_progress import InHand
+from dogid.pipeline.in_progress import InProgress
 from tests.conftest import MakeDaemon
-from tests.support.daemon import ROOT, Daemon, environment
+from tests.support.daemon import ROOT, DaemonProcess, environment
 from tests.support.photos import photo, put
 
 WORD = b"a photo that kills the decoder"
 DEADLY = str(ROOT / "tests" / "support" / "harmful")
 
 
-def started_until_it_lives(daemon: Daemon, deadly: str) -> int:
+def started_until_it_lives(daemon: DaemonProcess, deadly: str) -> int:
     """Start the daemon as a service manager does, again and again; return how often it died of the photo."""
     deaths = 0
     while True:
@@ -50,19 +50,19 @@ def test_a_photo_that_kills_the_daemon_fails_and_those_that_were_in_hand_with_it
 
 
 def test_a_photo_in_hand_at_a_single_death_is_taken_up_again(tmp_path: Path) -> None:
-    before = InHand(tmp_path)
+    before = InProgress(tmp_path)
     with before.holding(7), before.holding(8):
-        assert InHand(tmp_path).left_behind == [7, 8]
-    assert InHand(tmp_path).left_behind == []
+        assert InProgress(tmp_path).left_behind == [7, 8]
+    assert InProgress(tmp_path).left_behind == []
 
 
 def test_a_process_that_stops_leaves_nothing_in_hand(tmp_path: Path) -> None:
-    before = InHand(tmp_path)
+    before = InProgress(tmp_path)
     with before.holding(7):
         before.clear()
-        assert InHand(tmp_path).left_behind == []
+        assert InProgress(tmp_path).left_behind == []
 
 
 def test_rubbish_in_the_file_is_no_photo(tmp_path: Path) -> None:
     (tmp_path / "in-hand").write_bytes(struct.pack("<qq", -5, 0) + b"odd")
-    assert InHand(tmp_path).left_behind == []
+    assert InProgress(tmp_path).left_behind == []

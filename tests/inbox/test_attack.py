@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 
@@ -24,14 +24,14 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
 
 
-def still_works(daemon: Daemon, inbox: Path) -> None:
+def still_works(daemon: DaemonProcess, inbox: Path) -> None:
     """A photo that comes afterwards is classified, by the process that met the bad one."""
     put(inbox / "witness.jpg", photo(99))
     daemon.classified("witness.jpg", photo(99))
     assert daemon.running
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(daemon: Daemon, inbox: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(daemon: DaemonProcess, inbox: Path) -> None:
     rows = zlib.compress(bytes(2501 * 20000), 9)
     put(inbox / "bomb.png", png(20000, 20000, chunk(b"IDAT", rows)))
 
@@ -39,7 +39,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(daemon: Daemon, in
     still_works(daemon, inbox)
 
 
-def test_a_photo_that_says_it_is_as_large_as_can_be_is_refused(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_says_it_is_as_large_as_can_be_is_refused(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "huge.png", png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(b"\0"))))
     put(inbox / "huge.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0x80, 0, 0) + bytes(6) + b";")
 
@@ -68,7 +68,7 @@ def test_a_file_over_the_byte_limit_is_never_read(make_daemon: MakeDaemon, inbox
     still_works(daemon, inbox)
 
 
-def test_texts_that_inflate_without_end_are_refused(daemon: Daemon, inbox: Path) -> None:
+def test_texts_that_inflate_without_end_are_refused(daemon: DaemonProcess, inbox: Path) -> None:
     text = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(200_000_000), 9))
     put(inbox / "text.png", png(10, 10, text, chunk(b"IDAT", zlib.compress(bytes(30)))))
     result = daemon.has("text.png", "failed", "classified")
@@ -78,7 +78,9 @@ def test_texts_that_inflate_without_end_are_refused(daemon: Daemon, inbox: Path)
 
 
 @pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "PCX", "SGI", "IM", "MSP", "XBM"])
-def test_formats_outside_the_list_are_never_handed_to_their_decoders(daemon: Daemon, inbox: Path, kind: str) -> None:
+def test_formats_outside_the_list_are_never_handed_to_their_decoders(
+    daemon: DaemonProcess, inbox: Path, kind: str
+) -> None:
     stream = io.BytesIO()
     Image.new("1" if kind in ("MSP", "XBM") else "RGB", (32, 32)).save(stream, kind)
     put(inbox / "other.jpg", stream.getvalue())
@@ -86,7 +88,7 @@ def test_formats_outside_the_list_are_never_handed_to_their_decoders(daemon: Dae
     daemon.failed("other.jpg", "unsupported")
 
 
-def test_damaged_exif_is_no_reason_to_refuse_a_photo(daemon: Daemon, inbox: Path) -> None:
+def test_damaged_exif_is_no_reason_to_refuse_a_photo(daemon: DaemonProcess, inbox: Path) -> None:
     good = photo(2)
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\xff\xff\xff\xff\xff\xff\xff\xff" * 20
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
@@ -96,7 +98,7 @@ def test_damaged_exif_is_no_reason_to_refuse_a_photo(daemon: Daemon, inbox: Path
     assert result["status"] == "classified"
 
 
-def test_an_animation_with_endless_frames_is_one_photo(daemon: Daemon, inbox: Path) -> None:
+def test_an_animation_with_endless_frames_is_one_photo(daemon: DaemonProcess, inbox: Path) -> None:
     frames = [Image.new("RGB", (64, 64), (number, 0, 0)) for number in range(200)]
     for kind in ("GIF", "WEBP", "PNG"):
         stream = io.BytesIO()

@@ -4,17 +4,19 @@ import os
 from pathlib import Path
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 
-def answers(daemon: Daemon, name: str) -> list[str]:
+def answers(daemon: DaemonProcess, name: str) -> list[str]:
     """The labels and failures in a photo's history, oldest first."""
     steps = daemon.history(daemon.by_name()[name])
     return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
 
 
-def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(
+    daemon: DaemonProcess, inbox: Path
+) -> None:
     path = put(inbox / "latest.jpg", photo(1))
     first = daemon.classified("latest.jpg", photo(1))
     path.write_bytes(photo(2))
@@ -26,7 +28,9 @@ def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(dae
     assert len(daemon.results()) == 1
 
 
-def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(
+    daemon: DaemonProcess, inbox: Path
+) -> None:
     for number in range(40):
         put(inbox / "latest.jpg", photo(number, size=(96, 96)))
 
@@ -35,7 +39,7 @@ def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(da
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(3))
     daemon.classified("latest.jpg", photo(3))
     put(inbox / ".latest.jpg.new", photo(4)).rename(inbox / "latest.jpg")
@@ -45,7 +49,7 @@ def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: Daemon, inbox: Pat
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "old.jpg", photo(5))
     new = put(inbox / "new.jpg", photo(6))
     daemon.classified("old.jpg", photo(5))
@@ -57,7 +61,7 @@ def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: Da
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_that_is_touched_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_is_touched_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "touched.jpg", photo(7))
     first = daemon.classified("touched.jpg", photo(7))
     for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
@@ -71,7 +75,9 @@ def test_a_photo_that_is_touched_keeps_its_one_result(daemon: Daemon, inbox: Pat
     assert answers(daemon, "touched.jpg") == ["classified"]
 
 
-def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(
+    daemon: DaemonProcess, inbox: Path
+) -> None:
     path = put(inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
     for _ in range(50):
         with path.open("r+b"):
@@ -83,7 +89,7 @@ def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(da
     assert answers(daemon, "noisy.jpg") == ["classified"]
 
 
-def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(9))
     first = daemon.classified("before.jpg", photo(9))
     path.rename(inbox / "after.jpg")
@@ -93,7 +99,7 @@ def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: Daemon, inbox
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(10))
     first = daemon.classified("before.jpg", photo(10))
     daemon.stop()
@@ -105,7 +111,7 @@ def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: D
     assert list(daemon.by_name()) == ["sub/after.jpg"]
 
 
-def test_photos_that_rotate_their_names_keep_their_results(daemon: Daemon, inbox: Path) -> None:
+def test_photos_that_rotate_their_names_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(11))
     first = daemon.classified("latest.jpg", photo(11))
     daemon.stop()
@@ -119,7 +125,7 @@ def test_photos_that_rotate_their_names_keep_their_results(daemon: Daemon, inbox
     daemon.audit_is_clean(2)
 
 
-def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: Daemon, inbox: Path) -> None:
+def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         put(inbox / "before" / "deep" / f"{number}.jpg", photo(number))
     ids = {daemon.classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
@@ -132,7 +138,7 @@ def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: Daemon, inbox:
     daemon.audit_is_clean(4)
 
 
-def test_a_photo_removed_keeps_its_result(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_removed_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "gone.jpg", photo(13))
     first = daemon.classified("gone.jpg", photo(13))
     path.unlink()
@@ -164,7 +170,7 @@ def test_a_photo_that_vanished_and_returns_is_classified(make_daemon: MakeDaemon
     daemon.audit_is_clean(1)
 
 
-def test_two_photos_with_the_same_content_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+def test_two_photos_with_the_same_content_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "one.jpg", photo(16))
     put(inbox / "other.jpg", photo(16))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 NAMES = [
@@ -26,7 +26,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_name_of_any_letters_is_kept_as_it_is(daemon: Daemon, inbox: Path, name: str) -> None:
+def test_a_name_of_any_letters_is_kept_as_it_is(daemon: DaemonProcess, inbox: Path, name: str) -> None:
     put(inbox / name, photo(1))
 
     daemon.classified(name, photo(1))
@@ -34,7 +34,7 @@ def test_a_name_of_any_letters_is_kept_as_it_is(daemon: Daemon, inbox: Path, nam
     assert daemon.command("why", str(inbox / name)).returncode == 0
 
 
-def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daemon: Daemon, inbox: Path) -> None:
+def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daemon: DaemonProcess, inbox: Path) -> None:
     raw = os.path.join(os.fsencode(inbox), b"caf\xe9.jpg")
     Path(os.fsdecode(raw)).write_bytes(photo(2))
     daemon.classified("caf%E9.jpg", photo(2))
@@ -45,7 +45,7 @@ def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daem
     assert daemon.command("why", "caf%E9.jpg").returncode == 0
 
 
-def test_names_that_would_be_shown_alike_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+def test_names_that_would_be_shown_alike_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     Path(os.fsdecode(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))).write_bytes(photo(2))
     put(inbox / "caf%E9.jpg", photo(3))
 
@@ -53,7 +53,7 @@ def test_names_that_would_be_shown_alike_are_two_photos(daemon: Daemon, inbox: P
     daemon.audit_is_clean(2)
 
 
-def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: Daemon, inbox: Path) -> None:
+def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
     longest = "x" * 251 + ".jpg"
     deep = "/".join(["d" * 100] * 30) + "/deep.jpg"
     put(inbox / longest, photo(4))
@@ -63,7 +63,7 @@ def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: Daemon, 
     daemon.classified(deep, photo(5))
 
 
-def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: Daemon, inbox: Path) -> None:
+def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: DaemonProcess, inbox: Path) -> None:
     opened = [os.open(inbox, os.O_RDONLY)]
     for _ in range(20):
         os.mkdir("d" * 250, dir_fd=opened[-1])
@@ -78,7 +78,7 @@ def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: 
     daemon.classified("later.jpg", photo(7))
 
 
-def test_names_that_differ_in_case_only_are_two_photos(daemon: Daemon, inbox: Path) -> None:
+def test_names_that_differ_in_case_only_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "Photo.jpg", photo(8))
     put(inbox / "photo.JPG", photo(9))
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
-def test_a_restart_replays_nothing(daemon: Daemon, inbox: Path) -> None:
+def test_a_restart_replays_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(5):
         put(inbox / f"{number}.jpg", photo(number))
     put(inbox / "bad.jpg", b"bad")
@@ -24,7 +24,7 @@ def test_a_restart_replays_nothing(daemon: Daemon, inbox: Path) -> None:
     daemon.audit_is_clean(6)
 
 
-def test_photos_that_come_while_the_daemon_is_down_are_classified(daemon: Daemon, inbox: Path) -> None:
+def test_photos_that_come_while_the_daemon_is_down_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
     daemon.stop()
     for number in range(5):
         put(inbox / f"sub{number}" / "a.jpg", photo(number))
@@ -53,7 +53,7 @@ def test_a_photo_half_copied_at_the_restart_gets_the_right_result(make_daemon: M
     assert daemon.classified("half.jpg", data)["id"] == waiting["id"]
 
 
-def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: Daemon, inbox: Path) -> None:
+def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(200):
         put(inbox / f"{number}.jpg", photo(number % 5, size=(64, 64)))
     eventually(lambda: daemon.status()["counts"]["classified"] > 3, "some are done")
@@ -69,7 +69,7 @@ def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: Da
 
 @pytest.mark.parametrize("damage", ["header", "middle", "everything", "cut"])
 def test_a_damaged_ledger_is_moved_aside_and_rebuilt_and_the_status_says_so(
-    daemon: Daemon, inbox: Path, damage: str
+    daemon: DaemonProcess, inbox: Path, damage: str
 ) -> None:
     for number in range(40):
         put(inbox / f"{number}.jpg", photo(number % 3, size=(64, 64)))
@@ -97,7 +97,7 @@ def test_a_damaged_ledger_is_moved_aside_and_rebuilt_and_the_status_says_so(
     daemon.audit_is_clean(40)
 
 
-def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: Daemon) -> None:
+def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: DaemonProcess) -> None:
     daemon.stop()
     with sqlite3.connect(daemon.state / "ledger.db") as db:
         db.execute("PRAGMA user_version = 999")
@@ -110,8 +110,8 @@ def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: Daemon) -> 
     assert (daemon.state / "ledger.db").read_bytes() == before
 
 
-def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
-    second = Daemon(inbox, tmp_path / "link")
+def test_a_second_daemon_on_the_same_state_is_refused(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+    second = DaemonProcess(inbox, tmp_path / "link")
     second.state.symlink_to(daemon.state)
     second.launch()
 
@@ -121,7 +121,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(daemon: Daemon, inbox: Pat
     daemon.classified("a.jpg", photo(8))
 
 
-def test_a_daemon_killed_leaves_no_lock_behind(daemon: Daemon, inbox: Path) -> None:
+def test_a_daemon_killed_leaves_no_lock_behind(daemon: DaemonProcess, inbox: Path) -> None:
     daemon.kill()
     daemon.start()
     put(inbox / "a.jpg", photo(9))
@@ -137,7 +137,7 @@ def test_the_inbox_is_made_where_only_its_last_part_is_missing(make_daemon: Make
     daemon.classified("a.jpg", photo(10))
 
 
-def test_the_audit_and_why_work_without_a_daemon(daemon: Daemon, inbox: Path) -> None:
+def test_the_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(11))
     daemon.classified("a.jpg", photo(11))
     daemon.stop()
@@ -148,7 +148,7 @@ def test_the_audit_and_why_work_without_a_daemon(daemon: Daemon, inbox: Path) ->
     assert '"classified"' in why.stdout
 
 
-def test_the_audit_finds_what_the_ledger_does_not_know(daemon: Daemon, inbox: Path) -> None:
+def test_the_audit_finds_what_the_ledger_does_not_know(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "known.jpg", photo(12))
     daemon.classified("known.jpg", photo(12))
     daemon.stop()
@@ -161,7 +161,7 @@ def test_the_audit_finds_what_the_ledger_does_not_know(daemon: Daemon, inbox: Pa
     assert daemon.command("audit").returncode == 1
 
 
-def test_why_tells_the_whole_way_of_a_photo(daemon: Daemon, inbox: Path) -> None:
+def test_why_tells_the_whole_way_of_a_photo(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "a.jpg", photo(15)[:-3000])
     daemon.failed("a.jpg", "truncated")
     path.write_bytes(photo(15))

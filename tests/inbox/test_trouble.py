@@ -9,19 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root, without_override
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def ordinary_daemon(make_daemon: MakeDaemon) -> Daemon:
+def ordinary_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon for which the modes of files hold."""
     return make_daemon("--settle", "1", before=without_override())
 
 
-def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(ordinary_daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(
+    ordinary_daemon: DaemonProcess, inbox: Path
+) -> None:
     daemon = ordinary_daemon.start()
     path = put(inbox / ".closed.jpg", photo(1))
     path.chmod(0)
@@ -34,7 +36,7 @@ def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(ordina
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "closed.jpg", photo(2)).chmod(0)
     daemon = ordinary_daemon.start()
     before = daemon.waits("closed.jpg", "unreadable")
@@ -49,7 +51,7 @@ def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: Daemo
     assert daemon.classified("closed.jpg", photo(2))["id"] == before["id"]
 
 
-def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: Daemon, inbox: Path) -> None:
+def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(100):
         put(inbox / f"closed{number}.jpg", photo(3)).chmod(0)
     daemon = ordinary_daemon.start()
@@ -61,7 +63,7 @@ def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: Daemon, inbox: Path
 
 
 def test_a_folder_without_rights_is_named_in_the_status_and_read_when_it_gets_them(
-    ordinary_daemon: Daemon, inbox: Path
+    ordinary_daemon: DaemonProcess, inbox: Path
 ) -> None:
     put(inbox / "sub" / "a.jpg", photo(5))
     (inbox / "sub").chmod(0)
@@ -76,7 +78,7 @@ def test_a_folder_without_rights_is_named_in_the_status_and_read_when_it_gets_th
 
 
 def test_a_folder_whose_names_can_be_read_but_not_its_files_is_named_in_the_status(
-    ordinary_daemon: Daemon, inbox: Path
+    ordinary_daemon: DaemonProcess, inbox: Path
 ) -> None:
     put(inbox / "sub" / "a.jpg", photo(7))
     (inbox / "sub").chmod(0o444)
@@ -87,7 +89,7 @@ def test_a_folder_whose_names_can_be_read_but_not_its_files_is_named_in_the_stat
     daemon.classified("sub/a.jpg", photo(7))
 
 
-def test_an_inbox_that_cannot_be_written_works_as_any(ordinary_daemon: Daemon, inbox: Path) -> None:
+def test_an_inbox_that_cannot_be_written_works_as_any(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = ordinary_daemon.start()
     put(inbox / "a.jpg", photo(8)).chmod(0o444)
     inbox.chmod(0o555)
@@ -147,7 +149,7 @@ def fill(path: Path) -> None:
                 size //= 2
 
 
-def test_bad_files_before_and_after_stop_no_good_one(daemon: Daemon, inbox: Path) -> None:
+def test_bad_files_before_and_after_stop_no_good_one(daemon: DaemonProcess, inbox: Path) -> None:
     bad = [b"", b"no photo", photo(12)[:-3000], photo(13, "PNG")[:200], b"\xff\xd8\xff" + bytes(500), b"GIF89a"]
     for number in range(60):
         put(inbox / f"{number:02}bad.jpg", bad[number % len(bad)])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -19,13 +19,13 @@ OVERFLOW = 20_000
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts file systems")
 
 
-def mount(daemon: Daemon, *command: str) -> None:
+def mount(daemon: DaemonProcess, *command: str) -> None:
     """Run a command where the daemon sees its mounts."""
     subprocess.run(["nsenter", "--mount", "--target", str(daemon.pid), *command], check=True)
 
 
 @pytest.fixture
-def mounting_daemon(make_daemon: MakeDaemon) -> Daemon:
+def mounting_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon with mounts of its own."""
     return make_daemon("--settle", "1", before=["unshare", "--mount", "--propagation", "private"])
 
@@ -38,7 +38,9 @@ def many(folder: Path, count: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_twenty_thousand_files_that_come_while_the_daemon_is_stopped_are_all_seen(daemon: Daemon, inbox: Path) -> None:
+def test_twenty_thousand_files_that_come_while_the_daemon_is_stopped_are_all_seen(
+    daemon: DaemonProcess, inbox: Path
+) -> None:
     put(inbox / "before.jpg", photo(1))
     daemon.classified("before.jpg", photo(1))
     daemon.send(signal.SIGSTOP)
@@ -72,7 +74,9 @@ def test_a_full_event_queue_is_made_good_by_a_scan_at_once(make_daemon: MakeDaem
     assert daemon.status()["watcher"]["mode"] == "events"
 
 
-def test_an_inbox_replaced_by_another_folder_is_watched_anew(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+def test_an_inbox_replaced_by_another_folder_is_watched_anew(
+    daemon: DaemonProcess, inbox: Path, tmp_path: Path
+) -> None:
     put(inbox / "old.jpg", photo(4))
     daemon.classified("old.jpg", photo(4))
     inbox.rename(tmp_path / "away")
@@ -90,7 +94,7 @@ def test_an_inbox_replaced_by_another_folder_is_watched_anew(daemon: Daemon, inb
 
 
 def test_an_inbox_that_goes_missing_and_comes_back_is_watched_again(
-    daemon: Daemon, inbox: Path, tmp_path: Path
+    daemon: DaemonProcess, inbox: Path, tmp_path: Path
 ) -> None:
     put(inbox / "old.jpg", photo(8))
     first = daemon.classified("old.jpg", photo(8))
@@ -109,7 +113,7 @@ def test_an_inbox_that_goes_missing_and_comes_back_is_watched_again(
 
 
 @needs_root
-def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: Daemon, inbox: Path) -> None:
+def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = mounting_daemon.start()
     put(inbox / "below.jpg", photo(11))
     daemon.classified("below.jpg", photo(11))
@@ -132,7 +136,7 @@ def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: Daemon, 
 
 @needs_root
 def test_a_disk_that_is_unmounted_and_mounted_again_keeps_its_results(
-    mounting_daemon: Daemon, inbox: Path, tmp_path: Path
+    mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path
 ) -> None:
     put(tmp_path / "disk" / "kept.jpg", photo(15))
     daemon = mounting_daemon.start()
@@ -148,7 +152,7 @@ def test_a_disk_that_is_unmounted_and_mounted_again_keeps_its_results(
 
 
 @needs_root
-def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: Daemon, inbox: Path) -> None:
+def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "sub").mkdir()
     daemon = mounting_daemon.start()
     mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox / "sub"))
@@ -162,7 +166,7 @@ def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: Dae
 
 
 @needs_root
-def test_a_mount_that_may_change_unseen_is_scanned(mounting_daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+def test_a_mount_that_may_change_unseen_is_scanned(mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     if shutil.which("bindfs") is None or not Path("/dev/fuse").exists():
         pytest.skip("needs bindfs (apt install bindfs) and /dev/fuse")
     remote = tmp_path / "remote"
@@ -225,7 +229,7 @@ def test_folders_beyond_the_inotify_watches_are_scanned_and_the_warning_names_th
     assert "fs.inotify.max_user_watches" in daemon.log_text()
 
 
-def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> Daemon:
+def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> DaemonProcess:
     """A daemon in a user namespace of its own, which has a limit of its own: the machine's are left alone."""
     script = f'echo {limit} > /proc/sys/user/max_inotify_{what} && exec "$@"'
     before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]

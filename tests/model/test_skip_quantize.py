@@ -11,7 +11,7 @@ from dogid.model.flatbuffer import root
 from dogid.model.interpreter import choose_backend
 from dogid.model.model_file import read_model_file
 from dogid.model.shipped import shipped_model
-from dogid.model.skip_quantize import without_first_step
+from dogid.model.skip_quantize import strip_input_quantize
 from tests.support.collection import MODELS, needs
 
 OTHERS = sorted(MODELS.glob("*.tflite"))
@@ -73,7 +73,7 @@ def test_an_operator_that_does_more_than_flip_a_bit_stays(zero_point: int) -> No
     assert count == 1
     struct.pack_into("<q", whole, at, zero_point)
 
-    assert without_first_step(bytes(whole)) is None
+    assert strip_input_quantize(bytes(whole)) is None
 
 
 def test_a_model_without_a_zero_point_is_left_to_the_interpreter() -> None:
@@ -83,7 +83,7 @@ def test_a_model_without_a_zero_point_is_left_to_the_interpreter() -> None:
     at, _ = quantization.vector(3, 8)
     struct.pack_into("<I", whole, at - 4, 0)  # the vector's length
 
-    assert without_first_step(bytes(whole)) is None
+    assert strip_input_quantize(bytes(whole)) is None
 
 
 def test_damaged_models_are_left_to_the_interpreter() -> None:
@@ -93,7 +93,7 @@ def test_damaged_models_are_left_to_the_interpreter() -> None:
         damaged = bytearray(whole[:200_000])
         at = int(random.integers(4, len(damaged) - 8))
         damaged[at : at + 8] = random.bytes(8)
-        found = without_first_step(bytes(damaged))
+        found = strip_input_quantize(bytes(damaged))
         assert found is None or len(found) == len(damaged)
-    assert without_first_step(b"") is None
-    assert without_first_step(whole[:100]) is None
+    assert strip_input_quantize(b"") is None
+    assert strip_input_quantize(whole[:100]) is None

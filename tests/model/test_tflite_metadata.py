@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from dogid.model.flatbuffer import FlatbufferError, root
-from dogid.model.tflite_metadata import Ending, read_told
+from dogid.model.tflite_metadata import OutputKind, read_metadata
 from tests.model.foreign_models import with_metadata
 
 
 def test_what_the_flatbuffer_tells(float_model: bytes) -> None:
-    told = read_told(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
+    told = read_metadata(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
 
-    assert (told.ending, told.classes) == (Ending.PROBABILITIES, 3)
+    assert (told.ending, told.classes) == (OutputKind.PROBABILITIES, 3)
     assert (told.mean, told.std, told.labels_file, told.damage) == ((10.0,), (20.0,), "names.txt", "")
 
 
 def test_logits_end_in_a_layer_or_are_unknown(logits_model: bytes, uint8_logits_model: bytes) -> None:
-    assert read_told(logits_model).ending is not Ending.PROBABILITIES
-    assert read_told(uint8_logits_model).ending is not Ending.PROBABILITIES
+    assert read_metadata(logits_model).ending is not OutputKind.PROBABILITIES
+    assert read_metadata(uint8_logits_model).ending is not OutputKind.PROBABILITIES
 
 
 def test_bytes_cut_off_anywhere_are_told_as_damage(float_model: bytes) -> None:
     model = with_metadata(float_model, mean=1, std=1)
-    told = [read_told(model[:length]) for length in range(0, len(model), 7)]
+    told = [read_metadata(model[:length]) for length in range(0, len(model), 7)]
 
     assert all(one.damage or one.classes == 3 for one in told)
     assert told[0].damage
@@ -35,7 +35,7 @@ def test_bytes_changed_anywhere_neither_crash_nor_hang(float_model: bytes) -> No
         changed = bytearray(model)
         for place in random.integers(8, len(model), 4):
             changed[place] = random.integers(256)
-        assert isinstance(read_told(bytes(changed)).damage, str)
+        assert isinstance(read_metadata(bytes(changed)).damage, str)
 
 
 def test_a_vector_that_claims_more_than_the_file_holds_is_refused() -> None:

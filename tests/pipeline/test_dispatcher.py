@@ -10,7 +10,7 @@ from dogid.errors import PhotoCode
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Failed, Job
-from dogid.pipeline.dispatcher import JOBS_AHEAD, HandingOut
+from dogid.pipeline.dispatcher import JOBS_AHEAD, Dispatcher
 from dogid.pipeline.job_queue import JobQueue
 
 
@@ -42,7 +42,7 @@ def notice(ledger: Ledger, first: int, count: int = 1) -> list[int]:
 
 def test_arrivals_need_no_room_and_are_told_at_once_while_they_are_few(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     notice(ledger, 0, 500)
     photos.refill(2, woken=True)
     assert photos.in_hand >= 2 * JOBS_AHEAD
@@ -57,7 +57,7 @@ def test_arrivals_need_no_room_and_are_told_at_once_while_they_are_few(ledger: L
 
 def test_a_crowd_of_arrivals_is_not_told_one_by_one(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     crowd = [notice(ledger, number)[0] for number in range(20)]
     for arrival in crowd:
         photos.welcome([arrival], 2)
@@ -68,7 +68,7 @@ def test_a_crowd_of_arrivals_is_not_told_one_by_one(ledger: Ledger) -> None:
 
 def test_arrivals_that_are_answered_already_leave_the_next_ones_urgent(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     known = notice(ledger, 0, 20)
     jobs = ledger.claim_these(known)
     ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "damaged") for job in jobs])
@@ -83,7 +83,7 @@ def test_arrivals_that_are_answered_already_leave_the_next_ones_urgent(ledger: L
 
 def test_an_arrival_that_was_taken_up_with_the_backlog_is_urgent_all_the_same(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     ids = notice(ledger, 0, 3)
     photos.refill(2, woken=True)
     photos.welcome(ids[-1:], 2)
@@ -95,7 +95,7 @@ def test_an_arrival_that_was_taken_up_with_the_backlog_is_urgent_all_the_same(le
 
 def test_the_last_ones_of_a_crowd_are_told_at_once(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     crowd = [notice(ledger, number)[0] for number in range(20)]
     for arrival in crowd:
         photos.welcome([arrival], 2)
@@ -109,7 +109,7 @@ def test_the_last_ones_of_a_crowd_are_told_at_once(ledger: Ledger) -> None:
 
 def test_the_oldest_are_among_what_is_handed_out(ledger: Ledger) -> None:
     workers = Workers()
-    photos = HandingOut(ledger, workers)
+    photos = Dispatcher(ledger, workers)
     ids = notice(ledger, 0, 1000)
     photos.refill(2, woken=True)
 
@@ -125,7 +125,7 @@ def test_a_photo_that_comes_after_a_crowd_does_not_wait_for_it(
     ledger: Ledger, at_once: int, known_before: bool
 ) -> None:
     queue = JobQueue()
-    photos = HandingOut(ledger, queue)
+    photos = Dispatcher(ledger, queue)
     crowd = notice(ledger, 0, 600)
     if known_before:
         photos.refill(2, woken=True)
@@ -150,7 +150,7 @@ def test_a_photo_that_comes_after_a_crowd_does_not_wait_for_it(
 
 def test_an_arrival_that_hangs_is_not_waited_for(ledger: Ledger) -> None:
     clock = [100.0]
-    photos = HandingOut(ledger, Workers(), lambda: clock[0])
+    photos = Dispatcher(ledger, Workers(), lambda: clock[0])
     has_arrivals = [photos.has_arrivals]
     photos.welcome(notice(ledger, 0), 2)
     has_arrivals.append(photos.has_arrivals)

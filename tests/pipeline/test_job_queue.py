@@ -2,7 +2,7 @@
 
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Job
-from dogid.pipeline.job_queue import Errand, JobQueue
+from dogid.pipeline.job_queue import JobQueue, WorkerCommand
 
 
 def job(number: int) -> Job:
@@ -56,7 +56,7 @@ def test_a_photo_of_the_backlog_whose_word_comes_later_goes_among_the_arrivals()
 def test_errands_come_before_photos_and_only_to_their_worker() -> None:
     queue = JobQueue()
     queue.put(job(1), arrived=True)
-    queue.send(1, Errand.PROVE)
+    queue.send(1, WorkerCommand.PROVE)
 
     assert isinstance(queue.take(0), Job)
-    assert queue.take(1) is Errand.PROVE
+    assert queue.take(1) is WorkerCommand.PROVE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
@@ -21,9 +21,9 @@ SMALL = (32, 32)
 
 
 @pytest.fixture
-def service(inbox: Path, tmp_path: Path) -> Iterator[Service]:
+def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon in this process, without its HTTP server, with two workers."""
-    yield Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, settle=0.5))
+    yield Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, settle=0.5))
     limit_pixels(DEFAULT_MAX_PIXELS)
 
 
@@ -43,7 +43,7 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_the_results_of_a_backlog_are_committed_in_groups(
-    service: Service, inbox: Path, groups: list[list[str]]
+    service: Daemon, inbox: Path, groups: list[list[str]]
 ) -> None:
     data = photo(1, size=SMALL)
     for number in range(200):
@@ -57,7 +57,7 @@ def test_the_results_of_a_backlog_are_committed_in_groups(
 
 
 def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
-    service: Service, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrival, step = photo(2, size=SMALL), threading.Semaphore(0)
 
@@ -96,7 +96,7 @@ def test_nothing_is_lost_where_the_machine_gives_no_thread_for_a_worker_that_han
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(worker_module, "decode", decode_or_hang)
-    service = Service(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
+    service = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
     with service.running():
         monkeypatch.setattr(WorkerPool, "_started", no_thread)
         put(inbox / "hangs.jpg", hanging)

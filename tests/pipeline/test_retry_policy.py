@@ -5,15 +5,15 @@ import pytest
 from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Failed, Job, Waiting
-from dogid.pipeline.retry_policy import Settling, backoff_ms
+from dogid.pipeline.retry_policy import RetryPolicy, backoff_ms
 from tests.support.clocks import SetClock
 
 VERSION = Version(1, 100, 1)
 GROWN = Version(1, 200, 2)
 
 
-def settling() -> Settling:
-    return Settling(5_000, SetClock([0, 10_000]))
+def settling() -> RetryPolicy:
+    return RetryPolicy(5_000, SetClock([0, 10_000]))
 
 
 def job(still_since: int = 9_000, attempts: int = 0, waits_for: str | None = None) -> Job:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.inbox.read import ReadPhoto, read_photo
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
@@ -22,13 +22,13 @@ HANGS = photo(1)
 
 
 @pytest.fixture
-def service(inbox: Path, tmp_path: Path) -> Iterator[Service]:
+def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon in this process, without its HTTP server, that gives a photo a second and has two workers."""
-    yield Service(Settings(inbox=inbox, state=tmp_path / "state", decode_timeout=1.0, workers=2, settle=0.5))
+    yield Daemon(Settings(inbox=inbox, state=tmp_path / "state", decode_timeout=1.0, workers=2, settle=0.5))
     limit_pixels(DEFAULT_MAX_PIXELS)
 
 
-def result(service: Service, name: str, *statuses: str) -> queries.Result:
+def result(service: Daemon, name: str, *statuses: str) -> queries.Result:
     """Wait until a file has one of these statuses; return its result."""
     db = open_for_reading(service.state)
 
@@ -44,7 +44,7 @@ def result(service: Service, name: str, *statuses: str) -> queries.Result:
 
 @pytest.mark.parametrize("hanging", [1, 5])
 def test_photos_whose_decoding_hangs_fail_as_too_large_and_the_others_go_on(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch, hanging: int
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, hanging: int
 ) -> None:
     let_go = threading.Event()
 
@@ -69,7 +69,7 @@ def test_photos_whose_decoding_hangs_fail_as_too_large_and_the_others_go_on(
 
 
 def test_a_late_answer_of_a_worker_that_was_given_up_is_not_written(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     let_go, gone = threading.Event(), threading.Event()
 
@@ -91,7 +91,7 @@ def test_a_late_answer_of_a_worker_that_was_given_up_is_not_written(
 
 
 def test_workers_survive_a_machine_without_memory_and_the_photo_is_tried_again(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = [5]
 
@@ -109,7 +109,7 @@ def test_workers_survive_a_machine_without_memory_and_the_photo_is_tried_again(
 
 
 def test_a_photo_that_alone_takes_all_memory_fails_as_too_large(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def starved(_image: object) -> object:
         raise MemoryError
@@ -124,7 +124,7 @@ def test_a_photo_that_alone_takes_all_memory_fails_as_too_large(
 
 
 def test_a_bug_that_one_photo_finds_holds_up_no_other(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def buggy(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         if data == HANGS:
@@ -144,7 +144,7 @@ def test_a_bug_that_one_photo_finds_holds_up_no_other(
 
 
 def test_an_error_in_an_event_handler_ends_neither_the_watching_nor_the_photo(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reconciler = service._reconciler
     with service.running():
@@ -169,7 +169,7 @@ def test_an_error_in_an_event_handler_ends_neither_the_watching_nor_the_photo(
 
 
 def test_a_wall_clock_that_jumps_while_photos_come_loses_none(
-    service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch
+    service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walls = iter([0, 4_000_000_000_000, -1_000_000, 1_700_000_000_000] * 10_000)
     monkeypatch.setattr(time, "time_ns", lambda: next(walls) * 1_000_000)
@@ -180,7 +180,7 @@ def test_a_wall_clock_that_jumps_while_photos_come_loses_none(
             result(service, f"{number}.jpg", "classified")
 
 
-def test_a_slow_disk_is_not_the_photos_fault(service: Service, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_is_not_the_photos_fault(service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def slow(folder: Path, path: bytes, max_bytes: int) -> ReadPhoto:
         time.sleep(service.settings.decode_timeout + 0.7)  # longer than the clerk waits for a decoder

@@ -10,7 +10,7 @@ import pytest
 
 from dogid.commands.check import check_all
 from dogid.settings import Settings
-from tests.support.daemon import Daemon, dogid
+from tests.support.daemon import DaemonProcess, dogid
 
 NAMES = ["backend", "model", "inbox", "watch", "state", "disk", "port"]
 
@@ -61,7 +61,7 @@ def test_a_port_of_another_program_is_found(tmp_path: Path) -> None:
         assert "in use by another program" in wrong(settings(tmp_path, port=port))["port"]
 
 
-def test_the_daemons_own_port_and_state_are_no_fault(daemon: Daemon) -> None:
+def test_the_daemons_own_port_and_state_are_no_fault(daemon: DaemonProcess) -> None:
     port = int(daemon.url.rstrip("/").rpartition(":")[2])
 
     assert wrong(Settings(inbox=daemon.inbox, state=daemon.state, port=port)) == {}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dogid.clock import Clock
-from dogid.daemon.health_check import Heartbeat
+from dogid.daemon.health_check import HealthCheck
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome
@@ -18,8 +18,8 @@ from dogid.model.classifier import Model, load_model
 from dogid.model.self_test import Reference, reference_for
 from dogid.model.shipped import shipped_model
 from dogid.photo.decode import DecodedPhoto, decode
-from dogid.pipeline.in_progress import InHand
-from dogid.pipeline.retry_policy import Settling
+from dogid.pipeline.in_progress import InProgress
+from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.pipeline.worker import Work
 from dogid.pipeline.worker_pool import Engine, WorkerPool
 from tests.support.photos import photo, put
@@ -32,7 +32,7 @@ def model() -> Model:
 
 
 def engine(model: Model, inbox: Path, decode_timeout: float = 600) -> Engine:
-    work = Work(inbox, 10_000_000, 1, Settling(1000, Clock()), InHand(inbox.parent))
+    work = Work(inbox, 10_000_000, 1, RetryPolicy(1000, Clock()), InProgress(inbox.parent))
     return Engine(model, work, reference_for(model), decode_timeout)
 
 
@@ -266,7 +266,7 @@ def test_what_a_person_must_see_is_an_error_and_what_mends_itself_a_warning(
         pool.finished.get(timeout=PATIENCE)
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
-    heartbeat = Heartbeat(pool.workers, lambda: None, lambda: None, lambda: PATIENCE)
+    heartbeat = HealthCheck(pool.workers, lambda: None, lambda: None, lambda: PATIENCE)
     pool.workers.adopt(wrong(engine(model, inbox)))
     heartbeat.check()
     told = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -274,7 +274,7 @@ def test_what_a_person_must_see_is_an_error_and_what_mends_itself_a_warning(
     assert "fails on the known photo" in told[0]
 
 
-class Patients:
+class HealthTarget:
     """Workers that pass or not as a test says."""
 
     def __init__(self) -> None:
@@ -288,9 +288,9 @@ class Patients:
 
 
 def test_the_ping_stops_while_something_is_amiss_and_comes_back_after() -> None:
-    patients = Patients()
+    patients = HealthTarget()
     pings: queue.SimpleQueue[None] = queue.SimpleQueue()
-    heartbeat = Heartbeat(patients, lambda: None, lambda: pings.put(None), lambda: 0.0, interval=0.01)
+    heartbeat = HealthCheck(patients, lambda: None, lambda: pings.put(None), lambda: 0.0, interval=0.01)
     heartbeat.start()
     for _ in range(3):
         pings.get(timeout=PATIENCE)
@@ -309,7 +309,7 @@ def test_the_ping_stops_while_something_is_amiss_and_comes_back_after() -> None:
 
 
 def test_another_thread_that_has_ended_stops_the_ping_too() -> None:
-    heartbeat = Heartbeat(Patients(), lambda: "the clerk has ended", lambda: None, lambda: 0.0)
+    heartbeat = HealthCheck(HealthTarget(), lambda: "the clerk has ended", lambda: None, lambda: 0.0)
 
     assert heartbeat.check() == "the clerk has ended"
     assert not heartbeat.health.ok

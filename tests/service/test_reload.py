@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.model.self_test import Reference, reference_for
 from dogid.settings import Settings
 from dogid.system.reload import main, record_outcome
 from tests.conftest import MakeDaemon
-from tests.support.daemon import ROOT, Daemon
+from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -30,17 +30,17 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def configured(make_daemon: MakeDaemon, config: Path) -> Daemon:
+def configured(make_daemon: MakeDaemon, config: Path) -> DaemonProcess:
     return make_daemon("--config", str(config)).start()
 
 
-def reload(daemon: Daemon, said: str) -> None:
+def reload(daemon: DaemonProcess, said: str) -> None:
     daemon.send(signal.SIGHUP)
     eventually(lambda: said in daemon.log_text(), f"the log tells {said!r}")
 
 
 def test_another_model_answers_from_the_next_photo_on_and_old_results_stay(
-    configured: Daemon, config: Path, inbox: Path, tmp_path: Path
+    configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
 ) -> None:
     put(inbox / "before.jpg", photo(1))
     configured.answered("before.jpg")
@@ -56,7 +56,9 @@ def test_another_model_answers_from_the_next_photo_on_and_old_results_stay(
 
 
 @pytest.mark.parametrize("text", ["workers = 'many'", "model = '/nowhere.tflite'", "not toml"])
-def test_what_is_wrong_is_refused_and_all_goes_on(configured: Daemon, config: Path, inbox: Path, text: str) -> None:
+def test_what_is_wrong_is_refused_and_all_goes_on(
+    configured: DaemonProcess, config: Path, inbox: Path, text: str
+) -> None:
     config.write_text(text)
     reload(configured, "reload refused, all goes on as before")
     put(inbox / "after.jpg", photo(2))
@@ -66,7 +68,7 @@ def test_what_is_wrong_is_refused_and_all_goes_on(configured: Daemon, config: Pa
 
 
 def test_a_model_that_fails_on_its_golden_photo_is_refused(
-    configured: Daemon, config: Path, inbox: Path, tmp_path: Path
+    configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
 ) -> None:
     liar = put(tmp_path / "liar.tflite", MODEL.read_bytes())
     labels = len(configured.status()["model"]["labels"])
@@ -87,7 +89,7 @@ def test_a_model_that_fails_in_the_workers_only_is_refused_and_nothing_has_chang
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Settings(inbox=inbox, state=tmp_path / "state", workers=2)
-    service = Service(before)
+    service = Daemon(before)
     known = reference_for(service.model).known
     wrong = Reference(dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True)
     other = put(tmp_path / "other.tflite", MODEL.read_bytes())
@@ -113,7 +115,7 @@ def _workers(count: int) -> list[str] | None:
 
 
 def test_what_only_a_restart_can_change_is_said_and_the_rest_is_taken(
-    configured: Daemon, config: Path, tmp_path: Path
+    configured: DaemonProcess, config: Path, tmp_path: Path
 ) -> None:
     config.write_text("workers = 2\nhost = '127.0.0.2'\n")
     reload(configured, "host stays 127.0.0.1 until a restart")

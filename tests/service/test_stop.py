@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeDaemon
 from tests.service.ear import Ear
-from tests.support.daemon import ROOT, Daemon
+from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -19,7 +19,7 @@ MOST_SECONDS = 5.0
 
 
 @pytest.fixture
-def hanging(make_daemon: MakeDaemon, inbox: Path, ear: Ear) -> Daemon:
+def hanging(make_daemon: MakeDaemon, inbox: Path, ear: Ear) -> DaemonProcess:
     """A daemon whose only worker hangs, for as long as it likes."""
     path = os.pathsep.join(str(folder) for folder in (ROOT / "tests" / "support" / "harmful", ROOT / "daemon"))
     environ = {"PYTHONPATH": path, "NOTIFY_SOCKET": ear.address}
@@ -29,18 +29,18 @@ def hanging(make_daemon: MakeDaemon, inbox: Path, ear: Ear) -> Daemon:
     return daemon
 
 
-def seconds_to_stop(daemon: Daemon) -> float:
+def seconds_to_stop(daemon: DaemonProcess) -> float:
     """Stop it by SIGTERM; return how long that took."""
     began = time.monotonic()
     assert daemon.stop() == 0
     return time.monotonic() - began
 
 
-def test_a_stop_wins_over_a_worker_that_hangs(hanging: Daemon) -> None:
+def test_a_stop_wins_over_a_worker_that_hangs(hanging: DaemonProcess) -> None:
     assert seconds_to_stop(hanging) < MOST_SECONDS
 
 
-def test_a_stop_wins_over_a_reload(hanging: Daemon, ear: Ear) -> None:
+def test_a_stop_wins_over_a_reload(hanging: DaemonProcess, ear: Ear) -> None:
     hanging.send(signal.SIGHUP)
     ear.hear_of("RELOADING=1")  # which lasts until the worker comes back: never
 

@@ -31,7 +31,7 @@ def environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": os.pathsep.join(sources), "PYTHONUNBUFFERED": "1"}
 
 
-class Daemon:
+class DaemonProcess:
     """`dogid run` on an inbox and a state folder; start and stop it as often as a test needs."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Daemon:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "Daemon":
+    def start(self) -> "DaemonProcess":
         """Start, and wait until it answers."""
         self.launch()
         found = eventually(self._address, "the daemon says where it answers")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dogid.model.classifier import Classifier
 from dogid.model.interpreter import Backend, Interpreter, choose_backend
 from dogid.model.model_file import ModelFile
-from dogid.model.tflite_metadata import read_told
+from dogid.model.tflite_metadata import read_metadata
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
@@ -47,7 +47,7 @@ def classifier(
         mean=normalisation.mean,
         std=normalisation.std,
         golden=None,
-        told=read_told(model),
+        told=read_metadata(model),
     )
     with muted():
         return Classifier(file, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))

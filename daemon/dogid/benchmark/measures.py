@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.benchmark.photos import Sample
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.model.classifier import Classifier
@@ -67,7 +67,7 @@ def folder_cost(sample: Sample, settings: Settings, folder: Path) -> FolderCost:
     ready = folder / "ready"
     ready.mkdir()
     photos = [_written(ready / f"{at:05}.jpg", data, at) for at, data in enumerate(_repeated(sample.photos))]
-    service = Service(chosen)
+    service = Daemon(chosen)
     with service.running():
         db = service.reader()
         singles = [_single(db, path, chosen.inbox) for path in photos[:_SINGLES]]

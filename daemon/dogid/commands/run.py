@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from dogid import settings
 from dogid.errors import DogidError
 from dogid.system.journal import set_up_logging
-from dogid.system.malloc import few_heaps, give_back, keep_for_good
+from dogid.system.malloc import freeze_gc, limit_malloc_arenas, trim_malloc
 from dogid.system.reload import record_outcome
 from dogid.system.sd_notify import Notifier
 from dogid.system.signals import Request, Requests, StoppedError
 
 if TYPE_CHECKING:
-    from dogid.daemon.daemon import Service
+    from dogid.daemon.daemon import Daemon
 
 log = logging.getLogger("dogid")
 
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Watch, classify and serve until SIGTERM or Ctrl-C; SIGHUP loads the settings and the model anew."""
-    few_heaps()
+    limit_malloc_arenas()
     in_journal = set_up_logging()
     _leave_traces()
     try:
@@ -67,11 +67,11 @@ def _serve(args: argparse.Namespace, chosen: settings.Settings) -> None:
         _leave_in(_LEAVE_SECONDS)
 
 
-def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.ExitStack) -> "Service":
+def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.ExitStack) -> "Daemon":
     """Open all doors; closing gets to know how they are closed."""
-    from dogid.daemon.daemon import Service
+    from dogid.daemon.daemon import Daemon
     from dogid.web.auth.access import decide_access
-    from dogid.web.server.lazy_app import MadeWhenAsked
+    from dogid.web.server.lazy_app import LazyWsgiApp
     from dogid.web.server.limits import BODY_ALLOWANCE
     from dogid.web.server.listener import WebServer
 
@@ -79,7 +79,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
     access = decide_access(chosen, server.address)
     if access.token is None and not server.is_loopback:
         log.warning("anybody who reaches %s can read the results and use this machine (insecure_no_auth)", server.url)
-    service = Service(chosen, notifier=notifier)
+    service = Daemon(chosen, notifier=notifier)
     closing.enter_context(service.running())
 
     def application() -> Any:
@@ -87,10 +87,10 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
 
         return create_app(service, access, server.extra_thread)
 
-    server.start(MadeWhenAsked(application), chosen.max_upload + BODY_ALLOWANCE)
+    server.start(LazyWsgiApp(application), chosen.max_upload + BODY_ALLOWANCE)
     closing.callback(server.stop)
-    keep_for_good()
-    give_back()  # what the trials of the model took
+    freeze_gc()
+    trim_malloc()  # what the trials of the model took
     closing.callback(service.news.close)  # first of all: who listens for news holds a thread of the server's
     log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
     log.info("results at %sresults", server.url)
@@ -98,7 +98,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
     return service
 
 
-def _reload(service: "Service", args: argparse.Namespace) -> str | None:
+def _reload(service: "Daemon", args: argparse.Namespace) -> str | None:
     """Load settings and model anew; return why they were refused, or None."""
     try:
         service.reload(settings.load(args))

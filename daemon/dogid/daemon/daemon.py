@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.daemon.health_check import INTERVAL_SECONDS, Health, Heartbeat
+from dogid.daemon.health_check import INTERVAL_SECONDS, Health, HealthCheck
 from dogid.daemon.reconciler import Reconciler, WatchStatus
-from dogid.daemon.retention_thread import Housekeeper
+from dogid.daemon.retention_thread import RetentionThread
 from dogid.errors import DogidError, PhotoCode, UsageError
 from dogid.file_names import one_line, shown_name
-from dogid.inbox.mounts import file_system, inodes_last
+from dogid.inbox.mounts import file_system, has_stable_inodes
 from dogid.inbox.scan import look
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
@@ -28,12 +28,12 @@ from dogid.model.classifier import Model, load_model
 from dogid.model.self_test import reference_for
 from dogid.model.shipped import shipped_model
 from dogid.photo.decode import limit_pixels
-from dogid.pipeline.counters import Tallies
-from dogid.pipeline.crash_probe import death_of
-from dogid.pipeline.in_progress import InHand
+from dogid.pipeline.counters import ResultCounters
+from dogid.pipeline.crash_probe import probe_crash
+from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.pipeline import Pipeline
-from dogid.pipeline.result_signal import News
-from dogid.pipeline.retry_policy import Settling
+from dogid.pipeline.result_signal import ResultSignal
+from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.pipeline.worker import Work
 from dogid.pipeline.worker_pool import Engine
 from dogid.settings import Settings
@@ -54,7 +54,7 @@ _NEED_RESTART = (
 """Settings that a running daemon keeps."""
 
 
-class Service:
+class Daemon:
     """A daemon that is set up but for the HTTP server. Use `running` to start and stop it."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None, notifier: Notifier | None = None) -> None:
@@ -72,9 +72,9 @@ class Service:
                     self.state,
                     lambda path: look(self.inbox, path),
                     self._clock,
-                    stable_inodes=inodes_last(file_system(self.inbox)),
+                    stable_inodes=has_stable_inodes(file_system(self.inbox)),
                 )
-                self._in_hand = InHand(self.state)
+                self._in_hand = InProgress(self.state)
         except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
@@ -83,18 +83,18 @@ class Service:
         self.ledger_moved_aside = self.ledger.moved_aside
         self.started = time.monotonic()
         self._engine = self._engine_for(settings, self.model)
-        self.news = News()
-        self.tallies = Tallies()
+        self.news = ResultSignal()
+        self.tallies = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._tell)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
-        self._heartbeat = Heartbeat(
+        self._heartbeat = HealthCheck(
             self._pipeline.workers,
             self._what_is_amiss,
             self._tell_healthy,
             lambda: self.settings.decode_timeout,
             _heartbeat_interval(self._notifier),
         )
-        self._housekeeper = Housekeeper(self.ledger, self.state, self.inbox, self._clock)
+        self._housekeeper = RetentionThread(self.ledger, self.state, self.inbox, self._clock)
         self._connections = threading.local()
         self._stopping = threading.Event()
 
@@ -108,7 +108,7 @@ class Service:
         """Find out which of the photos that were in hand when the daemon died, again, is deadly: that one fails."""
         failures: list[Outcome] = []
         for job, deaths in self.ledger.interrupted(self._in_hand.left_behind):
-            cause = death_of(job.path, self.inbox, self.settings, self.model.size)
+            cause = probe_crash(job.path, self.inbox, self.settings, self.model.size)
             if cause is None and deaths < _MOST_DEATHS:
                 continue  # another photo, or nothing to do with photos: it goes on, after a while
             reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
@@ -119,7 +119,7 @@ class Service:
 
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file, model.labels)
-        settling = Settling(round(settings.settle * 1000), self._clock)
+        settling = RetryPolicy(round(settings.settle * 1000), self._clock)
         work = Work(self.inbox, settings.max_bytes, model_id, settling, self._in_hand)
         return Engine(model, work, reference_for(model), settings.decode_timeout)
 

@@ -17,7 +17,7 @@ NOT_CHECKED = "not checked yet"
 """The reason of the health before the first round."""
 
 
-class Patients(Protocol):
+class HealthTarget(Protocol):
     """What is watched over: the pool of workers."""
 
     def want_proofs(self) -> int:
@@ -37,12 +37,12 @@ class Health:
     """Monotonic seconds of the last round that was passed."""
 
 
-class Heartbeat:
+class HealthCheck:
     """A thread that asks for proofs again and again, and pings whoever waits for that only when all were passed."""
 
     def __init__(
         self,
-        patients: Patients,
+        patients: HealthTarget,
         also_amiss: Callable[[], str | None],
         on_healthy: Callable[[], None],
         patience: Callable[[], float],

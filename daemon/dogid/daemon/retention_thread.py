@@ -17,7 +17,7 @@ _FIRST_SECONDS = 60.0  # the start has more urgent things to do
 _EVERY_SECONDS = 3600.0
 
 
-class Housekeeper:
+class RetentionThread:
     """Start it with the daemon, stop it with the daemon."""
 
     def __init__(

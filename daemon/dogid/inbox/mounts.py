@@ -56,7 +56,7 @@ def mounts_beneath(folder: Path) -> tuple[Mount, ...]:
     return tuple(mount for mount in mounts() if mount.point.startswith(prefix))
 
 
-def inodes_last(kind: str) -> bool:
+def has_stable_inodes(kind: str) -> bool:
     """Whether a file keeps its inode for as long as it lives, over remounts and a full cache."""
     return kind not in _FAT and not kind.startswith("fuse") and kind not in ("cifs", "smb3", "smbfs")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
-from dogid.inbox.mounts import file_system, inodes_last
+from dogid.inbox.mounts import file_system, has_stable_inodes
 from dogid.inbox.scan import FoundFile, ScanTrouble, Version, look, same_version, scan
 
 
@@ -41,7 +41,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     """Compare the folder as it is now with the ledger as it is now. Raise UsageError where a folder is unreadable."""
     trouble = ScanTrouble({})
     photos, lost, twice = 0, [], []
-    stable = inodes_last(file_system(inbox))
+    stable = has_stable_inodes(file_system(inbox))
     results = _Results(db, inbox)
     try:
         for file in scan(inbox, trouble):

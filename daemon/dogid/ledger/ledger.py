@@ -14,9 +14,9 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.observe import LookAt, Noticing
+from dogid.ledger.observe import FileObserver, LookAt
 from dogid.ledger.outcomes import Job, Outcome, Waiting
-from dogid.ledger.record import Recording
+from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
 from dogid.model.model_file import ModelFile
 
@@ -52,8 +52,8 @@ class Ledger:
         opened = open_for_writing(self._folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
-        self._noticing = Noticing(self._db, self._look_at, self._clock, stable_inodes=self._stable_inodes)
-        self._recording = Recording(self._db, self._clock)
+        self._noticing = FileObserver(self._db, self._look_at, self._clock, stable_inodes=self._stable_inodes)
+        self._recording = OutcomeWriter(self._db, self._clock)
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
@@ -114,7 +114,7 @@ class Ledger:
             # new names first: where photos hand their names on, each is found under its new one before its old one goes
             changed.sort(key=lambda file: file.path in current)
             with self._transaction(durable=False):
-                ids |= {file.path: self._noticing.bring_up(file, wake=wake) for file in changed}
+                ids |= {file.path: self._noticing.upsert_file(file, wake=wake) for file in changed}
         return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:

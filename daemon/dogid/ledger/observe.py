@@ -19,7 +19,7 @@ LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
 
 
-class Noticing:
+class FileObserver:
     """Files on their way into the database."""
 
     def __init__(self, db: sqlite3.Connection, look_at: LookAt, clock: Clock, *, stable_inodes: bool) -> None:
@@ -28,7 +28,7 @@ class Noticing:
         self._clock = clock
         self._stable_inodes = stable_inodes
 
-    def bring_up(self, file: FoundFile, *, wake: bool) -> int | None:
+    def upsert_file(self, file: FoundFile, *, wake: bool) -> int | None:
         """Bring the ledger up to a file; return the id of its photo where that became pending or due."""
         row = self.current([file.path]).get(file.path)
         if not self.needs_attention(row, file, wake=wake):

@@ -35,7 +35,7 @@ class _Group:
         return self.seq
 
 
-class Recording:
+class OutcomeWriter:
     """Outcomes on their way into the database."""
 
     def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import PhotoError, UsageError
-from dogid.model.input_tensor import Entry
+from dogid.model.input_tensor import InputEncoder
 from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count
 from dogid.model.model_file import GoldenPhoto, ModelFile, read_model_file
-from dogid.model.output_scores import Scores, read_outcome
+from dogid.model.output_scores import Scores, read_score_decoder
 from dogid.photo.decode import Pixels, decode
 
 SHOWN_SCORES = 5
@@ -31,9 +31,9 @@ class Classifier:
             self.size = _photo_size(self._input["shape"])
             outputs = _class_count(self._output["shape"])
             self.labels = _labels(model, outputs)
-            self._entry = Entry.of(self._input, model)
+            self._entry = InputEncoder.of(self._input, model)
             self._taken_dtype = "uint8" if model.takes_uint8 else self._entry.dtype.name
-            self._outcome = read_outcome(self._output, model.told.ending, self.size, self._run)
+            self._outcome = read_score_decoder(self._output, model.told.ending, self.size, self._run)
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"{model.path}: not an image classifier that dogid can run: {error}") from error
 

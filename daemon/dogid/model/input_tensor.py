@@ -49,7 +49,7 @@ class Normalisation:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class InputEncoder:
     """Turns uint8 pixels into the input tensor."""
 
     dtype: "np.dtype[Any]"
@@ -61,7 +61,7 @@ class Entry:
     explained: str
 
     @classmethod
-    def of(cls, details: dict[str, Any], model: ModelFile) -> "Entry":
+    def of(cls, details: dict[str, Any], model: ModelFile) -> "InputEncoder":
         """Given the interpreter's details of the input, decide once how to feed it. Raise UsageError."""
         dtype = np.dtype(details["dtype"])
         if dtype not in _KINDS:

@@ -16,8 +16,8 @@ from typing import Any
 
 from dogid.errors import UsageError
 from dogid.model.labels import parse_labels
-from dogid.model.skip_quantize import without_first_step
-from dogid.model.tflite_metadata import Told, read_told
+from dogid.model.skip_quantize import strip_input_quantize
+from dogid.model.tflite_metadata import ModelMetadata, read_metadata
 
 RECORD = "dogid.json"
 """The zip member with dogid's record: normalisation, provenance, golden photo."""
@@ -48,7 +48,7 @@ class ModelFile:
 
     path: Path
     data: bytes
-    """As interpreters get it: without the first operator of `without_first_step`, where `takes_uint8`."""
+    """As interpreters get it: without the first operator of `strip_input_quantize`, where `takes_uint8`."""
     sha256: str
     """Of the file."""
     labels: tuple[str, ...] | None
@@ -58,7 +58,7 @@ class ModelFile:
     std: float | None
     golden: GoldenPhoto | None
     record: Mapping[str, Any] = field(default_factory=dict)
-    told: Told = field(default_factory=Told)
+    told: ModelMetadata = field(default_factory=ModelMetadata)
     """What the flatbuffer itself tells."""
     takes_uint8: bool = False
     """Whether the file's own input is uint8 though that of data is int8."""
@@ -83,9 +83,9 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     packed = _packed(path)
     record = _record(path, packed)
     _check_seal(path, data, record)
-    told = read_told(data)
+    told = read_metadata(data)
     names, names_from = _labels(path, packed, labels, told)
-    shorter = without_first_step(data)
+    shorter = strip_input_quantize(data)
     return ModelFile(
         path=path,
         data=shorter or data,
@@ -144,7 +144,7 @@ def _check_seal(path: Path, data: bytes, record: Mapping[str, Any]) -> None:
 
 
 def _labels(
-    path: Path, packed: Mapping[str, bytes], given: Path | None, told: Told
+    path: Path, packed: Mapping[str, bytes], given: Path | None, told: ModelMetadata
 ) -> tuple[tuple[str, ...] | None, str]:
     if given is not None:
         return _read_labels(given), str(given)
@@ -160,7 +160,7 @@ def _labels(
     return None, ""
 
 
-def _by_likelihood(packed: Mapping[str, bytes], told: Told) -> list[str]:
+def _by_likelihood(packed: Mapping[str, bytes], told: ModelMetadata) -> list[str]:
     """The members that may hold labels, the likeliest first."""
     texts = [name for name in packed if PurePosixPath(name).suffix.lower() not in {".json", *_IMAGES}]
 

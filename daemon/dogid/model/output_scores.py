@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid.model.tflite_metadata import Ending
+from dogid.model.tflite_metadata import OutputKind
 from dogid.photo.decode import Pixels
 
 _SLACK = 0.02
@@ -17,7 +17,7 @@ Run = Callable[[Pixels], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ScoreDecoder:
     """Turns the output tensor into a score for each label."""
 
     scale: float
@@ -47,7 +47,7 @@ class Outcome:
         return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)
 
 
-def read_outcome(details: dict[str, Any], ending: Ending, size: tuple[int, int], run: Run) -> Outcome:
+def read_score_decoder(details: dict[str, Any], ending: OutputKind, size: tuple[int, int], run: Run) -> ScoreDecoder:
     """Given the interpreter's details of the output and the model's ending, decide.
 
     Where the ending does not tell, a quantized output is judged by the range that it can express (a sum would not do:
@@ -57,15 +57,15 @@ def read_outcome(details: dict[str, Any], ending: Ending, size: tuple[int, int],
     scale, zero_point = details["quantization"]
     quantized = details["dtype"] != np.float32 and scale > 0
     single = int(np.prod(details["shape"])) == 1
-    if ending is Ending.UNKNOWN and quantized:
+    if ending is OutputKind.UNKNOWN and quantized:
         kind = np.iinfo(details["dtype"])
         low, high = (kind.min - zero_point) * scale, (kind.max - zero_point) * scale
         logits = not (low > -_SLACK and high < 1 + _SLACK)
-    elif ending is Ending.UNKNOWN:
+    elif ending is OutputKind.UNKNOWN:
         logits = not all(_are_probabilities(run(image).reshape(-1), single=single) for image in _images(size))
     else:
-        logits = ending is Ending.LOGITS
-    return Outcome(scale if quantized else 0.0, zero_point, logits, single)
+        logits = ending is OutputKind.LOGITS
+    return ScoreDecoder(scale if quantized else 0.0, zero_point, logits, single)
 
 
 def _are_probabilities(values: NDArray[Any], *, single: bool) -> bool:

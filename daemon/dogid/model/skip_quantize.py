@@ -21,7 +21,7 @@ _QUANTIZE = 114  # BuiltinOperator
 _SHIFT = 128
 
 
-def without_first_step(data: bytes) -> bytes | None:
+def strip_input_quantize(data: bytes) -> bytes | None:
     """Given a model, return it without its first operator where that only turns uint8 into int8; else None."""
     try:
         model = root(data, b"TFL3")

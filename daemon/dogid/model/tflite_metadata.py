@@ -29,7 +29,7 @@ _SUMS = frozenset({3, 4, 9, 50, 126})  # CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNE
 _DEEPEST = 50
 
 
-class Ending(Enum):
+class OutputKind(Enum):
     """What a model's output comes out of."""
 
     PROBABILITIES = "softmax or sigmoid"
@@ -38,10 +38,10 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ModelMetadata:
     """What a file tells; empty where it does not."""
 
-    ending: Ending = Ending.UNKNOWN
+    ending: OutputKind = OutputKind.UNKNOWN
     classes: int = 0
     """Number of outputs; 0 where there are several output tensors."""
     mean: tuple[float, ...] = ()
@@ -55,17 +55,17 @@ class Told:
     """Why the file could not be read to its end."""
 
 
-def read_told(data: bytes) -> Told:
+def read_metadata(data: bytes) -> ModelMetadata:
     """Return what a model's bytes tell; of damaged bytes, that they are."""
     try:
         model = root(data, b"TFL3")
         graph = next(model.tables(_SUBGRAPHS))
         outputs, tensors = graph.numbers(_OUTPUTS, "i"), list(graph.tables(_TENSORS))
         classes = math.prod(tensors[outputs[0]].numbers(0, "i")) if len(outputs) == 1 else 0
-        ending = _Operators(model, graph).ending(outputs[0]) if len(outputs) == 1 else Ending.UNKNOWN
+        ending = _Operators(model, graph).ending(outputs[0]) if len(outputs) == 1 else OutputKind.UNKNOWN
         mean, reason = _scaling(model, graph, tensors)
     except (FlatbufferError, StopIteration, IndexError) as error:
-        return Told(damage=str(error) or "a part is missing")
+        return ModelMetadata(damage=str(error) or "a part is missing")
     std = mean[1:]
     mean = mean[:1]
     try:
@@ -73,10 +73,12 @@ def read_told(data: bytes) -> Told:
         told = _normalisation(metadata) if metadata else ()
         labels = _labels_file(metadata) if metadata else ""
     except (FlatbufferError, StopIteration, IndexError) as error:
-        return Told(ending, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}")
+        return ModelMetadata(
+            ending, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}"
+        )
     if told:
         mean, std, reason = *told, "told by the model's metadata"
-    return Told(ending, classes, mean, std, reason, labels)
+    return ModelMetadata(ending, classes, mean, std, reason, labels)
 
 
 class _Operators:
@@ -89,22 +91,22 @@ class _Operators:
     def kind(self, operator: Table) -> int:
         return self._kinds[operator.number(0, "I")]
 
-    def ending(self, tensor: int, depth: int = 0) -> Ending:
+    def ending(self, tensor: int, depth: int = 0) -> OutputKind:
         """Walk back from a tensor over operators that change no value."""
         maker = self._makers.get(tensor)
         if maker is None or depth > _DEEPEST:
-            return Ending.UNKNOWN
+            return OutputKind.UNKNOWN
         kind = self.kind(maker)
         if kind in (_SOFTMAX, _LOGISTIC):
-            return Ending.PROBABILITIES
+            return OutputKind.PROBABILITIES
         if kind in _SUMS:
-            return Ending.LOGITS
+            return OutputKind.LOGITS
         if kind in _SAME_VALUES:
             return self.ending(maker.numbers(1, "i")[0], depth + 1)
         if kind in _JOINS:
             parts = {self.ending(part, depth + 10) for part in maker.numbers(1, "i")}
-            return parts.pop() if len(parts) == 1 else Ending.UNKNOWN
-        return Ending.UNKNOWN
+            return parts.pop() if len(parts) == 1 else OutputKind.UNKNOWN
+        return OutputKind.UNKNOWN
 
 
 def _kind(code: Table) -> int:

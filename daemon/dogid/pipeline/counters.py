@@ -33,7 +33,7 @@ class Histogram:
         return Histogram(list(self.counts), self.total)
 
 
-class Tallies:
+class ResultCounters:
     """Outcomes by status and label, and the time that each stage took."""
 
     def __init__(self) -> None:

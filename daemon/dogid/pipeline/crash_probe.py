@@ -17,7 +17,7 @@ from dogid.photo.decode import decode, limit_pixels
 from dogid.settings import Settings
 
 
-def death_of(name: bytes, inbox: Path, settings: Settings, size: tuple[int, int]) -> str | None:
+def probe_crash(name: bytes, inbox: Path, settings: Settings, size: tuple[int, int]) -> str | None:
     """Decode the photo called name to size = (width, height) in another process; return what that died of, or None."""
     command = [sys.executable, "-m", "dogid.pipeline.crash_probe", os.fspath(inbox), os.fsdecode(name)]
     command += [str(number) for number in (settings.max_bytes, settings.max_pixels, *size)]

@@ -28,7 +28,7 @@ class Workers(Protocol):
         """Let photos that were put as some of the backlog go before it."""
 
 
-class HandingOut:
+class Dispatcher:
     """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
 
     def __init__(self, ledger: Ledger, workers: Workers, now: Callable[[], float] = time.monotonic) -> None:

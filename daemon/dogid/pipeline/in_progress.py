@@ -15,7 +15,7 @@ _ENTRY = struct.Struct("<q")  # a photo's id, or 0
 _ENTRIES = 256  # more than there are workers, with those that hang
 
 
-class InHand:
+class InProgress:
     """The file. Written without fsync: it is to outlive the process, and after a power cut it may tell nothing."""
 
     def __init__(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ _OLD_EVERY = 8  # one photo in so many is taken from the backlog's old end
 _OLD_AT_LATEST = 16  # also where arrivals come without a pause
 
 
-class Errand(Enum):
+class WorkerCommand(Enum):
     """What a worker is asked to do between photos."""
 
     PROVE = "prove"
@@ -33,7 +33,7 @@ class JobQueue:
         self._arrivals: deque[Job] = deque()
         self._backlog: list[Job] = []  # by id
         self._since_old = 0
-        self._errands: dict[int, Errand] = {}
+        self._errands: dict[int, WorkerCommand] = {}
         self._closed = False
 
     def put(self, job: Job, *, arrived: bool) -> None:
@@ -51,10 +51,10 @@ class JobQueue:
             self._arrivals.extend(job for job in self._backlog if job.id in ids)
             self._backlog = [job for job in self._backlog if job.id not in ids]
 
-    def send(self, worker: int, errand: Errand) -> None:
+    def send(self, worker: int, errand: WorkerCommand) -> None:
         """Have a worker do an errand before its next photo."""
         with self._changed:
-            if self._errands.get(worker) is not Errand.LEAVE:
+            if self._errands.get(worker) is not WorkerCommand.LEAVE:
                 self._errands[worker] = errand
             self._changed.notify_all()
 
@@ -64,12 +64,12 @@ class JobQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, worker: int) -> Job | Errand:
+    def take(self, worker: int) -> Job | WorkerCommand:
         """Wait for an errand of this worker's, or a photo."""
         with self._changed:
             while True:
                 if self._closed:
-                    return Errand.LEAVE
+                    return WorkerCommand.LEAVE
                 if worker in self._errands:
                     return self._errands.pop(worker)
                 if self._arrivals or self._backlog:

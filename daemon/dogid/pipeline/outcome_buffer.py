@@ -8,7 +8,7 @@ from dogid.ledger.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Drained:
     """What the clerk finds on the tray."""
 
     outcomes: list[Outcome]
@@ -18,7 +18,7 @@ class Taken:
     """The ids of those that have just arrived."""
 
 
-class Tray:
+class OutcomeBuffer:
     """Outcomes on their way from many workers to the one clerk, and word for him that there are photos to hand out."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Tray:
             self._arrived += arrived
             self._changed.notify()
 
-    def take(self, enough: int, gather: float, timeout: float | None) -> Taken:
+    def take(self, enough: int, gather: float, timeout: float | None) -> Drained:
         """Wait for outcomes, or to be woken, and take what there is.
 
         Once there is one, wait gather seconds at most until there are enough. Give up after timeout seconds (None:
@@ -59,7 +59,7 @@ class Tray:
             self._enough = enough
             if self._changed.wait_for(lambda: self._outcomes or self._woken, timeout):
                 self._changed.wait_for(self._is_due, gather)
-            taken = Taken(self._outcomes, self._woken, self._arrived)
+            taken = Drained(self._outcomes, self._woken, self._arrived)
             self._outcomes, self._woken, self._arrived, self._hurry = [], False, [], False
             return taken
 

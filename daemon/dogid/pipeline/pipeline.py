@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
-from dogid.pipeline.dispatcher import HandingOut
-from dogid.pipeline.outcome_buffer import Taken, Tray
+from dogid.pipeline.dispatcher import Dispatcher
+from dogid.pipeline.outcome_buffer import Drained, OutcomeBuffer
 from dogid.pipeline.worker_pool import Engine, WorkerPool
-from dogid.system.malloc import give_back
+from dogid.system.malloc import trim_malloc
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ class Pipeline:
         self._ledger = ledger
         self._count = workers
         self._on_recorded = on_recorded
-        self._tray = Tray()
+        self._tray = OutcomeBuffer()
         self.workers = WorkerPool(engine, self._on_finished)
-        self._photos = HandingOut(ledger, self.workers)
+        self._photos = Dispatcher(ledger, self.workers)
         self._woken = True
         self._in_a_row = 0
         self._trouble: str | None = None
@@ -148,7 +148,7 @@ class Pipeline:
             waits.append(_DEADLINE_CHECK_SECONDS)
         return min(waits, default=None)
 
-    def _take(self, timeout: float | None) -> Taken:
+    def _take(self, timeout: float | None) -> Drained:
         """Wait for a worker or a wake-up; return all that has been finished by then, and who has arrived.
 
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
@@ -194,7 +194,7 @@ class Pipeline:
         self._in_a_row += finished
         if not self.in_flight:
             if self._in_a_row >= _BACKLOG:
-                give_back()
+                trim_malloc()
             self._in_a_row = 0
 
     def _complain(self, what: str, error: sqlite3.Error) -> None:

@@ -3,7 +3,7 @@
 import threading
 
 
-class News:
+class ResultSignal:
     """A number that grows with every batch of results, and can be waited on by any number of threads."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ _MAY_BE_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class RetryPolicy:
     """The rule, with the settle time in milliseconds."""
 
     settle_ms: int

@@ -11,8 +11,8 @@ from dogid.inbox.read import TemporaryError, read_photo
 from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
 from dogid.model.classifier import Classifier, best_scores
 from dogid.photo.decode import decode
-from dogid.pipeline.in_progress import InHand
-from dogid.pipeline.retry_policy import Settling
+from dogid.pipeline.in_progress import InProgress
+from dogid.pipeline.retry_policy import RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Work:
     inbox: Path
     max_bytes: int
     model_id: int
-    settling: Settling
-    in_hand: InHand
+    settling: RetryPolicy
+    in_hand: InProgress
 
     def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None] = lambda: None) -> Outcome:
         """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome.

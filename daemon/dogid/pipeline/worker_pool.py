@@ -19,7 +19,7 @@ from dogid.file_names import one_line, shown_name
 from dogid.ledger.outcomes import Failed, Job, Outcome
 from dogid.model.classifier import Classifier, Model
 from dogid.model.self_test import Reference
-from dogid.pipeline.job_queue import Errand, JobQueue
+from dogid.pipeline.job_queue import JobQueue, WorkerCommand
 from dogid.pipeline.worker import Work
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class WorkerPool:
             self._wanted = count
             while len(self._workers) > count:
                 self._leaving.append(self._workers.pop())
-                self._jobs.send(self._leaving[-1].number, Errand.LEAVE)
+                self._jobs.send(self._leaving[-1].number, WorkerCommand.LEAVE)
             while len(self._workers) < count:
                 self._workers.append(self._started())
 
@@ -106,7 +106,7 @@ class WorkerPool:
         """
         with self._changed:
             self._trial = engine
-            self._send_all(Errand.PROVE)
+            self._send_all(WorkerCommand.PROVE)
             self._changed.wait_for(lambda: self._stopping.is_set() or self._is_decided(engine), timeout)
             amiss = self._refusal(engine)
             if amiss is not None:
@@ -174,7 +174,7 @@ class WorkerPool:
         """Ask every worker to classify the known photo, and return this round's number."""
         with self._changed:
             self._round += 1
-            self._send_all(Errand.PROVE)
+            self._send_all(WorkerCommand.PROVE)
             return self._round
 
     def wait_for_proofs(self, number: int, timeout: float) -> str | None:
@@ -219,7 +219,7 @@ class WorkerPool:
                 return f"worker {worker.number} has not come back{_in_photo(worker)}"
         return None
 
-    def _send_all(self, errand: Errand) -> None:
+    def _send_all(self, errand: WorkerCommand) -> None:
         for worker in self._workers:
             self._jobs.send(worker.number, errand)
 
@@ -227,7 +227,7 @@ class WorkerPool:
         number = next(self._numbers)
         worker = _Worker(number)
         if self._round:
-            self._jobs.send(number, Errand.PROVE)
+            self._jobs.send(number, WorkerCommand.PROVE)
         name = f"worker-{number}"
         worker.thread = threading.Thread(target=self._work_on, args=(worker,), name=name, daemon=True)
         worker.thread.start()
@@ -240,9 +240,9 @@ class WorkerPool:
         classifier = engine.model.classifier()
         while not self._stopping.is_set():
             task = self._jobs.take(worker.number)
-            if task is Errand.LEAVE:
+            if task is WorkerCommand.LEAVE:
                 return
-            if isinstance(task, Errand):
+            if isinstance(task, WorkerCommand):
                 engine, classifier = self._prove(worker, engine, classifier)
                 continue
             with worker.lock:

@@ -11,7 +11,7 @@ _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _HEAPS = 2
 
 
-def few_heaps() -> None:
+def limit_malloc_arenas() -> None:
     """Have all threads share a few heaps. To be called before there are threads; does nothing in other C libraries.
 
     glibc gives every thread one of its own, and each keeps what was freed in it (mallopt(3)).
@@ -21,13 +21,13 @@ def few_heaps() -> None:
         mallopt(_ARENA_MAX, _HEAPS)
 
 
-def keep_for_good() -> None:
+def freeze_gc() -> None:
     """Have the garbage collector never again look through all that is there now: modules, the model, the threads."""
     gc.collect()
     gc.freeze()
 
 
-def give_back() -> None:
+def trim_malloc() -> None:
     """Return the unused memory of all heaps, in some milliseconds. Does nothing where the C library cannot (musl)."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3)
     if trim is not None:

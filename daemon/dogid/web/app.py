@@ -7,7 +7,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.web import pages
 from dogid.web.api.classify_file import article_answer
@@ -15,7 +15,7 @@ from dogid.web.api.classify_upload import add_sending
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.events import ExtraThread, add_events
 from dogid.web.api.metrics import add_metrics
-from dogid.web.api.on_demand import AskedClassifier
+from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.openapi import openapi_document
 from dogid.web.api.responses import as_json, pack
 from dogid.web.api.results import add_listing
@@ -42,13 +42,13 @@ ROOT = Endpoint(
 OPENAPI = Endpoint("GET", "/openapi.json", "This document", {200: Answer("OpenAPI 3.1", {JSON: {"type": "object"}})})
 
 
-def create_app(service: Service, access: Access, extra_thread: ExtraThread) -> Flask:
+def create_app(service: Daemon, access: Access, extra_thread: ExtraThread) -> Flask:
     """Make the WSGI application for a service."""
     app = Flask("dogid", static_folder=None)
     app.after_request(pack)
     guard(app, access)
     interface = Interface(app)
-    asked = AskedClassifier(service)
+    asked = OnDemandClassifier(service)
 
     def root(given: Given) -> AnyResponse:  # noqa: ARG001
         return article_answer(service, asked) if "file" in request.args else pages.index(service)

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.waiting import PATIENCE
 
 
 class Listener:
     """One connection to /events."""
 
-    def __init__(self, daemon: Daemon, last_event_id: int | None = None) -> None:
+    def __init__(self, daemon: DaemonProcess, last_event_id: int | None = None) -> None:
         place = urlsplit(daemon.url)
         self._connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=PATIENCE)
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}

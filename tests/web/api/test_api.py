@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.web.api.result_fields import FIELDS
 
 
-def ask(daemon: Daemon, path: str) -> tuple[int, Any]:
+def ask(daemon: DaemonProcess, path: str) -> tuple[int, Any]:
     """GET a path; return the status and the JSON, whatever the status."""
     try:
         with urllib.request.urlopen(urllib.parse.urljoin(daemon.url, path)) as response:
@@ -27,7 +27,7 @@ def ask(daemon: Daemon, path: str) -> tuple[int, Any]:
             return error.code, json.load(error)
 
 
-def refused(daemon: Daemon, path: str) -> tuple[int, str]:
+def refused(daemon: DaemonProcess, path: str) -> tuple[int, str]:
     """GET a path that is an error; return the status and the error's code, having checked the form."""
     status, document = ask(daemon, path)
     assert set(document) == {"error"}
@@ -36,7 +36,7 @@ def refused(daemon: Daemon, path: str) -> tuple[int, str]:
     return status, document["error"]["code"]
 
 
-def test_a_result_has_exactly_the_fields_of_the_interface(daemon: Daemon, inbox: Path) -> None:
+def test_a_result_has_exactly_the_fields_of_the_interface(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1, size=(300, 200)))
     result = daemon.answered("a.jpg")
 
@@ -50,7 +50,7 @@ def test_a_result_has_exactly_the_fields_of_the_interface(daemon: Daemon, inbox:
     assert result["classified_at"].endswith("Z")
 
 
-def test_a_failed_result_has_a_code_and_a_message_and_no_label(daemon: Daemon, inbox: Path) -> None:
+def test_a_failed_result_has_a_code_and_a_message_and_no_label(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "text.jpg").write_text("no photo")
     result = daemon.failed("text.jpg", "unsupported")
 
@@ -61,7 +61,7 @@ def test_a_failed_result_has_a_code_and_a_message_and_no_label(daemon: Daemon, i
     assert result["scores"] == {}
 
 
-def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon: Daemon, inbox: Path) -> None:
+def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(7):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     daemon.settled(7)
@@ -80,7 +80,7 @@ def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon:
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_results_can_be_filtered_by_label_and_status(daemon: Daemon, inbox: Path) -> None:
+def test_results_can_be_filtered_by_label_and_status(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "text.jpg").write_text("no photo")
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.settled(2)
@@ -102,11 +102,11 @@ def test_results_can_be_filtered_by_label_and_status(daemon: Daemon, inbox: Path
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "before=x", "status=lost", "before=1e3"]
 )
-def test_a_wrong_query_is_refused(daemon: Daemon, query: str) -> None:
+def test_a_wrong_query_is_refused(daemon: DaemonProcess, query: str) -> None:
     assert refused(daemon, f"/results?{query}") == (400, "bad_request")
 
 
-def test_one_result_comes_with_its_history(daemon: Daemon, inbox: Path) -> None:
+def test_one_result_comes_with_its_history(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     result = daemon.answered("a.jpg")
 
@@ -120,11 +120,11 @@ def test_one_result_comes_with_its_history(daemon: Daemon, inbox: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/results/999", "/results/99999999999999999999", "/results/x", "/nothing", "/?file=no.jpg"]
 )
-def test_what_is_not_there_is_404(daemon: Daemon, path: str) -> None:
+def test_what_is_not_there_is_404(daemon: DaemonProcess, path: str) -> None:
     assert refused(daemon, path)[0] == 404
 
 
-def test_file_answers_as_the_article_does(daemon: Daemon, inbox: Path) -> None:
+def test_file_answers_as_the_article_does(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "my dog.jpg").write_bytes(photo(1))
     result = daemon.answered("my dog.jpg")
     labels = daemon.status()["model"]["labels"]
@@ -138,7 +138,7 @@ def test_file_answers_as_the_article_does(daemon: Daemon, inbox: Path) -> None:
         assert answer[1][labels.index(result["label"])] == pytest.approx(result["score"], abs=1e-6)
 
 
-def test_file_finds_names_that_are_not_utf_8(daemon: Daemon, inbox: Path) -> None:
+def test_file_finds_names_that_are_not_utf_8(daemon: DaemonProcess, inbox: Path) -> None:
     with open(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"), "wb") as file:
         file.write(photo(1))
 
@@ -154,7 +154,7 @@ def test_file_finds_names_that_are_not_utf_8(daemon: Daemon, inbox: Path) -> Non
         "outside/secret.jpg", "absolute.jpg", "//etc/passwd", "sub/outside.jpg",
     ],
 )  # fmt: skip
-def test_file_outside_the_inbox_is_403(daemon: Daemon, inbox: Path, name: str) -> None:
+def test_file_outside_the_inbox_is_403(daemon: DaemonProcess, inbox: Path, name: str) -> None:
     (inbox.parent / "secret.jpg").write_bytes(photo(1))
     (inbox / "sub").mkdir()
     (inbox / "outside.jpg").symlink_to("../secret.jpg")
@@ -165,13 +165,13 @@ def test_file_outside_the_inbox_is_403(daemon: Daemon, inbox: Path, name: str) -
     assert refused(daemon, f"/?file={name}") == (403, "outside")
 
 
-def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(daemon: Daemon, inbox: Path) -> None:
+def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
 
     assert refused(daemon, "/?file=../inbox/a.jpg") == (403, "outside")
 
 
-def test_links_inside_the_inbox_are_followed(daemon: Daemon, inbox: Path) -> None:
+def test_links_inside_the_inbox_are_followed(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     (inbox / "relative.jpg").symlink_to("a.jpg")
     (inbox / "absolute.jpg").symlink_to(inbox / "a.jpg")
@@ -180,7 +180,7 @@ def test_links_inside_the_inbox_are_followed(daemon: Daemon, inbox: Path) -> Non
     assert ask(daemon, "/?file=absolute.jpg")[0] == 200
 
 
-def test_file_that_is_no_photo_is_422(daemon: Daemon, inbox: Path) -> None:
+def test_file_that_is_no_photo_is_422(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "text.jpg").write_text("no photo")
     (inbox / "empty.jpg").touch()
     (inbox / "folder.jpg").mkdir()
@@ -198,7 +198,7 @@ def test_file_that_is_no_photo_is_422(daemon: Daemon, inbox: Path) -> None:
     }
 
 
-def test_status_tells_what_the_daemon_knows_of_itself(daemon: Daemon, inbox: Path) -> None:
+def test_status_tells_what_the_daemon_knows_of_itself(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.settled(1)
     status = daemon.status()
@@ -210,7 +210,7 @@ def test_status_tells_what_the_daemon_knows_of_itself(daemon: Daemon, inbox: Pat
     assert status["uptime_seconds"] > 0
 
 
-def test_a_method_that_is_not_offered_is_405(daemon: Daemon) -> None:
+def test_a_method_that_is_not_offered_is_405(daemon: DaemonProcess) -> None:
     request = urllib.request.Request(f"{daemon.url}results", method="DELETE")
 
     with pytest.raises(urllib.error.HTTPError) as refusal:

@@ -11,12 +11,12 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.support.answers import answer
 from tests.support.asking import ask, form
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo
 from tests.web.api.result_fields import FIELDS
 
 
-def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(1, size=(300, 200))
     body, headers = form("meadow.jpg", data)
 
@@ -36,14 +36,14 @@ def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(daemon: Dae
 @pytest.mark.parametrize(
     "kind", [None, "image/jpeg", "image/x-whatever", "application/octet-stream", "application/x-www-form-urlencoded"]
 )
-def test_a_photo_may_be_the_body_itself(daemon: Daemon, kind: str | None) -> None:
+def test_a_photo_may_be_the_body_itself(daemon: DaemonProcess, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
     reply = ask(daemon.url, "/classify", method="POST", body=photo(1), headers=headers)
     assert (reply.status, reply.document["scores"]) == (200, answer(photo(1)))
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "video/mp4"])
-def test_what_cannot_be_a_photo_is_refused_by_its_type(daemon: Daemon, kind: str) -> None:
+def test_what_cannot_be_a_photo_is_refused_by_its_type(daemon: DaemonProcess, kind: str) -> None:
     reply = ask(daemon.url, "/classify", method="POST", body=photo(1), headers={"Content-Type": kind})
     assert (reply.status, reply.code) == (415, "unsupported_media_type")
 
@@ -53,13 +53,13 @@ def test_what_cannot_be_a_photo_is_refused_by_its_type(daemon: Daemon, kind: str
     [(b"no photo at all", "unsupported"), (photo(1)[:3000], "truncated"), (photo(1, "PNG")[:300], "truncated")],
 )
 def test_a_photo_that_cannot_be_read_is_refused_with_the_code_that_the_inbox_would_give(
-    daemon: Daemon, data: bytes, code: str
+    daemon: DaemonProcess, data: bytes, code: str
 ) -> None:
     reply = ask(daemon.url, "/classify", method="POST", body=data)
     assert (reply.status, reply.code) == (422, code)
 
 
-def test_a_request_without_a_photo_says_how_to_send_one(daemon: Daemon) -> None:
+def test_a_request_without_a_photo_says_how_to_send_one(daemon: DaemonProcess) -> None:
     body, headers = form("a.jpg", photo(1), field="picture")
     for reply in (
         ask(daemon.url, "/classify", method="POST"),
@@ -78,7 +78,7 @@ def test_more_bytes_than_allowed_are_refused(make_daemon: MakeDaemon, *, in_a_fo
         assert (reply.status, reply.code) == (413, "too_large")
 
 
-def test_photos_that_come_faster_than_they_can_be_answered_are_told_to_come_again(daemon: Daemon) -> None:
+def test_photos_that_come_faster_than_they_can_be_answered_are_told_to_come_again(daemon: DaemonProcess) -> None:
     slow = photo(1, "PNG", size=(3000, 2000))
     replies = []
 
@@ -110,7 +110,7 @@ def test_a_photo_that_hangs_the_decoder_fails_in_time_and_holds_nobody_up(make_d
     assert again.document["scores"] == answer(photo(1))
 
 
-def test_a_name_with_anything_in_it_comes_back_as_it_was(daemon: Daemon) -> None:
+def test_a_name_with_anything_in_it_comes_back_as_it_was(daemon: DaemonProcess) -> None:
     name = "<img src=x onerror=alert(1)>é.jpg"
     body, headers = form(name, photo(1))
     reply = ask(daemon.url, "/classify", method="POST", body=body, headers=headers)

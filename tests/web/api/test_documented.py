@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.asking import ask, form
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.web.api.event_listener import Listener
 
@@ -21,14 +21,16 @@ def template(path: str) -> str:
     return path.partition("?")[0].replace("ID", "{id}")
 
 
-def test_the_table_and_the_openapi_document_name_the_same_routes(daemon: Daemon) -> None:
+def test_the_table_and_the_openapi_document_name_the_same_routes(daemon: DaemonProcess) -> None:
     paths = ask(daemon.url, "/openapi.json").document["paths"]
     documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {(method, template(path)) for method, path in ROWS} == documented
 
 
 @pytest.mark.parametrize(("method", "path"), ROWS)
-def test_each_row_of_the_table_answers_as_documented(daemon: Daemon, inbox: Path, method: str, path: str) -> None:
+def test_each_row_of_the_table_answers_as_documented(
+    daemon: DaemonProcess, inbox: Path, method: str, path: str
+) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     result = daemon.answered("a.jpg")
     paths = ask(daemon.url, "/openapi.json").document["paths"]

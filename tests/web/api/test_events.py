@@ -6,13 +6,13 @@ from pathlib import Path
 
 from tests.conftest import MakeDaemon
 from tests.support.asking import ask
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.support.waiting import PATIENCE, eventually
 from tests.web.api.event_listener import Listener
 
 
-def test_a_result_is_heard_as_it_is_listed(daemon: Daemon, inbox: Path) -> None:
+def test_a_result_is_heard_as_it_is_listed(daemon: DaemonProcess, inbox: Path) -> None:
     with closing(Listener(daemon)) as listener:
         assert listener.response.headers["Content-Type"].startswith("text/event-stream")
         (inbox / "a.jpg").write_bytes(photo(1))
@@ -20,14 +20,14 @@ def test_a_result_is_heard_as_it_is_listed(daemon: Daemon, inbox: Path) -> None:
     assert result == daemon.answered("a.jpg")
 
 
-def test_a_failed_photo_is_heard_too(daemon: Daemon, inbox: Path) -> None:
+def test_a_failed_photo_is_heard_too(daemon: DaemonProcess, inbox: Path) -> None:
     with closing(Listener(daemon)) as listener:
         (inbox / "text.jpg").write_text("no photo")
         ((_, result),) = listener.hear(1)
     assert (result["status"], result["error"]["code"]) == ("failed", "unsupported")
 
 
-def test_a_listener_who_was_away_hears_what_was_missed_once_and_in_order(daemon: Daemon, inbox: Path) -> None:
+def test_a_listener_who_was_away_hears_what_was_missed_once_and_in_order(daemon: DaemonProcess, inbox: Path) -> None:
     with closing(Listener(daemon)) as listener:
         for number in range(3):
             (inbox / f"{number}.jpg").write_bytes(photo(number))
@@ -61,7 +61,7 @@ def test_it_goes_on_where_it_was_after_a_restart(make_daemon: MakeDaemon, inbox:
         assert [result["file"] for _, result in listener.hear(2)] == ["b.jpg", "c.jpg"]
 
 
-def test_many_listeners_hear_the_same_and_the_rest_still_answers(daemon: Daemon, inbox: Path) -> None:
+def test_many_listeners_hear_the_same_and_the_rest_still_answers(daemon: DaemonProcess, inbox: Path) -> None:
     listeners = [Listener(daemon) for _ in range(30)]
     try:
         for number in range(5):
@@ -74,7 +74,7 @@ def test_many_listeners_hear_the_same_and_the_rest_still_answers(daemon: Daemon,
             listener.close()
 
 
-def test_a_listener_who_has_gone_leaves_no_thread_behind(daemon: Daemon) -> None:
+def test_a_listener_who_has_gone_leaves_no_thread_behind(daemon: DaemonProcess) -> None:
     def threads() -> int:
         return len(list(Path(f"/proc/{daemon.pid}/task").iterdir()))
 
@@ -87,7 +87,7 @@ def test_a_listener_who_has_gone_leaves_no_thread_behind(daemon: Daemon) -> None
     eventually(lambda: threads() <= before, "the listeners' threads end")
 
 
-def test_a_daemon_with_listeners_stops_at_once(daemon: Daemon) -> None:
+def test_a_daemon_with_listeners_stops_at_once(daemon: DaemonProcess) -> None:
     listener = Listener(daemon)
     ended = threading.Event()
 
@@ -102,6 +102,6 @@ def test_a_daemon_with_listeners_stops_at_once(daemon: Daemon) -> None:
     assert told.strip() == "", "a stop is nothing that a person must act on"
 
 
-def test_a_last_event_id_that_is_none_is_refused(daemon: Daemon) -> None:
+def test_a_last_event_id_that_is_none_is_refused(daemon: DaemonProcess) -> None:
     reply = ask(daemon.url, "/events", headers={"Last-Event-ID": "yesterday"})
     assert (reply.status, reply.code) == (400, "bad_request")

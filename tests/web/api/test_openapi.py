@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from tests.support.asking import ask, form
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 
@@ -18,7 +18,7 @@ def schema_of(document: dict[str, Any], method: str, path: str, status: int) -> 
 
 
 @pytest.fixture
-def seen(daemon: Daemon, inbox: Path) -> Daemon:
+def seen(daemon: DaemonProcess, inbox: Path) -> DaemonProcess:
     """A daemon with photos of each fate."""
     (inbox / "a.jpg").write_bytes(photo(1))
     (inbox / "text.jpg").write_text("no photo")
@@ -42,21 +42,21 @@ def seen(daemon: Daemon, inbox: Path) -> Daemon:
         ("/", "/?file=text.jpg", 422),
     ],
 )
-def test_answers_have_the_form_that_is_documented(seen: Daemon, template: str, path: str, status: int) -> None:
+def test_answers_have_the_form_that_is_documented(seen: DaemonProcess, template: str, path: str, status: int) -> None:
     document = ask(seen.url, "/openapi.json").document
     reply = ask(seen.url, path)
     assert reply.status == status
     jsonschema.Draft202012Validator(schema_of(document, "GET", template, status)).validate(reply.document)
 
 
-def test_the_answer_to_a_photo_that_is_sent_has_its_form_too(seen: Daemon) -> None:
+def test_the_answer_to_a_photo_that_is_sent_has_its_form_too(seen: DaemonProcess) -> None:
     document = ask(seen.url, "/openapi.json").document
     body, headers = form("a.jpg", photo(1))
     reply = ask(seen.url, "/classify", method="POST", body=body, headers=headers)
     jsonschema.Draft202012Validator(schema_of(document, "POST", "/classify", 200)).validate(reply.document)
 
 
-def test_a_document_that_is_wrong_would_be_noticed(seen: Daemon) -> None:
+def test_a_document_that_is_wrong_would_be_noticed(seen: DaemonProcess) -> None:
     document = ask(seen.url, "/openapi.json").document
     wrong = ask(seen.url, "/results").document
     wrong["results"][0]["score"] = 2

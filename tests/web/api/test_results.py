@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 
 from tests.support.asking import ask
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(daemon: Daemon, inbox: Path) -> None:
+def test_a_page_that_has_not_changed_is_not_sent_again(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.answered("a.jpg")
     first = ask(daemon.url, "/results")
@@ -26,7 +26,7 @@ def test_a_page_that_has_not_changed_is_not_sent_again(daemon: Daemon, inbox: Pa
     assert changed.headers["ETag"] != first.headers["ETag"]
 
 
-def test_the_same_page_has_the_same_etag_after_a_restart(daemon: Daemon, inbox: Path) -> None:
+def test_the_same_page_has_the_same_etag_after_a_restart(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.answered("a.jpg")
     before = ask(daemon.url, "/results").headers["ETag"]
@@ -35,7 +35,7 @@ def test_the_same_page_has_the_same_etag_after_a_restart(daemon: Daemon, inbox: 
     assert ask(daemon.url, "/results", headers={"If-None-Match": before}).status == 304
 
 
-def test_each_filter_has_a_page_of_its_own(daemon: Daemon, inbox: Path) -> None:
+def test_each_filter_has_a_page_of_its_own(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     (inbox / "text.jpg").write_text("no photo")
     daemon.settled(2)
@@ -44,7 +44,7 @@ def test_each_filter_has_a_page_of_its_own(daemon: Daemon, inbox: Path) -> None:
     assert len(set(pages.values())) == 3
 
 
-def test_answers_are_packed_for_those_who_take_it(daemon: Daemon, inbox: Path) -> None:
+def test_answers_are_packed_for_those_who_take_it(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(5):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     daemon.settled(5)
@@ -60,6 +60,6 @@ def test_answers_are_packed_for_those_who_take_it(daemon: Daemon, inbox: Path) -
     assert json.loads(refused.body) == plain.document
 
 
-def test_a_parameter_given_twice_is_refused(daemon: Daemon) -> None:
+def test_a_parameter_given_twice_is_refused(daemon: DaemonProcess) -> None:
     reply = ask(daemon.url, "/results?limit=1&limit=2")
     assert (reply.status, reply.code) == (400, "bad_request")

@@ -4,14 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.daemon import Daemon, environment
+from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo, put
 
 _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 _EXAMPLES = "60"  # for each operation, besides those that follow from the document
 
 
-def test_every_answer_is_as_the_document_says(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+def test_every_answer_is_as_the_document_says(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     for number in range(3):
         put(inbox / f"{number}.jpg", photo(number, size=(64, 64)))
     put(inbox / "text.jpg", b"no photo")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
 from tests.support.asking import ask
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
-def figures(daemon: Daemon) -> dict[tuple[str, ...], float]:
+def figures(daemon: DaemonProcess) -> dict[tuple[str, ...], float]:
     """All samples by name and label values, as Prometheus reads them."""
     text = ask(daemon.url, "/metrics").body.decode()
     families = text_string_to_metric_families(text)
@@ -29,14 +29,14 @@ def figures(daemon: Daemon) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_sound_daemon_says_so(daemon: Daemon) -> None:
+def test_a_sound_daemon_says_so(daemon: DaemonProcess) -> None:
     reply = eventually(
         lambda: found if (found := ask(daemon.url, "/healthz")).status == 200 else None, "the daemon is healthy"
     )
     assert reply.document["status"] == "ok"
 
 
-def test_the_figures_are_those_of_the_photos(daemon: Daemon, inbox: Path) -> None:
+def test_the_figures_are_those_of_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     (inbox / "text.jpg").write_text("no photo")
@@ -59,12 +59,12 @@ def test_the_figures_are_those_of_the_photos(daemon: Daemon, inbox: Path) -> Non
     assert any(key[0] == "dogid_model_info" and "dogid.tflite" in key for key in found)
 
 
-def is_dated(daemon: Daemon, name: str, year: int) -> bool:
+def is_dated(daemon: DaemonProcess, name: str, year: int) -> bool:
     """Whether the photo's result is that of a file of this year."""
     return str(daemon.by_name()[name]["modified_at"]).startswith(str(year))
 
 
-def test_a_photo_that_is_only_touched_is_counted_once(daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_is_only_touched_is_counted_once(daemon: DaemonProcess, inbox: Path) -> None:
     file = put(inbox / "a.jpg", photo(1))
     daemon.answered("a.jpg")
     for year in (1971, 1972):
@@ -79,7 +79,7 @@ def test_a_photo_that_is_only_touched_is_counted_once(daemon: Daemon, inbox: Pat
 
 
 def test_a_ledger_that_cannot_be_read_is_told_as_such(inbox: Path, tmp_path: Path) -> None:
-    service = Service(Settings(inbox=inbox, state=tmp_path / "state"))
+    service = Daemon(Settings(inbox=inbox, state=tmp_path / "state"))
     asked = create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     (tmp_path / "state" / "ledger.db").rename(tmp_path / "elsewhere.db")
 

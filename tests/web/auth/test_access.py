@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from dogid.web.auth.access import Access, same_origin
-from dogid.web.auth.rate_limit import WINDOW_SECONDS, Guesses
+from dogid.web.auth.rate_limit import WINDOW_SECONDS, LoginRateLimit
 from tests.conftest import MakeDaemon
 from tests.support.asking import Reply, ask, form
-from tests.support.daemon import Daemon, dogid
+from tests.support.daemon import DaemonProcess, dogid
 from tests.support.photos import photo
 
 TOKEN = "correct-horse-battery-staple"
@@ -23,7 +23,7 @@ def token_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def guarded(make_daemon: MakeDaemon, token_file: Path) -> Daemon:
+def guarded(make_daemon: MakeDaemon, token_file: Path) -> DaemonProcess:
     """A daemon that serves all addresses."""
     daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token_file)).start()
     daemon.url = daemon.url.replace("0.0.0.0", "127.0.0.1")
@@ -34,7 +34,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def log_in(daemon: Daemon, token: str = TOKEN) -> Reply:
+def log_in(daemon: DaemonProcess, token: str = TOKEN) -> Reply:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     return ask(daemon.url, "/login", method="POST", body=f"token={token}".encode(), headers=headers)
 
@@ -85,14 +85,14 @@ PATHS = ["/results", "/results/1", "/status", "/healthz", "/metrics", "/events",
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_needs_the_token(guarded: Daemon, path: str) -> None:
+def test_every_path_needs_the_token(guarded: DaemonProcess, path: str) -> None:
     reply = ask(guarded.url, path)
     assert (reply.status, reply.code) == (401, "unauthorized")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
     assert ask(guarded.url, path, headers=bearer(TOKEN + "x")).status == 401
 
 
-def test_the_token_opens(guarded: Daemon) -> None:
+def test_the_token_opens(guarded: DaemonProcess) -> None:
     assert ask(guarded.url, "/results", headers=bearer(TOKEN)).status == 200
     assert ask(guarded.url, "/results", headers={"Authorization": f"bearer {TOKEN}"}).status == 200
     # a program with the token is no page of another site, wherever it says it comes from
@@ -101,7 +101,7 @@ def test_the_token_opens(guarded: Daemon) -> None:
     assert ask(guarded.url, "/classify", method="POST", body=body, headers=headers).status == 200
 
 
-def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(guarded: Daemon) -> None:
+def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(guarded: DaemonProcess) -> None:
     led = ask(guarded.url, "/", headers={"Accept": "text/html"})
     assert (led.status, led.headers["Location"]) == (303, "/page/login")
 
@@ -115,13 +115,13 @@ def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(g
     assert ask(guarded.url, "/results", headers=cookie_of(reply)).status == 200
 
 
-def test_a_wrong_login_gets_no_cookie(guarded: Daemon) -> None:
+def test_a_wrong_login_gets_no_cookie(guarded: DaemonProcess) -> None:
     reply = log_in(guarded, "wrong")
     assert (reply.status, reply.headers["Location"]) == (303, "/page/login?failed=1")
     assert "Set-Cookie" not in reply.headers
 
 
-def test_a_cookie_writes_only_from_pages_of_its_own(guarded: Daemon) -> None:
+def test_a_cookie_writes_only_from_pages_of_its_own(guarded: DaemonProcess) -> None:
     cookie = cookie_of(log_in(guarded))
     body, headers = form("a.jpg", photo(1))
     own = {"Origin": guarded.url.rstrip("/")}
@@ -134,7 +134,7 @@ def test_a_cookie_writes_only_from_pages_of_its_own(guarded: Daemon) -> None:
         assert reply.status == status
 
 
-def test_a_cookie_made_with_another_token_is_none(guarded: Daemon, token_file: Path) -> None:
+def test_a_cookie_made_with_another_token_is_none(guarded: DaemonProcess, token_file: Path) -> None:
     cookie = cookie_of(log_in(guarded))
     guarded.stop()
     token_file.write_text("another-token-after-the-first-leaked")
@@ -142,21 +142,21 @@ def test_a_cookie_made_with_another_token_is_none(guarded: Daemon, token_file: P
     assert ask(guarded.url.replace("0.0.0.0", "127.0.0.1"), "/results", headers=cookie).status == 401
 
 
-def test_who_logs_out_loses_the_cookie(guarded: Daemon) -> None:
+def test_who_logs_out_loses_the_cookie(guarded: DaemonProcess) -> None:
     cookie = cookie_of(log_in(guarded))
     reply = ask(guarded.url, "/logout", method="POST", headers=cookie)
     assert reply.status == 303
     assert re.search(r"Max-Age=0|Expires=Thu, 01 Jan 1970", reply.headers["Set-Cookie"])
 
 
-def test_the_token_is_in_no_log(guarded: Daemon) -> None:
+def test_the_token_is_in_no_log(guarded: DaemonProcess) -> None:
     log_in(guarded)
     ask(guarded.url, "/results", headers=bearer(TOKEN))
     guarded.stop()
     assert TOKEN not in guarded.log.read_text()
 
 
-def test_on_loopback_nothing_is_needed(daemon: Daemon) -> None:
+def test_on_loopback_nothing_is_needed(daemon: DaemonProcess) -> None:
     assert ask(daemon.url, "/results").status == 200
 
 
@@ -170,7 +170,7 @@ def test_a_name_that_is_not_this_machines_is_refused_and_can_be_allowed(make_dae
         assert (host, ask(daemon.url, "/results", headers={"Host": host}).status) == (host, status)
 
 
-def test_every_answer_carries_the_headers_that_protect_a_browser(daemon: Daemon) -> None:
+def test_every_answer_carries_the_headers_that_protect_a_browser(daemon: DaemonProcess) -> None:
     for path in ("/", "/results", "/nothing", "/openapi.json", "/healthz"):
         headers = ask(daemon.url, path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -192,7 +192,7 @@ def test_origins_are_compared_as_browsers_send_them() -> None:
 
 def test_wrong_tokens_are_counted_for_a_while_and_by_address() -> None:
     now = [100.0]
-    guesses = Guesses(lambda: now[0])
+    guesses = LoginRateLimit(lambda: now[0])
     for _ in range(10):
         assert guesses.wait_seconds("10.0.0.1") == 0
         guesses.note_wrong("10.0.0.1")
@@ -202,7 +202,7 @@ def test_wrong_tokens_are_counted_for_a_while_and_by_address() -> None:
     assert guesses.wait_seconds("10.0.0.1") == 0
 
 
-def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: Daemon) -> None:
+def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: DaemonProcess) -> None:
     for _ in range(11):
         refused = ask(guarded.url, "/results", headers=bearer("wrong"))
     assert (refused.status, refused.code) == (429, "too_many_tries")
@@ -212,7 +212,7 @@ def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(guarded: D
 
 
 def test_one_network_of_ipv6_is_one_party() -> None:
-    guesses = Guesses()
+    guesses = LoginRateLimit()
     for number in range(10):
         guesses.note_wrong(f"2001:db8::{number}")
     assert guesses.wait_seconds("2001:db8::ffff") > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.web.browser.gallery import fill
 from tests.web.browser.visitor import DESKTOP, Visitor
 
@@ -44,11 +44,11 @@ def page(visitor: Visitor) -> Page:
 
 
 @pytest.fixture(scope="session")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon that has answered for thirty photos, hostile and broken ones among them. Not to be changed by tests."""
     folder: Path = tmp_path_factory.mktemp("gallery")
     (folder / "inbox").mkdir()
-    daemon = Daemon(folder / "inbox", folder / "state", "--settle", "1").start()
+    daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1").start()
     try:
         count = fill(daemon.inbox)
         daemon.settled(count)

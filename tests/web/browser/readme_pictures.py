@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.support.daemon import Daemon, dogid
+from tests.support.daemon import DaemonProcess, dogid
 from tests.web.browser.drawings import KINDS, drawing
 from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
 
@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="garden-") as scratch:
         folder = Path(scratch)
         model = train(folder)
-        daemon = Daemon(folder / "inbox", folder / "state", "--model", str(model), "--settle", "1")
+        daemon = DaemonProcess(folder / "inbox", folder / "state", "--model", str(model), "--settle", "1")
         fill(daemon.inbox)
         try:
             daemon.start()
@@ -61,7 +61,7 @@ def fill(inbox: Path) -> None:
     (inbox / "garden-0017b.jpg").write_bytes(drawing("pug", 2000)[:20_000])
 
 
-def take(daemon: Daemon) -> None:
+def take(daemon: DaemonProcess) -> None:
     """Look at the page on a desk in the light, and at a photo on a phone in the dark."""
     chromium = shutil.which("chromium")
     with sync_playwright() as playwright:

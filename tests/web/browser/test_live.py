@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 from tests.web.browser.visitor import Visitor
 
@@ -20,14 +20,16 @@ def answers_with(status: int) -> Callable[[Route], None]:
     return lambda route: route.fulfill(status=status, body="{}")
 
 
-def test_an_empty_inbox_says_what_to_do(page: Page, daemon: Daemon, inbox: Path) -> None:
+def test_an_empty_inbox_says_what_to_do(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     page.goto(daemon.url)
 
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
     expect(page.locator("#empty pre")).to_have_text(f"cp photo.jpg {inbox}/")
 
 
-def test_a_photo_that_arrives_is_shown_with_its_label_without_reload(page: Page, daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_arrives_is_shown_with_its_label_without_reload(
+    page: Page, daemon: DaemonProcess, inbox: Path
+) -> None:
     page.goto(daemon.url)
     page.evaluate("window.sameDocument = true")
 
@@ -46,7 +48,7 @@ def test_a_photo_that_arrives_is_shown_with_its_label_without_reload(page: Page,
 
 
 def test_newest_comes_first_and_tiles_that_are_there_keep_their_place_in_the_document(
-    page: Page, daemon: Daemon, inbox: Path
+    page: Page, daemon: DaemonProcess, inbox: Path
 ) -> None:
     put(inbox / "a.jpg", photo(1))
     daemon.answered("a.jpg")
@@ -59,7 +61,9 @@ def test_newest_comes_first_and_tiles_that_are_there_keep_their_place_in_the_doc
     assert page.evaluate("document.activeElement.querySelector('.file').textContent") == "a.jpg"
 
 
-def test_a_photo_that_fails_is_shown_with_the_reason_without_reload(page: Page, daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_fails_is_shown_with_the_reason_without_reload(
+    page: Page, daemon: DaemonProcess, inbox: Path
+) -> None:
     page.goto(daemon.url)
 
     put(inbox / "text.jpg", b"no photo")
@@ -67,7 +71,7 @@ def test_a_photo_that_fails_is_shown_with_the_reason_without_reload(page: Page, 
     expect(page.locator("#photos > li")).to_contain_text("This is not a photo that dogid can read.", timeout=SOON)
 
 
-def test_without_events_the_page_polls(visitor: Visitor, daemon: Daemon, inbox: Path) -> None:
+def test_without_events_the_page_polls(visitor: Visitor, daemon: DaemonProcess, inbox: Path) -> None:
     page = visitor.page
     visitor.expects(404)
     page.route("**/events", lambda route: route.fulfill(status=404, body=""))
@@ -107,7 +111,7 @@ def answering(status: int) -> Callable[[Route], None]:
 
 
 def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_connection(
-    visitor: Visitor, daemon: Daemon
+    visitor: Visitor, daemon: DaemonProcess
 ) -> None:
     page = visitor.page
     page.goto(daemon.url)
@@ -122,7 +126,7 @@ def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_co
     expect(page.locator("#link")).to_be_hidden(timeout=SOON)
 
 
-def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: Daemon) -> None:
+def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: DaemonProcess) -> None:
     page = visitor.page
     page.goto(daemon.url)
     page.evaluate("() => { DOMParser.prototype.parseFromString = () => { throw new Error('no parser'); }; }")
@@ -133,7 +137,9 @@ def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: Dae
     visitor.complaints.clear()
 
 
-def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(visitor: Visitor, daemon: Daemon, inbox: Path) -> None:
+def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(
+    visitor: Visitor, daemon: DaemonProcess, inbox: Path
+) -> None:
     visitor.page.goto(daemon.url)
     expect(visitor.page.locator(".health")).to_be_visible()
     asked_before = visitor.asked.count(daemon.url)
@@ -148,7 +154,7 @@ def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(visitor: Visitor,
 
 
 def test_the_page_of_a_photo_that_waits_shows_its_answer_when_it_has_one(
-    page: Page, patient_daemon: Daemon, inbox: Path
+    page: Page, patient_daemon: DaemonProcess, inbox: Path
 ) -> None:
     data = photo(1)
     file = put(inbox / "slow.jpg", data[:5000])

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.waiting import eventually
 from tests.web.browser.gallery import FAILED, HEBREW, HOSTILE, LONGEST, TURNED
 from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
@@ -15,7 +15,7 @@ SCREENS = {"desktop": DESKTOP, "phone": PHONE}
 VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing")
 
 
-def address(daemon: Daemon, view: str) -> str:
+def address(daemon: DaemonProcess, view: str) -> str:
     """Where a view is found."""
     photos = daemon.by_name()
     paths = {
@@ -34,7 +34,7 @@ def address(daemon: Daemon, view: str) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", SCREENS)
 def test_no_view_shuts_anybody_out_or_is_wider_than_the_screen(
-    visitor: Visitor, gallery: Daemon, screen: str, scheme: Literal["light", "dark"], view: str
+    visitor: Visitor, gallery: DaemonProcess, screen: str, scheme: Literal["light", "dark"], view: str
 ) -> None:
     page = visitor.sits_at(SCREENS[screen], scheme)
     if view == "missing":
@@ -47,7 +47,7 @@ def test_no_view_shuts_anybody_out_or_is_wider_than_the_screen(
     visitor.finds_no_barrier()
 
 
-def test_the_table_of_days_shuts_nobody_out(visitor: Visitor, gallery: Daemon) -> None:
+def test_the_table_of_days_shuts_nobody_out(visitor: Visitor, gallery: DaemonProcess) -> None:
     visitor.page.goto(gallery.url)
     visitor.page.get_by_text("As a table").click()
 
@@ -55,7 +55,7 @@ def test_the_table_of_days_shuts_nobody_out(visitor: Visitor, gallery: Daemon) -
     visitor.finds_no_barrier()
 
 
-def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: Daemon) -> None:
+def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: DaemonProcess) -> None:
     for shown in (HOSTILE, TURNED.replace("\u202e", "\\u202e"), HEBREW, LONGEST):
         page.goto(gallery.url + "?" + urllib.parse.urlencode({"status": "classified"}))
         tile = page.locator("#photos > li").filter(has=page.get_by_text(shown, exact=True))
@@ -67,7 +67,7 @@ def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: Daemon)
     assert page.title() != "taken"
 
 
-def test_a_long_name_makes_neither_tile_nor_page_wider(visitor: Visitor, gallery: Daemon) -> None:
+def test_a_long_name_makes_neither_tile_nor_page_wider(visitor: Visitor, gallery: DaemonProcess) -> None:
     page = visitor.sits_at(PHONE)
     page.goto(gallery.url)
     visitor.fits()
@@ -76,7 +76,7 @@ def test_a_long_name_makes_neither_tile_nor_page_wider(visitor: Visitor, gallery
     visitor.fits()
 
 
-def test_filters_are_links_that_can_be_kept(page: Page, gallery: Daemon) -> None:
+def test_filters_are_links_that_can_be_kept(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     page.get_by_role("link", name="Failed 3").click()
 
@@ -90,7 +90,7 @@ def test_filters_are_links_that_can_be_kept(page: Page, gallery: Daemon) -> None
     assert set(page.locator("#photos .answer b").all_text_contents()) == {label}
 
 
-def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: Daemon) -> None:
+def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: DaemonProcess) -> None:
     page = visitor.sits_at(DESKTOP, java_script_enabled=False)
     page.goto(gallery.url)
     newest = page.locator("#photos .file").all_text_contents()
@@ -103,7 +103,7 @@ def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: Da
     assert page.locator("#photos .file").all_text_contents() == newest
 
 
-def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, gallery: Daemon) -> None:
+def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url + "?status=failed")
     row = page.locator("#photos > li").filter(has_text="cut.jpg")
 
@@ -112,7 +112,9 @@ def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, galle
     expect(row.get_by_text(gallery.by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
 
 
-def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(page: Page, gallery: Daemon) -> None:
+def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(
+    page: Page, gallery: DaemonProcess
+) -> None:
     result = gallery.by_name()["garden-20.jpg"]
     page.goto(gallery.url)
     page.get_by_role("link", name="garden-20.jpg").click()
@@ -126,7 +128,7 @@ def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(pag
     assert page.evaluate("document.querySelector('.large').naturalWidth") == 480
 
 
-def test_the_state_is_told_at_a_glance(page: Page, gallery: Daemon) -> None:
+def test_the_state_is_told_at_a_glance(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     facts = page.locator("#facts")
 
@@ -137,7 +139,7 @@ def test_the_state_is_told_at_a_glance(page: Page, gallery: Daemon) -> None:
     expect(facts).to_contain_text("free")
 
 
-def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: Daemon) -> None:
+def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -150,7 +152,7 @@ def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: Daemon) -> 
     page.wait_for_url("**/page/photo/*")
 
 
-def test_nothing_is_asked_of_anybody_but_the_daemon(visitor: Visitor, gallery: Daemon) -> None:
+def test_nothing_is_asked_of_anybody_but_the_daemon(visitor: Visitor, gallery: DaemonProcess) -> None:
     visitor.page.goto(gallery.url)
     visitor.sees_all_pictures()
 

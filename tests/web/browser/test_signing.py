@@ -6,21 +6,21 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.web.browser.visitor import PHONE, Visitor
 
 TOKEN = "correct-horse-battery-staple"
 
 
 @pytest.fixture
-def guarded(make_daemon: MakeDaemon, tmp_path: Path) -> Daemon:
+def guarded(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
     """A daemon that asks for a token."""
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     return make_daemon("--token-file", str(file)).start()
 
 
-def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, guarded: Daemon) -> None:
+def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, guarded: DaemonProcess) -> None:
     page = visitor.sits_at(PHONE)
     page.goto(guarded.url)
     page.get_by_label("Token").fill(TOKEN)

@@ -4,7 +4,7 @@ import statistics
 
 from playwright.sync_api import Page
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.web.browser.visitor import DESKTOP, Visitor
 
 _LOADS = 7
@@ -17,7 +17,7 @@ _COMPLETE = """() => {
 }"""
 
 
-def load(visitor: Visitor, daemon: Daemon) -> float:
+def load(visitor: Visitor, daemon: DaemonProcess) -> float:
     """Open the page in a browser that has kept nothing; return the milliseconds until all in view was there."""
     page: Page = visitor.sits_at(DESKTOP)
     page.goto(daemon.url, wait_until="load")
@@ -27,7 +27,7 @@ def load(visitor: Visitor, daemon: Daemon) -> float:
 
 
 def test_the_page_is_complete_with_its_pictures_in_less_than_a_third_of_a_second(
-    visitor: Visitor, gallery: Daemon
+    visitor: Visitor, gallery: DaemonProcess
 ) -> None:
     load(visitor, gallery)  # the templates are compiled and the thumbnails made
     times = [load(visitor, gallery) for _ in range(_LOADS)]

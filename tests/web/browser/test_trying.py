@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import MakeDaemon
 from tests.support.answers import answer
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.web.browser.gallery import HOSTILE
 from tests.web.browser.visitor import Visitor
@@ -27,7 +27,7 @@ def drop(page: Page, name: str, data: bytes) -> None:
     page.evaluate(_DROP, [name, base64.b64encode(data).decode()])
 
 
-def test_a_photo_that_is_dropped_is_answered_and_not_kept(page: Page, daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_is_dropped_is_answered_and_not_kept(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(11)
     page.goto(daemon.url)
     drop(page, "dropped.jpg", data)
@@ -39,7 +39,7 @@ def test_a_photo_that_is_dropped_is_answered_and_not_kept(page: Page, daemon: Da
     assert daemon.results() == []
 
 
-def test_a_photo_that_is_chosen_is_answered(page: Page, daemon: Daemon, tmp_path: Path) -> None:
+def test_a_photo_that_is_chosen_is_answered(page: Page, daemon: DaemonProcess, tmp_path: Path) -> None:
     chosen = tmp_path / HOSTILE
     chosen.write_bytes(photo(12))
     page.goto(daemon.url)
@@ -50,7 +50,7 @@ def test_a_photo_that_is_chosen_is_answered(page: Page, daemon: Daemon, tmp_path
     assert page.title() == "dogid"
 
 
-def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, daemon: Daemon) -> None:
+def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, daemon: DaemonProcess) -> None:
     visitor.expects(422)
     page = visitor.page
     page.goto(daemon.url)
@@ -78,7 +78,7 @@ def test_a_photo_that_would_be_too_large_in_the_inbox_may_be_tried(page: Page, m
     expect(page.locator("#answers li b")).to_have_text(next(iter(answer(photo(13)))))
 
 
-def test_an_answer_that_is_no_answer_is_told_with_its_status(visitor: Visitor, daemon: Daemon) -> None:
+def test_an_answer_that_is_no_answer_is_told_with_its_status(visitor: Visitor, daemon: DaemonProcess) -> None:
     visitor.expects(502)
     page = visitor.page
     page.route("**/classify", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))

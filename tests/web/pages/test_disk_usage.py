@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
@@ -55,7 +55,7 @@ def mount(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mount]:
 @pytest.fixture
 def asked(inbox: Path, tmp_path: Path) -> Iterator[FlaskClient]:
     """The page of a daemon with that inbox."""
-    service = Service(Settings(inbox=inbox, state=tmp_path / "state", port=0))
+    service = Daemon(Settings(inbox=inbox, state=tmp_path / "state", port=0))
     yield create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     service.ledger.close()
 

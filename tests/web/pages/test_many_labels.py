@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from dogid.clock import Clock
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Timings
@@ -42,7 +42,7 @@ def fill(state: Path) -> None:
 def asked(tmp_path: Path) -> Iterator[FlaskClient]:
     """The page of such a ledger."""
     fill(tmp_path / "state")
-    service = Service(Settings(inbox=tmp_path / "inbox", state=tmp_path / "state", port=0))
+    service = Daemon(Settings(inbox=tmp_path / "inbox", state=tmp_path / "state", port=0))
     yield create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     service.ledger.close()
 

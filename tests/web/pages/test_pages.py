@@ -15,13 +15,13 @@ from PIL import Image
 
 from dogid.photo.decode import decode
 from tests.conftest import MakeDaemon
-from tests.support.daemon import Daemon
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, picture, put
 
 SMALL = 50_000  # bytes, of all that a visitor loads besides thumbnails
 
 
-def ask(daemon: Daemon, path: str, **headers: str) -> tuple[int, bytes, Message]:
+def ask(daemon: DaemonProcess, path: str, **headers: str) -> tuple[int, bytes, Message]:
     """GET a path; return status, body and headers, whatever the status."""
     request = urllib.request.Request(urllib.parse.urljoin(daemon.url, path), headers=headers)
     try:
@@ -32,12 +32,12 @@ def ask(daemon: Daemon, path: str, **headers: str) -> tuple[int, bytes, Message]
             return error.code, error.read(), error.headers
 
 
-def thumbnail(daemon: Daemon, name: str) -> tuple[int, bytes, Message]:
+def thumbnail(daemon: DaemonProcess, name: str) -> tuple[int, bytes, Message]:
     """Ask for the thumbnail of a file's present result."""
     return ask(daemon, f"/page/thumbnail/{daemon.answered(name)['id']}")
 
 
-def addresses(daemon: Daemon, name: str) -> tuple[str, str, str]:
+def addresses(daemon: DaemonProcess, name: str) -> tuple[str, str, str]:
     """Where the page and a photo's own page say that its pictures are: tile, large, what the model saw."""
     number = daemon.answered(name)["id"]
     html = ask(daemon, "/")[1].decode() + ask(daemon, f"/page/photo/{number}")[1].decode()
@@ -45,7 +45,7 @@ def addresses(daemon: Daemon, name: str) -> tuple[str, str, str]:
     return tile, unescape(large), seen
 
 
-def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: Daemon, inbox: Path) -> None:
+def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(30):
         put(inbox / f"camera-in-the-garden-2026-11-{number:02d}T12-00-00.jpg", photo(number, size=(64, 64)))
     daemon.settled(30)
@@ -59,7 +59,7 @@ def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: Daemon, inbox: P
     assert len(html) + sum(sizes.values()) < SMALL, (len(html), sizes)
 
 
-def test_files_of_the_page_are_kept_for_ever_under_an_address_that_changes_with_them(daemon: Daemon) -> None:
+def test_files_of_the_page_are_kept_for_ever_under_an_address_that_changes_with_them(daemon: DaemonProcess) -> None:
     _, html, _ = ask(daemon, "/")
     address = re.findall(r'href="(/page/static/page.css[^"]+)"', html.decode())[0]
     status, _, headers = ask(daemon, address)
@@ -72,7 +72,7 @@ def test_files_of_the_page_are_kept_for_ever_under_an_address_that_changes_with_
     assert ask(daemon, "/page/static/nothing.css")[0] == 404
 
 
-def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: Daemon, inbox: Path) -> None:
+def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: DaemonProcess, inbox: Path) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6
     put(inbox / "turned.jpg", photo(1, size=(1200, 600), exif=sideways))
@@ -86,7 +86,7 @@ def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: Daem
     assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 12
 
 
-def test_pictures_are_kept_by_browsers_and_not_sent_twice(daemon: Daemon, inbox: Path) -> None:
+def test_pictures_are_kept_by_browsers_and_not_sent_twice(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
     tags = set()
     for path in addresses(daemon, "a.jpg"):
@@ -119,7 +119,9 @@ def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
         assert kept == (path in addresses(daemon, "a.jpg"))
 
 
-def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(daemon: Daemon, inbox: Path) -> None:
+def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(
+    daemon: DaemonProcess, inbox: Path
+) -> None:
     file = put(inbox / "a.jpg", photo(1))
     tags = {path: ask(daemon, path)[2]["ETag"] for path in addresses(daemon, "a.jpg")}
     file.unlink()
@@ -129,7 +131,7 @@ def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_righ
 
 
 def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_shown_before(
-    daemon: Daemon, inbox: Path
+    daemon: DaemonProcess, inbox: Path
 ) -> None:
     file = put(inbox / "a.jpg", photo(1))
     assert thumbnail(daemon, "a.jpg")[0] == 200
@@ -141,7 +143,7 @@ def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_sho
 
 
 def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_its_place(
-    daemon: Daemon, inbox: Path
+    daemon: DaemonProcess, inbox: Path
 ) -> None:
     put(inbox / "a.jpg", photo(1))
     old = daemon.classified("a.jpg", photo(1))
@@ -156,7 +158,9 @@ def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_i
     assert f'href="/page/photo/{new["id"]}"' in html.decode()
 
 
-def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(daemon: Daemon, inbox: Path, tmp_path: Path) -> None:
+def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(
+    daemon: DaemonProcess, inbox: Path, tmp_path: Path
+) -> None:
     outside = put(tmp_path / "secret.jpg", photo(1))
     put(inbox / "a.jpg", photo(1))
     result = daemon.classified("a.jpg", photo(1))
@@ -168,7 +172,7 @@ def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(daemon: Daemon, inb
     assert ask(daemon, f"/page/seen/{result['id']}")[0] == 404
 
 
-def test_what_the_model_saw_is_shown_to_the_pixel(daemon: Daemon, inbox: Path) -> None:
+def test_what_the_model_saw_is_shown_to_the_pixel(daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(3, size=(700, 500))
     put(inbox / "a.jpg", data)
     status, png, _ = ask(daemon, f"/page/seen/{daemon.answered('a.jpg')['id']}")
@@ -179,7 +183,9 @@ def test_what_the_model_saw_is_shown_to_the_pixel(daemon: Daemon, inbox: Path) -
     assert np.array_equal(np.asarray(shown), decode(data, (224, 224)).pixels)
 
 
-def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(patient_daemon: Daemon, inbox: Path) -> None:
+def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(
+    patient_daemon: DaemonProcess, inbox: Path
+) -> None:
     put(inbox / "half.jpg", photo(1)[:5000])
     result = patient_daemon.waits("half.jpg", "truncated")
 
@@ -192,12 +198,12 @@ def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(patient_d
     assert ask(patient_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
 
 
-def test_choices_that_make_no_sense_show_the_page_all_the_same(daemon: Daemon) -> None:
+def test_choices_that_make_no_sense_show_the_page_all_the_same(daemon: DaemonProcess) -> None:
     for query in ("status=nonsense", "before=x", "before=99999999999999999999", "label=%00%ff", "before=-1", "x=y"):
         assert ask(daemon, f"/?{query}")[0] == 200
 
 
-def test_a_result_that_there_is_not_is_told_to_people(daemon: Daemon) -> None:
+def test_a_result_that_there_is_not_is_told_to_people(daemon: DaemonProcess) -> None:
     for number in (1, 1 << 63, 1 << 80):
         status, body, headers = ask(daemon, f"/page/photo/{number}")
         assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -205,7 +211,7 @@ def test_a_result_that_there_is_not_is_told_to_people(daemon: Daemon) -> None:
         assert ask(daemon, f"/page/thumbnail/{number}")[0] == 404
 
 
-def test_the_form_for_the_token_says_when_it_was_wrong(daemon: Daemon) -> None:
+def test_the_form_for_the_token_says_when_it_was_wrong(daemon: DaemonProcess) -> None:
     _, form, _ = ask(daemon, "/page/login")
     assert b'<form action="/login" method="post">' in form
     assert b'name="token"' in form
@@ -213,7 +219,7 @@ def test_the_form_for_the_token_says_when_it_was_wrong(daemon: Daemon) -> None:
     assert b'role="alert"' in ask(daemon, "/page/login?failed=1")[1]
 
 
-def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: Daemon, inbox: Path) -> None:
+def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
     result = daemon.answered("a.jpg")
     for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
@@ -221,7 +227,7 @@ def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: Daemon, in
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)
 
 
-def test_only_who_has_signed_in_is_offered_to_sign_out(daemon: Daemon) -> None:
+def test_only_who_has_signed_in_is_offered_to_sign_out(daemon: DaemonProcess) -> None:
     for path, status in (("/", 200), ("/page/photo/1", 404)):
         assert b'action="/logout"' not in ask(daemon, path)[1]
         answer = ask(daemon, path, Cookie="dogid_session=x")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dogid.web.server.deadline_thread import BusyError, Errands
+from dogid.web.server.deadline_thread import BusyError, DeadlineThread
 from tests.support.daemon import environment
 from tests.support.waiting import eventually
 
@@ -38,14 +38,14 @@ def go_on() -> Iterator[threading.Event]:
 
 
 def test_errands_are_done_in_one_thread_which_is_not_the_visitors(limit: Limit) -> None:
-    errands = Errands("test", LONG, limit)
+    errands = DeadlineThread("test", LONG, limit)
     threads = {errands.run(threading.get_ident) for _ in range(5)}
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
 
 
 def test_what_an_errand_raises_is_raised_even_a_timeout_of_the_disk(limit: Limit) -> None:
-    errands = Errands("test", LONG, limit)
+    errands = DeadlineThread("test", LONG, limit)
 
     def times_out() -> None:
         raise TimeoutError("of the network")
@@ -56,7 +56,7 @@ def test_what_an_errand_raises_is_raised_even_a_timeout_of_the_disk(limit: Limit
 
 
 def test_after_an_errand_that_hangs_another_thread_takes_over(limit: Limit, go_on: threading.Event) -> None:
-    errands = Errands("test", LONG, limit)
+    errands = DeadlineThread("test", LONG, limit)
     first = errands.run(threading.get_ident)
     limit.seconds = HANGING
     with pytest.raises(BusyError):
@@ -66,7 +66,7 @@ def test_after_an_errand_that_hangs_another_thread_takes_over(limit: Limit, go_o
 
 
 def test_threads_that_hang_are_few_and_work_goes_on_when_one_comes_back(limit: Limit, go_on: threading.Event) -> None:
-    errands = Errands("hanging-few", LONG, limit)
+    errands = DeadlineThread("hanging-few", LONG, limit)
     limit.seconds = HANGING
     for _ in range(10):
         with pytest.raises(BusyError):
@@ -88,8 +88,8 @@ def test_threads_that_hang_are_few_and_work_goes_on_when_one_comes_back(limit: L
 def test_the_process_ends_though_an_errand_hangs() -> None:
     program = (
         "import threading\n"
-        "from dogid.web.errands import BusyError, Errands\n"
-        "try: Errands('test', 1, lambda: 0.05).run(threading.Event().wait)\n"
+        "from dogid.web.errands import BusyError, DeadlineThread\n"
+        "try: DeadlineThread('test', 1, lambda: 0.05).run(threading.Event().wait)\n"
         "except BusyError: print('busy')\n"
     )
     done = subprocess.run(

@@ -6,15 +6,15 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.errors import PhotoCode
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
-from dogid.web.api.on_demand import AskedClassifier
+from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import as_json
 from dogid.web.errors import ApiError
 
 
-def article_answer(service: Service, asked: AskedClassifier) -> Response:
+def article_answer(service: Daemon, asked: OnDemandClassifier) -> Response:
     """Return labels and probabilities, both in the model's label order, of the file that the request names."""
     name = _raw_argument("file")
     with asked.turn():
@@ -31,7 +31,7 @@ def _raw_argument(key: str) -> bytes:
     return b""
 
 
-def _read(service: Service, name: bytes) -> bytes:
+def _read(service: Daemon, name: bytes) -> bytes:
     """The bytes of the file that a request names: inside the inbox, also by an absolute path. Raise ApiError."""
     unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
     limit = service.settings.max_bytes

@@ -7,11 +7,11 @@ from typing import Any
 from flask import Response, request
 
 from dogid.clock import Clock, iso_utc
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.file_names import one_line
 from dogid.model.classifier import best_scores
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
-from dogid.web.api.on_demand import Asked, AskedClassifier
+from dogid.web.api.on_demand import Asked, OnDemandClassifier
 from dogid.web.api.responses import as_json
 from dogid.web.api.schemas import reference
 from dogid.web.errors import ApiError
@@ -47,7 +47,7 @@ CLASSIFY = Endpoint(
 )
 
 
-def add_sending(interface: Interface, service: Service, asked: AskedClassifier) -> None:
+def add_sending(interface: Interface, service: Daemon, asked: OnDemandClassifier) -> None:
     """Add the endpoint."""
     limit = service.settings.max_upload
     clock = Clock()

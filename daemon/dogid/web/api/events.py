@@ -15,7 +15,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.responses import encode
@@ -53,7 +53,7 @@ class Frame:
     data: bytes
 
 
-def add_events(interface: Interface, service: Service, extra_thread: ExtraThread) -> None:
+def add_events(interface: Interface, service: Daemon, extra_thread: ExtraThread) -> None:
     """Add the endpoint."""
     stream = EventStream(service, extra_thread)
 
@@ -71,7 +71,7 @@ def add_events(interface: Interface, service: Service, extra_thread: ExtraThread
 class EventStream:
     """The newest events, made once for all listeners."""
 
-    def __init__(self, service: Service, extra_thread: ExtraThread) -> None:
+    def __init__(self, service: Daemon, extra_thread: ExtraThread) -> None:
         self._service = service
         self._extra_thread = extra_thread
         self._lock = threading.Lock()

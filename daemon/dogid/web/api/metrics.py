@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from flask import Response
 
 from dogid import __version__
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.pipeline.counters import BUCKETS, Histogram
 from dogid.web.api.endpoint import Answer, Endpoint, Given, Interface
@@ -22,7 +22,7 @@ METRICS = Endpoint(
 )
 
 
-def add_metrics(interface: Interface, service: Service) -> None:
+def add_metrics(interface: Interface, service: Daemon) -> None:
     """Add the endpoint. The library that writes the format is loaded when it is first asked for."""
     registries: list[CollectorRegistry] = []
 
@@ -36,7 +36,7 @@ def add_metrics(interface: Interface, service: Service) -> None:
     interface.add(METRICS, metrics)
 
 
-def _registry(service: Service) -> "CollectorRegistry":
+def _registry(service: Daemon) -> "CollectorRegistry":
     from prometheus_client.platform_collector import PlatformCollector
     from prometheus_client.process_collector import ProcessCollector
     from prometheus_client.registry import CollectorRegistry
@@ -48,7 +48,7 @@ def _registry(service: Service) -> "CollectorRegistry":
     return registry
 
 
-def _collector(service: Service) -> "Collector":
+def _collector(service: Daemon) -> "Collector":
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,

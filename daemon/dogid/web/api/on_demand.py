@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.errors import PhotoCode, PhotoError
 from dogid.ledger.outcomes import Timings
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
 from dogid.photo.decode import decode
 from dogid.web.errors import ApiError
-from dogid.web.server.deadline_thread import BusyError, Errands, HungError
+from dogid.web.server.deadline_thread import BusyError, DeadlineThread, HungError
 
 _AT_ONCE = 2
 """Requests for a photo: one is worked on, one waits. The server's other threads stay free."""
@@ -34,14 +34,16 @@ class Asked:
     timings: Timings
 
 
-class AskedClassifier:
+class OnDemandClassifier:
     """One question at a time, each within the time that a photo may take."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Daemon) -> None:
         self._service = service
         self._places = threading.Semaphore(_AT_ONCE)
         self._turn = threading.Lock()
-        self._errands = Errands("photos that are asked for", _PATIENCE_SECONDS, lambda: service.settings.decode_timeout)
+        self._errands = DeadlineThread(
+            "photos that are asked for", _PATIENCE_SECONDS, lambda: service.settings.decode_timeout
+        )
         self._ready: tuple[Model, Classifier] | None = None
 
     @contextlib.contextmanager

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from flask import Response
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.responses import Prepared, as_json, encode
@@ -45,7 +45,7 @@ ONE = Endpoint(
 )
 
 
-def add_listing(interface: Interface, service: Service) -> None:
+def add_listing(interface: Interface, service: Daemon) -> None:
     """Add both endpoints."""
     kept = _Kept()
 
@@ -68,7 +68,7 @@ def add_listing(interface: Interface, service: Service) -> None:
     interface.add(ONE, result)
 
 
-def _page(service: Service, wanted: queries.ResultFilter) -> bytes:
+def _page(service: Daemon, wanted: queries.ResultFilter) -> bytes:
     """Return the document, made a result at a time: a thousand at once would take megabytes that are not given back."""
     parts, last_id = list[bytes](), 0
     for result in queries.iterate_results(service.reader(), wanted):

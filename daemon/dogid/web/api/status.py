@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from dogid import __version__
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.file_names import shown_name
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
@@ -34,7 +34,7 @@ HEALTH = Endpoint(
 )
 
 
-def add_state(interface: Interface, service: Service) -> None:
+def add_state(interface: Interface, service: Daemon) -> None:
     """Add both endpoints."""
 
     def status(given: Given) -> Response:  # noqa: ARG001
@@ -50,7 +50,7 @@ def add_state(interface: Interface, service: Service) -> None:
     interface.add(HEALTH, health)
 
 
-def status_document(service: Service) -> dict[str, Any]:
+def status_document(service: Daemon) -> dict[str, Any]:
     """What GET /status answers."""
     watch = service.watch_status
     counts = queries.counts(service.reader())

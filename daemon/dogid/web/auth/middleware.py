@@ -8,7 +8,7 @@ from flask import Flask, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.web.auth.access import COOKIE, SESSION_SECONDS, Access, same_origin
-from dogid.web.auth.rate_limit import Guesses
+from dogid.web.auth.rate_limit import LoginRateLimit
 from dogid.web.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ _HEADERS = {
 
 def guard(app: Flask, access: Access) -> None:
     """Have every request checked against access, and add the login that browsers need."""
-    guesses = Guesses()
+    guesses = LoginRateLimit()
 
     @app.before_request
     def check() -> AnyResponse | None:
@@ -75,7 +75,7 @@ def _check_host(access: Access) -> None:
         )
 
 
-def _check_token(access: Access, guesses: Guesses) -> AnyResponse | None:
+def _check_token(access: Access, guesses: LoginRateLimit) -> AnyResponse | None:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         if access.accepts_token(given.strip()):
@@ -103,7 +103,7 @@ def _check_origin() -> None:
         raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", "pages of other sites may not write here")
 
 
-def _limit(guesses: Guesses) -> None:
+def _limit(guesses: LoginRateLimit) -> None:
     seconds = guesses.wait_seconds(_address())
     if seconds > 0:
         raise ApiError(
@@ -114,7 +114,7 @@ def _limit(guesses: Guesses) -> None:
         )
 
 
-def _note_wrong(guesses: Guesses) -> None:
+def _note_wrong(guesses: LoginRateLimit) -> None:
     """Count a wrong token, and tell: a person may want to know, and the limit keeps the log short."""
     guesses.note_wrong(_address())
     log.warning("a wrong token from %s", _address())

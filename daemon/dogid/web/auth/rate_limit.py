@@ -11,7 +11,7 @@ _MOST_WRONG = 10  # in one window
 _MOST_ADDRESSES = 1024  # remembered; the oldest are forgotten first
 
 
-class Guesses:
+class LoginRateLimit:
     """How many wrong tokens each address has sent of late."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

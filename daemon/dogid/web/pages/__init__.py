@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, current_app
 
 if TYPE_CHECKING:
-    from dogid.daemon.daemon import Service
+    from dogid.daemon.daemon import Daemon
     from dogid.web.pages.views import Pages
 
 _KEY = "dogid.pages"
@@ -20,14 +20,14 @@ _ROUTES = {
 """The views of `Pages` by their names, and where they are found."""
 
 
-def register(app: Flask, service: "Service") -> None:
+def register(app: Flask, service: "Daemon") -> None:
     """Add the routes beneath /page; `/` itself is for the caller to route, to `index`."""
     app.extensions[_KEY] = pages = _WhenAsked(service)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _view(pages, name))
 
 
-def index(service: "Service") -> Response:  # noqa: ARG001  # the service is the one that was registered
+def index(service: "Daemon") -> Response:  # noqa: ARG001  # the service is the one that was registered
     """Answer `GET /` with the page, in a request to an application that was registered."""
     pages: _WhenAsked = current_app.extensions[_KEY]
     return pages.get().index()
@@ -36,7 +36,7 @@ def index(service: "Service") -> Response:  # noqa: ARG001  # the service is the
 class _WhenAsked:
     """The pages, imported and made when somebody first looks: the daemon's start need not wait for them."""
 
-    def __init__(self, service: "Service") -> None:
+    def __init__(self, service: "Daemon") -> None:
         self._service = service
         self._lock = threading.Lock()
         self._pages: Pages | None = None

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.pages.rendering import asset, version
 from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
@@ -17,7 +17,7 @@ _KEPT_SECONDS = 86_400
 class Pictures:
     """Answers with pictures of photos that still lie in the inbox."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Daemon) -> None:
         self._service = service
         self._thumbnails = Thumbnails(lambda: service.settings.decode_timeout)
 

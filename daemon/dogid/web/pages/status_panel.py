@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.daemon.health_check import NOT_CHECKED
 from dogid.web.pages.disk_usage import Disk, Room, Told
 from dogid.web.pages.formatting import byte_count, visible, visible_path
@@ -25,7 +25,7 @@ class Fact:
     """ISO 8601, shown after the detail."""
 
 
-def health(service: Service) -> Fact:
+def health(service: Daemon) -> Fact:
     """Whether the daemon still gives the right answers."""
     found = service.health
     if found.ok and service.watch_status.trouble:
@@ -37,12 +37,12 @@ def health(service: Service) -> Fact:
     return Fact("Health", "In trouble", visible(found.reason), "bad")
 
 
-def facts(service: Service, inbox: Disk, state: Disk) -> list[Fact]:
+def facts(service: Daemon, inbox: Disk, state: Disk) -> list[Fact]:
     """Inbox, model, and the disks of the inbox and of the state folder."""
     return [_inbox(service), _model(service), *_disks(inbox, state)]
 
 
-def _inbox(service: Service) -> Fact:
+def _inbox(service: Daemon) -> Fact:
     watch = service.watch_status
     path = visible_path(service.inbox)
     if watch.trouble:
@@ -52,7 +52,7 @@ def _inbox(service: Service) -> Fact:
     return Fact("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
 
 
-def _model(service: Service) -> Fact:
+def _model(service: Daemon) -> Fact:
     model = service.model
     tested = "self-test passed" if model.file.golden else "self-test: none, it carries no known photo"
     width, height = model.size
@@ -86,6 +86,6 @@ def _is_little(room: Room) -> bool:
     return room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE)
 
 
-def inbox_path(service: Service) -> str:
+def inbox_path(service: Daemon) -> str:
     """Where photos are copied to, for people."""
     return visible_path(service.inbox)

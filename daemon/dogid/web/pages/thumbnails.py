@@ -19,7 +19,7 @@ from dogid.inbox.read import TemporaryError, read_photo
 from dogid.inbox.scan import look
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.photo.decode import Pixels, decode
-from dogid.web.server.deadline_thread import Errands
+from dogid.web.server.deadline_thread import DeadlineThread
 
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""
@@ -44,8 +44,8 @@ class Thumbnails:
         patience_seconds: float = _PATIENCE_SECONDS,
     ) -> None:
         """Make pictures, giving each up after what most_seconds returns."""
-        self._making = Errands("pictures", patience_seconds, most_seconds)
-        self._looking = Errands("looks", patience_seconds, lambda: min(_LOOK_SECONDS, most_seconds()))
+        self._making = DeadlineThread("pictures", patience_seconds, most_seconds)
+        self._looking = DeadlineThread("looks", patience_seconds, lambda: min(_LOOK_SECONDS, most_seconds()))
         self._cache = _Cache(cache_bytes)
 
     def thumbnail(self, inbox: Path, facts: PhotoFacts, side: int, max_bytes: int) -> bytes:

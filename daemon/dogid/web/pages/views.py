@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Service
+from dogid.daemon.daemon import Daemon
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.pages import status_panel
@@ -22,7 +22,7 @@ _LARGEST_ID = (1 << 63) - 1
 class Pages:
     """All that the page needs to remember of one daemon."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Daemon) -> None:
         self._service = service
         self._pictures = Pictures(service)
         self._disks = Disk(service.inbox), Disk(service.state)

@@ -22,7 +22,7 @@ class HungError(BusyError):
     """The errand itself hangs, and was given up."""
 
 
-class Errands:
+class DeadlineThread:
     """Runs one errand at a time, always in the same thread: each that decodes keeps some MB for the next time.
 
     Where an errand hangs, another thread takes the place; the one that hangs ends with its errand, or with the process.

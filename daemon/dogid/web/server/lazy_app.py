@@ -11,7 +11,7 @@ from typing import Any
 WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-class MadeWhenAsked:
+class LazyWsgiApp:
     """A WSGI application that stands for another."""
 
     def __init__(self, make: Callable[[], WsgiApplication]) -> None:

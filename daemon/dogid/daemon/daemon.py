@@ -183,6 +183,11 @@ class Daemon:
         """How many photos are being worked on."""
         return self._pipeline.in_flight
 
+    @property
+    def ledger_changes(self) -> int:
+        """A number that grows with every change of the ledger."""
+        return self.ledger.changes
+
     def reader(self) -> sqlite3.Connection:
         """Return this thread's own connection for queries."""
         connection: sqlite3.Connection | None = getattr(self._connections, "db", None)

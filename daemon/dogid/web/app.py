@@ -7,7 +7,6 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.web import pages
 from dogid.web.api.classify_file import article_answer
@@ -23,6 +22,7 @@ from dogid.web.api.schemas import reference
 from dogid.web.api.status import add_state
 from dogid.web.auth.access import Access
 from dogid.web.auth.middleware import guard
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError, error_document
 
 _ERROR = {JSON: reference("Error")}
@@ -42,28 +42,28 @@ ROOT = Endpoint(
 OPENAPI = Endpoint("GET", "/openapi.json", "This document", {200: Answer("OpenAPI 3.1", {JSON: {"type": "object"}})})
 
 
-def create_app(service: Daemon, access: Access, extra_thread: ExtraThread) -> Flask:
-    """Make the WSGI application for a service."""
+def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) -> Flask:
+    """Make the WSGI application for a daemon."""
     app = Flask("dogid", static_folder=None)
     app.after_request(pack)
     guard(app, access)
     interface = Interface(app)
-    asked = OnDemandClassifier(service)
+    asked = OnDemandClassifier(daemon)
 
     def root(given: Given) -> AnyResponse:  # noqa: ARG001
-        return article_answer(service, asked) if "file" in request.args else pages.index(service)
+        return article_answer(daemon, asked) if "file" in request.args else pages.index()
 
     def openapi(given: Given) -> AnyResponse:  # noqa: ARG001
         return as_json(openapi_document(interface.endpoints))
 
     interface.add(ROOT, root)
-    add_listing(interface, service)
-    add_sending(interface, service, asked)
-    add_state(interface, service)
-    add_metrics(interface, service)
-    add_events(interface, service, extra_thread)
+    add_listing(interface, daemon)
+    add_sending(interface, daemon, asked)
+    add_state(interface, daemon)
+    add_metrics(interface, daemon)
+    add_events(interface, daemon, extra_thread)
     interface.add(OPENAPI, openapi)
-    pages.register(app, service)
+    pages.register(app, daemon)
     _answer_errors(app)
     return app
 

@@ -6,19 +6,19 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Daemon
 from dogid.errors import PhotoCode
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import as_json
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 
-def article_answer(service: Daemon, asked: OnDemandClassifier) -> Response:
+def article_answer(daemon: DaemonView, asked: OnDemandClassifier) -> Response:
     """Return labels and probabilities, both in the model's label order, of the file that the request names."""
     name = _raw_argument("file")
     with asked.turn():
-        answer = asked.answer(_read(service, name))
+        answer = asked.answer(_read(daemon, name))
     return as_json([list(answer.labels), [float(score) for score in answer.scores]])
 
 
@@ -31,14 +31,14 @@ def _raw_argument(key: str) -> bytes:
     return b""
 
 
-def _read(service: Daemon, name: bytes) -> bytes:
+def _read(daemon: DaemonView, name: bytes) -> bytes:
     """The bytes of the file that a request names: inside the inbox, also by an absolute path. Raise ApiError."""
     unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
-    limit = service.settings.max_bytes
+    limit = daemon.settings.max_bytes
     try:
         if b"\0" in name:
             raise FileNotFoundError
-        with open_root(service.inbox) as root:
+        with open_root(daemon.inbox) as root:
             descriptor = open_beneath(root, root.relative(name) if name.startswith(b"/") else name)
         with os.fdopen(descriptor, "rb") as file:
             size = os.fstat(descriptor).st_size

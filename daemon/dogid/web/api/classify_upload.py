@@ -7,13 +7,13 @@ from typing import Any
 from flask import Response, request
 
 from dogid.clock import Clock, iso_utc
-from dogid.daemon.daemon import Daemon
 from dogid.file_names import one_line
 from dogid.model.classifier import best_scores
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
 from dogid.web.api.on_demand import Asked, OnDemandClassifier
 from dogid.web.api.responses import as_json
 from dogid.web.api.schemas import reference
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.server.limits import BODY_ALLOWANCE
 
@@ -47,9 +47,9 @@ CLASSIFY = Endpoint(
 )
 
 
-def add_sending(interface: Interface, service: Daemon, asked: OnDemandClassifier) -> None:
+def add_sending(interface: Interface, daemon: DaemonView, asked: OnDemandClassifier) -> None:
     """Add the endpoint."""
-    limit = service.settings.max_upload
+    limit = daemon.settings.max_upload
     clock = Clock()
 
     def classify(given: Given) -> Response:  # noqa: ARG001

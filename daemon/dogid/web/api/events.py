@@ -15,14 +15,14 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.responses import encode
 from dogid.web.api.schemas import reference
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
-MOST_LISTENERS = 64  # each keeps a thread, of which the service may have 256
+MOST_LISTENERS = 64  # each keeps a thread, of which the systemd service may have 256
 _FRAMES_KEPT = 256
 _BATCH = 100  # events that are read and sent at once
 _PACE_SECONDS = 0.1  # between two batches of a backlog: a listener is a person or slower
@@ -53,9 +53,9 @@ class Frame:
     data: bytes
 
 
-def add_events(interface: Interface, service: Daemon, extra_thread: ExtraThread) -> None:
+def add_events(interface: Interface, daemon: DaemonView, extra_thread: ExtraThread) -> None:
     """Add the endpoint."""
-    stream = EventStream(service, extra_thread)
+    stream = EventStream(daemon, extra_thread)
 
     def events(given: Given) -> Response:  # noqa: ARG001
         after = _last_event_id(request.headers.get("Last-Event-ID", ""))
@@ -71,8 +71,8 @@ def add_events(interface: Interface, service: Daemon, extra_thread: ExtraThread)
 class EventStream:
     """The newest events, made once for all listeners."""
 
-    def __init__(self, service: Daemon, extra_thread: ExtraThread) -> None:
-        self._service = service
+    def __init__(self, daemon: DaemonView, extra_thread: ExtraThread) -> None:
+        self._daemon = daemon
         self._extra_thread = extra_thread
         self._lock = threading.Lock()
         self._listeners = 0
@@ -93,12 +93,12 @@ class EventStream:
                 f"{MOST_LISTENERS} listen already; ask /results now and then instead",
                 {"Retry-After": "30"},
             )
-        newest = queries.newest_seq(self._service.reader())
+        newest = queries.newest_seq(self._daemon.reader())
         seq = newest if after is None or after > newest else after
         return self._stream(seq, gone)
 
     def _stream(self, seq: int, gone: Callable[[], bool]) -> Iterator[bytes]:
-        news = self._service.news
+        news = self._daemon.news
         with self._counted(), self._extra_thread():
             yield b"retry: 2000\n\n"
             spoke = time.monotonic()
@@ -141,11 +141,11 @@ class EventStream:
 
     def _catch_up(self) -> None:
         """Add what is new to the frames; the first listener who wakes does it for all."""
-        number = self._service.news.number
+        number = self._daemon.news.number
         if number == self._news:
             return
         if self._reaches_back_to is None:
-            self._reaches_back_to = queries.newest_seq(self._service.reader())
+            self._reaches_back_to = queries.newest_seq(self._daemon.reader())
         newest = self._frames[-1].seq if self._frames else self._reaches_back_to
         found = self._read(newest)
         for frame in found:
@@ -156,7 +156,7 @@ class EventStream:
             self._news = number
 
     def _read(self, seq: int) -> list[Frame]:
-        found = queries.results_since(self._service.reader(), seq, _BATCH)
+        found = queries.results_since(self._daemon.reader(), seq, _BATCH)
         return [Frame(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode(result))) for at, result in found]
 
 

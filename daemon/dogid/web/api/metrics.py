@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from flask import Response
 
 from dogid import __version__
-from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.pipeline.counters import BUCKETS, Histogram
 from dogid.web.api.endpoint import Answer, Endpoint, Given, Interface
+from dogid.web.daemon_view import DaemonView
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector, CollectorRegistry
@@ -22,7 +22,7 @@ METRICS = Endpoint(
 )
 
 
-def add_metrics(interface: Interface, service: Daemon) -> None:
+def add_metrics(interface: Interface, daemon: DaemonView) -> None:
     """Add the endpoint. The library that writes the format is loaded when it is first asked for."""
     registries: list[CollectorRegistry] = []
 
@@ -30,13 +30,13 @@ def add_metrics(interface: Interface, service: Daemon) -> None:
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         if not registries:
-            registries.append(_registry(service))
+            registries.append(_registry(daemon))
         return Response(generate_latest(registries[0]), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     interface.add(METRICS, metrics)
 
 
-def _registry(service: Daemon) -> "CollectorRegistry":
+def _registry(daemon: DaemonView) -> "CollectorRegistry":
     from prometheus_client.platform_collector import PlatformCollector
     from prometheus_client.process_collector import ProcessCollector
     from prometheus_client.registry import CollectorRegistry
@@ -44,11 +44,11 @@ def _registry(service: Daemon) -> "CollectorRegistry":
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_collector(service))
+    registry.register(_collector(daemon))
     return registry
 
 
-def _collector(service: Daemon) -> "Collector":
+def _collector(daemon: DaemonView) -> "Collector":
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
@@ -68,13 +68,13 @@ def _collector(service: Daemon) -> "Collector":
 
         def _photos(self) -> Iterator[Metric]:
             gauge = GaugeMetricFamily("dogid_photos", "Photos by their present state", labels=["status"])
-            for status, number in queries.counts(service.reader()).items():
+            for status, number in queries.counts(daemon.reader()).items():
                 gauge.add_metric([status], number)
             yield gauge
             counter = CounterMetricFamily(
                 "dogid_results", "Results since the start, by label or by error code", labels=["status", "label"]
             )
-            for (status, label), number in sorted(service.tallies.outcomes().items()):
+            for (status, label), number in sorted(daemon.tallies.outcomes().items()):
                 counter.add_metric([status, label], number)
             yield counter
 
@@ -82,26 +82,26 @@ def _collector(service: Daemon) -> "Collector":
             family = HistogramMetricFamily(
                 "dogid_photo_seconds", "Time that photos took since the start", labels=["stage"]
             )
-            for stage, histogram in service.tallies.stages().items():
+            for stage, histogram in daemon.tallies.stages().items():
                 family.add_metric([stage], _buckets(histogram), histogram.total)
             return family
 
         def _state(self) -> Iterator[Metric]:
-            yield GaugeMetricFamily("dogid_in_flight", "Photos that are being worked on", value=service.in_flight)
+            yield GaugeMetricFamily("dogid_in_flight", "Photos that are being worked on", value=daemon.in_flight)
             yield GaugeMetricFamily(
-                "dogid_healthy", "1 while the known photo is answered rightly", int(service.health.ok)
+                "dogid_healthy", "1 while the known photo is answered rightly", int(daemon.health.ok)
             )
-            watch = service.watch_status
+            watch = daemon.watch_status
             watching = GaugeMetricFamily("dogid_watching", "1 for how the inbox is watched", labels=["mode"])
             watching.add_metric([watch.mode], 1)
             yield watching
             trouble = 0 if watch.trouble is None else 1
             yield GaugeMetricFamily("dogid_watch_trouble", "1 while the inbox cannot be seen", value=trouble)
             about = InfoMetricFamily("dogid_model", "The model at work")
-            about.add_metric([], {"name": service.model.file.name, "sha256": service.model.file.sha256})
+            about.add_metric([], {"name": daemon.model.file.name, "sha256": daemon.model.file.sha256})
             yield about
             build = InfoMetricFamily("dogid_build", "The daemon at work")
-            build.add_metric([], {"version": __version__, "backend": service.model.backend.module})
+            build.add_metric([], {"version": __version__, "backend": daemon.model.backend.module})
             yield build
 
     return DaemonCollector()

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from dogid.daemon.daemon import Daemon
 from dogid.errors import PhotoCode, PhotoError
 from dogid.ledger.outcomes import Timings
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
 from dogid.photo.decode import decode
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.server.deadline_thread import BusyError, DeadlineThread, HungError
 
@@ -37,12 +37,12 @@ class Asked:
 class OnDemandClassifier:
     """One question at a time, each within the time that a photo may take."""
 
-    def __init__(self, service: Daemon) -> None:
-        self._service = service
+    def __init__(self, daemon: DaemonView) -> None:
+        self._daemon = daemon
         self._places = threading.Semaphore(_AT_ONCE)
         self._turn = threading.Lock()
         self._errands = DeadlineThread(
-            "photos that are asked for", _PATIENCE_SECONDS, lambda: service.settings.decode_timeout
+            "photos that are asked for", _PATIENCE_SECONDS, lambda: daemon.settings.decode_timeout
         )
         self._ready: tuple[Model, Classifier] | None = None
 
@@ -68,7 +68,7 @@ class OnDemandClassifier:
             return self._errands.run(lambda: _answer(data, *self._model_and_classifier()))
         except HungError:
             self._ready = None  # the thread that hangs keeps its interpreter
-            message = f"decoding took longer than {self._service.settings.decode_timeout:g} s (decode_timeout)"
+            message = f"decoding took longer than {self._daemon.settings.decode_timeout:g} s (decode_timeout)"
             raise ApiError(unprocessable, PhotoCode.TOO_LARGE, message) from None
         except BusyError:
             raise _busy() from None
@@ -76,8 +76,8 @@ class OnDemandClassifier:
             raise ApiError(unprocessable, error.code, error.message) from error
 
     def _model_and_classifier(self) -> tuple[Model, Classifier]:
-        """The model that the service uses now, since a reload may have changed it, and an interpreter of it."""
-        model = self._service.model
+        """The model that the daemon uses now, since a reload may have changed it, and an interpreter of it."""
+        model = self._daemon.model
         if self._ready is None or self._ready[0] is not model:
             self._ready = model, model.classifier()
         return self._ready

@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 from flask import Response
 
-from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.responses import Prepared, as_json, encode
 from dogid.web.api.schemas import reference
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 _MOST_KEPT = 16
@@ -45,21 +45,21 @@ ONE = Endpoint(
 )
 
 
-def add_listing(interface: Interface, service: Daemon) -> None:
+def add_listing(interface: Interface, daemon: DaemonView) -> None:
     """Add both endpoints."""
     kept = _Kept()
 
     def results(given: Given) -> Response:
         wanted = queries.ResultFilter(**given)
-        changes = service.ledger.changes  # before the question: what is kept may be newer than it says, never older
+        changes = daemon.ledger_changes  # before the question: what is kept may be newer than it says, never older
         page = kept.get(wanted, changes)
         if page is None:
-            page = Prepared(_page(service, wanted))
+            page = Prepared(_page(daemon, wanted))
             kept.put(wanted, changes, page)
         return page.response()
 
     def result(given: Given, *, id: int) -> Response:  # noqa: A002, ARG001
-        found = queries.result_with_history(service.reader(), id) if id <= _HIGHEST_ID else None
+        found = queries.result_with_history(daemon.reader(), id) if id <= _HIGHEST_ID else None
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {id}")
         return as_json(found)
@@ -68,10 +68,10 @@ def add_listing(interface: Interface, service: Daemon) -> None:
     interface.add(ONE, result)
 
 
-def _page(service: Daemon, wanted: queries.ResultFilter) -> bytes:
+def _page(daemon: DaemonView, wanted: queries.ResultFilter) -> bytes:
     """Return the document, made a result at a time: a thousand at once would take megabytes that are not given back."""
     parts, last_id = list[bytes](), 0
-    for result in queries.iterate_results(service.reader(), wanted):
+    for result in queries.iterate_results(daemon.reader(), wanted):
         parts.append(encode(result).rstrip())
         last_id = result["id"]
     following = encode(_next_page(wanted, last_id) if len(parts) == wanted.limit else None)

@@ -9,12 +9,12 @@ from typing import Any
 from flask import Response
 
 from dogid import __version__
-from dogid.daemon.daemon import Daemon
 from dogid.file_names import shown_name
 from dogid.ledger import queries
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
 from dogid.web.api.responses import as_json
 from dogid.web.api.schemas import reference
+from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 STATUS = Endpoint(
@@ -34,14 +34,14 @@ HEALTH = Endpoint(
 )
 
 
-def add_state(interface: Interface, service: Daemon) -> None:
+def add_state(interface: Interface, daemon: DaemonView) -> None:
     """Add both endpoints."""
 
     def status(given: Given) -> Response:  # noqa: ARG001
-        return as_json(status_document(service))
+        return as_json(status_document(daemon))
 
     def health(given: Given) -> Response:  # noqa: ARG001
-        found = service.health
+        found = daemon.health
         if not found.ok:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", found.reason)
         return as_json({"status": "ok", "reason": found.reason})
@@ -50,21 +50,21 @@ def add_state(interface: Interface, service: Daemon) -> None:
     interface.add(HEALTH, health)
 
 
-def status_document(service: Daemon) -> dict[str, Any]:
+def status_document(daemon: DaemonView) -> dict[str, Any]:
     """What GET /status answers."""
-    watch = service.watch_status
-    counts = queries.counts(service.reader())
-    aside = service.ledger_moved_aside
+    watch = daemon.watch_status
+    counts = queries.counts(daemon.reader())
+    aside = daemon.ledger_moved_aside
     return {
         "counts": counts,
-        "queue": {"pending": counts["pending"], "in_flight": service.in_flight},
+        "queue": {"pending": counts["pending"], "in_flight": daemon.in_flight},
         "model": {
-            "name": service.model.file.name,
-            "sha256": service.model.file.sha256,
-            "labels": list(service.model.labels),
-            "self_test": "passed" if service.model.file.golden else "unchecked: the model carries no golden photo",
+            "name": daemon.model.file.name,
+            "sha256": daemon.model.file.sha256,
+            "labels": list(daemon.model.labels),
+            "self_test": "passed" if daemon.model.file.golden else "unchecked: the model carries no golden photo",
         },
-        "inbox": shown_name(os.fsencode(service.inbox)),
+        "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {
             "mode": watch.mode,
             "reason": watch.reason,
@@ -77,7 +77,7 @@ def status_document(service: Daemon) -> dict[str, Any]:
         "versions": {
             "dogid": __version__,
             "python": platform.python_version(),
-            "backend": service.model.backend.module,
+            "backend": daemon.model.backend.module,
         },
-        "uptime_seconds": round(time.monotonic() - service.started, 3),
+        "uptime_seconds": round(time.monotonic() - daemon.started, 3),
     }

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 
+from dogid.web.daemon_view import DaemonView
+
 if TYPE_CHECKING:
-    from dogid.daemon.daemon import Daemon
     from dogid.web.pages.views import Pages
 
 _KEY = "dogid.pages"
@@ -20,14 +21,14 @@ _ROUTES = {
 """The views of `Pages` by their names, and where they are found."""
 
 
-def register(app: Flask, service: "Daemon") -> None:
+def register(app: Flask, daemon: DaemonView) -> None:
     """Add the routes beneath /page; `/` itself is for the caller to route, to `index`."""
-    app.extensions[_KEY] = pages = _WhenAsked(service)
+    app.extensions[_KEY] = pages = _WhenAsked(daemon)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _view(pages, name))
 
 
-def index(service: "Daemon") -> Response:  # noqa: ARG001  # the service is the one that was registered
+def index() -> Response:
     """Answer `GET /` with the page, in a request to an application that was registered."""
     pages: _WhenAsked = current_app.extensions[_KEY]
     return pages.get().index()
@@ -36,8 +37,8 @@ def index(service: "Daemon") -> Response:  # noqa: ARG001  # the service is the 
 class _WhenAsked:
     """The pages, imported and made when somebody first looks: the daemon's start need not wait for them."""
 
-    def __init__(self, service: "Daemon") -> None:
-        self._service = service
+    def __init__(self, daemon: DaemonView) -> None:
+        self._daemon = daemon
         self._lock = threading.Lock()
         self._pages: Pages | None = None
 
@@ -46,7 +47,7 @@ class _WhenAsked:
 
         with self._lock:
             if self._pages is None:
-                self._pages = Pages(self._service)
+                self._pages = Pages(self._daemon)
             return self._pages
 
 

@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Daemon
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.rendering import asset, version
 from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
 from dogid.web.server.deadline_thread import BusyError
@@ -17,16 +17,16 @@ _KEPT_SECONDS = 86_400
 class Pictures:
     """Answers with pictures of photos that still lie in the inbox."""
 
-    def __init__(self, service: Daemon) -> None:
-        self._service = service
-        self._thumbnails = Thumbnails(lambda: service.settings.decode_timeout)
+    def __init__(self, daemon: DaemonView) -> None:
+        self._daemon = daemon
+        self._thumbnails = Thumbnails(lambda: daemon.settings.decode_timeout)
 
     def thumbnail(self, facts: PhotoFacts | None) -> Response:
         """A small picture."""
         if facts is None or facts.sha256 is None:
             return _placeholder()
         side = LARGE if request.args.get("size") == "large" else TILE
-        inbox, most = self._service.inbox, self._service.settings.max_bytes
+        inbox, most = self._daemon.inbox, self._daemon.settings.max_bytes
         answer = self._answer(
             facts, f"{facts.sha256}-{side}", "image/jpeg", lambda: self._thumbnails.thumbnail(inbox, facts, side, most)
         )
@@ -37,21 +37,21 @@ class Pictures:
         size = None if facts is None else self.seen_size(facts)
         if facts is None or facts.sha256 is None or size is None:
             return _placeholder()
-        inbox, most = self._service.inbox, self._service.settings.max_bytes
+        inbox, most = self._daemon.inbox, self._daemon.settings.max_bytes
         tag = f"{facts.sha256}-{size[0]}x{size[1]}"
         answer = self._answer(facts, tag, "image/png", lambda: self._thumbnails.seen(inbox, facts, size, most))
         return _kept(answer, version(facts.sha256, size))
 
     def seen_size(self, facts: PhotoFacts) -> tuple[int, int] | None:
         """The size that the model of a result takes; None where it is not the model of now, whose size is known."""
-        model = self._service.model
+        model = self._daemon.model
         return model.size if facts.sha256 and facts.model_sha256 == model.file.sha256 else None
 
     def _answer(self, facts: PhotoFacts, tag: str, media_type: str, make: Callable[[], bytes]) -> Response:
         """The picture, or that the browser's is still right: never of a photo that is not there any more."""
         try:
             known = unchanged(tag)
-            if known is not None and self._thumbnails.is_unchanged(self._service.inbox, facts):
+            if known is not None and self._thumbnails.is_unchanged(self._daemon.inbox, facts):
                 answer = known
             else:
                 answer = Response(make(), mimetype=media_type)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.daemon.daemon import Daemon
 from dogid.daemon.health_check import NOT_CHECKED
+from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.disk_usage import Disk, Room, Told
 from dogid.web.pages.formatting import byte_count, visible, visible_path
 
@@ -25,10 +25,10 @@ class Fact:
     """ISO 8601, shown after the detail."""
 
 
-def health(service: Daemon) -> Fact:
+def health(daemon: DaemonView) -> Fact:
     """Whether the daemon still gives the right answers."""
-    found = service.health
-    if found.ok and service.watch_status.trouble:
+    found = daemon.health
+    if found.ok and daemon.watch_status.trouble:
         return Fact("Health", "In trouble", "the inbox cannot be read", "bad")
     if found.ok:
         return Fact("Health", "Working", "the known photo still gets the right answer", "good")
@@ -37,14 +37,14 @@ def health(service: Daemon) -> Fact:
     return Fact("Health", "In trouble", visible(found.reason), "bad")
 
 
-def facts(service: Daemon, inbox: Disk, state: Disk) -> list[Fact]:
+def facts(daemon: DaemonView, inbox: Disk, state: Disk) -> list[Fact]:
     """Inbox, model, and the disks of the inbox and of the state folder."""
-    return [_inbox(service), _model(service), *_disks(inbox, state)]
+    return [_inbox(daemon), _model(daemon), *_disks(inbox, state)]
 
 
-def _inbox(service: Daemon) -> Fact:
-    watch = service.watch_status
-    path = visible_path(service.inbox)
+def _inbox(daemon: DaemonView) -> Fact:
+    watch = daemon.watch_status
+    path = visible_path(daemon.inbox)
     if watch.trouble:
         return Fact("Inbox", path, f"cannot be read: {visible(watch.trouble)}", "bad", watch.last_scan)
     how = _MODES.get(watch.mode, watch.mode)
@@ -52,8 +52,8 @@ def _inbox(service: Daemon) -> Fact:
     return Fact("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
 
 
-def _model(service: Daemon) -> Fact:
-    model = service.model
+def _model(daemon: DaemonView) -> Fact:
+    model = daemon.model
     tested = "self-test passed" if model.file.golden else "self-test: none, it carries no known photo"
     width, height = model.size
     detail = f"{len(model.labels)} labels, sees {width} × {height} pixels; {tested}"  # noqa: RUF001
@@ -86,6 +86,6 @@ def _is_little(room: Room) -> bool:
     return room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE)
 
 
-def inbox_path(service: Daemon) -> str:
+def inbox_path(daemon: DaemonView) -> str:
     """Where photos are copied to, for people."""
-    return visible_path(service.inbox)
+    return visible_path(daemon.inbox)

@@ -5,9 +5,9 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.daemon.daemon import Daemon
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.web.daemon_view import DaemonView
 from dogid.web.pages import status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, chart
 from dogid.web.pages.daily_counts import DailyCounter
@@ -22,15 +22,15 @@ _LARGEST_ID = (1 << 63) - 1
 class Pages:
     """All that the page needs to remember of one daemon."""
 
-    def __init__(self, service: Daemon) -> None:
-        self._service = service
-        self._pictures = Pictures(service)
-        self._disks = Disk(service.inbox), Disk(service.state)
+    def __init__(self, daemon: DaemonView) -> None:
+        self._daemon = daemon
+        self._pictures = Pictures(daemon)
+        self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
 
     def index(self) -> Response:
         """The newest photos and the daemon's state; all arguments of the request are optional."""
-        db = self._service.reader()
+        db = self._daemon.reader()
         wanted = Wanted.of(request.args)
         found = queries.list_results(db, wanted.filter(PAGE + 1))
         counts = queries.counts(db)
@@ -44,15 +44,15 @@ class Pages:
             chart=chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
-            health=status_panel.health(self._service),
-            facts=status_panel.facts(self._service, *self._disks),
-            inbox=status_panel.inbox_path(self._service),
-            max_upload=self._service.settings.max_upload,
+            health=status_panel.health(self._daemon),
+            facts=status_panel.facts(self._daemon, *self._disks),
+            inbox=status_panel.inbox_path(self._daemon),
+            max_upload=self._daemon.settings.max_upload,
         )
 
     def photo(self, photo_id: int) -> Response:
         """All that is known of one result."""
-        db = self._service.reader()
+        db = self._daemon.reader()
         facts = self._facts(photo_id)
         result = None if facts is None else queries.result_with_history(db, photo_id)
         if facts is None or result is None:
@@ -63,7 +63,7 @@ class Pages:
             facts=facts,
             seen_size=self._pictures.seen_size(facts),
             neighbours=gallery_queries.neighbours(db, photo_id),
-            health=status_panel.health(self._service),
+            health=status_panel.health(self._daemon),
         )
 
     def thumbnail(self, photo_id: int) -> Response:
@@ -93,4 +93,4 @@ class Pages:
         return answer
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
-        return gallery_queries.photo_facts(self._service.reader(), photo_id) if photo_id <= _LARGEST_ID else None
+        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= _LARGEST_ID else None

@@ -1,0 +1,67 @@
+"""What the web asks of the daemon. `commands/run` passes the daemon itself: neither folder imports the other."""
+
+import sqlite3
+from pathlib import Path
+from typing import Protocol
+
+from dogid.daemon.health_check import Health
+from dogid.daemon.reconciler import WatchStatus
+from dogid.model.classifier import Model
+from dogid.pipeline.counters import ResultCounters
+from dogid.pipeline.result_signal import ResultSignal
+from dogid.settings import Settings
+
+
+class DaemonView(Protocol):
+    """The running daemon, to be read and not to be changed."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in use; a reload puts others in their place."""
+
+    @property
+    def model(self) -> Model:
+        """The model in use; a reload puts another in its place."""
+
+    @property
+    def inbox(self) -> Path:
+        """Absolute path of the folder that is watched."""
+
+    @property
+    def state(self) -> Path:
+        """Absolute path of the folder with the ledger."""
+
+    @property
+    def started(self) -> float:
+        """When the daemon started, in monotonic seconds."""
+
+    @property
+    def health(self) -> Health:
+        """Result of the last health check."""
+
+    @property
+    def watch_status(self) -> WatchStatus:
+        """How the inbox is watched, and what keeps it from being read."""
+
+    @property
+    def in_flight(self) -> int:
+        """How many photos are being classified."""
+
+    @property
+    def ledger_moved_aside(self) -> Path | None:
+        """Where the ledger that was found damaged at the start is kept; None where it was sound."""
+
+    @property
+    def ledger_changes(self) -> int:
+        """A number that grows with every change of the ledger: what was read at the same number is up to date."""
+
+    @property
+    def news(self) -> ResultSignal:
+        """Wakes threads that wait for new results."""
+
+    @property
+    def tallies(self) -> ResultCounters:
+        """Results and durations since the start."""
+
+    def reader(self) -> sqlite3.Connection:
+        """Return this thread's own read-only connection to the ledger."""

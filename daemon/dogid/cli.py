@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from dogid import __version__
+from dogid.commands.output import print_message
 from dogid.errors import DogidError, UsageError
 
 
@@ -89,7 +90,7 @@ def _fault(error: Exception) -> int:
 
 
 def _complain(message: str, exit_status: int) -> int:
-    print(f"dogid: {message}", file=sys.stderr)  # noqa: T201
+    print_message(message)
     return exit_status
 
 

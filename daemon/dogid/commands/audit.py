@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dogid import settings
 from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_line
 from dogid.file_names import one_line, shown_name
 from dogid.ledger.audit import Audit, audit
 
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     inbox = settings.load(args).inbox.absolute()
     found = _audit_patiently(db, inbox)
     if args.json:
-        reading_state.print_json(found.document())
+        print_json(found.document())
     else:
         _print(found)
     return 0 if found.is_clean else 1
@@ -43,8 +44,8 @@ def _audit_patiently(db: sqlite3.Connection, inbox: Path) -> Audit:
 
 def _print(found: Audit) -> None:
     for path in found.lost:
-        print(f"lost: {one_line(shown_name(path))}")  # noqa: T201
+        print_line(f"lost: {one_line(shown_name(path))}")
     for path in found.twice:
-        print(f"counted twice: {one_line(shown_name(path))}")  # noqa: T201
+        print_line(f"counted twice: {one_line(shown_name(path))}")
     verdict = "nothing lost, nothing counted twice" if found.is_clean else "the ledger does not agree with the inbox"
-    print(f"{found.photos} photos in the inbox: {verdict}")  # noqa: T201
+    print_line(f"{found.photos} photos in the inbox: {verdict}")

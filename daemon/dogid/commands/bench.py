@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid import settings
-from dogid.commands.reading_state import print_json, print_table
+from dogid.commands.output import print_json, print_line, print_table
 
 _SETTINGS = ("model", "labels", "workers", "max_bytes", "max_pixels")
 
@@ -63,14 +63,14 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
 
 def _print(document: dict[str, Any]) -> None:
     model, folder = document["model"], document["folder"]
-    print(f"{model['name']} by {model['backend']}, {document['cores']} cores\n")  # noqa: T201
+    print_line(f"{model['name']} by {model['backend']}, {document['cores']} cores\n")
     table = [["photos", "size", "decode", "invoke"]]
     for row in document["samples"]:
         size, decode, invoke = f"{row['mean_bytes'] / 1000:.0f} kB", row["decode_ms"], row["invoke_ms"]
         table.append([row["name"], size, f"{decode:.1f} ms", f"{invoke:.1f} ms"])
     print_table(table)
     latency = folder["latency_ms"]
-    print(  # noqa: T201
+    print_line(
         f"\nfrom the folder to the result ({folder['sample']}): {folder['per_second']:.0f} photos/s from a backlog;"
         f" one photo {latency['p50']:.1f} ms (p99 {latency['p99']:.1f} ms)"
     )

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dogid import settings
-from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_table
 from dogid.commands.status import is_running
 from dogid.errors import DogidError
 from dogid.settings import Settings
@@ -44,9 +44,9 @@ def run(args: argparse.Namespace) -> int:
     found = check_all(settings.load(args))
     ok = all(finding.ok for finding in found)
     if args.json:
-        reading_state.print_json({"ok": ok, "checks": [asdict(finding) for finding in found]})
+        print_json({"ok": ok, "checks": [asdict(finding) for finding in found]})
     else:
-        reading_state.print_table([("ok" if item.ok else "WRONG", item.name, item.detail) for item in found])
+        print_table([("ok" if item.ok else "WRONG", item.name, item.detail) for item in found])
     return 0 if ok else 1
 
 

@@ -1,13 +1,12 @@
 """`dogid classify`: photos and folders, once, without a daemon."""
 
 import argparse
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
+from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.file_names import one_line
 
@@ -48,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
             if not args.json:
                 _print_line(result, args.top)
     if args.json:
-        print(json.dumps({"results": results}, ensure_ascii=False))  # noqa: T201
+        print_json({"results": results})
     for line in unread:
-        print(f"dogid: {one_line(line)}", file=sys.stderr)  # noqa: T201
+        print_message(one_line(line))
     return int(bool(unread) or any(result["status"] == "failed" for result in results))
 
 
@@ -165,7 +164,7 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, int]:
 def _print_line(result: dict[str, Any], top: int) -> None:
     file = one_line(result["file"])
     if result["error"]:
-        print(f"{file}: failed, {result['error']['code']}: {one_line(result['error']['message'])}")  # noqa: T201
+        print_line(f"{file}: failed, {result['error']['code']}: {one_line(result['error']['message'])}")
         return
     shown = list(result["scores"].items())[:top]
-    print(f"{file}: " + ", ".join(f"{one_line(label)} {score:.3f}" for label, score in shown))  # noqa: T201
+    print_line(f"{file}: " + ", ".join(f"{one_line(label)} {score:.3f}" for label, score in shown))

@@ -1,10 +1,10 @@
 """`dogid model show FILE`: all that a model file tells of itself, and what of it could be checked."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dogid.commands.output import print_json, print_table
 from dogid.file_names import one_line
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     document = describe(load_model(args.file, args.labels))
     if args.json:
-        print(json.dumps(document, ensure_ascii=False))  # noqa: T201
+        print_json(document)
     else:
         _print(document)
     return 0
@@ -75,9 +75,7 @@ def _print(document: dict[str, Any]) -> None:
         ("structure", document["structure"]),
     ]
     rows += [(f"made: {key}", text) for key, text in _flat(document["provenance"] or {})]
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print(f"{name:<{width}}  {one_line(text)}")  # noqa: T201
+    print_table([(name, one_line(text)) for name, text in rows])
 
 
 def _flat(record: Any, path: str = "") -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_table
 from dogid.errors import UsageError
 from dogid.file_names import one_line
 
@@ -37,9 +38,9 @@ def run(args: argparse.Namespace) -> int:
     db.execute("COMMIT")
     if not args.follow:
         if args.json:
-            reading_state.print_json({"results": found})
+            print_json({"results": found})
         else:
-            reading_state.print_table([_line(result) for result in found], _HEADINGS)
+            print_table([_line(result) for result in found], _HEADINGS)
         return 0
     for result in reversed(found):
         _print_one(result, as_json=args.json)
@@ -53,9 +54,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_one(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        reading_state.print_json(result)
+        print_json(result)
     else:
-        reading_state.print_table([_line(result)])
+        print_table([_line(result)])
 
 
 def _line(result: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_line, print_table
 from dogid.errors import UsageError
 from dogid.installer.paths import VENV, Places
 
@@ -48,10 +48,10 @@ def _install(args: argparse.Namespace) -> int:
     from dogid.installer.steps import carry_out
 
     chosen = options(args.instance, args.source, args.python, args.user)
-    carry_out(install_steps(chosen), _say, dry_run=args.dry_run)
+    carry_out(install_steps(chosen), print_line, dry_run=args.dry_run)
     if not args.dry_run:
-        _say(f"photos go to {chosen.places.inbox}, settings are in {chosen.places.config}")
-        _say(f"it answers this machine only; to open it to your network, with a token: {lan_conf()}")
+        print_line(f"photos go to {chosen.places.inbox}, settings are in {chosen.places.config}")
+        print_line(f"it answers this machine only; to open it to your network, with a token: {lan_conf()}")
     return 0
 
 
@@ -60,10 +60,10 @@ def _uninstall(args: argparse.Namespace) -> int:
     from dogid.installer.uninstall import kept, uninstall_steps
 
     places = Places(args.instance)
-    carry_out(uninstall_steps(places, delete_data=args.delete_data), _say, dry_run=args.dry_run)
+    carry_out(uninstall_steps(places, delete_data=args.delete_data), print_line, dry_run=args.dry_run)
     left = kept(places)
     if left and not args.delete_data and not args.dry_run:
-        _say(f"kept: {', '.join(map(str, left))}; to delete them: --delete-data")
+        print_line(f"kept: {', '.join(map(str, left))}; to delete them: --delete-data")
     return 0
 
 
@@ -86,16 +86,12 @@ def _status(places: Places, *, as_json: bool) -> int:
         "config": str(places.config),
     }
     if as_json:
-        reading_state.print_json(document)
+        print_json(document)
     else:
         rows = [(name.replace("_", " "), "-" if value is None else str(value)) for name, value in document.items()]
-        reading_state.print_table(rows)
+        print_table(rows)
     return 0 if active else 1
 
 
 def _this_program() -> str:
     return str(VENV / "bin" / "dogid") if (VENV / "bin" / "dogid").exists() else str(Path(sys.argv[0]).absolute())
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201

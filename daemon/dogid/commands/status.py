@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dogid import settings
 from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +28,11 @@ def run(args: argparse.Namespace) -> int:
         "counts": queries.counts(db),
     }
     if args.json:
-        reading_state.print_json(document)
+        print_json(document)
     else:
         rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
         rows += [(key, str(value)) for key, value in queries.counts(db).items()]
-        reading_state.print_table(rows, ("what", "now"))
+        print_table(rows, ("what", "now"))
     return 0
 
 

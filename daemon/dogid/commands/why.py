@@ -7,6 +7,7 @@ from typing import Any
 
 from dogid import settings
 from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_line
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 
@@ -28,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if result is None:
         raise DogidError(f"{one_line(args.file)}: no photo of this name has been seen; {_reason(args.file, inbox)}")
     if args.json:
-        reading_state.print_json(result)
+        print_json(result)
     else:
         _print_history(result)
     return 0
@@ -57,8 +58,8 @@ def _reason(file: str, inbox: Path) -> str:
 
 
 def _print_history(result: dict[str, Any]) -> None:
-    print(f"{one_line(result['file'])}: {result['status']}")  # noqa: T201
+    print_line(f"{one_line(result['file'])}: {result['status']}")
     for step in result["history"]:
-        print(f"  {step['at']}  {step['event']:<10}  {one_line(shown_name(step['detail'].encode()))}")  # noqa: T201
+        print_line(f"  {step['at']}  {step['event']:<10}  {one_line(shown_name(step['detail'].encode()))}")
         for label, score in step.get("scores", {}).items():
-            print(f"  {'':<24}  {'':<10}  {score:.3f} {one_line(label)}")  # noqa: T201
+            print_line(f"  {'':<24}  {'':<10}  {score:.3f} {one_line(label)}")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dogid_convert.conversion.report import Report
 
 _FAILED = 1
-_MOST_PIXELS = 150_000_000
-"""Bytes of a thousand photos of 224 x 224 pixels, which are decoded at once."""
+_PHOTO_BYTES = 150_000_000
+"""Of a thousand decoded photos of 224 x 224 pixels, which are in memory at the same time."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
-    check_resources(args.graph, args.out, _MOST_PIXELS if args.calibrate or args.evaluate else 0)
+    check_resources(args.graph, args.out, _PHOTO_BYTES if args.calibrate or args.evaluate else 0)
     try:
         with interruption.heeded():
             report, result = _convert(args)

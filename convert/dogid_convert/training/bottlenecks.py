@@ -20,6 +20,7 @@ from dogid.photo.decode import Pixels, decode
 from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
 from dogid_convert.support.atomic_files import write_all
+from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, view
 from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, runner
 
@@ -111,22 +112,13 @@ def compute(
 
 def _room(photos: int, row: Half) -> Half:
     """Return an array for that many rows. Raise DogidError where memory is too small: Linux would kill the process."""
-    needed, there = photos * row.nbytes, _available_memory()
+    needed, there = photos * row.nbytes, free_memory()
     if there is not None and needed > _MOST_OF_MEMORY * there:
         raise DogidError(
             f"the bottlenecks of {photos} photos need {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: "
             "take fewer views (--augment) or fine-tune fewer convolutions (--fine-tune)"
         )
     return np.empty((photos, *row.shape), np.float16)
-
-
-def _available_memory() -> int | None:
-    """Return the bytes that programs can still have; None where the kernel does not tell."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
 
 
 def _in_order(

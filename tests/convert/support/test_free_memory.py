@@ -1,4 +1,4 @@
-"""A conversion that has no room says so before it begins."""
+"""A conversion for which there is no room fails before it begins, with the figures."""
 
 import shutil
 from pathlib import Path
@@ -9,30 +9,87 @@ from dogid.cli import main
 from dogid.errors import DogidError
 from dogid_convert.support import free_memory
 
+GIB = 1 << 30
 
-def machine(root: Path, available: int, limit: str = "max", used: int = 0) -> Path:
-    """Lay out what Linux tells of a machine's memory, in kB, and of a container's, in bytes."""
-    (root / "proc").mkdir()
+
+def machine(root: Path, available: int, own_group: str = "0::/\n") -> Path:
+    """Lay out what Linux reports of a machine's memory, in kB, and of a process' control groups."""
+    (root / "proc/self").mkdir(parents=True)
     (root / "proc/meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable: {available} kB\nSwapFree: 1 kB\n")
-    (root / "sys/fs/cgroup").mkdir(parents=True)
-    (root / "sys/fs/cgroup/memory.max").write_text(f"{limit}\n")
-    (root / "sys/fs/cgroup/memory.current").write_text(f"{used}\n")
+    (root / "proc/self/cgroup").write_text(own_group)
     return root
 
 
-def test_the_machines_memory_is_told_with_its_swap(tmp_path: Path) -> None:
+def group_v2(folder: Path, limit: str, used: int, inactive_file: int = 0) -> None:
+    folder.mkdir(parents=True)
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 7\nfile 9\ninactive_anon 5\ninactive_file {inactive_file}\n")
+
+
+def group_v1(folder: Path, limit: int, used: int, total_inactive_file: int = 0) -> None:
+    folder.mkdir(parents=True)
+    (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    (folder / "memory.usage_in_bytes").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"cache 3\ninactive_file 1\ntotal_inactive_file {total_inactive_file}\n")
+
+
+def test_machine_memory_includes_swap(tmp_path: Path) -> None:
     assert free_memory.free_memory(machine(tmp_path, 1000)) == 1001 * 1024
 
 
-def test_a_containers_limit_counts_where_it_is_less(tmp_path: Path) -> None:
-    assert free_memory.free_memory(machine(tmp_path, 1000, "5000", 2000)) == 3000
+def test_container_limit_counts_where_it_is_less(tmp_path: Path) -> None:
+    group_v2(machine(tmp_path, 1000) / "sys/fs/cgroup", "5000", 2000)
+    assert free_memory.free_memory(tmp_path) == 3000
 
 
-def test_a_system_that_does_not_tell_is_not_judged(tmp_path: Path) -> None:
+def test_container_without_limit_has_the_machines_memory(tmp_path: Path) -> None:
+    group_v2(machine(tmp_path, 1000) / "sys/fs/cgroup", "max", 2000)
+    assert free_memory.free_memory(tmp_path) == 1001 * 1024
+
+
+def test_reclaimable_page_cache_counts_as_free(tmp_path: Path) -> None:
+    """A training that has just read all photos leaves a container full of them."""
+    used, photos = 4 * GIB - 107_000_000, 3_700_000_000
+    group_v2(machine(tmp_path, 16 * GIB) / "sys/fs/cgroup", str(4 * GIB), used, photos)
+    assert free_memory.free_memory(tmp_path) == 107_000_000 + photos
+
+
+def test_reclaimable_page_cache_counts_as_free_in_version_1(tmp_path: Path) -> None:
+    group_v1(machine(tmp_path, 1000) / "sys/fs/cgroup/memory", 5000, 4900, 1200)
+    assert free_memory.free_memory(tmp_path) == 1300
+
+
+def test_full_container_has_no_memory(tmp_path: Path) -> None:
+    group_v2(machine(tmp_path, 1000) / "sys/fs/cgroup", "5000", 5000)
+    assert free_memory.free_memory(tmp_path) == 0
+
+
+@pytest.mark.parametrize(("outer", "inner", "free"), [("5000", "3000", 2000), ("1500", "3000", 500)])
+def test_least_of_nested_groups_counts(tmp_path: Path, outer: str, inner: str, free: int) -> None:
+    root = machine(tmp_path, 1000, "0::/system.slice/training.service\n") / "sys/fs/cgroup/system.slice"
+    group_v2(root, outer, 1000)
+    group_v2(root / "training.service", inner, 1000)
+    assert free_memory.free_memory(tmp_path) == free
+
+
+def test_own_group_of_version_1_is_found_among_controllers(tmp_path: Path) -> None:
+    root = machine(tmp_path, 1000, "8:pids:/else\n4:cpu,memory:/docker/a:b\n0::/\n") / "sys/fs/cgroup/memory"
+    group_v1(root, 1 << 62, 1000)
+    group_v1(root / "docker/a:b", 3000, 1000)
+    assert free_memory.free_memory(tmp_path) == 2000
+
+
+def test_path_of_the_host_leads_to_the_containers_own_group(tmp_path: Path) -> None:
+    group_v1(machine(tmp_path, 1000, "4:memory:/docker/0123\n") / "sys/fs/cgroup/memory", 3000, 1000)
+    assert free_memory.free_memory(tmp_path) == 2000
+
+
+def test_system_that_reports_nothing_is_not_judged(tmp_path: Path) -> None:
     assert free_memory.free_memory(tmp_path) is None
 
 
-def test_too_little_memory_is_told_with_both_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_reported_with_both_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     graph = tmp_path / "graph.pb"
     graph.write_bytes(bytes(1000))
     monkeypatch.setattr(free_memory, "free_memory", lambda: 100_000_000)
@@ -40,7 +97,7 @@ def test_too_little_memory_is_told_with_both_figures(tmp_path: Path, monkeypatch
         free_memory.check_resources(graph, tmp_path / "model.tflite", 50_000_000)
 
 
-def test_a_full_disk_is_told_before_the_conversion(
+def test_full_disk_is_reported_before_the_conversion(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     graph = tmp_path / "graph.pb"

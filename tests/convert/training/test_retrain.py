@@ -384,6 +384,6 @@ def test_photos_without_a_label_are_told(photos: Path, tmp_path: Path, capsys: p
 def test_photos_that_do_not_fit_into_memory_are_told_with_the_way_out(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("dogid_convert.training.bottlenecks._available_memory", lambda: 10_000)
+    monkeypatch.setattr("dogid_convert.training.bottlenecks.free_memory", lambda: 10_000)
     assert retrain(photos, tmp_path / "out") == 1
     assert "--augment" in capsys.readouterr().err

@@ -6,6 +6,7 @@ PORT ?= 8000
 TRIALS ?= 1000
 CASES ?= 20000
 DIST ?= dist
+WORKERS ?= 3
 
 RUN := .venv
 DEV := .venv-dev
@@ -17,7 +18,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
-	@echo "make test   run the whole test suite"
+	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
@@ -28,7 +29,7 @@ run: $(RUN)/.installed
 	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
 
 test: $(DEV)/.installed $(OTHER)/.installed
-	$(DEV)/bin/python -m pytest $(TESTS)
+	$(DEV)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 crash: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)

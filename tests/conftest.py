@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.daemon import DaemonProcess
 
-_TOGETHER = ("service", "web/browser")
-"""Folders whose tests share what is dear to make (an installed service, a browser): one process has them all."""
+_SHARED = {"installed": "service", "wheels": "service", "browser": "browser"}
+"""Fixtures that are expensive to make, and the group whose one process makes them for the whole session."""
 
 MakeDaemon = Callable[..., DaemonProcess]
 
@@ -47,10 +47,11 @@ def patient_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     return make_daemon("--settle", "600").start()
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of a file, or of a folder that shares more, run in one process, so that they can share daemons."""
+    """Have pytest-xdist run in one process what shares an expensive fixture, and else the tests of a file."""
     here = Path(__file__).parent
     for item in items:
-        name = item.path.relative_to(here).as_posix()
-        group = next((folder for folder in _TOGETHER if name.startswith(f"{folder}/")), name)
-        item.add_marker(pytest.mark.xdist_group(group))
+        fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
+        shared = (group for name, group in _SHARED.items() if name in fixtures)
+        item.add_marker(pytest.mark.xdist_group(next(shared, item.path.relative_to(here).as_posix())))

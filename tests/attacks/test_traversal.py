@@ -122,12 +122,12 @@ def test_no_spelling_of_a_path_leads_out(stronghold: DaemonProcess, secret: Path
         "/results/%2e%2e%2fsecret.jpg",
         "/page/static/../../../../../../../../etc/passwd",
         "/page/static/%2e%2e/%2e%2e/__init__.py",
-        "/page/static/..%2f..%2fguard.py",
+        "/page/static/..%2f..%2fapp.py",
         "/page/static/%2fetc/passwd",
         "/page/static//etc/passwd",
-        "/page/static/..\\..\\guard.py",
+        "/page/static/..\\..\\app.py",
         "//etc/passwd",
-        "/static/../guard.py",
+        "/static/../app.py",
     ],
 )
 def test_no_path_of_the_url_leads_to_a_file(stronghold: DaemonProcess, target: str) -> None:

@@ -107,7 +107,7 @@ def test_what_is_no_dog_is_other(make_daemon: MakeDaemon, inbox: Path) -> None:
 
 
 def test_the_daemon_never_imports_tensorflow() -> None:
-    code = "import sys, dogid.service, dogid.web.app, dogid.commands.classify; print(*sys.modules)"
+    code = "import sys, dogid.daemon.daemon, dogid.web.app, dogid.commands.classify; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
 
     assert not {"tensorflow", "keras", "dogid_convert"} & set(done.stdout.split())

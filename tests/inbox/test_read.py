@@ -14,7 +14,7 @@ from tests.support.privileges import needs_root, without_override
 READ = """
 import sys, os
 from pathlib import Path
-from dogid.reading import TemporaryError, read_photo
+from dogid.inbox.read import TemporaryError, read_photo
 try:
     print(len(read_photo(Path(sys.argv[1]), os.fsencode(sys.argv[2]), 10**9).data))
 except TemporaryError as error:

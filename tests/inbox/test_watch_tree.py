@@ -193,7 +193,7 @@ def test_a_watch_that_cannot_be_laid_tells_of_nothing_missed(inbox: Path, monkey
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     missed: list[int] = []
-    monkeypatch.setattr("dogid.inbox.watched_folders.os.scandir", fails)
+    monkeypatch.setattr("dogid.inbox.watch_tree.os.scandir", fails)
     with pytest.raises(OSError, match="Input/output"):
         Watch(inbox, lambda _: None, lambda: missed.append(1))
     assert missed == []

@@ -4,6 +4,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +83,7 @@ def machine(installed: Service) -> Iterator[Machine]:
     machine = installed.machine
     installed.start()
     machine.run("systemctl", "stop", "dogid")
-    machine.write(PROBE, (ROOT / "tests" / "systemd" / "probe.py").read_text())
+    machine.write(PROBE, (Path(__file__).with_name("probe.py")).read_text())
     spaces = {name: machine.run("readlink", f"/proc/1/ns/{name}").stdout.strip() for name in ("ipc", "mnt", "user")}
     machine.write("/srv/test/spaces.json", json.dumps(spaces))
     for path in ("/tmp/probe", "/home/visitor/probe", "/usr/lib/modules/probe", "/etc/dogid/credentials/token"):

@@ -93,7 +93,7 @@ def test_a_model_that_fails_in_the_workers_only_is_refused_and_nothing_has_chang
     known = reference_for(service.model).known
     wrong = Reference(dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True)
     other = put(tmp_path / "other.tflite", MODEL.read_bytes())
-    monkeypatch.setattr("dogid.service.reference_for", lambda _: wrong)
+    monkeypatch.setattr("dogid.daemon.daemon.reference_for", lambda _: wrong)
     with service.running():
         with pytest.raises(DogidError, match=r"other.tflite: the model does not work in every worker: worker \d fails"):
             service.reload(dataclasses.replace(before, model=other, workers=3))

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.support.answers import answer
 from tests.support.asking import ask, form
-from tests.support.daemon import DaemonProcess, environment
+from tests.support.daemon import ROOT, DaemonProcess, environment
 from tests.support.photos import photo
 from tests.web.api.result_fields import FIELDS
 
@@ -97,7 +97,7 @@ def test_photos_that_come_faster_than_they_can_be_answered_are_told_to_come_agai
 
 
 def test_a_photo_that_hangs_the_decoder_fails_in_time_and_holds_nobody_up(make_daemon: MakeDaemon) -> None:
-    hang = Path(__file__).parents[3] / "support" / "harmful"
+    hang = ROOT / "tests" / "support" / "harmful"
     word = b"a photo that hangs the decoder"
     path = os.pathsep.join([str(hang), environment()["PYTHONPATH"]])
     daemon = make_daemon("--decode-timeout", "1", environ={"PYTHONPATH": path}).start()

@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.asking import ask, form
-from tests.support.daemon import DaemonProcess
+from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo
 from tests.web.api.event_listener import Listener
 
-ROWS = re.findall(
-    r"^\| `(GET|POST) (/\S*)` \|", (Path(__file__).parents[3] / "daemon" / "API.md").read_text(), re.MULTILINE
-)
+ROWS = re.findall(r"^\| `(GET|POST) (/\S*)` \|", (ROOT / "daemon" / "API.md").read_text(), re.MULTILINE)
 
 
 def template(path: str) -> str:

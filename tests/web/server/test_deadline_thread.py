@@ -88,7 +88,7 @@ def test_threads_that_hang_are_few_and_work_goes_on_when_one_comes_back(limit: L
 def test_the_process_ends_though_an_errand_hangs() -> None:
     program = (
         "import threading\n"
-        "from dogid.web.errands import BusyError, DeadlineThread\n"
+        "from dogid.web.server.deadline_thread import BusyError, DeadlineThread\n"
         "try: DeadlineThread('test', 1, lambda: 0.05).run(threading.Event().wait)\n"
         "except BusyError: print('busy')\n"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dogid import settings
 from dogid.commands.output import print_json, print_table
-from dogid.commands.status import is_running
+from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
 from dogid.settings import Settings
 

@@ -91,7 +91,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, closing: contextlib.Ex
     closing.callback(server.stop)
     freeze_gc()
     trim_malloc()  # what the trials of the model took
-    closing.callback(service.news.close)  # first of all: who listens for news holds a thread of the server's
+    closing.callback(service.result_signal.close)  # first of all: each listener of /events holds a server thread
     log.info("watching %s (%s)", service.inbox, service.watch_status.reason)
     log.info("results at %sresults", server.url)
     log.info("the page for people: %s", server.url)

@@ -1,13 +1,11 @@
 """`dogid status`: how many photos are in which state, whether or not the daemon runs."""
 
 import argparse
-import fcntl
-import os
-from pathlib import Path
 
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
+from dogid.daemon.folders import is_running
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,18 +32,3 @@ def run(args: argparse.Namespace) -> int:
         rows += [(key, str(value)) for key, value in queries.counts(db).items()]
         print_table(rows, ("what", "now"))
     return 0
-
-
-def is_running(state: Path) -> bool:
-    """Whether a daemon holds the state folder's lock."""
-    try:
-        descriptor = os.open(state / "dogid.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -2,27 +2,26 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import logging
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.daemon.health_check import INTERVAL_SECONDS, Health, HealthCheck
-from dogid.daemon.reconciler import Reconciler, WatchStatus
+from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state
+from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
+from dogid.daemon.reconciler import Reconciler
+from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.retention_thread import RetentionThread
-from dogid.errors import DogidError, PhotoCode, UsageError
-from dogid.file_names import one_line, shown_name
+from dogid.errors import DogidError, PhotoCode
 from dogid.inbox.mounts import file_system, has_stable_inodes
 from dogid.inbox.scan import look
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
+from dogid.ledger.outcomes import Failed, Outcome
 from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
 from dogid.model.self_test import reference_for
@@ -37,7 +36,7 @@ from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.pipeline.worker import Work
 from dogid.pipeline.worker_pool import Engine
 from dogid.settings import Settings
-from dogid.system.journal import photo_fields
+from dogid.status import Health, WatchStatus
 from dogid.system.sd_notify import Notifier
 
 log = logging.getLogger(__name__)
@@ -46,8 +45,6 @@ _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not fin
 _STOP_SECONDS = 3.0  # for everything
 _MOST_DEATHS = 10  # with one photo in hand, until it fails without a proof
 _PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
-_LOCK_SECONDS = 1.0  # `dogid status` holds the lock for a moment when it looks whether somebody has it
-_LOCK_PAUSE_SECONDS = 0.01
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -64,8 +61,8 @@ class Daemon:
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
         self.inbox = prepare_inbox(settings.inbox)
-        self.state = _prepare_state(settings.state, self.inbox)
-        self._lock_file = _lock(self.state)
+        self.state = prepare_state(settings.state, self.inbox)
+        self._lock_file = lock_state(self.state)
         try:
             with self._notifier.patience("opening the ledger"):
                 self.ledger = Ledger(
@@ -83,8 +80,8 @@ class Daemon:
         self.ledger_moved_aside = self.ledger.moved_aside
         self.started = time.monotonic()
         self._engine = self._engine_for(settings, self.model)
-        self.news = ResultSignal()
-        self.tallies = ResultCounters()
+        self.result_signal = ResultSignal()
+        self.counters = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._tell)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
         self._heartbeat = HealthCheck(
@@ -100,8 +97,8 @@ class Daemon:
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         """Let all who are interested know of outcomes that are on disk."""
-        self.news.tell()
-        self.tallies.count(outcomes)
+        self.result_signal.announce()
+        self.counters.add(outcomes)
         log_outcomes(outcomes)
 
     def _try_suspects(self) -> None:
@@ -227,7 +224,7 @@ class Daemon:
     def _stop(self, ends: float) -> None:
         """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
         self._stopping.set()
-        self.news.close()
+        self.result_signal.close()
         for thread in (self._heartbeat, self._housekeeper, self._reconciler):
             thread.stop()
         self._pipeline.stop(_FINISH_SECONDS)
@@ -242,44 +239,6 @@ def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_rows)
 
 
-def prepare_inbox(inbox: Path) -> Path:
-    """Return the inbox's absolute path; make the folder where only its last part is missing. Raise UsageError."""
-    inbox = inbox.absolute()
-    try:
-        inbox.mkdir()
-        log.info("made the inbox %s", inbox)
-    except FileExistsError:
-        if not inbox.is_dir():
-            raise UsageError(f"{inbox}: the inbox is not a folder") from None
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"{inbox}: the inbox cannot be made, as {inbox.parent} is missing; is a disk not mounted?"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"{inbox}: the inbox cannot be made: {error.strerror}") from error
-    if not os.access(inbox, os.R_OK | os.X_OK):
-        raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
-    return inbox
-
-
-def log_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """One line for each photo."""
-    for outcome in outcomes:
-        name = one_line(shown_name(outcome.job.path))
-        match outcome:
-            case Classified():
-                label, score = next(iter(outcome.scores.items()))
-                about = photo_fields(name, "classified", one_line(label))
-                milliseconds = outcome.timings.total
-                log.info("%s: %s %.3f (%.1f ms)", name, one_line(label), score, milliseconds, extra=about)
-            case Failed():
-                about = photo_fields(name, "failed")
-                log.warning("%s: failed, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
-            case Waiting() if outcome.job.attempts == 0:
-                about = photo_fields(name, "pending")
-                log.info("%s: waits, %s: %s", name, outcome.code, one_line(outcome.message), extra=about)
-
-
 def _workers(settings: Settings) -> int:
     return settings.workers or len(os.sched_getaffinity(0))
 
@@ -288,36 +247,3 @@ def _heartbeat_interval(notifier: Notifier) -> float:
     """Seconds between rounds: several within the time that systemd waits for a ping."""
     watchdog = notifier.watchdog_seconds
     return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)
-
-
-def _prepare_state(state: Path, inbox: Path) -> Path:
-    state = state.absolute()
-    if state.resolve().is_relative_to(inbox.resolve()):
-        raise UsageError(f"{state}: the state folder lies in the inbox, where its files would be taken for photos")
-    try:
-        state.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{state}: the state folder cannot be made: {error.strerror}") from error
-    return state
-
-
-def _lock(state: Path) -> int:
-    """Make sure that one daemon at a time uses the state folder; the kernel frees the lock however we end."""
-    path = state / "dogid.lock"
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
-    ends = time.monotonic() + _LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if time.monotonic() > ends:
-                os.close(descriptor)
-                raise UsageError(
-                    f"{state}: another dogid uses this state folder; stop it, or give another --state"
-                ) from error
-            time.sleep(_LOCK_PAUSE_SECONDS)
-        else:
-            return descriptor

@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from dogid.status import NOT_CHECKED, Health
 
 log = logging.getLogger(__name__)
 
@@ -13,8 +14,6 @@ INTERVAL_SECONDS = 10.0
 """Between two rounds; a round costs each worker what one small photo costs."""
 _ROUNDS_MISSED = 4
 _HEALTHY = "the known photo passed through every worker"
-NOT_CHECKED = "not checked yet"
-"""The reason of the health before the first round."""
 
 
 class HealthTarget(Protocol):
@@ -25,16 +24,6 @@ class HealthTarget(Protocol):
 
     def wait_for_proofs(self, number: int, timeout: float) -> str | None:
         """Wait until the round is passed, or fails, or the time is over; return what is amiss."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """What the last round of proofs told."""
-
-    ok: bool
-    reason: str
-    checked_at: float
-    """Monotonic seconds of the last round that was passed."""
 
 
 class HealthCheck:

@@ -20,6 +20,7 @@ from dogid.inbox.mounts import file_system, is_remote, mounts_beneath
 from dogid.inbox.scan import FoundFile, ScanTrouble, look, scan
 from dogid.inbox.watch import Wakeup, Watch, explain
 from dogid.ledger.ledger import Ledger
+from dogid.status import WatchStatus
 
 log = logging.getLogger(__name__)
 
@@ -49,22 +50,6 @@ class Rhythm:
 
 WITH_EVENTS = Rhythm(share=0.0015, shortest=2.0, longest=600.0)
 WITHOUT_EVENTS = Rhythm(share=0.01, shortest=1.0, longest=60.0)
-
-
-@dataclass(frozen=True, slots=True)
-class WatchStatus:
-    """How the inbox is watched, for /status."""
-
-    mode: str
-    """`events` or `scan`."""
-    reason: str
-    last_scan: str | None
-    """When the last scan ended, ISO 8601."""
-    last_scan_seconds: float | None
-    files: int
-    """Files that may be photos, in the last scan."""
-    trouble: str | None
-    """Why the inbox, or some of its folders, cannot be read."""
 
 
 OnPending = Callable[[Sequence[int]], None]
@@ -200,14 +185,14 @@ class Reconciler:
         self._scan_wanted = False
         self._keep_watch()
         started = time.monotonic()
-        trouble = ScanTrouble({})
+        problem = ScanTrouble({})
         try:
-            files = self._observe(scan(self._inbox, trouble), arrivals=0, listen=True)
+            files = self._observe(scan(self._inbox, problem), arrivals=0, listen=True)
         except OSError as error:
             self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
-        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in trouble.folders.items()]
+        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in problem.folders.items()]
         self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
         if self._watch is None or self._watch.unwatched or self._remote_inside:
             return WITHOUT_EVENTS.pause(seconds)
@@ -235,13 +220,13 @@ class Reconciler:
         if pending:
             self._on_pending(pending[-arrivals:] if arrivals else ())
 
-    def _note_scan(self, files: int, seconds: float | None, trouble: str | None) -> None:
-        if trouble and trouble != self._status.trouble:
-            log.warning("the inbox cannot be read in full: %s", trouble)
-        elif self._status.trouble and not trouble:
+    def _note_scan(self, files: int, seconds: float | None, problem: str | None) -> None:
+        if problem and problem != self._status.problem:
+            log.warning("the inbox cannot be read in full: %s", problem)
+        elif self._status.problem and not problem:
             log.info("the inbox can be read again")
         mode, reason = self._status.mode, self._status.reason
-        self._status = WatchStatus(mode, reason, iso_utc(self._clock.wall_ms()), seconds, files, trouble)
+        self._status = WatchStatus(mode, reason, iso_utc(self._clock.wall_ms()), seconds, files, problem)
 
     def _keep_watch(self) -> None:
         """Lay the watch anew where the folder was replaced or remounted, or the watching thread died."""
@@ -286,11 +271,11 @@ class Reconciler:
             self._warned = warning
             log.warning("%s", warning)
 
-    def _complain(self, trouble: str) -> None:
-        if trouble != self._status.trouble:
-            log.error("%s", trouble)
+    def _complain(self, problem: str) -> None:
+        if problem != self._status.problem:
+            log.error("%s", problem)
         old = self._status
-        self._status = WatchStatus(old.mode, old.reason, old.last_scan, old.last_scan_seconds, old.files, trouble)
+        self._status = WatchStatus(old.mode, old.reason, old.last_scan, old.last_scan_seconds, old.files, problem)
 
     def _drop_watch(self) -> None:
         watch, self._watch = self._watch, None
@@ -299,4 +284,4 @@ class Reconciler:
 
     def _explain_mode(self, mode: str, reason: str) -> None:
         old = self._status
-        self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.trouble)
+        self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.problem)

@@ -1,4 +1,4 @@
-"""How many photos had which outcome and how long they took, since the daemon started: what /metrics tells.
+"""How many photos had which outcome and how long they took since the daemon started, for /metrics.
 
 Kept by hand so that nothing is imported or looked up for a photo; the Prometheus library is loaded when first asked.
 """
@@ -24,12 +24,12 @@ class Histogram:
     """Seconds of all together."""
 
     def observe(self, seconds: float) -> None:
-        """Count one."""
+        """Count one duration."""
         self.counts[bisect.bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
     def copy(self) -> "Histogram":
-        """Return this as it is now."""
+        """Return a copy that no later `observe` changes."""
         return Histogram(list(self.counts), self.total)
 
 
@@ -41,8 +41,8 @@ class ResultCounters:
         self._outcomes: Counter[tuple[str, str]] = Counter()
         self._stages = {"decode": Histogram(), "invoke": Histogram(), "total": Histogram()}
 
-    def count(self, outcomes: Sequence[Outcome]) -> None:
-        """Count what has been written down."""
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count outcomes that are in the ledger."""
         with self._lock:
             for outcome in outcomes:
                 match outcome:
@@ -54,12 +54,12 @@ class ResultCounters:
                     case Failed():
                         self._outcomes["failed", outcome.code] += 1
 
-    def outcomes(self) -> dict[tuple[str, str], int]:
+    def outcome_counts(self) -> dict[tuple[str, str], int]:
         """Return how many photos were `classified` with a label, or `failed` with a code."""
         with self._lock:
             return dict(self._outcomes)
 
-    def stages(self) -> dict[str, Histogram]:
-        """Return the time that each stage took."""
+    def stage_durations(self) -> dict[str, Histogram]:
+        """Return how long the stages `decode`, `invoke` and `total` took, in seconds."""
         with self._lock:
             return {stage: histogram.copy() for stage, histogram in self._stages.items()}

@@ -1,4 +1,4 @@
-"""Word of new results, for whoever waits for them."""
+"""A signal that new results are in the ledger, for the threads that wait for them."""
 
 import threading
 
@@ -21,25 +21,25 @@ class ResultSignal:
         """Whether there will be no more."""
         return self._closed
 
-    def tell(self) -> None:
-        """There are new results."""
+    def announce(self) -> None:
+        """Wake all that wait: there are new results."""
         with self._changed:
             self._number += 1
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nothing more will come: let everyone who waits go."""
+        """Wake all that wait: there will be no more results."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def wait(self, known: int, timeout: float) -> int:
+    def wait_for_change(self, known: int, timeout: float) -> int:
         """Wait at most timeout seconds until the number is no longer the known one; return it."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._number != known, timeout)
             return self._number
 
-    def rest(self, seconds: float) -> None:
-        """Wait for so many seconds, or until nothing more will come."""
+    def wait_until_closed(self, seconds: float) -> None:
+        """Wait at most so many seconds for the end of all results."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)

@@ -4,12 +4,11 @@ import sqlite3
 from pathlib import Path
 from typing import Protocol
 
-from dogid.daemon.health_check import Health
-from dogid.daemon.reconciler import WatchStatus
 from dogid.model.classifier import Model
 from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.settings import Settings
+from dogid.status import Health, WatchStatus
 
 
 class DaemonView(Protocol):
@@ -56,11 +55,11 @@ class DaemonView(Protocol):
         """A number that grows with every change of the ledger: what was read at the same number is up to date."""
 
     @property
-    def news(self) -> ResultSignal:
+    def result_signal(self) -> ResultSignal:
         """Wakes threads that wait for new results."""
 
     @property
-    def tallies(self) -> ResultCounters:
+    def counters(self) -> ResultCounters:
         """Results and durations since the start."""
 
     def reader(self) -> sqlite3.Connection:

@@ -79,7 +79,7 @@ class EventStream:
         self._frames: deque[Frame] = deque(maxlen=_FRAMES_KEPT)
         self._reaches_back_to: int | None = None
         """All results after this one are among the frames; None: nobody has listened of late."""
-        self._news = -1
+        self._signal_number = -1
 
     def listen(self, after: int | None, gone: Callable[[], bool]) -> Iterator[bytes]:
         """Return the stream for one listener, from the result after `after` on, or from now on.
@@ -98,23 +98,23 @@ class EventStream:
         return self._stream(seq, gone)
 
     def _stream(self, seq: int, gone: Callable[[], bool]) -> Iterator[bytes]:
-        news = self._daemon.news
+        signal = self._daemon.result_signal
         with self._counted(), self._extra_thread():
             yield b"retry: 2000\n\n"
             spoke = time.monotonic()
-            while not (news.closed or gone()):
-                known = news.number
+            while not (signal.closed or gone()):
+                known = signal.number
                 frames = self._after(seq)
                 if frames:
                     seq = frames[-1].seq
                     yield b"".join(frame.data for frame in frames)
                     spoke = time.monotonic()
-                    news.rest(_PACE_SECONDS)
+                    signal.wait_until_closed(_PACE_SECONDS)
                 elif time.monotonic() - spoke > _SILENCE_SECONDS:
                     yield b": nothing new\n\n"
                     spoke = time.monotonic()
                 else:
-                    news.wait(known, _LOOK_SECONDS)
+                    signal.wait_for_change(known, _LOOK_SECONDS)
 
     @contextlib.contextmanager
     def _counted(self) -> Iterator[None]:
@@ -129,7 +129,7 @@ class EventStream:
                 if self._listeners == 0:
                     self._frames.clear()
                     self._reaches_back_to = None
-                    self._news = -1
+                    self._signal_number = -1
 
     def _after(self, seq: int) -> list[Frame]:
         """The next events after seq, oldest first: from memory, or from the ledger for one who was away for long."""
@@ -141,8 +141,8 @@ class EventStream:
 
     def _catch_up(self) -> None:
         """Add what is new to the frames; the first listener who wakes does it for all."""
-        number = self._daemon.news.number
-        if number == self._news:
+        number = self._daemon.result_signal.number
+        if number == self._signal_number:
             return
         if self._reaches_back_to is None:
             self._reaches_back_to = queries.newest_seq(self._daemon.reader())
@@ -153,7 +153,7 @@ class EventStream:
                 self._reaches_back_to = self._frames[0].seq
             self._frames.append(frame)
         if len(found) < _BATCH:
-            self._news = number
+            self._signal_number = number
 
     def _read(self, seq: int) -> list[Frame]:
         found = queries.results_since(self._daemon.reader(), seq, _BATCH)

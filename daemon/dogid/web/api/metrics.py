@@ -74,7 +74,7 @@ def _collector(daemon: DaemonView) -> "Collector":
             counter = CounterMetricFamily(
                 "dogid_results", "Results since the start, by label or by error code", labels=["status", "label"]
             )
-            for (status, label), number in sorted(daemon.tallies.outcomes().items()):
+            for (status, label), number in sorted(daemon.counters.outcome_counts().items()):
                 counter.add_metric([status, label], number)
             yield counter
 
@@ -82,7 +82,7 @@ def _collector(daemon: DaemonView) -> "Collector":
             family = HistogramMetricFamily(
                 "dogid_photo_seconds", "Time that photos took since the start", labels=["stage"]
             )
-            for stage, histogram in daemon.tallies.stages().items():
+            for stage, histogram in daemon.counters.stage_durations().items():
                 family.add_metric([stage], _buckets(histogram), histogram.total)
             return family
 
@@ -95,7 +95,7 @@ def _collector(daemon: DaemonView) -> "Collector":
             watching = GaugeMetricFamily("dogid_watching", "1 for how the inbox is watched", labels=["mode"])
             watching.add_metric([watch.mode], 1)
             yield watching
-            trouble = 0 if watch.trouble is None else 1
+            trouble = 0 if watch.problem is None else 1
             yield GaugeMetricFamily("dogid_watch_trouble", "1 while the inbox cannot be seen", value=trouble)
             about = InfoMetricFamily("dogid_model", "The model at work")
             about.add_metric([], {"name": daemon.model.file.name, "sha256": daemon.model.file.sha256})

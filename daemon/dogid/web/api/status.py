@@ -71,7 +71,7 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
             "last_scan": watch.last_scan,
             "last_scan_seconds": watch.last_scan_seconds,
             "files": watch.files,
-            "trouble": watch.trouble,
+            "trouble": watch.problem,
         },
         "ledger": {"moved_aside": None if aside is None else shown_name(os.fsencode(aside))},
         "versions": {

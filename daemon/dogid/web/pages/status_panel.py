@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.daemon.health_check import NOT_CHECKED
+from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.disk_usage import Disk, Room, Told
 from dogid.web.pages.formatting import byte_count, visible, visible_path
@@ -28,7 +28,7 @@ class Fact:
 def health(daemon: DaemonView) -> Fact:
     """Whether the daemon still gives the right answers."""
     found = daemon.health
-    if found.ok and daemon.watch_status.trouble:
+    if found.ok and daemon.watch_status.problem:
         return Fact("Health", "In trouble", "the inbox cannot be read", "bad")
     if found.ok:
         return Fact("Health", "Working", "the known photo still gets the right answer", "good")
@@ -45,8 +45,8 @@ def facts(daemon: DaemonView, inbox: Disk, state: Disk) -> list[Fact]:
 def _inbox(daemon: DaemonView) -> Fact:
     watch = daemon.watch_status
     path = visible_path(daemon.inbox)
-    if watch.trouble:
-        return Fact("Inbox", path, f"cannot be read: {visible(watch.trouble)}", "bad", watch.last_scan)
+    if watch.problem:
+        return Fact("Inbox", path, f"cannot be read: {visible(watch.problem)}", "bad", watch.last_scan)
     how = _MODES.get(watch.mode, watch.mode)
     scanned = "; last scan" if watch.last_scan else "; no scan yet"
     return Fact("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)

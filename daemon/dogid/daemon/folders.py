@@ -1,0 +1,87 @@
+"""The daemon's two folders: the inbox that it reads, and the state folder that one daemon at a time may use."""
+
+import fcntl
+import logging
+import os
+import time
+from pathlib import Path
+
+from dogid.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+_LOCK_FILE = "dogid.lock"
+_LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment; less may take it for a daemon, more delays the refusal
+_LOCK_PAUSE_SECONDS = 0.01
+
+
+def prepare_inbox(inbox: Path) -> Path:
+    """Return the inbox's absolute path; make the folder where only its last part is missing. Raise UsageError."""
+    inbox = inbox.absolute()
+    try:
+        inbox.mkdir()
+        log.info("made the inbox %s", inbox)
+    except FileExistsError:
+        if not inbox.is_dir():
+            raise UsageError(f"{inbox}: the inbox is not a folder") from None
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{inbox}: the inbox cannot be made, as {inbox.parent} is missing; is a disk not mounted?"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{inbox}: the inbox cannot be made: {error.strerror}") from error
+    if not os.access(inbox, os.R_OK | os.X_OK):
+        raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
+    return inbox
+
+
+def prepare_state(state: Path, inbox: Path) -> Path:
+    """Return the state folder's absolute path; make it where it is missing. Raise UsageError."""
+    state = state.absolute()
+    if state.resolve().is_relative_to(inbox.resolve()):
+        raise UsageError(f"{state}: the state folder lies in the inbox, where its files would be taken for photos")
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{state}: the state folder cannot be made: {error.strerror}") from error
+    return state
+
+
+def lock_state(state: Path) -> int:
+    """Lock the state folder against other daemons, for as long as the returned descriptor stays open.
+
+    The kernel frees the lock however the process ends. Raise UsageError where another daemon holds it.
+    """
+    path = state / _LOCK_FILE
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
+    ends = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if time.monotonic() > ends:
+                os.close(descriptor)
+                raise UsageError(
+                    f"{state}: another dogid uses this state folder; stop it, or give another --state"
+                ) from error
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return descriptor
+
+
+def is_running(state: Path) -> bool:
+    """Whether a daemon holds the state folder's lock."""
+    try:
+        descriptor = os.open(state / _LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -17,7 +17,7 @@ import pytest
 
 from dogid.clock import Clock
 from dogid.errors import PhotoCode
-from dogid.inbox.scan import look, scan
+from dogid.inbox.scan import find_file, scan
 from dogid.ledger.audit import audit
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
@@ -33,7 +33,7 @@ _DAY_MS = 86_400_000
 
 def outcome(inbox: Path, job: Job, model_id: int) -> Outcome:
     """What a worker would find, told from the file's text."""
-    found = look(inbox, job.path)
+    found = find_file(inbox, job.path)
     if found is None:
         return Failed(job, job.version, PhotoCode.VANISHED, "gone")
     data = (inbox / os.fsdecode(job.path)).read_bytes()
@@ -77,7 +77,7 @@ def then_changes(inbox: Path) -> None:
 
 def life(inbox: Path, state: Path, watch: Callable[[sqlite3.Connection], None]) -> None:
     """All that happens to a ledger; watch is given its connection."""
-    ledger = Ledger(state, lambda path: look(inbox, path), Clock())
+    ledger = Ledger(state, lambda path: find_file(inbox, path), Clock())
     watch(ledger._db)
     first_files(inbox)
     work(ledger, inbox)
@@ -141,7 +141,7 @@ def takes_over(inbox: Path, state: Path) -> None:
     if first_files_missing:
         first_files(inbox)
     then_changes(inbox)
-    ledger = Ledger(state, lambda path: look(inbox, path), Clock())
+    ledger = Ledger(state, lambda path: find_file(inbox, path), Clock())
     assert ledger.moved_aside is None
     work(ledger, inbox)
     forget(ledger, inbox, state)

@@ -7,8 +7,8 @@ import pytest
 
 from dogid.clock import Clock
 from dogid.daemon.reconciler import Reconciler
-from dogid.inbox.scan import look
-from dogid.inbox.watch import Wakeup
+from dogid.inbox.scan import find_file
+from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
 from tests.support.photos import put
 
@@ -28,15 +28,15 @@ def told() -> Told:
 @pytest.fixture
 def reconciler(inbox: Path, tmp_path: Path, told: Told) -> Iterator[Reconciler]:
     (tmp_path / "state").mkdir()
-    ledger = Ledger(tmp_path / "state", lambda path: look(inbox, path), Clock())
+    ledger = Ledger(tmp_path / "state", lambda path: find_file(inbox, path), Clock())
     yield Reconciler(inbox, ledger, told, Clock())
     ledger.close()
 
 
-def closed(inbox: Path, count: int) -> list[Wakeup]:
+def closed(inbox: Path, count: int) -> list[FileEvent]:
     """Write that many files; return what the kernel tells of them."""
     paths = [put(inbox / f"{number:03}.jpg", b"%d" % number) for number in range(count)]
-    return [Wakeup(path.name.encode(), False, "closed") for path in paths]
+    return [FileEvent(path.name.encode(), False, "closed") for path in paths]
 
 
 @pytest.mark.parametrize(("count", "arrivals"), [(1, 1), (3, 3), (99, 4), (100, 1)])
@@ -60,7 +60,7 @@ def test_a_flood_of_which_much_is_gone_again_is_a_flood(reconciler: Reconciler, 
 def test_a_flood_of_renames_is_a_flood(reconciler: Reconciler, inbox: Path, told: Told) -> None:
     for number in range(100):
         put(inbox / f"{number:03}.jpg", b"%d" % number)
-    reconciler._handle([Wakeup(b"%03d.jpg" % at, False, "moved", b"%03d.tmp" % at) for at in range(100)])
+    reconciler._handle([FileEvent(b"%03d.jpg" % at, False, "moved", b"%03d.tmp" % at) for at in range(100)])
 
     assert sum(told) == 1
 

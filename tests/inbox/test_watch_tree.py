@@ -1,160 +1,166 @@
-"""The watch alone, on real folders: which events come, and by which path folders are known that are moved about."""
+"""The watch by itself, on real folders: its events, and the paths of folders that are moved."""
 
 import ctypes
 import errno
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import watchdog
+from watchdog.observers import inotify_c
 
-from dogid.inbox.watch import Wakeup, Watch
+from dogid.inbox.watch import FileEvent, Watch, WatchUnavailableError, check_watchdog
+from tests.conftest import MakeDaemon
+from tests.support.daemon import environment
+from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
-class Ears:
-    """What a watch tells."""
+class WatchRecorder:
+    """A watch, and the events that came from it."""
 
     def __init__(self, inbox: Path) -> None:
         self.inbox = inbox
-        self.heard: list[Wakeup] = []
-        self.missed = 0
-        self.watch = Watch(inbox, self.heard.append, self._miss)
+        self.events: list[FileEvent] = []
+        self.events_lost = 0
+        self.watch = Watch(inbox, self.events.append, self._count_lost)
 
-    def _miss(self) -> None:
-        self.missed += 1
+    def _count_lost(self) -> None:
+        self.events_lost += 1
 
-    def hear(self, path: str, kind: str = "closed") -> Wakeup:
-        """Wait for a wake-up."""
+    def wait_for(self, path: str, kind: str = "closed") -> FileEvent:
+        """Wait for an event, and return it."""
         wanted = os.fsencode(path), kind
 
-        def found() -> Wakeup | None:
-            return next((wakeup for wakeup in self.heard if (wakeup.path, wakeup.kind) == wanted), None)
+        def found() -> FileEvent | None:
+            return next((event for event in self.events if (event.path, event.kind) == wanted), None)
 
-        return eventually(found, f"{path} is {kind}; heard {self.heard}")
+        return eventually(found, f"{path} is {kind}; events so far: {self.events}")
 
-    def is_heard_after(self, path: Path) -> bool:
-        """Write a file, then one in the inbox itself; return whether the first was told when the second was."""
-        self.heard.clear()
+    def has_event_for(self, path: Path) -> bool:
+        """Write a file, then one in the inbox itself; return whether the first had an event when the second had one."""
+        self.events.clear()
         path.write_bytes(b"x")
         mark = f"mark-{time.monotonic_ns()}"
         (self.inbox / mark).write_bytes(b"x")
-        self.hear(mark)
-        return any(wakeup.path.endswith(os.fsencode(path.name)) for wakeup in self.heard)
+        self.wait_for(mark)
+        return any(event.path.endswith(os.fsencode(path.name)) for event in self.events)
 
 
 @pytest.fixture
-def ears(inbox: Path) -> Iterator[Ears]:
-    made = Ears(inbox)
+def recorder(inbox: Path) -> Iterator[WatchRecorder]:
+    made = WatchRecorder(inbox)
     yield made
     made.watch.stop()
 
 
-def test_files_are_told_when_closed_linked_moved_in_and_renamed(ears: Ears, tmp_path: Path) -> None:
-    (ears.inbox / "closed").write_bytes(b"x")
-    os.link(ears.inbox / "closed", ears.inbox / "linked")
+def test_closed_linked_moved_and_renamed_files_have_events(recorder: WatchRecorder, tmp_path: Path) -> None:
+    (recorder.inbox / "closed").write_bytes(b"x")
+    os.link(recorder.inbox / "closed", recorder.inbox / "linked")
     (tmp_path / "elsewhere").write_bytes(b"x")
-    (tmp_path / "elsewhere").rename(ears.inbox / "moved")
-    (ears.inbox / "closed").rename(ears.inbox / "renamed")
+    (tmp_path / "elsewhere").rename(recorder.inbox / "moved")
+    (recorder.inbox / "closed").rename(recorder.inbox / "renamed")
 
-    ears.hear("closed")
-    ears.hear("linked", "created")
-    assert ears.hear("moved", "moved").moved_from is None
-    assert ears.hear("renamed", "moved").moved_from == b"closed"
-
-
-def test_hidden_names_and_folders_are_not_told_and_cost_no_watch(ears: Ears) -> None:
-    (ears.inbox / ".thumbnails").mkdir()
-    (ears.inbox / ".thumbnails" / "a.jpg").write_bytes(b"x")
-    (ears.inbox / "photo.part").write_bytes(b"x")
-    (ears.inbox / "photo.part").rename(ears.inbox / "photo.jpg")
-
-    assert ears.hear("photo.jpg", "moved").moved_from is None
-    assert [wakeup.path for wakeup in ears.heard] == [b"photo.jpg"]
+    recorder.wait_for("closed")
+    recorder.wait_for("linked", "created")
+    assert recorder.wait_for("moved", "moved").moved_from is None
+    assert recorder.wait_for("renamed", "moved").moved_from == b"closed"
 
 
-def test_a_folder_that_leaves_is_watched_no_more_and_again_when_it_returns(ears: Ears, tmp_path: Path) -> None:
-    (ears.inbox / "sub" / "deep").mkdir(parents=True)
-    ears.hear("sub", "created")
-    eventually(lambda: ears.is_heard_after(ears.inbox / "sub" / "deep" / "a"), "its folders are watched")
-    (ears.inbox / "sub").rename(tmp_path / "away")
+def test_ignored_names_have_no_events_and_no_watch(recorder: WatchRecorder) -> None:
+    (recorder.inbox / ".thumbnails").mkdir()
+    (recorder.inbox / ".thumbnails" / "a.jpg").write_bytes(b"x")
+    (recorder.inbox / "photo.part").write_bytes(b"x")
+    (recorder.inbox / "photo.part").rename(recorder.inbox / "photo.jpg")
 
-    assert not ears.is_heard_after(tmp_path / "away" / "deep" / "b")
-    (tmp_path / "away").rename(ears.inbox / "back")
-    assert ears.hear("back", "moved").is_folder
-    (ears.inbox / "back" / "deep" / "c").write_bytes(b"x")
-    ears.hear("back/deep/c")
-    assert ears.missed == 0
+    assert recorder.wait_for("photo.jpg", "moved").moved_from is None
+    assert [event.path for event in recorder.events] == [b"photo.jpg"]
 
 
-def test_folders_that_change_names_are_known_by_their_new_ones(ears: Ears) -> None:
+def test_moved_out_folder_is_watched_again_on_return(recorder: WatchRecorder, tmp_path: Path) -> None:
+    (recorder.inbox / "sub" / "deep").mkdir(parents=True)
+    recorder.wait_for("sub", "created")
+    eventually(lambda: recorder.has_event_for(recorder.inbox / "sub" / "deep" / "a"), "its folders are watched")
+    (recorder.inbox / "sub").rename(tmp_path / "away")
+
+    assert not recorder.has_event_for(tmp_path / "away" / "deep" / "b")
+    (tmp_path / "away").rename(recorder.inbox / "back")
+    assert recorder.wait_for("back", "moved").is_folder
+    (recorder.inbox / "back" / "deep" / "c").write_bytes(b"x")
+    recorder.wait_for("back/deep/c")
+    assert recorder.events_lost == 0
+
+
+def test_events_carry_new_names_of_renamed_folders(recorder: WatchRecorder) -> None:
     for name in ("one", "two"):
-        (ears.inbox / name / "deep").mkdir(parents=True)
-        ears.hear(name, "created")
-        eventually(lambda name=name: ears.is_heard_after(ears.inbox / name / "deep" / "a"), "it is watched")  # type: ignore[misc]
-    (ears.inbox / "one").rename(ears.inbox / "three")
-    (ears.inbox / "two").rename(ears.inbox / "one")
-    (ears.inbox / "three").rename(ears.inbox / "two")
-    ears.hear("two", "moved")
+        (recorder.inbox / name / "deep").mkdir(parents=True)
+        recorder.wait_for(name, "created")
+        eventually(lambda name=name: recorder.has_event_for(recorder.inbox / name / "deep" / "a"), "it is watched")  # type: ignore[misc]
+    (recorder.inbox / "one").rename(recorder.inbox / "three")
+    (recorder.inbox / "two").rename(recorder.inbox / "one")
+    (recorder.inbox / "three").rename(recorder.inbox / "two")
+    recorder.wait_for("two", "moved")
 
     for name in ("one", "two"):
-        (ears.inbox / name / "deep" / f"{name}.jpg").write_bytes(b"x")
-        ears.hear(f"{name}/deep/{name}.jpg")
-    assert ears.missed == 0
+        (recorder.inbox / name / "deep" / f"{name}.jpg").write_bytes(b"x")
+        recorder.wait_for(f"{name}/deep/{name}.jpg")
+    assert recorder.events_lost == 0
 
 
-def test_a_folder_that_is_removed_and_made_again_is_watched_again(ears: Ears) -> None:
+def test_recreated_folder_is_watched_again(recorder: WatchRecorder) -> None:
     for number in range(20):
-        (ears.inbox / "sub").mkdir()
-        assert eventually(lambda: ears.is_heard_after(ears.inbox / "sub" / "a"), f"it is watched, time {number}")
-        (ears.inbox / "sub" / "a").unlink()
-        (ears.inbox / "sub").rmdir()
-    assert ears.missed == 0
+        (recorder.inbox / "sub").mkdir()
+        assert eventually(lambda: recorder.has_event_for(recorder.inbox / "sub" / "a"), f"it is watched, time {number}")
+        (recorder.inbox / "sub" / "a").unlink()
+        (recorder.inbox / "sub").rmdir()
+    assert recorder.events_lost == 0
 
 
-def test_a_folder_made_anew_while_its_predecessor_is_held_open_is_watched(ears: Ears) -> None:
-    """The kernel tells that a folder has gone only once nobody has it open."""
-    (ears.inbox / "sub").mkdir()
-    eventually(lambda: ears.is_heard_after(ears.inbox / "sub" / "a"), "it is watched")
-    held = os.open(ears.inbox / "sub", os.O_RDONLY)
+def test_recreated_folder_is_watched_while_its_predecessor_is_open(recorder: WatchRecorder) -> None:
+    """The kernel reports a deletion only when nobody has the folder open any more."""
+    (recorder.inbox / "sub").mkdir()
+    eventually(lambda: recorder.has_event_for(recorder.inbox / "sub" / "a"), "it is watched")
+    held = os.open(recorder.inbox / "sub", os.O_RDONLY)
     try:
-        (ears.inbox / "sub" / "a").unlink()
-        (ears.inbox / "sub").rmdir()
-        ears.heard.clear()
-        (ears.inbox / "sub").mkdir()
-        ears.hear("sub", "created")
+        (recorder.inbox / "sub" / "a").unlink()
+        (recorder.inbox / "sub").rmdir()
+        recorder.events.clear()
+        (recorder.inbox / "sub").mkdir()
+        recorder.wait_for("sub", "created")
     finally:
         os.close(held)
 
-    assert ears.is_heard_after(ears.inbox / "sub" / "b")
-    assert ears.is_heard_after(ears.inbox / "sub" / "c")
+    assert recorder.has_event_for(recorder.inbox / "sub" / "b")
+    assert recorder.has_event_for(recorder.inbox / "sub" / "c")
 
 
-def test_a_folder_renamed_onto_an_empty_one_is_watched(ears: Ears) -> None:
+def test_folder_renamed_onto_another_is_watched(recorder: WatchRecorder) -> None:
     for name in ("one", "two"):
-        (ears.inbox / name).mkdir()
-        ears.hear(name, "created")
-    (ears.inbox / "one" / "a").write_bytes(b"x")
-    ears.hear("one/a")
-    (ears.inbox / "one").rename(ears.inbox / "two")
-    ears.hear("two", "moved")
+        (recorder.inbox / name).mkdir()
+        recorder.wait_for(name, "created")
+    (recorder.inbox / "one" / "a").write_bytes(b"x")
+    recorder.wait_for("one/a")
+    (recorder.inbox / "one").rename(recorder.inbox / "two")
+    recorder.wait_for("two", "moved")
 
-    assert ears.is_heard_after(ears.inbox / "two" / "b")
-    assert ears.is_heard_after(ears.inbox / "two" / "c")
+    assert recorder.has_event_for(recorder.inbox / "two" / "b")
+    assert recorder.has_event_for(recorder.inbox / "two" / "c")
 
 
-def test_two_folders_that_are_exchanged_are_both_watched(ears: Ears) -> None:
+def test_exchanged_folders_are_both_watched(recorder: WatchRecorder) -> None:
     for name in ("one", "two"):
-        (ears.inbox / name).mkdir()
-        ears.hear(name, "created")
-    exchange(ears.inbox / "one", ears.inbox / "two")
-    ears.hear("one", "moved")
-    ears.hear("two", "moved")
+        (recorder.inbox / name).mkdir()
+        recorder.wait_for(name, "created")
+    exchange(recorder.inbox / "one", recorder.inbox / "two")
+    recorder.wait_for("one", "moved")
+    recorder.wait_for("two", "moved")
 
     for name in ("one", "two"):
-        (ears.inbox / name / f"{name}.jpg").write_bytes(b"x")
-        ears.hear(f"{name}/{name}.jpg")
+        (recorder.inbox / name / f"{name}.jpg").write_bytes(b"x")
+        recorder.wait_for(f"{name}/{name}.jpg")
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -165,45 +171,70 @@ def exchange(one: Path, other: Path) -> None:
         pytest.skip(f"no RENAME_EXCHANGE here: {os.strerror(ctypes.get_errno())}")
 
 
-def test_an_inbox_that_is_removed_and_made_again_is_no_longer_what_is_watched(ears: Ears) -> None:
-    """Its path may then lead to the same inode: file systems give it out again at once."""
-    ears.inbox.rmdir()
-    ears.inbox.mkdir()
+def test_watch_of_a_recreated_inbox_is_stale(recorder: WatchRecorder) -> None:
+    """Its path may then lead to the same inode: file systems reuse it at once."""
+    recorder.inbox.rmdir()
+    recorder.inbox.mkdir()
 
-    eventually(lambda: ears.missed, "it is told")
-    assert not ears.watch.is_sound()
+    eventually(lambda: recorder.events_lost, "the loss is reported")
+    assert recorder.watch.is_stale()
 
 
-def test_a_watch_that_cannot_be_laid_anew_after_an_overflow_is_no_longer_sound(
-    ears: Ears, monkeypatch: pytest.MonkeyPatch
+def test_watch_is_stale_if_restarting_after_overflow_fails(
+    recorder: WatchRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object) -> None:
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
-    assert ears.watch.is_sound()
-    monkeypatch.setattr(ears.watch._inotify, "add_callback", fails)
-    ears.watch._events.on_queue_overflow()
+    assert not recorder.watch.is_stale()
+    monkeypatch.setattr(recorder.watch._inotify, "add_callback", fails)
+    recorder.watch._events.on_queue_overflow()
 
-    assert ears.missed == 2  # the overflow, and that it could not be dealt with
-    assert not ears.watch.is_sound()
+    assert recorder.events_lost == 2  # the overflow, and the failed restart
+    assert recorder.watch.is_stale()
 
 
-def test_a_watch_that_cannot_be_laid_tells_of_nothing_missed(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_start_reports_no_lost_events(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    missed: list[int] = []
+    lost: list[int] = []
     monkeypatch.setattr("dogid.inbox.watch_tree.os.scandir", fails)
     with pytest.raises(OSError, match="Input/output"):
-        Watch(inbox, lambda _: None, lambda: missed.append(1))
-    assert missed == []
+        Watch(inbox, lambda _: None, lambda: lost.append(1))
+    assert lost == []
 
 
-def test_an_inbox_named_by_a_link_is_watched(inbox: Path, tmp_path: Path) -> None:
+def test_inbox_behind_a_link_is_watched(inbox: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(inbox)
-    ears = Ears(tmp_path / "link")
+    recorder = WatchRecorder(tmp_path / "link")
     try:
         (inbox / "a").write_bytes(b"x")
-        ears.hear("a")
+        recorder.wait_for("a")
     finally:
-        ears.watch.stop()
+        recorder.watch.stop()
+
+
+@pytest.mark.parametrize("name", ["InotifyFD.add_callback", "InotifyEvent.cookie", "InotifyConstants.IN_MOVE", "Mask"])
+def test_missing_name_of_watchdog_is_reported(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, _, attribute = f"watchdog.observers.inotify_c.{name}".rpartition(".")
+    if name == "InotifyEvent.cookie":
+        monkeypatch.delitem(inotify_c.InotifyEvent.__dataclass_fields__, "cookie")
+    else:
+        monkeypatch.delattr(f"{owner}.{attribute}")
+
+    with pytest.raises(WatchUnavailableError, match=f"{name} is missing; install the watchdog version"):
+        check_watchdog()
+
+
+def test_daemon_scans_where_watchdog_lacks_a_name(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(Path(watchdog.__file__).parent, tmp_path / "changed" / "watchdog")
+    module = copy / "observers" / "inotify_c.py"
+    module.write_text(module.read_text().replace("def add_callback", "def add_watch_callback"))
+    path = os.pathsep.join([str(tmp_path / "changed"), environment()["PYTHONPATH"]])
+    daemon = make_daemon("--settle", "1", environ={"PYTHONPATH": path}).start()
+    put(inbox / "a.jpg", photo(1))
+
+    daemon.classified("a.jpg", photo(1))
+    assert daemon.status()["watcher"]["mode"] == "scan"
+    assert "inotify_c.InotifyFD.add_callback is missing" in daemon.log_text()

@@ -4,7 +4,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from dogid.inbox.scan import FoundFile, look
+from dogid.inbox.scan import FoundFile, find_file
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
@@ -26,7 +26,7 @@ class Inbox:
         self.open()
 
     def open(self) -> None:
-        self.ledger = Ledger(self.state, lambda path: look(self.folder, path), self.clock)
+        self.ledger = Ledger(self.state, lambda path: find_file(self.folder, path), self.clock)
         model = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
         self.model_id = self.ledger.register_model(model, ("cat",))
         self.db = open_for_reading(self.state)
@@ -43,7 +43,7 @@ class Inbox:
         return len(self.ledger.observe([self.look(name) for name in names], wake=wake))
 
     def look(self, name: str) -> FoundFile:
-        found = look(self.folder, name.encode())
+        found = find_file(self.folder, name.encode())
         assert found is not None
         return found
 

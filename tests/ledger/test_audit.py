@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dogid.clock import Clock
-from dogid.inbox.scan import look, scan
+from dogid.inbox.scan import find_file, scan
 from dogid.ledger.audit import SAME_FILE, Audit, audit
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger import Ledger
@@ -28,7 +28,7 @@ def state(tmp_path: Path) -> Path:
 
 def answer_all(inbox: Path, state: Path) -> None:
     """Have every file of the inbox classified."""
-    ledger = Ledger(state, lambda path: look(inbox, path), Clock())
+    ledger = Ledger(state, lambda path: find_file(inbox, path), Clock())
     model = ledger.register_model(_MODEL, ("cat",))
     ledger.observe(list(scan(inbox)))
     jobs = ledger.claim(1000, ())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import PhotoCode
-from dogid.inbox.scan import FoundFile, Version, look
+from dogid.inbox.scan import FoundFile, Version, find_file
 from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
@@ -301,7 +301,7 @@ def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_pa
     inbox.observe("a.jpg")
     inbox.classify(inbox.job())
     inbox.close()
-    ledger = Ledger(inbox.state, lambda path: look(inbox.folder, path), inbox.clock, stable_inodes=False)
+    ledger = Ledger(inbox.state, lambda path: find_file(inbox.folder, path), inbox.clock, stable_inodes=False)
     found = inbox.look("a.jpg")
 
     assert ledger.observe([found._replace(version=found.version._replace(inode=found.version.inode + 1))]) == []

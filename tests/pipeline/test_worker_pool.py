@@ -151,19 +151,19 @@ def test_an_error_in_an_event_handler_ends_neither_the_watching_nor_the_photo(
         eventually(lambda: reconciler.status.last_scan, "the first scan is done")
         watch = reconciler._watch
         assert watch is not None
-        original = reconciler._on_wakeup
+        original = reconciler._on_event
         failures = []
 
         def broken(wakeup: object) -> None:
             failures.append(wakeup)
             raise RuntimeError("a bug in the handler")
 
-        monkeypatch.setattr(watch._events, "_on_wakeup", broken)
+        monkeypatch.setattr(watch._events, "_on_event", broken)
         put(inbox / "a.jpg", photo(7))
         result(service, "a.jpg", "classified")
         eventually(lambda: failures, "the handler has failed")
-        assert watch.is_sound()
-        monkeypatch.setattr(watch._events, "_on_wakeup", original)
+        assert not watch.is_stale()
+        monkeypatch.setattr(watch._events, "_on_event", original)
         put(inbox / "b.jpg", photo(8))
         result(service, "b.jpg", "classified")
 

@@ -90,7 +90,7 @@ def _backend(chosen: Settings) -> str:
 
 
 def _inbox(chosen: Settings) -> str:
-    from dogid.inbox.mounts import file_system
+    from dogid.inbox.mounts import file_system_type
 
     inbox = chosen.inbox.absolute()
     if not inbox.exists():
@@ -100,7 +100,7 @@ def _inbox(chosen: Settings) -> str:
         raise _WouldNotWorkError(f"{inbox}: is not a folder; give another by --inbox")
     if not os.access(inbox, os.R_OK | os.X_OK):
         raise _WouldNotWorkError(f"{inbox}: cannot be read; try: chmod u+rx {inbox}")
-    return f"{inbox}: can be read, {file_system(inbox)}{_unreadable(inbox)}"
+    return f"{inbox}: can be read, {file_system_type(inbox)}{_unreadable(inbox)}"
 
 
 def _unreadable(inbox: Path) -> str:
@@ -111,22 +111,22 @@ def _unreadable(inbox: Path) -> str:
 
 
 def _watch(chosen: Settings) -> str:
-    from dogid.inbox.mounts import file_system, is_remote
-    from dogid.inbox.watch import Watch, explain
+    from dogid.inbox.mounts import file_system_type, is_remote
+    from dogid.inbox.watch import Watch, explain_watch_error
 
     inbox = chosen.inbox.absolute()
     if not inbox.exists():
         return "nothing to watch yet"
-    kind = file_system(inbox)
+    kind = file_system_type(inbox)
     if is_remote(kind):
         return f"by scans: {kind} does not tell of changes made elsewhere"
     try:
         watch = Watch(inbox, lambda _: None, lambda: None)
     except OSError as error:
-        return f"by scans only: {explain(error)}"
+        return f"by scans only: {explain_watch_error(error)}"
     try:
-        missed = watch.unwatched
-        return "by events of the kernel" + (f"; some folders by scans: {explain(missed)}" if missed else "")
+        missed = watch.folder_error
+        return "by events of the kernel" + (f"; some folders by scans: {explain_watch_error(missed)}" if missed else "")
     finally:
         watch.stop()
 

@@ -122,12 +122,12 @@ def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
     import os
 
     from dogid.file_names import shown_name
-    from dogid.inbox.scan import ScanTrouble, scan
+    from dogid.inbox.scan import ScanErrors, scan
 
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            trouble = ScanTrouble({})
+            trouble = ScanErrors({})
             try:
                 found = sorted(file.path for file in scan(path, trouble))
             except OSError as error:

@@ -47,12 +47,12 @@ def _names(file: str, inbox: Path) -> list[str]:
 
 def _reason(file: str, inbox: Path) -> str:
     from dogid.inbox.ignored_names import is_ignored_path
-    from dogid.inbox.scan import look
+    from dogid.inbox.scan import find_file
 
     name = os.fsencode(_names(file, inbox)[0])
     if is_ignored_path(name):
         return "its name is one of those that dogid leaves alone (hidden or temporary files)"
-    if look(inbox, name) is None:
+    if find_file(inbox, name) is None:
         return f"there is no such file in {inbox}"
     return "it is in the inbox: is the daemon running?"
 

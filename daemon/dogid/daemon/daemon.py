@@ -16,8 +16,8 @@ from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.retention_thread import RetentionThread
 from dogid.errors import DogidError, PhotoCode
-from dogid.inbox.mounts import file_system, has_stable_inodes
-from dogid.inbox.scan import look
+from dogid.inbox.mounts import file_system_type, has_stable_inodes
+from dogid.inbox.scan import find_file
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
@@ -67,9 +67,9 @@ class Daemon:
             with self._notifier.patience("opening the ledger"):
                 self.ledger = Ledger(
                     self.state,
-                    lambda path: look(self.inbox, path),
+                    lambda path: find_file(self.inbox, path),
                     self._clock,
-                    stable_inodes=has_stable_inodes(file_system(self.inbox)),
+                    stable_inodes=has_stable_inodes(file_system_type(self.inbox)),
                 )
                 self._in_hand = InProgress(self.state)
         except (sqlite3.OperationalError, OSError) as error:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
 from dogid.file_names import shown_name
-from dogid.inbox.mounts import file_system, is_remote, mounts_beneath
-from dogid.inbox.scan import FoundFile, ScanTrouble, look, scan
-from dogid.inbox.watch import Wakeup, Watch, explain
+from dogid.inbox.mounts import file_system_type, is_remote, mounts_inside
+from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
+from dogid.inbox.watch import FileEvent, Watch, explain_watch_error
 from dogid.ledger.ledger import Ledger
 from dogid.status import WatchStatus
 
@@ -65,7 +65,7 @@ class Reconciler:
         self._on_pending = on_pending
         self._clock = clock
         self._changed = threading.Condition()
-        self._wakeups: dict[bytes, Wakeup] = {}
+        self._wakeups: dict[bytes, FileEvent] = {}
         self._folders: deque[bytes] = deque()
         self._scan_wanted = False
         self._stopping = False
@@ -123,7 +123,7 @@ class Reconciler:
                 log.warning("watching the inbox met with an error; it goes on", exc_info=True)
                 next_scan = time.monotonic() + 5.0
 
-    def _take_wakeups(self, until: float, rested: float) -> list[Wakeup]:
+    def _take_wakeups(self, until: float, rested: float) -> list[FileEvent]:
         """Wait for wake-ups, at most until that monotonic time, and take them; a wanted scan waits until rested."""
         with self._changed:
             while not (self._wakeups or self._stopping):
@@ -136,23 +136,23 @@ class Reconciler:
         return newest[::-1]
 
     def _is_deaf(self) -> bool:
-        return self._watch is not None and not self._watch.is_sound()
+        return self._watch is not None and self._watch.is_stale()
 
-    def _on_missed(self) -> None:
+    def _on_events_lost(self) -> None:
         with self._changed:
             self._scan_wanted = True
             self._changed.notify()
 
-    def _on_wakeup(self, wakeup: Wakeup) -> None:
+    def _on_event(self, wakeup: FileEvent) -> None:
         with self._changed:
             before = self._wakeups.pop(wakeup.path, None)
-            self._wakeups[wakeup.path] = wakeup if before is None else wakeup.after(before)
+            self._wakeups[wakeup.path] = wakeup if before is None else wakeup.merged_with(before)
             if len(self._wakeups) > _MOST_WAKEUPS:
                 del self._wakeups[next(iter(self._wakeups))]  # the oldest
                 self._scan_wanted = True
             self._changed.notify()
 
-    def _handle(self, wakeups: Sequence[Wakeup]) -> None:
+    def _handle(self, wakeups: Sequence[FileEvent]) -> None:
         """Look at the files that wake-ups tell of; folders are compared later, one by one."""
         is_flood = len(wakeups) >= _BATCH
         finished: dict[bytes, FoundFile] = {}
@@ -163,7 +163,7 @@ class Reconciler:
             if wakeup.is_folder:
                 self._folders.append(wakeup.path)
                 continue
-            found = look(self._inbox, wakeup.path)
+            found = find_file(self._inbox, wakeup.path)
             if found is None or (wakeup.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it will wake us again
             if wakeup.moved_from is not None:
@@ -185,7 +185,7 @@ class Reconciler:
         self._scan_wanted = False
         self._keep_watch()
         started = time.monotonic()
-        problem = ScanTrouble({})
+        problem = ScanErrors({})
         try:
             files = self._observe(scan(self._inbox, problem), arrivals=0, listen=True)
         except OSError as error:
@@ -194,7 +194,7 @@ class Reconciler:
         seconds = time.monotonic() - started
         reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in problem.folders.items()]
         self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
-        if self._watch is None or self._watch.unwatched or self._remote_inside:
+        if self._watch is None or self._watch.folder_error or self._remote_inside:
             return WITHOUT_EVENTS.pause(seconds)
         return WITH_EVENTS.pause(seconds)
 
@@ -233,7 +233,7 @@ class Reconciler:
         if self._is_deaf():
             log.warning("the inbox was replaced or remounted; watching it anew")
             self._drop_watch()
-        if self._watch is not None and self._watch.unwatched and time.monotonic() > self._laid + _LAY_AGAIN_SECONDS:
+        if self._watch is not None and self._watch.folder_error and time.monotonic() > self._laid + _LAY_AGAIN_SECONDS:
             self._drop_watch()
         if self._watch is None:
             self._lay_watch()
@@ -241,29 +241,29 @@ class Reconciler:
             self._explain_watch(self._watch)  # folders may have come that could not be watched
 
     def _lay_watch(self) -> None:
-        kind = file_system(self._inbox)
+        kind = file_system_type(self._inbox)
         if is_remote(kind):
             self._explain_mode("scan", f"{kind} does not tell of changes made elsewhere")
             return
         self._laid = time.monotonic()
         try:
-            self._watch = Watch(self._inbox, self._on_wakeup, self._on_missed)
+            self._watch = Watch(self._inbox, self._on_event, self._on_events_lost)
         except OSError as error:
-            reason = explain(error)
+            reason = explain_watch_error(error)
             self._explain_mode("scan", reason)
             self._warn_once(f"watching by scans only: {reason}")
         else:
             self._explain_watch(self._watch)
 
     def _explain_watch(self, watch: Watch) -> None:
-        reason = f"inotify on {file_system(self._inbox)}"
-        kinds = {mount.kind for mount in mounts_beneath(self._inbox) if is_remote(mount.kind)}
+        reason = f"inotify on {file_system_type(self._inbox)}"
+        kinds = {mount.type for mount in mounts_inside(self._inbox) if is_remote(mount.type)}
         self._remote_inside = ", ".join(sorted(kinds)) or None
         if self._remote_inside:
             reason += f"; by scans on {self._remote_inside} inside it"
-        if watch.unwatched:
-            reason += f"; by scans in folders that cannot be watched: {explain(watch.unwatched)}"
-            self._warn_once(f"watching some folders by scans only: {explain(watch.unwatched)}")
+        if watch.folder_error:
+            reason += f"; by scans in folders that cannot be watched: {explain_watch_error(watch.folder_error)}"
+            self._warn_once(f"watching some folders by scans only: {explain_watch_error(watch.folder_error)}")
         self._explain_mode("events", reason)
 
     def _warn_once(self, warning: str) -> None:

@@ -1,4 +1,4 @@
-"""Which names in the inbox are never photos: hidden files, and what other programs leave while they work.
+"""Names in the inbox that are never photos: hidden files, and temporary and side files of other programs.
 
 Each entry names its source. A file under a temporary name becomes a photo when it is renamed to its own.
 """
@@ -41,11 +41,11 @@ _NAMES = re.compile(
 
 
 def is_ignored(name: bytes) -> bool:
-    """Given the last part of a path, of a file or a folder, tell whether dogid leaves it alone."""
+    """Given the last part of a path, of a file or a folder, return whether dogid ignores it."""
     lower = name.lower()
     return lower.endswith(_TEMPORARY_SUFFIXES) or _NAMES.fullmatch(lower) is not None
 
 
 def is_ignored_path(path: bytes) -> bool:
-    """Given a path relative to the inbox, tell whether any part of it is ignored."""
+    """Given a path relative to the inbox, return whether any part of it is ignored."""
     return any(is_ignored(part) for part in path.split(b"/"))

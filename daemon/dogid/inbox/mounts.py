@@ -1,4 +1,4 @@
-"""What kinds of file system the inbox lies on, as Linux tells in /proc/self/mountinfo (proc(5))."""
+"""The file systems that the inbox is on, from /proc/self/mountinfo (proc(5))."""
 
 import os
 import re
@@ -13,7 +13,7 @@ _NETWORK = frozenset(
         "fuse",
     }
 )
-_FAT = frozenset({"vfat", "msdos", "exfat", "fuseblk"})  # memory cards: no inodes on the disk, Linux makes them up
+_FAT = frozenset({"vfat", "msdos", "exfat", "fuseblk"})  # memory cards: Linux invents the inodes
 _LOCAL_FUSE = frozenset({"fuse.mergerfs", "fuse.ntfs", "fuse.exfat", "fuse.snapraid"})
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -22,17 +22,17 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 class Mount:
     """A mounted file system."""
 
-    number: int
-    """The kernel's; another mount at the same place has another."""
+    id: int
+    """The kernel's mount ID; another mount at the same place has another."""
     device: bytes
     """major:minor, as in st_dev."""
     point: bytes
-    kind: str
-    """Such as "ext4", "nfs4", "fuse.sshfs"."""
+    type: str
+    """The file system's, such as "ext4", "nfs4", "fuse.sshfs"."""
 
 
 def mounts() -> list[Mount]:
-    """Return what is mounted now, in the order of mounting; nothing where /proc is not to be had."""
+    """Return all mounts, in the order of mounting; an empty list where /proc is not available."""
     try:
         table = Path("/proc/self/mountinfo").read_bytes()
     except OSError:
@@ -40,34 +40,34 @@ def mounts() -> list[Mount]:
     return [_mount(line) for line in table.splitlines()]
 
 
-def file_system(folder: Path) -> str:
+def file_system_type(folder: Path) -> str:
     """Return the type of the file system that holds folder, or "unknown"."""
     try:
         device = os.stat(folder).st_dev
     except OSError:
         return "unknown"
     wanted = f"{os.major(device)}:{os.minor(device)}".encode()
-    return next((mount.kind for mount in mounts() if mount.device == wanted), "unknown")
+    return next((mount.type for mount in mounts() if mount.device == wanted), "unknown")
 
 
-def mounts_beneath(folder: Path) -> tuple[Mount, ...]:
-    """Return what is mounted on folders inside folder."""
+def mounts_inside(folder: Path) -> tuple[Mount, ...]:
+    """Return the mounts on folders inside a folder, at any depth."""
     prefix = os.path.realpath(os.fsencode(folder)).rstrip(b"/") + b"/"
     return tuple(mount for mount in mounts() if mount.point.startswith(prefix))
 
 
-def has_stable_inodes(kind: str) -> bool:
-    """Whether a file keeps its inode for as long as it lives, over remounts and a full cache."""
-    return kind not in _FAT and not kind.startswith("fuse") and kind not in ("cifs", "smb3", "smbfs")
+def has_stable_inodes(fs_type: str) -> bool:
+    """Return whether a file keeps its inode for its whole life, across remounts and cache pressure."""
+    return fs_type not in _FAT and not fs_type.startswith("fuse") and fs_type not in ("cifs", "smb3", "smbfs")
 
 
-def is_remote(kind: str) -> bool:
-    """Whether others can change files on such a file system without this machine's kernel telling of it."""
-    return kind in _NETWORK or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
+def is_remote(fs_type: str) -> bool:
+    """Return whether files on such a file system can change without an inotify event on this machine."""
+    return fs_type in _NETWORK or (fs_type.startswith("fuse.") and fs_type not in _LOCAL_FUSE)
 
 
 def _mount(line: bytes) -> Mount:
     before, _, after = line.partition(b" - ")
-    number, _, device, _, point, *_ = before.split(b" ")
+    mount_id, _, device, _, point, *_ = before.split(b" ")
     unescaped = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), point)
-    return Mount(int(number), device, unescaped, after.split(b" ")[0].decode("ascii", "replace"))
+    return Mount(int(mount_id), device, unescaped, after.split(b" ")[0].decode("ascii", "replace"))

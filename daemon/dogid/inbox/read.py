@@ -1,4 +1,4 @@
-"""Reading a photo's bytes from the inbox, whole and unchanged, or saying why not."""
+"""Reading a photo's bytes from the inbox, and checking that they did not change meanwhile."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
 class TemporaryError(Exception):
-    """The machine could not give the photo's bytes just now; the photo itself may be fine."""
+    """The photo could not be read for a reason that may pass; the photo itself may be fine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class ReadPhoto:
 
     data: bytes
     version: Version
-    """As it was when reading began."""
+    """When reading began."""
     unchanged: bool
-    """Whether it was still the same when reading ended."""
+    """Whether the version was the same when reading ended."""
 
 
 def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
-    """Read the file at path beneath the inbox.
+    """Read the file at a path relative to the inbox, of at most max_bytes bytes.
 
-    Raise PhotoError with `vanished`, `unsupported` or `too_large`; TemporaryError for what may pass: rights, I/O,
-    the inbox not being mounted.
+    Raise PhotoError with `vanished`, `unsupported` or `too_large`; TemporaryError where permissions, an I/O error or an
+    inbox that is not mounted prevent reading.
     """
     try:
         with open_root(inbox) as root:
@@ -41,12 +41,12 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
     except OSError as error:
         reason = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
         if error.errno == errno.EACCES:
-            reason += f"; try: {_remedy(os.fsencode(inbox) + b'/' + path)}"
+            reason += f"; try: {_chmod_hint(os.fsencode(inbox) + b'/' + path)}"
         raise TemporaryError(reason) from error
 
 
-def _remedy(full: bytes) -> str:
-    """The command that lets us read a file, or enter the folder that is closed: by whatever right is ours."""
+def _chmod_hint(full: bytes) -> str:
+    """Return the chmod command that lets this user read a file, or enter the closed folder above it."""
     rights = "r"
     while True:
         try:
@@ -70,18 +70,18 @@ def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:
             raise PhotoError(PhotoCode.VANISHED, "the file was removed before it could be read") from error
         raise
     try:
-        before = Version.of(os.fstat(descriptor))
+        before = Version.from_stat(os.fstat(descriptor))
         if before.size > max_bytes:
             raise PhotoError(PhotoCode.TOO_LARGE, f"{before.size} bytes; at most {max_bytes} are read (max_bytes)")
         data = _read_all(descriptor, before.size)
-        unchanged = len(data) == before.size and Version.of(os.fstat(descriptor)) == before
+        unchanged = len(data) == before.size and Version.from_stat(os.fstat(descriptor)) == before
         return ReadPhoto(data, before, unchanged)
     finally:
         os.close(descriptor)
 
 
 def _read_all(descriptor: int, size: int) -> bytes:
-    """Up to size bytes; usually in a single read. A file that grows meanwhile is seen by its changed version."""
+    """Return up to size bytes, usually by a single read. A file that grows meanwhile has another version afterwards."""
     data = os.read(descriptor, size)
     if len(data) == size:
         return data

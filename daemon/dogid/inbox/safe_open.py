@@ -1,8 +1,8 @@
-"""Opening files beneath the inbox, and nowhere else.
+"""Opening files beneath the inbox, and nowhere else (as openat2(2) does with RESOLVE_BENEATH).
 
-Paths are walked a part at a time from an open directory with O_NOFOLLOW, so that a link swapped in between a check and
-its use leads nowhere; links are read and walked by the same rules. A special file never blocks and is never opened
-for real: O_NONBLOCK, and fstat before a byte is read.
+Paths are walked part by part from an open directory with O_NOFOLLOW, so that a link swapped in between check and use
+is not followed; links are read and walked by the same rules. Special files are never read and never block: O_NONBLOCK,
+and fstat before the first byte.
 """
 
 import contextlib
@@ -28,16 +28,16 @@ class NotAFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The inbox as it is now: an open directory, and the path by which it was found."""
+    """The inbox as it is now: an open directory, and the path that it was opened by."""
 
     descriptor: int
     inbox: Path
-    """As the settings name it, which may lead over links."""
+    """As in the settings; may contain links."""
 
     def relative(self, absolute: bytes) -> bytes:
-        """Given an absolute path, return the part below the inbox. Raise OutsideError."""
+        """Return the part of an absolute path below the inbox. Raise OutsideError where it leads elsewhere."""
         given = os.fsencode(self.inbox)
-        for root in (os.path.realpath(given), os.path.abspath(given)):  # few photos are links: not found out for each
+        for root in (os.path.realpath(given), os.path.abspath(given)):  # computed here, since few photos are links
             if absolute.startswith(root.rstrip(b"/") + b"/"):
                 return absolute[len(root) :]
         raise OutsideError
@@ -45,7 +45,7 @@ class Root:
 
 @contextlib.contextmanager
 def open_root(inbox: Path) -> Iterator[Root]:
-    """Open the inbox itself, afresh: after a remount the path leads to another directory. Raise OSError."""
+    """Open the inbox itself; after a remount its path leads to another directory. Raise OSError."""
     descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield Root(descriptor, inbox)
@@ -67,7 +67,7 @@ def open_beneath(root: Root, path: bytes) -> int:
 
 
 def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
-    """Walk parts (first to last) from the last of folders, which grows and shrinks as the path goes down and up."""
+    """Walk parts, first to last, from the last of folders, which grows and shrinks as the path goes down and up."""
     links = 0
     while parts:
         part = parts.pop(0)
@@ -78,7 +78,7 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
                 raise OutsideError
             os.close(folders.pop())
             continue
-        # a device or pipe may react to being opened: look first, then hold on to what was opened
+        # a device or pipe may react to being opened: stat first, and check again what was opened
         kind = os.stat(part, dir_fd=folders[-1], follow_symlinks=False).st_mode
         if stat.S_ISLNK(kind):
             target = os.readlink(part, dir_fd=folders[-1])

@@ -1,4 +1,4 @@
-"""What lies in the inbox at this moment."""
+"""The files in the inbox at this moment: of one scan, or of one path."""
 
 import errno
 import os
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from dogid.inbox.ignored_names import is_ignored
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 
-_SIGN_BIT = 1 << 63
+_SIGN_BIT = 1 << 63  # of SQLite's integers
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})  # since the folder was listed
 
 
 class Version(NamedTuple):
-    """What tells one version of a file from another."""
+    """Identifies one version of a file, without reading it."""
 
     inode: int
     size: int
@@ -24,25 +24,25 @@ class Version(NamedTuple):
     mtime_ns: int
 
     @classmethod
-    def of(cls, status: os.stat_result) -> "Version":
-        """Take the version from a stat, in 64 bits each as SQLite has them.
+    def from_stat(cls, status: os.stat_result) -> "Version":
+        """Return the version that a stat describes, each number wrapped to a signed 64-bit integer, as SQLite has.
 
-        Inodes may lie above (some network file systems), and dates anywhere: ext4 goes to 2446, int64 to 2262.
+        Inodes of some network file systems are larger, and dates may be anywhere: ext4 goes to 2446, int64 to 2262.
         """
-        return cls(_wrapped(status.st_ino), status.st_size, _wrapped(status.st_mtime_ns))
+        return cls(_to_int64(status.st_ino), status.st_size, _to_int64(status.st_mtime_ns))
 
 
-def _wrapped(number: int) -> int:
+def _to_int64(number: int) -> int:
     return (number + _SIGN_BIT) % (2 * _SIGN_BIT) - _SIGN_BIT
 
 
 def same_version(one: Version, other: Version, *, stable_inodes: bool) -> bool:
-    """Whether two versions are the same: by size and date alone where inodes do not last."""
+    """Return whether two versions are equal: by size and date alone where the file system's inodes are not stable."""
     return one == other if stable_inodes else one[1:] == other[1:]
 
 
 class FoundFile(NamedTuple):
-    """A file in the inbox that may be a photo."""
+    """A file in the inbox that may be a photo, and its version."""
 
     path: bytes
     """Relative to the inbox."""
@@ -50,18 +50,19 @@ class FoundFile(NamedTuple):
 
 
 @dataclass(slots=True)
-class ScanTrouble:
-    """Folders that could not be read in a scan, with the reason; their photos are not gone, only unseen."""
+class ScanErrors:
+    """Folders that a scan could not read. Their photos are not gone, only unseen."""
 
     folders: dict[bytes, str]
+    """Path relative to the inbox, and the reason."""
 
 
-def scan(inbox: Path, trouble: ScanTrouble | None = None, folder: bytes = b"") -> Iterator[FoundFile]:
+def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> Iterator[FoundFile]:
     """Yield every file of the inbox (or of a folder inside it) that may be a photo, as it is now.
 
     Folders are opened afresh, which also defeats network file systems' attribute caches. Ignored names, special files,
     links to anything but a regular file inside the inbox, and linked folders are left out.
-    Raise OSError where the inbox itself cannot be read; a sub-folder that cannot be read is noted in trouble.
+    Raise OSError where the inbox (or that folder) cannot be read; other folders' errors are added to errors.
     """
     waiting = [folder]
     while waiting:
@@ -71,14 +72,14 @@ def scan(inbox: Path, trouble: ScanTrouble | None = None, folder: bytes = b"") -
         except OSError as error:
             if at == folder:
                 raise
-            if trouble is not None and error.errno not in _GONE:
-                trouble.folders[at] = error.strerror or str(error)
+            if errors is not None and error.errno not in _GONE:
+                errors.folders[at] = error.strerror or str(error)
 
 
 def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[FoundFile]:
     """Yield the files of one folder; add the folders in it to waiting.
 
-    Raise OSError, after all that can be told, also where a file's name can be read but not its size.
+    Raise OSError at the end, after all readable files, where a file's name can be read but not its size.
     """
     root = os.fsencode(inbox)
     unreadable: OSError | None = None
@@ -91,7 +92,7 @@ def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[Found
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(path)
                     continue
-                found = _found(inbox, entry, path)
+                found = _file_of_entry(inbox, entry, path)
             except OSError as error:
                 if error.errno not in _GONE:
                     unreadable = error
@@ -102,33 +103,33 @@ def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[Found
         raise unreadable
 
 
-def look(inbox: Path, path: bytes) -> FoundFile | None:
-    """Given a path relative to the inbox, return the file there by the same rules as `scan`, or None."""
+def find_file(inbox: Path, path: bytes) -> FoundFile | None:
+    """Return the file at a path relative to the inbox, by the same rules as `scan`; None where there is none."""
     full = os.path.join(os.fsencode(inbox), path)
     try:
         status = os.lstat(full)
     except (OSError, ValueError):
         return None
     if stat.S_ISLNK(status.st_mode):
-        return _found_link(inbox, path)
-    return FoundFile(path, Version.of(status)) if stat.S_ISREG(status.st_mode) else None
+        return _file_behind_link(inbox, path)
+    return FoundFile(path, Version.from_stat(status)) if stat.S_ISREG(status.st_mode) else None
 
 
-def _found(inbox: Path, entry: "os.DirEntry[bytes]", path: bytes) -> FoundFile | None:
+def _file_of_entry(inbox: Path, entry: "os.DirEntry[bytes]", path: bytes) -> FoundFile | None:
     if entry.is_symlink():
-        return _found_link(inbox, path)
+        return _file_behind_link(inbox, path)
     if entry.is_file(follow_symlinks=False):
-        return FoundFile(path, Version.of(entry.stat(follow_symlinks=False)))
+        return FoundFile(path, Version.from_stat(entry.stat(follow_symlinks=False)))
     return None
 
 
-def _found_link(inbox: Path, path: bytes) -> FoundFile | None:
+def _file_behind_link(inbox: Path, path: bytes) -> FoundFile | None:
     try:
         with open_root(inbox) as root:
             descriptor = open_beneath(root, path)
     except (OutsideError, NotAFileError, OSError):
         return None
     try:
-        return FoundFile(path, Version.of(os.fstat(descriptor)))
+        return FoundFile(path, Version.from_stat(os.fstat(descriptor)))
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
-"""Which folders of the inbox have an inotify watch, and by which path each is known now.
+"""The folders of the inbox that have an inotify watch, and the present path of each.
 
-A watch stays on its folder wherever that is moved to (inotify(7)): what is moved away loses its watch, and gets another
-where it arrives, so that a path is never that of another folder.
+A watch stays on its folder wherever that is moved to (inotify(7)). So a folder that is moved away loses its watch, and
+gets a new one where it arrives: a path is never that of another folder.
 """
 
 import errno
@@ -17,14 +17,14 @@ _EVENTS = Mask(
     InotifyConstants.IN_CREATE  # a folder, a link
     | InotifyConstants.IN_CLOSE_WRITE
     | InotifyConstants.IN_MOVE
-    | InotifyConstants.IN_ATTRIB  # another may have given us the right to read it
+    | InotifyConstants.IN_ATTRIB  # the daemon may have been given the right to read it
     | InotifyConstants.IN_ONLYDIR
 )
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
-class WatchedFolders:
-    """The watches of one inotify instance. Not for use by two threads at once."""
+class WatchTree:
+    """The watches of one inotify instance. Not thread-safe: callers hold a lock."""
 
     def __init__(self, inbox: Path, inotify: InotifyFD, callback: WatchCallback) -> None:
         self._inbox = os.fsencode(inbox)
@@ -34,20 +34,23 @@ class WatchedFolders:
         self._known: dict[WatchDescriptor, tuple[bytes, CallbackId]] = {}
         self._by_path: dict[bytes, WatchDescriptor] = {}
         self.unwatched: dict[bytes, OSError] = {}
-        """Folders that are there and cannot be watched, with the reason."""
+        """Folders that exist and cannot be watched, with the error."""
 
-    def path(self, descriptor: WatchDescriptor) -> bytes | None:
-        """Where a watched folder is now, relative to the inbox; None where it is watched no more."""
+    def path_of(self, descriptor: WatchDescriptor) -> bytes | None:
+        """Return the present path of a watched folder, relative to the inbox; None where it has no watch any more."""
         known = self._known.get(descriptor)
         return None if known is None else known[0]
 
-    def add(self, path: bytes) -> None:
-        """Watch a folder and all in it that are not ignored. Raise OSError where it is the inbox itself (b"")."""
+    def add_folder(self, path: bytes) -> None:
+        """Watch a folder and all folders in it that are not ignored.
+
+        Raise OSError where it is the inbox itself (b""); other folders' errors go to `unwatched`.
+        """
         waiting = [path]
         while waiting:
             at = waiting.pop()
             try:
-                self._watch(at)
+                self._add_watch(at)
                 waiting += self._folders_in(at)
             except OSError as error:
                 if not at:
@@ -55,8 +58,8 @@ class WatchedFolders:
                 if error.errno not in _GONE:
                     self.unwatched[at] = error
 
-    def remove(self, path: bytes) -> None:
-        """Watch a folder and all in it no longer."""
+    def remove_folder(self, path: bytes) -> None:
+        """Remove the watches of a folder and of all folders in it."""
         inside = path + b"/"
         self.unwatched = {at: error for at, error in self.unwatched.items() if at != path and not at.startswith(inside)}
         gone = [(at, wd) for at, wd in self._by_path.items() if not path or at == path or at.startswith(inside)]
@@ -65,25 +68,25 @@ class WatchedFolders:
             self.forget(descriptor)
 
     def forget(self, descriptor: WatchDescriptor) -> None:
-        """Note that the kernel has dropped a watch: its folder was deleted."""
+        """Drop a watch that the kernel has removed: its folder was deleted."""
         path, _ = self._known.pop(descriptor, (None, None))
         if path is not None and self._by_path.get(path) == descriptor:
             del self._by_path[path]
 
-    def _watch(self, path: bytes) -> None:
-        """Watch one folder; a watch that is known by its path may be that of another, which lay there before."""
-        # the inbox itself may be named by a link, a folder in it is none
+    def _add_watch(self, path: bytes) -> None:
+        """Watch one folder; a watch that is known by its path may belong to a folder that was there before."""
+        # the inbox itself may be named by a link, a folder in it may not
         mask = Mask(_EVENTS | InotifyConstants.IN_DONT_FOLLOW) if path else _EVENTS
-        call = CallbackId(next(self._ids))
-        descriptor = self._inotify.add_callback(self._full(path), mask, self._callback, call)
+        callback_id = CallbackId(next(self._ids))
+        descriptor = self._inotify.add_callback(self._full(path), mask, self._callback, callback_id)
         if descriptor == -1:  # watchdog takes missing rights for success
-            self._inotify.remove_callbacks([(descriptor, call)])
+            self._inotify.remove_callbacks([(descriptor, callback_id)])
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         for former in {descriptor, self._by_path.get(path)}:
             if former is not None and former in self._known:
                 self._inotify.remove_callbacks([(former, self._known[former][1])])
                 self.forget(former)
-        self._known[descriptor] = (path, call)
+        self._known[descriptor] = (path, callback_id)
         self._by_path[path] = descriptor
         self.unwatched.pop(path, None)
 

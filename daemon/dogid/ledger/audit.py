@@ -7,8 +7,8 @@ from typing import Any
 
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
-from dogid.inbox.mounts import file_system, has_stable_inodes
-from dogid.inbox.scan import FoundFile, ScanTrouble, Version, look, same_version, scan
+from dogid.inbox.mounts import file_system_type, has_stable_inodes
+from dogid.inbox.scan import FoundFile, ScanErrors, Version, find_file, same_version, scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Audit:
 
 def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     """Compare the folder as it is now with the ledger as it is now. Raise UsageError where a folder is unreadable."""
-    trouble = ScanTrouble({})
+    trouble = ScanErrors({})
     photos, lost, twice = 0, [], []
-    stable = has_stable_inodes(file_system(inbox))
+    stable = has_stable_inodes(file_system_type(inbox))
     results = _Results(db, inbox)
     try:
         for file in scan(inbox, trouble):
@@ -98,4 +98,4 @@ class _Results:
         if known.linked:
             return False  # asked before the other names are looked at: they may be thousands
         others = self._db.execute(SAME_FILE, (*file.version, known.id))
-        return any(look(self._inbox, bytes(row["path"])) is None for row in others)
+        return any(find_file(self._inbox, bytes(row["path"])) is None for row in others)

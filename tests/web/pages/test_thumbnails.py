@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from dogid.inbox.read import read_photo
-from dogid.inbox.scan import look
+from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
 from dogid.web.server.deadline_thread import BusyError
@@ -28,7 +28,7 @@ def long_enough() -> float:
 def answered(inbox: Path, name: str, data: bytes, size: tuple[int, int] = (320, 320)) -> PhotoFacts:
     """Put a photo into the inbox; return what the ledger would know of it."""
     put(inbox / name, data)
-    found = look(inbox, name.encode())
+    found = find_file(inbox, name.encode())
     assert found is not None
     return PhotoFacts(found.path, found.version, "classified", hashlib.sha256(data).hexdigest(), size, "00", None)
 
@@ -140,7 +140,7 @@ def test_a_look_that_hangs_holds_up_nobody_for_long_though_the_picture_is_known(
     thumbnails = Thumbnails(lambda: seconds[0])
     thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
     go_on = threading.Event()
-    monkeypatch.setattr("dogid.web.pages.thumbnails.look", lambda *_: go_on.wait())
+    monkeypatch.setattr("dogid.web.pages.thumbnails.find_file", lambda *_: go_on.wait())
     seconds[0] = HANGING
     with pytest.raises(BusyError):
         thumbnails.thumbnail(inbox, facts, TILE, LIMIT)

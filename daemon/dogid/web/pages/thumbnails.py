@@ -16,7 +16,7 @@ from PIL import Image
 
 from dogid.errors import PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
-from dogid.inbox.scan import look
+from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.photo.decode import Pixels, decode
 from dogid.web.server.deadline_thread import DeadlineThread
@@ -69,7 +69,7 @@ class Thumbnails:
 
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Whether the file of a result is there as it was when it was classified. Raise BusyError."""
-        found = self._looking.run(lambda: look(inbox, facts.path))
+        found = self._looking.run(lambda: find_file(inbox, facts.path))
         return found is not None and found.version == facts.version
 
 

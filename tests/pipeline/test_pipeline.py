@@ -9,8 +9,8 @@ import pytest
 from dogid.daemon.daemon import Daemon
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
+from dogid.model import classify_photo as classify_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
-from dogid.pipeline import worker as worker_module
 from dogid.pipeline.dispatcher import JOBS_AHEAD
 from dogid.pipeline.worker_pool import WorkerPool
 from dogid.settings import Settings
@@ -68,7 +68,7 @@ def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
 
     for number in range(300):
         put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
-    monkeypatch.setattr(worker_module, "decode", decode_when_told)
+    monkeypatch.setattr(classify_module, "decode", decode_when_told)
 
     with service.running():
         try:
@@ -95,7 +95,7 @@ def test_nothing_is_lost_where_the_machine_gives_no_thread_for_a_worker_that_han
     def no_thread(_: WorkerPool) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(worker_module, "decode", decode_or_hang)
+    monkeypatch.setattr(classify_module, "decode", decode_or_hang)
     service = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
     with service.running():
         monkeypatch.setattr(WorkerPool, "_started", no_thread)

@@ -11,9 +11,10 @@ from dogid.daemon.daemon import Daemon
 from dogid.inbox.read import ReadPhoto, read_photo
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
+from dogid.model import classify_photo as classify_module
 from dogid.photo import decode as photo_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
-from dogid.pipeline import worker as worker_module
+from dogid.result_document import Result
 from dogid.settings import Settings
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
@@ -28,11 +29,11 @@ def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
     limit_pixels(DEFAULT_MAX_PIXELS)
 
 
-def result(service: Daemon, name: str, *statuses: str) -> queries.Result:
+def result(service: Daemon, name: str, *statuses: str) -> Result:
     """Wait until a file has one of these statuses; return its result."""
     db = open_for_reading(service.state)
 
-    def ask() -> queries.Result | None:
+    def ask() -> Result | None:
         found = {item["file"]: item for item in queries.list_results(db, queries.ResultFilter(limit=1000))}
         return found[name] if name in found and found[name]["status"] in statuses else None
 
@@ -54,7 +55,7 @@ def test_photos_whose_decoding_hangs_fail_as_too_large_and_the_others_go_on(
         return decode(data, size)
 
     with service.running():
-        monkeypatch.setattr(worker_module, "decode", hang_on_some)
+        monkeypatch.setattr(classify_module, "decode", hang_on_some)
         try:
             for number in range(hanging):
                 put(inbox / f"hangs{number}.jpg", HANGS)
@@ -80,7 +81,7 @@ def test_a_late_answer_of_a_worker_that_was_given_up_is_not_written(
         return decode(data, size)
 
     with service.running():
-        monkeypatch.setattr(worker_module, "decode", hang)
+        monkeypatch.setattr(classify_module, "decode", hang)
         put(inbox / "late.jpg", HANGS)
         failed = result(service, "late.jpg", "failed")
         let_go.set()
@@ -102,7 +103,7 @@ def test_workers_survive_a_machine_without_memory_and_the_photo_is_tried_again(
         return decode(data, size)
 
     with service.running():
-        monkeypatch.setattr(worker_module, "decode", starved)
+        monkeypatch.setattr(classify_module, "decode", starved)
         put(inbox / "a.jpg", photo(4))
         assert result(service, "a.jpg", "classified")["label"]
         assert left == [0]
@@ -132,7 +133,7 @@ def test_a_bug_that_one_photo_finds_holds_up_no_other(
         return decode(data, size)
 
     with service.running():
-        monkeypatch.setattr(worker_module, "decode", buggy)
+        monkeypatch.setattr(classify_module, "decode", buggy)
         put(inbox / "finds.jpg", HANGS)
         for number in range(2, 6):
             put(inbox / f"{number}.jpg", photo(number))

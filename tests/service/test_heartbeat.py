@@ -77,7 +77,7 @@ class Hanging:
                 self._lets_go.wait(PATIENCE)
             return decode(read, size)
 
-        monkeypatch.setattr("dogid.pipeline.worker.decode", hang)
+        monkeypatch.setattr("dogid.model.classify_photo.decode", hang)
 
     def wait(self) -> None:
         """Wait until a worker hangs."""
@@ -261,7 +261,7 @@ def test_what_a_person_must_see_is_an_error_and_what_mends_itself_a_warning(
 
     put(inbox / "a.jpg", photo(1))
     with monkeypatch.context() as patch:
-        patch.setattr("dogid.pipeline.worker.decode", no_memory)
+        patch.setattr("dogid.model.classify_photo.decode", no_memory)
         pool.workers.put(job(1, b"a.jpg"), arrived=True)
         pool.finished.get(timeout=PATIENCE)
     assert {record.levelname for record in caplog.records} == {"WARNING"}

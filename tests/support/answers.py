@@ -2,9 +2,9 @@
 
 import functools
 
-from dogid.model.classifier import Classifier, best_scores, load_model
+from dogid.model.classifier import Classifier, load_model
+from dogid.model.classify_photo import classify_photo
 from dogid.model.shipped import shipped_model
-from dogid.photo.decode import decode
 
 
 @functools.cache
@@ -14,5 +14,4 @@ def _classifier() -> Classifier:
 
 def answer(data: bytes) -> dict[str, float]:
     """Given a photo's bytes, return its best scores by label, best first."""
-    classifier = _classifier()
-    return best_scores(classifier.classify(decode(data, classifier.size).pixels), classifier.labels)
+    return classify_photo(data, _classifier()).best()

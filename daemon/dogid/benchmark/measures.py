@@ -14,7 +14,7 @@ from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.model.classifier import Classifier
-from dogid.photo.decode import decode
+from dogid.model.classify_photo import classify_photo
 from dogid.settings import Settings
 
 _LEAST_SECONDS = 0.5  # of measuring each sample
@@ -48,17 +48,14 @@ def photo_cost(sample: Sample, classifier: Classifier) -> PhotoCost:
     """Decode and classify each photo, again and again for half a second at least."""
     decoding: list[float] = []
     invoking: list[float] = []
-    classifier.classify(decode(sample.photos[0], classifier.size).pixels)
+    classify_photo(sample.photos[0], classifier)
     ends = time.perf_counter() + _LEAST_SECONDS
     while not decoding or time.perf_counter() < ends:
         for data in sample.photos:
-            begun = time.perf_counter()
-            pixels = decode(data, classifier.size).pixels
-            decoded = time.perf_counter()
-            classifier.classify(pixels)
-            invoking.append(time.perf_counter() - decoded)
-            decoding.append(decoded - begun)
-    return PhotoCost(statistics.median(decoding) * 1000, statistics.median(invoking) * 1000)
+            photo = classify_photo(data, classifier)
+            decoding.append(photo.decode_ms)
+            invoking.append(photo.invoke_ms)
+    return PhotoCost(statistics.median(decoding), statistics.median(invoking))
 
 
 def folder_cost(sample: Sample, settings: Settings, folder: Path) -> FolderCost:

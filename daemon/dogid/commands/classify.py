@@ -3,15 +3,16 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dogid import settings
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.file_names import one_line
+from dogid.result_document import Result, result_document
 
 if TYPE_CHECKING:
-    from dogid.model.classifier import Model
+    from dogid.model.classifier import Classifier, Model
 
 _SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "workers")
 
@@ -64,57 +65,55 @@ class _Photos:
         self._top = max(top, 5)
         self._local = threading.local()
 
-    def result(self, path: Path) -> dict[str, Any]:
+    def result(self, path: Path) -> Result:
         """Return RESULT for one file; `file` is the path as it was given."""
-        from dogid.clock import Clock, iso_utc
-        from dogid.file_names import shown_name
-
-        result: dict[str, Any] = {
-            "id": None, "file": shown_name(bytes(path)), "status": "failed", "label": None, "score": None, "scores": {},
-            "sha256": None, "width": None, "height": None, "modified_at": None, "classified_at": None,
-            "model": self._model.file.name, "timings_ms": {"decode": None, "invoke": None, "total": None},
-            "error": None,
-        }  # fmt: skip
-        try:
-            result |= self._answer(path)
-        except PhotoError as error:
-            result["error"] = {"code": str(error.code), "message": error.message}
-        return result | {"classified_at": iso_utc(Clock().wall_ms())}
-
-    def _answer(self, path: Path) -> dict[str, Any]:
         import hashlib
         import time
 
-        from dogid.clock import iso_utc
-        from dogid.model.classifier import best_scores
-        from dogid.photo.decode import decode
+        from dogid.clock import Clock
+        from dogid.file_names import shown_name
+        from dogid.model.classify_photo import classify_photo, elapsed_ms
 
+        file, model = shown_name(bytes(path)), self._model.file.name
+        try:
+            classifier = self._classifier()
+            started = time.perf_counter()
+            data, mtime_ns = _read(path, self._max_bytes)
+            photo = classify_photo(data, classifier)
+            total_ms = elapsed_ms(started)
+        except PhotoError as error:
+            return result_document(
+                number=None,
+                file=file,
+                status="failed",
+                scores={},
+                classified_ms=Clock().wall_ms(),
+                model=model,
+                error_code=str(error.code),
+                error_message=error.message,
+            )
+        return result_document(
+            number=None,
+            file=file,
+            status="classified",
+            scores=photo.best(self._top),
+            sha256=hashlib.sha256(data).hexdigest(),
+            width=photo.width,
+            height=photo.height,
+            modified_ms=mtime_ns // 1_000_000,
+            classified_ms=Clock().wall_ms(),
+            model=model,
+            decode_ms=photo.decode_ms,
+            invoke_ms=photo.invoke_ms,
+            total_ms=total_ms,
+        )
+
+    def _classifier(self) -> "Classifier":
+        """This thread's own."""
         if not hasattr(self._local, "classifier"):
             self._local.classifier = self._model.classifier()
-        classifier = self._local.classifier
-        begun = time.perf_counter()
-        data, mtime_ns = _read(path, self._max_bytes)
-        decode_begun = time.perf_counter()
-        photo = decode(data, classifier.size)
-        decoded = time.perf_counter()
-        scores = best_scores(classifier.classify(photo.pixels), classifier.labels, self._top)
-        invoked = time.perf_counter()
-        label, score = next(iter(scores.items()))
-        return {
-            "status": "classified",
-            "label": label,
-            "score": score,
-            "scores": scores,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "width": photo.width,
-            "height": photo.height,
-            "modified_at": iso_utc(mtime_ns // 1_000_000),
-            "timings_ms": {
-                "decode": round((decoded - decode_begun) * 1000, 3),
-                "invoke": round((invoked - decoded) * 1000, 3),
-                "total": round((invoked - begun) * 1000, 3),
-            },
-        }
+        classifier: Classifier = self._local.classifier
+        return classifier
 
 
 def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
@@ -161,7 +160,7 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, int]:
             raise PhotoError(PhotoCode.UNREADABLE, f"the file cannot be read: {error.strerror}") from error
 
 
-def _print_line(result: dict[str, Any], top: int) -> None:
+def _print_line(result: Result, top: int) -> None:
     file = one_line(result["file"])
     if result["error"]:
         print_line(f"{file}: failed, {result['error']['code']}: {one_line(result['error']['message'])}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from dogid.clock import iso_utc
 from dogid.file_names import possible_names, shown_name
+from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
@@ -15,9 +16,6 @@ _RESULT = """SELECT photo.id, path, state, label, score, scores, photo.sha256, w
     model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message, size, seen_at, seq
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
 _decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
-
-Result = dict[str, Any]
-"""One RESULT of the public interface, ready for JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,29 +89,28 @@ def counts(db: sqlite3.Connection) -> dict[str, int]:
 def as_result(row: sqlite3.Row) -> Result:
     """Given a row of photo with its model's name, return it as RESULT."""
     # by position: to find thirteen columns by name would take longer than all the rest
-    (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
+    (number, path, state, label, _, scores, sha256, width, height, mtime_ns, classified_at,
      model, decode_ms, invoke_ms, total_ms, error_code, error_message, *_) = row  # fmt: skip
-    return {
-        "id": number,
-        "file": shown_name(path),
-        "status": _status(state, label, classified_at),
-        "label": label,
-        "score": score,
-        "scores": _decoded(scores, 0)[0] if scores else {},
-        "sha256": sha256,
-        "width": width,
-        "height": height,
-        "modified_at": iso_utc(mtime_ns // 1_000_000),
-        "classified_at": None if classified_at is None else iso_utc(classified_at),
-        "model": model,
-        "timings_ms": {"decode": decode_ms, "invoke": invoke_ms, "total": total_ms},
-        "error": None if error_code is None else {"code": error_code, "message": error_message},
-    }
+    return result_document(
+        number=number,
+        file=shown_name(path),
+        status=state if state != "superseded" else _former_status(label, classified_at),
+        scores=_decoded(scores, 0)[0] if scores else {},
+        sha256=sha256,
+        width=width,
+        height=height,
+        modified_ms=mtime_ns // 1_000_000,
+        classified_ms=classified_at,
+        model=model,
+        decode_ms=decode_ms,
+        invoke_ms=invoke_ms,
+        total_ms=total_ms,
+        error_code=error_code,
+        error_message=error_message,
+    )
 
 
-def _status(state: str, label: str | None, classified_at: int | None) -> str:
-    if state != "superseded":
-        return state
+def _former_status(label: str | None, classified_at: int | None) -> str:
     if label is not None:
         return "classified"
     return "failed" if classified_at is not None else "pending"

@@ -28,6 +28,7 @@ class Classifier:
             self._interpreter = backend.interpreter(model.data)
             self._input = _only(self._interpreter.get_input_details(), "input")
             self._output = _only(self._interpreter.get_output_details(), "output")
+            self.model_name = model.name
             self.size = _photo_size(self._input["shape"])
             outputs = _class_count(self._output["shape"])
             self.labels = _labels(model, outputs)

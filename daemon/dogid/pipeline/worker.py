@@ -9,8 +9,8 @@ from pathlib import Path
 from dogid.errors import PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
 from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
-from dogid.model.classifier import Classifier, best_scores
-from dogid.photo.decode import decode
+from dogid.model.classifier import Classifier
+from dogid.model.classify_photo import classify_photo, elapsed_ms
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.retry_policy import RetryPolicy
 
@@ -43,11 +43,8 @@ class Work:
                 return self.settling.changing(job, version)
             on_read()
             digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
-            decode_started = time.perf_counter()
-            photo = decode(read.data, classifier.size)
-            decoded = time.perf_counter()
-            scores = classifier.classify(photo.pixels)
-            invoked = time.perf_counter()
+            photo = classify_photo(read.data, classifier)
+            total_ms = elapsed_ms(started)
         except PhotoError as error:
             return self.settling.verdict(job, version, error)
         except TemporaryError as error:
@@ -62,11 +59,7 @@ class Work:
             sha256=digest,
             width=photo.width,
             height=photo.height,
-            scores=best_scores(scores, classifier.labels),
+            scores=photo.best(),
             model_id=self.model_id,
-            timings=Timings(
-                decode=round((decoded - decode_started) * 1000, 3),
-                invoke=round((invoked - decoded) * 1000, 3),
-                total=round((invoked - started) * 1000, 3),
-            ),
+            timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
         )

@@ -2,15 +2,15 @@
 
 import hashlib
 from http import HTTPStatus
-from typing import Any
 
 from flask import Response, request
 
-from dogid.clock import Clock, iso_utc
+from dogid.clock import Clock
 from dogid.file_names import one_line
-from dogid.model.classifier import best_scores
+from dogid.model.classify_photo import Classification
+from dogid.result_document import Result, result_document
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
-from dogid.web.api.on_demand import Asked, OnDemandClassifier
+from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import as_json
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
@@ -96,24 +96,19 @@ def _nothing_sent() -> ApiError:
     )
 
 
-def _result(name: str | None, data: bytes, answer: Asked, now_ms: int) -> dict[str, Any]:
+def _result(name: str | None, data: bytes, answer: Classification, now_ms: int) -> Result:
     """RESULT for a photo that is in no inbox and has no number."""
-    scores = best_scores(answer.scores, answer.labels)
-    label, score = next(iter(scores.items()))
-    timings = answer.timings
-    return {
-        "id": None,
-        "file": name,
-        "status": "classified",
-        "label": label,
-        "score": score,
-        "scores": scores,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "width": answer.width,
-        "height": answer.height,
-        "modified_at": None,
-        "classified_at": iso_utc(now_ms),
-        "model": answer.model,
-        "timings_ms": {"decode": timings.decode, "invoke": timings.invoke, "total": timings.total},
-        "error": None,
-    }
+    return result_document(
+        number=None,
+        file=name,
+        status="classified",
+        scores=answer.best(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=answer.width,
+        height=answer.height,
+        classified_ms=now_ms,
+        model=answer.model,
+        decode_ms=answer.decode_ms,
+        invoke_ms=answer.invoke_ms,
+        total_ms=round(answer.decode_ms + answer.invoke_ms, 3),
+    )

@@ -2,16 +2,12 @@
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.ledger.outcomes import Timings
 from dogid.model.classifier import Classifier, Model
-from dogid.model.output_scores import Scores
-from dogid.photo.decode import decode
+from dogid.model.classify_photo import Classification, classify_photo
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.server.deadline_thread import BusyError, DeadlineThread, HungError
@@ -19,19 +15,6 @@ from dogid.web.server.deadline_thread import BusyError, DeadlineThread, HungErro
 _AT_ONCE = 2
 """Requests for a photo: one is worked on, one waits. The server's other threads stay free."""
 _PATIENCE_SECONDS = 2.0  # less than a person's
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The answer to one photo."""
-
-    labels: tuple[str, ...]
-    scores: Scores
-    """Probabilities [labels] in label order."""
-    width: int
-    height: int
-    model: str
-    timings: Timings
 
 
 class OnDemandClassifier:
@@ -61,11 +44,11 @@ class OnDemandClassifier:
         finally:
             self._places.release()
 
-    def answer(self, data: bytes) -> Asked:
+    def answer(self, data: bytes) -> Classification:
         """Classify a photo's bytes; the caller has the turn. Raise ApiError."""
         unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
         try:
-            return self._errands.run(lambda: _answer(data, *self._model_and_classifier()))
+            return self._errands.run(lambda: classify_photo(data, self._classifier()))
         except HungError:
             self._ready = None  # the thread that hangs keeps its interpreter
             message = f"decoding took longer than {self._daemon.settings.decode_timeout:g} s (decode_timeout)"
@@ -75,32 +58,12 @@ class OnDemandClassifier:
         except PhotoError as error:
             raise ApiError(unprocessable, error.code, error.message) from error
 
-    def _model_and_classifier(self) -> tuple[Model, Classifier]:
-        """The model that the daemon uses now, since a reload may have changed it, and an interpreter of it."""
+    def _classifier(self) -> Classifier:
+        """An interpreter of the model that the daemon uses now, since a reload may have changed it."""
         model = self._daemon.model
         if self._ready is None or self._ready[0] is not model:
             self._ready = model, model.classifier()
-        return self._ready
-
-
-def _answer(data: bytes, model: Model, classifier: Classifier) -> Asked:
-    started = time.perf_counter()
-    photo = decode(data, classifier.size)
-    decoded = time.perf_counter()
-    scores = classifier.classify(photo.pixels)
-    invoked = time.perf_counter()
-    return Asked(
-        labels=tuple(classifier.labels),
-        scores=scores,
-        width=photo.width,
-        height=photo.height,
-        model=model.file.name,
-        timings=Timings(
-            decode=round((decoded - started) * 1000, 3),
-            invoke=round((invoked - decoded) * 1000, 3),
-            total=round((invoked - started) * 1000, 3),
-        ),
-    )
+        return self._ready[1]
 
 
 def _busy() -> ApiError:

@@ -1,0 +1,52 @@
+"""RESULT, the document by which HTTP and the commands report one photo: built here and nowhere else."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dogid.clock import iso_utc
+
+Result = dict[str, Any]
+"""One RESULT of the public interface, ready for JSON."""
+
+
+def result_document(
+    *,
+    number: int | None,
+    file: str | None,
+    status: str,
+    scores: Mapping[str, float],
+    sha256: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    modified_ms: int | None = None,
+    classified_ms: int | None = None,
+    model: str | None = None,
+    decode_ms: float | None = None,
+    invoke_ms: float | None = None,
+    total_ms: float | None = None,
+    error_code: str | None = None,
+    error_message: str | None = None,
+) -> Result:
+    """Return RESULT; label and score are those of the first of scores, null where there are none.
+
+    number is the result's id, null where the photo is in no ledger; file the name as it is shown; scores the best
+    probabilities by label, best first; width and height in pixels, upright; modified_ms and classified_ms in
+    milliseconds since 1970, UTC; model the name of its file. An error has a code, and then a message.
+    """
+    label, score = next(iter(scores.items()), (None, None))
+    return {
+        "id": number,
+        "file": file,
+        "status": status,
+        "label": label,
+        "score": score,
+        "scores": scores,
+        "sha256": sha256,
+        "width": width,
+        "height": height,
+        "modified_at": None if modified_ms is None else iso_utc(modified_ms),
+        "classified_at": None if classified_ms is None else iso_utc(classified_ms),
+        "model": model,
+        "timings_ms": {"decode": decode_ms, "invoke": invoke_ms, "total": total_ms},
+        "error": None if error_code is None else {"code": error_code, "message": error_message},
+    }

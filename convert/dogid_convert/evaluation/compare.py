@@ -1,17 +1,15 @@
-"""Comparing two models' answers to the same photos. Pure numpy."""
+"""Comparing two models' answers to the same photos."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from dogid_convert.evaluation.metrics import Evaluation, evaluate
 
 Probabilities = NDArray[np.floating[Any]]
-
-_EXACT_UP_TO = 1000  # photos; beyond, the normal approximation is the same to all digits shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,41 +54,40 @@ def agree(first: Probabilities, second: Probabilities) -> Agreement:
     difference = np.abs(first - second)
     tops = np.abs(first.max(axis=1) - second.max(axis=1))
     count, hits = len(same), int(same.sum())
-    return Agreement(count, hits, hits / count, wilson(hits, count), float(tops.mean()), float(difference.max()))
+    interval = share_interval(hits, count)
+    return Agreement(count, hits, hits / count, interval, float(tops.mean()), float(difference.max()))
 
 
 def compare(
-    first: Probabilities, second: Probabilities, truth: NDArray[np.int64], labels: tuple[str, ...]
+    first: Probabilities, second: Probabilities, labels: NDArray[np.int64], names: tuple[str, ...]
 ) -> Accuracies:
-    """Judge both by the truth [photos]. Labels that neither occur nor are answered are left out."""
+    """Evaluate both models' answers [photos, classes] on labelled photos.
+
+    labels [photos] are indices of names, the labels' names. Names that neither occur nor are answered are left out.
+    """
     predictions = first.argmax(axis=1), second.argmax(axis=1)
-    occurring = np.unique(np.concatenate([truth, *predictions]))
+    occurring = np.unique(np.concatenate([labels, *predictions]))
     if len(occurring) == 1:  # a matrix needs two
         occurring = np.unique(np.append(occurring, [0, 1]))[:2]
-    place = np.searchsorted(occurring, truth)
+    place = np.searchsorted(occurring, labels)
     return Accuracies(
-        labels=tuple(labels[i] for i in occurring),
+        labels=tuple(names[i] for i in occurring),
         float_model=evaluate(first[:, occurring], place),
         converted=evaluate(second[:, occurring], place),
-        disagreement=mcnemar(predictions[0] == truth, predictions[1] == truth),
+        disagreement=mcnemar(predictions[0] == labels, predictions[1] == labels),
     )
 
 
 def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> Disagreement:
-    """Return the two-sided test that both are right equally often (McNemar 1947, in its binomial form)."""
+    """Test, two-sided and exact, whether both are right equally often; both are [photos] (McNemar 1947)."""
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
-    n, k = only_first + only_second, min(only_first, only_second)
-    if n > _EXACT_UP_TO:
-        p = math.erfc((abs(only_first - only_second) - 1) / math.sqrt(2 * n))
-    else:
-        p = 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n
-    return Disagreement(only_first, only_second, min(1.0, p))
+    differing = only_first + only_second
+    p_value = float(binomtest(only_first, differing).pvalue) if differing else 1.0
+    return Disagreement(only_first, only_second, p_value)
 
 
-def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return the 95 % interval of a share (Wilson 1927): sensible also where all photos agree."""
-    share, square = hits / count, z * z
-    centre = (share + square / (2 * count)) / (1 + square / count)
-    half = z / (1 + square / count) * math.sqrt(share * (1 - share) / count + square / (4 * count * count))
-    return max(0.0, centre - half), min(1.0, centre + half)
+def share_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval of a share (1927): sensible also where all photos agree."""
+    interval = binomtest(hits, count).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

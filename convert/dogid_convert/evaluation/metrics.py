@@ -1,21 +1,23 @@
-"""How good are these probabilities? Pure numpy: the trainer and the converter judge by the same few functions.
+"""How good probabilities are: the same few functions for trainer and converter.
 
-Throughout, `probabilities` is float [photos, labels] whose rows sum to one; `truth` int [photos], indices of labels.
+Throughout, `probabilities` is float [photos, classes] whose rows sum to one; `labels` int [photos], the true classes.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from sklearn.metrics import confusion_matrix
 
 ECE_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
 _AT_ONCE = 100  # bootstrap samples
-_SURPRISE = 0.025  # the probability that a 95 % interval leaves out at either end
+_TAIL = 0.025  # the probability that a 95 % interval leaves out at either end
 
 Probabilities = NDArray[np.floating]
-Labels = NDArray[np.integer]
+ClassIndices = NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,58 +45,40 @@ class Evaluation:
     calibration_error: float
     """Expected calibration error of the top label's probability."""
     confusion: tuple[tuple[int, ...], ...]
-    """[truth][prediction], counts."""
+    """[true class][prediction], counts."""
 
 
-def evaluate(probabilities: Probabilities, truth: Labels, *, samples: int = 2000, seed: int = 0) -> Evaluation:
+def evaluate(probabilities: Probabilities, labels: ClassIndices, *, samples: int = 2000, seed: int = 0) -> Evaluation:
     """Return all figures at once; intervals from that many bootstrap samples. Raise ValueError without photos."""
-    _check(probabilities, truth)
+    _check(probabilities, labels)
     predicted = probabilities.argmax(axis=1)
-    counts = confusion_matrix(predicted, truth, probabilities.shape[1])
+    counts = confusion_matrix(labels, predicted, labels=np.arange(probabilities.shape[1]))
     hits = np.diag(counts).astype(float)
     accuracies, macros = _bootstrap(counts, samples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         recalls = hits / counts.sum(axis=1)
         precisions = hits / counts.sum(axis=0)
     return Evaluation(
-        photos=len(truth),
-        accuracy=float(hits.sum() / len(truth)),
+        photos=len(labels),
+        accuracy=float(hits.sum() / len(labels)),
         accuracy_interval=_interval(accuracies, counts.sum(keepdims=True), hits.sum(keepdims=True)),
         macro_recall=float(np.nanmean(recalls)),
         macro_recall_interval=_interval(macros, counts.sum(axis=1), hits),
         recalls=tuple(recalls.tolist()),
         precisions=tuple(precisions.tolist()),
-        calibration_error=expected_calibration_error(probabilities, truth),
+        calibration_error=expected_calibration_error(probabilities, labels),
         confusion=tuple(tuple(row) for row in counts.tolist()),
     )
 
 
-def accuracy(probabilities: Probabilities, truth: Labels) -> float:
-    """Return top-1: the share of photos whose most probable label is the true one."""
-    _check(probabilities, truth)
-    return float((probabilities.argmax(axis=1) == truth).mean())
-
-
-def agreement(first: Probabilities, second: Probabilities) -> float:
-    """Return the share of photos that two models give the same top label."""
-    return accuracy(first, second.argmax(axis=1))
-
-
-def confusion_matrix(predicted: Labels, truth: Labels, labels: int) -> NDArray[np.int64]:
-    """Return counts [truth, prediction]."""
-    counts = np.zeros((labels, labels), dtype=np.int64)
-    np.add.at(counts, (truth, predicted), 1)
-    return counts
-
-
-def expected_calibration_error(probabilities: Probabilities, truth: Labels, bins: int = ECE_BINS) -> float:
+def expected_calibration_error(probabilities: Probabilities, labels: ClassIndices, bins: int = ECE_BINS) -> float:
     """Return the mean distance between confidence and accuracy over bins of confidence, weighted by photos."""
-    _check(probabilities, truth)
+    _check(probabilities, labels)
     confidence = probabilities.max(axis=1)
-    hit = (probabilities.argmax(axis=1) == truth).astype(float)
+    hit = (probabilities.argmax(axis=1) == labels).astype(float)
     place = np.clip((confidence * bins).astype(int), 0, bins - 1)
     distance = np.abs(np.bincount(place, weights=confidence - hit, minlength=bins))
-    return float(distance.sum() / len(truth))
+    return float(distance.sum() / len(labels))
 
 
 def _bootstrap(counts: NDArray[np.int64], samples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -135,19 +119,20 @@ def _least_rate(photos: NDArray[np.int64]) -> float:
     photo. For one group this is the bound of Clopper and Pearson 1934, 0.025 ** (1 / photos). For more, the rates r
     with the least mean and product(r ** photos) = 0.025 are in proportion to the photos, as far as they are below 1.
     """
-    low, high = 0.0, 1.0 / photos.min()
-    for _ in range(100):
-        middle = (low + high) / 2
-        rates = np.minimum(1.0, middle * photos)
-        if middle > 0 and (photos * np.log(rates)).sum() > np.log(_SURPRISE):
-            high = middle
-        else:
-            low = middle
-    return float(np.minimum(1.0, high * photos).mean())
+
+    def rates(factor: float) -> NDArray[np.float64]:
+        return np.asarray(np.minimum(1.0, factor * photos))
+
+    def excess(factor: float) -> float:
+        return float((photos * np.log(rates(factor))).sum() - np.log(_TAIL))
+
+    # at the lower end each rate is below 1e-9, and all photos right far rarer than 2.5 %
+    factor = brentq(excess, 1e-9 / photos.max(), 1.0 / photos.min(), xtol=1e-15)
+    return float(rates(factor).mean())
 
 
-def _check(probabilities: Probabilities, truth: Labels) -> None:
-    if len(truth) == 0:
+def _check(probabilities: Probabilities, labels: ClassIndices) -> None:
+    if len(labels) == 0:
         raise ValueError("no photos to judge by")
-    if len(probabilities) != len(truth):
-        raise ValueError(f"{len(probabilities)} answers for {len(truth)} photos")
+    if len(probabilities) != len(labels):
+        raise ValueError(f"{len(probabilities)} answers for {len(labels)} photos")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError
-from dogid_convert.evaluation.compare import Agreement, agree, wilson
+from dogid_convert.evaluation.compare import Agreement, agree, share_interval
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize import ai_edge
 from dogid_convert.quantize.bias_correction import channel_means, corrected
@@ -19,8 +19,11 @@ from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
 _MARGIN = 0.01  # asked of the calibration photos beyond the gate, since the choice was made by them
-_DOUBT = 0.84
-"""Standard errors: with four chances in five, photos like them agree as often as the gate asks."""
+_CONFIDENCE = 0.6
+"""Of the two-sided interval whose lower end has to pass the gate: four chances in five that photos like them do, too.
+
+Higher, and more layers stay in float without need; lower, and more models fail the gate on the photos that judge.
+"""
 _FLOAT_PARTS = (0.25, 0.5, 0.75, 0.9)
 
 Make = Callable[[], bytes]
@@ -148,7 +151,7 @@ def _stages(
 
 
 def _is_enough(agreement: Agreement, min_agreement: float) -> bool:
-    low, _ = wilson(agreement.same, agreement.photos, _DOUBT)
+    low, _ = share_interval(agreement.same, agreement.photos, _CONFIDENCE)
     return agreement.share >= min(1.0, min_agreement + _MARGIN) and (low >= min_agreement or agreement.share == 1)
 
 

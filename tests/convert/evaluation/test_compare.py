@@ -1,9 +1,11 @@
 """The figures that decide whether a model may be used."""
 
+import math
+
 import numpy as np
 import pytest
 
-from dogid_convert.evaluation.compare import agree, compare, mcnemar, wilson
+from dogid_convert.evaluation.compare import agree, compare, mcnemar, share_interval
 
 
 def test_agreement_counts_equal_top_labels() -> None:
@@ -22,17 +24,26 @@ def test_mcnemar_is_the_sign_test_on_the_photos_that_differ() -> None:
     assert found.p_value == pytest.approx(2 * 11 / 1024)
 
 
-def test_mcnemar_of_equal_models_sees_no_difference() -> None:
+def test_mcnemar_of_equal_models_finds_no_difference() -> None:
     assert mcnemar(np.array([True, False]), np.array([True, False])).p_value == 1
 
 
-def test_mcnemar_of_many_photos_is_close_to_the_exact_one() -> None:
+def test_mcnemar_of_many_photos_is_exact() -> None:
     first = np.array([True] * 540 + [False] * 470)
-    assert mcnemar(first, ~first).p_value == pytest.approx(0.0300, abs=0.0005)
+    exact = 2 * sum(math.comb(1010, i) for i in range(471)) / 2**1010
+    assert mcnemar(first, ~first).p_value == pytest.approx(exact)
 
 
-def test_wilson_interval_of_full_agreement_is_not_a_point() -> None:
-    low, high = wilson(100, 100)
+@pytest.mark.parametrize(("hits", "count"), [(0, 3), (1, 7), (50, 80), (793, 800)])
+def test_share_interval_is_wilsons(hits: int, count: int) -> None:
+    share, z = hits / count, 1.959964
+    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z / (1 + z * z / count) * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    assert share_interval(hits, count) == pytest.approx((centre - half, centre + half), abs=1e-7)
+
+
+def test_share_interval_of_full_agreement_is_not_a_point() -> None:
+    low, high = share_interval(100, 100)
     assert high == pytest.approx(1)
     assert low == pytest.approx(0.963, abs=0.001)
 

@@ -8,11 +8,11 @@ from dogid_convert.evaluation import metrics
 from dogid_convert.training.temperature_scaling import best_temperature, softmax
 
 SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
-TRUTH = np.array([0, 1, 1, 2])
+LABELS = np.array([0, 1, 1, 2])
 
 
-def test_the_confusion_matrix_counts_truth_by_row() -> None:
-    found = metrics.evaluate(SURE, TRUTH)
+def test_confusion_matrix_has_a_row_per_true_label() -> None:
+    found = metrics.evaluate(SURE, LABELS)
 
     assert found.confusion == ((1, 0, 0), (1, 1, 0), (0, 0, 1))
     assert found.accuracy == 0.75
@@ -21,29 +21,29 @@ def test_the_confusion_matrix_counts_truth_by_row() -> None:
     assert found.macro_recall == pytest.approx(2.5 / 3)
 
 
-def test_a_label_without_photos_has_no_recall_and_is_left_out_of_the_mean() -> None:
-    found = metrics.evaluate(SURE[:3], TRUTH[:3])
+def test_label_without_photos_is_left_out_of_macro_recall() -> None:
+    found = metrics.evaluate(SURE[:3], LABELS[:3])
 
     assert math.isnan(found.recalls[2])
     assert found.macro_recall == pytest.approx(0.75)
 
 
-def test_the_interval_holds_the_accuracy_and_narrows_with_more_photos() -> None:
-    few = metrics.evaluate(np.tile(SURE, (5, 1)), np.tile(TRUTH, 5)).accuracy_interval
-    many = metrics.evaluate(np.tile(SURE, (500, 1)), np.tile(TRUTH, 500)).accuracy_interval
+def test_interval_narrows_with_more_photos() -> None:
+    few = metrics.evaluate(np.tile(SURE, (5, 1)), np.tile(LABELS, 5)).accuracy_interval
+    many = metrics.evaluate(np.tile(SURE, (500, 1)), np.tile(LABELS, 500)).accuracy_interval
 
     assert few.low < 0.75 < few.high
     assert many.high - many.low < 0.2 * (few.high - few.low)
 
 
-def test_the_interval_is_the_binomial_one() -> None:
-    found = metrics.evaluate(np.tile(SURE, (100, 1)), np.tile(TRUTH, 100)).accuracy_interval
+def test_interval_is_binomial() -> None:
+    found = metrics.evaluate(np.tile(SURE, (100, 1)), np.tile(LABELS, 100)).accuracy_interval
 
     assert found.low == pytest.approx(0.75 - 1.96 * math.sqrt(0.75 * 0.25 / 400), abs=0.01)
 
 
 @pytest.mark.parametrize(("photos", "least"), [(1, 0.025), (4, 0.398), (10, 0.692), (100, 0.964)])
-def test_where_all_is_right_the_interval_is_clopper_and_pearsons(photos: int, least: float) -> None:
+def test_interval_of_all_right_is_clopper_pearson(photos: int, least: float) -> None:
     found = metrics.evaluate(np.eye(2)[np.zeros(photos, int)], np.zeros(photos, np.int64))
 
     assert found.accuracy_interval.low == pytest.approx(least, abs=1e-3)
@@ -51,36 +51,36 @@ def test_where_all_is_right_the_interval_is_clopper_and_pearsons(photos: int, le
     assert found.macro_recall_interval == found.accuracy_interval
 
 
-def test_where_all_is_wrong_the_interval_is_its_mirror_image() -> None:
+def test_interval_of_all_wrong_mirrors_all_right() -> None:
     found = metrics.evaluate(np.eye(2)[np.zeros(10, int)], np.ones(10, np.int64))
 
     assert found.accuracy_interval.low == 0.0
     assert found.accuracy_interval.high == pytest.approx(1 - 0.692, abs=1e-3)
 
 
-def test_a_label_of_one_photo_makes_the_mean_of_recalls_unsure() -> None:
+def test_label_of_one_photo_widens_macro_recall_interval() -> None:
     """Its recall may be anything from 2.5 % on, and it is a quarter of the mean."""
-    truth = np.repeat([0, 1, 2, 3], [1, 400, 400, 400])
-    found = metrics.evaluate(np.eye(4)[truth], truth)
+    labels = np.repeat([0, 1, 2, 3], [1, 400, 400, 400])
+    found = metrics.evaluate(np.eye(4)[labels], labels)
 
     assert found.accuracy_interval.low > 0.99
     assert found.macro_recall_interval.low == pytest.approx((0.025 + 3) / 4, abs=0.01)
 
 
-def test_the_calibration_error_is_the_gap_between_confidence_and_hits() -> None:
+def test_calibration_error_is_confidence_minus_accuracy() -> None:
     confident = np.array([[0.9, 0.1]] * 10)
 
     assert metrics.expected_calibration_error(confident, np.array([0] * 9 + [1])) == pytest.approx(0.0)
     assert metrics.expected_calibration_error(confident, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.4)
 
 
-def test_a_thousand_labels_are_judged_in_little_memory() -> None:
-    labels = 1000
-    truth = np.arange(2 * labels) % labels
-    answers = np.eye(labels, dtype=np.float32)[np.where(np.arange(len(truth)) % 4, truth, 0)]
+def test_thousand_labels_take_little_memory() -> None:
+    classes = 1000
+    labels = np.arange(2 * classes) % classes
+    answers = np.eye(classes, dtype=np.float32)[np.where(np.arange(len(labels)) % 4, labels, 0)]
 
     tracemalloc.start()
-    found = metrics.evaluate(answers, truth)
+    found = metrics.evaluate(answers, labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 
@@ -88,21 +88,17 @@ def test_a_thousand_labels_are_judged_in_little_memory() -> None:
     assert peak < 300e6  # 2,000 whole confusion matrices would be 16 GB
 
 
-def test_agreement_compares_answers_not_truth() -> None:
-    assert metrics.agreement(SURE, SURE[:, ::-1]) == 0.25
-
-
-def test_no_photos_are_no_judgement() -> None:
+def test_no_photos_raise() -> None:
     with pytest.raises(ValueError, match="no photos"):
         metrics.evaluate(np.zeros((0, 3)), np.zeros(0, np.int64))
 
 
-def test_the_temperature_makes_an_overconfident_network_honest() -> None:
+def test_temperature_calibrates_overconfident_network() -> None:
     rng = np.random.default_rng(0)
     honest = rng.normal(0, 1.5, (4000, 3))
-    truth = np.array([rng.choice(3, p=row) for row in softmax(honest)])
+    labels = np.array([rng.choice(3, p=row) for row in softmax(honest)])
 
-    temperature = best_temperature(honest * 3, truth)
+    temperature = best_temperature(honest * 3, labels)
 
     assert temperature == pytest.approx(3, rel=0.1)
-    assert metrics.expected_calibration_error(softmax(honest * 3 / temperature), truth) < 0.03
+    assert metrics.expected_calibration_error(softmax(honest * 3 / temperature), labels) < 0.03

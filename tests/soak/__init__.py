@@ -1,0 +1,1 @@
+"""A daemon that is used steadily for a long time: nothing is lost, nothing wrong, and nothing grows."""

@@ -1,0 +1,16 @@
+"""The short form of the soak; `make soak MINUTES=30` is the long one."""
+
+import pytest
+
+from tests.soak import harness
+
+SECONDS = 60
+
+
+@pytest.mark.timeout(240)
+def test_steady_use_loses_nothing_and_grows_nothing() -> None:
+    report = harness.run(SECONDS)
+
+    assert report.faults == []
+    assert report.results > 100
+    assert report.counts["events"] > report.changes["added"] / 2

@@ -19,9 +19,9 @@ from dogid.errors import DogidError, PhotoCode
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import find_file
 from dogid.ledger import queries
-from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Failed, Outcome
+from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
 from dogid.model.self_test import reference_for
@@ -78,6 +78,7 @@ class Daemon:
                 f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder not ours?"
             ) from error
         self.ledger_moved_aside = self.ledger.moved_aside
+        self._readers = Readers(self.state)
         self.started = time.monotonic()
         self._engine = self._engine_for(settings, self.model)
         self.result_signal = ResultSignal()
@@ -92,7 +93,6 @@ class Daemon:
             _heartbeat_interval(self._notifier),
         )
         self._housekeeper = RetentionThread(self.ledger, self.state, self.inbox, self._clock)
-        self._connections = threading.local()
         self._stopping = threading.Event()
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
@@ -187,10 +187,7 @@ class Daemon:
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's own connection for queries."""
-        connection: sqlite3.Connection | None = getattr(self._connections, "db", None)
-        if connection is None:
-            connection = self._connections.db = open_for_reading(self.state)
-        return connection
+        return self._readers.connection()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:

@@ -1,0 +1,37 @@
+"""Connections for reading, one for each thread that asks."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from dogid.ledger.database import open_for_reading
+
+
+class Readers:
+    """Gives each thread a connection of its own, opened when first asked for and closed when the thread ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Folder is the state folder that holds the ledger."""
+        self._folder = folder
+        self._local = threading.local()
+
+    def connection(self) -> sqlite3.Connection:
+        """Return this thread's connection. Raise UsageError where there is no ledger to read."""
+        reader: _Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = _Reader(open_for_reading(self._folder))
+        return reader.connection
+
+
+class _Reader:
+    """Closes its connection when it is dropped with its thread.
+
+    A connection is in a reference cycle with its own cache of statements, so that by itself it would stay open until
+    the garbage collector happens to look.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()

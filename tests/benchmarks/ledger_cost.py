@@ -16,7 +16,6 @@ from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
-from dogid.model.model_file import ModelFile
 from tests.benchmarks.daemon_lap import disk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -67,9 +66,7 @@ def main() -> None:
 def _filled(folder: Path, size: int) -> _Filled:
     folder.mkdir()
     ledger = Ledger(folder, lambda _: None, Clock())
-    one = _Filled(
-        ledger, ledger.register_model(ModelFile(Path("m"), b"", "00", ("cat",), "", None, None, None), ("cat",))
-    )
+    one = _Filled(ledger, ledger.register_model("m", "00", ("cat",)))
     while one.rows < size:
         one.answer(min(_FILL_GROUP, size - one.rows))
     return one

@@ -15,7 +15,6 @@ from dogid.daemon.daemon import Daemon
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
-from dogid.model.model_file import ModelFile
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
@@ -63,7 +62,7 @@ def fill(state: Path, size: int) -> None:
     now = Clock().wall_ms()
     clock = SetClock([now - _DAYS * _DAY_MS, 0])
     ledger = Ledger(state, lambda _: None, clock)
-    model = ledger.register_model(ModelFile(Path("m"), b"", "00", LABELS, "", None, None, None), LABELS)
+    model = ledger.register_model("m", "00", LABELS)
     group = min(_GROUP, size // _DAYS)
     for start in range(0, size, group):
         clock.set_wall(now - round(_DAYS * _DAY_MS * (1 - start / size)))

@@ -129,4 +129,4 @@ def _faults_of_ledger(db: sqlite3.Connection) -> list[str]:
 
 def _faults_of_audit(db: sqlite3.Connection, inbox: Path) -> list[str]:
     found = audit(db, inbox)
-    return [] if found.is_clean else [f"audit: lost {found.lost}, twice {found.twice}"]
+    return [] if found.is_clean else [f"audit: lost {found.lost}, twice {found.counted_twice}"]

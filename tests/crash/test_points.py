@@ -23,11 +23,9 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from dogid.ledger.retention import Retention, forget_departed
-from dogid.model.model_file import ModelFile
 from tests.support.photos import put
 
 _DEAD = 77
-_MODEL = ModelFile(Path("m.tflite"), b"", "00", ("cat", "dog"), "", None, None, None)
 _DAY_MS = 86_400_000
 
 
@@ -47,7 +45,7 @@ def outcome(inbox: Path, job: Job, model_id: int) -> Outcome:
 
 def work(ledger: Ledger, inbox: Path) -> None:
     """Bring the ledger up to the folder, and answer all that is pending, as the daemon does."""
-    model_id = ledger.register_model(_MODEL, ("cat", "dog"))
+    model_id = ledger.register_model("m.tflite", "00", ("cat", "dog"))
     ledger.observe(list(scan(inbox)))
     while True:
         waits = ledger.wake_due()

@@ -8,7 +8,6 @@ from dogid.inbox.scan import FoundFile, find_file
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
-from dogid.model.model_file import ModelFile
 from tests.support.clocks import SetClock
 
 NOON = 1_700_000_000_000
@@ -27,8 +26,7 @@ class Inbox:
 
     def open(self) -> None:
         self.ledger = Ledger(self.state, lambda path: find_file(self.folder, path), self.clock)
-        model = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
-        self.model_id = self.ledger.register_model(model, ("cat",))
+        self.model_id = self.ledger.register_model("m.tflite", "00", ("cat",))
         self.db = open_for_reading(self.state)
 
     def reopen(self) -> None:

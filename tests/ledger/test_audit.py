@@ -13,10 +13,7 @@ from dogid.ledger.audit import SAME_FILE, Audit, audit
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Timings
-from dogid.model.model_file import ModelFile
 from tests.support.photos import put
-
-_MODEL = ModelFile(Path("m.tflite"), b"", "00", ("cat",), "", None, None, None)
 
 
 @pytest.fixture
@@ -29,7 +26,7 @@ def state(tmp_path: Path) -> Path:
 def answer_all(inbox: Path, state: Path) -> None:
     """Have every file of the inbox classified."""
     ledger = Ledger(state, lambda path: find_file(inbox, path), Clock())
-    model = ledger.register_model(_MODEL, ("cat",))
+    model = ledger.register_model("m.tflite", "00", ("cat",))
     ledger.observe(list(scan(inbox)))
     jobs = ledger.claim(1000, ())
     ledger.record([Classified(job, job.version, "00", 1, 1, {"cat": 1.0}, model, Timings(1, 1, 1)) for job in jobs])
@@ -73,7 +70,7 @@ def test_a_file_under_another_name_counts_twice_where_the_rename_was_missed(inbo
 
     found, _ = audited(inbox, state)
 
-    assert found.twice == (b"1.jpg",)
+    assert found.counted_twice == (b"1.jpg",)
     assert found.lost == ()
     assert not found.is_clean
 

@@ -45,7 +45,7 @@ def _audit_patiently(db: sqlite3.Connection, inbox: Path) -> Audit:
 def _print(found: Audit) -> None:
     for path in found.lost:
         print_line(f"lost: {one_line(shown_name(path))}")
-    for path in found.twice:
+    for path in found.counted_twice:
         print_line(f"counted twice: {one_line(shown_name(path))}")
     verdict = "nothing lost, nothing counted twice" if found.is_clean else "the ledger does not agree with the inbox"
     print_line(f"{found.photos} photos in the inbox: {verdict}")

@@ -115,7 +115,7 @@ class Daemon:
             self._tell(self.ledger.record(failures))
 
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
-        model_id = self.ledger.register_model(model.file, model.labels)
+        model_id = self.ledger.register_model(model.file.name, model.file.sha256, model.labels)
         settling = RetryPolicy(round(settings.settle * 1000), self._clock)
         work = Work(self.inbox, settings.max_bytes, model_id, settling, self._in_hand)
         return Engine(model, work, reference_for(model), settings.decode_timeout)

@@ -13,55 +13,68 @@ from dogid.inbox.scan import FoundFile, ScanErrors, Version, find_file, same_ver
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What a comparison found."""
+    """The result of comparing the inbox with the ledger."""
 
     photos: int
     """Files in the inbox that may be photos."""
     lost: tuple[bytes, ...]
     """In the inbox, but the ledger does not know the version that lies there."""
-    twice: tuple[bytes, ...]
+    counted_twice: tuple[bytes, ...]
     """Files that have more than one current result."""
 
     @property
     def is_clean(self) -> bool:
         """Whether each photo is accounted for exactly once."""
-        return not self.lost and not self.twice
+        return not self.lost and not self.counted_twice
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return it ready for JSON."""
         return {
             "clean": self.is_clean,
             "photos": self.photos,
             "lost": [shown_name(path) for path in self.lost],
-            "counted_twice": [shown_name(path) for path in self.twice],
+            "counted_twice": [shown_name(path) for path in self.counted_twice],
         }
 
 
 def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     """Compare the folder as it is now with the ledger as it is now. Raise UsageError where a folder is unreadable."""
-    trouble = ScanErrors({})
-    photos, lost, twice = 0, [], []
+    errors = ScanErrors({})
+    photos, lost, counted_twice = 0, [], []
     stable = has_stable_inodes(file_system_type(inbox))
-    results = _Results(db, inbox)
+    rows = _CurrentRows(db, inbox)
     try:
-        for file in scan(inbox, trouble):
+        for file in scan(inbox, errors):
             photos += 1
-            known = results.current(file)
-            if known is None or not same_version(known.version, file.version, stable_inodes=stable):
+            row = rows.at(file.path)
+            if row is None or not same_version(row.version, file.version, stable_inodes=stable):
                 lost.append(file.path)
-            elif results.has_another(file, known):
-                twice.append(file.path)
+            elif rows.has_former_name(file, row):
+                counted_twice.append(file.path)
     except OSError as error:
         raise UsageError(f"{inbox}: cannot read the inbox: {error.strerror}") from error
-    if trouble.folders:
-        folder, reason = next(iter(trouble.folders.items()))
+    if errors.folders:
+        folder, reason = next(iter(errors.folders.items()))
         raise UsageError(f"{inbox}/{shown_name(folder)}: cannot read the folder: {reason}")
-    return Audit(photos, tuple(lost), tuple(twice))
+    return Audit(photos, tuple(lost), tuple(counted_twice))
+
+
+_LINKED = "EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = photo.id)"
+_AT_PATH = (
+    f"SELECT inode, size, mtime_ns, id, {_LINKED} FROM photo"  # noqa: S608
+    " WHERE path = ? AND state != 'superseded'"
+)
+# the plus keeps SQLite from the index of states: there are few rows of one inode, and many that are classified
+SAME_FILE = (
+    "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ?"  # noqa: S608
+    f" AND state != 'superseded' AND +state = 'classified' AND NOT {_LINKED}"
+)
+"""Other classified photos that are the very same file."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the ledger has under a file's name."""
+class _CurrentRow:
+    """A photo's current row."""
 
     id: int
     version: Version
@@ -69,33 +82,21 @@ class _Known:
     """Whether the file was seen under two names at once: then each is a photo."""
 
 
-_LINKED = "EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = photo.id)"
-_KNOWN = (
-    f"SELECT inode, size, mtime_ns, id, {_LINKED} FROM photo"  # noqa: S608
-    " WHERE path = ? AND state != 'superseded'"
-)
-# To be found by the index of inodes: the plus keeps SQLite from that of states.
-SAME_FILE = (
-    "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ?"  # noqa: S608
-    f" AND state != 'superseded' AND +state = 'classified' AND NOT {_LINKED}"
-)
-
-
-class _Results:
-    """The ledger, asked about files."""
+class _CurrentRows:
+    """Looks up the current rows of files."""
 
     def __init__(self, db: sqlite3.Connection, inbox: Path) -> None:
         self._db = db
         self._inbox = inbox
 
-    def current(self, file: FoundFile) -> _Known | None:
-        """What is known under a file's name."""
-        row = self._db.execute(_KNOWN, (file.path,)).fetchone()
-        return None if row is None else _Known(row["id"], Version(*row[:3]), bool(row[4]))
+    def at(self, path: bytes) -> _CurrentRow | None:
+        """Return the row of the photo at path, relative to the inbox."""
+        row = self._db.execute(_AT_PATH, (path,)).fetchone()
+        return None if row is None else _CurrentRow(row["id"], Version(*row[:3]), bool(row[4]))
 
-    def has_another(self, file: FoundFile, known: _Known) -> bool:
-        """Whether a file counts twice: also under a name that is no longer there, by a rename that was missed."""
-        if known.linked:
-            return False  # asked before the other names are looked at: they may be thousands
-        others = self._db.execute(SAME_FILE, (*file.version, known.id))
-        return any(find_file(self._inbox, bytes(row["path"])) is None for row in others)
+    def has_former_name(self, file: FoundFile, row: _CurrentRow) -> bool:
+        """Whether a file also counts under a name that is no longer there, by a rename that was missed."""
+        if row.linked:
+            return False  # checked before the other names are looked at: they may be thousands
+        others = self._db.execute(SAME_FILE, (*file.version, row.id))
+        return any(find_file(self._inbox, bytes(other["path"])) is None for other in others)

@@ -18,7 +18,6 @@ from dogid.ledger.observe import FileObserver, LookAt
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
-from dogid.model.model_file import ModelFile
 
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
@@ -85,15 +84,15 @@ class Ledger:
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 
-    def register_model(self, model: ModelFile, labels: Sequence[str]) -> int:
-        """Return the id by which results refer to a model."""
+    def register_model(self, name: str, sha256: str, labels: Sequence[str]) -> int:
+        """Return the id by which results refer to a model: the name and sha256 of its file, its labels in order."""
         with self._transaction():
             self._db.execute(
                 "INSERT INTO model (name, sha256, labels) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (model.name, model.sha256, json.dumps(labels, ensure_ascii=False)),
+                (name, sha256, json.dumps(labels, ensure_ascii=False)),
             )
             query = "SELECT id FROM model WHERE sha256 = ? AND name = ?"
-            return int(self._db.execute(query, (model.sha256, model.name)).fetchone()[0])
+            return int(self._db.execute(query, (sha256, name)).fetchone()[0])
 
     def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> list[int]:
         """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.

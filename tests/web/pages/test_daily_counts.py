@@ -10,7 +10,6 @@ from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
-from dogid.model.model_file import ModelFile
 from dogid.web.pages.chart import chart
 from dogid.web.pages.daily_counts import DAYS, DailyCounter, daily_counts
 from tests.support.clocks import SetClock
@@ -27,7 +26,7 @@ class Diary:
     def __init__(self, folder: Path) -> None:
         self.clock = SetClock([0, 0])
         self.ledger = Ledger(folder, lambda _: None, self.clock)
-        self._model = self.ledger.register_model(ModelFile(Path("m"), b"", "00", LABELS, "", None, None, None), LABELS)
+        self._model = self.ledger.register_model("m", "00", LABELS)
         self._files = 0
 
     def notes(self, hours_ago: float, label: str, count: int = 1) -> None:

@@ -13,7 +13,6 @@ from dogid.daemon.daemon import Daemon
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Timings
-from dogid.model.model_file import ModelFile
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
@@ -26,7 +25,7 @@ def fill(state: Path) -> None:
     """Make a ledger in which each label was given once."""
     state.mkdir()
     ledger = Ledger(state, lambda _: None, Clock())
-    model = ledger.register_model(ModelFile(Path("m"), b"", "00", LABELS, "", None, None, None), LABELS)
+    model = ledger.register_model("m", "00", LABELS)
     ledger.observe([FoundFile(b"%d.jpg" % at, Version(at, 9, 9)) for at in range(len(LABELS))])
     jobs = ledger.claim(len(LABELS), (), oldest=True)
     ledger.record(

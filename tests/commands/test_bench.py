@@ -16,7 +16,7 @@ from tests.support.photos import photo, put
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measure as the command does, only not as long."""
-    monkeypatch.setattr(measures, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(measures, "_MIN_SECONDS", 0.0)
     monkeypatch.setattr(measures, "_SINGLES", 2)
     monkeypatch.setattr(measures, "_BACKLOG", 6)
     monkeypatch.setattr(photos, "SIZES", (("0.3 MP", 640, 480, 2), ("2 MP", 1632, 1224, 1)))

@@ -13,7 +13,7 @@ from tests.support.photos import photo, put
 def test_outside_systemd_nothing_is_said_and_nothing_fails() -> None:
     silent = Notifier.from_environment({})
     silent.ready("well")
-    with silent.patience("waiting"):
+    with silent.extend_start_timeout("waiting"):
         pass
 
     assert silent == Notifier(None, None)
@@ -37,11 +37,11 @@ def test_a_socket_in_the_abstract_namespace_is_spoken_to() -> None:
 
 
 def test_a_socket_that_is_gone_is_no_reason_to_stop(tmp_path: Path) -> None:
-    Notifier(str(tmp_path / "gone")).alive()
+    Notifier(str(tmp_path / "gone")).ping_watchdog()
 
 
 def test_a_long_step_of_the_start_asks_for_time(ear: Ear) -> None:
-    with Notifier(ear.address).patience("opening the ledger"):
+    with Notifier(ear.address).extend_start_timeout("opening the ledger"):
         assert ear.hear() == ["EXTEND_TIMEOUT_USEC=30000000", "STATUS=opening the ledger"]
 
 

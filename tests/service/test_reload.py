@@ -15,7 +15,7 @@ from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.model.self_test import Reference, reference_for
 from dogid.settings import Settings
-from dogid.system.reload import main, record_outcome
+from dogid.system.reload import main, record_reload_outcome
 from tests.conftest import MakeDaemon
 from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo, put
@@ -60,7 +60,7 @@ def test_what_is_wrong_is_refused_and_all_goes_on(
     configured: DaemonProcess, config: Path, inbox: Path, text: str
 ) -> None:
     config.write_text(text)
-    reload(configured, "reload refused, all goes on as before")
+    reload(configured, "reload rejected; keeping current settings")
     put(inbox / "after.jpg", photo(2))
 
     assert configured.answered("after.jpg")["model"] == MODEL.name
@@ -130,6 +130,6 @@ def test_the_outcome_of_each_reload_is_left_for_whoever_asked(tmp_path: Path, mo
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["reloading", "123"])
     for refusal, status in ((None, 0), ("no such model", 1), (None, 0)):
-        monkeypatch.setattr("os.kill", lambda *_, said=refusal: record_outcome(said, environ))
+        monkeypatch.setattr("os.kill", lambda *_, said=refusal: record_reload_outcome(said, environ))
 
         assert main() == status

@@ -1,1 +1,1 @@
-"""What `dogid bench` measures; start reading at `measures.py`."""
+"""The measurements of `dogid bench`; start reading at `measures.py`."""

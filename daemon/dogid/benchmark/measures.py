@@ -1,4 +1,4 @@
-"""The measurements themselves: one photo's parts, and a real daemon's rooms on a folder."""
+"""Measuring: the decoding and inference of one photo, and a daemon without HTTP on a folder."""
 
 import dataclasses
 import os
@@ -17,11 +17,11 @@ from dogid.model.classifier import Classifier
 from dogid.model.classify_photo import classify_photo
 from dogid.settings import Settings
 
-_LEAST_SECONDS = 0.5  # of measuring each sample
-_GLANCE_SECONDS = 0.0005
-_PATIENCE_SECONDS = 120.0
-_SINGLES = 20
-_BACKLOG = 96
+_MIN_SECONDS = 0.5  # for each sample; more makes the medians steadier and the command slower
+_POLL_SECONDS = 0.0005  # the error of a latency; less takes more of a core from the daemon
+_TIMEOUT_SECONDS = 120.0  # for one result, or for the backlog
+_SINGLES = 20  # photos put in one at a time, for the latency
+_BACKLOG = 96  # photos put in at once, for the throughput
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,22 @@ class PhotoCost:
 
 @dataclass(frozen=True, slots=True)
 class FolderCost:
-    """From the folder to the result, with commits that are on disk."""
+    """From the inbox to the result, with durable commits."""
 
     photos: int
     per_second: float
-    """From a backlog, by all workers."""
+    """Throughput of a backlog, with all workers."""
     p50_ms: float
-    """From the rename into the inbox until the result is on disk, one photo at a time."""
+    """Latency from the rename into the inbox until the result is readable, one photo at a time."""
     p99_ms: float
 
 
 def photo_cost(sample: Sample, classifier: Classifier) -> PhotoCost:
-    """Decode and classify each photo, again and again for half a second at least."""
+    """Return the median decode and inference times of the sample's photos, measured for at least half a second."""
     decoding: list[float] = []
     invoking: list[float] = []
     classify_photo(sample.photos[0], classifier)
-    ends = time.perf_counter() + _LEAST_SECONDS
+    ends = time.perf_counter() + _MIN_SECONDS
     while not decoding or time.perf_counter() < ends:
         for data in sample.photos:
             photo = classify_photo(data, classifier)
@@ -59,15 +59,18 @@ def photo_cost(sample: Sample, classifier: Classifier) -> PhotoCost:
 
 
 def folder_cost(sample: Sample, settings: Settings, folder: Path) -> FolderCost:
-    """Run the daemon's rooms, without HTTP, on an inbox in folder: single photos, then a backlog."""
+    """Run a daemon without HTTP on an inbox inside folder, on single photos and then on a backlog; return the figures.
+
+    Raise DogidError where the daemon cannot start, or the photos have no results in time.
+    """
     chosen = dataclasses.replace(settings, inbox=folder / "inbox", state=folder / "state")
     ready = folder / "ready"
     ready.mkdir()
-    photos = [_written(ready / f"{at:05}.jpg", data, at) for at, data in enumerate(_repeated(sample.photos))]
-    service = Daemon(chosen)
-    with service.running():
-        db = service.reader()
-        singles = [_single(db, path, chosen.inbox) for path in photos[:_SINGLES]]
+    photos = [_write_photo(ready / f"{at:05}.jpg", data, at) for at, data in enumerate(_repeated(sample.photos))]
+    daemon = Daemon(chosen)
+    with daemon.running():
+        db = daemon.reader()
+        singles = [_time_single(db, path, chosen.inbox) for path in photos[:_SINGLES]]
         backlog = photos[_SINGLES:]
         begun = time.perf_counter()
         for path in backlog:
@@ -75,8 +78,8 @@ def folder_cost(sample: Sample, settings: Settings, folder: Path) -> FolderCost:
         _wait(lambda: queries.counts(db)["classified"] >= len(photos))
         seconds = time.perf_counter() - begun
     singles.sort()
-    worst = singles[max(0, -(-len(singles) * 99 // 100) - 1)]
-    return FolderCost(len(photos), len(backlog) / seconds, statistics.median(singles) * 1000, worst * 1000)
+    p99 = singles[max(0, -(-len(singles) * 99 // 100) - 1)]
+    return FolderCost(len(photos), len(backlog) / seconds, statistics.median(singles) * 1000, p99 * 1000)
 
 
 def _repeated(photos: Sequence[bytes]) -> Iterator[bytes]:
@@ -84,14 +87,14 @@ def _repeated(photos: Sequence[bytes]) -> Iterator[bytes]:
         yield photos[at % len(photos)]
 
 
-def _written(path: Path, data: bytes, number: int) -> Path:
+def _write_photo(path: Path, data: bytes, number: int) -> Path:
     path.write_bytes(data)
-    os.utime(path, ns=(number, number))  # each another version: none is taken for another's former name
+    os.utime(path, ns=(number, number))  # distinct versions: none may be taken for a renamed other
     return path
 
 
-def _single(db: sqlite3.Connection, path: Path, inbox: Path) -> float:
-    """Seconds from the rename until a reader sees the result."""
+def _time_single(db: sqlite3.Connection, path: Path, inbox: Path) -> float:
+    """Return the seconds from the rename until a reader sees the result."""
     query = "SELECT 1 FROM photo WHERE path = ? AND state = 'classified'"
     name = os.fsencode(path.name)
     begun = time.perf_counter()
@@ -100,9 +103,9 @@ def _single(db: sqlite3.Connection, path: Path, inbox: Path) -> float:
     return time.perf_counter() - begun
 
 
-def _wait(is_so: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
+def _wait(condition: Callable[[], bool]) -> None:
+    ends = time.monotonic() + _TIMEOUT_SECONDS
+    while not condition():
         if time.monotonic() > ends:
-            raise DogidError(f"the photos had no results after {_PATIENCE_SECONDS:g} s; `dogid check` may tell why")
-        time.sleep(_GLANCE_SECONDS)
+            raise DogidError(f"the photos had no results after {_TIMEOUT_SECONDS:g} s; `dogid check` may show why")
+        time.sleep(_POLL_SECONDS)

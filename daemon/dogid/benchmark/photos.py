@@ -1,4 +1,4 @@
-"""Photos to measure with: made ones of three sizes, or the user's own."""
+"""The photos to measure with: synthetic ones of three sizes, or the user's own."""
 
 import io
 import itertools
@@ -16,46 +16,50 @@ from dogid.inbox.scan import scan
 from dogid.photo.decode import decode
 
 SIZES = (("0.3 MP", 640, 480, 48), ("2 MP", 1632, 1224, 8), ("12 MP", 4000, 3000, 3))
-"""Name, width, height, how many are made."""
+"""Name, width, height, count."""
 
 _MOST_PHOTOS = 100
 _MOST_BYTES = 300_000_000  # of all photos together: they are copied
-_COARSE = 20  # pixels of a made photo that one value of its picture spans
-_NOISE = 6.0  # a sensor's, in levels: without it a JPEG would be far smaller than a camera's, and quicker to decode
+_COARSE = 20  # pixels that one random value spans
+_NOISE = 6.0  # standard deviation, in levels: without noise a JPEG is far smaller than a camera's, and decodes faster
 _TILE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Photos of one kind, as files' bytes."""
+    """Photos of one size, as encoded files."""
 
     name: str
     photos: tuple[bytes, ...]
 
     @property
     def mean_bytes(self) -> int:
-        """Of a photo."""
+        """The mean size of a file."""
         return sum(map(len, self.photos)) // len(self.photos)
 
 
-def made_samples() -> list[Sample]:
-    """Make photos of distinct contents, the same everywhere."""
+def synthetic_samples() -> list[Sample]:
+    """Return synthetic photos of each size, distinct, and the same on every machine."""
     return [
-        Sample(name, tuple(_made(seed, width, height) for seed in range(count))) for name, width, height, count in SIZES
+        Sample(name, tuple(_synthetic_photo(seed, width, height) for seed in range(count)))
+        for name, width, height, count in SIZES
     ]
 
 
-def own_sample(folder: Path, max_bytes: int) -> Sample:
-    """Read the photos of a folder, at most 100. Raise UsageError where it is none, or holds none that decode."""
+def folder_sample(folder: Path, max_bytes: int) -> Sample:
+    """Read at most 100 photos of a folder, of at most max_bytes bytes each.
+
+    Raise UsageError where it is not a folder, or contains no photo that can be decoded.
+    """
     if not folder.is_dir():
-        raise UsageError(f"{folder}: not a folder; --photos DIR takes one with photos, and without it some are made")
-    photos = tuple(itertools.islice(_limited(_readable(folder, max_bytes)), _MOST_PHOTOS))
+        raise UsageError(f"{folder}: not a folder; give a folder with photos, or no --photos for synthetic ones")
+    photos = tuple(itertools.islice(_limit_bytes(_decodable(folder, max_bytes)), _MOST_PHOTOS))
     if not photos:
-        raise UsageError(f"{folder}: holds no photo that can be decoded; try: dogid classify {folder}")
+        raise UsageError(f"{folder}: contains no photo that can be decoded; try: dogid classify {folder}")
     return Sample(shown_name(os.fsencode(folder)), photos)
 
 
-def _readable(folder: Path, max_bytes: int) -> Iterator[bytes]:
+def _decodable(folder: Path, max_bytes: int) -> Iterator[bytes]:
     try:
         found = sorted(scan(folder))
     except OSError as error:
@@ -67,11 +71,11 @@ def _readable(folder: Path, max_bytes: int) -> Iterator[bytes]:
             data = (folder / os.fsdecode(file.path)).read_bytes()
             decode(data, (32, 32))
         except (OSError, PhotoError):
-            continue  # `dogid classify` tells why; here only the good ones count
+            continue  # `dogid classify` shows the reason
         yield data
 
 
-def _limited(photos: Iterator[bytes]) -> Iterator[bytes]:
+def _limit_bytes(photos: Iterator[bytes]) -> Iterator[bytes]:
     left = _MOST_BYTES
     for data in photos:
         left -= len(data)
@@ -80,7 +84,7 @@ def _limited(photos: Iterator[bytes]) -> Iterator[bytes]:
         yield data
 
 
-def _made(seed: int, width: int, height: int) -> bytes:
+def _synthetic_photo(seed: int, width: int, height: int) -> bytes:
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (height // _COARSE + 1, width // _COARSE + 1, 3), dtype=np.uint8)
     picture = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))

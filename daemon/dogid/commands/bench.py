@@ -1,4 +1,4 @@
-"""`dogid bench`: how fast this device is, in less than a minute."""
+"""`dogid bench`: measure the speed of this device, in less than a minute."""
 
 import argparse
 from pathlib import Path
@@ -11,14 +11,16 @@ _SETTINGS = ("model", "labels", "workers", "max_bytes", "max_pixels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--photos, --json, and the settings that matter to speed."""
-    parser.add_argument("--photos", type=Path, metavar="DIR", help="measure with these (default: some are made)")
+    """Add --photos, --json, and the settings that affect speed."""
+    parser.add_argument(
+        "--photos", type=Path, metavar="DIR", help="measure with photos of this folder (default: synthetic ones)"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     settings.add_flags(parser, _SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure decoding, the model, and the way from the folder to the result; print it."""
+    """Measure decoding, inference, and throughput and latency from inbox to result; print the figures."""
     document = _measure(settings.load(args), args.photos)
     if args.json:
         print_json(document)
@@ -32,14 +34,14 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
     import tempfile
 
     from dogid.benchmark.measures import folder_cost, photo_cost
-    from dogid.benchmark.photos import made_samples, own_sample
+    from dogid.benchmark.photos import folder_sample, synthetic_samples
     from dogid.model.classifier import load_model
     from dogid.model.shipped import shipped_model
     from dogid.photo.decode import limit_pixels
 
     limit_pixels(chosen.max_pixels)
     model = load_model(chosen.model or shipped_model(), chosen.labels)
-    samples = made_samples() if folder is None else [own_sample(folder, chosen.max_bytes)]
+    samples = synthetic_samples() if folder is None else [folder_sample(folder, chosen.max_bytes)]
     classifier = model.classifier()
     rows = []
     for sample in samples:
@@ -48,15 +50,15 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
             "name": sample.name, "photos": len(sample.photos), "mean_bytes": sample.mean_bytes,
             "decode_ms": round(cost.decode, 3), "invoke_ms": round(cost.invoke, 3),
         })  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="dogid-bench-") as place:
-        whole = folder_cost(samples[0], chosen, Path(place))
+    with tempfile.TemporaryDirectory(prefix="dogid-bench-") as temporary:
+        end_to_end = folder_cost(samples[0], chosen, Path(temporary))
     return {
         "model": {"name": model.file.name, "sha256": model.file.sha256, "backend": model.backend.module},
         "cores": len(os.sched_getaffinity(0)),
         "samples": rows,
         "folder": {
-            "sample": samples[0].name, "photos": whole.photos, "per_second": round(whole.per_second, 1),
-            "latency_ms": {"p50": round(whole.p50_ms, 1), "p99": round(whole.p99_ms, 1)},
+            "sample": samples[0].name, "photos": end_to_end.photos, "per_second": round(end_to_end.per_second, 1),
+            "latency_ms": {"p50": round(end_to_end.p50_ms, 1), "p99": round(end_to_end.p99_ms, 1)},
         },
     }  # fmt: skip
 
@@ -71,6 +73,6 @@ def _print(document: dict[str, Any]) -> None:
     print_table(table)
     latency = folder["latency_ms"]
     print_line(
-        f"\nfrom the folder to the result ({folder['sample']}): {folder['per_second']:.0f} photos/s from a backlog;"
-        f" one photo {latency['p50']:.1f} ms (p99 {latency['p99']:.1f} ms)"
+        f"\nfrom inbox to result ({folder['sample']}): {folder['per_second']:.0f} photos/s from a backlog;"
+        f" latency of one photo {latency['p50']:.1f} ms (p99 {latency['p99']:.1f} ms)"
     )

@@ -9,81 +9,86 @@ from typing import Any
 
 from dogid.commands.output import print_json, print_line, print_table
 from dogid.errors import UsageError
-from dogid.installer.paths import VENV, Places
+from dogid.installer.paths import VENV, ServicePaths
 
 _PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "StatusText", "MainPID", "NRestarts", "FragmentPath")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The three verbs and what each takes."""
+    """Add the verbs install, uninstall and status, each with its flags."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="install|uninstall|status")
-    install = verbs.add_parser("install", help="set the service up and start it; again, to upgrade or mend it")
-    install.add_argument("--user", metavar="NAME", help="who may copy photos in (default: who called sudo)")
-    install.add_argument("--from", dest="source", metavar="SOURCE", help="what pip installs (default: this very dogid)")
-    install.add_argument("--python", metavar="FILE", default="/usr/bin/python3", help="(default: /usr/bin/python3)")
-    uninstall = verbs.add_parser("uninstall", help="stop the service and remove it")
+    install = verbs.add_parser("install", help="install or upgrade the service")
+    install.add_argument("--user", metavar="NAME", help="user who may copy photos in (default: the caller of sudo)")
+    install.add_argument("--from", dest="source", metavar="SOURCE", help="what pip installs (default: this version)")
+    install.add_argument(
+        "--python",
+        metavar="FILE",
+        default="/usr/bin/python3",
+        help="interpreter for the service (default: /usr/bin/python3)",
+    )
+    uninstall = verbs.add_parser("uninstall", help="stop and remove the service")
     data = uninstall.add_mutually_exclusive_group()
     data.add_argument("--keep-data", action="store_true", help="keep settings, results and photos (the default)")
-    data.add_argument("--delete-data", action="store_true", help="delete them too, the photos in the inbox included")
+    data.add_argument("--delete-data", action="store_true", help="delete them too, including the photos in the inbox")
     for verb in (install, uninstall):
-        verb.add_argument("--dry-run", action="store_true", help="only tell what would be done")
-    status = verbs.add_parser("status", help="whether the service runs, and how it is doing")
+        verb.add_argument("--dry-run", action="store_true", help="only print what would be done")
+    status = verbs.add_parser("status", help="show whether the service runs, and its status line")
     status.add_argument("--json", action="store_true", help="print one JSON document")
     for verb in (install, uninstall, status):
         verb.add_argument("--instance", metavar="NAME", help="a further service, with its own inbox, model and port")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the verb says."""
+    """Install, remove or show the service; return 0, or for `status` 1 where it is not active."""
     if args.verb == "status":
-        return _status(Places(args.instance), as_json=args.json)
+        return _status(ServicePaths(args.instance), as_json=args.json)
     if os.geteuid() != 0 and not args.dry_run:
-        raise UsageError(f"only root can {args.verb} a service; try: sudo {_this_program()} service {args.verb}")
+        raise UsageError(f"only root can {args.verb} a service; try: sudo {_own_command()} service {args.verb}")
     return _install(args) if args.verb == "install" else _uninstall(args)
 
 
 def _install(args: argparse.Namespace) -> int:
-    from dogid.installer.install import install_steps, options
+    from dogid.installer.install import check_options, install_steps
     from dogid.installer.paths import lan_conf
-    from dogid.installer.steps import carry_out
+    from dogid.installer.steps import run_steps
 
-    chosen = options(args.instance, args.source, args.python, args.user)
-    carry_out(install_steps(chosen), print_line, dry_run=args.dry_run)
+    chosen = check_options(args.instance, args.source, args.python, args.user)
+    run_steps(install_steps(chosen), print_line, dry_run=args.dry_run)
     if not args.dry_run:
-        print_line(f"photos go to {chosen.places.inbox}, settings are in {chosen.places.config}")
-        print_line(f"it answers this machine only; to open it to your network, with a token: {lan_conf()}")
+        print_line(f"photos go to {chosen.paths.inbox}, settings are in {chosen.paths.config}")
+        print_line(f"it listens on localhost only; to open it to your network, with a token: {lan_conf()}")
     return 0
 
 
 def _uninstall(args: argparse.Namespace) -> int:
-    from dogid.installer.steps import carry_out
-    from dogid.installer.uninstall import kept, uninstall_steps
+    from dogid.installer.steps import run_steps
+    from dogid.installer.uninstall import kept_paths, uninstall_steps
 
-    places = Places(args.instance)
-    carry_out(uninstall_steps(places, delete_data=args.delete_data), print_line, dry_run=args.dry_run)
-    left = kept(places)
-    if left and not args.delete_data and not args.dry_run:
-        print_line(f"kept: {', '.join(map(str, left))}; to delete them: --delete-data")
+    paths = ServicePaths(args.instance)
+    run_steps(uninstall_steps(paths, delete_data=args.delete_data), print_line, dry_run=args.dry_run)
+    kept = kept_paths(paths)
+    if kept and not args.delete_data and not args.dry_run:
+        print_line(f"kept: {', '.join(map(str, kept))}; to delete them: --delete-data")
     return 0
 
 
-def _status(places: Places, *, as_json: bool) -> int:
+def _status(paths: ServicePaths, *, as_json: bool) -> int:
     try:
-        asked = ["systemctl", "show", places.unit, *(f"--property={name}" for name in _PROPERTIES)]
-        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+        query = ["systemctl", "show", paths.unit, *(f"--property={name}" for name in _PROPERTIES)]
+        done = subprocess.run(query, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError as error:
-        raise UsageError(f"systemctl: cannot be run: {error.strerror}; is there no systemd here?") from error
-    told = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
-    active = told.get("ActiveState") in ("active", "reloading")
+        raise UsageError(f"systemctl: cannot be run: {error.strerror}; does this machine run systemd?") from error
+    properties = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    active = properties.get("ActiveState") in ("active", "reloading")
     document: dict[str, Any] = {
-        "unit": places.unit,
-        "installed": told.get("LoadState") == "loaded",
+        "unit": paths.unit,
+        "installed": properties.get("LoadState") == "loaded",
         "active": active,
-        "starts_at_boot": told.get("UnitFileState") == "enabled",
-        "status": told.get("StatusText") or None,
-        "restarts": int(told.get("NRestarts") or 0),
-        "inbox": str(places.inbox),
-        "config": str(places.config),
+        "starts_at_boot": properties.get("UnitFileState") == "enabled",
+        "status": properties.get("StatusText") or None,
+        "restarts": int(properties.get("NRestarts") or 0),
+        "inbox": str(paths.inbox),
+        "config": str(paths.config),
     }
     if as_json:
         print_json(document)
@@ -93,5 +98,5 @@ def _status(places: Places, *, as_json: bool) -> int:
     return 0 if active else 1
 
 
-def _this_program() -> str:
+def _own_command() -> str:
     return str(VENV / "bin" / "dogid") if (VENV / "bin" / "dogid").exists() else str(Path(sys.argv[0]).absolute())

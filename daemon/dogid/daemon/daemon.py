@@ -64,7 +64,7 @@ class Daemon:
         self.state = prepare_state(settings.state, self.inbox)
         self._lock_file = lock_state(self.state)
         try:
-            with self._notifier.patience("opening the ledger"):
+            with self._notifier.extend_start_timeout("opening the ledger"):
                 self.ledger = Ledger(
                     self.state,
                     lambda path: find_file(self.inbox, path),
@@ -161,14 +161,14 @@ class Daemon:
         return None
 
     def _tell_healthy(self) -> None:
-        self._notifier.alive()
+        self._notifier.ping_watchdog()
         self._notifier.status(self.status_line())
 
     def _tell_patience(self) -> None:
         """Have systemd wait long enough for a photo to be given up and written down."""
         needed = self.settings.decode_timeout + 3 * _heartbeat_interval(self._notifier)
         if self._notifier.watchdog_seconds is not None:
-            self._notifier.expect_ping_within(max(needed, self._notifier.watchdog_seconds))
+            self._notifier.set_watchdog_timeout(max(needed, self._notifier.watchdog_seconds))
 
     @property
     def watch_status(self) -> WatchStatus:
@@ -199,7 +199,7 @@ class Daemon:
         if not self._engine.reference.is_golden:
             log.info("the model carries no golden photo: its own first answer is what the workers are held to")
         self._tell_patience()
-        with self._notifier.patience("trying photos that may have killed the daemon"):
+        with self._notifier.extend_start_timeout("trying photos that may have killed the daemon"):
             self._try_suspects()
         proof = self._pipeline.start()
         self._reconciler.start()

@@ -1,1 +1,1 @@
-"""What `dogid service install` and `uninstall` do; start reading at `install.py`."""
+"""Installing and removing the systemd service; start reading at `install.py`."""

@@ -1,4 +1,4 @@
-"""The steps that make a service of dogid."""
+"""The steps of `dogid service install`."""
 
 import grp
 import os
@@ -17,66 +17,67 @@ from dogid.installer.paths import (
     UNITS,
     USER,
     VENV,
-    Places,
+    ServicePaths,
+    install_source,
     is_debian_package,
-    is_ours,
-    packaged,
-    units_in_use,
-    what_to_install,
+    is_our_command,
+    packaged_text,
+    running_instances,
 )
-from dogid.installer.steps import Step, attempt, command, file_step, running
+from dogid.installer.steps import Step, program, run_program, try_program, write_step
 
 _FIRST_PORT = 8000
 _TMPFILES = "tmpfiles.conf"
 
 _WRAPPER = f"""#!/bin/sh
-# dogid with the service's settings, unless others are named.
+# dogid with the service's settings, unless DOGID_CONFIG names others.
 export DOGID_CONFIG="${{DOGID_CONFIG-{CONFIG_DIR}/dogid.toml}}"
 exec {VENV}/bin/dogid "$@"
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What the person who installs has chosen."""
+class InstallOptions:
+    """Checked options of an installation."""
 
-    places: Places
+    paths: ServicePaths
     source: str
-    """What pip installs."""
+    """The argument of `pip install`."""
     python: str
-    photographer: str | None
-    """Who may copy photos in from now on."""
+    """The interpreter of the virtual environment."""
+    inbox_user: str | None
+    """The user who is allowed to copy photos into the inbox."""
 
 
-def options(instance: str | None, source: str | None, python: str, user: str | None) -> Options:
-    """Return checked options. Raise UsageError where this machine cannot have the service."""
+def check_options(instance: str | None, source: str | None, python: str, user: str | None) -> InstallOptions:
+    """Return checked options. Raise UsageError where the service cannot be installed with them on this machine."""
     if not Path("/run/systemd/system").is_dir():
-        raise UsageError("this machine was not started by systemd; run `dogid run` yourself instead")
-    places = Places(instance)
+        raise UsageError("this machine does not run systemd; start `dogid run` by other means")
+    paths = ServicePaths(instance)
     if instance is None and is_debian_package():
         raise UsageError(
             "dogid is installed as a Debian package already; to upgrade it: sudo apt install ./dogid_*.deb"
         )
     if instance is None:
         _check_python(python)
-        if os.path.lexists(COMMAND) and not is_ours(COMMAND):
-            raise UsageError(f"{COMMAND}: is another program's; first: sudo mv {COMMAND} {COMMAND}.old")
+        if os.path.lexists(COMMAND) and not is_our_command(COMMAND):
+            raise UsageError(f"{COMMAND}: belongs to another program; first: sudo mv {COMMAND} {COMMAND}.old")
     elif not (VENV / "bin" / "dogid").exists():
         raise UsageError("install the service itself first: sudo dogid service install")
-    photographer = user or os.environ.get("SUDO_USER")
-    if photographer in (None, "", "root"):
-        return Options(places, source or what_to_install(), python, None)
+    inbox_user = user or os.environ.get("SUDO_USER")
+    if inbox_user in (None, "", "root"):
+        return InstallOptions(paths, source or install_source(), python, None)
     try:
-        pwd.getpwnam(str(photographer))
+        pwd.getpwnam(str(inbox_user))
     except KeyError as error:
-        raise UsageError(f"--user {photographer}: there is no such user") from error
-    return Options(places, source or what_to_install(), python, photographer)
+        raise UsageError(f"--user {inbox_user}: there is no such user") from error
+    return InstallOptions(paths, source or install_source(), python, inbox_user)
 
 
-def install_steps(chosen: Options) -> list[Step]:
-    """Return all that is to be done, in order."""
-    steps = [*_program_steps(chosen)] if chosen.places.instance is None else []
-    return [*steps, *_folder_steps(chosen.places), *_group_steps(chosen.photographer), *_start_steps(chosen.places)]
+def install_steps(chosen: InstallOptions) -> list[Step]:
+    """Return the steps of the installation, in order."""
+    steps = [*_program_steps(chosen)] if chosen.paths.instance is None else []
+    return [*steps, *_folder_steps(chosen.paths), *_group_steps(chosen.inbox_user), *_start_steps(chosen.paths)]
 
 
 def _check_python(python: str) -> None:
@@ -88,58 +89,58 @@ def _check_python(python: str) -> None:
     if "No module named" in done.stderr:
         raise UsageError(f"{python}: its venv module is missing; try: sudo apt install python3-venv")
     if done.returncode:
-        raise UsageError(f"{python}: is older than Python 3.11; name a newer one by --python")
+        raise UsageError(f"{python}: is older than Python 3.11; give a newer one by --python")
 
 
-def _program_steps(chosen: Options) -> list[Step]:
+def _program_steps(chosen: InstallOptions) -> list[Step]:
     python = str(VENV / "bin" / "python")
     pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--upgrade", chosen.source)
-    venv = running(chosen.python, "-m", "venv", "--clear", str(VENV))
+    venv = program(chosen.python, "-m", "venv", "--clear", str(VENV))
     return [
-        file_step(SYSUSERS, packaged("sysusers.conf")),
-        Step(f"make the user {USER}", running("systemd-sysusers", str(SYSUSERS)), _has_user),
-        Step(f"make the virtual environment {VENV}", venv, lambda: _is_venv_of(chosen.python)),
-        Step(f"install {chosen.source} into it", running(*pip)),
-        file_step(UNITS / "dogid.service", packaged("dogid.service")),
-        file_step(UNITS / "dogid@.service", packaged("dogid@.service")),
-        file_step(COMMAND, _WRAPPER, 0o755),
+        write_step(SYSUSERS, packaged_text("sysusers.conf")),
+        Step(f"create the user {USER}", program("systemd-sysusers", str(SYSUSERS)), _has_user),
+        Step(f"create the virtual environment {VENV}", venv, lambda: _is_venv_of(chosen.python)),
+        Step(f"install {chosen.source} into it", program(*pip)),
+        write_step(UNITS / "dogid.service", packaged_text("dogid.service")),
+        write_step(UNITS / "dogid@.service", packaged_text("dogid@.service")),
+        write_step(COMMAND, _WRAPPER, 0o755),
     ]
 
 
-def _folder_steps(places: Places) -> list[Step]:
-    chosen: dict[str, object] = {"inbox": places.inbox, "state": places.state}
-    if places.instance is not None:
-        chosen["port"] = _free_port(places.config)
-    text = packaged(_TMPFILES).replace("/var/lib/dogid", str(places.state))
+def _folder_steps(paths: ServicePaths) -> list[Step]:
+    chosen: dict[str, object] = {"inbox": paths.inbox, "state": paths.state}
+    if paths.instance is not None:
+        chosen["port"] = _free_port(paths.config)
+    text = packaged_text(_TMPFILES).replace("/var/lib/dogid", str(paths.state))
     return [
-        file_step(places.tmpfiles, text),
-        Step(f"make {places.inbox}", running("systemd-tmpfiles", "--create", str(places.tmpfiles))),
-        file_step(places.config, settings.example(chosen), replace=False),
+        write_step(paths.tmpfiles, text),
+        Step(f"create {paths.inbox}", program("systemd-tmpfiles", "--create", str(paths.tmpfiles))),
+        write_step(paths.config, settings.example(chosen), replace=False),
     ]
 
 
 def _group_steps(user: str | None) -> list[Step]:
     if user is None:
         return []
-    what = f"let {user} copy photos in (group {USER}; it counts from the next login)"
-    return [Step(what, running("usermod", "--append", "--groups", USER, user), lambda: _is_member(user))]
+    description = f"let {user} copy photos in (group {USER}; takes effect at the next login)"
+    return [Step(description, program("usermod", "--append", "--groups", USER, user), lambda: _is_member(user))]
 
 
-def _start_steps(places: Places) -> list[Step]:
+def _start_steps(paths: ServicePaths) -> list[Step]:
     steps = [
-        Step("have systemd read its units", running("systemctl", "daemon-reload")),
-        Step(f"start {places.unit} at every boot", running("systemctl", "enable", "--quiet", places.unit)),
-        _start_step(places.unit),
+        Step("reload the units of systemd", program("systemctl", "daemon-reload")),
+        Step(f"start {paths.unit} at every boot", program("systemctl", "enable", "--quiet", paths.unit)),
+        _start_step(paths.unit),
     ]
-    # what runs by the same program must not go on with the half of it that it has loaded
-    return steps + [_start_step(unit) for unit in (units_in_use() if places.instance is None else [])]
+    # an instance that runs has loaded only a part of the former program
+    return steps + [_start_step(unit) for unit in (running_instances() if paths.instance is None else [])]
 
 
 def _start_step(unit: str) -> Step:
     def start() -> None:
-        attempt("systemctl", "reset-failed", unit)  # or the limit of its restarts would hold against it
+        try_program("systemctl", "reset-failed", unit)  # else the start limit may prevent the restart
         try:
-            command("systemctl", "restart", unit)
+            run_program("systemctl", "restart", unit)
         except DogidError as error:
             raise DogidError(f"{unit} does not start; see: journalctl -u {unit} -p err") from error
 
@@ -162,20 +163,21 @@ def _is_member(user: str) -> bool:
 
 
 def _is_venv_of(python: str) -> bool:
-    """Whether the virtual environment is there, whole, and of this Python's version: an upgraded system has another."""
+    """Return whether there is a virtual environment with pip, of this Python's version: a system upgrade changes it."""
     ours = VENV / "bin" / "python"
     if not ours.exists():
         return False
     version = "import sys; print(sys.version_info[:2])"
-    return bool(_says(str(ours), f"import pip; {version}")) and _says(str(ours), version) == _says(python, version)
+    has_pip = bool(_output_of(str(ours), f"import pip; {version}"))
+    return has_pip and _output_of(str(ours), version) == _output_of(python, version)
 
 
-def _says(python: str, code: str) -> str:
+def _output_of(python: str, code: str) -> str:
     return subprocess.run([python, "-c", code], capture_output=True, text=True, check=False).stdout  # noqa: S603
 
 
 def _free_port(own: Path) -> int:
-    """The first port above the service's own that no other instance's settings name."""
+    """Return the first port above the main service's default that no other instance's settings contain."""
     taken = {_FIRST_PORT}
     for path in CONFIG_DIR.glob("*.toml"):
         if path != own:

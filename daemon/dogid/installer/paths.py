@@ -1,4 +1,4 @@
-"""Where the parts of an installed service lie, and where its packaged files come from."""
+"""Paths of an installed service, and of the files that it is installed from."""
 
 import re
 import subprocess
@@ -23,73 +23,73 @@ _INSTANCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where one service keeps what is its own: the main one, or an instance."""
+class ServicePaths:
+    """Paths and unit of one service: the main one (instance None), or a further instance."""
 
     instance: str | None = None
 
     def __post_init__(self) -> None:
         if self.instance is not None and not _INSTANCE.fullmatch(self.instance):
             raise UsageError(
-                f"--instance {self.instance}: must be small letters, digits, - and _, at most 32, not - or _ first"
+                f"--instance {self.instance}: must be 1 to 32 of a-z, 0-9, - and _, and start with a letter or digit"
             )
 
     @property
     def unit(self) -> str:
-        """The systemd unit."""
+        """The name of the systemd unit."""
         return "dogid.service" if self.instance is None else f"dogid@{self.instance}.service"
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """The stem of its files' and folders' names."""
         return "dogid" if self.instance is None else f"dogid-{self.instance}"
 
     @property
     def drop_ins(self) -> Path:
-        """Where `systemctl edit` and lan.conf change the unit."""
+        """The folder of the unit's drop-ins: of `systemctl edit`, and for lan.conf."""
         return UNITS / f"{self.unit}.d"
 
     @property
     def config(self) -> Path:
-        """Its settings."""
+        """The TOML file with its settings."""
         return CONFIG_DIR / f"{self.instance or 'dogid'}.toml"
 
     @property
     def state(self) -> Path:
-        """Its ledger's folder."""
+        """Its state folder."""
         return Path("/var/lib") / self.name
 
     @property
     def inbox(self) -> Path:
-        """Where photos are copied to."""
+        """Its inbox."""
         return self.state / "inbox"
 
     @property
     def tmpfiles(self) -> Path:
-        """How systemd-tmpfiles makes its folders."""
+        """The systemd-tmpfiles configuration that creates its folders."""
         return TMPFILES / f"{self.name}.conf"
 
 
-def instances() -> list[str]:
-    """Names of the further services that are set up or enabled here, or run."""
-    units = [path.name for path in UNITS.glob("*.wants/dogid@*.service")] + units_in_use()
+def list_instances() -> list[str]:
+    """Return the names of all further instances that are installed, enabled or running."""
+    units = [path.name for path in UNITS.glob("*.wants/dogid@*.service")] + running_instances()
     named = {unit.partition("@")[2].removesuffix(".service") for unit in units}
     return sorted(named | {path.stem.removeprefix("dogid-") for path in TMPFILES.glob("dogid-*.conf")})
 
 
-def units_in_use() -> list[str]:
-    """The further services that run, or have failed: what an upgrade of the program must start anew."""
+def running_instances() -> list[str]:
+    """Return the units of further instances that run, or have failed: an upgrade of the program restarts them."""
     states = "--state=active,activating,reloading,deactivating,failed"
-    listed = ["systemctl", "list-units", "--plain", "--no-legend", states, "dogid@*.service"]
+    query = ["systemctl", "list-units", "--plain", "--no-legend", states, "dogid@*.service"]
     try:
-        done = subprocess.run(listed, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(query, capture_output=True, text=True, check=False)  # noqa: S603
     except OSError:
         return []
     return [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a command starts the program that lies below our prefix."""
+def is_our_command(path: Path) -> bool:
+    """Return whether a file is the command that starts the program below PREFIX."""
     try:
         return f"{VENV}/bin/dogid".encode() in path.read_bytes()
     except OSError:
@@ -97,15 +97,15 @@ def is_ours(path: Path) -> bool:
 
 
 def is_debian_package() -> bool:
-    """Whether dpkg has put the program here; after a removal it may still know of the settings."""
+    """Return whether the Debian package is installed; a removed one may have left its settings."""
     try:
         return f"{VENV}/bin/dogid\n" in _DPKG_LIST.read_text(encoding="utf-8")
     except OSError:
         return False
 
 
-def packaged(name: str) -> str:
-    """Return the text of a file of systemd/, from the clone that runs or the installation. Raise UsageError."""
+def packaged_text(name: str) -> str:
+    """Return the text of a file of systemd/, from the clone or the installed wheel. Raise UsageError if missing."""
     for folder in (_CLONE / "systemd", Path(sys.prefix) / "share" / "dogid" / "systemd"):
         path = folder / name
         if path.is_file():
@@ -114,11 +114,11 @@ def packaged(name: str) -> str:
 
 
 def lan_conf() -> Path:
-    """The drop-in whose head says how the service is opened to a network; it lies where the package or pip put it."""
+    """Return the path of the example drop-in that opens the service to a network, as dpkg or pip installed it."""
     examples = Path("/usr/share/doc/dogid/examples")
     return (examples if is_debian_package() else VENV / "share" / "dogid" / "systemd") / "lan.conf"
 
 
-def what_to_install() -> str:
-    """Return what pip is to install: the clone that runs, or this very version from the package index."""
+def install_source() -> str:
+    """Return what pip installs by default: the clone that runs, or this version from the package index."""
     return str(_CLONE) if (_CLONE / "pyproject.toml").is_file() else f"dogid=={__version__}"

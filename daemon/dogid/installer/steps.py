@@ -1,4 +1,4 @@
-"""A step of an installation: what it is, whether it is done already, and doing it."""
+"""Steps of an installation: each can be described, checked and done."""
 
 import contextlib
 import subprocess
@@ -13,47 +13,49 @@ from dogid.errors import DogidError
 class Step:
     """Something to do once."""
 
-    what: str
+    description: str
+    """Imperative, such as "write /etc/dogid/dogid.toml"."""
     do: Callable[[], None]
+    """Raises DogidError where it fails."""
     is_done: Callable[[], bool] = lambda: False
 
 
-def carry_out(steps: Sequence[Step], say: Callable[[str], None], *, dry_run: bool) -> None:
-    """Do the steps in order, those that are done already left out. Raise DogidError where one fails."""
+def run_steps(steps: Sequence[Step], report: Callable[[str], None], *, dry_run: bool) -> None:
+    """Do the steps in order, except those that are already done; report each. Raise DogidError where one fails."""
     for step in steps:
         if step.is_done():
-            say(f"already: {step.what}")
+            report(f"already: {step.description}")
         elif dry_run:
-            say(f"would: {step.what}")
+            report(f"would: {step.description}")
         else:
-            say(step.what)
+            report(step.description)
             step.do()
 
 
-def command(*arguments: str) -> None:
-    """Run a program. Raise DogidError with the end of what it said."""
+def run_program(*arguments: str) -> None:
+    """Run a program. Raise DogidError with its exit status and the end of its output where it fails."""
     try:
         done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603  # no shell
     except OSError as error:
         raise DogidError(f"{arguments[0]}: cannot be run: {error.strerror}") from error
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise DogidError(f"`{' '.join(arguments)}` failed with {done.returncode}: {said}")
+        output = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise DogidError(f"`{' '.join(arguments)}` failed with {done.returncode}: {output}")
 
 
-def attempt(*arguments: str) -> None:
-    """Run a program whose failure does not matter."""
+def try_program(*arguments: str) -> None:
+    """Run a program, and ignore its failure."""
     with contextlib.suppress(DogidError):
-        command(*arguments)
+        run_program(*arguments)
 
 
-def running(*arguments: str) -> Callable[[], None]:
-    """Return what runs a program when it is called."""
-    return lambda: command(*arguments)
+def program(*arguments: str) -> Callable[[], None]:
+    """Return a function that runs a program, for a Step."""
+    return lambda: run_program(*arguments)
 
 
-def file_step(path: Path, text: str, mode: int = 0o644, *, replace: bool = True) -> Step:
-    """The step that writes a file; without replace one that is there is left alone."""
+def write_step(path: Path, text: str, mode: int = 0o644, *, replace: bool = True) -> Step:
+    """Return the step that writes a file with mode; without replace, an existing file is kept."""
 
     def is_done() -> bool:
         return path.is_file() and (not replace or path.read_text(encoding="utf-8") == text)

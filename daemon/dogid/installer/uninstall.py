@@ -1,4 +1,4 @@
-"""The steps that take a service of dogid away again."""
+"""The steps of `dogid service uninstall`."""
 
 import os
 import pwd
@@ -14,53 +14,56 @@ from dogid.installer.paths import (
     SYSUSERS,
     UNITS,
     USER,
-    Places,
-    instances,
+    ServicePaths,
     is_debian_package,
-    is_ours,
+    is_our_command,
+    list_instances,
 )
-from dogid.installer.steps import Step, attempt, command, running
+from dogid.installer.steps import Step, program, run_program, try_program
 
 
-def uninstall_steps(places: Places, *, delete_data: bool) -> list[Step]:
-    """Return all that is to be done, in order. Raise UsageError where the service is not ours to remove."""
-    if places.instance is None and is_debian_package():
+def uninstall_steps(paths: ServicePaths, *, delete_data: bool) -> list[Step]:
+    """Return the steps of the removal, in order.
+
+    Raise UsageError where the Debian package installed the service, or where other instances need the program.
+    """
+    if paths.instance is None and is_debian_package():
         verb = "purge" if delete_data else "remove"
         raise UsageError(f"dogid is installed as a Debian package; remove it by: sudo apt {verb} dogid")
-    others = [] if places.instance else instances()
+    others = [] if paths.instance else list_instances()
     if others:
         raise UsageError(
             f"dogid@{others[0]}.service still needs the program: sudo dogid service uninstall --instance {others[0]}"
         )
-    unit = places.unit
-    stop = Step(f"stop {unit} for good", running("systemctl", "disable", "--now", "--quiet", unit), _is_gone(unit))
-    steps = [stop, _removal(places.tmpfiles)]
-    if places.instance is None:
+    unit = paths.unit
+    stop = Step(f"stop and disable {unit}", program("systemctl", "disable", "--now", "--quiet", unit), _is_gone(unit))
+    steps = [stop, _removal(paths.tmpfiles)]
+    if paths.instance is None:
         steps += [_removal(path) for path in (UNITS / "dogid.service", UNITS / "dogid@.service", PREFIX, SYSUSERS)]
-        steps += [_removal(COMMAND)] if is_ours(COMMAND) else []
+        steps += [_removal(COMMAND)] if is_our_command(COMMAND) else []
     if delete_data:
-        steps += [_removal(places.drop_ins), _removal(places.state), _removal(places.config)]
-        steps += _last_steps() if places.instance is None else []
-    return [*steps, Step(f"have systemd forget {unit}", lambda: _forget(unit))]
+        steps += [_removal(paths.drop_ins), _removal(paths.state), _removal(paths.config)]
+        steps += _shared_data_steps() if paths.instance is None else []
+    return [*steps, Step(f"remove {unit} from systemd", lambda: _reset_unit(unit))]
 
 
-def kept(places: Places) -> list[Path]:
-    """What is there to be deleted together with the data."""
-    return [path for path in (places.state, places.config, places.drop_ins) if path.exists()]
+def kept_paths(paths: ServicePaths) -> list[Path]:
+    """Return what remains after a removal that keeps the data."""
+    return [path for path in (paths.state, paths.config, paths.drop_ins) if path.exists()]
 
 
-def _last_steps() -> list[Step]:
-    """What all services share goes with the last one's data: an instance's may have been kept."""
+def _shared_data_steps() -> list[Step]:
+    """Return the removal of what all services share, unless data of an instance remain."""
     data = [*Path("/var/lib").glob("dogid-*/ledger.db"), *Path("/var/lib").glob("dogid-*/inbox")]
     if data:
         return []
-    user = Step(f"remove the user {USER}", running("userdel", USER), _has_no_user)
+    user = Step(f"remove the user {USER}", program("userdel", USER), _has_no_user)
     return [_removal(UNITS / "dogid@.service.d"), _removal(CONFIG_DIR), user]
 
 
-def _forget(unit: str) -> None:
-    command("systemctl", "daemon-reload")
-    attempt("systemctl", "reset-failed", unit)
+def _reset_unit(unit: str) -> None:
+    run_program("systemctl", "daemon-reload")
+    try_program("systemctl", "reset-failed", unit)
 
 
 def _is_gone(unit: str) -> Callable[[], bool]:

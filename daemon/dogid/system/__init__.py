@@ -1,1 +1,1 @@
-"""systemd, the journal, signals and the memory allocator; start reading at `sd_notify.py`."""
+"""The operating system: systemd, the journal, signals, the memory allocator; start reading at `sd_notify.py`."""

@@ -1,4 +1,4 @@
-"""Where log lines go: to the journal with priority and fields where systemd reads them, else to stderr as plain lines.
+"""Logging: to the journal with priority and fields where stderr leads there, else to stderr as plain lines.
 
 The journal's native protocol: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/.
 """
@@ -14,12 +14,12 @@ _SOCKET = "/run/systemd/journal/socket"
 _IDENTIFIER = "dogid"
 _LONGEST_VALUE = 16_000  # bytes: a whole message must fit into one datagram
 _PLAIN_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-_FACILITY = "photo"
-"""The attribute of log records that holds fields: log.info(..., extra={"photo": {"file": ...}})."""
+_FIELDS = "photo"
+"""The attribute of log records that contains a photo's fields: log.info(..., extra={"photo": {"file": ...}})."""
 
 
 def set_up_logging(environ: Mapping[str, str] = os.environ) -> bool:
-    """Send the log to the journal where stderr leads there, to stderr otherwise; return whether it is the journal."""
+    """Log to the journal where stderr leads there, else to stderr; return whether it is the journal."""
     handler: logging.Handler
     journal = _stderr_is_journal(environ)
     if journal:
@@ -32,13 +32,13 @@ def set_up_logging(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def photo_fields(file: str, status: str, label: str | None = None) -> dict[str, object]:
-    """Given what a log line is about, return the `extra` that brings it into the journal's fields."""
+    """Return the `extra` of a log call that sets the journal fields DOGID_FILE, DOGID_STATUS and DOGID_LABEL."""
     fields = {"file": file, "status": status} | ({} if label is None else {"label": label})
-    return {_FACILITY: fields}
+    return {_FIELDS: fields}
 
 
 class JournalHandler(logging.Handler):
-    """Writes records to the journal as entries with PRIORITY, DOGID_FILE, DOGID_STATUS and DOGID_LABEL."""
+    """Writes records to the journal, with PRIORITY and the fields of `photo_fields`."""
 
     def __init__(self, address: str = _SOCKET) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class JournalHandler(logging.Handler):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a record; where the journal does not take it, leave it on stderr with its priority in front."""
+        """Send a record to the journal; where that fails, write it to stderr with its priority in front."""
         message = self.format(record)
         try:
             self._socket.sendto(_entry(record, message), self._address)
@@ -63,7 +63,7 @@ class JournalHandler(logging.Handler):
 
 
 def priority(level: int) -> int:
-    """Given a level of `logging`, return syslog's: 2 critical, 3 error, 4 warning, 6 information, 7 debugging."""
+    """Given a level of `logging`, return syslog's: 2 critical, 3 error, 4 warning, 6 info, 7 debug."""
     for least, number in ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6)):
         if level >= least:
             return number
@@ -79,13 +79,13 @@ def _entry(record: logging.LogRecord, message: str) -> bytes:
         "LOGGER": record.name,
         "THREAD_NAME": record.threadName or "",
     }
-    about: Mapping[str, str] = getattr(record, _FACILITY, {})
+    about: Mapping[str, str] = getattr(record, _FIELDS, {})
     fields.update({f"DOGID_{name.upper()}": value for name, value in about.items()})
     return b"".join(_field(name, value) for name, value in fields.items())
 
 
 def _field(name: str, value: str) -> bytes:
-    """NAME=value, or, where the value has line breaks, the name, the value's length and the value."""
+    """Return NAME=value, or, where the value has line breaks, the name, the value's length and the value."""
     data = value.encode("utf-8", "backslashreplace")[:_LONGEST_VALUE]
     if b"\n" in data:
         return name.encode() + b"\n" + struct.pack("<Q", len(data)) + data + b"\n"
@@ -93,7 +93,7 @@ def _field(name: str, value: str) -> bytes:
 
 
 def _stderr_is_journal(environ: Mapping[str, str]) -> bool:
-    """Whether JOURNAL_STREAM (systemd.exec(5)) names what stderr is: a redirected one is somebody else's."""
+    """Return whether stderr is the stream in JOURNAL_STREAM (systemd.exec(5)), that is, not redirected elsewhere."""
     device, _, inode = environ.get("JOURNAL_STREAM", "").partition(":")
     if not (device.isdecimal() and inode.isdecimal()):
         return False

@@ -1,34 +1,31 @@
-"""Giving memory back to the system, and sparing the garbage collector what is there to stay.
+"""Keeping memory use low: glibc's malloc, and the garbage collector.
 
-The C library keeps what was freed for the next use, a heap for each thread: after the model has been tried, or after a
-backlog, megabytes lie there that a small machine could use.
+glibc keeps freed memory for reuse, in an arena for each thread: after the self-test of the model, or after a backlog,
+that is megabytes which a small machine could use.
 """
 
 import ctypes
 import gc
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
-_HEAPS = 2
+_ARENAS = 2  # one keeps less freed memory, but threads wait for each other; the default is 8 a core
 
 
 def limit_malloc_arenas() -> None:
-    """Have all threads share a few heaps. To be called before there are threads; does nothing in other C libraries.
-
-    glibc gives every thread one of its own, and each keeps what was freed in it (mallopt(3)).
-    """
+    """Have all threads share a few malloc arenas (mallopt(3)). Call before threads start; a no-op outside glibc."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(_ARENA_MAX, _HEAPS)
+        mallopt(_ARENA_MAX, _ARENAS)
 
 
 def freeze_gc() -> None:
-    """Have the garbage collector never again look through all that is there now: modules, the model, the threads."""
+    """Exclude all present objects (modules, the model) from future garbage collections."""
     gc.collect()
     gc.freeze()
 
 
 def trim_malloc() -> None:
-    """Return the unused memory of all heaps, in some milliseconds. Does nothing where the C library cannot (musl)."""
+    """Return freed memory of all arenas to the system; takes some milliseconds. A no-op outside glibc."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3)
     if trim is not None:
         trim(0)

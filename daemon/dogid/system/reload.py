@@ -1,6 +1,6 @@
-"""`python -m dogid.system.reload PID`: ask a daemon to reload and wait for what comes of it, for systemd's ExecReload.
+"""`python -m dogid.system.reload PID`: have a daemon reload and wait for the outcome, for systemd's ExecReload.
 
-A signal brings no answer back, so the daemon leaves one in its runtime folder.
+A signal has no reply, so the daemon writes the outcome to a file in its runtime folder.
 """
 
 import json
@@ -16,37 +16,37 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _FILE = "reload.json"
-_PAUSE_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
-def record_outcome(refusal: str | None, environ: Mapping[str, str] = os.environ) -> None:
-    """Leave word whether a reload was refused, and why; nothing where there is no runtime folder."""
-    path = _answer(environ)
+def record_reload_outcome(rejection: str | None, environ: Mapping[str, str] = os.environ) -> None:
+    """Write the outcome of a reload: why it was rejected, or None. Do nothing where there is no runtime folder."""
+    path = _outcome_file(environ)
     if path is None:
         return
     number = _read(path).get("number", 0) + 1
     new = path.with_suffix(".new")
     try:
-        new.write_text(json.dumps({"number": number, "refusal": refusal}), encoding="utf-8")
+        new.write_text(json.dumps({"number": number, "rejection": rejection}), encoding="utf-8")
         new.replace(path)
     except OSError as error:
-        log.warning("the outcome of the reload cannot be noted: %s", error)  # no reason to end the daemon
+        log.warning("cannot write the outcome of the reload: %s", error)  # no reason to end the daemon
 
 
 def main() -> int:
-    """Reload the daemon whose process id is given; systemd's own timeout ends the waiting."""
-    path = _answer(os.environ)
+    """Reload the daemon whose process id is given; return 0, or 1 where it was rejected. systemd limits the wait."""
+    path = _outcome_file(os.environ)
     before = _read(path).get("number", 0) if path else 0
     os.kill(int(sys.argv[1]), signal.SIGHUP)
     while path is not None:
-        answer = _read(path)
-        if answer.get("number", 0) > before:
-            return 0 if answer["refusal"] is None else 1
-        time.sleep(_PAUSE_SECONDS)
+        outcome = _read(path)
+        if outcome.get("number", 0) > before:
+            return 0 if outcome["rejection"] is None else 1
+        time.sleep(_POLL_SECONDS)
     return 0
 
 
-def _answer(environ: Mapping[str, str]) -> Path | None:
+def _outcome_file(environ: Mapping[str, str]) -> Path | None:
     folder = environ.get("RUNTIME_DIRECTORY")
     return Path(folder) / _FILE if folder else None
 
@@ -60,6 +60,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    # a stop ends the waiting too; dying of that signal would make a failure of a stop that went well
+    # a stop ends the wait too; to die of that signal would turn a clean stop into a failure
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     sys.exit(main())

@@ -1,6 +1,6 @@
-"""Telling systemd how the daemon is doing: datagrams to the socket that it names (sd_notify(3)).
+"""Status messages to systemd: datagrams to the socket in NOTIFY_SOCKET (sd_notify(3)).
 
-Outside systemd there is no socket, and every message goes nowhere.
+Outside systemd there is no such socket, and nothing is sent.
 """
 
 import contextlib
@@ -14,58 +14,58 @@ from dataclasses import dataclass
 
 log = logging.getLogger(__name__)
 
-_EXTENSION_SECONDS = 30
+_EXTENSION_SECONDS = 30  # asked for at a time, three times as often; systemd kills a start that hangs after so long
 _MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """Where to send, and how often systemd wants to hear that all is well."""
+    """Sends messages to systemd's socket, or nowhere where there is none."""
 
     address: str | None = None
     watchdog_seconds: float | None = None
-    """Without a ping for so long systemd ends the daemon; None where it does not watch."""
+    """systemd restarts the daemon after so long without a ping; None where the watchdog is off."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Notifier":
-        """Read NOTIFY_SOCKET and WATCHDOG_USEC, the latter only where it is meant for this process."""
+        """Read NOTIFY_SOCKET and WATCHDOG_USEC; ignore the latter where WATCHDOG_PID is another process."""
         usec = environ.get("WATCHDOG_USEC", "")
         ours = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         seconds = int(usec) / _MICROSECONDS if usec.isdecimal() and int(usec) and ours else None
         return cls(environ.get("NOTIFY_SOCKET") or None, seconds)
 
     def ready(self, status: str) -> None:
-        """The daemon does its work, for the first time or again after a reload."""
+        """Report that the start or a reload is complete, with a status line."""
         self._send("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
-        """New settings are being loaded; `ready` ends it."""
+        """Report that a reload has begun; `ready` ends it."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=loading new settings")
 
     def status(self, text: str) -> None:
-        """One line for `systemctl status`."""
+        """Set the line that `systemctl status` shows."""
         self._send(f"STATUS={text}")
 
-    def alive(self) -> None:
-        """Everything that must work does work."""
+    def ping_watchdog(self) -> None:
+        """Report that the daemon is healthy."""
         self._send("WATCHDOG=1")
 
-    def expect_ping_within(self, seconds: float) -> None:
-        """Have systemd wait longer for a ping than its unit says."""
+    def set_watchdog_timeout(self, seconds: float) -> None:
+        """Replace the unit's WatchdogSec for this run."""
         self._send(f"WATCHDOG_USEC={round(seconds * _MICROSECONDS)}")
 
     def stopping(self) -> None:
-        """The daemon ends, as it was asked to."""
+        """Report that the daemon stops as requested."""
         self._send("STOPPING=1", "STATUS=stopping")
 
     @contextlib.contextmanager
-    def patience(self, what: str) -> Iterator[None]:
-        """Ask systemd not to lose patience with the start while the context lasts: a large ledger's migration, say."""
+    def extend_start_timeout(self, status: str) -> Iterator[None]:
+        """Extend TimeoutStartSec while the context lasts (a large ledger's migration, say); show status meanwhile."""
         if self.address is None:
             yield
             return
         done = threading.Event()
-        thread = threading.Thread(target=self._extend, args=(what, done), name="patience", daemon=True)
+        thread = threading.Thread(target=self._extend, args=(status, done), name="start-timeout", daemon=True)
         thread.start()
         try:
             yield
@@ -73,19 +73,19 @@ class Notifier:
             done.set()
             thread.join()
 
-    def _extend(self, what: str, done: threading.Event) -> None:
+    def _extend(self, status: str, done: threading.Event) -> None:
         while True:
-            self._send(f"EXTEND_TIMEOUT_USEC={_EXTENSION_SECONDS * _MICROSECONDS}", f"STATUS={what}")
+            self._send(f"EXTEND_TIMEOUT_USEC={_EXTENSION_SECONDS * _MICROSECONDS}", f"STATUS={status}")
             if done.wait(_EXTENSION_SECONDS / 3):
                 return
 
     def _send(self, *lines: str) -> None:
         if self.address is None:
             return
-        # a name that begins with @ lies in the abstract namespace, where the kernel wants a zero byte
+        # a leading @ stands for the abstract namespace, where the kernel expects a zero byte
         address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.sendto("\n".join(lines).encode(), address)
         except OSError as error:
-            log.warning("systemd could not be told %s: %s", lines[0], error)
+            log.warning("cannot send %s to systemd: %s", lines[0], error)

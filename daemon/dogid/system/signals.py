@@ -1,4 +1,4 @@
-"""What signals ask of the daemon: to stop, or to reload. A stop wins over whatever is being done."""
+"""SIGTERM, SIGINT and SIGHUP as requests to stop or to reload. A stop takes precedence over all work."""
 
 import os
 import signal
@@ -11,30 +11,30 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Request(Enum):
-    """What is asked for."""
+class SignalRequest(Enum):
+    """What a signal requests."""
 
     STOP = "stop"
     RELOAD = "reload"
 
 
-_SIGNALS: dict[int, Request] = {
-    signal.SIGTERM: Request.STOP,
-    signal.SIGINT: Request.STOP,
-    signal.SIGHUP: Request.RELOAD,
+_SIGNALS: dict[int, SignalRequest] = {
+    signal.SIGTERM: SignalRequest.STOP,
+    signal.SIGINT: SignalRequest.STOP,
+    signal.SIGHUP: SignalRequest.RELOAD,
 }
 _DONE = 0  # no signal has this number
 
 
 class StoppedError(Exception):
-    """A stop was asked for before something was done."""
+    """A stop was requested before the work was done."""
 
 
-class Requests:
-    """The signals that have come, in their order; to be made and asked in the main thread.
+class SignalRequests:
+    """A queue of the signals received. Create and use it in the main thread only.
 
-    Their numbers come through a pipe, written by the interpreter itself in whichever thread the kernel interrupts. A
-    handler in Python would not do: it runs in the main thread, which a signal that came to another does not wake.
+    The interpreter writes their numbers to a pipe, in whichever thread the kernel interrupts. A handler in Python would
+    not do: it runs in the main thread, which is not woken by a signal that another thread received.
     """
 
     def __init__(self) -> None:
@@ -44,34 +44,34 @@ class Requests:
         for number in _SIGNALS:
             signal.signal(number, lambda *_: None)
 
-    def next(self) -> Request:
+    def wait(self) -> SignalRequest:
         """Wait for the next request."""
         while True:
-            request = self._next_or_done()
+            request = self._read_pipe()
             if request is not None:
                 return request
 
-    def meanwhile(self, name: str, work: Callable[[], T]) -> T:
-        """Do something in a thread of its own, and return or raise what comes of it.
+    def run_interruptibly(self, thread_name: str, work: Callable[[], T]) -> T:
+        """Run work in a thread, and return its result or raise its exception.
 
-        Raise StoppedError at once where a stop is asked for: the thread is then left to itself, since neither a
-        database nor an interpreter can be interrupted. A reload that is asked for meanwhile comes after.
+        Raise StoppedError as soon as a stop is requested; the thread goes on by itself, since neither SQLite nor the
+        interpreter can be interrupted. A reload requested meanwhile is queued.
         """
         done: Future[T] = Future()
         done.add_done_callback(lambda _: self._put(_DONE))
-        threading.Thread(target=_fill, args=(done, work), name=name, daemon=True).start()
-        later = False
+        threading.Thread(target=_run_into, args=(done, work), name=thread_name, daemon=True).start()
+        reload_requested = False
         while not done.done():
-            request = self._next_or_done()
-            if request is Request.STOP:
+            request = self._read_pipe()
+            if request is SignalRequest.STOP:
                 raise StoppedError
-            later = later or request is Request.RELOAD
-        if later:
+            reload_requested = reload_requested or request is SignalRequest.RELOAD
+        if reload_requested:
             self._put(signal.SIGHUP)
         return done.result()
 
-    def _next_or_done(self) -> Request | None:
-        """Wait for the next request, or for the end of what is done meanwhile; signals of others count as that."""
+    def _read_pipe(self) -> SignalRequest | None:
+        """Wait for the next request; return None where work is done, or another signal came."""
         (number,) = os.read(self._reading, 1)
         return _SIGNALS.get(number)
 
@@ -79,7 +79,7 @@ class Requests:
         os.write(self._writing, bytes([number]))
 
 
-def _fill(done: "Future[T]", work: Callable[[], T]) -> None:
+def _run_into(done: "Future[T]", work: Callable[[], T]) -> None:
     try:
         result = work()
     except BaseException as error:

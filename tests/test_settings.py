@@ -18,11 +18,11 @@ def load(*flags: str, environ: dict[str, str] | None = None) -> Settings:
     return settings.load(parser.parse_args(flags), environ or {})
 
 
-def test_without_anything_the_defaults_hold() -> None:
+def test_defaults_apply_without_flags_and_variables() -> None:
     assert load() == Settings()
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+def test_flag_overrides_environment_overrides_file(tmp_path: Path) -> None:
     config = tmp_path / "dogid.toml"
     config.write_text("port = 1\nworkers = 1\nsettle = 1\n")
 
@@ -31,7 +31,7 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path)
     assert (chosen.port, chosen.workers, chosen.settle) == (3, 2, 1.0)
 
 
-def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
+def test_environment_may_name_the_file(tmp_path: Path) -> None:
     config = tmp_path / "dogid.toml"
     config.write_text('inbox = "/srv/photos"\n')
 
@@ -48,15 +48,15 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
         ("port", "not valid TOML"),
     ],
 )
-def test_a_wrong_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_file_is_rejected_with_name_and_reason(tmp_path: Path, text: str, reason: str) -> None:
     config = tmp_path / "dogid.toml"
     config.write_text(text)
 
-    with pytest.raises(UsageError) as refusal:
+    with pytest.raises(UsageError) as error:
         load("--config", str(config))
 
-    assert str(config) in str(refusal.value)
-    assert reason in str(refusal.value)
+    assert str(config) in str(error.value)
+    assert reason in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_a_wrong_file_is_refused_with_its_name_and_the_reason(tmp_path: Path, te
         ("--inbox", ""),
     ],
 )
-def test_a_wrong_value_is_refused_with_the_name_of_its_flag(flag: str, value: str) -> None:
+def test_invalid_value_is_rejected_with_its_flag(flag: str, value: str) -> None:
     with pytest.raises(UsageError, match=flag):
         load(flag, value)
 
 
-def test_every_setting_stands_in_the_readme_as_it_is_in_the_code() -> None:
+def test_readme_lists_every_setting_as_in_the_code() -> None:
     readme = README.read_text()
     for item in fields(Settings):
         shown = "`no`" if item.default is False else f"`{item.default}`" if item.default not in (None, ()) else ""
@@ -84,7 +84,7 @@ def test_every_setting_stands_in_the_readme_as_it_is_in_the_code() -> None:
         assert f"| {name} | {shown} | {item.metadata['help']} |" in readme
 
 
-def test_a_switch_is_a_flag_without_a_value_and_yes_or_no_elsewhere(tmp_path: Path) -> None:
+def test_boolean_is_a_bare_flag_and_yes_or_no_elsewhere(tmp_path: Path) -> None:
     config = tmp_path / "dogid.toml"
     config.write_text("insecure_no_auth = true\n")
     assert load().insecure_no_auth is False
@@ -95,24 +95,24 @@ def test_a_switch_is_a_flag_without_a_value_and_yes_or_no_elsewhere(tmp_path: Pa
         load(environ={"DOGID_INSECURE_NO_AUTH": "perhaps"})
 
 
-def test_names_of_hosts_are_a_list_with_commas() -> None:
+def test_host_names_are_comma_separated() -> None:
     assert load("--allowed-hosts", "Photos.example, b.example").allowed_hosts == ("photos.example", "b.example")
 
 
 @pytest.mark.parametrize(
-    ("name", "complaint"),
+    ("name", "warning"),
     [
-        ("DOGID_INBOXX", "DOGID_INBOXX is no setting of dogid: is DOGID_INBOX meant?"),
-        ("DOGID_WORKRES", "DOGID_WORKRES is no setting of dogid: is DOGID_WORKERS meant?"),
-        ("DOGID_USER", "DOGID_USER is no setting of dogid"),
-        ("DOGID_VERSION", "DOGID_VERSION is no setting of dogid"),
+        ("DOGID_INBOXX", "DOGID_INBOXX is not a setting of dogid: did you mean DOGID_INBOX?"),
+        ("DOGID_WORKRES", "DOGID_WORKRES is not a setting of dogid: did you mean DOGID_WORKERS?"),
+        ("DOGID_USER", "DOGID_USER is not a setting of dogid"),
+        ("DOGID_VERSION", "DOGID_VERSION is not a setting of dogid"),
     ],
 )
-def test_a_misspelt_variable_is_told_with_the_one_that_may_be_meant(name: str, complaint: str) -> None:
-    assert settings.misspelt({name: "x", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "HOME": "/"}) == [complaint]
+def test_misspelt_variable_has_a_suggestion(name: str, warning: str) -> None:
+    assert settings.unknown_variables({name: "x", "DOGID_PORT": "1", "DOGID_BACKEND": "x", "HOME": "/"}) == [warning]
 
 
-def test_the_daemon_tells_of_a_misspelt_variable_and_goes_on(make_daemon: MakeDaemon) -> None:
+def test_daemon_warns_of_a_misspelt_variable_and_runs(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon(environ={"DOGID_SETTEL": "1"}).start()
 
-    assert "DOGID_SETTEL is no setting of dogid: is DOGID_SETTLE meant?" in daemon.log_text()
+    assert "DOGID_SETTEL is not a setting of dogid: did you mean DOGID_SETTLE?" in daemon.log_text()

@@ -1,4 +1,4 @@
-"""The command `dogid`: finds the sub-command's module, parses its flags, turns errors into messages."""
+"""The command `dogid`: load the subcommand's module, parse its flags, turn errors into messages."""
 
 import argparse
 import importlib
@@ -14,37 +14,37 @@ from dogid.errors import DogidError, UsageError
 
 
 class CommandModule(Protocol):
-    """What a command's module offers. It imports heavy packages only inside `run`."""
+    """The interface of a command's module. It imports heavy packages only inside `run`."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's flags."""
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it and return the exit status."""
+        """Run the command and return the exit status. Raise DogidError for what the user can fix."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A sub-command: where its code lives, what it does."""
+    """A subcommand: its module, and its line in the help."""
 
     module: str
     help: str
 
 
 COMMANDS = {
-    "run": Command("dogid.commands.run", "watch the inbox and classify what arrives (the daemon)"),
+    "run": Command("dogid.commands.run", "run the daemon: watch the inbox and classify new photos"),
     "classify": Command("dogid.commands.classify", "classify files and folders once, without a daemon"),
-    "results": Command("dogid.commands.results", "list what a daemon has found"),
-    "status": Command("dogid.commands.status", "how a daemon is doing"),
-    "why": Command("dogid.commands.why", "the whole history of one photo"),
-    "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: nothing lost, nothing twice"),
-    "check": Command("dogid.commands.check", "would the daemon work here? model, folders, limits, port"),
-    "bench": Command("dogid.commands.bench", "how fast this device is: decoding, the model, folder to result"),
-    "service": Command("dogid.commands.service", "install, uninstall or look at the systemd service"),
-    "model": Command("dogid.commands.model", "show what a model file tells of itself, and check it"),
-    "retrain": Command("dogid_convert.commands.retrain", "train a model on labelled folders of your photos"),
-    "convert": Command("dogid_convert.commands.convert", "turn a retrained graph into a .tflite model"),
-    "data": Command("dogid_convert.commands.data", "versions of the training data: what changed?"),
+    "results": Command("dogid.commands.results", "list the results of a daemon"),
+    "status": Command("dogid.commands.status", "count photos by state, and show whether a daemon runs"),
+    "why": Command("dogid.commands.why", "show the history of one photo"),
+    "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: photos lost or counted twice"),
+    "check": Command("dogid.commands.check", "check model, folders, watch, disk and port"),
+    "bench": Command("dogid.commands.bench", "measure decoding, inference and throughput on this device"),
+    "service": Command("dogid.commands.service", "install, remove or show the systemd service"),
+    "model": Command("dogid.commands.model", "show and verify the metadata of a model file"),
+    "retrain": Command("dogid_convert.commands.retrain", "train a model on photos in labelled folders"),
+    "convert": Command("dogid_convert.commands.convert", "convert a retrained graph to a .tflite model"),
+    "data": Command("dogid_convert.commands.data", "compare two versions of the training photos"),
 }
 
 _CONVERT_EXTRA = frozenset(
@@ -56,16 +56,16 @@ _SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `dogid ARGV...` and return its exit status: 0 done, 1 something failed, 2 wrong usage."""
+    """Run `dogid ARGV...` and return its exit status: 0 success, 1 something failed, 2 wrong usage."""
     args = list(sys.argv[1:] if argv is None else argv)
     try:
         return _dispatch(args)
     except DogidError as error:
-        return _complain(str(error), error.exit_status)
+        return _report(str(error), error.exit_status)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in _CONVERT_EXTRA:
-            return _fault(error)
-        return _complain(
+            return _report_unexpected(error)
+        return _report(
             f"`dogid {args[0]}` needs {error.name}, which is not installed here. On the machine where you train "
             "(not the device): pip install 'dogid[convert]'",
             UsageError.exit_status,
@@ -73,23 +73,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _SHELL_INTERRUPTED
     except BrokenPipeError:
-        # The reader (head, less) has gone: not an error. Python would complain again while closing stdout.
+        # The reader (head, less) has ended: not an error. Python would report it again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        return _fault(error)
+        return _report_unexpected(error)
 
 
-def _fault(error: Exception) -> int:
-    """What no command foresaw: a line for the user, and the traceback for who mends it."""
+def _report_unexpected(error: Exception) -> int:
+    """Report an unexpected error in one line; raise it again where DOGID_DEBUG is set, for its traceback."""
     if os.environ.get("DOGID_DEBUG"):
         raise error
     kind = type(error).__name__
     more = "" if isinstance(error, OSError) else "; DOGID_DEBUG=1 shows where it happened"
-    return _complain(f"{kind}: {error}{more}", DogidError.exit_status)
+    return _report(f"{kind}: {error}{more}", DogidError.exit_status)
 
 
-def _complain(message: str, exit_status: int) -> int:
+def _report(message: str, exit_status: int) -> int:
     print_message(message)
     return exit_status
 
@@ -100,7 +100,7 @@ def _dispatch(args: list[str]) -> int:
         return UsageError.exit_status
     if args[0] not in COMMANDS:
         _top_parser().parse_args(args)
-        raise UsageError(f"{args[0]}: give the command first, then its flags")
+        raise UsageError(f"{args[0]}: put the command first, then its flags")
     name, *rest = args
     command = COMMANDS[name]
     module = cast(CommandModule, importlib.import_module(command.module))
@@ -114,8 +114,8 @@ def _top_parser() -> argparse.ArgumentParser:
     lines = [f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items()]
     parser = argparse.ArgumentParser(
         prog="dogid",
-        description="Classify the photos of a folder, on this machine.",
-        epilog="commands:\n" + "\n".join(lines) + "\n\n`dogid COMMAND --help` tells more.",
+        description="Classify the photos in a folder on this machine.",
+        epilog="commands:\n" + "\n".join(lines) + "\n\n`dogid COMMAND --help` shows its flags.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"dogid {__version__}")

@@ -1,16 +1,16 @@
-"""The errors that reach a user: each says what is wrong, and what to do about it."""
+"""Errors shown to users: each states what is wrong, and how to fix it."""
 
 from enum import StrEnum
 
 
 class DogidError(Exception):
-    """Something the user can mend. Its text names the thing, the reason and the way out."""
+    """An error that the user can fix. Its text names the file or setting, the reason and the way out."""
 
     exit_status = 1
 
 
 class UsageError(DogidError):
-    """Wrong flags, settings or files named by them: the command has not begun (exit status 2)."""
+    """Wrong flags, settings, or files that they name (exit status 2)."""
 
     exit_status = 2
 
@@ -28,7 +28,7 @@ class PhotoCode(StrEnum):
 
 
 class PhotoError(Exception):
-    """A photo that cannot be classified as it is."""
+    """A photo that cannot be classified, with a code and a message for people."""
 
     def __init__(self, code: PhotoCode, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""File names are bytes to the kernel and text to people: how dogid goes from one to the other."""
+"""Conversion between file names as bytes, as the kernel has them, and as text."""
 
 from urllib.parse import unquote_to_bytes
 
@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 def shown_name(path: bytes) -> str:
     """Given a file name's bytes, return text: itself where it is UTF-8, else with its other bytes percent-encoded.
 
-    Then `%` is encoded too, so that the text leads back to the bytes.
+    In the second case `%` is encoded too, so that `possible_names` can recover the bytes.
     """
     try:
         return path.decode("utf-8")
@@ -16,7 +16,7 @@ def shown_name(path: bytes) -> str:
 
 
 def possible_names(shown: str) -> tuple[bytes, ...]:
-    """Given a name that a person or program passes, return the file names it may stand for, the literal one first."""
+    """Given a name from a user or client, return the file names that it may stand for, the literal one first."""
     literal = shown.encode("utf-8", "surrogateescape")
     decoded = unquote_to_bytes(literal)
     return (literal,) if decoded == literal else (literal, decoded)

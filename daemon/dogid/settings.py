@@ -1,4 +1,4 @@
-"""Every setting of dogid, once: flags, environment variables, the TOML file and the README come from this list.
+"""All settings of dogid, defined once: flags, environment variables, TOML file and README follow this list.
 
 Order of precedence: flag, environment variable `DOGID_NAME`, file named by --config, default.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from dogid.errors import UsageError
 
 _PREFIX = "DOGID_"
-_ALIKE = 0.7  # of 1, for difflib: a letter too many, too few or in another place
+_SIMILARITY = 0.7  # cutoff of difflib, 0 to 1; less suggests unrelated names, more misses a wrong letter
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
@@ -26,7 +26,7 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.lstrip("-").isdecimal() or not low <= int(text) <= high:
             raise ValueError(f"must be a whole number from {low} to {high}")
@@ -48,7 +48,7 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
-def _yes_no(text: str) -> bool:
+def _boolean(text: str) -> bool:
     try:
         return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[text.lower()]
     except KeyError:
@@ -63,38 +63,51 @@ def _setting(default: Any, parse: Callable[[str], Any], metavar: str, text: str)
     return field(default=default, metadata={"parse": parse, "metavar": metavar, "help": text})
 
 
-def _switch(text: str) -> Any:
-    return _setting(default=False, parse=_yes_no, metavar="", text=text)
+def _flag(text: str) -> Any:
+    return _setting(default=False, parse=_boolean, metavar="", text=text)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The daemon's settings, checked and complete."""
+    """The settings, checked and complete."""
 
-    inbox: Path = _setting(Path("inbox"), _path, "DIR", "the folder that is watched, with its sub-folders")
-    state: Path = _setting(Path("state"), _path, "DIR", "where the ledger of results lives")
-    model: Path | None = _setting(None, _path, "FILE", "the .tflite model (default: the one that is shipped)")
-    labels: Path | None = _setting(None, _path, "FILE", "its labels, a line each (default: those inside the model)")
-    host: str = _setting("127.0.0.1", str, "HOST", "the address to serve HTTP on")
-    port: int = _setting(8000, _whole(0, 65535), "PORT", "the port to serve HTTP on; 0 takes a free one")
+    inbox: Path = _setting(Path("inbox"), _path, "DIR", "the folder to watch, including subfolders")
+    state: Path = _setting(Path("state"), _path, "DIR", "the folder for the ledger (the database of results)")
+    model: Path | None = _setting(None, _path, "FILE", "the .tflite model (default: the one shipped with dogid)")
+    labels: Path | None = _setting(
+        None, _path, "FILE", "the model's labels, one per line (default: those inside the model)"
+    )
+    host: str = _setting("127.0.0.1", str, "HOST", "the address that the HTTP server listens on")
+    port: int = _setting(8000, _integer(0, 65535), "PORT", "the port of the HTTP server; 0 picks a free one")
     token_file: Path | None = _setting(
-        None, _path, "FILE", "its first line is the token that every request must carry; needed to serve other machines"
+        None,
+        _path,
+        "FILE",
+        "a file whose first line is the token that requests must carry; required to serve other machines",
     )
-    insecure_no_auth: bool = _switch("serve other machines without a token")
+    insecure_no_auth: bool = _flag("serve other machines without a token")
     allowed_hosts: tuple[str, ...] = _setting(
-        (), _host_names, "NAMES", "further names by which this machine is asked for, with commas"
+        (), _host_names, "NAMES", "additional allowed Host names, comma-separated"
     )
-    max_upload: int = _setting(20_000_000, _whole(1000, 1_000_000_000), "N", "larger uploads are refused, in bytes")
-    workers: int = _setting(0, _whole(0, 64), "N", "photos worked on at once; 0: one per core")
-    settle: float = _setting(5.0, _seconds(0, 3600), "SECONDS", "a broken or empty photo fails once still for so long")
-    max_bytes: int = _setting(100_000_000, _whole(1000, 2_000_000_000), "N", "larger files are not read")
-    max_pixels: int = _setting(89_478_485, _whole(1000, 2_000_000_000), "N", "larger photos are not decoded")
-    decode_timeout: float = _setting(30.0, _seconds(1, 3600), "SECONDS", "a photo that takes longer to decode fails")
+    max_upload: int = _setting(20_000_000, _integer(1000, 1_000_000_000), "N", "maximum size of an upload, in bytes")
+    workers: int = _setting(0, _integer(0, 64), "N", "number of photos processed in parallel; 0: one per core")
+    settle: float = _setting(
+        5.0, _seconds(0, 3600), "SECONDS", "seconds a truncated or empty file must stay unchanged before it fails"
+    )
+    max_bytes: int = _setting(
+        100_000_000, _integer(1000, 2_000_000_000), "N", "maximum size of a file, in bytes; larger ones fail"
+    )
+    max_pixels: int = _setting(
+        89_478_485, _integer(1000, 2_000_000_000), "N", "maximum size of a photo, in pixels; larger ones fail"
+    )
+    decode_timeout: float = _setting(
+        30.0, _seconds(1, 3600), "SECONDS", "maximum time to decode a photo, in seconds; slower ones fail"
+    )
     retain_days: int = _setting(
-        0, _whole(0, 36500), "N", "forget results older than this whose photo has left the inbox; 0: never"
+        0, _integer(0, 36500), "N", "delete results of photos that left the inbox after so many days; 0: never"
     )
     retain_rows: int = _setting(
-        0, _whole(0, 1_000_000_000), "N", "keep at most so many results of photos that left the inbox; 0: all"
+        0, _integer(0, 1_000_000_000), "N", "maximum number of results of photos that left the inbox; 0: unlimited"
     )
 
 
@@ -122,7 +135,7 @@ def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = N
 
 
 def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Given parsed flags and the environment, return the settings. Raise UsageError naming what is wrong."""
+    """Given parsed flags and the environment, return the settings. Raise UsageError with the name and the problem."""
     config = getattr(args, "config", None) or environ.get("DOGID_CONFIG")
     from_file = _read_config(Path(config)) if config else {}
     values: dict[str, Any] = {}
@@ -138,23 +151,23 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     return Settings(**values)
 
 
-def misspelt(environ: Mapping[str, str] = os.environ) -> list[str]:
-    """Return a complaint for each variable that looks like one of ours and is none."""
+def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return a warning for each environment variable that begins with DOGID_ and is unknown."""
     known = {variable(item.name) for item in fields(Settings)} | _OTHER_VARIABLES
-    strange = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
-    return [f"{name} is no setting of dogid{_meant(name, known)}" for name in strange]
+    unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
+    return [f"{name} is not a setting of dogid{_suggestion(name, known)}" for name in unknown]
 
 
-def _meant(name: str, known: Set[str]) -> str:
+def _suggestion(name: str, known: Set[str]) -> str:
     import difflib  # most starts do not need it
 
-    own = {one.removeprefix(_PREFIX) for one in known}  # what they share would make them all alike
-    near = difflib.get_close_matches(name.removeprefix(_PREFIX), sorted(own), 1, _ALIKE)
-    return f": is {_PREFIX}{near[0]} meant?" if near else ""
+    own = {one.removeprefix(_PREFIX) for one in known}  # the common prefix would make all of them similar
+    near = difflib.get_close_matches(name.removeprefix(_PREFIX), sorted(own), 1, _SIMILARITY)
+    return f": did you mean {_PREFIX}{near[0]}?" if near else ""
 
 
 def example(chosen: Mapping[str, object]) -> str:
-    """Return a configuration file: the settings chosen, and every other one commented at its default."""
+    """Return the text of a configuration file: the settings chosen, and all others as comments with their defaults."""
     lines = ["# Settings of dogid. After a change: sudo systemctl reload dogid", ""]
     for item in fields(Settings):
         lines.append(f"# {item.metadata['help']}")
@@ -191,7 +204,7 @@ def _read_config(path: Path) -> dict[str, object]:
     known = {item.name for item in fields(Settings)}
     unknown = sorted(set(table) - known)
     if unknown:
-        raise UsageError(f"{path}: {unknown[0]}: no such setting; there are {', '.join(sorted(known))}")
+        raise UsageError(f"{path}: {unknown[0]}: no such setting; known are {', '.join(sorted(known))}")
     switches = {item.name for item in fields(Settings) if isinstance(item.default, bool)}
     for name, value in table.items():
         if isinstance(value, dict | list) or (isinstance(value, bool) and name not in switches):

@@ -91,7 +91,7 @@ def test_bench_refuses_a_folder_without_photos(tmp_path: Path, capsys: pytest.Ca
 
     assert main(["bench", "--photos", str(tmp_path)]) == 2
 
-    assert "holds no photo" in capsys.readouterr().err
+    assert "contains no photo" in capsys.readouterr().err
 
 
 def test_bench_needs_no_network_and_leaves_nothing_behind(tmp_path: Path) -> None:

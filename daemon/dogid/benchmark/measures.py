@@ -95,11 +95,10 @@ def _write_photo(path: Path, data: bytes, number: int) -> Path:
 
 def _time_single(db: sqlite3.Connection, path: Path, inbox: Path) -> float:
     """Return the seconds from the rename until a reader sees the result."""
-    query = "SELECT 1 FROM photo WHERE path = ? AND state = 'classified'"
     name = os.fsencode(path.name)
     begun = time.perf_counter()
     path.rename(inbox / path.name)
-    _wait(lambda: db.execute(query, (name,)).fetchone() is not None)
+    _wait(lambda: queries.is_classified(db, name))
     return time.perf_counter() - begun
 
 

@@ -1,4 +1,4 @@
-"""`dogid audit`: the inbox against the ledger. Nothing lost, nothing counted twice."""
+"""`dogid audit`: compare the inbox with the ledger, for photos that are lost or counted twice."""
 
 import argparse
 import sqlite3
@@ -11,20 +11,20 @@ from dogid.commands.output import print_json, print_line
 from dogid.file_names import one_line, shown_name
 from dogid.ledger.audit import Audit, audit
 
-_PATIENCE_SECONDS = 5.0  # a daemon at work needs a moment for a photo that has just arrived
+_RETRY_SECONDS = 5.0  # a running daemon needs a moment for a photo that has just arrived
 _PAUSE_SECONDS = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What all readers take."""
+    """Add the flags of `reading_state`."""
     reading_state.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what does not agree; exit 1 if anything does not."""
+    """Print photos that are lost or counted twice; return 1 if there are any."""
     db = reading_state.open_state(args)
     inbox = settings.load(args).inbox.absolute()
-    found = _audit_patiently(db, inbox)
+    found = _audit_with_retries(db, inbox)
     if args.json:
         print_json(found.document())
     else:
@@ -32,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found.is_clean else 1
 
 
-def _audit_patiently(db: sqlite3.Connection, inbox: Path) -> Audit:
-    """Look again for a few seconds where something disagrees: a daemon at work may be about to mend it."""
-    ends = time.monotonic() + _PATIENCE_SECONDS
+def _audit_with_retries(db: sqlite3.Connection, inbox: Path) -> Audit:
+    """Audit; where something disagrees, repeat for some seconds, as a running daemon may be about to correct it."""
+    ends = time.monotonic() + _RETRY_SECONDS
     while True:
         found = audit(db, inbox)
         if found.is_clean or time.monotonic() > ends:

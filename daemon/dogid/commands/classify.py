@@ -1,4 +1,4 @@
-"""`dogid classify`: photos and folders, once, without a daemon."""
+"""`dogid classify`: classify photos and folders once, without a daemon."""
 
 import argparse
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ _SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "workers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """PATH..., --top, --json, and the settings that matter to a single photo."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="photos, and folders of photos")
-    parser.add_argument("--top", type=int, default=1, metavar="K", help="how many labels to show (default: 1)")
+    """Add PATH..., --top, --json, and the settings that affect a single photo."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="photos and folders of photos")
+    parser.add_argument("--top", type=int, default=1, metavar="K", help="number of labels to show (default: 1)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     settings.add_flags(parser, _SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print each photo's answer in the order of the arguments; exit 1 if a photo failed."""
+    """Print each photo's result in the order of the arguments; return 1 if a photo failed."""
     from concurrent.futures import ThreadPoolExecutor
 
     from dogid.model.classifier import load_model
@@ -38,23 +38,23 @@ def run(args: argparse.Namespace) -> int:
     chosen = settings.load(args)
     limit_pixels(chosen.max_pixels)
     model = load_model(chosen.model or shipped_model(), chosen.labels)
-    photos = _Photos(model, chosen.max_bytes, args.top)
-    unread: list[str] = []
+    files = _FileClassifier(model, chosen.max_bytes, args.top)
+    unreadable: list[str] = []
     with ThreadPoolExecutor(chosen.workers or None) as pool:
-        answers = pool.map(photos.result, _files(args.paths, unread))
+        results_in_order = pool.map(files.result, _files(args.paths, unreadable))
         results = []
-        for result in answers:
+        for result in results_in_order:
             results.append(result)
             if not args.json:
                 _print_line(result, args.top)
     if args.json:
         print_json({"results": results})
-    for line in unread:
+    for line in unreadable:
         print_message(one_line(line))
-    return int(bool(unread) or any(result["status"] == "failed" for result in results))
+    return int(bool(unreadable) or any(result["status"] == "failed" for result in results))
 
 
-class _Photos:
+class _FileClassifier:
     """Classifies files on several threads, each with an interpreter of its own."""
 
     def __init__(self, model: "Model", max_bytes: int, top: int) -> None:
@@ -109,15 +109,15 @@ class _Photos:
         )
 
     def _classifier(self) -> "Classifier":
-        """This thread's own."""
+        """Return this thread's classifier."""
         if not hasattr(self._local, "classifier"):
             self._local.classifier = self._model.classifier()
         classifier: Classifier = self._local.classifier
         return classifier
 
 
-def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
-    """The files named, and those in folders named, sorted within each; folders that cannot be read go to unread."""
+def _files(paths: list[str], unreadable: list[str]) -> Iterator[Path]:
+    """Yield the files given, and those in the folders given, sorted; append unreadable folders to unreadable."""
     import os
 
     from dogid.file_names import shown_name
@@ -126,19 +126,19 @@ def _files(paths: list[str], unread: list[str]) -> Iterator[Path]:
     for text in paths:
         path = Path(text)
         if path.is_dir():
-            trouble = ScanErrors({})
+            errors = ScanErrors({})
             try:
-                found = sorted(file.path for file in scan(path, trouble))
+                found = sorted(file.path for file in scan(path, errors))
             except OSError as error:
                 raise UsageError(f"{path}: cannot read the folder: {error.strerror}") from error
-            unread += [f"{path}/{shown_name(name)}: {reason}" for name, reason in trouble.folders.items()]
+            unreadable += [f"{path}/{shown_name(name)}: {reason}" for name, reason in errors.folders.items()]
             yield from (path / os.fsdecode(name) for name in found)
         else:
             yield path
 
 
 def _read(path: Path, max_bytes: int) -> tuple[bytes, int]:
-    """A file's bytes and its modification time. Raise PhotoError."""
+    """Return a file's bytes and its modification time in ns. Raise PhotoError."""
     import os
     import stat
 

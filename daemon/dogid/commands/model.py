@@ -1,4 +1,4 @@
-"""`dogid model show FILE`: all that a model file tells of itself, and what of it could be checked."""
+"""`dogid model show FILE`: print the metadata of a model file, and which of it was verified."""
 
 import argparse
 from pathlib import Path
@@ -14,16 +14,16 @@ _LABELS_SHOWN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`show FILE`, with --labels and --json."""
+    """Add `show FILE`, with --labels and --json."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    show = actions.add_parser("show", help="print what the model file tells of itself, and check it")
+    show = actions.add_parser("show", help="print the metadata of a model file, and verify it")
     show.add_argument("file", type=Path, metavar="FILE", help="a .tflite model")
-    show.add_argument("--labels", type=Path, metavar="FILE", help="its labels, where they are in a file of their own")
+    show.add_argument("--labels", type=Path, metavar="FILE", help="labels in a file of their own")
     show.add_argument("--json", action="store_true", help="print one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the model as the daemon would, and print it. A model that the daemon would refuse ends with 2."""
+    """Load the model as the daemon does, and print its metadata. Raise UsageError where the daemon would reject it."""
     from dogid.model.classifier import load_model
 
     document = describe(load_model(args.file, args.labels))
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def describe(model: "Model") -> dict[str, Any]:
-    """Return what is known of a model that has loaded and passed its self-test, if it carries one."""
+    """Return the metadata of a loaded model, and what of it was verified."""
     file, record = model.file, model.file.record
     golden, classifier = file.golden, model.classifier()
     return {
@@ -79,14 +79,14 @@ def _print(document: dict[str, Any]) -> None:
 
 
 def _flat(record: Any, path: str = "") -> list[tuple[str, str]]:
-    """A nested record as (dotted key, text) rows."""
+    """Return a nested record as rows of dotted key and text."""
     if isinstance(record, dict):
         return [row for key, value in record.items() for row in _flat(value, f"{path}.{key}" if path else str(key))]
-    text = ", ".join(map(str, record)) if isinstance(record, list) else _told(record, path)
+    text = ", ".join(map(str, record)) if isinstance(record, list) else _text_of(record, path)
     return [(path, text or "none")]
 
 
-def _told(value: Any, path: str) -> str:
+def _text_of(value: Any, path: str) -> str:
     if value is None:
         return "not measured" if path.startswith(("gate", "evaluation")) else "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

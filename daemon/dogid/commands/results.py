@@ -1,4 +1,4 @@
-"""`dogid results`: what a daemon has found, newest first, or as it comes."""
+"""`dogid results`: list results, newest first, or follow them."""
 
 import argparse
 import time
@@ -10,37 +10,34 @@ from dogid.errors import UsageError
 from dogid.file_names import one_line
 
 _STATUSES = ("pending", "classified", "failed")
-_POLL_SECONDS = 0.5
-_MOST = 1_000_000
+_POLL_SECONDS = 0.5  # between looks for new results; less costs CPU time of a small machine
+_MAX_LIMIT = 1_000_000
 _HEADINGS = ("id", "answered", "label", "score", "file")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--limit, --label, --status, --follow and what all readers take."""
-    parser.add_argument("--limit", type=int, default=50, metavar="N", help="at most so many (default: 50)")
+    """Add --limit, --label, --status, --follow and the flags of `reading_state`."""
+    parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
-    parser.add_argument("--follow", action="store_true", help="go on and print new results as they come")
+    parser.add_argument("--follow", action="store_true", help="keep running and print new results")
     reading_state.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print results; with --follow one a line, for ever."""
+    """Print results; with --follow print new ones until Ctrl-C."""
     from dogid.ledger import queries
 
-    if not 1 <= args.limit <= _MOST:
-        raise UsageError(f"--limit must be from 1 to {_MOST}")
+    if not 1 <= args.limit <= _MAX_LIMIT:
+        raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
     db = reading_state.open_state(args)
     wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status)
-    db.execute("BEGIN")  # one state of the ledger for both questions: what comes in between would be told twice
-    since = queries.newest_seq(db)
-    found = queries.list_results(db, wanted)
-    db.execute("COMMIT")
+    found, since = queries.list_results_with_seq(db, wanted)
     if not args.follow:
         if args.json:
             print_json({"results": found})
         else:
-            print_table([_line(result) for result in found], _HEADINGS)
+            print_table([_table_row(result) for result in found], _HEADINGS)
         return 0
     for result in reversed(found):
         _print_one(result, as_json=args.json)
@@ -56,10 +53,10 @@ def _print_one(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
     else:
-        print_table([_line(result)])
+        print_table([_table_row(result)])
 
 
-def _line(result: dict[str, Any]) -> tuple[str, ...]:
+def _table_row(result: dict[str, Any]) -> tuple[str, ...]:
     if result["status"] == "classified":
         answer, score = one_line(result["label"]), f"{result['score']:.3f}"
     else:

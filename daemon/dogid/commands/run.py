@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     in_journal = set_up_logging()
     _dump_stacks_on_crash()
     try:
-        for warning in settings.misspelt():
+        for warning in settings.unknown_variables():
             log.warning("%s", warning)
         _serve(args, settings.load(args))
         _exit_now()

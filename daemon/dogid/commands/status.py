@@ -1,4 +1,4 @@
-"""`dogid status`: how many photos are in which state, whether or not the daemon runs."""
+"""`dogid status`: count photos by state, whether or not the daemon runs."""
 
 import argparse
 
@@ -9,12 +9,12 @@ from dogid.daemon.folders import is_running
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What all readers take."""
+    """Add the flags of `reading_state`."""
     reading_state.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the counts, and whether a daemon is at work."""
+    """Print the counts, and whether a daemon runs."""
     from dogid.ledger import queries
 
     db = reading_state.open_state(args)

@@ -1,4 +1,4 @@
-"""`dogid why FILE`: the whole history of one photo."""
+"""`dogid why FILE`: show the history of one photo."""
 
 import argparse
 import os
@@ -13,13 +13,13 @@ from dogid.file_names import one_line, shown_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE, and what all readers take."""
-    parser.add_argument("file", metavar="FILE", help="the photo: a path in the inbox, or as /results shows it")
+    """Add FILE and the flags of `reading_state`."""
+    parser.add_argument("file", metavar="FILE", help="a path in the inbox, or a name as in /results")
     reading_state.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what happened to the photo, oldest first; exit 1 if dogid does not know it."""
+    """Print the events of the photo, oldest first. Raise DogidError where the ledger has no such photo."""
     from dogid.ledger import queries
 
     db = reading_state.open_state(args)
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     photo_id = next((found for name in _names(args.file, inbox) if (found := queries.find_photo(db, name))), None)
     result = None if photo_id is None else queries.result_with_history(db, photo_id)
     if result is None:
-        raise DogidError(f"{one_line(args.file)}: no photo of this name has been seen; {_reason(args.file, inbox)}")
+        raise DogidError(f"{one_line(args.file)}: not in the ledger; {_reason(args.file, inbox)}")
     if args.json:
         print_json(result)
     else:
@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _names(file: str, inbox: Path) -> list[str]:
-    """The names by which the ledger may know a file: below the inbox, or as it was given."""
+    """Return the names that the ledger may have for a file: relative to the inbox, or as given."""
     folder, name = os.path.split(os.path.abspath(file))
-    # the folder's links are resolved, but not the file's own: a link is a photo by its own name
+    # links of the folder are resolved, but not of the file: the ledger has a linked photo under the link's name
     for full, root in ((folder, os.path.abspath(inbox)), (os.path.realpath(folder), os.path.realpath(inbox))):
         if f"{full}/".startswith(f"{root}/"):
             return [os.path.join(full, name)[len(root) + 1 :], file]
@@ -51,7 +51,7 @@ def _reason(file: str, inbox: Path) -> str:
 
     name = os.fsencode(_names(file, inbox)[0])
     if is_ignored_path(name):
-        return "its name is one of those that dogid leaves alone (hidden or temporary files)"
+        return "dogid ignores its name (hidden or temporary file)"
     if find_file(inbox, name) is None:
         return f"there is no such file in {inbox}"
     return "it is in the inbox: is the daemon running?"

@@ -52,6 +52,21 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
     yield from map(as_result, db.execute(query, (*values, wanted.limit)))
 
 
+def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple[list[Result], int]:
+    """Return current results, newest first, and the sequence number to follow them from, of one state of the ledger."""
+    db.execute("BEGIN")  # else a result that comes between the two queries would be in both
+    try:
+        return list_results(db, wanted), newest_seq(db)
+    finally:
+        db.execute("COMMIT")
+
+
+def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
+    """Return whether the photo at a path relative to the inbox has a label."""
+    row = db.execute("SELECT 1 FROM photo WHERE path = ? AND state = 'classified'", (path,)).fetchone()
+    return row is not None
+
+
 def results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
     """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
     query = _RESULT.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"

@@ -43,10 +43,10 @@ def codelab_graph_cut_at_mul() -> Any:
     return _from(codelab_graph(), "Mul")
 
 
-def slim_graph(*, told: bool = True) -> Any:
+def slim_graph(*, shaped: bool = True) -> Any:
     """Return slim's form: `input`, FusedBatchNorm, `InceptionV3/Logits/AvgPool_1a_8x8`, a convolution for a head.
 
-    Where it is not told, the placeholder has no shape.
+    Where it is not shaped, the placeholder has no shape.
     """
     rng = np.random.default_rng(1)
     graph = tf.Graph()
@@ -54,7 +54,7 @@ def slim_graph(*, told: bool = True) -> Any:
         pixels = v1.placeholder(tf.float32, [None, SIDE, SIDE, 3], name="input")
         _slim_head(_blocks(pixels, rng, _fused_convolution, "InceptionV3/InceptionV3/Mixed"), rng)
     definition = graph.as_graph_def()
-    if not told:
+    if not shaped:
         del definition.node[0].attr["shape"]
     return definition
 

@@ -9,25 +9,25 @@ import tensorflow as tf  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.backbone import runner  # noqa: E402
+from dogid_convert.training.backbone import make_runner  # noqa: E402
 from dogid_convert.training.fine_tuning import Samples, Schedule  # noqa: E402
-from dogid_convert.training.trainer import Trainer, Watched  # noqa: E402
+from dogid_convert.training.trainer import Trainer, ValidationSet  # noqa: E402
 from tests.convert.training_material import SIDE, small_graph  # noqa: E402
 
-Material = tuple[Trainer, Samples, Watched]
+TrainerMaterial = tuple[Trainer, Samples, ValidationSet]
 
 
-def material(*, fine: bool, patience: int) -> Material:
+def make_trainer(*, fine: bool, patience: int) -> TrainerMaterial:
     tf.config.experimental.enable_op_determinism()
     backbone = base_network.load(str(small_graph()))
     path = surgery.main_path(backbone.graph, "input", backbone.embedding)
     cut = surgery.cut_before(backbone.graph, path, 2) if fine else path[-1]
     rng = np.random.default_rng(0)
     pixels = rng.uniform(-1, 1, (48, SIDE, SIDE, 3)).astype(np.float32)
-    truth = (np.arange(48) % 3).astype(np.int64)
-    pixels[truth == 1, ..., 0] += rng.uniform(-0.3, 1, 16)[:, None, None]  # tells label 1, more or less
-    values = runner(backbone, cut)(pixels).astype(np.float16)
-    schedule = Schedule(epochs=30, rate=0.01, batch=8, memory=0.5)
+    labels = (np.arange(48) % 3).astype(np.int64)
+    pixels[labels == 1, ..., 0] += rng.uniform(-0.3, 1, 16)[:, None, None]  # predicts label 1, more or less
+    values = make_runner(backbone, cut)(pixels).astype(np.float16)
+    schedule = Schedule(epochs=30, learning_rate=0.01, batch_size=8, ema_decay=0.5)
     trainer = Trainer(backbone, cut, prior=np.ones(3, np.float32), fine=fine, seed=0, schedule=schedule)
-    samples = Samples(values[:32, None], truth[:32], np.ones(32, np.float32))
-    return trainer, samples, Watched(values[32:], truth[32:], patience)
+    samples = Samples(values[:32, None], labels[:32], np.ones(32, np.float32))
+    return trainer, samples, ValidationSet(values[32:], labels[32:], patience)

@@ -1,4 +1,4 @@
-"""What the training's tests learn from: coloured patterns, and networks small enough to be made on the spot."""
+"""Photos and networks for the tests of training: coloured patterns, and small untrained MobileNets."""
 
 import atexit
 import functools

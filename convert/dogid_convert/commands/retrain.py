@@ -1,4 +1,4 @@
-"""`dogid retrain`: labelled folders of photos become a retrained graph."""
+"""`dogid retrain`: retrain a graph on labelled folders of photos."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from dogid_convert.support import interruption
 from dogid_convert.support.atomic_files import check_writable
 from dogid_convert.support.explain_errors import explained, load_packages
 from dogid_convert.support.progress import tracking
+from dogid_convert.support.renamed_flags import add_old_name
 
 if TYPE_CHECKING:
     from dogid_convert.data.dataset import LabelledPhoto
@@ -25,112 +26,114 @@ _SMALLEST, _LARGEST = 32, 1024  # pixels of an input's side
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's flags."""
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder with one sub-folder of photos per label")
-    parser.add_argument(
+    out = parser.add_mutually_exclusive_group(required=True)
+    out.add_argument(
         "-o",
-        "--output",
+        "--out",
         type=Path,
-        required=True,
         metavar="DIR",
-        help="where retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, learning_curves.png and "
-        "confusion_matrix.png go",
+        help="the folder for retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, "
+        "learning_curves.png and confusion_matrix.png",
     )
+    add_old_name(out, "--output", "--out", type=Path)
     parser.add_argument(
         "--base",
         metavar="GRAPH",
         help="the network to start from: a frozen graph, an earlier retrained_graph.pb, a Keras file (.h5, .keras), "
         "keras:mobilenet_v1, keras:mobilenet_v2 or keras:inception_v3 (downloaded); default: what dogid ships",
     )
-    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="of all that is random (default 0)")
+    parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="random seed (default 0)")
     parser.add_argument(
         "--augment",
         type=_natural,
         default=0,
         metavar="N",
-        help="train on N random views of each photo, too (default 0)",
+        help="also train on N randomly augmented copies of each photo (default 0)",
     )
     parser.add_argument(
         "--fine-tune",
         type=_natural,
         default=0,
         metavar="N",
-        help="train the last N convolutions of the network, too (default 0: the softmax layer only)",
+        help="also train the last N convolutions of the network (default 0: the softmax layer only)",
     )
     parser.add_argument(
         "--epochs",
         type=_positive,
         metavar="N",
-        help="passes of the fine-tuning, exactly N unless --patience is given, too (default: at most 12, see there)",
+        help="fine-tuning epochs (default: up to 12 with early stopping); exactly N unless --patience is given",
     )
     parser.add_argument(
         "--patience",
         type=_natural,
         metavar="N",
-        help="early stopping: hold back another tenth of the photos for validation, end the training when the loss on "
-        "them has not fallen for N epochs, and keep the best epoch's weights; 0: never (default: 3 for --fine-tune "
-        "without --epochs, else 0)",
+        help="early stopping: use another tenth of the photos for validation, stop when the loss on them has not "
+        "fallen for N epochs, and keep the best epoch's weights; 0: never (default: 3 for --fine-tune without "
+        "--epochs, else 0)",
     )
-    parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: the base's own)")
+    parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: the base's)")
     parser.add_argument(
-        "--importance",
+        "--class-weight",
         type=_factor,
         action="append",
         default=[],
         metavar="LABEL=F",
-        help="how much a photo of that label counts in training (default 1); may be repeated",
+        help="weight of that label's photos in training (default 1); may be repeated",
     )
+    add_old_name(parser, "--importance", "--class-weight", type=_factor, append=True)
     parser.add_argument(
         "--prior",
         type=_factor,
         action="append",
         default=[],
         metavar="LABEL=F",
-        help="how much likelier that label is where the model is used than among PHOTOS (default 1); may be repeated",
+        help="how many times likelier that label is in use than among PHOTOS (default 1); may be repeated",
     )
     parser.add_argument(
         "--group-by",
         type=_pattern,
         metavar="REGEX",
-        help="judge by whole groups left out: the beginning of a file's name that REGEX matches (or its first group) "
-        "tells the photo's source or camera",
+        help="evaluate by cross-validation with whole groups left out: the beginning of a file's name that REGEX "
+        "matches (or its first group) is the photo's source or camera",
     )
     parser.add_argument(
-        "--use-all", action="store_true", help="after judging, train the final graph on the held-out photos, too"
+        "--use-all", action="store_true", help="after the evaluation, train the final graph on all photos"
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where bottlenecks are kept (default $XDG_CACHE_HOME/dogid)"
+        "--cache", type=Path, metavar="DIR", help="where bottlenecks are cached (default $XDG_CACHE_HOME/dogid)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the files and print the figures."""
-    if args.output.exists() and not args.output.is_dir():
-        raise UsageError(f"{args.output} is a file: give a folder with -o")
-    _check_outside(args.output, args.photos)
-    check_writable(args.output)
+    if args.out.exists() and not args.out.is_dir():
+        raise UsageError(f"{args.out} is a file: give a folder with -o")
+    _check_outside(args.out, args.photos)
+    check_writable(args.out)
     try:
         with interruption.heeded():
             load_packages()
             document = _retrain(args)
     except KeyboardInterrupt:
-        _say(f"interrupted: {args.output} is as it was; what was computed of the photos is kept for the next run")
+        _log(f"interrupted: {args.out} is as it was; bottlenecks computed so far are cached for the next run")
         raise
     from dogid_convert.training import report
 
-    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.as_table(document))  # noqa: T201
-    _say(f"wrote {args.output / report.GRAPH}, its labels, report, manifest and pictures")
+    print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.format_table(document))  # noqa: T201
+    _log(f"wrote {args.out / report.GRAPH}, its labels, report, manifest and pictures")
     return 0
 
 
 def _check_outside(output: Path, photos: Path) -> None:
-    """The next run would take an output among the labels' folders for a label."""
+    """Raise UsageError where the output would be among the labels' folders: the next run would take it for a label."""
     inside, of = output.resolve(), photos.resolve()
     if inside.is_relative_to(of) and not any(part.startswith(".") for part in inside.relative_to(of).parts[:1]):
         raise UsageError(f"{output} is inside {photos}, where each folder is a label: give a folder elsewhere with -o")
 
 
 def _retrain(args: argparse.Namespace) -> dict[str, Any]:
-    """Train and write the files; return what report.json holds."""
+    """Train and write the files; return the content of report.json."""
     import tensorflow as tf
 
     from dogid_convert.training import report, retrain
@@ -138,13 +141,13 @@ def _retrain(args: argparse.Namespace) -> dict[str, Any]:
     tf.config.experimental.enable_op_determinism()
     recipe = _recipe(args)
     if args.epochs and not args.fine_tune:
-        _say("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
+        _log("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
     with explained(args.base or "the shipped base", "run or train this graph"), tracking() as track:
-        result = retrain.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _say, track)
+        result = retrain.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _log, track)
     graph = result.graph.SerializeToString(deterministic=True)
-    document = report.as_document(result, recipe, graph)
-    with explained(args.output, "write the graph"):
-        report.write(result, graph, document, args.output)
+    document = report.build_document(result, recipe, graph)
+    with explained(args.out, "write the graph"):
+        report.write_files(result, graph, document, args.out)
     return document
 
 
@@ -157,10 +160,10 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
     return Recipe(
         base=args.base,
         size=args.size,
-        views=args.augment,
+        augmentations=args.augment,
         convolutions=args.fine_tune,
         seed=args.seed,
-        importance=dict(args.importance),
+        class_weight=dict(args.class_weight),
         prior=dict(args.prior),
         group_by=args.group_by,
         use_all=args.use_all,
@@ -170,7 +173,7 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
 
 
 def _progress(photos: Iterable["LabelledPhoto"]) -> Iterable["LabelledPhoto"]:
-    """Draw a bar on a terminal while photos go by."""
+    """Show a progress bar for the photos where stderr is a terminal."""
     if not sys.stderr.isatty():
         return photos
     from rich.console import Console
@@ -179,7 +182,7 @@ def _progress(photos: Iterable["LabelledPhoto"]) -> Iterable["LabelledPhoto"]:
     return track(list(photos), "bottlenecks", console=Console(stderr=True))
 
 
-def _say(message: str) -> None:
+def _log(message: str) -> None:
     print(f"dogid: {message}", file=sys.stderr, flush=True)  # noqa: T201
 
 

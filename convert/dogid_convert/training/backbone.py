@@ -1,4 +1,4 @@
-"""A network without its classifier: pixels in, embedding out; and putting a classifier of one's own on it."""
+"""A network without its classifier: pixels in, embedding out; and attaching a new classifier to it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Backbone:
     size: tuple[int, int]
     """(width, height) of the input in pixels."""
     width: int
-    """How many numbers an embedding has."""
+    """The length of an embedding."""
     name: str
-    """What the user called it."""
+    """As the user gave it."""
     sha256: str
     """Of the base's file in hex; of its weights where there is no file."""
 
@@ -48,25 +48,30 @@ class Head:
     biases: Floats
     """[labels]."""
 
-    def cooled(self, temperature: float) -> "Head":
-        """Return the head whose logits are divided by temperature: the same answers, honest probabilities."""
+    @classmethod
+    def zeros(cls, width: int, labels: int) -> "Head":
+        """Return a head of zeros for embeddings of that width."""
+        return cls(np.zeros((width, labels), np.float32), np.zeros(labels, np.float32))
+
+    def with_temperature(self, temperature: float) -> "Head":
+        """Return the head whose logits are divided by temperature: the same predictions, calibrated probabilities."""
         return Head((self.weights / temperature).astype(np.float32), (self.biases / temperature).astype(np.float32))
 
 
-def backbone_of(
-    graph: tf.compat.v1.GraphDef, entry: str, output: str, size: tuple[int, int], name: str, sha256: str
+def cut_backbone(
+    graph: tf.compat.v1.GraphDef, input_node: str, output: str, size: tuple[int, int], name: str, sha256: str
 ) -> Backbone:
-    """Cut the classifier off a graph that leads from the pixels at entry to output. Raise DogidError, UsageError."""
-    plain = surgery.simplified(graph, output, entry)
-    path = surgery.main_path(plain, entry, plain.node[-1].name)
+    """Cut the classifier off a graph from the pixels at input_node to output. Raise DogidError or UsageError."""
+    plain = surgery.simplified(graph, output, input_node)
+    path = surgery.main_path(plain, input_node, plain.node[-1].name)
     embedding = surgery.last_pooling(plain, path)
     if embedding is None:
         raise UsageError(f"the base {name} has no pooling layer that all its data passes, so no embedding to train on")
-    plain = _with_input(surgery.needed(plain, embedding), entry, size)
+    plain = _with_input(surgery.needed(plain, embedding), input_node, size)
     return Backbone(plain, embedding, size, _width(plain, embedding, size, name), name, sha256)
 
 
-def runner(backbone: Backbone, tensor: str) -> Callable[[Floats], Floats]:
+def make_runner(backbone: Backbone, tensor: str) -> Callable[[Floats], Floats]:
     """Return the function from pixels [photos, height, width, 3] in -1..1 to the values of a node of the backbone."""
     width, height = backbone.size
     graph = surgery.needed(backbone.graph, tensor)
@@ -78,7 +83,7 @@ def runner(backbone: Backbone, tensor: str) -> Callable[[Floats], Floats]:
     return lambda pixels: function(tf.constant(pixels)).numpy()
 
 
-def with_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
+def attach_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
     """Return the whole classifier: `input` -> backbone -> `final_training_ops` -> `final_result` [photos, labels]."""
     graph = tf.Graph()
     with graph.as_default():
@@ -97,14 +102,14 @@ def with_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
     return surgery.needed(definition, RESULT)
 
 
-def _with_input(graph: tf.compat.v1.GraphDef, entry: str, size: tuple[int, int]) -> tf.compat.v1.GraphDef:
-    """Return the graph with a placeholder called `input` of that size instead of the node entry."""
+def _with_input(graph: tf.compat.v1.GraphDef, input_node: str, size: tuple[int, int]) -> tf.compat.v1.GraphDef:
+    """Return the graph with a placeholder called `input` of that size instead of the node input_node."""
     placeholder = tf.compat.v1.NodeDef(name=INPUT, op="Placeholder")
     placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
     placeholder.attr["shape"].shape.CopyFrom(tf.TensorShape([None, size[1], size[0], 3]).as_proto())
-    nodes = [node for node in graph.node if node.name != entry]
+    nodes = [node for node in graph.node if node.name != input_node]
     for node in nodes:
-        node.input[:] = [INPUT if surgery.node_name(tensor) == entry else tensor for tensor in node.input]
+        node.input[:] = [INPUT if surgery.node_name(tensor) == input_node else tensor for tensor in node.input]
     return surgery.graph_of([placeholder, *nodes], graph)
 
 

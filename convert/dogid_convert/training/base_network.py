@@ -14,7 +14,7 @@ from dogid_convert.graph.find_input import find_entrance
 from dogid_convert.graph.find_output import find_answer
 from dogid_convert.graph.network import cut_at, fitting_sides
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.training.backbone import MEAN, STD, Backbone, backbone_of
+from dogid_convert.training.backbone import MEAN, STD, Backbone, cut_backbone
 
 KERAS_PREFIX = "keras:"
 _KERAS_SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -75,7 +75,7 @@ def _backbone(graph: tf.compat.v1.GraphDef, name: str, sha256: str, size: int | 
     # the oldest graphs begin with a constant where the JPEG goes in: all behind it would be constant, too
     cut = cut_at(clean, entrance.tensor, output)
     own = (size, size) if size is not None else entrance.size or _fitting_size(cut, entrance.tensor, output)
-    return backbone_of(cut, entrance.tensor, output, own, name, sha256)
+    return cut_backbone(cut, entrance.tensor, output, own, name, sha256)
 
 
 def _fitting_size(graph: tf.compat.v1.GraphDef, entrance: str, output: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""What a frozen part of a network makes of each photo, computed once and kept.
+"""The output of the frozen part of a network for each photo, computed once and cached.
 
 Named as in TensorFlow's retrain example. A photo has 1 + N bottlenecks: of the photo as the daemon will see it, and
-of N views (`augmentation`). They are kept by the photo's content and by all that they depend on.
+of N augmented copies (`augmentation`). Their file is named by the photo's content and by all else that they depend on.
 """
 
 import hashlib
@@ -21,31 +21,31 @@ from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
 from dogid_convert.support.atomic_files import write_all
 from dogid_convert.support.free_memory import free_memory
-from dogid_convert.training.augmentation import Augmentation, view
-from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, runner
+from dogid_convert.training.augmentation import Augmentation, augment
+from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, make_runner
 
-_FORMAT = 1  # of the kept files; another number, and all are computed again
-_AHEAD = 16  # photos that are decoded while the network works
-_MOST_OF_MEMORY = 0.8  # the training itself needs some, too
+_FORMAT = 1  # of the cached files; another number, and all are computed again
+_DECODE_AHEAD = 16  # photos decoded while the network works: more need memory, fewer let it wait
+_MAX_MEMORY_SHARE = 0.8  # the training itself needs the rest
 
 Half = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to compute: everything a bottleneck depends on but the photo itself."""
+class BottleneckSpec:
+    """Everything that a bottleneck depends on but the photo itself."""
 
     backbone: Backbone
     tensor: str
-    """The node of the backbone whose values are wanted."""
-    views: int
+    """The node of the backbone whose values are computed."""
+    augmentations: int
     seed: int
     augmentation: Augmentation = Augmentation()
 
     def key(self) -> str:
         """Return a name for these bottlenecks, the same for the same values."""
-        made_of = (_FORMAT, self.backbone.sha256, self.tensor, self.backbone.size, self.views)
-        varied = (self.seed, self.augmentation.key()) if self.views else ()
+        made_of = (_FORMAT, self.backbone.sha256, self.tensor, self.backbone.size, self.augmentations)
+        varied = (self.seed, self.augmentation.key()) if self.augmentations else ()
         return hashlib.sha256(repr((made_of, varied)).encode()).hexdigest()[:20]
 
 
@@ -54,129 +54,129 @@ class Bottlenecks:
     """The values of all photos that could be decoded."""
 
     values: Half
-    """[photos, 1 + views, ...]; [:, 0] are of the photos as they are."""
+    """[photos, 1 + augmentations, ...]; [:, 0] are of the photos as they are."""
     photos: tuple[LabelledPhoto, ...]
     unreadable: tuple[tuple[Path, str], ...]
     """The other photos, with the reason."""
     reused: int
-    """How many photos' values were kept from an earlier run."""
+    """How many photos' values came from the cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pixels:
     values: Pixels
-    """[1 + views, height, width, 3]."""
+    """[1 + augmentations, height, width, 3]."""
 
 
-def compute(
+def compute_bottlenecks(
     photos: Sequence[LabelledPhoto],
-    wanted: Wanted,
+    spec: BottleneckSpec,
     cache: Path,
     progress: Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]] = iter,
-    say: Callable[[str], None] = lambda _: None,
+    log: Callable[[str], None] = lambda _: None,
 ) -> Bottlenecks:
     """Return the bottlenecks of photos, from the cache folder as far as they are there.
 
-    A cache that cannot be written to is told once, and costs only the time of the next run. Raise DogidError where they
+    A cache that cannot be written is logged once, and costs only the time of the next run. Raise DogidError where they
     do not fit into memory.
     """
-    folder = cache / "bottlenecks" / wanted.key()
-    network = runner(wanted.backbone, wanted.tensor)
-    values = np.zeros((0, 1 + wanted.views, 0), np.float16)
-    good: list[LabelledPhoto] = []
+    folder = cache / "bottlenecks" / spec.key()
+    network = make_runner(spec.backbone, spec.tensor)
+    values = np.zeros((0, 1 + spec.augmentations, 0), np.float16)
+    readable: list[LabelledPhoto] = []
     unreadable: list[tuple[Path, str]] = []
-    reused, keeping = 0, True
-    for photo, outcome in _in_order(progress(photos), wanted, folder):
+    reused, caching = 0, True
+    for photo, outcome in _load_in_order(progress(photos), spec, folder):
         interruption.check()
         if isinstance(outcome, str):
             unreadable.append((photo.path, outcome))
             continue
         if isinstance(outcome, _Pixels):
             # one photo at a time: its values do not depend on which other photos were computed with it
-            row = _as_half(network(((outcome.values.astype(np.float32) - MEAN) / STD).astype(np.float32)))
-            if keeping:
+            row = _to_float16(network(((outcome.values.astype(np.float32) - MEAN) / STD).astype(np.float32)))
+            if caching:
                 try:
-                    _keep(_place(folder, photo), row)
+                    _write_cached(_cache_path(folder, photo), row)
                 except OSError as error:
-                    keeping = False
-                    say(f"{cache}: {error.strerror}: bottlenecks are not kept, the next run computes them again")
+                    caching = False
+                    log(f"{cache}: {error.strerror}: bottlenecks are not cached, the next run computes them again")
         else:
             row = outcome
             reused += 1
-        if not good:
-            values = _room(len(photos), row)
-        values[len(good)] = row
-        good.append(photo)
-    return Bottlenecks(values[: len(good)], tuple(good), tuple(unreadable), reused)
+        if not readable:
+            values = _allocate(len(photos), row)
+        values[len(readable)] = row
+        readable.append(photo)
+    return Bottlenecks(values[: len(readable)], tuple(readable), tuple(unreadable), reused)
 
 
-def _room(photos: int, row: Half) -> Half:
+def _allocate(photos: int, row: Half) -> Half:
     """Return an array for that many rows. Raise DogidError where memory is too small: Linux would kill the process."""
     needed, there = photos * row.nbytes, free_memory()
-    if there is not None and needed > _MOST_OF_MEMORY * there:
+    if there is not None and needed > _MAX_MEMORY_SHARE * there:
         raise DogidError(
             f"the bottlenecks of {photos} photos need {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: "
-            "take fewer views (--augment) or fine-tune fewer convolutions (--fine-tune)"
+            "take fewer augmented copies (--augment) or fine-tune fewer convolutions (--fine-tune)"
         )
     return np.empty((photos, *row.shape), np.float16)
 
 
-def _in_order(
-    photos: Iterable[LabelledPhoto], wanted: Wanted, folder: Path
+def _load_in_order(
+    photos: Iterable[LabelledPhoto], spec: BottleneckSpec, folder: Path
 ) -> Iterator[tuple[LabelledPhoto, Half | _Pixels | str]]:
-    """Give each photo's kept values, or its pixels, or why it has none; decoded ahead in threads."""
+    """Yield each photo's cached values, or its pixels, or why it cannot be read; threads decode ahead."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         waiting = []
         for photo in photos:
-            waiting.append((photo, pool.submit(_kept_or_pixels, photo, wanted, _place(folder, photo))))
-            if len(waiting) > _AHEAD:
+            waiting.append((photo, pool.submit(_read_or_decode, photo, spec, _cache_path(folder, photo))))
+            if len(waiting) > _DECODE_AHEAD:
                 first, future = waiting.pop(0)
                 yield first, future.result()
         for photo, future in waiting:
             yield photo, future.result()
 
 
-def _kept_or_pixels(photo: LabelledPhoto, wanted: Wanted, place: Path) -> Half | _Pixels | str:
-    kept = _kept(place, 1 + wanted.views)
-    if kept is not None:
-        return kept
+def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, path: Path) -> Half | _Pixels | str:
+    cached = _read_cached(path, 1 + spec.augmentations)
+    if cached is not None:
+        return cached
     try:
-        return _pixels(photo, wanted)
+        return _decode(photo, spec)
     except PhotoError as error:
         return f"{error.code}: {error.message}"
     except OSError as error:
         return error.strerror or str(error)
 
 
-def _pixels(photo: LabelledPhoto, wanted: Wanted) -> _Pixels:
+def _decode(photo: LabelledPhoto, spec: BottleneckSpec) -> _Pixels:
     data = photo.read()
-    size = wanted.backbone.size
+    size = spec.backbone.size
     stack = [decode(data, size).pixels]
-    for number in range(wanted.views):
-        rng = np.random.default_rng([int(photo.sha256[:16], 16), number, wanted.seed])
-        stack.append(view(data, size, rng, wanted.augmentation))
+    for number in range(spec.augmentations):
+        rng = np.random.default_rng([int(photo.sha256[:16], 16), number, spec.seed])
+        stack.append(augment(data, size, rng, spec.augmentation))
     return _Pixels(np.stack(stack))
 
 
-def _as_half(values: Floats) -> Half:
+def _to_float16(values: Floats) -> Half:
     largest = np.finfo(np.float16).max
     return np.clip(values, -largest, largest).astype(np.float16)
 
 
-def _place(folder: Path, photo: LabelledPhoto) -> Path:
+def _cache_path(folder: Path, photo: LabelledPhoto) -> Path:
     return folder / photo.sha256[:2] / f"{photo.sha256}.npy"
 
 
-def _kept(place: Path, rows: int) -> Half | None:
+def _read_cached(path: Path, rows: int) -> Half | None:
     try:
-        values = np.load(place, allow_pickle=False)
+        values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError):  # not there, or damaged: computed again
         return None
     return values if values.dtype == np.float16 and values.shape[0] == rows else None
 
 
-def _keep(place: Path, values: Half) -> None:
+def _write_cached(path: Path, values: Half) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     with interruption.held():
-        write_all(place.parent, {place.name: buffer.getvalue()})
+        write_all(path.parent, {path.name: buffer.getvalue()})

@@ -1,4 +1,4 @@
-"""How a recipe does on photos that the judged network was not trained on."""
+"""Evaluation on photos that the evaluated network was not trained on."""
 
 import os
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from dogid.file_names import shown_name
 from dogid_convert.data.dataset import Dataset
 from dogid_convert.evaluation.metrics import Evaluation, evaluate, expected_calibration_error
 from dogid_convert.training.backbone import Floats
-from dogid_convert.training.temperature_scaling import best_temperature, softmax
+from dogid_convert.training.temperature_scaling import fit_temperature, softmax
 
-FEWEST_FOR_TEMPERATURE = 100
+MIN_PHOTOS_FOR_TEMPERATURE = 100
 """Photos; with fewer, a temperature would be chance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """A wrong answer."""
+class Misclassification:
+    """A photo with a wrong prediction. Its fields are those of `mistakes` in report.json."""
 
     file: str
     """Inside the folder of photos."""
@@ -29,52 +29,54 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """How the recipe does on photos that the judged network was not trained on."""
+class HeldOutEvaluation:
+    """Metrics of a recipe on photos that the evaluated network was not trained on."""
 
     split: str
     """How those photos were chosen."""
-    evaluation: Evaluation
+    metrics: Evaluation
     calibration_error_before: float
     """The expected calibration error without the temperature."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The answers of networks that were not trained on the photos they answer for."""
+class HeldOutPredictions:
+    """Predictions of networks that were not trained on the photos they predict."""
 
     split: str
     logits: Floats
-    """[judged photos, labels]."""
-    which: NDArray[np.bool_]
-    """[photos], the judged ones."""
+    """[held-out photos, labels]."""
+    held_out: NDArray[np.bool_]
+    """[photos], a mask of the held-out ones."""
 
-    def temperature(self, truth: NDArray[np.int64]) -> float:
-        """Return the temperature that suits the answers best, given all photos' labels."""
-        if self.which.sum() < FEWEST_FOR_TEMPERATURE:
+    def fit_temperature(self, labels: NDArray[np.int64]) -> float:
+        """Return the best temperature, given the labels [photos] of all photos; 1.0 where too few are held out."""
+        if self.held_out.sum() < MIN_PHOTOS_FOR_TEMPERATURE:
             return 1.0
-        return best_temperature(self.logits, truth[self.which])
+        return fit_temperature(self.logits, labels[self.held_out])
 
-    def judgement(self, truth: NDArray[np.int64], temperature: float) -> Judgement | None:
-        """Return how good the answers are at that temperature; None where there are none."""
-        if not self.which.any():
+    def evaluate(self, labels: NDArray[np.int64], temperature: float) -> HeldOutEvaluation | None:
+        """Return the metrics at that temperature, given the labels [photos] of all photos; None without predictions."""
+        if not self.held_out.any():
             return None
-        shown = truth[self.which]
-        before = expected_calibration_error(softmax(self.logits), shown)
-        return Judgement(self.split, evaluate(softmax(self.logits / temperature), shown), before)
+        expected = labels[self.held_out]
+        before = expected_calibration_error(softmax(self.logits), expected)
+        return HeldOutEvaluation(self.split, evaluate(softmax(self.logits / temperature), expected), before)
 
-    def mistakes(self, dataset: Dataset, truth: NDArray[np.int64], temperature: float) -> tuple[Mistake, ...]:
-        """Return the wrong answers at that temperature, in the order of the photos."""
-        if not self.which.any():
+    def find_misclassified(
+        self, dataset: Dataset, labels: NDArray[np.int64], temperature: float
+    ) -> tuple[Misclassification, ...]:
+        """Return the wrong predictions at that temperature, in the order of the photos."""
+        if not self.held_out.any():
             return ()
         scores = softmax(self.logits / temperature)
-        found, shown = scores.argmax(axis=1), np.flatnonzero(self.which)
+        predicted, places = scores.argmax(axis=1), np.flatnonzero(self.held_out)
         return tuple(
-            Mistake(
-                file=shown_name(os.fsencode(dataset.photos[shown[i]].path.relative_to(dataset.root))),
-                label=dataset.labels[truth[shown[i]]],
-                predicted=dataset.labels[found[i]],
-                probability=round(float(scores[i, found[i]]), 4),
+            Misclassification(
+                file=shown_name(os.fsencode(dataset.photos[places[i]].path.relative_to(dataset.root))),
+                label=dataset.labels[labels[places[i]]],
+                predicted=dataset.labels[predicted[i]],
+                probability=round(float(scores[i, predicted[i]]), 4),
             )
-            for i in np.flatnonzero(found != truth[shown])
+            for i in np.flatnonzero(predicted != labels[places])
         )

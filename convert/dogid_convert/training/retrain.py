@@ -1,4 +1,4 @@
-"""The way from a folder of labelled photos to a retrained graph, top down."""
+"""Retrain a graph on a folder of labelled photos."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -16,27 +16,29 @@ from dogid_convert.support.progress import Track, untracked
 from dogid_convert.training import base_network, bottlenecks, splits
 from dogid_convert.training.backbone import INPUT, Backbone, Floats
 from dogid_convert.training.bottlenecks import Half
-from dogid_convert.training.early_stopping import Learning
+from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.fine_tuning import Samples, Schedule
-from dogid_convert.training.group_folds import folds_of
-from dogid_convert.training.holdout import Judged, Judgement, Mistake
-from dogid_convert.training.trainer import Trainer, Watched
+from dogid_convert.training.group_folds import make_group_folds
+from dogid_convert.training.holdout import HeldOutEvaluation, HeldOutPredictions, Misclassification
+from dogid_convert.training.trainer import Trainer, ValidationSet
 
 Progress = Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]]
-Say = splits.Say
+Log = splits.Log
+
+_RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the user chose."""
+    """The user's choices."""
 
     base: str | None = None
     size: int | None = None
-    views: int = 0
+    augmentations: int = 0
     convolutions: int = 0
     """How many of the last ones are fine-tuned; 0 trains the head only."""
     seed: int = 0
-    importance: dict[str, float] = field(default_factory=dict)
+    class_weight: dict[str, float] = field(default_factory=dict)
     """How much a photo of a label counts, where that is not 1."""
     prior: dict[str, float] = field(default_factory=dict)
     """How much likelier a label is in use than among the training photos, where that is not 1."""
@@ -49,8 +51,8 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrained:
-    """All that came out."""
+class RetrainResult:
+    """A retrained graph, and all that its report needs."""
 
     graph: tf.compat.v1.GraphDef
     dataset: Dataset
@@ -58,91 +60,93 @@ class Retrained:
     backbone: Backbone
     cut: str
     trained_on: int
-    stopped_by: int
-    """Photos that told when to stop."""
-    learning: Learning
-    """Of the network that was judged on the held-out photos."""
-    held_out: Judgement | None
-    """None where the split leaves nothing to judge by."""
-    by_group: Judgement | None
+    validated_on: int
+    """Photos for early stopping."""
+    history: TrainingHistory
+    """Of the network that was evaluated on the held-out photos."""
+    held_out: HeldOutEvaluation | None
+    """None where the split leaves nothing to evaluate on."""
+    by_group: HeldOutEvaluation | None
     temperature: float
     unreadable: tuple[tuple[Path, str], ...]
-    reused: int
     groups_always_trained: tuple[str, ...]
-    mistakes: tuple[Mistake, ...]
-    """On the photos that were judged; by group where that was asked for."""
+    misclassified: tuple[Misclassification, ...]
+    """On the photos that were evaluated; by group where requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
     values: Half
-    truth: NDArray[np.int64]
-    importance: Floats
+    labels: NDArray[np.int64]
+    sample_weight: Floats
 
-    def only(self, chosen: NDArray[np.bool_]) -> Samples:
-        return Samples(self.values[chosen], self.truth[chosen], self.importance[chosen])
+    def select(self, chosen: NDArray[np.bool_]) -> Samples:
+        return Samples(self.values[chosen], self.labels[chosen], self.sample_weight[chosen])
 
-    def watched(self, chosen: NDArray[np.bool_], patience: int) -> Watched:
-        return Watched(self.values[chosen, 0], self.truth[chosen], patience)
+    def select_validation(self, chosen: NDArray[np.bool_], patience: int) -> ValidationSet:
+        return ValidationSet(self.values[chosen, 0], self.labels[chosen], patience)
 
 
 def retrain(
-    folder: Path, recipe: Recipe, cache: Path, progress: Progress, say: Say, track: Track = untracked
-) -> Retrained:
+    folder: Path, recipe: Recipe, cache: Path, progress: Progress, log: Log, track: Track = untracked
+) -> RetrainResult:
     """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
     dataset = find_photos(folder, track)
-    splits.check_labels((*recipe.importance, *recipe.prior), dataset)
+    splits.check_labels((*recipe.class_weight, *recipe.prior), dataset)
     if dataset.loose:
-        say(f"{dataset.loose} files in {folder} itself are in no label's folder: not used")
+        log(f"{dataset.loose} files in {folder} itself are in no label's folder: not used")
     backbone = base_network.load(recipe.base, recipe.size)
-    cut = _cut(backbone, recipe)
-    say(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
+    cut = _find_cut(backbone, recipe)
+    log(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
 
-    wanted = bottlenecks.Wanted(backbone, cut, recipe.views, recipe.seed)
-    made = bottlenecks.compute(dataset.photos, wanted, cache, progress, say)
-    unreadable = dataset.unreadable + made.unreadable
-    splits.check_readable(unreadable, made.photos, dataset, say)
-    manifest = _manifest(dataset, made)
-    dataset = replace(dataset, photos=made.photos)
-    data = _data(made, dataset, recipe)
+    spec = bottlenecks.BottleneckSpec(backbone, cut, recipe.augmentations, recipe.seed)
+    computed = bottlenecks.compute_bottlenecks(dataset.photos, spec, cache, progress, log)
+    if computed.reused:
+        log(f"{computed.reused} of {len(computed.photos)} photos' bottlenecks were in {cache}")
+    unreadable = dataset.unreadable + computed.unreadable
+    splits.check_readable(unreadable, computed.photos, dataset, log)
+    manifest = _make_manifest(dataset, computed)
+    dataset = replace(dataset, photos=computed.photos)
+    data = _make_data(computed, dataset, recipe)
 
-    trainer = _trainer(backbone, cut, dataset, recipe)
-    held = splits.held_out(data.truth, dataset, say)
-    stop_by = splits.stop_by(data.truth, dataset, held, recipe.patience, say)
-    patience = recipe.patience if stop_by.any() else 0
-    watched = data.watched(stop_by if patience else held, patience)
-    learning = trainer.train(data.only(~held & ~stop_by), watched=watched)
-    assert learning is not None
-    by_chance = Judged("a tenth of the photos, by a hash of their content", trainer.logits(data.values[held, 0]), held)
-    folds, always = folds_of(made.photos, recipe.group_by) if recipe.group_by else ([], ())
-    by_group = _judged_by_group(trainer, data, folds, stop_by, patience, say)
-    trained_on = (~held & ~stop_by) | recipe.use_all
+    trainer = _make_trainer(backbone, cut, dataset, recipe)
+    held_out = splits.select_held_out(data.labels, dataset, log)
+    for_validation = splits.select_validation(data.labels, dataset, held_out, recipe.patience, log)
+    patience = recipe.patience if for_validation.any() else 0
+    validation = data.select_validation(for_validation if patience else held_out, patience)
+    history = trainer.train(data.select(~held_out & ~for_validation), validation=validation)
+    assert history is not None
+    at_random = HeldOutPredictions(
+        "a tenth of the photos, by a hash of their content", trainer.logits(data.values[held_out, 0]), held_out
+    )
+    folds, always_trained = make_group_folds(computed.photos, recipe.group_by) if recipe.group_by else ([], ())
+    by_group = _predict_by_group(trainer, data, folds, for_validation, patience, log)
+    trained_on = (~held_out & ~for_validation) | recipe.use_all
     if recipe.use_all or folds:
-        say(f"training the final graph on {int(trained_on.sum())} photos")
-        trainer.train(data.only(trained_on), until=learning.kept if patience else None)
+        log(f"training the final graph on {int(trained_on.sum())} photos")
+        trainer.train(data.select(trained_on), stop_after=history.kept if patience else None)
 
-    telling = by_group or by_chance
-    temperature = telling.temperature(data.truth)
-    return Retrained(
+    predictions = by_group or at_random
+    temperature = predictions.fit_temperature(data.labels)
+    return RetrainResult(
         graph=trainer.graph(temperature),
         dataset=dataset,
         manifest=manifest,
         backbone=backbone,
         cut=cut,
         trained_on=int(trained_on.sum()),
-        stopped_by=int(stop_by.sum()),
-        learning=learning,
-        held_out=by_chance.judgement(data.truth, temperature),
-        by_group=by_group.judgement(data.truth, temperature) if by_group else None,
+        validated_on=int(for_validation.sum()),
+        history=history,
+        held_out=at_random.evaluate(data.labels, temperature),
+        by_group=by_group.evaluate(data.labels, temperature) if by_group else None,
         temperature=temperature,
         unreadable=unreadable,
-        reused=made.reused,
-        groups_always_trained=always,
-        mistakes=telling.mistakes(dataset, data.truth, temperature),
+        groups_always_trained=always_trained,
+        misclassified=predictions.find_misclassified(dataset, data.labels, temperature),
     )
 
 
-def _trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe) -> Trainer:
+def _make_trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe) -> Trainer:
     return Trainer(
         backbone,
         cut,
@@ -153,44 +157,44 @@ def _trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe) -> 
     )
 
 
-def _manifest(dataset: Dataset, made: bottlenecks.Bottlenecks) -> Manifest:
+def _make_manifest(dataset: Dataset, computed: bottlenecks.Bottlenecks) -> Manifest:
     by_path = {file.path: file.sha256 for file in dataset.files}
-    errors = {by_path[path]: reason for path, reason in made.unreadable}
+    errors = {by_path[path]: reason for path, reason in computed.unreadable}
     return manifest_of(dataset.root, dataset.files, dataset.unreadable, errors)
 
 
-def _data(made: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Recipe) -> _Data:
-    truth = np.array([photo.label for photo in made.photos], np.int64)
-    weights = np.array([recipe.importance.get(label, 1.0) for label in dataset.labels], np.float32)
-    return _Data(made.values, truth, weights[truth])
+def _make_data(computed: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Recipe) -> _Data:
+    labels = np.array([photo.label for photo in computed.photos], np.int64)
+    weights = np.array([recipe.class_weight.get(label, 1.0) for label in dataset.labels], np.float32)
+    return _Data(computed.values, labels, weights[labels])
 
 
-def _cut(backbone: Backbone, recipe: Recipe) -> str:
-    """Return the node up to which the backbone stays as it is."""
+def _find_cut(backbone: Backbone, recipe: Recipe) -> str:
+    """Return the node up to which the backbone stays frozen."""
     path = surgery.main_path(backbone.graph, INPUT, backbone.embedding)
     return surgery.cut_before(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
 
 
-def _judged_by_group(
+def _predict_by_group(
     trainer: Trainer,
     data: _Data,
     folds: list[NDArray[np.bool_]],
-    stop_by: NDArray[np.bool_],
+    for_validation: NDArray[np.bool_],
     patience: int,
-    say: Say,
-) -> Judged | None:
-    """Return the answers of one network per fold, trained without it; None without folds."""
+    log: Log,
+) -> HeldOutPredictions | None:
+    """Return the predictions for each fold of a network trained without it; None without folds."""
     if not folds:
         return None
-    answers = []
+    logits_by_fold = []
     for number, fold in enumerate(folds, 1):
-        say(f"fold {number} of {len(folds)}: training without {int(fold.sum())} photos")
-        telling = stop_by & ~fold  # a fold's own photos must not tell when to stop, either
-        watched = data.watched(telling, patience) if telling.any() else None
-        trainer.train(data.only(~fold & ~telling), watched=watched)
-        answers.append(trainer.logits(data.values[fold, 0]))
-    pooled = np.zeros((len(data.truth), answers[0].shape[1]), np.float32)
-    for fold, logits in zip(folds, answers, strict=True):
+        log(f"fold {number} of {len(folds)}: training without {int(fold.sum())} photos")
+        stopping = for_validation & ~fold  # nor may a fold's own photos decide when to stop
+        validation = data.select_validation(stopping, patience) if stopping.any() else None
+        trainer.train(data.select(~fold & ~stopping), validation=validation)
+        logits_by_fold.append(trainer.logits(data.values[fold, 0]))
+    pooled = np.zeros((len(data.labels), logits_by_fold[0].shape[1]), np.float32)
+    for fold, logits in zip(folds, logits_by_fold, strict=True):
         pooled[fold] = logits
-    judged = np.logical_or.reduce(folds)
-    return Judged(f"{len(folds)} folds of whole groups", pooled[judged], judged)
+    held_out = np.logical_or.reduce(folds)
+    return HeldOutPredictions(f"{len(folds)} folds of whole groups", pooled[held_out], held_out)

@@ -1,4 +1,4 @@
-"""Training of a softmax layer on embeddings, the whole of it at once."""
+"""Fit a softmax layer to embeddings by multinomial logistic regression."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,61 +13,64 @@ from dogid_convert.training.backbone import Floats, Head
 
 _L2 = 2e-3
 """Weight of the mean squared weight, for embeddings of standard deviation 1."""
-MOST_STEPS = 500
-_LOOKS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, MOST_STEPS)
-"""The steps after which a head is looked at on the way."""
-_UNSEEN = -10.0
+MAX_STEPS = 500
+"""Of L-BFGS. It converges in a few dozen on most data; fewer leave the head worse, more cost time only."""
+_CHECKPOINTS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, MAX_STEPS)
+"""The numbers of steps after which `fit_head_stepwise` yields the head: each costs a fit from the start."""
+_UNSEEN_LOGIT = -10.0
 """The logit of a label without photos, as a fold can leave one: not impossible, but never the answer."""
 
 
-def fit(
-    embeddings: Floats, truth: NDArray[np.integer], importance: Floats, labels: int, steps: int = MOST_STEPS
+def fit_head(
+    embeddings: Floats, labels: NDArray[np.integer], sample_weight: Floats, label_count: int, steps: int = MAX_STEPS
 ) -> Head:
-    """Return the head with the least weighted loss on embeddings [samples, width] of labels truth [samples].
+    """Return the head with the least weighted loss on float32 embeddings [samples, width].
+
+    labels [samples] are indices below label_count, sample_weight [samples] says how much each sample counts.
 
     Multinomial logistic regression by L-BFGS: no batches, no chance, no seed. A first-order method that is stopped
     early leaves noise in the directions that the training photos do not show, and photos of other things fall for it.
     """
-    return _fitted(embeddings, truth, importance, labels, steps)[0]
+    return _fit_steps(embeddings, labels, sample_weight, label_count, steps)[0]
 
 
-def on_the_way(
-    embeddings: Floats, truth: NDArray[np.integer], importance: Floats, labels: int
+def fit_head_stepwise(
+    embeddings: Floats, labels: NDArray[np.integer], sample_weight: Floats, label_count: int
 ) -> Iterator[tuple[int, Head]]:
-    """Give the head after 1, 2, 3, 5, 8... steps of `fit`, with their number; the last one is what `fit` returns."""
+    """Yield the head after 1, 2, 3, 5, 8... steps of `fit_head`, with their number; `fit_head` returns the last one."""
     # L-BFGS is the same every time, so that a training of n steps is how a longer one begins
-    for steps in _LOOKS:
+    for steps in _CHECKPOINTS:
         interruption.check()
-        head, taken = _fitted(embeddings, truth, importance, labels, steps)
+        head, taken = _fit_steps(embeddings, labels, sample_weight, label_count, steps)
         yield taken, head
         if taken < steps:
             return
 
 
-def _fitted(
-    embeddings: Floats, truth: NDArray[np.integer], importance: Floats, labels: int, steps: int
+def _fit_steps(
+    embeddings: Floats, labels: NDArray[np.integer], sample_weight: Floats, label_count: int, steps: int
 ) -> tuple[Head, int]:
     """Return the head after at most that many steps, and how many were taken."""
-    middle = embeddings.mean(axis=0)
-    scale = float((embeddings - middle).std()) or 1.0  # so that the decay means the same for every base
-    inputs = ((embeddings - middle) / scale).astype(np.float64)
-    found = np.unique(truth)
-    rows, biases, taken = np.zeros((labels, inputs.shape[1])), np.full(labels, _UNSEEN), 0
-    if len(found) == 1:
-        biases[found] = 0.0
+    mean = embeddings.mean(axis=0)
+    scale = float((embeddings - mean).std()) or 1.0  # so that the decay means the same for every base
+    inputs = ((embeddings - mean) / scale).astype(np.float64)
+    seen = np.unique(labels)
+    weights_by_label, biases, taken = np.zeros((label_count, inputs.shape[1])), np.full(label_count, _UNSEEN_LOGIT), 0
+    if len(seen) == 1:
+        biases[seen] = 0.0
     else:
         regression = LogisticRegression(C=1 / (_L2 * len(inputs)), max_iter=steps)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # being stopped is what was asked for
-            regression.fit(inputs, truth, sample_weight=importance)
-        rows[found], biases[found] = _for_each_label(regression)
+            warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is intended
+            regression.fit(inputs, labels, sample_weight=sample_weight)
+        weights_by_label[seen], biases[seen] = _expand_coefficients(regression)
         taken = int(regression.n_iter_.max())
-    weights = rows.T / scale
-    return Head(weights.astype(np.float32), (biases - middle @ weights).astype(np.float32)), taken
+    weights = weights_by_label.T / scale
+    return Head(weights.astype(np.float32), (biases - mean @ weights).astype(np.float32)), taken
 
 
-def _for_each_label(regression: LogisticRegression) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weights [labels, width] and biases [labels]; for two labels scikit-learn keeps only their difference."""
+def _expand_coefficients(regression: LogisticRegression) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return weights [labels, width] and biases [labels]; for two labels scikit-learn keeps only their difference."""
     weights, biases = regression.coef_, regression.intercept_
     if len(weights) == 1:
         weights, biases = np.vstack([-weights, weights]) / 2, np.hstack([-biases, biases]) / 2

@@ -1,4 +1,4 @@
-"""Which photos a training may use, and for what; what of them is too little is told."""
+"""Splits of the photos for training, validation and evaluation; warns where a label has too few."""
 
 import os
 import re
@@ -13,35 +13,35 @@ from dogid.file_names import one_line, shown_name
 from dogid_convert.data.dataset import Dataset, LabelledPhoto
 from dogid_convert.support.suggestions import listed
 
-MOST_UNREADABLE = 0.25
+MAX_UNREADABLE_SHARE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
-_FEW = 10
+_FEW_PHOTOS = 10
 """Photos; a label with fewer is worth a warning."""
-_NAMED = 20  # unreadable photos; the report has all
+_MAX_NAMED = 20  # unreadable photos; the report has all
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 def check_labels(named: Iterable[str], dataset: Dataset) -> None:
-    """Raise UsageError where the user names a label that there is none of."""
+    """Raise UsageError where a label that the user names does not exist."""
     for label in named:
         if label not in dataset.labels:
             raise UsageError(f"no label {label!r} in {dataset.root}: there are {', '.join(dataset.labels)}")
 
 
 def check_readable(
-    unreadable: tuple[tuple[Path, str], ...], good: tuple[LabelledPhoto, ...], dataset: Dataset, say: Say
+    unreadable: tuple[tuple[Path, str], ...], good: tuple[LabelledPhoto, ...], dataset: Dataset, log: Log
 ) -> None:
     """Name the unreadable photos; raise DogidError where they are too many, or a label has no other ones."""
-    for path, reason in unreadable[:_NAMED]:
-        say(f"skipped {one_line(shown_name(os.fsencode(path)))}: {reason}")
-    if len(unreadable) > _NAMED:
-        say(f"skipped {len(unreadable) - _NAMED} more")
+    for path, reason in unreadable[:_MAX_NAMED]:
+        log(f"skipped {one_line(shown_name(os.fsencode(path)))}: {reason}")
+    if len(unreadable) > _MAX_NAMED:
+        log(f"skipped {len(unreadable) - _MAX_NAMED} more")
     total = len(good) + len(unreadable)
-    if len(unreadable) > MOST_UNREADABLE * total:
+    if len(unreadable) > MAX_UNREADABLE_SHARE * total:
         raise DogidError(
             f"{len(unreadable)} of {total} photos in {dataset.root} cannot be read, more than "
-            f"{MOST_UNREADABLE:.0%}: mend or delete the ones named above"
+            f"{MAX_UNREADABLE_SHARE:.0%}: repair or delete the ones named above"
         )
     empty = [
         str(dataset.root / label)
@@ -52,52 +52,52 @@ def check_readable(
         raise DogidError(f"no readable photo in {listed(empty)}")
 
 
-def held_out(truth: NDArray[np.int64], dataset: Dataset, say: Say) -> NDArray[np.bool_]:
-    """Return which photos are for judging only. A label that would be left without photos to train on keeps them."""
+def select_held_out(labels: NDArray[np.int64], dataset: Dataset, log: Log) -> NDArray[np.bool_]:
+    """Return a mask [photos] of those to evaluate on. A label keeps the last photos that it can be trained on."""
     held = np.array([is_held_out(photo.sha256) for photo in dataset.photos])
     for i, label in enumerate(dataset.labels):
-        if held[truth == i].all():
-            held[truth == i] = False
-            say(f"too few photos of {label} to hold one out")
+        if held[labels == i].all():
+            held[labels == i] = False
+            log(f"too few photos of {label} to hold one out")
     for label, count in dataset.counts().items():
-        if count < _FEW:
-            say(f"{label} has {count} photo{'s' * (count > 1)} only: take a few dozen or more of each label")
+        if count < _FEW_PHOTOS:
+            log(f"{label} has {count} photo{'s' * (count > 1)} only: take a few dozen or more of each label")
     if not held.any():
-        say("too few photos to hold some out: nothing is judged")
+        log("too few photos to hold some out: nothing is judged")
     return held
 
 
-def stop_by(
-    truth: NDArray[np.int64], dataset: Dataset, held: NDArray[np.bool_], patience: int, say: Say
+def select_validation(
+    labels: NDArray[np.int64], dataset: Dataset, held: NDArray[np.bool_], patience: int, log: Log
 ) -> NDArray[np.bool_]:
-    """Return which photos tell when to stop; none without patience or where too few would be left to train on."""
+    """Return a mask [photos] of those for early stopping; none without patience or where too few would be left."""
     chosen = np.array([is_for_validation(photo.sha256) for photo in dataset.photos]) & ~held
     if not patience:
         return np.zeros_like(chosen)
-    if not chosen.any() or any((held | chosen)[truth == i].all() for i in range(len(dataset.labels))):
-        say("too few photos to tell when to stop: trained to the planned end")
+    if not chosen.any() or any((held | chosen)[labels == i].all() for i in range(len(dataset.labels))):
+        log("too few photos for early stopping: trained to the planned end")
         return np.zeros_like(chosen)
     return chosen
 
 
 HELD_OUT_PERCENT = 10
-"""The share of photos that a model is judged on and not trained on, as in TensorFlow's retrain example."""
+"""The share of photos that a model is evaluated on and not trained on, as in TensorFlow's retrain example."""
 VALIDATION_PERCENT = 10
-"""The share that tells when to stop a training, as there. It judges nothing: what was chosen by it looks good on it."""
+"""The share for early stopping, as there. Not for evaluation: the epoch chosen by it looks too good on it."""
 
 
 def is_held_out(sha256: str, percent: int = HELD_OUT_PERCENT) -> bool:
-    """Whether a photo is for judging. Told from its content alone: new photos never move the old ones."""
-    return _place(sha256) < percent
+    """Whether a photo is for evaluation. Depends on its content alone: new photos never move the old ones."""
+    return _percentile(sha256) < percent
 
 
 def is_for_validation(sha256: str) -> bool:
-    """Whether a photo tells when to stop, where a training is stopped early. Never one that is held out."""
-    return HELD_OUT_PERCENT <= _place(sha256) < HELD_OUT_PERCENT + VALIDATION_PERCENT
+    """Whether a photo is for validation, where a training is stopped early. Never one that is held out."""
+    return HELD_OUT_PERCENT <= _percentile(sha256) < HELD_OUT_PERCENT + VALIDATION_PERCENT
 
 
-def group_of(name: str, pattern: re.Pattern[str]) -> str:
-    """Return the group (source, camera) that a file name tells: the pattern's first group or its whole match.
+def extract_group(name: str, pattern: re.Pattern[str]) -> str:
+    """Return the group (source, camera) in a file name: the pattern's first group or its whole match.
 
     A name that does not match is a group of its own kind, "".
     """
@@ -107,5 +107,5 @@ def group_of(name: str, pattern: re.Pattern[str]) -> str:
     return match.group(1) if pattern.groups else match.group(0)
 
 
-def _place(sha256: str) -> int:
+def _percentile(sha256: str) -> int:
     return int(sha256[:8], 16) % 100

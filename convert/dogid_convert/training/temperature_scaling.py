@@ -1,14 +1,14 @@
-"""Temperature scaling: the same answers, with probabilities that can be believed.
+"""Temperature scaling: calibrated probabilities, the same predictions.
 
 Guo et al. 2017, "On Calibration of Modern Neural Networks": one number that all logits are divided by, chosen so that
-photos the network was not trained on are least surprising.
+the negative log-likelihood of photos that the network was not trained on is lowest.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-_HOTTEST, _COLDEST = 4.0, 0.25
-_STEPS = 400
+_MAX_TEMPERATURE, _MIN_TEMPERATURE = 4.0, 0.25
+_STEPS = 400  # of the search; neighbours differ by 0.7 %
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -19,13 +19,13 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return result
 
 
-def surprise(logits: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
+def nll(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
     """Return the mean negative log-likelihood of the true labels, in nats."""
-    chosen = softmax(logits)[np.arange(len(truth)), truth]
+    chosen = softmax(logits)[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(chosen, 1e-12)).mean())
 
 
-def best_temperature(logits: NDArray[np.floating], truth: NDArray[np.integer]) -> float:
-    """Return the temperature in 0.25..4 with the least surprise; logits are of photos not trained on."""
-    candidates = np.exp(np.linspace(np.log(_COLDEST), np.log(_HOTTEST), _STEPS + 1))
-    return float(min(candidates, key=lambda temperature: surprise(logits / temperature, truth)))
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+    """Return the temperature in 0.25..4 with the lowest `nll`; logits [photos, labels] are of photos not trained on."""
+    candidates = np.exp(np.linspace(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE), _STEPS + 1))
+    return float(min(candidates, key=lambda temperature: nll(logits / temperature, labels)))

@@ -1,4 +1,4 @@
-"""One way to train, with or without fine-tuning, any number of times on other photos."""
+"""Train a classifier on a backbone, with or without fine-tuning, any number of times on different photos."""
 
 from dataclasses import dataclass, replace
 
@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
 from dogid_convert.training import softmax_head
-from dogid_convert.training.backbone import Backbone, Floats, Head, with_head
+from dogid_convert.training.backbone import Backbone, Floats, Head, attach_head
 from dogid_convert.training.bottlenecks import Half
-from dogid_convert.training.early_stopping import Epoch, Learning, Watch, score
-from dogid_convert.training.fine_tuning import Samples, Schedule, Tail
+from dogid_convert.training.early_stopping import EarlyStopping, Epoch, TrainingHistory, compute_metrics
+from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule
 
-_VIEWS_FOR_HEAD = 3  # a head has too few weights to learn more from more of them
-_LOOKED_AT = 512  # training photos whose loss is told after each epoch
+_AUGMENTATIONS_FOR_HEAD = 3  # a head has too few weights to gain from more; each costs time
+_MAX_SCORED_PHOTOS = 512  # training photos whose loss is recorded after each epoch; more cost time
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """Photos that a training is followed with. They are not trained on."""
+class ValidationSet:
+    """Photos whose loss is computed after each epoch. They are not trained on."""
 
     values: Half
     """[photos, ...] at the cut, as they are."""
-    truth: NDArray[np.integer]
+    labels: NDArray[np.integer]
     patience: int = 0
-    """Above 0, the training stops by them; else they are only looked at."""
+    """Epochs, for `EarlyStopping`; 0 only records the loss."""
 
 
 class Trainer:
-    """Trains from the base on, and answers."""
+    """Trains from the base's weights, and predicts."""
 
     def __init__(
         self,
@@ -42,90 +42,103 @@ class Trainer:
         seed: int,
         schedule: Schedule,
     ) -> None:
-        """Given the factors [labels] by which labels are likelier in use than in training; fine is fine-tuning."""
-        self._backbone, self._labels, self._seed, self._fine = backbone, len(prior), seed, fine
-        self._tail = Tail(backbone, cut, self._labels, schedule)
+        """prior [labels] are factors by which labels are likelier in use than in training; fine fine-tunes layers."""
+        self._backbone, self._label_count, self._seed, self._fine = backbone, len(prior), seed, fine
+        self._layers = FineTunedLayers(backbone, cut, self._label_count, schedule)
         # Bayes: another prior adds its logarithm to the logits, and the network need not be trained again
         self._prior = np.log(prior).astype(np.float32)
         self._constants: dict[str, Floats] = {}
-        self._head = Head(np.zeros((backbone.width, self._labels), np.float32), np.zeros(self._labels, np.float32))
+        self._head = Head(
+            np.zeros((backbone.width, self._label_count), np.float32), np.zeros(self._label_count, np.float32)
+        )
 
-    def train(self, samples: Samples, *, watched: Watched | None = None, until: int | None = None) -> Learning | None:
-        """Forget what was, and train; return how it went where photos to watch it with are given.
+    def train(
+        self, samples: Samples, *, validation: ValidationSet | None = None, stop_after: int | None = None
+    ) -> TrainingHistory | None:
+        """Train from the base's weights; return the history where a validation set is given.
 
-        until ends the training after that epoch, as it were stopped there.
+        stop_after ends the training after that epoch, with the learning rates of the whole schedule.
         """
         interruption.check()
-        views = min(samples.values.shape[1], _VIEWS_FOR_HEAD if self._fine else samples.values.shape[1])
-        self._tail.forget()
-        embeddings = np.concatenate([self._tail.embeddings(samples.values[:, i]) for i in range(views)])
-        truth, importance = np.tile(samples.truth, views), np.tile(samples.importance, views)
-        if not self._fine and watched is not None:
-            return self._head_watched(embeddings, truth, importance, len(samples.truth), watched)
-        steps = softmax_head.MOST_STEPS if until is None or self._fine else max(1, until)
-        self._head = softmax_head.fit(embeddings, truth, importance, self._labels, steps)
-        return self._fine_tuned(samples, watched, until) if self._fine else None
+        copies = min(samples.values.shape[1], _AUGMENTATIONS_FOR_HEAD if self._fine else samples.values.shape[1])
+        self._layers.reset_to_base()
+        embeddings = np.concatenate([self._layers.embeddings(samples.values[:, i]) for i in range(copies)])
+        labels, sample_weight = np.tile(samples.labels, copies), np.tile(samples.sample_weight, copies)
+        if not self._fine and validation is not None:
+            return self._fit_head_stepwise(embeddings, labels, sample_weight, len(samples.labels), validation)
+        steps = softmax_head.MAX_STEPS if stop_after is None or self._fine else max(1, stop_after)
+        self._head = softmax_head.fit_head(embeddings, labels, sample_weight, self._label_count, steps)
+        return self._fine_tune(samples, validation, stop_after) if self._fine else None
 
     def logits(self, values: Half) -> Floats:
         """Return logits [photos, labels] for values [photos, ...] at the cut."""
-        return self._plain_logits(values) + self._prior
+        return self._logits_without_prior(values) + self._prior
 
     def graph(self, temperature: float) -> tf.compat.v1.GraphDef:
         """Return the whole network, its logits divided by temperature."""
         changed = surgery.with_constants(self._backbone.graph, dict(self._constants))
         head = Head(self._head.weights, self._head.biases + self._prior)
-        return with_head(replace(self._backbone, graph=changed), head.cooled(temperature))
+        return attach_head(replace(self._backbone, graph=changed), head.with_temperature(temperature))
 
-    def _plain_logits(self, values: Half) -> Floats:
+    def _logits_without_prior(self, values: Half) -> Floats:
         if self._fine:
-            return self._tail.logits(values)
-        return self._tail.embeddings(values) @ self._head.weights + self._head.biases
+            return self._layers.logits(values)
+        return self._layers.embeddings(values) @ self._head.weights + self._head.biases
 
-    def _head_watched(
-        self, embeddings: Floats, truth: NDArray[np.integer], importance: Floats, photos: int, watched: Watched
-    ) -> Learning:
-        shown = self._tail.embeddings(watched.values)
-        looked = _spread(photos)  # the first views are the photos as they are
-        watch = Watch(watched.patience)
-        for step, head in softmax_head.on_the_way(embeddings, truth, importance, self._labels):
-            trained = score(embeddings[looked] @ head.weights + head.biases, truth[looked])
+    def _fit_head_stepwise(
+        self,
+        embeddings: Floats,
+        labels: NDArray[np.integer],
+        sample_weight: Floats,
+        photos: int,
+        validation: ValidationSet,
+    ) -> TrainingHistory:
+        validation_embeddings = self._layers.embeddings(validation.values)
+        scored = _evenly_spaced(photos)  # the first copies are the photos as they are
+        stopping = EarlyStopping(validation.patience)
+        for step, head in softmax_head.fit_head_stepwise(embeddings, labels, sample_weight, self._label_count):
+            trained = compute_metrics(embeddings[scored] @ head.weights + head.biases, labels[scored])
             assert trained is not None
-            found = score(shown @ head.weights + head.biases, watched.truth)
-            if watch.saw(Epoch(step, trained, found)) or not watched.patience:
+            found = compute_metrics(validation_embeddings @ head.weights + head.biases, validation.labels)
+            if stopping.record(Epoch(step, trained, found)) or not validation.patience:
                 self._head = head
-            if watch.is_over:
+            if stopping.should_stop:
                 break
-        return watch.learning(steps=True)
+        return stopping.history(steps=True)
 
-    def _fine_tuned(self, samples: Samples, watched: Watched | None, until: int | None) -> Learning | None:
-        if watched is None:
-            if until == 0:
-                self._tail.begin(self._head)
+    def _fine_tune(
+        self, samples: Samples, validation: ValidationSet | None, stop_after: int | None
+    ) -> TrainingHistory | None:
+        if validation is None:
+            if stop_after == 0:
+                self._layers.reset(self._head)
             else:
-                self._tail.train(samples, self._head, self._seed, lambda epoch: epoch == until)
-            self._constants, self._head = self._tail.result()
+                self._layers.train(samples, self._head, self._seed, lambda epoch: epoch == stop_after)
+            self._constants, self._head = self._layers.averaged_weights()
             return None
-        watch = Watch(watched.patience, self._tail.warm_up(len(samples.truth)))
-        looked = _spread(len(samples.truth))
+        stopping = EarlyStopping(validation.patience, self._layers.warm_up_epochs(len(samples.labels)))
+        scored = _evenly_spaced(len(samples.labels))
         best = self._constants, self._head
 
         def after_epoch(number: int) -> bool:
             nonlocal best
-            trained = score(self._tail.logits(samples.values[looked, 0]), samples.truth[looked])
+            trained = compute_metrics(self._layers.logits(samples.values[scored, 0]), samples.labels[scored])
             assert trained is not None
-            if watch.saw(Epoch(number, trained, score(self._tail.logits(watched.values), watched.truth))):
-                best = self._tail.result()
-            return watch.is_over
+            if stopping.record(
+                Epoch(number, trained, compute_metrics(self._layers.logits(validation.values), validation.labels))
+            ):
+                best = self._layers.averaged_weights()
+            return stopping.should_stop
 
-        self._tail.begin(self._head)
+        self._layers.reset(self._head)
         after_epoch(0)
-        self._tail.train(samples, self._head, self._seed, after_epoch)
-        if watched.patience:
-            self._tail.restore(*best)
-        self._constants, self._head = self._tail.result()
-        return watch.learning(steps=False)
+        self._layers.train(samples, self._head, self._seed, after_epoch)
+        if validation.patience:
+            self._layers.restore(*best)
+        self._constants, self._head = self._layers.averaged_weights()
+        return stopping.history(steps=False)
 
 
-def _spread(photos: int) -> NDArray[np.intp]:
-    """Return the places of at most `_LOOKED_AT` photos, evenly spread over all labels."""
-    return np.unique(np.linspace(0, photos - 1, min(photos, _LOOKED_AT)).round().astype(np.intp))
+def _evenly_spaced(photos: int) -> NDArray[np.intp]:
+    """Return the indices of at most `_MAX_SCORED_PHOTOS` photos, evenly spread over all labels."""
+    return np.unique(np.linspace(0, photos - 1, min(photos, _MAX_SCORED_PHOTOS)).round().astype(np.intp))

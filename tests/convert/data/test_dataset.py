@@ -5,7 +5,7 @@ import pytest
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.data.dataset import find_photos
-from dogid_convert.training.splits import group_of, is_for_validation, is_held_out
+from dogid_convert.training.splits import extract_group, is_for_validation, is_held_out
 from tests.convert.training_material import make_folder
 
 
@@ -166,4 +166,4 @@ def test_about_a_tenth_is_held_out() -> None:
     ("pattern", "group"), [("[^_]+", "asirra200"), ("(asirra|[^_]+)", "asirra"), ("dog(s)?", ""), ("nothing", "")]
 )
 def test_a_group_is_what_the_pattern_finds_at_the_beginning(pattern: str, group: str) -> None:
-    assert group_of("asirra200__dog.1.jpg", re.compile(pattern)) == group
+    assert extract_group("asirra200__dog.1.jpg", re.compile(pattern)) == group

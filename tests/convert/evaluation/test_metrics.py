@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dogid_convert.evaluation import metrics
-from dogid_convert.training.temperature_scaling import best_temperature, softmax
+from dogid_convert.training.temperature_scaling import fit_temperature, softmax
 
 SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
 LABELS = np.array([0, 1, 1, 2])
@@ -98,7 +98,7 @@ def test_temperature_calibrates_overconfident_network() -> None:
     honest = rng.normal(0, 1.5, (4000, 3))
     labels = np.array([rng.choice(3, p=row) for row in softmax(honest)])
 
-    temperature = best_temperature(honest * 3, labels)
+    temperature = fit_temperature(honest * 3, labels)
 
     assert temperature == pytest.approx(3, rel=0.1)
     assert metrics.expected_calibration_error(softmax(honest * 3 / temperature), labels) < 0.03

@@ -1,16 +1,18 @@
-"""Parts of a report of a training, made up."""
+"""Synthetic parts of a training report."""
 
 from typing import Any
 
 import numpy as np
 
 
-def judged(labels: int) -> dict[str, Any]:
+def make_evaluation(labels: int) -> dict[str, Any]:
     counts = np.eye(labels, dtype=int) * 20 + np.eye(labels, k=1, dtype=int)
     return {"confusion": counts.tolist(), "photos": int(counts.sum()), "accuracy": 0.95, "split": "a tenth"}
 
 
-def learned(unit: str = "epoch", stopping: dict[str, Any] | None = None, *, validation: bool = True) -> dict[str, Any]:
+def make_history(
+    unit: str = "epoch", stopping: dict[str, Any] | None = None, *, validation: bool = True
+) -> dict[str, Any]:
     score = {"loss": 0.5, "accuracy": 0.8}
     epochs = [{"epoch": n, "training": score, "validation": score if validation else None} for n in (1, 2, 3, 5, 8)]
     return {"unit": unit, "kept": 2, "validation": "validation", "early_stopping": stopping, "epochs": epochs}

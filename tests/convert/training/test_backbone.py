@@ -15,7 +15,7 @@ import tensorflow as tf  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.backbone import Head, runner, with_head  # noqa: E402
+from dogid_convert.training.backbone import Head, attach_head, make_runner  # noqa: E402
 
 PIXELS = np.random.default_rng(0).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
 
@@ -30,7 +30,7 @@ def values_of(
     return np.asarray(function(tf.constant(pixels))[0])
 
 
-def test_the_classifier_of_a_frozen_graph_is_cut_off() -> None:
+def test_classifier_is_cut_off_a_frozen_graph() -> None:
     backbone = base_network.load(str(small_graph()))
 
     assert backbone.width == 256
@@ -38,12 +38,12 @@ def test_the_classifier_of_a_frozen_graph_is_cut_off() -> None:
     assert not any(node.op in ("MatMul", "Softmax") for node in backbone.graph.node)
 
 
-def test_simplifying_keeps_what_the_network_computes() -> None:
+def test_simplified_graph_computes_the_same() -> None:
     original = tf.compat.v1.GraphDef.FromString(small_graph().read_bytes())
     backbone = base_network.load(str(small_graph()))
 
     expected = values_of(original, "input", backbone.embedding, PIXELS)
-    found = runner(backbone, backbone.embedding)(PIXELS)
+    found = make_runner(backbone, backbone.embedding)(PIXELS)
 
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
     assert len(backbone.graph.node) < len(original.node) / 2
@@ -56,18 +56,18 @@ def test_batch_normalization_is_folded_away() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
-def test_a_keras_file_gives_the_same_backbone_as_its_graph(suffix: str) -> None:
+def test_keras_file_gives_same_backbone_as_its_graph(suffix: str) -> None:
     graph, keras = base_network.load(str(small_graph())), base_network.load(str(small_keras_file(suffix)))
 
-    first, second = (runner(base, base.embedding)(PIXELS) for base in (graph, keras))
+    first, second = (make_runner(base, base.embedding)(PIXELS) for base in (graph, keras))
 
     np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
 
 
-def test_a_retrained_graph_is_a_base_again() -> None:
+def test_retrained_graph_is_a_base_again() -> None:
     backbone = base_network.load(str(small_graph()))
     head = Head(np.ones((backbone.width, 3), np.float32), np.zeros(3, np.float32))
-    retrained = with_head(backbone, head)
+    retrained = attach_head(backbone, head)
     path = small_graph().parent / "again.pb"
     path.write_bytes(retrained.SerializeToString())
 
@@ -76,10 +76,10 @@ def test_a_retrained_graph_is_a_base_again() -> None:
     assert [node.name for node in again.graph.node] == [node.name for node in backbone.graph.node]
 
 
-def test_the_head_has_the_retrain_examples_names() -> None:
+def test_head_has_the_node_names_of_retrain() -> None:
     backbone = base_network.load(str(small_graph()))
     head = Head(np.zeros((backbone.width, 3), np.float32), np.arange(3, dtype=np.float32))
-    graph = with_head(backbone, head)
+    graph = attach_head(backbone, head)
 
     assert graph.node[-1].name == "final_result"
     assert "final_training_ops/Wx_plus_b/MatMul" in surgery.nodes_by_name(graph)
@@ -87,26 +87,26 @@ def test_the_head_has_the_retrain_examples_names() -> None:
     np.testing.assert_allclose(values_of(graph, "input", "final_result", PIXELS), [odds / odds.sum()] * 2, rtol=1e-5)
 
 
-def test_another_size_is_possible_where_the_network_pools_over_all() -> None:
+def test_globally_pooling_base_takes_another_size() -> None:
     backbone = base_network.load(str(small_graph()), 128)
 
     assert backbone.size == (128, 128)
     pixels = np.zeros((1, 128, 128, 3), np.float32)
-    assert runner(backbone, backbone.embedding)(pixels).shape == (1, backbone.width)
+    assert make_runner(backbone, backbone.embedding)(pixels).shape == (1, backbone.width)
 
 
-def test_the_cut_leaves_the_convolutions_asked_for_behind_it() -> None:
+def test_cut_leaves_the_given_number_of_convolutions() -> None:
     backbone = base_network.load(str(small_graph()))
     path = surgery.main_path(backbone.graph, "input", backbone.embedding)
     nodes = surgery.nodes_by_name(backbone.graph)
 
-    for wanted in (1, 2, 5, 27):
-        cut = surgery.cut_before(backbone.graph, path, wanted)
+    for count in (1, 2, 5, 27):
+        cut = surgery.cut_before(backbone.graph, path, count)
         behind = surgery.downstream(backbone.graph, cut, backbone.embedding)
-        assert sum(nodes[name].op in surgery.CONVOLUTIONS for name in behind) == wanted
+        assert sum(nodes[name].op in surgery.CONVOLUTIONS for name in behind) == count
 
 
-def test_more_convolutions_than_there_are_is_a_usage_error() -> None:
+def test_too_many_convolutions_is_a_usage_error() -> None:
     backbone = base_network.load(str(small_graph()))
     path = surgery.main_path(backbone.graph, "input", backbone.embedding)
 
@@ -114,19 +114,19 @@ def test_more_convolutions_than_there_are_is_a_usage_error() -> None:
         surgery.cut_before(backbone.graph, path, 28)
 
 
-def test_keras_names_work_without_their_weights_being_downloaded() -> None:
+def test_keras_name_without_weights() -> None:
     backbone = base_network.load("keras:mobilenet_v2", SIDE, keras_weights=None)
 
     assert backbone.width == 1280
     assert backbone.size == (SIDE, SIDE)
 
 
-def test_an_unknown_keras_name_is_a_usage_error_that_lists_the_known() -> None:
+def test_unknown_keras_name_error_lists_known_names() -> None:
     with pytest.raises(UsageError, match="keras:mobilenet_v1, keras:mobilenet_v2, keras:inception_v3"):
         base_network.load("keras:resnet")
 
 
-def test_a_download_that_fails_says_so_and_shows_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_download_error_names_base_flag(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_internet(**_: object) -> None:
         raise OSError("URL fetch failure")
 
@@ -136,32 +136,32 @@ def test_a_download_that_fails_says_so_and_shows_the_way_out(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"not a graph"])
-def test_a_file_that_is_no_graph_is_a_usage_error(tmp_path: Path, content: bytes) -> None:
+def test_file_without_graph_is_a_usage_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"graph\.pb"):
         base_network.load(str(path))
 
 
-def test_a_keras_file_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+def test_broken_keras_file_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
     path.write_bytes(b"nothing")
     with pytest.raises(UsageError, match="cannot be loaded by Keras"):
         base_network.load(str(path))
 
 
-def test_a_missing_base_is_a_usage_error() -> None:
+def test_missing_base_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         base_network.load("/nowhere/graph.pb")
 
 
-def test_without_a_base_the_environment_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_names_the_default_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOGID_BASE", str(small_graph()))
 
     assert base_network.load(None).name == str(small_graph())
 
 
-def test_without_any_base_the_error_tells_the_ways(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_error_without_any_base_lists_the_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOGID_BASE", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setattr(base_network, "__file__", str(tmp_path / "a" / "b" / "c.py"))
@@ -173,14 +173,14 @@ def test_without_any_base_the_error_tells_the_ways(monkeypatch: pytest.MonkeyPat
 
 
 @needs(GRAPHS)
-def test_another_persons_retrained_graph_is_a_base() -> None:
+def test_foreign_retrained_graph_is_a_base() -> None:
     backbone = base_network.load(str(GRAPHS / "retrained_graph.pb"))
 
     assert backbone.embedding == "MobilenetV1/Logits/AvgPool_1a/AvgPool"
     assert (backbone.size, backbone.width) == ((128, 128), 256)
 
 
-def test_a_network_that_wants_other_pixels_is_refused_with_the_reason() -> None:
+def test_base_with_other_normalisation_is_rejected() -> None:
     image = tf.keras.Input((SIDE, SIDE, 3))
     scaled = tf.keras.layers.Rescaling(1 / 255)(image)
     pooled = tf.keras.layers.GlobalAveragePooling2D()(tf.keras.layers.Conv2D(4, 3)(scaled))

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 
-from dogid_convert.training.early_stopping import Epoch, Score, Watch, score
+from dogid_convert.training.early_stopping import EarlyStopping, Epoch, Metrics, compute_metrics
 
 
-def watched(losses: list[float], patience: int, warm_up: int = 0) -> Watch:
-    """A training with these validation losses, as far as it goes."""
-    watch = Watch(patience, warm_up)
+def train_with_losses(losses: list[float], patience: int, warm_up: int = 0) -> EarlyStopping:
+    """Record epochs with these validation losses until it stops."""
+    stopping = EarlyStopping(patience, warm_up)
     for number, loss in enumerate(losses):
-        watch.saw(Epoch(number, Score(0.0, 1.0), Score(loss, 0.5)))
-        if watch.is_over:
+        stopping.record(Epoch(number, Metrics(0.0, 1.0), Metrics(loss, 0.5)))
+        if stopping.should_stop:
             break
-    return watch
+    return stopping
 
 
 @pytest.mark.parametrize(
@@ -25,27 +25,25 @@ def watched(losses: list[float], patience: int, warm_up: int = 0) -> Watch:
         ([1, 2, 3, 4], 0, 3, 4),
     ],
 )
-def test_a_training_ends_when_patience_has_run_out_and_keeps_the_best(
-    losses: list[float], patience: int, kept: int, seen: int
-) -> None:
-    found = watched(losses, patience).learning(steps=False)
+def test_stops_after_patience_and_keeps_best_epoch(losses: list[float], patience: int, kept: int, seen: int) -> None:
+    history = train_with_losses(losses, patience).history(steps=False)
 
-    assert (found.kept, len(found.epochs)) == (kept, seen)
+    assert (history.kept, len(history.epochs)) == (kept, seen)
 
 
-def test_warming_up_costs_no_patience() -> None:
-    assert len(watched([1, 2, 2, 2, 2, 2, 2], patience=2, warm_up=3).epochs) == 6
+def test_warm_up_epochs_use_no_patience() -> None:
+    assert len(train_with_losses([1, 2, 2, 2, 2, 2, 2], patience=2, warm_up=3).epochs) == 6
 
 
-def test_a_training_that_ran_to_its_end_was_not_stopped() -> None:
-    assert not watched([3, 2, 1], 2).learning(steps=False).stopped
-    assert watched([1, 2, 3], 2).learning(steps=False).stopped
+def test_only_an_early_end_counts_as_stopped() -> None:
+    assert not train_with_losses([3, 2, 1], 2).history(steps=False).stopped
+    assert train_with_losses([1, 2, 3], 2).history(steps=False).stopped
 
 
-def test_the_loss_is_the_mean_surprise_in_nats() -> None:
-    found = score(np.log(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)), np.array([0, 1]))
+def test_loss_is_mean_nll_in_nats() -> None:
+    metrics = compute_metrics(np.log(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32)), np.array([0, 1]))
 
-    assert found is not None
-    assert found.loss == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
-    assert found.accuracy == 1.0
-    assert score(np.zeros((0, 2), np.float32), np.zeros(0, np.int64)) is None
+    assert metrics is not None
+    assert metrics.loss == pytest.approx(-(np.log(0.5) + np.log(0.75)) / 2)
+    assert metrics.accuracy == 1.0
+    assert compute_metrics(np.zeros((0, 2), np.float32), np.zeros(0, np.int64)) is None

@@ -17,7 +17,7 @@ import tensorflow as tf  # noqa: E402
 from dogid.cli import main  # noqa: E402
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.backbone import runner  # noqa: E402
+from dogid_convert.training.backbone import make_runner  # noqa: E402
 from tests.convert.inception_graphs import (  # noqa: E402
     SIDE,
     WIDTH,
@@ -31,7 +31,7 @@ FORMS: dict[str, Callable[[], Any]] = {
     "codelab": codelab_graph,
     "cut at Mul": codelab_graph_cut_at_mul,
     "slim": slim_graph,
-    "slim without a shape": lambda: slim_graph(told=False),
+    "slim without a shape": lambda: slim_graph(shaped=False),
     "hub": hub_graph,
 }
 EMBEDDINGS = {
@@ -55,7 +55,7 @@ def base(form: str, tmp_path: Path) -> Path:
     return path
 
 
-def test_the_input_the_size_and_the_embedding_are_found(form: str, base: Path) -> None:
+def test_input_size_and_embedding_are_found(form: str, base: Path) -> None:
     backbone = base_network.load(str(base))
 
     assert (backbone.size, backbone.width) == ((SIDE, SIDE), WIDTH)
@@ -74,7 +74,7 @@ def test_the_input_the_size_and_the_embedding_are_found(form: str, base: Path) -
     ("given", "original", "entrance", "form"),
     [(slim_graph, slim_graph, "input", "slim"), (codelab_graph, lambda: codelab_graph(old=False), "Mul", "codelab")],
 )
-def test_the_embedding_is_what_the_original_graph_computes(
+def test_embedding_equals_the_original_graphs(
     given: Callable[[], Any], original: Callable[[], Any], entrance: str, form: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "inception.pb"
@@ -87,12 +87,12 @@ def test_the_embedding_is_what_the_original_graph_computes(
     )
     expected = np.asarray(function(tf.constant(pixels))[0])
 
-    found = runner(backbone, backbone.embedding)(pixels)
+    found = make_runner(backbone, backbone.embedding)(pixels)
 
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def test_retrained_on_photos_it_tells_their_labels(base: Path, form: str, tmp_path: Path) -> None:
+def test_retrained_graph_predicts_the_labels(base: Path, form: str, tmp_path: Path) -> None:
     flags = ["--fine-tune", "3", "--epochs", "1"] if form in ("codelab", "hub") else []
     photos = make_folder(tmp_path / "photos", photos=12)
     out, cache = tmp_path / "out", str(tmp_path / "cache")
@@ -106,11 +106,11 @@ def test_retrained_on_photos_it_tells_their_labels(base: Path, form: str, tmp_pa
     from dogid.photo.decode import decode
 
     unseen = [decode(pattern_photo(label, 900), (SIDE, SIDE)).pixels for label in ("blue", "red")]
-    answers = np.asarray(function(tf.constant((np.stack(unseen).astype(np.float32) - 128) / 128))[0])
-    assert answers.argmax(axis=1).tolist() == [0, 1]
+    scores = np.asarray(function(tf.constant((np.stack(unseen).astype(np.float32) - 128) / 128))[0])
+    assert scores.argmax(axis=1).tolist() == [0, 1]
 
 
-def test_a_cut_between_blocks_leaves_no_branch_behind(base: Path) -> None:
+def test_cut_between_blocks_splits_no_branch(base: Path) -> None:
     backbone = base_network.load(str(base))
     path = surgery.main_path(backbone.graph, "input", backbone.embedding)
     nodes = surgery.nodes_by_name(backbone.graph)
@@ -123,7 +123,7 @@ def test_a_cut_between_blocks_leaves_no_branch_behind(base: Path) -> None:
     assert set(path[path.index(cut) + 1 :]) <= set(behind)
 
 
-def test_keras_has_it_by_name() -> None:
+def test_keras_inception_by_name() -> None:
     backbone = base_network.load("keras:inception_v3", 96, keras_weights=None)
 
     assert backbone.width == 2048

@@ -13,30 +13,30 @@ load_tensorflow()
 from dogid_convert.data.dataset import LabelledPhoto, find_photos  # noqa: E402
 from dogid_convert.support import interruption  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.bottlenecks import Wanted, compute  # noqa: E402
-from dogid_convert.training.softmax_head import on_the_way  # noqa: E402
-from tests.convert.trainer_material import material  # noqa: E402
+from dogid_convert.training.bottlenecks import BottleneckSpec, compute_bottlenecks  # noqa: E402
+from dogid_convert.training.softmax_head import fit_head_stepwise  # noqa: E402
+from tests.convert.trainer_material import make_trainer  # noqa: E402
 from tests.convert.training_material import make_folder, small_graph  # noqa: E402
 from tests.support.ctrl_c import as_in_a_terminal, swallowed_press  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
-def heeding() -> Iterator[None]:
+def sigint_as_in_a_terminal() -> Iterator[None]:
     with as_in_a_terminal(), interruption.heeded():
         yield
 
 
 @pytest.mark.parametrize("fine", [True, False])
-def test_a_training_does_not_begin_after_ctrl_c(fine: bool) -> None:
-    trainer, samples, _ = material(fine=fine, patience=0)
+def test_training_does_not_start_after_ctrl_c(fine: bool) -> None:
+    trainer, samples, _ = make_trainer(fine=fine, patience=0)
     swallowed_press()
 
     with pytest.raises(KeyboardInterrupt):
         trainer.train(samples)
 
 
-def test_a_fine_tuning_ends_after_ctrl_c() -> None:
-    trainer, samples, _ = material(fine=True, patience=0)
+def test_fine_tuning_ends_after_ctrl_c() -> None:
+    trainer, samples, _ = make_trainer(fine=True, patience=0)
     epochs = []
 
     def after_epoch(number: int) -> bool:
@@ -45,33 +45,33 @@ def test_a_fine_tuning_ends_after_ctrl_c() -> None:
         return False
 
     with pytest.raises(KeyboardInterrupt):
-        trainer._tail.train(samples, trainer._head, 0, after_epoch)
+        trainer._layers.train(samples, trainer._head, 0, after_epoch)
 
     assert epochs == [1]
 
 
-def test_the_training_of_a_head_ends_after_ctrl_c() -> None:
+def test_fitting_a_head_ends_after_ctrl_c() -> None:
     rng = np.random.default_rng(0)
-    truth = np.arange(60) % 3
-    looks = on_the_way(rng.normal(0, 1, (60, 8)).astype(np.float32), truth, np.ones(60, np.float32), 3)
-    next(looks)
+    labels = np.arange(60) % 3
+    heads = fit_head_stepwise(rng.normal(0, 1, (60, 8)).astype(np.float32), labels, np.ones(60, np.float32), 3)
+    next(heads)
     swallowed_press()
 
     with pytest.raises(KeyboardInterrupt):
-        next(looks)
+        next(heads)
 
 
-def test_no_more_bottlenecks_are_computed_after_ctrl_c(tmp_path: Path) -> None:
+def test_bottlenecks_end_after_ctrl_c(tmp_path: Path) -> None:
     dataset = find_photos(make_folder(tmp_path / "photos", photos=20))
     backbone = base_network.load(str(small_graph()))
-    wanted = Wanted(backbone, backbone.embedding, 0, 0)
+    spec = BottleneckSpec(backbone, backbone.embedding, 0, 0)
 
     def pressed_at_the_last(photos: Iterable[LabelledPhoto]) -> Iterator[LabelledPhoto]:
         yield from photos
         swallowed_press()
 
     with pytest.raises(KeyboardInterrupt):
-        compute(dataset.photos, wanted, tmp_path / "cache", pressed_at_the_last)
+        compute_bottlenecks(dataset.photos, spec, tmp_path / "cache", pressed_at_the_last)
 
     # those that are decoded ahead of the network when it is pressed
     assert 0 < len(list(tmp_path.rglob("*.npy"))) < 40

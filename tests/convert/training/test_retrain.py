@@ -21,7 +21,7 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def doubtful(photos: Path) -> Path:
+def noisy_photos(photos: Path) -> Path:
     """Photos of which a few are under the wrong label: no training ever gets them all right."""
     for number in range(60, 72):
         (photos / "red" / f"wrong{number}.jpg").write_bytes(pattern_photo("blue", number))
@@ -39,7 +39,7 @@ def report_of(output: Path) -> dict[str, Any]:
     return dict(json.loads((output / "report.json").read_text()))
 
 
-def test_photos_become_a_graph_labels_and_a_report(photos: Path, tmp_path: Path) -> None:
+def test_retrain_writes_graph_labels_and_reports(photos: Path, tmp_path: Path) -> None:
     assert retrain(photos, tmp_path / "out") == 0
 
     out = tmp_path / "out"
@@ -55,14 +55,14 @@ def test_photos_become_a_graph_labels_and_a_report(photos: Path, tmp_path: Path)
     assert report_of(out)["photos"]["per_label"] == {"blue": 30, "red": 30}
 
 
-def test_the_graph_tells_the_labels_of_photos_it_has_never_seen(photos: Path, tmp_path: Path) -> None:
+def test_graph_predicts_labels_of_unseen_photos(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "out")
 
     unseen = [pattern_photo("blue", 900), pattern_photo("red", 901)]
-    assert answers(tmp_path / "out", unseen).argmax(axis=1).tolist() == [0, 1]
+    assert predict(tmp_path / "out", unseen).argmax(axis=1).tolist() == [0, 1]
 
 
-def answers(output: Path, photos: list[bytes]) -> NDArray[np.float32]:
+def predict(output: Path, photos: list[bytes]) -> NDArray[np.float32]:
     import tensorflow as tf
 
     from dogid.photo.decode import decode
@@ -77,7 +77,7 @@ def answers(output: Path, photos: list[bytes]) -> NDArray[np.float32]:
 
 
 @pytest.mark.parametrize("flags", [[], ["--augment", "2", "--fine-tune", "2", "--epochs", "2", "--seed", "7"]])
-def test_the_same_photos_and_seed_give_the_same_bytes(photos: Path, tmp_path: Path, flags: list[str]) -> None:
+def test_same_photos_and_seed_give_same_bytes(photos: Path, tmp_path: Path, flags: list[str]) -> None:
     first, second = tmp_path / "a" / "out", tmp_path / "b" / "out"
     for out in (first, second):  # two caches: nothing is taken over
         assert retrain(photos, out, *flags) == 0
@@ -86,7 +86,7 @@ def test_the_same_photos_and_seed_give_the_same_bytes(photos: Path, tmp_path: Pa
         assert (first / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_another_seed_gives_another_fine_tuned_graph(photos: Path, tmp_path: Path) -> None:
+def test_fine_tuned_graph_depends_on_the_seed(photos: Path, tmp_path: Path) -> None:
     flags = ("--augment", "1", "--fine-tune", "1", "--epochs", "1")
     retrain(photos, tmp_path / "a", *flags, "--seed", "1")
     retrain(photos, tmp_path / "b", *flags, "--seed", "2")
@@ -115,27 +115,27 @@ def test_fine_tuning_changes_the_last_convolutions_only(photos: Path, tmp_path: 
     assert all("13" in name for name in changed)  # MobileNet's last pointwise convolution and its bias
 
 
-def test_a_retrained_graph_can_be_retrained(photos: Path, tmp_path: Path) -> None:
+def test_retrained_graph_can_be_retrained(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "first")
     again = make_folder(tmp_path / "others", ("blue", "red", "redder"), photos=15)
 
     assert retrain(again, tmp_path / "second", base=tmp_path / "first/retrained_graph.pb") == 0
-    assert answers(tmp_path / "second", [pattern_photo("red", 1)]).shape == (1, 3)
+    assert predict(tmp_path / "second", [pattern_photo("red", 1)]).shape == (1, 3)
 
 
-def test_bottlenecks_are_computed_once(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_bottlenecks_are_reused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     retrain(photos, tmp_path / "first", "--augment", "1")
     from dogid_convert.training import bottlenecks
 
     def never(*_: object) -> None:
-        raise AssertionError("a kept photo was decoded again")
+        raise AssertionError("a cached photo was decoded again")
 
     monkeypatch.setattr(bottlenecks, "decode", never)
     assert retrain(photos, tmp_path / "second", "--augment", "1") == 0
     assert (tmp_path / "first/retrained_graph.pb").read_bytes() == (tmp_path / "second/retrained_graph.pb").read_bytes()
 
 
-def test_a_damaged_kept_bottleneck_is_computed_again(photos: Path, tmp_path: Path) -> None:
+def test_damaged_cached_bottleneck_is_recomputed(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "first")
     for path in (tmp_path / "cache").rglob("*.npy"):
         path.write_bytes(path.read_bytes()[:40])
@@ -169,7 +169,7 @@ def test_too_many_unreadable_photos_are_an_error(
     assert not (tmp_path / "out" / "retrained_graph.pb").exists()
 
 
-def test_json_is_one_document_and_the_report(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_prints_the_report(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     retrain(photos, tmp_path / "out", "--json")
 
     document = json.loads(capsys.readouterr().out)
@@ -180,7 +180,7 @@ def test_json_is_one_document_and_the_report(photos: Path, tmp_path: Path, capsy
     assert sum(map(sum, held["confusion"])) == held["photos"] > 0
 
 
-def test_the_table_shows_the_confusion_matrix(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_shows_confusion_matrix(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     retrain(photos, tmp_path / "out")
 
     table = capsys.readouterr().out
@@ -188,7 +188,7 @@ def test_the_table_shows_the_confusion_matrix(photos: Path, tmp_path: Path, caps
     assert re.search(r"blue +\d+ +\d+ +\d+\.\d%", table)
 
 
-def test_judging_by_group_asks_about_each_left_out_photo(photos: Path, tmp_path: Path) -> None:
+def test_group_evaluation_covers_every_photo(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "out", "--group-by", "[^_]+", "--use-all")
 
     document = report_of(tmp_path / "out")
@@ -196,14 +196,14 @@ def test_judging_by_group_asks_about_each_left_out_photo(photos: Path, tmp_path:
     assert document["photos"]["trained_on"] == 60
 
 
-def test_no_half_written_files_stay_behind(photos: Path, tmp_path: Path) -> None:
+def test_no_partial_files_are_left(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "out")
 
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize(
-    "flags", [["--seed", "-1"], ["--size", "5"], ["--importance", "red"], ["--group-by", "("], ["--epochs", "0"]]
+    "flags", [["--seed", "-1"], ["--size", "5"], ["--class-weight", "red"], ["--group-by", "("], ["--epochs", "0"]]
 )
 def test_wrong_flags_are_wrong_usage(photos: Path, tmp_path: Path, flags: list[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
@@ -211,16 +211,37 @@ def test_wrong_flags_are_wrong_usage(photos: Path, tmp_path: Path, flags: list[s
     assert leaving.value.code == 2
 
 
-def test_importance_of_an_unknown_label_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
-    assert retrain(photos, tmp_path / "out", "--importance", "green=2") == 2
+def test_class_weight_of_unknown_label_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+    assert retrain(photos, tmp_path / "out", "--class-weight", "green=2") == 2
 
 
-def test_a_missing_folder_is_wrong_usage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_former_flag_names_work_and_print_the_new_ones(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    former = [
+        "retrain",
+        str(photos),
+        "--output",
+        str(tmp_path / "out"),
+        "--importance",
+        "red=2",
+        "--importance",
+        "blue=3",
+    ]
+    assert main([*former, "--base", str(small_graph()), "--cache", str(tmp_path / "cache")]) == 0
+
+    assert report_of(tmp_path / "out")["recipe"]["importance"] == {"red": 2.0, "blue": 3.0}
+    messages = capfd.readouterr().err
+    assert "--output is now --out;" in messages
+    assert "--importance is now --class-weight;" in messages
+
+
+def test_missing_folder_is_wrong_usage(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert retrain(tmp_path / "none", tmp_path / "out") == 2
     assert "does not exist" in capfd.readouterr().err
 
 
-def test_a_base_that_tensorflow_cannot_run_is_named(
+def test_base_that_tensorflow_cannot_run_is_named(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     import tensorflow as tf
@@ -237,7 +258,7 @@ def test_a_base_that_tensorflow_cannot_run_is_named(
     assert "Traceback" not in message
 
 
-def test_a_label_of_one_source_only_is_judged_by_networks_that_never_saw_it(photos: Path, tmp_path: Path) -> None:
+def test_label_of_one_group_is_predicted_without_training_on_it(photos: Path, tmp_path: Path) -> None:
     make_folder(photos, ("redder",), photos=6)
     for photo in sorted((photos / "redder").iterdir()):
         photo.rename(photo.with_name(f"alone__{photo.name}"))
@@ -246,26 +267,26 @@ def test_a_label_of_one_source_only_is_judged_by_networks_that_never_saw_it(phot
     assert report_of(tmp_path / "out")["by_group"]["recall"]["redder"] == 0.0
 
 
-def test_an_output_that_is_a_file_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+def test_output_that_is_a_file_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     assert retrain(photos, tmp_path / "out") == 2
 
 
-def test_a_prior_makes_its_label_likelier_for_every_photo(photos: Path, tmp_path: Path) -> None:
+def test_prior_multiplies_odds_of_its_label(photos: Path, tmp_path: Path) -> None:
     unseen = [pattern_photo("blue", 900), pattern_photo("red", 901)]
     retrain(photos, tmp_path / "plain")
     retrain(photos, tmp_path / "prior", "--prior", "red=2")
 
-    plain, shifted = answers(tmp_path / "plain", unseen), answers(tmp_path / "prior", unseen)
+    plain, shifted = predict(tmp_path / "plain", unseen), predict(tmp_path / "prior", unseen)
 
     odds = (shifted[:, 1] / shifted[:, 0]) / (plain[:, 1] / plain[:, 0])
     np.testing.assert_allclose(odds, 2.0, rtol=1e-2)
 
 
-def test_early_stopping_keeps_the_best_epoch_and_judges_on_other_photos(
-    doubtful: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_early_stopping_keeps_best_epoch(
+    noisy_photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    retrain(doubtful, tmp_path / "out", "--fine-tune", "2", "--epochs", "60", "--patience", "2")
+    retrain(noisy_photos, tmp_path / "out", "--fine-tune", "2", "--epochs", "60", "--patience", "2")
 
     document = report_of(tmp_path / "out")
     learning = document["learning"]
@@ -278,10 +299,10 @@ def test_early_stopping_keeps_the_best_epoch_and_judges_on_other_photos(
     assert re.search("(training|fine-tuning) (stopped after|went on).* on validation photos", capsys.readouterr().out)
 
 
-def test_after_early_stopping_all_photos_can_be_trained_on(doubtful: Path, tmp_path: Path) -> None:
+def test_use_all_trains_on_all_after_early_stopping(noisy_photos: Path, tmp_path: Path) -> None:
     flags = ("--fine-tune", "2", "--epochs", "60", "--patience", "1")
-    retrain(doubtful, tmp_path / "stopped", *flags)
-    retrain(doubtful, tmp_path / "all", *flags, "--use-all")
+    retrain(noisy_photos, tmp_path / "stopped", *flags)
+    retrain(noisy_photos, tmp_path / "all", *flags, "--use-all")
 
     stopped, final = report_of(tmp_path / "stopped"), report_of(tmp_path / "all")
     assert stopped["learning"] == final["learning"]
@@ -289,9 +310,7 @@ def test_after_early_stopping_all_photos_can_be_trained_on(doubtful: Path, tmp_p
     assert final["photos"]["trained_on"] == 72
 
 
-def test_a_training_of_given_length_is_not_stopped_and_trains_on_all_but_the_held_out(
-    photos: Path, tmp_path: Path
-) -> None:
+def test_given_epochs_disable_early_stopping(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "out", "--fine-tune", "1", "--epochs", "3")
 
     document = report_of(tmp_path / "out")
@@ -300,7 +319,7 @@ def test_a_training_of_given_length_is_not_stopped_and_trains_on_all_but_the_hel
     assert document["photos"]["stopped_by"] == 0
 
 
-def test_the_softmax_layer_alone_has_a_curve_and_can_be_stopped(photos: Path, tmp_path: Path) -> None:
+def test_softmax_layer_alone_can_be_stopped_early(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "plain")
     retrain(photos, tmp_path / "stopped", "--patience", "1")
 
@@ -311,7 +330,7 @@ def test_the_softmax_layer_alone_has_a_curve_and_can_be_stopped(photos: Path, tm
     assert stopped["kept"] <= plain["kept"]
 
 
-def test_the_report_names_the_version_of_the_photos(photos: Path, tmp_path: Path) -> None:
+def test_report_names_data_version_and_skipped_files(photos: Path, tmp_path: Path) -> None:
     (photos / "red" / "broken.jpg").write_bytes(pattern_photo("red", 5)[:300])
     retrain(photos, tmp_path / "out")
 
@@ -324,9 +343,7 @@ def test_the_report_names_the_version_of_the_photos(photos: Path, tmp_path: Path
     assert found.counts() == document["photos"]["per_label"]
 
 
-def test_a_label_with_one_photo_is_trained_on_and_the_others_are_judged(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_photo_of_a_label_is_trained_on(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "single").mkdir()
     number = next(n for n in range(1000) if is_held_out(sha256(pattern_photo("single", n)).hexdigest()))
     (photos / "single" / "1.jpg").write_bytes(pattern_photo("single", number))
@@ -339,7 +356,7 @@ def test_a_label_with_one_photo_is_trained_on_and_the_others_are_judged(
     assert document["held_out"]["recall"]["single"] is None
 
 
-def test_one_photo_of_each_label_is_enough_for_a_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_photo_per_label_gives_a_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = make_folder(tmp_path / "few", photos=1)
 
     assert retrain(photos, tmp_path / "out", "--fine-tune", "1") == 0
@@ -349,7 +366,7 @@ def test_one_photo_of_each_label_is_enough_for_a_graph(tmp_path: Path, capsys: p
     assert not (tmp_path / "out/confusion_matrix.png").exists()
 
 
-def test_a_picture_of_an_earlier_training_does_not_stay(photos: Path, tmp_path: Path) -> None:
+def test_earlier_confusion_matrix_is_removed(photos: Path, tmp_path: Path) -> None:
     retrain(photos, tmp_path / "out")
     assert (tmp_path / "out/confusion_matrix.png").exists()
 
@@ -358,8 +375,8 @@ def test_a_picture_of_an_earlier_training_does_not_stay(photos: Path, tmp_path: 
     assert not (tmp_path / "out/confusion_matrix.png").exists()
 
 
-def test_a_wrongly_told_photo_with_a_name_that_is_not_utf8_is_reported(photos: Path, tmp_path: Path) -> None:
-    for number in range(60, 120):  # blue photos under red: hard to tell
+def test_mistake_in_file_with_non_utf8_name_is_reported(photos: Path, tmp_path: Path) -> None:
+    for number in range(60, 120):  # blue photos under red: hard to separate
         path = Path(os.fsdecode(bytes(photos / "red") + b"/caf\xe9%d.jpg" % number))
         path.write_bytes(pattern_photo("blue", number))
 
@@ -367,7 +384,7 @@ def test_a_wrongly_told_photo_with_a_name_that_is_not_utf8_is_reported(photos: P
     assert any("%E9" in mistake["file"] for mistake in report_of(tmp_path / "out")["mistakes"])
 
 
-def test_an_output_among_the_labels_is_wrong_usage(
+def test_output_among_the_labels_is_wrong_usage(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["retrain", str(photos), "-o", str(photos / "out"), "--cache", str(tmp_path)]) == 2
@@ -375,13 +392,13 @@ def test_an_output_among_the_labels_is_wrong_usage(
     assert not (photos / "out").exists()
 
 
-def test_photos_without_a_label_are_told(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_photos_without_a_label_are_reported(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "lost.jpg").write_bytes(pattern_photo("red", 1))
     assert retrain(photos, tmp_path / "out") == 0
     assert "1 files in" in capsys.readouterr().err
 
 
-def test_photos_that_do_not_fit_into_memory_are_told_with_the_way_out(
+def test_too_little_memory_error_names_the_flags(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("dogid_convert.training.bottlenecks.free_memory", lambda: 10_000)

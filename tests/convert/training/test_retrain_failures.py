@@ -1,4 +1,4 @@
-"""A training that cannot end well: what was there before stays, and nothing half-written is left."""
+"""Failed trainings: earlier output stays, and no partial files are left."""
 
 import os
 import resource
@@ -18,13 +18,13 @@ from tests.support.privileges import without_override
 from tests.support.waiting import eventually
 
 
-def words(photos: Path, output: Path, *flags: str) -> list[str]:
+def arguments(photos: Path, output: Path, *flags: str) -> list[str]:
     base, cache = str(small_graph()), str(output.parent / "cache")
     return ["retrain", str(photos), "-o", str(output), "--base", base, "--cache", cache, *flags]
 
 
 def command(photos: Path, output: Path) -> list[str]:
-    return [sys.executable, "-m", "dogid", *words(photos, output)]
+    return [sys.executable, "-m", "dogid", *arguments(photos, output)]
 
 
 @pytest.fixture
@@ -34,39 +34,39 @@ def photos(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
-    """What an earlier training left."""
+    """Return a folder with the output of an earlier training."""
     folder = tmp_path / "out"
     write_all(folder, {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"})
     return folder
 
 
-def is_as_it_was(output: Path) -> bool:
+def is_unchanged(output: Path) -> bool:
     kept = {path.name: path.read_bytes() for path in output.iterdir()}
     return kept == {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"}
 
 
-def half_written(folder: Path) -> list[Path]:
+def partial_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("moment", ["photos", "epochs"])
-def test_ctrl_c_leaves_what_was_there(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_earlier_output(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
     flags = ["--augment", "8"] if moment == "photos" else ["--fine-tune", "9", "--epochs", "9999"]
     cache = tmp_path / "cache"
-    with dogid_in_a_terminal(*words(photos, output, *flags)) as training:
-        wanted = 5 if moment == "photos" else 60
-        eventually(lambda: len(list(cache.rglob("*.npy"))) >= wanted, "bottlenecks are kept", 60)
+    with dogid_in_a_terminal(*arguments(photos, output, *flags)) as training:
+        expected = 5 if moment == "photos" else 60
+        eventually(lambda: len(list(cache.rglob("*.npy"))) >= expected, "bottlenecks are cached", 60)
         training.send_signal(signal.SIGINT)
-        told = training.communicate(timeout=60)[1]
+        messages = training.communicate(timeout=60)[1]
 
     assert training.returncode in INTERRUPTED
-    assert "interrupted" in told
-    assert "Traceback" not in told
-    assert is_as_it_was(output)
-    assert not half_written(cache)
+    assert "interrupted" in messages
+    assert "Traceback" not in messages
+    assert is_unchanged(output)
+    assert not partial_files(cache)
 
 
-def test_a_full_disk_leaves_what_was_there(photos: Path, output: Path) -> None:
+def test_full_disk_keeps_earlier_output(photos: Path, output: Path) -> None:
     """The graph is larger than a file may be here: the kernel refuses it as it does on a full disk."""
     done = subprocess.run(
         command(photos, output),
@@ -80,10 +80,10 @@ def test_a_full_disk_leaves_what_was_there(photos: Path, output: Path) -> None:
     assert "File too large" in done.stderr
     assert str(output) in done.stderr
     assert "Traceback" not in done.stderr
-    assert is_as_it_was(output)
+    assert is_unchanged(output)
 
 
-def test_a_cache_that_cannot_be_written_costs_a_warning_only(photos: Path, tmp_path: Path) -> None:
+def test_unwritable_cache_is_only_a_warning(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache").chmod(0o555)
@@ -92,11 +92,11 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_only(photos: Path, tmp_p
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("bottlenecks are not kept") == 1
+    assert done.stderr.count("bottlenecks are not cached") == 1
     assert (tmp_path / "out/retrained_graph.pb").exists()
 
 
-def test_an_output_that_cannot_be_written_is_told_before_the_training(photos: Path, tmp_path: Path) -> None:
+def test_unwritable_output_fails_before_training(photos: Path, tmp_path: Path) -> None:
     shut = tmp_path / "shut"
     shut.mkdir(mode=0o555)
     done = subprocess.run(
@@ -109,7 +109,7 @@ def test_an_output_that_cannot_be_written_is_told_before_the_training(photos: Pa
 
 
 @pytest.mark.parametrize("order", [("second", "first"), ("first", "second")])
-def test_all_files_are_written_or_none(tmp_path: Path, order: tuple[str, str]) -> None:
+def test_files_are_written_all_or_none(tmp_path: Path, order: tuple[str, str]) -> None:
     (tmp_path / "second").mkdir()  # cannot be replaced by a file
     write_all(tmp_path, {"first": b"old"})
 
@@ -120,7 +120,7 @@ def test_all_files_are_written_or_none(tmp_path: Path, order: tuple[str, str]) -
     assert {path.name for path in tmp_path.iterdir()} == {"first", "second"}
 
 
-def test_looking_whether_a_folder_can_be_written_leaves_no_trace(tmp_path: Path) -> None:
+def test_write_check_leaves_no_trace(tmp_path: Path) -> None:
     check_writable(tmp_path / "new" / "folder")
 
     assert not list(tmp_path.iterdir())
@@ -129,7 +129,7 @@ def test_looking_whether_a_folder_can_be_written_leaves_no_trace(tmp_path: Path)
         check_writable(tmp_path / "file" / "folder")
 
 
-def test_no_descriptor_or_mode_of_the_temporary_file_stays(tmp_path: Path) -> None:
+def test_write_leaks_no_descriptor_and_sets_mode(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     write_all(tmp_path, {"a": b"x"})
 

@@ -14,12 +14,12 @@ OTHER := .venv-tflite-runtime
 BENCH := .venv-bench
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog arm bench lint types format deb clean check-python
+.PHONY: help run test crash fuzz backlog hardening arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
-	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog: the long forms of some tests"
+	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
@@ -29,7 +29,7 @@ run: $(RUN)/.installed
 	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
 
 test: $(DEV)/.installed $(OTHER)/.installed
-	$(DEV)/bin/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	$(DEV)/bin/python -m pytest -n $(WORKERS) $(TESTS)
 
 crash: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)
@@ -40,6 +40,9 @@ fuzz: $(DEV)/.installed
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
+
+hardening: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -m "long or not long" tests/service/test_hardening.py
 
 arm: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -rs tests/service/test_arm.py

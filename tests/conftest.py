@@ -3,13 +3,17 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.daemon import DaemonProcess
 
-_SHARED = {"installed": "service", "wheels": "service", "browser": "browser"}
-"""Fixtures that are expensive to make, and the group whose one process makes them for the whole session."""
+_ONE_PROCESS = ("tests/service/", "tests/web/browser/")
+"""Folders whose tests share what is expensive to make: an installed service, a browser."""
+
+_LONGEST = (*_ONE_PROCESS, "tests/chain/", "tests/crash/", "tests/convert/training/", "tests/convert/conversion/")
+"""They start first, so that no process is left alone with one of them at the end."""
 
 MakeDaemon = Callable[..., DaemonProcess]
 
@@ -47,11 +51,22 @@ def patient_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     return make_daemon("--settle", "600").start()
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have pytest-xdist run in one process what shares an expensive fixture, and else the tests of a file."""
-    here = Path(__file__).parent
-    for item in items:
-        fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
-        shared = (group for name, group in _SHARED.items() if name in fixtures)
-        item.add_marker(pytest.mark.xdist_group(next(shared, item.path.relative_to(here).as_posix())))
+    """Put the longest tests first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Have pytest-xdist run the tests of a file, or of a folder that shares more, in one process, so that they share.
+
+    `--dist loadgroup` would do that by marks, but pytest-xdist 3.8 does not see them with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return next((folder for folder in _ONE_PROCESS if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+    config.option.loadscopereorder = False  # it would begin with the files of the most tests, not the longest
+    return Scheduler(config, log)

@@ -17,48 +17,56 @@ Ask = Callable[..., Reply]
 
 
 @pytest.fixture(scope="module")
-def stronghold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+def open_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon on the loopback address, which needs no token."""
-    yield from _daemon(tmp_path_factory.mktemp("stronghold"))
+    yield from _daemon(tmp_path_factory.mktemp("open"), {})
 
 
 @pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+def token_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
     """A daemon that other machines reach, with a token."""
-    folder = tmp_path_factory.mktemp("locked")
+    folder = tmp_path_factory.mktemp("token")
     token = put(folder / "token", TOKEN.encode() + b"\n")
-    yield from _daemon(folder, "--host", "0.0.0.0", "--token-file", str(token))
+    yield from _daemon(folder, BEARER, "--host", "0.0.0.0", "--token-file", str(token))
 
 
-def _daemon(folder: Path, *flags: str) -> Iterator[DaemonProcess]:
+def _daemon(folder: Path, headers: dict[str, str], *flags: str) -> Iterator[DaemonProcess]:
     inbox = folder / "inbox"
     put(inbox / "mine.jpg", photo(1))
     daemon = DaemonProcess(inbox, folder / "state", "--settle", "1", *flags)
     try:
         yield daemon.start()
+        assert_still_healthy(daemon, headers)
     finally:
         daemon.close()
 
 
 @pytest.fixture(autouse=True)
-def still_stands(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After every attack the daemon answers, and classifies rightly."""
+def _daemons_survive(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check the daemons after every attack: briefly, so that the guilty one is known; fully where it succeeded."""
+    failed = request.session.testsfailed
     yield
-    if "stronghold" in request.fixturenames:
-        assert_stands(request.getfixturevalue("stronghold"))
-    if "locked" in request.fixturenames:
-        assert_stands(request.getfixturevalue("locked"), BEARER)
+    for name, headers in (("open_daemon", {}), ("token_daemon", BEARER)):
+        if name in request.fixturenames:
+            daemon = request.getfixturevalue(name)
+            assert_still_running(daemon, headers)
+            if request.session.testsfailed > failed:
+                assert_still_healthy(daemon, headers)
 
 
-def assert_stands(daemon: DaemonProcess, headers: dict[str, str] | None = None) -> None:
-    """The same process answers, is healthy, classifies rightly, and no request has ended in a traceback."""
-    data = photo(77)
-    headers = headers or {}
+def assert_still_running(daemon: DaemonProcess, headers: dict[str, str]) -> None:
+    """Assert that the same process is healthy, and that no request has ended in a traceback."""
     assert daemon.running
     assert request(daemon, "/healthz", headers=headers).status == 200
-    assert request(daemon, "/results", headers=headers).status == 200
-    sent = request(daemon, "/classify", "POST", headers, data)
-    assert (sent.status, sent.json["scores"]) == (200, answer(data))
     log = daemon.log_text()
     assert "dogid/web/" not in log, f"a traceback through the web interface: {log[-3000:]}"
     assert "waitress" not in log, f"a traceback through the server: {log[-3000:]}"
+
+
+def assert_still_healthy(daemon: DaemonProcess, headers: dict[str, str]) -> None:
+    """Assert that the same process runs, lists results, and classifies correctly."""
+    assert_still_running(daemon, headers)
+    assert request(daemon, "/results", headers=headers).status == 200
+    data = photo(77)
+    sent = request(daemon, "/classify", "POST", headers, data)
+    assert (sent.status, sent.json["scores"]) == (200, answer(data))

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,19 @@ def watched(daemon: DaemonProcess) -> Iterator[Peak]:
 def resident(daemon: DaemonProcess) -> int:
     """Bytes of memory that the daemon has now."""
     return int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def is_idle(daemon: DaemonProcess) -> bool:
+    """Whether the daemon takes no processor time for a third of a second."""
+    before = _processor_ticks(daemon)
+    time.sleep(0.33)
+    return _processor_ticks(daemon) == before
+
+
+def _processor_ticks(daemon: DaemonProcess) -> int:
+    fields = Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = fields[11:13]
+    return int(user) + int(system)
 
 
 def _temporary(daemon: DaemonProcess) -> int:

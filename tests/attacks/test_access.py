@@ -45,10 +45,10 @@ def _cookie(reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_spelling_of_a_path_passes_the_door(locked: DaemonProcess, path: str) -> None:
-    raw = f"GET {path} HTTP/1.1\r\nHost: {host(locked)}\r\nConnection: close\r\n\r\n".encode()
+def test_no_spelling_of_a_path_passes_the_door(token_daemon: DaemonProcess, path: str) -> None:
+    raw = f"GET {path} HTTP/1.1\r\nHost: {host(token_daemon)}\r\nConnection: close\r\n\r\n".encode()
 
-    reply = exchange(locked, raw)
+    reply = exchange(token_daemon, raw)
 
     assert reply is not None
     if path.startswith(("/page/", "/login", "/LOGIN")):
@@ -59,8 +59,8 @@ def test_no_spelling_of_a_path_passes_the_door(locked: DaemonProcess, path: str)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])
-def test_no_method_passes_the_door(locked: DaemonProcess, method: str) -> None:
-    assert request(locked, "/results", method).status in (401, 405)
+def test_no_method_passes_the_door(token_daemon: DaemonProcess, method: str) -> None:
+    assert request(token_daemon, "/results", method).status in (401, 405)
 
 
 def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_while(strict: DaemonProcess) -> None:
@@ -108,18 +108,18 @@ def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: Daem
         TOKEN, f"Token {TOKEN}", f"Bearer{TOKEN}", f"Bearer\t{TOKEN}", "Bearer", "Digest x",
     ],
 )  # fmt: skip
-def test_only_a_bearer_token_counts(locked: DaemonProcess, header: str) -> None:
-    assert request(locked, headers={"Authorization": header}).status in (401, 429)
+def test_only_a_bearer_token_counts(token_daemon: DaemonProcess, header: str) -> None:
+    assert request(token_daemon, headers={"Authorization": header}).status in (401, 429)
 
 
 @pytest.mark.parametrize("query", ["token", "access_token", "Authorization"])
-def test_a_token_in_the_address_does_not_open(locked: DaemonProcess, query: str) -> None:
+def test_a_token_in_the_address_does_not_open(token_daemon: DaemonProcess, query: str) -> None:
     """Addresses end up in logs and histories."""
-    assert request(locked, f"/results?{query}={TOKEN}").status == 401
+    assert request(token_daemon, f"/results?{query}={TOKEN}").status == 401
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(locked: DaemonProcess) -> None:
-    reply = _login(locked, TOKEN)
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(token_daemon: DaemonProcess) -> None:
+    reply = _login(token_daemon, TOKEN)
     set_cookie = reply.header("Set-Cookie") or ""
 
     assert reply.header("Location") == "/"
@@ -127,7 +127,7 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_toke
     assert "SameSite=Strict" in set_cookie
     assert TOKEN not in set_cookie
     assert hashlib.sha256(TOKEN.encode()).hexdigest() not in set_cookie
-    assert request(locked, headers={"Cookie": _cookie(reply)}).status == 200
+    assert request(token_daemon, headers={"Cookie": _cookie(reply)}).status == 200
 
 
 def _forged() -> dict[str, str]:
@@ -155,8 +155,8 @@ def _forged() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", _forged())
-def test_a_forged_cookie_does_not_open(locked: DaemonProcess, kind: str) -> None:
-    assert request(locked, headers={"Cookie": f"{COOKIE}={_forged()[kind]}"}).status == 401
+def test_a_forged_cookie_does_not_open(token_daemon: DaemonProcess, kind: str) -> None:
+    assert request(token_daemon, headers={"Cookie": f"{COOKIE}={_forged()[kind]}"}).status == 401
 
 
 def test_a_cookie_ends_when_the_token_is_changed(strict: DaemonProcess) -> None:

@@ -16,26 +16,26 @@ LARGEST = 20_000_000
 
 @pytest.mark.parametrize("length", ["10000000000", "99999999999999999999", "20100000"])
 @pytest.mark.parametrize("target", ["/classify", "/login", "/results", "/nothing"])
-def test_a_huge_body_is_refused_before_it_is_sent(stronghold: DaemonProcess, target: str, length: str) -> None:
-    reply = exchange(stronghold, head(stronghold, target, "POST", Content_Length=length))
+def test_a_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, target: str, length: str) -> None:
+    reply = exchange(open_daemon, head(open_daemon, target, "POST", Content_Length=length))
 
     assert reply is not None
     assert reply.status == 413
     assert reply.code == "too_large"
 
 
-def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(stronghold: DaemonProcess) -> None:
-    asked = head(stronghold, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
-    with connect(stronghold) as connection:
+def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(open_daemon: DaemonProcess) -> None:
+    asked = head(open_daemon, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
+    with connect(open_daemon) as connection:
         connection.sendall(asked)
         first = connection.recv(65536)
 
     assert first.startswith(b"HTTP/1.1 413")
 
 
-def test_endless_chunks_are_cut_off(stronghold: DaemonProcess) -> None:
-    with watched(stronghold) as peak, connect(stronghold) as connection:
-        connection.sendall(head(stronghold, "/classify", "POST", Transfer_Encoding="chunked"))
+def test_endless_chunks_are_cut_off(open_daemon: DaemonProcess) -> None:
+    with watched(open_daemon) as peak, connect(open_daemon) as connection:
+        connection.sendall(head(open_daemon, "/classify", "POST", Transfer_Encoding="chunked"))
         chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
         sent = 0
         with suppress(OSError):
@@ -48,13 +48,13 @@ def test_endless_chunks_are_cut_off(stronghold: DaemonProcess) -> None:
     assert peak.disk < 60 * MIB
 
 
-def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(stronghold: DaemonProcess) -> None:
+def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(open_daemon: DaemonProcess) -> None:
     part = bytes(MIB)
 
     def send(number: int) -> int | None:
         lines = {"Transfer_Encoding": "chunked"} if number % 2 else {"Content_Length": str(18 * MIB)}
-        with connect(stronghold) as connection, suppress(OSError):
-            connection.sendall(head(stronghold, "/classify", "POST", **lines))
+        with connect(open_daemon) as connection, suppress(OSError):
+            connection.sendall(head(open_daemon, "/classify", "POST", **lines))
             for _ in range(18):
                 connection.sendall(b"100000\r\n" + part + b"\r\n" if number % 2 else part)
             if number % 2:
@@ -63,20 +63,20 @@ def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(strong
             return None if reply is None else reply.status
         return None
 
-    with watched(stronghold) as peak, ThreadPoolExecutor(20) as senders:
+    with watched(open_daemon) as peak, ThreadPoolExecutor(20) as senders:
         assert 200 not in set(senders.map(send, range(20)))
     assert peak.resident < 100 * MIB
     assert peak.disk < 7 * LARGEST
 
 
-def test_large_bodies_behind_an_endless_answer_are_bounded_too(stronghold: DaemonProcess) -> None:
+def test_large_bodies_behind_an_endless_answer_are_bounded_too(open_daemon: DaemonProcess) -> None:
     """Waiting for their turn behind /events, they would lie on the disk for as long as it lasts."""
-    with watched(stronghold) as peak, many(stronghold, 20) as connections:
+    with watched(open_daemon) as peak, many(open_daemon, 20) as connections:
         for connection in connections:
-            body = head(stronghold, "/classify", "POST", Content_Length="3000000") + bytes(3_000_000)
+            body = head(open_daemon, "/classify", "POST", Content_Length="3000000") + bytes(3_000_000)
             with suppress(OSError):
-                connection.sendall(head(stronghold, "/events") + body)
-        assert request(stronghold, "/results").status == 200
+                connection.sendall(head(open_daemon, "/events") + body)
+        assert request(open_daemon, "/results").status == 200
     assert peak.disk < 10 * 3_000_000
 
 
@@ -98,43 +98,43 @@ def test_large_bodies_behind_an_endless_answer_are_bounded_too(stronghold: Daemo
         "returns", "near ends",
     ],
 )  # fmt: skip
-def test_a_form_that_is_hard_to_read_is_refused_in_time(stronghold: DaemonProcess, body: bytes) -> None:
+def test_a_form_that_is_hard_to_read_is_refused_in_time(open_daemon: DaemonProcess, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=w"}
-    with watched(stronghold) as peak:
-        reply = request(stronghold, "/classify", "POST", headers, body)
+    with watched(open_daemon) as peak:
+        reply = request(open_daemon, "/classify", "POST", headers, body)
 
     assert reply.status in (400, 413, 422)
     assert peak.resident < 80 * MIB
 
 
-def test_a_large_login_is_refused(locked: DaemonProcess) -> None:
+def test_a_large_login_is_refused(token_daemon: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"token=" + b"x" * 5_000_000, b"&".join(b"a%d=1" % number for number in range(500_000))):
-        with watched(locked) as peak:
-            assert request(locked, "/login", "POST", headers, body).status in (303, 400, 413)
+        with watched(token_daemon) as peak:
+            assert request(token_daemon, "/login", "POST", headers, body).status in (303, 400, 413)
         assert peak.resident < 60 * MIB
 
 
-def test_a_packed_body_is_not_unpacked(stronghold: DaemonProcess) -> None:
+def test_a_packed_body_is_not_unpacked(open_daemon: DaemonProcess) -> None:
     bomb = zlib.compress(bytes(10**8), 9)
     for coding in ("gzip", "deflate", "br"):
-        with watched(stronghold) as peak:
-            reply = request(stronghold, "/classify", "POST", {"Content-Encoding": coding}, bomb)
+        with watched(open_daemon) as peak:
+            reply = request(open_daemon, "/classify", "POST", {"Content-Encoding": coding}, bomb)
         assert reply.status in (415, 422)
         assert peak.resident < 30 * MIB
 
 
-def test_many_ask_for_a_photo_at_once_and_most_are_told_to_come_again(stronghold: DaemonProcess) -> None:
+def test_many_ask_for_a_photo_at_once_and_most_are_told_to_come_again(open_daemon: DaemonProcess) -> None:
     headers, body = form(b"a.jpg", photo(5, size=(3000, 2000)))
-    asked = head(stronghold, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
+    asked = head(open_daemon, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
 
     def ask(number: int) -> int:  # noqa: ARG001
-        reply = exchange(stronghold, asked)
+        reply = exchange(open_daemon, asked)
         return 503 if reply is None else reply.status  # None: it closed while we still sent
 
-    with watched(stronghold) as peak, ThreadPoolExecutor(24) as senders:
+    with watched(open_daemon) as peak, ThreadPoolExecutor(24) as senders:
         statuses = list(senders.map(ask, range(48)))
-        assert request(stronghold, "/results").status == 200
+        assert request(open_daemon, "/results").status == 200
 
     assert set(statuses) <= {200, 503}
     assert statuses.count(200) >= 2

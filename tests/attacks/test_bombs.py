@@ -99,13 +99,13 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str | None]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_does_not_go_off(stronghold: DaemonProcess, name: str) -> None:
+def test_a_bomb_does_not_go_off(open_daemon: DaemonProcess, name: str) -> None:
     make, code = BOMBS[name]
     data = make()
     assert len(data) < 4 * MIB
 
-    with watched(stronghold) as peak:
-        reply = request(stronghold, "/classify", "POST", {"Content-Type": "image/png"}, data)
+    with watched(open_daemon) as peak:
+        reply = request(open_daemon, "/classify", "POST", {"Content-Type": "image/png"}, data)
 
     assert peak.resident < 100 * MIB
     if code is not None:
@@ -114,20 +114,20 @@ def test_a_bomb_does_not_go_off(stronghold: DaemonProcess, name: str) -> None:
         assert reply.status in (200, 422)
 
 
-def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(stronghold: DaemonProcess) -> None:
-    with watched(stronghold) as peak:
-        reply = request(stronghold, "/classify", "POST", body=_png(9_400, 9_400))
+def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(open_daemon: DaemonProcess) -> None:
+    with watched(open_daemon) as peak:
+        reply = request(open_daemon, "/classify", "POST", body=_png(9_400, 9_400))
 
     assert reply.status == 200
     assert peak.resident < GROWTH
 
 
-def test_bombs_in_the_inbox_are_refused_by_name_too(stronghold: DaemonProcess) -> None:
-    put(stronghold.inbox / "bomb.png", _png(SIDE, SIDE))
+def test_bombs_in_the_inbox_are_refused_by_name_too(open_daemon: DaemonProcess) -> None:
+    put(open_daemon.inbox / "bomb.png", _png(SIDE, SIDE))
 
-    with watched(stronghold) as peak:
-        stronghold.failed("bomb.png", "too_large")
-        reply = request(stronghold, "/?file=bomb.png")
+    with watched(open_daemon) as peak:
+        open_daemon.failed("bomb.png", "too_large")
+        reply = request(open_daemon, "/?file=bomb.png")
 
     assert (reply.status, reply.code) == (422, "too_large")
     assert peak.resident < 100 * MIB

@@ -22,8 +22,8 @@ CANARY = b"X-Injected"
         "/results?limit=1&before=%0d%0aX-Injected:1", "/nothing%0d%0aSet-Cookie:%20dogid_session=x",
     ],
 )  # fmt: skip
-def test_no_part_of_a_url_becomes_a_header(stronghold: DaemonProcess, target: str) -> None:
-    reply = exchange(stronghold, head(stronghold, target))
+def test_no_part_of_a_url_becomes_a_header(open_daemon: DaemonProcess, target: str) -> None:
+    reply = exchange(open_daemon, head(open_daemon, target))
 
     assert reply is not None
     assert not any(CANARY.decode().lower() in f"{name}\n{value}".lower() for name, value in reply.headers)
@@ -38,14 +38,14 @@ def test_no_part_of_a_url_becomes_a_header(stronghold: DaemonProcess, target: st
         b"x" * 9000,
     ],
 )  # fmt: skip
-def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(stronghold: DaemonProcess, name: bytes) -> None:
+def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(open_daemon: DaemonProcess, name: bytes) -> None:
     headers, body = form(name, photo(1))
 
-    reply = request(stronghold, "/classify", "POST", headers, body)
+    reply = request(open_daemon, "/classify", "POST", headers, body)
 
     assert reply.status in (200, 400)
     assert reply.header(CANARY.decode()) is None
-    assert all(not line.startswith("X-Injected") for line in stronghold.log_text().splitlines())
+    assert all(not line.startswith("X-Injected") for line in open_daemon.log_text().splitlines())
     if reply.status == 200:
         assert len(reply.json["file"] or "") <= 255
 
@@ -91,9 +91,9 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("lines", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
 def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
-    stronghold: DaemonProcess, lines: list[str]
+    open_daemon: DaemonProcess, lines: list[str]
 ) -> None:
-    received = everything(stronghold, _post(stronghold, *lines) + b"0\r\n\r\n" + SMUGGLED)
+    received = everything(open_daemon, _post(open_daemon, *lines) + b"0\r\n\r\n" + SMUGGLED)
 
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400", b"HTTP/1.1 501", b"HTTP/1.0 501")), received[:200]
     assert _answers(received) == 1, "the connection was used on"
@@ -101,10 +101,10 @@ def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.9", "1.2", "2.0", "9.9"])
-def test_chunks_in_another_version_are_refused(stronghold: DaemonProcess, version: str) -> None:
-    asked = _post(stronghold, "Transfer-Encoding: chunked", "Connection: keep-alive", version=version)
+def test_chunks_in_another_version_are_refused(open_daemon: DaemonProcess, version: str) -> None:
+    asked = _post(open_daemon, "Transfer-Encoding: chunked", "Connection: keep-alive", version=version)
 
-    received = everything(stronghold, asked + b"0\r\n\r\n" + SMUGGLED)
+    received = everything(open_daemon, asked + b"0\r\n\r\n" + SMUGGLED)
 
     assert b" 400 " in received.splitlines()[0]
     assert _answers(received) == 1
@@ -118,8 +118,8 @@ def test_chunks_in_another_version_are_refused(stronghold: DaemonProcess, versio
         b"3\nabc\r\n0\r\n\r\n", b"3\r\nabc0\r\n\r\n", b"3;\nx\r\nabc\r\n0\r\n\r\n", b"\xb3\r\nabc\r\n0\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_wrong_chunk_ends_the_connection(stronghold: DaemonProcess, chunks: bytes) -> None:
-    received = everything(stronghold, _post(stronghold, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
+def test_a_wrong_chunk_ends_the_connection(open_daemon: DaemonProcess, chunks: bytes) -> None:
+    received = everything(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
 
     assert received.startswith(b"HTTP/1.1 400"), received[:200]
     assert _answers(received) == 1
@@ -127,45 +127,47 @@ def test_a_wrong_chunk_ends_the_connection(stronghold: DaemonProcess, chunks: by
 
 
 @pytest.mark.parametrize("part", [b"", b"0\r\nX-Trailer: "], ids=["a chunk's size", "a trailer"])
-def test_an_endless_line_between_chunks_is_cut_off(stronghold: DaemonProcess, part: bytes) -> None:
+def test_an_endless_line_between_chunks_is_cut_off(open_daemon: DaemonProcess, part: bytes) -> None:
     """Else each packet would be appended to what came before, and all of it searched again."""
-    reply = exchange(stronghold, _post(stronghold, "Transfer-Encoding: chunked") + part + b"0" * 2_000_000)
+    reply = exchange(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + part + b"0" * 2_000_000)
 
     assert reply is None or reply.status == 400  # None: it closed while we still sent
 
 
-def test_a_request_within_a_body_is_not_answered(stronghold: DaemonProcess) -> None:
-    asked = _post(stronghold, f"Content-Length: {len(SMUGGLED)}") + SMUGGLED
+def test_a_request_within_a_body_is_not_answered(open_daemon: DaemonProcess) -> None:
+    asked = _post(open_daemon, f"Content-Length: {len(SMUGGLED)}") + SMUGGLED
 
-    received = everything(stronghold, asked)
+    received = everything(open_daemon, asked)
 
     assert _answers(received) == 1
     assert received.startswith(b"HTTP/1.1 422")
 
 
-def test_a_folded_header_is_refused(stronghold: DaemonProcess) -> None:
-    asked = f"GET /results HTTP/1.1\r\nHost: {host(stronghold)}\r\nX-Fold: a\r\n Host: evil.example\r\n\r\n".encode()
+def test_a_folded_header_is_refused(open_daemon: DaemonProcess) -> None:
+    asked = f"GET /results HTTP/1.1\r\nHost: {host(open_daemon)}\r\nX-Fold: a\r\n Host: evil.example\r\n\r\n".encode()
 
-    reply = exchange(stronghold, asked)
+    reply = exchange(open_daemon, asked)
 
     assert reply is not None
     assert reply.status == 400
 
 
-def test_an_announced_request_without_a_body_does_not_swallow_the_next(stronghold: DaemonProcess) -> None:
-    asked = head(stronghold, "/results/41", Expect="100-continue") + head(stronghold, "/results/42", Connection="close")
+def test_an_announced_request_without_a_body_does_not_swallow_the_next(open_daemon: DaemonProcess) -> None:
+    asked = head(open_daemon, "/results/41", Expect="100-continue") + head(
+        open_daemon, "/results/42", Connection="close"
+    )
 
-    received = everything(stronghold, asked)
+    received = everything(open_daemon, asked)
 
     assert received.count(b"HTTP/1.1 404") == 2
     assert received.index(b"no result 41") < received.index(b"no result 42")
 
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-def test_a_header_does_not_change_the_method(stronghold: DaemonProcess, name: str) -> None:
-    assert request(stronghold, "/classify", headers={name: "POST"}).status == 405
-    assert request(stronghold, "/results", "POST", {name: "GET"}).status == 405
-    assert request(stronghold, "/results?_method=GET", "POST").status == 405
+def test_a_header_does_not_change_the_method(open_daemon: DaemonProcess, name: str) -> None:
+    assert request(open_daemon, "/classify", headers={name: "POST"}).status == 405
+    assert request(open_daemon, "/results", "POST", {name: "GET"}).status == 405
+    assert request(open_daemon, "/results?_method=GET", "POST").status == 405
 
 
 GARBAGE = {
@@ -197,8 +199,8 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
-def test_what_is_no_request_gets_an_error_or_nothing(stronghold: DaemonProcess, data: bytes) -> None:
-    received = everything(stronghold, data)
+def test_what_is_no_request_gets_an_error_or_nothing(open_daemon: DaemonProcess, data: bytes) -> None:
+    received = everything(open_daemon, data)
 
     lines = [line for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.")]
     assert all(line.split()[1][:1] == b"4" or line.split()[1] == b"501" for line in lines), lines

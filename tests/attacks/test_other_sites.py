@@ -32,43 +32,43 @@ FOREIGN: list[Callable[[str], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=lambda make: str(make("127.0.0.1:8000")))
-def test_another_site_cannot_send_a_photo(stronghold: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
+def test_another_site_cannot_send_a_photo(open_daemon: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
     headers, body = form(b"a.jpg", photo(1))
 
-    reply = request(stronghold, "/classify", "POST", headers | foreign(host(stronghold)), body)
+    reply = request(open_daemon, "/classify", "POST", headers | foreign(host(open_daemon)), body)
 
     assert (reply.status, reply.code) == (403, "foreign_origin")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=w"])
-def test_no_form_that_browsers_send_without_asking_passes(stronghold: DaemonProcess, kind: str) -> None:
+def test_no_form_that_browsers_send_without_asking_passes(open_daemon: DaemonProcess, kind: str) -> None:
     headers = {"Content-Type": kind, "Origin": "https://evil.example"}
 
-    assert request(stronghold, "/classify", "POST", headers, photo(1)).status == 403
+    assert request(open_daemon, "/classify", "POST", headers, photo(1)).status == 403
 
 
-def test_another_site_cannot_use_a_session(locked: DaemonProcess) -> None:
+def test_another_site_cannot_use_a_session(token_daemon: DaemonProcess) -> None:
     login = request(
-        locked, "/login", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, f"token={TOKEN}".encode()
+        token_daemon, "/login", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, f"token={TOKEN}".encode()
     )
     cookie = (login.header("Set-Cookie") or "").partition(";")[0]
     evil = {"Cookie": cookie, "Origin": "https://evil.example"}
 
-    assert request(locked, "/classify", "POST", evil, photo(1)).status == 403
-    assert request(locked, "/classify", "POST", {"Cookie": cookie}, photo(1)).status == 200
+    assert request(token_daemon, "/classify", "POST", evil, photo(1)).status == 403
+    assert request(token_daemon, "/classify", "POST", {"Cookie": cookie}, photo(1)).status == 200
 
 
-def test_another_site_cannot_log_somebody_in(locked: DaemonProcess) -> None:
+def test_another_site_cannot_log_somebody_in(token_daemon: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example"}
 
-    reply = request(locked, "/login", "POST", headers, f"token={TOKEN}".encode())
+    reply = request(token_daemon, "/login", "POST", headers, f"token={TOKEN}".encode())
 
     assert reply.status == 403
     assert reply.header("Set-Cookie") is None
 
 
-def test_another_site_cannot_log_somebody_out(locked: DaemonProcess) -> None:
-    reply = request(locked, "/logout", "POST", {"Origin": "https://evil.example"})
+def test_another_site_cannot_log_somebody_out(token_daemon: DaemonProcess) -> None:
+    reply = request(token_daemon, "/logout", "POST", {"Origin": "https://evil.example"})
 
     assert reply.status in (401, 403)
     assert reply.header("Set-Cookie") is None
@@ -77,8 +77,8 @@ def test_another_site_cannot_log_somebody_out(locked: DaemonProcess) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/results", "/status", "/openapi.json", "/events-not", "/classify", "/?file=mine.jpg"]
 )
-def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: DaemonProcess, path: str) -> None:
-    reply = request(stronghold, path, headers={"Origin": "https://evil.example"})
+def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(open_daemon: DaemonProcess, path: str) -> None:
+    reply = request(open_daemon, path, headers={"Origin": "https://evil.example"})
 
     assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
     assert reply.header("X-Content-Type-Options") == "nosniff"
@@ -91,12 +91,12 @@ def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(stronghold: Daem
     assert "unsafe" not in policy
 
 
-def test_a_preflight_is_not_granted(stronghold: DaemonProcess) -> None:
+def test_a_preflight_is_not_granted(open_daemon: DaemonProcess) -> None:
     headers = {
         "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization", "Access-Control-Request-Private-Network": "true",
     }  # fmt: skip
-    reply = request(stronghold, "/classify", "OPTIONS", headers)
+    reply = request(open_daemon, "/classify", "OPTIONS", headers)
 
     assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
 
@@ -113,10 +113,10 @@ REBOUND = [
 
 
 @pytest.mark.parametrize("name", REBOUND, ids=lambda name: name[:30])
-def test_a_name_that_is_not_ours_is_refused(stronghold: DaemonProcess, name: str) -> None:
-    asked = name.format(port=place(stronghold)[1])
+def test_a_name_that_is_not_ours_is_refused(open_daemon: DaemonProcess, name: str) -> None:
+    asked = name.format(port=place(open_daemon)[1])
 
-    reply = exchange(stronghold, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode("latin-1"))
+    reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode("latin-1"))
 
     _is_refused(reply)
 
@@ -136,32 +136,32 @@ def test_a_name_that_is_not_ours_is_refused(stronghold: DaemonProcess, name: str
         "GET /results HTTP/1.1\r\nHost: evil.example\r\nX-Original-URL: /\r\nX-HTTP-Host-Override: {own}\r\n\r\n",
     ],
 )
-def test_no_second_name_makes_up_for_a_foreign_one(stronghold: DaemonProcess, text: str) -> None:
-    _is_refused(exchange(stronghold, text.format(own=host(stronghold)).encode()))
+def test_no_second_name_makes_up_for_a_foreign_one(open_daemon: DaemonProcess, text: str) -> None:
+    _is_refused(exchange(open_daemon, text.format(own=host(open_daemon)).encode()))
 
 
-def test_the_right_token_does_not_make_up_for_a_foreign_name(locked: DaemonProcess) -> None:
+def test_the_right_token_does_not_make_up_for_a_foreign_name(token_daemon: DaemonProcess) -> None:
     asked = f"GET /results HTTP/1.1\r\nHost: evil.example\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
 
-    _is_refused(exchange(locked, asked.encode()))
+    _is_refused(exchange(token_daemon, asked.encode()))
 
 
 @pytest.mark.parametrize(
     "name", ["127.0.0.1", "localhost", "LOCALHOST:{port}", "[::1]", "[::1]:{port}", "dogid.localhost"]
 )
-def test_our_own_names_are_known(stronghold: DaemonProcess, name: str) -> None:
-    asked = name.format(port=place(stronghold)[1])
+def test_our_own_names_are_known(open_daemon: DaemonProcess, name: str) -> None:
+    asked = name.format(port=place(open_daemon)[1])
 
-    reply = exchange(stronghold, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode())
+    reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode())
 
     assert reply is not None
     assert reply.status == 200
 
 
-def test_nobody_is_sent_to_another_site(locked: DaemonProcess) -> None:
+def test_nobody_is_sent_to_another_site(token_daemon: DaemonProcess) -> None:
     for target in ("//evil.example", "//evil.example/..", "/\\evil.example", "/page/login?next=https://evil.example"):
         received = everything(
-            locked, f"GET {target} HTTP/1.1\r\nHost: {host(locked)}\r\nAccept: text/html\r\n\r\n".encode()
+            token_daemon, f"GET {target} HTTP/1.1\r\nHost: {host(token_daemon)}\r\nAccept: text/html\r\n\r\n".encode()
         )
         locations = [line for line in received.split(b"\r\n") if line.lower().startswith(b"location:")]
         assert all(b"evil" not in line for line in locations), locations

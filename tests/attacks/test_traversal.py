@@ -16,9 +16,9 @@ MINE, SECRET = photo(1, size=(64, 64)), photo(2, size=(64, 64))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def secret(stronghold: DaemonProcess) -> Path:
+def secret(open_daemon: DaemonProcess) -> Path:
     """A photo beside the inbox that nobody may ask for, and links in the inbox that lead to it."""
-    inbox = stronghold.inbox
+    inbox = open_daemon.inbox
     put(inbox / "mine.jpg", MINE)
     secret = put(inbox.parent / "secret.jpg", SECRET)
     (inbox / "sub").mkdir()
@@ -102,15 +102,15 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("name", TARGETS, ids=lambda name: name[:40])
-def test_no_spelling_of_a_path_leads_out(stronghold: DaemonProcess, secret: Path, name: str) -> None:
-    target = name.replace("{secret}", str(secret)).replace("{inbox}", str(stronghold.inbox))
+def test_no_spelling_of_a_path_leads_out(open_daemon: DaemonProcess, secret: Path, name: str) -> None:
+    target = name.replace("{secret}", str(secret)).replace("{inbox}", str(open_daemon.inbox))
 
-    reply = exchange(stronghold, head(stronghold, f"/?file={target}"))
+    reply = exchange(open_daemon, head(open_daemon, f"/?file={target}"))
 
     assert reply is not None
     assert reply.status in (400, 403, 404, 422), reply.body[:300]
     assert set(reply.json) == {"error"}
-    assert str(stronghold.inbox.parent).encode() not in reply.body, "the answer tells where the inbox lies"
+    assert str(open_daemon.inbox.parent).encode() not in reply.body, "the answer tells where the inbox lies"
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_no_spelling_of_a_path_leads_out(stronghold: DaemonProcess, secret: Path
         "/static/../app.py",
     ],
 )
-def test_no_path_of_the_url_leads_to_a_file(stronghold: DaemonProcess, target: str) -> None:
-    reply = exchange(stronghold, head(stronghold, target))
+def test_no_path_of_the_url_leads_to_a_file(open_daemon: DaemonProcess, target: str) -> None:
+    reply = exchange(open_daemon, head(open_daemon, target))
 
     assert reply is not None
     assert reply.status in (308, 400, 404)
@@ -141,30 +141,30 @@ def test_no_path_of_the_url_leads_to_a_file(stronghold: DaemonProcess, target: s
 
 
 @pytest.mark.parametrize("query", ["file=mine.jpg&file=../secret.jpg", "file=mine.jpg&%66ile=../secret.jpg"])
-def test_a_name_given_twice_is_refused(stronghold: DaemonProcess, query: str) -> None:
-    reply = exchange(stronghold, head(stronghold, f"/?{query}"))
+def test_a_name_given_twice_is_refused(open_daemon: DaemonProcess, query: str) -> None:
+    reply = exchange(open_daemon, head(open_daemon, f"/?{query}"))
 
     assert reply is not None
     assert reply.status == 400
 
 
-def test_a_sent_name_is_never_a_path(stronghold: DaemonProcess) -> None:
-    before = _files(stronghold.inbox.parent)
+def test_a_sent_name_is_never_a_path(open_daemon: DaemonProcess) -> None:
+    before = _files(open_daemon.inbox.parent)
     headers, body = form(b"../../../sent.jpg", MINE)
 
-    reply = request(stronghold, "/classify", "POST", headers, body)
+    reply = request(open_daemon, "/classify", "POST", headers, body)
 
     assert reply.status == 200
-    assert _files(stronghold.inbox.parent) == before
+    assert _files(open_daemon.inbox.parent) == before
 
 
 SWAPPED = 2_000
 
 
 @pytest.fixture
-def swapping(stronghold: DaemonProcess, secret: Path) -> Iterator[list[int]]:
+def swapping(open_daemon: DaemonProcess, secret: Path) -> Iterator[list[int]]:
     """In a loop: a photo becomes a link to the secret, a folder becomes a link to its parent, and back again."""
-    inbox, over, swaps = stronghold.inbox, threading.Event(), [0]
+    inbox, over, swaps = open_daemon.inbox, threading.Event(), [0]
     outside = secret.parent / "outside"
     put(outside / "photo.jpg", SECRET)
     put(inbox / "folder" / "photo.jpg", MINE)
@@ -191,14 +191,14 @@ def swapping(stronghold: DaemonProcess, secret: Path) -> Iterator[list[int]]:
 
 
 def test_a_link_swapped_in_while_thousands_ask_never_shows_the_secret(
-    stronghold: DaemonProcess, swapping: list[int]
+    open_daemon: DaemonProcess, swapping: list[int]
 ) -> None:
-    mine = request(stronghold, "/?file=mine.jpg").json
-    theirs = request(stronghold, "/classify", "POST", body=SECRET).json["scores"]
+    mine = request(open_daemon, "/?file=mine.jpg").json
+    theirs = request(open_daemon, "/classify", "POST", body=SECRET).json["scores"]
     assert dict(zip(*mine, strict=True)) != theirs, "the two photos must be told apart"
 
     def ask(number: int) -> tuple[int, object]:
-        reply = request(stronghold, "/?file=" + ("swapped.jpg", "folder/photo.jpg")[number % 2])
+        reply = request(open_daemon, "/?file=" + ("swapped.jpg", "folder/photo.jpg")[number % 2])
         return reply.status, reply.json
 
     with ThreadPoolExecutor(2) as askers:  # as many as the daemon answers at once

@@ -146,6 +146,7 @@ def test_without_the_unit_all_of_it_can_be_done(machine: Machine) -> None:
     assert {name for name, able in report.items() if not able} == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "value"), SHUT, ids=[f"{name}={value}" for name, value in SHUT])
 def test_the_line_alone_shuts_it(machine: Machine, name: str, value: str) -> None:
     user = ["User=dogid"] if name in AS_USER else []

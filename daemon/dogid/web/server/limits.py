@@ -1,10 +1,55 @@
-"""How much the server takes on at once."""
+"""How much the server takes on at once, and for how long it waits.
+
+The numbers suit a machine with one or two slow cores and 512 MB, which also classifies. `tests/attacks` shows what
+happens without each of them.
+"""
 
 THREADS = 6
-"""Requests that are answered at the same time; more would only wait for each other on a small machine."""
+"""Requests that are answered at the same time. More would only wait for each other, with fewer a slow disk shows."""
+
+MAX_CONNECTIONS = 700
+"""Connections at the same time; more wait in the kernel. With more, file descriptors (1,024) could run out."""
+
+EVICTION_START = 650
+"""Connections from which on each new one replaces the one that has waited longest without a complete request.
+The distance to MAX_CONNECTIONS is the time that closing one takes: with less, bursts wait; with more, fewer fit."""
+
+CLEANUP_SECONDS = 2.0
+"""Between two looks for connections that are late: higher lets them stay so much longer, lower costs idle power."""
+
+IDLE_SECONDS = 60.0
+"""How long a connection may be silent, or an answer unread. Lower cuts off browsers between two requests."""
+
+HEADER_SECONDS = 10.0
+"""How long the head of a request may take: one packet for any honest client. Higher leaves slow attackers more room."""
+
+BODY_SECONDS = 120.0
+"""How long a request may take with its body. Lower cuts off photos that come over a slow radio."""
+
+MAX_HEADER_BYTES = 16_384
+"""Bytes of a request's head, and of what stands between two chunks of a body. Browsers send less than 8 kB."""
 
 BODY_ALLOWANCE = 10_000
 """Bytes that a form puts around a photo."""
 
 LARGE_BODY = 65_536
-"""Bytes; larger bodies wait on disk, and only a few at a time may be on their way."""
+"""Bytes; larger bodies wait on disk, and only MAX_LARGE_BODIES at a time. Higher holds more memory for each upload."""
+
+MAX_LARGE_BODIES = 4
+"""Large bodies at the same time: each takes up to `max_upload` of the temporary folder, often memory."""
+
+BODY_GRACE_SECONDS = 10.0
+"""How long a large body is safe; then a slower one than all others is replaced by a new one. Lower cuts off uploads
+that only begin slowly, higher lets four connections that hardly send block all uploads for longer."""
+
+LINGER_SECONDS = 10.0
+"""How long the rest of a refused body is read and thrown away, so that its sender can read the refusal."""
+
+LINGER_BYTES = 64 << 20
+"""How many bytes of it. Lower loses the refusal of larger files, as the kernel then resets the connection."""
+
+MAX_UNSENT_BYTES = 262_144
+"""Unread bytes of answers from which on a connection's next answer waits. Higher holds more memory for each reader."""
+
+MAX_UNSENT_BYTES_IN_ALL = 16 << 20
+"""Unread bytes of all connections; above, those that have not read for longest are closed."""

@@ -1,4 +1,4 @@
-"""Serving the application by waitress, on a socket of our own so that a taken port is known at once."""
+"""Serving the application by waitress, on a socket of our own so that a taken port is reported at once."""
 
 import contextlib
 import errno
@@ -6,23 +6,27 @@ import ipaddress
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid.web.server.limits import THREADS
 
-_BACKLOG = 128
+if TYPE_CHECKING:
+    from dogid.web.server.waitress_server import Server
+
+_BACKLOG = 128  # connections that wait in the kernel to be accepted; with fewer, a burst of clients sees refusals
+_STOP_SECONDS = 0.5  # for answers that are being made; higher delays the stop while a client reads slowly
 
 
 class WebServer:
     """HTTP on one address, in a thread of its own."""
 
     def __init__(self, host: str, port: int) -> None:
+        """Listen, but serve nothing yet; port 0 takes any. Raise UsageError where the address cannot be had."""
         self._socket = _listen(host, port)
-        self._server: Any = None
-        self._thread: threading.Thread | None = None
+        self._server: Server | None = None
         self._threads = THREADS
-        self._stopping = False
+        self._is_stopping = False
         self._threads_lock = threading.Lock()
         self._host = host
         self.address: str = self._socket.getsockname()[0].partition("%")[0]
@@ -30,22 +34,27 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """Where the server answers."""
+        """The address as a URL."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/"
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can ask."""
+        """Whether only this machine can reach it."""
         return ipaddress.ip_address(self.address).is_loopback
 
     def start(self, application: Any, largest_body: int) -> None:
-        """Begin to serve a WSGI application; bodies of more bytes than largest_body are refused."""
-        from dogid.web.server.waitress_server import serve_on
+        """Start to serve a WSGI application; request bodies of more bytes than largest_body are refused.
 
-        self._server = serve_on(self._socket, application, threads=THREADS, largest_body=largest_body)
-        self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
-        self._thread.start()
+        Raise DogidError where the installed waitress is none that this package knows.
+        """
+        from dogid.web.server.waitress_names import checked_waitress
+
+        with checked_waitress():
+            from dogid.web.server.waitress_server import serve_on
+
+            server = self._server = serve_on(self._socket, application, largest_body=largest_body)
+        threading.Thread(target=server.run, name="web", daemon=True).start()
 
     @contextlib.contextmanager
     def extra_thread(self) -> Iterator[None]:
@@ -60,17 +69,18 @@ class WebServer:
         """Stop serving; requests that are being answered are given a moment."""
         if self._server is not None:
             with self._threads_lock:
-                self._stopping = True
+                self._is_stopping = True
             # first the threads, which may still have something to send
-            self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=0.5)
+            self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=_STOP_SECONDS)
             self._server.close()
         self._socket.close()
 
     def _change_threads(self, by: int) -> None:
-        """Have so many threads more. Raise RuntimeError where the machine gives none: then all stays as it was."""
+        """Change the number of threads. Raise RuntimeError where no thread can be started: then it stays."""
+        assert self._server is not None, "only requests ask for threads"
         dispatcher = self._server.task_dispatcher
         with self._threads_lock:
-            if self._stopping:
+            if self._is_stopping:
                 return  # all are to end; a number would start some of them anew
             known = set(dispatcher.threads)
             try:

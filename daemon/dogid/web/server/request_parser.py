@@ -1,28 +1,45 @@
 """waitress' reading of requests, stricter where two programs could read the same bytes differently."""
 
+import math
+import time
+from collections.abc import Callable
 from typing import Any
 
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, Error
 
-from dogid.web.server.limits import LARGE_BODY
-
-_LONGEST_CHUNK_LINE = 16_384  # bytes of a chunk's size and extensions, and of the trailer
+from dogid.web.server.limits import BODY_GRACE_SECONDS, LARGE_BODY, MAX_HEADER_BYTES
 
 
-class Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
-    """One request, as far as it has come."""
+class UploadLimitError(Error):  # type: ignore[misc]  # waitress ships no types
+    """Too many large bodies are on their way."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
+    """One request, as far as it has arrived."""
 
     completed: bool = False
-    admitted = False
-    """Whether its body has been let in."""
+
+    def __init__(self, adjustments: Any, has_room_for_body: Callable[[], bool]) -> None:
+        """Start with no bytes; has_room_for_body is asked once, after the head of a request with a large body."""
+        super().__init__(adjustments)
+        self.started = time.monotonic()
+        self._has_room_for_body = has_room_for_body
+        self._is_admitted = False
 
     def received(self, data: bytes) -> int:
-        """Take bytes; return how many of them belong to this request."""
+        """Read bytes; return how many of them belong to this request."""
         consumed: int = super().received(data)
-        if self.chunked and not self.completed and self._chunk_line_bytes() > _LONGEST_CHUNK_LINE:
-            # waitress would collect it, and look through all of it again with every packet
-            self.refuse(BadRequest("Chunk header or trailer too long"))
+        if self.is_large and not self._is_admitted:
+            self._is_admitted = True
+            if not self._has_room_for_body():
+                self._refuse(UploadLimitError("too many large uploads at once; try again"))
+        if self.chunked and not self.completed and self._chunk_line_bytes() > MAX_HEADER_BYTES:
+            # waitress would collect it, and search all of it again with every packet
+            self._refuse(BadRequest("Chunk header or trailer too long"))
         if self.completed:
             self.expect_continue = False  # waitress would ask for a body that is refused, or that there is not
         return consumed
@@ -36,7 +53,7 @@ class Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no typ
         except ValueError as error:  # an address that urlsplit cannot read
             raise ParsingError("Start line is invalid") from error
         headers: dict[str, str] = self.headers
-        if "TRANSFER_ENCODING" in headers:  # waitress takes it out where it obeys it
+        if "TRANSFER_ENCODING" in headers:  # waitress removes it where it obeys it
             raise ParsingError("Transfer-Encoding needs HTTP/1.1")
         if self.chunked and "CONTENT_LENGTH" in headers:
             raise ParsingError("Content-Length beside Transfer-Encoding")
@@ -50,8 +67,13 @@ class Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no typ
         """Whether it has, or may have, a large body."""
         return bool(self.headers_finished and self.error is None and (self.chunked or self.content_length > LARGE_BODY))
 
-    def refuse(self, error: Error) -> None:
-        """Answer this request by an error; what has come of its body is thrown away."""
+    def bytes_per_second(self) -> float:
+        """Return how fast the body has come so far: infinity for a request that has just begun."""
+        seconds = time.monotonic() - self.started
+        return math.inf if seconds < BODY_GRACE_SECONDS else self.body_bytes_received / seconds
+
+    def _refuse(self, error: Error) -> None:
+        """Have this request answered by an error; what has come of its body is thrown away."""
         self.close()
         self.body_rcv = None
         self.error = error

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.errors import DogidError
 from dogid.web import pages
-from dogid.web.api.classify_file import article_answer
+from dogid.web.api.classify_file import FileClassifier
 from dogid.web.api.classify_upload import add_sending
 from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
 from dogid.web.api.events import ExtraThread, add_events
@@ -48,17 +48,18 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     app.after_request(pack)
     guard(app, access)
     interface = Interface(app)
-    asked = OnDemandClassifier(daemon)
+    classifier = OnDemandClassifier(daemon)
+    files = FileClassifier(daemon, classifier)
 
     def root(given: Given) -> AnyResponse:  # noqa: ARG001
-        return article_answer(daemon, asked) if "file" in request.args else pages.index()
+        return files.classify() if "file" in request.args else pages.index()
 
     def openapi(given: Given) -> AnyResponse:  # noqa: ARG001
         return as_json(openapi_document(interface.endpoints))
 
     interface.add(ROOT, root)
     add_listing(interface, daemon)
-    add_sending(interface, daemon, asked)
+    add_sending(interface, daemon, classifier)
     add_state(interface, daemon)
     add_metrics(interface, daemon)
     add_events(interface, daemon, extra_thread)

@@ -1,4 +1,4 @@
-"""The page tells how much room there is, and is there at once though a disk hangs."""
+"""The page shows how much space is free, and does not wait for a disk that hangs."""
 
 import contextlib
 import shutil
@@ -29,8 +29,8 @@ class Mount:
         self.looks = 0
         self._works = threading.Event()
         self._works.set()
-        self._look = disk_usage._room
-        monkeypatch.setattr(disk_usage, "_room", self._room)
+        self._measure_now = disk_usage._measure
+        monkeypatch.setattr(disk_usage, "_measure", self._measure)
 
     def hangs(self) -> None:
         self._works.clear()
@@ -38,11 +38,11 @@ class Mount:
     def works(self) -> None:
         self._works.set()
 
-    def _room(self, folder: Path) -> disk_usage.Room:
+    def _measure(self, folder: Path) -> disk_usage.DiskUsage:
         if folder == self.folder:
             self.looks += 1
             self._works.wait()
-        return self._look(folder)
+        return self._measure_now(folder)
 
 
 @pytest.fixture
@@ -61,34 +61,34 @@ def asked(inbox: Path, tmp_path: Path) -> Iterator[FlaskClient]:
 
 
 def test_figures_are_of_now(tmp_path: Path) -> None:
-    told = Disk(tmp_path).told()
-    assert told.trouble is None
-    assert told.room is not None
-    assert told.room.total == shutil.disk_usage(tmp_path).total
-    assert 0 < told.room.free <= told.room.total
+    status = Disk(tmp_path).status()
+    assert status.error is None
+    assert status.usage is not None
+    assert status.usage.total == shutil.disk_usage(tmp_path).total
+    assert 0 < status.usage.free <= status.usage.total
 
 
-def test_a_folder_that_is_gone_is_told_with_the_last_figures(inbox: Path) -> None:
+def test_missing_folder_keeps_its_last_figures_and_gets_an_error(inbox: Path) -> None:
     disk = Disk(inbox)
-    before = disk.told().room
+    before = disk.status().usage
     inbox.rmdir()
 
-    told = disk.told()
-    assert (told.room, told.trouble) == (before, "No such file or directory")
-    assert Disk(inbox).told().room is None
+    status = disk.status()
+    assert (status.usage, status.error) == (before, "No such file or directory")
+    assert Disk(inbox).status().usage is None
 
 
-def test_a_disk_that_hangs_is_asked_once_and_told_of_with_its_last_figures(mount: Mount) -> None:
+def test_hanging_disk_is_asked_once_and_keeps_its_last_figures(mount: Mount) -> None:
     disk = Disk(mount.folder)
-    before = disk.told().room
+    before = disk.status().usage
     mount.hangs()
     for _ in range(VIEWS):
-        told = disk.told()
-        assert (told.room, told.trouble) == (before, "the disk does not answer")
+        status = disk.status()
+        assert (status.usage, status.error) == (before, "the disk does not answer")
     assert mount.looks == 2
 
     mount.works()
-    eventually(lambda: disk.told().trouble is None, "the disk's figures are of now again")
+    eventually(lambda: disk.status().error is None, "the disk's figures are up to date again")
 
 
 def test_views_of_the_page_do_not_wait_for_a_disk_that_hangs(asked: FlaskClient, mount: Mount) -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 from dogid.inbox.read import read_photo
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.web.deadline_executor import BusyError
 from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
-from dogid.web.server.deadline_thread import BusyError
 from tests.support.photos import photo, put
 
 LIMIT = 10_000_000  # bytes of a photo
@@ -60,7 +60,7 @@ def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.Monk
         return read_photo(*args)
 
     monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", slowly)
-    thumbnails = Thumbnails(long_enough, patience_seconds=0.05)
+    thumbnails = Thumbnails(long_enough, max_wait=0.05)
     made: list[bytes] = []
     first = threading.Thread(target=lambda: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
     first.start()
@@ -75,7 +75,7 @@ def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.Monk
 
 def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
     all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(6)]
-    thumbnails = Thumbnails(long_enough, patience_seconds=60)
+    thumbnails = Thumbnails(long_enough, max_wait=60)
     made: list[bytes] = []
     threads = [
         threading.Thread(target=lambda facts=facts: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))

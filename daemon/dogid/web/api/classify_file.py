@@ -11,15 +11,39 @@ from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, ope
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import as_json
 from dogid.web.daemon_view import DaemonView
+from dogid.web.deadline_executor import BusyError, DeadlineExecutor
 from dogid.web.errors import ApiError
 
+_MAX_WAIT_SECONDS = 2.0
+"""How long a request waits while another file is read: longer keeps threads of the server, and people, waiting."""
+_MAX_WAITING = 1
+"""Requests that wait; each holds one of the server's few threads, which other requests need too."""
 
-def article_answer(daemon: DaemonView, asked: OnDemandClassifier) -> Response:
-    """Return labels and probabilities, both in the model's label order, of the file that the request names."""
-    name = _raw_argument("file")
-    with asked.turn():
-        answer = asked.answer(_read(daemon, name))
-    return as_json([list(answer.labels), [float(score) for score in answer.scores]])
+
+class FileClassifier:
+    """Reads a file of the inbox for a request, then classifies it: an inbox that hangs keeps no classifier waiting."""
+
+    def __init__(self, daemon: DaemonView, classifier: OnDemandClassifier) -> None:
+        self._daemon = daemon
+        self._classifier = classifier
+        self._reading = DeadlineExecutor("read for /?file=", max_wait=_MAX_WAIT_SECONDS, max_waiting=_MAX_WAITING)
+
+    def classify(self) -> Response:
+        """Return labels and probabilities, both in the model's label order, of the file that the request names."""
+        name = _raw_argument("file")
+        try:
+            with self._reading.slot() as reading:  # until the end, so that one file at a time is in memory
+                data = reading.run(lambda: _read(self._daemon, name), self._daemon.settings.decode_timeout)
+                with self._classifier.slot() as slot:
+                    answer = self._classifier.classify(data, slot)
+        except BusyError:
+            raise ApiError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "busy",
+                "other files are being read, or the inbox does not answer; try again",
+                {"Retry-After": "1"},
+            ) from None
+        return as_json([list(answer.labels), [float(score) for score in answer.scores]])
 
 
 def _raw_argument(key: str) -> bytes:

@@ -47,15 +47,15 @@ CLASSIFY = Endpoint(
 )
 
 
-def add_sending(interface: Interface, daemon: DaemonView, asked: OnDemandClassifier) -> None:
+def add_sending(interface: Interface, daemon: DaemonView, classifier: OnDemandClassifier) -> None:
     """Add the endpoint."""
     limit = daemon.settings.max_upload
     clock = Clock()
 
     def classify(given: Given) -> Response:  # noqa: ARG001
-        with asked.turn():
+        with classifier.slot() as slot:
             name, data = _photo(limit)
-            answer = asked.answer(data)
+            answer = classifier.classify(data, slot)
         return as_json(_result(name, data, answer, clock.wall_ms()))
 
     interface.add(CLASSIFY, classify)

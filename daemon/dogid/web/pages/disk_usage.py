@@ -1,78 +1,64 @@
-"""How much room the disks have, looked up beside the server's threads: a disk that hangs shall hang alone."""
+"""Total and free bytes of a folder's disk. A disk that hangs is waited for once, and for a moment only."""
 
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
+from dogid.web.deadline_executor import BusyError, DeadlineExecutor
 
-_PATIENCE_SECONDS = 0.2  # a disk that is well answers in microseconds
+_TIMEOUT_SECONDS = 0.2
+"""A sound disk answers in microseconds; more makes the page slow while a disk hangs, less calls a busy one hanging."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What a disk told last."""
+class DiskUsage:
+    """The figures of a disk at one moment."""
 
     total: int
-    """Bytes, as are these:"""
+    """Bytes."""
     free: int
+    """Bytes that we may still write."""
     device: int
     """The same for folders on the same disk."""
-    moment: str
-    """When it told this, ISO 8601."""
+    measured_at: str
+    """ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DiskStatus:
     """What is known of a folder's disk."""
 
-    room: Room | None
+    usage: DiskUsage | None
     """The last figures; None where there never were any."""
-    trouble: str | None
-    """Why they are not of now; None where they are."""
+    error: str | None
+    """Why they are not up to date; None where they are."""
 
 
 class Disk:
-    """The disk of a folder. Asking never takes longer than the patience, whatever the disk does."""
+    """The disk of a folder."""
 
-    def __init__(self, folder: Path, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(self, folder: Path, timeout: float = _TIMEOUT_SECONDS) -> None:
+        """Set up; status takes at most some timeout seconds, whatever the disk does."""
         self.folder = folder
-        self._patience = patience_seconds
-        self._lock = threading.Lock()
-        self._told = Told(None, None)
-        self._answered: threading.Event | None = None
-        self._is_late = False
+        self._timeout = timeout
+        # one thread that hangs is enough: until it comes back, nothing waits for the disk
+        self._executor = DeadlineExecutor(f"disk of {folder}", max_wait=timeout, max_hung=1)
+        self._last: DiskUsage | None = None
 
-    def told(self) -> Told:
-        """Return the figures of now, or the last ones and why they are not of now."""
-        with self._lock:
-            answered = self._answered
-            if answered is None:
-                answered = self._answered = threading.Event()
-                threading.Thread(target=self._look, args=(answered,), name="disk", daemon=True).start()
-            patience = 0.0 if self._is_late else self._patience
-        in_time = answered.wait(patience)
-        with self._lock:
-            if in_time or self._answered is not answered:
-                return self._told
-            self._is_late = True  # nobody else waits for this look
-            return Told(self._told.room, "the disk does not answer")
-
-    def _look(self, answered: threading.Event) -> None:
-        room, trouble = None, None
+    def status(self) -> DiskStatus:
+        """Return the present figures, or the last ones and why they are not up to date."""
         try:
-            room = _room(self.folder)
+            self._last = self._executor.run(lambda: _measure(self.folder), self._timeout)
+        except BusyError:
+            return DiskStatus(self._last, "the disk does not answer")
         except OSError as error:
-            trouble = error.strerror or str(error)
-        with self._lock:
-            self._told = Told(room or self._told.room, trouble)
-            self._answered, self._is_late = None, False
-            answered.set()
+            return DiskStatus(self._last, error.strerror or str(error))
+        return DiskStatus(self._last, None)
 
 
-def _room(folder: Path) -> Room:
+def _measure(folder: Path) -> DiskUsage:
     device = os.stat(folder).st_dev
     figures = os.statvfs(folder)
     size = figures.f_frsize
-    return Room(figures.f_blocks * size, figures.f_bavail * size, device, iso_utc(Clock().wall_ms()))
+    return DiskUsage(figures.f_blocks * size, figures.f_bavail * size, device, iso_utc(Clock().wall_ms()))

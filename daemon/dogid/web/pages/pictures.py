@@ -7,9 +7,9 @@ from flask import Response, request
 
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.daemon_view import DaemonView
+from dogid.web.deadline_executor import BusyError
 from dogid.web.pages.rendering import asset, version
 from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
-from dogid.web.server.deadline_thread import BusyError
 
 _KEPT_SECONDS = 86_400
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
-from dogid.web.pages.disk_usage import Disk, Room, Told
+from dogid.web.pages.disk_usage import Disk, DiskStatus, DiskUsage
 from dogid.web.pages.formatting import byte_count, visible, visible_path
 
-_LITTLE_SHARE, _LITTLE_BYTES = 0.02, 500_000_000  # less room than both on a disk deserves a warning
+_LOW_SHARE, _LOW_BYTES = 0.02, 500_000_000  # a disk with less free space than both gets a warning
 _MODES = {"events": "watched live", "scan": "looked through every few seconds"}
 
 
@@ -62,28 +62,27 @@ def _model(daemon: DaemonView) -> Fact:
 
 def _disks(inbox: Disk, state: Disk) -> list[Fact]:
     """The disk of the inbox and that of the state folder, or the one that is both."""
-    of_inbox, of_state = inbox.told(), state.told()
-    rooms = of_inbox.room, of_state.room
-    if rooms[0] and rooms[1] and rooms[0].device == rooms[1].device and not of_inbox.trouble:
+    of_inbox, of_state = inbox.status(), state.status()
+    usages = of_inbox.usage, of_state.usage
+    if usages[0] and usages[1] and usages[0].device == usages[1].device and not of_inbox.error:
         return [_disk("Disk", state.folder, of_state)]
     return [_disk("Disk of the inbox", inbox.folder, of_inbox), _disk("Disk of the ledger", state.folder, of_state)]
 
 
-def _disk(name: str, folder: Path, told: Told) -> Fact:
-    room, trouble = told.room, told.trouble
-    if room is None:
-        return Fact(name, "unknown", f"{visible_path(folder)}: {trouble}", "bad")
-    value = f"{byte_count(room.free)} free"
-    if trouble:
-        return Fact(
-            name, value, f"of {byte_count(room.total)}; {visible_path(folder)}: {trouble} since", "bad", room.moment
-        )
-    detail = f"of {byte_count(room.total)}" + ("; make room soon" if _is_little(room) else "")
-    return Fact(name, value, detail, "bad" if _is_little(room) else "plain")
+def _disk(name: str, folder: Path, status: DiskStatus) -> Fact:
+    usage, error = status.usage, status.error
+    if usage is None:
+        return Fact(name, "unknown", f"{visible_path(folder)}: {error}", "bad")
+    value = f"{byte_count(usage.free)} free"
+    if error:
+        detail = f"of {byte_count(usage.total)}; {visible_path(folder)}: {error} since"
+        return Fact(name, value, detail, "bad", usage.measured_at)
+    detail = f"of {byte_count(usage.total)}" + ("; free some space soon" if _is_nearly_full(usage) else "")
+    return Fact(name, value, detail, "bad" if _is_nearly_full(usage) else "plain")
 
 
-def _is_little(room: Room) -> bool:
-    return room.free < min(_LITTLE_BYTES, room.total * _LITTLE_SHARE)
+def _is_nearly_full(usage: DiskUsage) -> bool:
+    return usage.free < min(_LOW_BYTES, usage.total * _LOW_SHARE)
 
 
 def inbox_path(daemon: DaemonView) -> str:

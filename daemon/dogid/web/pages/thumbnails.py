@@ -19,14 +19,17 @@ from dogid.inbox.read import TemporaryError, read_photo
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.photo.decode import Pixels, decode
-from dogid.web.server.deadline_thread import DeadlineThread
+from dogid.web.deadline_executor import DeadlineExecutor
 
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""
 
 _CACHE_BYTES = 4 << 20  # some three hundred tiles
-_PATIENCE_SECONDS = 0.5  # for the picture before; a thread that waits answers nobody else
-_LOOK_SECONDS = 2.0  # for the facts of a file, which even a disk that must spin up soon tells
+_MAX_WAIT_SECONDS = 0.5
+"""How long a request waits while another picture is made: longer keeps threads of the server from other requests,
+shorter has browsers ask more often."""
+_STAT_SECONDS = 2.0
+"""For the size and times of a file: a disk that has to spin up may need a second; one that hangs is noticed later."""
 _QUALITY = 78
 
 
@@ -39,13 +42,19 @@ class Thumbnails:
 
     def __init__(
         self,
-        most_seconds: Callable[[], float],
+        timeout: Callable[[], float],
         cache_bytes: int = _CACHE_BYTES,
-        patience_seconds: float = _PATIENCE_SECONDS,
+        max_wait: float = _MAX_WAIT_SECONDS,
     ) -> None:
-        """Make pictures, giving each up after what most_seconds returns."""
-        self._making = DeadlineThread("pictures", patience_seconds, most_seconds)
-        self._looking = DeadlineThread("looks", patience_seconds, lambda: min(_LOOK_SECONDS, most_seconds()))
+        """Set up.
+
+        timeout: returns the seconds that a picture may take now.
+        cache_bytes: pictures that are kept in memory.
+        max_wait: seconds that a request waits while another picture is made.
+        """
+        self._timeout = timeout
+        self._making = DeadlineExecutor("make picture", max_wait=max_wait)
+        self._checking = DeadlineExecutor("check file", max_wait=max_wait)
         self._cache = _Cache(cache_bytes)
 
     def thumbnail(self, inbox: Path, facts: PhotoFacts, side: int, max_bytes: int) -> bytes:
@@ -56,7 +65,7 @@ class Thumbnails:
         if (known := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
             return known
         size = _fitting(facts.size, side)
-        made = self._making.run(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)))
+        made = self._making.run(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)), self._timeout())
         self._cache.put(key, made)
         return made
 
@@ -65,11 +74,11 @@ class Thumbnails:
 
         Raise GoneError, BusyError.
         """
-        return self._making.run(lambda: _png(_decoded(inbox, facts, size, max_bytes)))
+        return self._making.run(lambda: _png(_decoded(inbox, facts, size, max_bytes)), self._timeout())
 
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Whether the file of a result is there as it was when it was classified. Raise BusyError."""
-        found = self._looking.run(lambda: find_file(inbox, facts.path))
+        found = self._checking.run(lambda: find_file(inbox, facts.path), min(_STAT_SECONDS, self._timeout()))
         return found is not None and found.version == facts.version
 
 

@@ -1,0 +1,136 @@
+"""Photos classified on demand, while interpreters, decoders or disks hang."""
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dogid.daemon.daemon import Daemon
+from dogid.inbox.safe_open import Root, open_root
+from dogid.model.classifier import Classifier, Model
+from dogid.model.output_scores import Scores
+from dogid.photo.decode import Pixels
+from dogid.settings import Settings
+from dogid.web.api import classify_file
+from dogid.web.api.on_demand import OnDemandClassifier
+from dogid.web.app import create_app
+from dogid.web.auth.access import Access
+from dogid.web.errors import ApiError
+from tests.support.answers import answer
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+SHORT, LONG = 0.2, 60.0  # seconds
+
+
+@pytest.fixture
+def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
+    """A daemon that is set up, without its threads."""
+    made = Daemon(Settings(inbox=inbox, state=tmp_path / "state", port=0))
+    yield made
+    made.ledger.close()
+
+
+@pytest.fixture
+def client(service: Daemon) -> FlaskClient:
+    return create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+
+
+@pytest.fixture
+def go_on() -> Iterator[threading.Event]:
+    """What hangs waits for this."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+def test_inbox_that_hangs_does_not_block_uploads(
+    client: FlaskClient, inbox: Path, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+) -> None:
+    put(inbox / "a.jpg", photo(1))
+    hangs = threading.Event()
+
+    def open_when_the_disk_answers(folder: Path) -> contextlib.AbstractContextManager[Root]:
+        hangs.set()
+        go_on.wait()
+        return open_root(folder)
+
+    monkeypatch.setattr(classify_file, "open_root", open_when_the_disk_answers)
+    statuses: list[int] = []
+    other = client.application.test_client()
+    asking = threading.Thread(target=lambda: statuses.append(other.get("/?file=a.jpg").status_code))
+    asking.start()
+    hangs.wait()
+
+    for _ in range(3):
+        reply = client.post("/classify", data=photo(2))
+        assert (reply.status_code, reply.json and reply.json["scores"]) == (200, answer(photo(2)))
+
+    go_on.set()
+    asking.join()
+    assert statuses == [200]
+
+
+def test_file_in_an_inbox_that_hangs_is_answered_with_busy(
+    client: FlaskClient, service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+) -> None:
+    put(inbox / "a.jpg", photo(1))
+    service.settings = dataclasses.replace(service.settings, decode_timeout=SHORT)
+    monkeypatch.setattr(classify_file, "open_root", lambda _: go_on.wait())
+
+    reply = client.get("/?file=a.jpg")
+
+    assert reply.status_code == 503
+    assert reply.json is not None
+    assert reply.json["error"]["code"] == "busy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SlowlyLoaded(Model):
+    """A model whose first interpreter takes as long to be made as a test wants."""
+
+    go_on: threading.Event
+    made: dict[Classifier, threading.Thread] = dataclasses.field(default_factory=dict)
+
+    def classifier(self) -> Classifier:
+        made = Classifier(self.file, self.backend)
+        self.made[made] = threading.current_thread()
+        if len(self.made) == 1:
+            self.go_on.wait()
+        return made
+
+
+def test_interpreter_of_a_thread_that_hung_is_never_used(
+    service: Daemon, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+) -> None:
+    loaded = service.model
+    model = SlowlyLoaded(loaded.file, loaded.backend, loaded.labels, loaded.size, go_on)
+    service.model = model
+    service.settings = dataclasses.replace(service.settings, decode_timeout=SHORT)
+    used: list[Classifier] = []
+    classify = Classifier.classify
+
+    def classify_and_note(self: Classifier, pixels: Pixels) -> Scores:
+        used.append(self)
+        return classify(self, pixels)
+
+    monkeypatch.setattr(Classifier, "classify", classify_and_note)
+    classifier = OnDemandClassifier(service)
+
+    with pytest.raises(ApiError, match="try again"), classifier.slot() as slot:
+        classifier.classify(photo(1), slot)
+    service.settings = dataclasses.replace(service.settings, decode_timeout=LONG)
+    with classifier.slot() as slot:
+        classifier.classify(photo(1), slot)
+    go_on.set()
+    hung, second = model.made
+    eventually(lambda: not model.made[hung].is_alive(), "the thread that hung has ended")
+    with classifier.slot() as slot:
+        classifier.classify(photo(1), slot)
+
+    assert hung not in used
+    assert used == [second, second]

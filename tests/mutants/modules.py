@@ -1,0 +1,41 @@
+"""Which modules are mutated, and which tests must notice."""
+
+from typing import NamedTuple
+
+
+class Suite(NamedTuple):
+    """Modules that are mutated together, and the tests that are run for them, both beneath the clone."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    own_process: bool = False
+    """Whether each mutant needs a fresh process: TensorFlow's threads do not survive a fork."""
+
+
+SUITES = {
+    "ledger": Suite(
+        ("daemon/dogid/ledger/record.py", "daemon/dogid/ledger/observe.py"),
+        ("tests/ledger",),
+    ),
+    "photo": Suite(
+        ("daemon/dogid/photo/decode.py", "daemon/dogid/photo/completeness.py"),
+        ("tests/photo",),
+    ),
+    "retry": Suite(
+        ("daemon/dogid/pipeline/retry_policy.py",),
+        ("tests/pipeline/test_retry_policy.py",),
+    ),
+    "scores": Suite(
+        ("daemon/dogid/model/output_scores.py",),
+        ("tests/model",),
+    ),
+    "gate": Suite(
+        ("convert/dogid_convert/evaluation/compare.py", "convert/dogid_convert/evaluation/metrics.py"),
+        ("tests/convert/evaluation",),
+    ),
+    "training": Suite(
+        ("convert/dogid_convert/training/fine_tuning.py",),
+        ("tests/convert/training/test_trainer.py",),
+        own_process=True,
+    ),
+}

@@ -6,6 +6,7 @@ PORT ?= 8000
 TRIALS ?= 1000
 CASES ?= 20000
 DIST ?= dist
+MINUTES ?= 30
 WORKERS ?= 3
 
 RUN := .venv
@@ -14,12 +15,15 @@ OTHER := .venv-tflite-runtime
 BENCH := .venv-bench
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz backlog hardening arm bench lint types format deb clean check-python
+.PHONY: help run test crash fuzz soak mutants layers backlog hardening arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
+	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
+	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
+	@echo "make layers: rooms, layers and imports of the code"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
@@ -36,6 +40,15 @@ crash: $(DEV)/.installed
 
 fuzz: $(DEV)/.installed
 	$(DEV)/bin/python -W ignore -m tests.photo.fuzz --cases $(CASES)
+
+soak: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.soak.harness --minutes $(MINUTES)
+
+mutants: $(DEV)/.mutants
+	$(DEV)/bin/python -m tests.mutants.run $(SUITES)
+
+layers: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.test_layers
 
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
@@ -77,6 +90,10 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 3 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+$(DEV)/.mutants: $(DEV)/.installed
+	@$(DEV)/bin/python $(PIP) --editable '.[mutants]'
 	@touch $@
 
 $(BENCH)/.installed: pyproject.toml | check-python

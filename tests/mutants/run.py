@@ -1,7 +1,7 @@
 """Mutate the modules that promise most, one small change at a time, and see whether their tests fail.
 
-`python -m tests.mutants.run [SUITE...]` prints how many mutants were killed and each that survived; `make mutants` installs
-what it needs. mutmut expects the package below `src/`, so it works on a copy of the clone that is laid out that way.
+`python -m tests.mutants.run [SUITE...]` prints how many mutants were killed and each that survived; `make mutants`
+installs what it needs. mutmut expects the package below `src/`, so it works on a copy of the clone laid out that way.
 """
 
 import argparse

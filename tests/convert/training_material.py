@@ -46,7 +46,7 @@ def _made() -> Path:
     load_tensorflow()
     import tensorflow as tf
 
-    from dogid_convert.training import base_network
+    from dogid_convert.sources.keras import freeze_model
 
     folder = Path(tempfile.mkdtemp(prefix=f"dogid-bases-{os.getpid()}-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -59,13 +59,23 @@ def _made() -> Path:
     model = tf.keras.Model(body.input, answer)
     model.save(folder / "small.h5")
     model.save(folder / "small.keras")
-    (folder / "small.pb").write_bytes(base_network.frozen(model).SerializeToString(deterministic=True))
+    (folder / "small.pb").write_bytes(freeze_model(model, batch=None).SerializeToString(deterministic=True))
     return folder
 
 
 def small_graph() -> Path:
     """Return a frozen graph: a MobileNet of a quarter's width with dropout and five classes, untrained."""
     return _made() / "small.pb"
+
+
+def small_saved_model() -> Path:
+    """Return the same network as a SavedModel folder."""
+    import tensorflow as tf
+
+    folder = _made() / "saved"
+    if not folder.exists():
+        tf.keras.models.load_model(_made() / "small.keras").export(folder, verbose=False)
+    return folder
 
 
 def small_keras_file(suffix: str) -> Path:

@@ -10,7 +10,7 @@ from dogid import __version__
 from dogid_convert.conversion.convert import Converted, Settings
 from dogid_convert.graph.normalisation import training_data
 from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE
-from dogid_convert.sources.float_model import content_sha256
+from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import sha256, with_files
 from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpacked

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.graph.check_operators import check_calls, check_operators
-from dogid_convert.graph.find_input import find_entrance
+from dogid_convert.graph.find_input import Entrance, find_entrance
 from dogid_convert.graph.find_output import Answer, find_answer
 from dogid_convert.graph.inline_functions import inlined
 from dogid_convert.graph.normalisation import Normalisation
@@ -85,19 +85,7 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     Raise UsageError where input, output, size or normalisation cannot be told and hints do not tell them, DogidError
     where the graph cannot be run.
     """
-    graph = inlined(graph)
-    try:
-        answer = find_answer(graph, hints.output)
-    except UsageError:
-        check_calls(graph)  # the reason where layers hide
-        raise
-    used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
-    check_calls(used)
-    check_operators(used)
-    entrance = find_entrance(used, hints.input, hints.normalisation, usual)
-    if entrance.tensor == answer.tensor:
-        raise UsageError(f"input and output are the same node, {answer.tensor!r}")
-    cut = cut_at(used, entrance.tensor, answer.tensor)
+    cut, entrance, answer = cut_network(graph, hints, usual)
     size, size_reason = _size(cut, entrance.tensor, answer.tensor, entrance.size, hints.side)
     try:
         shape = _output_shape(cut, entrance.tensor, answer.tensor, size)
@@ -123,6 +111,28 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
         Finding("normalisation", f"(pixel - {n.mean:g}) / {n.std:g}", n.reason),
     )
     return Network(_with_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, findings)
+
+
+def cut_network(
+    graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisation
+) -> tuple[tf.compat.v1.GraphDef, Entrance, Answer]:
+    """Return the nodes of any frozen classifier from a placeholder for pixels to its output, and what both ends are.
+
+    What only decodes or scales images, and what only training needs, is left out. Raise as `make_network` does.
+    """
+    graph = inlined(graph)
+    try:
+        answer = find_answer(graph, hints.output)
+    except UsageError:
+        check_calls(graph)  # the reason where layers hide
+        raise
+    used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
+    check_calls(used)
+    check_operators(used)
+    entrance = find_entrance(used, hints.input, hints.normalisation, usual)
+    if entrance.tensor == answer.tensor:
+        raise UsageError(f"input and output are the same node, {answer.tensor!r}")
+    return cut_at(used, entrance.tensor, answer.tensor), entrance, answer
 
 
 def cut_at(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> tf.compat.v1.GraphDef:

@@ -1,1 +1,1 @@
-"""TensorFlow's converter and the search for an int8 model that agrees; start reading at `int8_search.py`."""
+"""The search for an int8 model that agrees; start reading at `int8_search.py`."""

@@ -1,4 +1,4 @@
-"""From a float network to the TensorFlow Lite model of a wanted kind."""
+"""From a float TensorFlow Lite model to int8 ones, by the parts of TensorFlow's own converter."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from tensorflow.lite.python.optimize.calibrator import Calibrator
 
 from dogid.errors import DogidError
 from dogid_convert.graph.check_operators import unconvertible
-from dogid_convert.graph.network import Network
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.mute_stderr import muted
 from dogid_convert.tflite.flatbuffer_edit import Model, input_facts, operator_name, tensor_name, unpacked
@@ -51,24 +50,6 @@ class Calibrated:
     """Output tensors of the layers that stay in float: the last matrix product where it is small, and the softmax."""
 
 
-def float_model(network: Network, dtype: str = "float32") -> bytes:
-    """Return the network as a TensorFlow Lite model without calibration: float32, float16 or dynamic.
-
-    Raise DogidError naming the operators that TensorFlow Lite does not have.
-    """
-    with muted():
-        function = network.concrete_function()
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-        if dtype != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if dtype == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        try:
-            return bytes(converter.convert())
-        except Exception as error:  # the converter's errors have no public base class
-            raise DogidError(f"the graph cannot be converted: {unconvertible(error)}") from error
-
-
 def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Calibrated:
     """Run a float model on pixels [photos, height, width, 3] and note the range of every tensor."""
     with muted():
@@ -100,7 +81,7 @@ def quantize(
                     denylisted_nodes=[*(calibrated.head if float_head else ()), *float_layers],
                 )
             )
-        except Exception as error:  # as in float_model
+        except Exception as error:  # the converter's errors have no public base class
             raise DogidError(f"the graph cannot be quantized: {unconvertible(error)}") from error
     check_pixels(model, normalisation)
     return model

@@ -1,6 +1,5 @@
 """The float classifier that is converted, in whatever form it came."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,11 +9,11 @@ from numpy.typing import NDArray
 
 from dogid_convert.graph.network import Finding, Hints, Network, make_network
 from dogid_convert.graph.normalisation import Normalisation, usual_normalisation
-from dogid_convert.quantize.tflite_converter import float_model
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
+from dogid_convert.tflite.from_network import convert_network
 
 
 class FloatSource(Protocol):
@@ -75,7 +74,7 @@ class GraphSource:
 
     def tflite(self, dtype: str) -> bytes:
         """See FloatSource."""
-        return float_model(self.network, dtype)
+        return convert_network(self.network, dtype)
 
 
 def open_source(path: Path, hints: Hints) -> FloatSource:
@@ -86,13 +85,3 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
         return read_tflite(path, hints)
     with muted():
         return GraphSource(make_network(read_graph(path), hints, usual_normalisation(path)))
-
-
-def content_sha256(path: Path) -> str:
-    """Return the hash of a file, or of a folder's files with their names."""
-    if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    whole = hashlib.sha256()
-    for file in sorted(part for part in path.rglob("*") if part.is_file()):
-        whole.update(f"{file.relative_to(path).as_posix()}\0{content_sha256(file)}\n".encode())
-    return whole.hexdigest()

@@ -1,4 +1,4 @@
-"""Reading a trained classifier in any of the forms that people have, told by content, not by name."""
+"""Reading a trained classifier in any of the forms that people have, recognised by content, not by name."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 
 
-def read_graph(path: Path) -> tf.compat.v1.GraphDef:
+def read_graph(path: Path, batch: int | None = 1) -> tf.compat.v1.GraphDef:
     """Return the frozen graph in a GraphDef (binary or text), SavedModel folder, .keras or .h5 file.
 
+    batch is how many images the graph made of a Keras file takes at once, None any number.
     Raise UsageError where it is none of them, DogidError where it is damaged.
     """
     if path.is_dir() or path.name in ("saved_model.pb", "saved_model.pbtxt"):
@@ -28,7 +29,7 @@ def read_graph(path: Path) -> tf.compat.v1.GraphDef:
     if data.startswith((_HDF5, _ZIP)):
         from dogid_convert.sources.keras import read_keras
 
-        return read_keras(path)
+        return read_keras(path, batch)
     if not data:
         raise UsageError(f"{path}: the file is empty")
     return _text(path, data) if _is_text(data) else _binary(path, data)

@@ -12,16 +12,17 @@ from dogid.errors import DogidError, UsageError
 _SIGNATURE = "serving_default"
 
 
-def read_keras(path: Path) -> tf.compat.v1.GraphDef:
+def read_keras(path: Path, batch: int | None = 1) -> tf.compat.v1.GraphDef:
     """Return the graph of a .keras or .h5 file of any Keras; tf_keras reads those that recent Keras refuses.
 
+    batch is how many images the graph takes at once, None any number.
     Raise DogidError with the reason of every loader that was tried.
     """
     reasons = []
     for module in ("keras", "tf_keras"):
         try:
             model = importlib.import_module(module).models.load_model(str(path), compile=False)
-            return _frozen(_called(model))
+            return freeze_model(model, batch)
         except ImportError as error:
             reasons.append(f"{module}: not installed ({error}); try: pip install {module.replace('_', '-')}")
         except DogidError:
@@ -49,16 +50,19 @@ def read_saved_model(folder: Path) -> tf.compat.v1.GraphDef:
     raise UsageError(f"{folder}: the SavedModel has no signature to classify with")
 
 
-def _called(model: Any) -> Any:
+def freeze_model(model: Any, batch: int | None = 1) -> tf.compat.v1.GraphDef:
+    """Return a Keras model as a frozen GraphDef with the input `input`, in inference mode; batch as in `read_keras`.
+
+    Raise UsageError where it has several inputs or outputs.
+    """
     inputs = model.inputs
     if len(inputs) != 1 or len(model.outputs) != 1:
         names = [tensor.name for tensor in inputs], [tensor.name for tensor in model.outputs]
         raise UsageError(
             f"the Keras model has several inputs {names[0]} or outputs {names[1]}; dogid runs models with one of each"
         )
-    shape = [1, *inputs[0].shape[1:]]
-    spec = tf.TensorSpec(shape, tf.float32, name="input")
-    return tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(spec)
+    spec = tf.TensorSpec([batch, *inputs[0].shape[1:]], tf.float32, name="input")
+    return _frozen(tf.function(lambda pixels: model(pixels, training=False)).get_concrete_function(spec))
 
 
 def _frozen(function: Any) -> tf.compat.v1.GraphDef:

@@ -1,7 +1,5 @@
 """A float `.tflite` model as the thing to convert."""
 
-import contextlib
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from dogid.errors import DogidError, UsageError
 from dogid.model.model_file import read_model_file
 from dogid_convert.graph.network import Finding, Hints
 from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
-from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, packed, unpacked
 from dogid_convert.tflite.float_ending import add_softmax, split_in_two, widen
+from dogid_convert.tflite.smaller_weights import shrink_weights
 
 _SAME_VALUES = ("RESHAPE", "SQUEEZE", "DEQUANTIZE")
 _PROBABILITIES = ("SOFTMAX", "LOGISTIC")
@@ -40,7 +38,7 @@ class TfliteSource:
 
     def tflite(self, dtype: str) -> bytes:
         """See FloatSource. Raise DogidError where the package for dynamic and float16 is missing."""
-        return self.model if dtype == "float32" else _smaller(self.model, dtype)
+        return self.model if dtype == "float32" else shrink_weights(self.model, dtype)
 
 
 def read_tflite(path: Path, hints: Hints) -> TfliteSource:
@@ -128,32 +126,3 @@ def _gives_probabilities(model: Model) -> bool:
     while index in makers and operator_name(model, makers[index]) in _SAME_VALUES:
         index = makers[index].inputs[0]
     return index in makers and operator_name(model, makers[index]) in _PROBABILITIES
-
-
-def _smaller(model: bytes, dtype: str) -> bytes:
-    try:
-        from ai_edge_quantizer import quantizer, recipe
-    except ImportError as error:
-        raise DogidError(
-            f"a .tflite model becomes {dtype} by ai-edge-quantizer, which is not installed; try: pip install "
-            "ai-edge-quantizer, or --dtype int8"
-        ) from error
-    with muted(), contextlib.redirect_stdout(io.StringIO()):
-        work = quantizer.Quantizer(bytearray(model))
-        work.load_quantization_recipe(recipe.dynamic_wi8_afp32() if dtype == "dynamic" else _FLOAT16_RECIPE)
-        return bytes(work.quantize().quantized_model)
-
-
-_FLOAT16_RECIPE = [
-    {
-        "regex": ".*",
-        "operation": kind,
-        "algorithm_key": "float_casting",
-        "op_config": {
-            "weight_tensor_config": {"num_bits": 16, "symmetric": True, "granularity": "TENSORWISE", "dtype": "FLOAT"},
-            "compute_precision": "FLOAT",
-            "explicit_dequantize": True,
-        },
-    }
-    for kind in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
-]

@@ -1,1 +1,1 @@
-"""Reading, changing, packing and running `.tflite` files; start reading at `archive.py`."""
+"""Making, reading, changing, packing and running `.tflite` files; start reading at `archive.py`."""

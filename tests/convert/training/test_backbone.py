@@ -6,12 +6,13 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.support.mute_stderr import load_tensorflow
-from tests.convert.training_material import SIDE, small_graph, small_keras_file
+from tests.convert.training_material import SIDE, small_graph, small_keras_file, small_saved_model
 from tests.support.collection import GRAPHS, needs
 
 load_tensorflow()
 
 import tensorflow as tf  # noqa: E402
+from google.protobuf import text_format  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
@@ -62,6 +63,51 @@ def test_keras_file_gives_same_backbone_as_its_graph(suffix: str) -> None:
     first, second = (make_runner(base, base.embedding)(PIXELS) for base in (graph, keras))
 
     np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
+
+
+def test_text_graph_is_a_base(tmp_path: Path) -> None:
+    path = tmp_path / "graph.pbtxt"
+    path.write_text(text_format.MessageToString(tf.compat.v1.GraphDef.FromString(small_graph().read_bytes())))
+
+    first, second = (base_network.load(str(base)) for base in (small_graph(), path))
+
+    assert first.graph == second.graph
+
+
+def test_saved_model_is_a_base() -> None:
+    graph, saved = base_network.load(str(small_graph())), base_network.load(str(small_saved_model()))
+
+    first, second = (runner(base, base.embedding)(PIXELS) for base in (graph, saved))
+
+    np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
+
+
+def test_h5_file_of_keras_2_is_a_base(tmp_path: Path) -> None:
+    tf_keras = pytest.importorskip("tf_keras", reason="legacy files need tf-keras")
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [
+            layers.InputLayer(input_shape=[SIDE, SIDE, 3]),
+            layers.DepthwiseConv2D(3),  # written with `groups`, which Keras 3 refuses
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.save(tmp_path / "model.h5", save_format="h5")
+
+    backbone = base_network.load(str(tmp_path / "model.h5"))
+
+    assert (backbone.width, backbone.size) == (3, (SIDE, SIDE))
+    found = runner(backbone, backbone.embedding)(PIXELS)
+    expected = tf_keras.Model(model.input, model.layers[-2].output)(PIXELS)
+    np.testing.assert_allclose(found.reshape(2, 3), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_tflite_file_is_no_base(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(100))
+    with pytest.raises(UsageError, match="give the graph it was made from"):
+        base_network.load(str(path))
 
 
 def test_retrained_graph_is_a_base_again() -> None:
@@ -145,13 +191,13 @@ def test_file_without_graph_is_a_usage_error(tmp_path: Path, content: bytes) -> 
 
 def test_broken_keras_file_is_a_usage_error(tmp_path: Path) -> None:
     path = tmp_path / "model.h5"
-    path.write_bytes(b"nothing")
-    with pytest.raises(UsageError, match="cannot be loaded by Keras"):
+    path.write_bytes(b"\x89HDF\r\n\x1a\n nothing more")
+    with pytest.raises(UsageError, match="cannot be loaded as a Keras model"):
         base_network.load(str(path))
 
 
 def test_missing_base_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read the graph"):
         base_network.load("/nowhere/graph.pb")
 
 

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
+from dogid.system.atomic_files import write_atomically
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import explained, load_packages
 from dogid_convert.support.free_memory import check_resources
@@ -123,7 +124,6 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
 
 def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings") -> bool:
     from dogid_convert.conversion.package_model import sealed
-    from dogid_convert.tflite.archive import write_whole
 
     report = converted.report
     if report.passed is False and not args.force:
@@ -136,14 +136,13 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings
     model = sealed(converted, settings)
     interruption.check()
     with interruption.held():
-        write_whole(args.out, model)
+        _write_file(args.out, model)
     return True
 
 
 def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
     """Write the report as JSON under the given name, and as HTML beside it (or the other way round)."""
     from dogid_convert.conversion.report_html import html_report
-    from dogid_convert.tflite.archive import write_whole
 
     page, data = path.with_suffix(".html"), path
     if path.suffix in (".html", ".htm"):
@@ -152,8 +151,15 @@ def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
     interruption.check()
     with interruption.held():
         for file, content in contents.items():
-            write_whole(file, content.encode())
+            _write_file(file, content.encode())
     _say(f"report: {data} and {page}")
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        raise DogidError(f"{path}: cannot write {len(content):,} bytes: {error.strerror or error}") from error
 
 
 def _finite(value: Any) -> Any:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid_convert.support import interruption
-from dogid_convert.support.atomic_files import check_writable
 from dogid_convert.support.explain_errors import explained, load_packages
 from dogid_convert.support.progress import tracking
 from dogid_convert.support.renamed_flags import add_old_name
+from dogid_convert.support.writable_folder import check_writable
 
 if TYPE_CHECKING:
     from dogid_convert.data.dataset import LabelledPhoto

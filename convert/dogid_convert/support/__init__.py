@@ -1,1 +1,1 @@
-"""What all parts need: atomic files, progress, Ctrl-C, free memory; start reading where you need it."""
+"""What all parts need: progress, Ctrl-C, free memory; start reading where you need it."""

@@ -67,7 +67,7 @@ def _backbone(graph: tf.compat.v1.GraphDef, name: str, sha256: str, size: int | 
     try:
         cut, entrance, answer = cut_network(graph, Hints(), _USUAL)
     except DogidError as error:
-        raise UsageError(f"the base {name} cannot be used: {error}") from error
+        raise type(error)(f"the base {name} cannot be used: {error}") from error
     wants = entrance.normalisation
     if abs(wants.mean - MEAN) > _SLACK or abs(wants.std - STD) > _SLACK:
         raise UsageError(

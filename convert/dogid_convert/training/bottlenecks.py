@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, PhotoError
 from dogid.photo.decode import Pixels, decode
+from dogid.system.atomic_files import write_atomically
 from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
-from dogid_convert.support.atomic_files import write_all
 from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, augment
 from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, make_runner
@@ -179,4 +179,4 @@ def _write_cached(path: Path, values: Half) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     with interruption.held():
-        write_all(path.parent, {path.name: buffer.getvalue()})
+        write_atomically(path, buffer.getvalue())

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from dogid import __version__
+from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
 from dogid_convert.support import interruption
-from dogid_convert.support.atomic_files import write_all
 from dogid_convert.training import charts
 from dogid_convert.training.backbone import MEAN, STD
 from dogid_convert.training.early_stopping import Epoch, Metrics, TrainingHistory
@@ -201,6 +201,6 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
     interruption.check()
     interruption.hold_to_the_end()
     # the graph is last: a reader that finds a new graph also finds its labels
-    write_all(folder, files | {GRAPH: graph})
+    write_all_atomically(folder, files | {GRAPH: graph})
     if evaluation is None:
         (folder / CONFUSION).unlink(missing_ok=True)  # of an earlier training

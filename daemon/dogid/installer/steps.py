@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.errors import DogidError
+from dogid.system.atomic_files import write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,7 @@ def write_step(path: Path, text: str, mode: int = 0o644, *, replace: bool = True
 
     def do() -> None:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new = path.with_name(path.name + ".new")
-            new.write_text(text, encoding="utf-8")
-            new.chmod(mode)
-            new.replace(path)
+            write_atomically(path, text.encode(), mode)
         except OSError as error:
             raise DogidError(f"{path}: cannot be written: {error.strerror}") from error
 

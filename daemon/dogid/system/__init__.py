@@ -1,1 +1,1 @@
-"""The operating system: systemd, the journal, signals, the memory allocator; start reading at `sd_notify.py`."""
+"""The operating system: systemd, the journal, signals, memory, whole files; start reading at `sd_notify.py`."""

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dogid.system.atomic_files import write_atomically
+
 log = logging.getLogger(__name__)
 
 _FILE = "reload.json"
@@ -25,10 +27,8 @@ def record_reload_outcome(rejection: str | None, environ: Mapping[str, str] = os
     if path is None:
         return
     number = _read(path).get("number", 0) + 1
-    new = path.with_suffix(".new")
     try:
-        new.write_text(json.dumps({"number": number, "rejection": rejection}), encoding="utf-8")
-        new.replace(path)
+        write_atomically(path, json.dumps({"number": number, "rejection": rejection}).encode())
     except OSError as error:
         log.warning("cannot write the outcome of the reload: %s", error)  # no reason to end the daemon
 

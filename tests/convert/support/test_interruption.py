@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import DogidError
+from dogid.system.atomic_files import write_atomically
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import explained
 from dogid_convert.support.progress import untracked
-from dogid_convert.tflite.archive import write_whole
 from tests.support.ctrl_c import as_in_a_terminal, press, swallowed_press
 
 
@@ -142,7 +142,7 @@ def test_an_error_in_the_last_step_is_told() -> None:
 def test_a_model_whose_writing_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: press())
     with pytest.raises(KeyboardInterrupt), interruption.heeded():
-        write_whole(tmp_path / "m.tflite", b"model")
+        write_atomically(tmp_path / "m.tflite", b"model")
 
     assert not list(tmp_path.iterdir())
 

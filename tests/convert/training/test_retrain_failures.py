@@ -1,6 +1,5 @@
 """Failed trainings: earlier output stays, and no partial files are left."""
 
-import os
 import resource
 import signal
 import subprocess
@@ -10,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import UsageError
-from dogid_convert.support.atomic_files import check_writable, write_all
+from dogid.system.atomic_files import write_all_atomically
+from dogid_convert.support.writable_folder import check_writable
 from tests.convert.training_material import make_folder, small_graph
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import environment
@@ -36,7 +36,7 @@ def photos(tmp_path: Path) -> Path:
 def output(tmp_path: Path) -> Path:
     """Return a folder with the output of an earlier training."""
     folder = tmp_path / "out"
-    write_all(folder, {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"})
+    write_all_atomically(folder, {"retrained_graph.pb": b"earlier graph", "report.json": b"earlier report"})
     return folder
 
 
@@ -108,18 +108,6 @@ def test_unwritable_output_fails_before_training(photos: Path, tmp_path: Path) -
     assert "labels; base" not in done.stderr
 
 
-@pytest.mark.parametrize("order", [("second", "first"), ("first", "second")])
-def test_files_are_written_all_or_none(tmp_path: Path, order: tuple[str, str]) -> None:
-    (tmp_path / "second").mkdir()  # cannot be replaced by a file
-    write_all(tmp_path, {"first": b"old"})
-
-    with pytest.raises(OSError, match="second"):
-        write_all(tmp_path, dict.fromkeys(order, b"new"))
-
-    assert (tmp_path / "first").read_bytes() == b"old"
-    assert {path.name for path in tmp_path.iterdir()} == {"first", "second"}
-
-
 def test_write_check_leaves_no_trace(tmp_path: Path) -> None:
     check_writable(tmp_path / "new" / "folder")
 
@@ -127,11 +115,3 @@ def test_write_check_leaves_no_trace(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
         check_writable(tmp_path / "file" / "folder")
-
-
-def test_write_leaks_no_descriptor_and_sets_mode(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd"))
-    write_all(tmp_path, {"a": b"x"})
-
-    assert len(os.listdir("/proc/self/fd")) == before
-    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644

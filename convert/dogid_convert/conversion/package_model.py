@@ -8,8 +8,8 @@ from typing import Any
 
 from dogid import __version__
 from dogid_convert.conversion.convert import Converted, Settings
-from dogid_convert.graph.normalisation import training_data
 from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE
+from dogid_convert.reports.training_report import recorded_data
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import sha256, with_files
@@ -61,9 +61,10 @@ def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
     report = converted.report
     agreement, accuracies, calibration = report.agreement, report.accuracies, report.calibration
     graph_sha256 = content_sha256(settings.graph)
+    trained_on = recorded_data(settings.graph, graph_sha256)
     return {
         "graph": {"file": settings.graph.name, "sha256": graph_sha256},
-        **training_data(settings.graph, graph_sha256),
+        **({"trained_on": trained_on} if trained_on else {}),
         "dtype": settings.dtype,
         "found": {finding.name: f"{finding.value} ({finding.reason})" for finding in report.findings},
         "calibration": calibration

@@ -4,7 +4,6 @@ import base64
 import io
 from html import escape
 
-import numpy as np
 from PIL import Image
 
 from dogid.errors import PhotoError
@@ -13,13 +12,9 @@ from dogid_convert.conversion.report import Report
 from dogid_convert.conversion.report_text import mcnemar_line, report_text, verdict
 from dogid_convert.conversion.worst_photos import Difference
 from dogid_convert.evaluation.compare import Accuracies
-from dogid_convert.evaluation.metrics import Evaluation
+from dogid_convert.reports.confusion_html import CONFUSION_STYLE, confusion_html
 
 _THUMBNAIL = (128, 128)
-_CELL = 44  # pixels a side
-_LONGEST = 18  # letters of a label beside a matrix
-_SHOWN_CLASSES = 20
-_SHOWN_PAIRS = 25
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --panel: #f4f4f2; --line: #ccc; --bad: #b00020 }
@@ -39,8 +34,6 @@ img { display: block; width: 128px; height: 128px } .differs b { color: var(--ba
 table { border-collapse: collapse }
 td, th { padding: .25em .8em; text-align: left; border-bottom: 1px solid var(--line) }
 td.count { text-align: right; font-variant-numeric: tabular-nums }
-svg text { font: 12px system-ui, sans-serif; fill: var(--ink) } svg rect { stroke: var(--line) }
-svg text.on { fill: #fff }
 """
 
 
@@ -58,78 +51,21 @@ def html_report(report: Report) -> str:
         parts.append(f'<div class="photos">{"".join(map(_thumbnail, report.differences))}</div>')
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
+        f"<title>{escape(title)}</title><style>{_STYLE}{CONFUSION_STYLE}</style>"
     )
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
 
 
 def _confusion(accuracies: Accuracies, dtype: str) -> str:
-    pairs = (("float32", accuracies.float_model), (dtype, accuracies.converted))
-    if len(accuracies.labels) > _SHOWN_CLASSES:
-        tables = "".join(f"<div><h3>{name}</h3>{_most_confused(accuracies.labels, e)}</div>" for name, e in pairs)
-        intro = f"<p>{len(accuracies.labels)} labels: those that are confused most. The JSON report holds all.</p>"
-    else:
-        tables = "".join(f"<div><h3>{name}</h3>{_matrix(accuracies.labels, e, name)}</div>" for name, e in pairs)
-        intro = "<p>Rows: the true label; columns: the answer.</p>"
-    told = escape(mcnemar_line(accuracies, dtype))
-    return f'<h2>Confusion matrices</h2>{intro}<div class="matrices">{tables}</div><p>{told}</p>'
-
-
-def _most_confused(labels: tuple[str, ...], evaluation: Evaluation) -> str:
-    counts = np.array(evaluation.confusion)
-    np.fill_diagonal(counts, 0)
-    order = np.argsort(-counts, axis=None, kind="stable")[:_SHOWN_PAIRS]
-    rows = [divmod(int(place), len(labels)) for place in order]
-    body = "".join(
-        f'<tr><td>{escape(labels[truth])}</td><td>{escape(labels[answer])}</td><td class="count">'
-        f"{counts[truth, answer]} of {sum(evaluation.confusion[truth])}</td></tr>"
-        for truth, answer in rows
-        if counts[truth, answer]
+    both = (("float32", accuracies.float_model), (dtype, accuracies.converted))
+    drawn = "".join(
+        f"<div><h3>{escape(name)}</h3>{confusion_html(name, accuracies.labels, evaluation.confusion)}</div>"
+        for name, evaluation in both
     )
-    if not body:
-        return "<p>None is confused.</p>"
-    return f"<table><thead><tr><th>is</th><th>answered</th><th>photos</th></tr></thead><tbody>{body}</tbody></table>"
-
-
-def _matrix(labels: tuple[str, ...], evaluation: Evaluation, name: str) -> str:
-    margin = _margin(labels)
-    side = margin + _CELL * len(labels) + 4
-    # labels above are turned and lean out to the right
-    width = side + margin // 2
-    drawn = []
-    for row, (label, counts) in enumerate(zip(labels, evaluation.confusion, strict=True)):
-        y = margin + row * _CELL
-        drawn.append(f'<text x="{margin - 6}" y="{y + 27}" text-anchor="end">{_shown(label)}</text>')
-        for column, count in enumerate(counts):
-            drawn.append(_cell(margin + column * _CELL, y, count, sum(counts), right=row == column))
-    for column, label in enumerate(labels):
-        x, y = margin + column * _CELL + 26, margin - 6
-        drawn.append(f'<text x="{x}" y="{y}" transform="rotate(-60 {x} {y})">{_shown(label)}</text>')
-    described = (
-        f"confusion matrix of {escape(name, quote=True)}: {evaluation.accuracy:.1%} of {evaluation.photos} right"
-    )
+    test = escape(mcnemar_line(accuracies, dtype))
     return (
-        f'<svg role="img" aria-label="{described}" width="{width}" height="{side}" viewBox="0 0 {width} {side}">'
-        f"{''.join(drawn)}</svg>"
-    )
-
-
-def _margin(labels: tuple[str, ...]) -> int:
-    return 24 + 7 * min(_LONGEST, max(len(label) for label in labels))
-
-
-def _shown(label: str) -> str:
-    whole = escape(label)
-    return whole if len(label) <= _LONGEST else f"<title>{whole}</title>{escape(label[: _LONGEST - 1])}\u2026"
-
-
-def _cell(x: int, y: int, count: int, total: int, *, right: bool) -> str:
-    share = count / total if total else 0.0
-    colour = "0,110,80" if right else "190,20,40"
-    on = ' class="on"' if share > 0.55 else ""
-    return (
-        f'<rect x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" fill="rgba({colour},{share:.3f})"/>'
-        f'<text x="{x + _CELL // 2}" y="{y + 27}" text-anchor="middle"{on}>{count or ""}</text>'
+        "<h2>Confusion matrices</h2><p>Rows: the true label; columns: the answer. The JSON report contains all.</p>"
+        f'<div class="matrices">{drawn}</div><p>{test}</p>'
     )
 
 

@@ -3,9 +3,9 @@
 from dogid_convert.conversion.report import Calibration, Report
 from dogid_convert.evaluation.compare import Accuracies
 from dogid_convert.evaluation.metrics import Evaluation
+from dogid_convert.reports.confusion_text import confusion_lines
 from dogid_convert.support.suggestions import listed
 
-_SHOWN_CLASSES = 12
 _SHOWN_LABELS = 6
 _SIGNIFICANT = 0.05
 
@@ -85,7 +85,10 @@ def _calibration(calibration: Calibration) -> str:
 def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:
     lines = []
     for name, evaluation in (("float32", accuracies.float_model), (dtype, accuracies.converted)):
-        lines += [*_confusion(name, accuracies.labels, evaluation), ""]
+        lines += [
+            *confusion_lines(name, accuracies.labels, evaluation.confusion, complete_in="the file of --report"),
+            "",
+        ]
     return [*lines, mcnemar_line(accuracies, dtype)]
 
 
@@ -97,17 +100,6 @@ def mcnemar_line(accuracies: Accuracies, dtype: str) -> str:
         f"right only as float32: {test.only_first_right} photos, only as {dtype}: {test.only_second_right}; "
         f"McNemar's test: p = {test.p_value:.3f}, {meaning}"
     )
-
-
-def _confusion(name: str, labels: tuple[str, ...], evaluation: Evaluation) -> list[str]:
-    if len(labels) > _SHOWN_CLASSES:
-        return [f"confusion of {name}: {len(labels)} labels, see --report"]
-    width = max(8, *(min(len(label), 20) for label in labels)) + 2
-    title = f"{name}: true, answered"
-    lines = [f"{title:<26}" + "".join(f"{label[:20]:>{width}}" for label in labels)]
-    for label, row in zip(labels, evaluation.confusion, strict=True):
-        lines.append(f"  {label[:24]:<24}" + "".join(f"{count:>{width}}" for count in row))
-    return lines
 
 
 def _interval(evaluation: Evaluation) -> str:

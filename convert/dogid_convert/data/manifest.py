@@ -21,13 +21,12 @@ from typing import Any
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
 from dogid_convert.data.dataset import LabelledFile, Unreadable, labelled_files
+from dogid_convert.reports.training_report import REPORT
 from dogid_convert.support.progress import Track, untracked
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 """Of the file; another number, another meaning."""
-
-_REPORT = "report.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +98,11 @@ def load(path: Path, track: Track = untracked) -> Manifest:
     if path.is_file():
         return read(path)
     try:
-        if (path / MANIFEST).is_file() and ((path / _REPORT).is_file() or not _has_folders(path)):
+        if (path / MANIFEST).is_file() and ((path / REPORT).is_file() or not _has_folders(path)):
             return read(path / MANIFEST)
-        if (path / _REPORT).is_file() and not _has_folders(path):
+        if (path / REPORT).is_file() and not _has_folders(path):
             raise UsageError(
-                f"{path} has a {_REPORT} but no {MANIFEST}: an older dogid trained it. Give the folder of its photos"
+                f"{path} has a {REPORT} but no {MANIFEST}: an older dogid trained it. Give the folder of its photos"
             )
         unreadable: list[Unreadable] = []
         return manifest_of(path, list(labelled_files(path, unreadable, track)), unreadable)

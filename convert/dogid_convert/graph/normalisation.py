@@ -1,9 +1,6 @@
 """What a network wants instead of a pixel: told by the user, by the graph's own scaling, or by convention."""
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +9,6 @@ from dogid.errors import UsageError
 
 MOBILENET_MEAN = MOBILENET_STD = 128.0
 """What the retrain example's `label_image` feeds MobileNets with."""
-
-_TRAINING_REPORT = "report.json"
-"""What `dogid retrain` writes beside its graph; its member "input" tells mean and std."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +34,6 @@ class Scaling:
     """Whether x is known to be a pixel 0..255, because a decoder or an integer placeholder gives it."""
     channel_shift: float | None
     """The mean of the constants where the next thing is a shift by channel, which cannot be told as one number."""
-
-
-def usual_normalisation(graph: Path) -> Normalisation:
-    """Return what to feed a graph that does not tell: what its training recorded beside it, or MobileNet's default."""
-    try:
-        told = json.loads((graph.parent / _TRAINING_REPORT).read_text(encoding="utf-8"))["input"]
-        mean, std = float(told["mean"]), float(told["std"])
-    except (OSError, ValueError, KeyError, TypeError):
-        mean = std = 0.0
-    if std > 0:
-        return Normalisation(mean, std, f"told by {_TRAINING_REPORT} beside the graph")
-    return Normalisation(
-        MOBILENET_MEAN, MOBILENET_STD, "not told by the graph: MobileNet's default; --mean and --std change it"
-    )
 
 
 def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual: Normalisation) -> Normalisation:
@@ -92,21 +72,3 @@ def _tidy(value: float) -> float:
     """Undo float32's rounding: 127.50000023 is 127.5."""
     rounded = round(value, 4)
     return rounded if abs(value - rounded) < 1e-4 else value
-
-
-_REPORT = "report.json"
-
-
-def training_data(graph: Path, sha256: str) -> dict[str, Any]:
-    """Return {"trained_on": its photos' version and number}, {} where no report tells it of this graph.
-
-    sha256 is the graph's, in hex: a report that was left by another training is not believed.
-    """
-    try:
-        report = json.loads((graph.parent / _REPORT).read_text(encoding="utf-8"))
-        if report["graph"]["sha256"] != sha256:
-            return {}
-        data, photos = report["data"], report["photos"]
-        return {"trained_on": {"data_version": data["version"], "photos": photos["trained_on"]}}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

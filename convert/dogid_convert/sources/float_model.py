@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid_convert.graph.network import Finding, Hints, Network, make_network
-from dogid_convert.graph.normalisation import Normalisation, usual_normalisation
+from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
+from dogid_convert.reports.training_report import REPORT, recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.support.mute_stderr import muted
@@ -84,4 +85,14 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
 
         return read_tflite(path, hints)
     with muted():
-        return GraphSource(make_network(read_graph(path), hints, usual_normalisation(path)))
+        return GraphSource(make_network(read_graph(path), hints, _normalisation_beside(path)))
+
+
+def _normalisation_beside(graph: Path) -> Normalisation:
+    """Return what a graph takes that does not define it: what its training recorded, or else MobileNet's default."""
+    recorded = recorded_normalisation(graph)
+    if recorded is not None:
+        return Normalisation(*recorded, f"told by {REPORT} beside the graph")
+    return Normalisation(
+        MOBILENET_MEAN, MOBILENET_STD, "not told by the graph: MobileNet's default; --mean and --std change it"
+    )

@@ -13,6 +13,9 @@ import tensorflow as tf
 from dogid import __version__
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
+from dogid_convert.reports.confusion_png import confusion_png
+from dogid_convert.reports.confusion_text import confusion_lines
+from dogid_convert.reports.training_report import REPORT
 from dogid_convert.support import interruption
 from dogid_convert.training import charts
 from dogid_convert.training.backbone import MEAN, STD
@@ -21,7 +24,7 @@ from dogid_convert.training.fine_tuning import Schedule
 from dogid_convert.training.holdout import HeldOutEvaluation
 from dogid_convert.training.retrain import Recipe, RetrainResult
 
-GRAPH, LABELS, REPORT = "retrained_graph.pb", "retrained_labels.txt", "report.json"
+GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
 CURVES, CONFUSION = "learning_curves.png", "confusion_matrix.png"
 
 _VERSION_SHOWN = 12  # hex digits
@@ -156,20 +159,9 @@ def format_table(document: dict[str, Any]) -> str:
             f"  expected calibration error {evaluation['expected_calibration_error']:.3f} "
             f"(before the temperature of {document['temperature']:.2f}: "
             f"{evaluation['expected_calibration_error_before']:.3f})",
-            *_confusion(document["labels"], evaluation),
+            *confusion_lines(key, document["labels"], evaluation["confusion"], complete_in=f"{REPORT} and {CONFUSION}"),
         ]
     return "\n".join(lines)
-
-
-def _confusion(labels: list[str], evaluation: dict[str, Any]) -> list[str]:
-    wide = max(10, *(len(label) for label in labels)) + 1
-    head = "  " + "it is".ljust(wide) + "".join(label.rjust(wide) for label in labels) + "recall".rjust(wide)
-    rows = []
-    for label, row in zip(labels, evaluation["confusion"], strict=True):
-        recall = evaluation["recall"][label]
-        shown = "-" if recall is None else f"{recall:.1%}"
-        rows.append("  " + label.ljust(wide) + "".join(str(n).rjust(wide) for n in row) + shown.rjust(wide))
-    return [head, *rows]
 
 
 def _stopping_lines(learning: dict[str, Any]) -> list[str]:
@@ -197,10 +189,14 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
         CURVES: charts.learning_curves(document["learning"]),
     }
     if evaluation is not None:
-        files[CONFUSION] = charts.confusion_matrix(document["labels"], evaluation)
+        files[CONFUSION] = confusion_png(_title(evaluation), document["labels"], evaluation["confusion"])
     interruption.check()
     interruption.hold_to_the_end()
     # the graph is last: a reader that finds a new graph also finds its labels
     write_all_atomically(folder, files | {GRAPH: graph})
     if evaluation is None:
         (folder / CONFUSION).unlink(missing_ok=True)  # of an earlier training
+
+
+def _title(evaluation: dict[str, Any]) -> str:
+    return f"{evaluation['photos']} photos not trained on, top-1 {evaluation['accuracy']:.1%}\n{evaluation['split']}"

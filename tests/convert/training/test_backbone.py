@@ -77,7 +77,7 @@ def test_text_graph_is_a_base(tmp_path: Path) -> None:
 def test_saved_model_is_a_base() -> None:
     graph, saved = base_network.load(str(small_graph())), base_network.load(str(small_saved_model()))
 
-    first, second = (runner(base, base.embedding)(PIXELS) for base in (graph, saved))
+    first, second = (make_runner(base, base.embedding)(PIXELS) for base in (graph, saved))
 
     np.testing.assert_allclose(first, second, rtol=1e-3, atol=1e-5)
 
@@ -98,7 +98,7 @@ def test_h5_file_of_keras_2_is_a_base(tmp_path: Path) -> None:
     backbone = base_network.load(str(tmp_path / "model.h5"))
 
     assert (backbone.width, backbone.size) == (3, (SIDE, SIDE))
-    found = runner(backbone, backbone.embedding)(PIXELS)
+    found = make_runner(backbone, backbone.embedding)(PIXELS)
     expected = tf_keras.Model(model.input, model.layers[-2].output)(PIXELS)
     np.testing.assert_allclose(found.reshape(2, 3), expected, rtol=1e-4, atol=1e-5)
 

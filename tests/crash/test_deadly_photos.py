@@ -1,4 +1,4 @@
-"""A photo that kills whoever decodes it must not take the others with it, start after start."""
+"""A photo that kills the process that decodes it does not keep the others from being classified."""
 
 import os
 import struct
@@ -13,7 +13,7 @@ WORD = b"a photo that kills the decoder"
 DEADLY = str(ROOT / "tests" / "support" / "harmful")
 
 
-def started_until_it_lives(daemon: DaemonProcess, deadly: str) -> int:
+def start_until_it_lives(daemon: DaemonProcess, deadly: str) -> int:
     """Start the daemon as a service manager does, again and again; return how often it died of the photo."""
     deaths = 0
     while True:
@@ -24,10 +24,8 @@ def started_until_it_lives(daemon: DaemonProcess, deadly: str) -> int:
         assert deaths < 10
 
 
-def test_a_photo_that_kills_the_daemon_fails_and_those_that_were_in_hand_with_it_are_answered(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
-    slow = photo(1, "PNG", size=(2400, 1800))  # so that they are in hand when the daemon dies
+def test_deadly_photo_fails_and_those_beside_it_are_answered(make_daemon: MakeDaemon, inbox: Path) -> None:
+    slow = photo(1, "PNG", size=(2400, 1800))  # so that they are in progress when the daemon dies
     for number in range(3):
         put(inbox / f"slow-{number}.png", slow + bytes([number]))
     put(inbox / "deadly.jpg", photo(9) + WORD)
@@ -36,7 +34,7 @@ def test_a_photo_that_kills_the_daemon_fails_and_those_that_were_in_hand_with_it
     path = os.pathsep.join([DEADLY, environment()["PYTHONPATH"]])
     daemon = make_daemon("--workers", "4", environ={"PYTHONPATH": path})
 
-    assert started_until_it_lives(daemon, "deadly.jpg") >= 2
+    assert start_until_it_lives(daemon, "deadly.jpg") >= 2
 
     for number in range(6):
         daemon.answered(f"slow-{number}.png")
@@ -49,20 +47,20 @@ def test_a_photo_that_kills_the_daemon_fails_and_those_that_were_in_hand_with_it
     daemon.answered("deadly.jpg")
 
 
-def test_a_photo_in_hand_at_a_single_death_is_taken_up_again(tmp_path: Path) -> None:
+def test_photos_in_progress_are_left_over_after_one_death(tmp_path: Path) -> None:
     before = InProgress(tmp_path)
-    with before.holding(7), before.holding(8):
-        assert InProgress(tmp_path).left_behind == [7, 8]
-    assert InProgress(tmp_path).left_behind == []
+    with before.track(7), before.track(8):
+        assert InProgress(tmp_path).left_over == [7, 8]
+    assert InProgress(tmp_path).left_over == []
 
 
-def test_a_process_that_stops_leaves_nothing_in_hand(tmp_path: Path) -> None:
+def test_stopped_process_leaves_no_photo_over(tmp_path: Path) -> None:
     before = InProgress(tmp_path)
-    with before.holding(7):
+    with before.track(7):
         before.clear()
-        assert InProgress(tmp_path).left_behind == []
+        assert InProgress(tmp_path).left_over == []
 
 
-def test_rubbish_in_the_file_is_no_photo(tmp_path: Path) -> None:
+def test_garbage_in_the_file_is_no_photo(tmp_path: Path) -> None:
     (tmp_path / "in-hand").write_bytes(struct.pack("<qq", -5, 0) + b"odd")
-    assert InProgress(tmp_path).left_behind == []
+    assert InProgress(tmp_path).left_over == []

@@ -1,4 +1,4 @@
-"""Of which files the reconciler says that somebody may be waiting for them."""
+"""Which files the reconciler reports as arrivals: those that somebody may be waiting for."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,60 +13,60 @@ from dogid.ledger.ledger import Ledger
 from tests.support.photos import put
 
 
-class Told(list[int]):
-    """How many arrivals were told of, each time."""
+class Arrivals(list[int]):
+    """How many arrivals were reported, each time."""
 
     def __call__(self, arrived: Sequence[int]) -> None:
         self.append(len(arrived))
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def arrivals() -> Arrivals:
+    return Arrivals()
 
 
 @pytest.fixture
-def reconciler(inbox: Path, tmp_path: Path, told: Told) -> Iterator[Reconciler]:
+def reconciler(inbox: Path, tmp_path: Path, arrivals: Arrivals) -> Iterator[Reconciler]:
     (tmp_path / "state").mkdir()
     ledger = Ledger(tmp_path / "state", lambda path: find_file(inbox, path), Clock())
-    yield Reconciler(inbox, ledger, told, Clock())
+    yield Reconciler(inbox, ledger, arrivals, Clock())
     ledger.close()
 
 
 def closed(inbox: Path, count: int) -> list[FileEvent]:
-    """Write that many files; return what the kernel tells of them."""
+    """Write that many files; return the kernel's events."""
     paths = [put(inbox / f"{number:03}.jpg", b"%d" % number) for number in range(count)]
     return [FileEvent(path.name.encode(), False, "closed") for path in paths]
 
 
-@pytest.mark.parametrize(("count", "arrivals"), [(1, 1), (3, 3), (99, 4), (100, 1)])
-def test_few_at_a_time_are_arrivals_and_of_a_flood_the_newest(
-    reconciler: Reconciler, inbox: Path, told: Told, count: int, arrivals: int
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (3, 3), (99, 4), (100, 1)])
+def test_few_files_are_arrivals_and_of_a_flood_the_newest(
+    reconciler: Reconciler, inbox: Path, arrivals: Arrivals, count: int, expected: int
 ) -> None:
     reconciler._handle(closed(inbox, count))
 
-    assert told == [arrivals]
+    assert arrivals == [expected]
 
 
-def test_a_flood_of_which_much_is_gone_again_is_a_flood(reconciler: Reconciler, inbox: Path, told: Told) -> None:
-    wakeups = closed(inbox, 100)
+def test_flood_of_which_much_is_gone_is_a_flood(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
+    events = closed(inbox, 100)
     for number in range(50):
         (inbox / f"{number:03}.jpg").unlink()
-    reconciler._handle(wakeups)
+    reconciler._handle(events)
 
-    assert told == [1]
+    assert arrivals == [1]
 
 
-def test_a_flood_of_renames_is_a_flood(reconciler: Reconciler, inbox: Path, told: Told) -> None:
+def test_flood_of_renames_is_a_flood(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
     for number in range(100):
         put(inbox / f"{number:03}.jpg", b"%d" % number)
     reconciler._handle([FileEvent(b"%03d.jpg" % at, False, "moved", b"%03d.tmp" % at) for at in range(100)])
 
-    assert sum(told) == 1
+    assert sum(arrivals) == 1
 
 
-def test_what_a_scan_finds_has_not_just_arrived(reconciler: Reconciler, inbox: Path, told: Told) -> None:
+def test_files_found_by_a_scan_are_no_arrivals(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
     closed(inbox, 3)
     reconciler._scan_all()
 
-    assert told == [0]
+    assert arrivals == [0]

@@ -141,7 +141,7 @@ def test_a_wake_up_ends_waiting_at_once(inbox: Inbox) -> None:
     assert inbox.observe("a") == 0
     assert inbox.observe("a", wake=True) == 1
 
-    assert inbox.job().waits_for == "unreadable"
+    assert inbox.job().last_error == "unreadable"
 
 
 def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox: Inbox) -> None:
@@ -156,7 +156,7 @@ def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox:
     inbox.reopen()
 
     job = inbox.job()
-    assert (job.attempts, job.still_since) == (5, 7)
+    assert (job.attempts, job.unchanged_since) == (5, 7)
 
 
 def test_a_wall_clock_that_jumps_changes_no_order_and_no_waiting(inbox: Inbox) -> None:

@@ -1,4 +1,4 @@
-"""How photos are handed out and results written down: a backlog's in groups, a new arrival's at once."""
+"""How photos are dispatched and results recorded: a backlog's in groups, a new arrival's at once."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dogid.daemon.daemon import Daemon
+from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.model import classify_photo as classify_module
@@ -21,7 +22,7 @@ SMALL = (32, 32)
 
 
 @pytest.fixture
-def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
+def daemon(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon in this process, without its HTTP server, with two workers."""
     yield Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, settle=0.5))
     limit_pixels(DEFAULT_MAX_PIXELS)
@@ -42,39 +43,43 @@ def groups(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return found
 
 
-def test_the_results_of_a_backlog_are_committed_in_groups(
-    service: Daemon, inbox: Path, groups: list[list[str]]
-) -> None:
+def test_backlog_results_are_committed_in_groups(daemon: Daemon, inbox: Path, groups: list[list[str]]) -> None:
     data = photo(1, size=SMALL)
     for number in range(200):
         put(inbox / f"{number:03}.jpg", data)
 
-    with service.running():
+    with daemon.running():
         eventually(lambda: sum(map(len, groups)) == 200, "all are recorded")
 
     assert sorted(name for group in groups for name in group) == [f"{number:03}.jpg" for number in range(200)]
     assert len(groups) < 40
 
 
-def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
-    service: Daemon, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
+def is_urgent(daemon: Daemon, name: str) -> bool:
+    """Whether a photo has been dispatched as an arrival whose result is urgent."""
+    found = queries.list_results(daemon.reader(), queries.ResultFilter(limit=1000))
+    return any(daemon._pipeline._dispatcher.is_urgent(item["id"]) for item in found if item["file"] == name)
+
+
+def test_arrival_is_classified_while_the_queue_is_full(
+    daemon: Daemon, inbox: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrival, step = photo(2, size=SMALL), threading.Semaphore(0)
 
-    def decode_when_told(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def decode_at_a_step(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         if data != arrival:
             step.acquire()
         return decode(data, size)
 
     for number in range(300):
         put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
-    monkeypatch.setattr(classify_module, "decode", decode_when_told)
+    monkeypatch.setattr(classify_module, "decode", decode_at_a_step)
 
-    with service.running():
+    with daemon.running():
         try:
-            eventually(lambda: service.in_flight >= 2 * JOBS_AHEAD, "the queue is full")
+            eventually(lambda: daemon.in_flight >= 2 * JOBS_AHEAD, "the queue is full")
             put(inbox / "arrival.jpg", arrival)
-            eventually(lambda: service.in_flight > 2 * JOBS_AHEAD, "the arrival is taken up beyond it")
+            eventually(lambda: is_urgent(daemon, "arrival.jpg"), "the arrival is dispatched beyond it")
             step.release(4)  # the two in work, and the two of the backlog's old end that may lie before
             eventually(lambda: any("arrival.jpg" in group for group in groups), "the arrival is recorded")
             assert sum(map(len, groups)) <= 5
@@ -82,27 +87,27 @@ def test_a_new_arrival_is_answered_while_as_many_photos_are_in_hand_as_may_be(
             step.release(1000)
 
 
-def test_nothing_is_lost_where_the_machine_gives_no_thread_for_a_worker_that_hangs(
+def test_hanging_worker_without_replacement_loses_no_photo(
     inbox: Path, tmp_path: Path, groups: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanging, go_on = photo(2, size=SMALL), threading.Event()
+    hanging, released = photo(2, size=SMALL), threading.Event()
 
     def decode_or_hang(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         if data == hanging:
-            go_on.wait()
+            released.wait()
         return decode(data, size)
 
     def no_thread(_: WorkerPool) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(classify_module, "decode", decode_or_hang)
-    service = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
-    with service.running():
-        monkeypatch.setattr(WorkerPool, "_started", no_thread)
+    daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
+    with daemon.running():
+        monkeypatch.setattr(WorkerPool, "_start_worker", no_thread)
         put(inbox / "hangs.jpg", hanging)
         for number in range(10):
             put(inbox / f"{number}.jpg", photo(1, size=SMALL))
         eventually(lambda: sum(map(len, groups)) == 11, "all are recorded")
-        eventually(lambda: "hangs" in service.health.reason, "the health check tells")
-        go_on.set()
+        eventually(lambda: "hangs" in daemon.health.reason, "the health check reports it")
+        released.set()
     limit_pixels(DEFAULT_MAX_PIXELS)

@@ -12,60 +12,62 @@ VERSION = Version(1, 100, 1)
 GROWN = Version(1, 200, 2)
 
 
-def settling() -> RetryPolicy:
+def policy() -> RetryPolicy:
     return RetryPolicy(5_000, SetClock([0, 10_000]))
 
 
-def job(still_since: int = 9_000, attempts: int = 0, waits_for: str | None = None) -> Job:
-    return Job(1, b"a.jpg", VERSION, still_since, attempts, waits_for)
+def job(unchanged_since: int = 9_000, attempts: int = 0, last_error: str | None = None) -> Job:
+    return Job(1, b"a.jpg", VERSION, unchanged_since, attempts, last_error)
 
 
 @pytest.mark.parametrize("code", [PhotoCode.CORRUPT, PhotoCode.UNSUPPORTED, PhotoCode.TOO_LARGE])
-def test_trouble_of_the_photo_fails_at_once(code: PhotoCode) -> None:
-    verdict = settling().verdict(job(), VERSION, PhotoError(code, "bad"))
+def test_broken_photo_fails_at_once(code: PhotoCode) -> None:
+    outcome = policy().on_photo_error(job(), VERSION, PhotoError(code, "bad"))
 
-    assert isinstance(verdict, Failed)
-    assert verdict.code is code
+    assert isinstance(outcome, Failed)
+    assert outcome.code is code
 
 
 @pytest.mark.parametrize("code", [PhotoCode.TRUNCATED, PhotoCode.EMPTY])
-def test_an_unfinished_photo_waits_until_it_has_been_still_for_the_settle_time(code: PhotoCode) -> None:
-    rule = settling()
+def test_unfinished_photo_waits_for_the_settle_time(code: PhotoCode) -> None:
+    retry_policy = policy()
     error = PhotoError(code, "short")
 
-    assert isinstance(rule.verdict(job(still_since=5_001), VERSION, error), Waiting)
-    assert isinstance(rule.verdict(job(still_since=5_000), VERSION, error), Failed)
+    assert isinstance(retry_policy.on_photo_error(job(unchanged_since=5_001), VERSION, error), Waiting)
+    assert isinstance(retry_policy.on_photo_error(job(unchanged_since=5_000), VERSION, error), Failed)
 
 
-def test_a_photo_that_has_changed_is_still_from_now_on() -> None:
-    verdict = settling().verdict(job(still_since=0), GROWN, PhotoError(PhotoCode.TRUNCATED, "short"))
+def test_changed_photo_settles_anew() -> None:
+    outcome = policy().on_photo_error(job(unchanged_since=0), GROWN, PhotoError(PhotoCode.TRUNCATED, "short"))
 
-    assert isinstance(verdict, Waiting)
-    assert verdict.version == GROWN
-
-
-def test_an_unfinished_photo_is_not_looked_at_later_than_it_settles() -> None:
-    verdict = settling().verdict(job(still_since=5_100, attempts=20), VERSION, PhotoError(PhotoCode.EMPTY, "empty"))
-
-    assert isinstance(verdict, Waiting)
-    assert verdict.delay_ms <= 100
+    assert isinstance(outcome, Waiting)
+    assert outcome.version == GROWN
 
 
-def test_a_photo_that_vanished_is_looked_for_twice() -> None:
+def test_unfinished_photo_is_retried_when_it_settles() -> None:
+    outcome = policy().on_photo_error(
+        job(unchanged_since=5_100, attempts=20), VERSION, PhotoError(PhotoCode.EMPTY, "empty")
+    )
+
+    assert isinstance(outcome, Waiting)
+    assert outcome.delay_ms <= 100
+
+
+def test_vanished_photo_is_looked_for_twice() -> None:
     error = PhotoError(PhotoCode.VANISHED, "gone")
 
-    assert isinstance(settling().verdict(job(), VERSION, error), Waiting)
-    assert isinstance(settling().verdict(job(waits_for="vanished"), VERSION, error), Failed)
+    assert isinstance(policy().on_photo_error(job(), VERSION, error), Waiting)
+    assert isinstance(policy().on_photo_error(job(last_error="vanished"), VERSION, error), Failed)
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 5, 10, 1000, 10**9])
-def test_trouble_that_may_pass_is_never_given_up_and_waits_longer_each_time_up_to_a_minute(attempts: int) -> None:
-    verdict = settling().trouble(job(attempts=attempts), "EACCES")
+def test_io_errors_are_retried_for_ever_at_most_a_minute_apart(attempts: int) -> None:
+    outcome = policy().on_io_error(job(attempts=attempts), "EACCES")
 
-    assert verdict.code is PhotoCode.UNREADABLE
+    assert outcome.code is PhotoCode.UNREADABLE
     longest = min(250 * 2 ** min(attempts, 20), 60_000)
-    assert 0.75 * longest - 1 <= verdict.delay_ms <= longest
+    assert 0.75 * longest - 1 <= outcome.delay_ms <= longest
 
 
-def test_photos_in_the_same_trouble_do_not_return_together() -> None:
+def test_photos_with_the_same_error_return_apart() -> None:
     assert len({backoff_ms(8) for _ in range(50)}) > 10

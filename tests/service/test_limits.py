@@ -9,7 +9,7 @@ from dogid.web.server.limits import THREADS
 from tests.support.daemon import ROOT
 
 MOST_WORKERS = 64  # what the setting takes
-OTHERS = 20  # main, clerk, reconciler, watch, heartbeat, pictures, a hung worker or three, the trial of a photo
+OTHERS = 20  # main, coordinator, reconciler, watch, health check, pictures, a hung worker or three, a crash probe
 
 
 @pytest.mark.parametrize("unit", ["dogid.service", "dogid@.service"])

@@ -1,4 +1,4 @@
-"""The daemon: builds the rooms, opens their doors in order, and closes them again."""
+"""The daemon: makes its parts, starts them in order, and stops them again."""
 
 import contextlib
 import dataclasses
@@ -15,12 +15,12 @@ from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.retention_thread import RetentionThread
-from dogid.errors import DogidError, PhotoCode
+from dogid.errors import DogidError
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import find_file
 from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.outcomes import Failed, Outcome
+from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
@@ -28,23 +28,23 @@ from dogid.model.self_test import reference_for
 from dogid.model.shipped import shipped_model
 from dogid.photo.decode import limit_pixels
 from dogid.pipeline.counters import ResultCounters
-from dogid.pipeline.crash_probe import probe_crash
+from dogid.pipeline.crash_probe import find_deadly_photos
+from dogid.pipeline.engine import Engine
 from dogid.pipeline.in_progress import InProgress
+from dogid.pipeline.photo_processor import PhotoProcessor
 from dogid.pipeline.pipeline import Pipeline
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
-from dogid.pipeline.worker import Work
-from dogid.pipeline.worker_pool import Engine
 from dogid.settings import Settings
 from dogid.status import Health, WatchStatus
 from dogid.system.sd_notify import Notifier
 
 log = logging.getLogger(__name__)
 
+# Turned up, a stop takes longer where something hangs; turned down, more photos are classified again after the start.
 _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
-_STOP_SECONDS = 3.0  # for everything
-_MOST_DEATHS = 10  # with one photo in hand, until it fails without a proof
-_PROOF_SECONDS = 60.0  # for the workers' first interpreters; the slowest boards need some seconds
+_STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon after
+_PROOF_SECONDS = 60.0  # for the workers' first interpreters; less fails on the slowest boards, more hides a hang
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -55,6 +55,11 @@ class Daemon:
     """A daemon that is set up but for the HTTP server. Use `running` to start and stop it."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None, notifier: Notifier | None = None) -> None:
+        """Load the model and open the ledger, without starting a thread.
+
+        Raise UsageError where a folder or file that the settings name cannot be used, or another daemon uses the state
+        folder; DogidError where the model fails its self-test, or the ledger cannot be written.
+        """
         self._clock = clock or Clock()
         self._notifier = notifier or Notifier()
         self.settings = settings
@@ -71,7 +76,7 @@ class Daemon:
                     self._clock,
                     stable_inodes=has_stable_inodes(file_system_type(self.inbox)),
                 )
-                self._in_hand = InProgress(self.state)
+                self._in_progress = InProgress(self.state)
         except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
@@ -83,67 +88,61 @@ class Daemon:
         self._engine = self._engine_for(settings, self.model)
         self.result_signal = ResultSignal()
         self.counters = ResultCounters()
-        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._tell)
-        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.wake, self._clock)
-        self._heartbeat = HealthCheck(
-            self._pipeline.workers,
-            self._what_is_amiss,
-            self._tell_healthy,
+        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._report)
+        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, self._clock)
+        self._health_check = HealthCheck(
+            self._pipeline,
+            self._thread_failure,
+            self._report_healthy,
             lambda: self.settings.decode_timeout,
-            _heartbeat_interval(self._notifier),
+            _health_interval(self._notifier),
         )
-        self._housekeeper = RetentionThread(self.ledger, self.state, self.inbox, self._clock)
+        self._retention_thread = RetentionThread(self.ledger, self.state, self.inbox, self._clock)
         self._stopping = threading.Event()
 
-    def _tell(self, outcomes: Sequence[Outcome]) -> None:
-        """Let all who are interested know of outcomes that are on disk."""
+    def _report(self, outcomes: Sequence[Outcome]) -> None:
+        """Announce, count and log outcomes that are on disk."""
         self.result_signal.announce()
         self.counters.add(outcomes)
         log_outcomes(outcomes)
 
-    def _try_suspects(self) -> None:
-        """Find out which of the photos that were in hand when the daemon died, again, is deadly: that one fails."""
-        failures: list[Outcome] = []
-        for job, deaths in self.ledger.interrupted(self._in_hand.left_behind):
-            cause = probe_crash(job.path, self.inbox, self.settings, self.model.size)
-            if cause is None and deaths < _MOST_DEATHS:
-                continue  # another photo, or nothing to do with photos: it goes on, after a while
-            reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
-            message = f"{reason}; if the file changes it is tried again"
-            failures.append(Failed(job, job.version, PhotoCode.CORRUPT, message))
+    def _fail_deadly_photos(self) -> None:
+        """Fail those of the photos that were in progress when the daemon died, again, that kill what decodes them."""
+        suspects = self.ledger.interrupted(self._in_progress.left_over)
+        failures = find_deadly_photos(suspects, self.inbox, self.settings, self.model.size)
         if failures:
-            self._tell(self.ledger.record(failures))
+            self._report(self.ledger.record(failures))
 
     def _engine_for(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file.name, model.file.sha256, model.labels)
-        settling = RetryPolicy(round(settings.settle * 1000), self._clock)
-        work = Work(self.inbox, settings.max_bytes, model_id, settling, self._in_hand)
-        return Engine(model, work, reference_for(model), settings.decode_timeout)
+        retry_policy = RetryPolicy(round(settings.settle * 1000), self._clock)
+        processor = PhotoProcessor(self.inbox, settings.max_bytes, model_id, retry_policy, self._in_progress)
+        return Engine(model, processor, reference_for(model), settings.decode_timeout)
 
     @property
     def health(self) -> Health:
         """Whether a known photo still gets the right answer from every worker."""
-        return self._heartbeat.health
+        return self._health_check.health
 
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""
         counts = queries.counts(self.reader())
-        told = ", ".join(f"{number} {state}" for state, number in counts.items())
-        return f"{told}; {self.in_flight} in hand; model {self.model.file.name}"
+        numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
+        return f"{numbers}; {self.in_flight} in progress; model {self.model.file.name}"
 
     def reload(self, settings: Settings) -> None:
-        """Go over to other settings and their model, without dropping a photo.
+        """Switch to other settings and their model, without dropping a photo.
 
-        Raise DogidError where they are refused: then all stays as it is.
+        Raise DogidError where they are rejected: then all stays as it is.
         """
         model = load_model(settings.model or shipped_model(), settings.labels)
         engine = self._engine_for(settings, model)
         # a worker may be busy with a photo, and then makes its new interpreter
-        patience = self.settings.decode_timeout + INTERVAL_SECONDS
-        amiss = self._pipeline.try_out(engine, _workers(settings), patience)
-        if amiss is not None:
-            raise DogidError(f"{model.file.path}: the model does not work in every worker: {amiss}")
-        self._pipeline.adopt(engine, _workers(settings))
+        timeout = self.settings.decode_timeout + INTERVAL_SECONDS
+        problem = self._pipeline.validate_engine(engine, _workers(settings), timeout)
+        if problem is not None:
+            raise DogidError(f"{model.file.path}: the model does not work in every worker: {problem}")
+        self._pipeline.switch_engine(engine, _workers(settings))
         kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
         for name, value in kept.items():
             if getattr(settings, name) != value:
@@ -151,22 +150,22 @@ class Daemon:
         limit_pixels(settings.max_pixels)
         self.settings = dataclasses.replace(settings, **kept)
         self.model, self._engine = model, engine
-        self._housekeeper.adopt(_retention(self.settings))
-        self._tell_patience()
+        self._retention_thread.change_rules(_retention(self.settings))
+        self._extend_watchdog()
 
-    def _what_is_amiss(self) -> str | None:
-        for name, thread_lives in (("clerk", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
-            if not thread_lives:
+    def _thread_failure(self) -> str | None:
+        for name, is_alive in (("coordinator", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
+            if not is_alive:
                 return f"the {name} has ended"
         return None
 
-    def _tell_healthy(self) -> None:
+    def _report_healthy(self) -> None:
         self._notifier.ping_watchdog()
         self._notifier.status(self.status_line())
 
-    def _tell_patience(self) -> None:
-        """Have systemd wait long enough for a photo to be given up and written down."""
-        needed = self.settings.decode_timeout + 3 * _heartbeat_interval(self._notifier)
+    def _extend_watchdog(self) -> None:
+        """Have systemd wait long enough for a photo to be given up and recorded."""
+        needed = self.settings.decode_timeout + 3 * _health_interval(self._notifier)
         if self._notifier.watchdog_seconds is not None:
             self._notifier.set_watchdog_timeout(max(needed, self._notifier.watchdog_seconds))
 
@@ -177,7 +176,7 @@ class Daemon:
 
     @property
     def in_flight(self) -> int:
-        """How many photos are being worked on."""
+        """How many photos are being classified."""
         return self._pipeline.in_flight
 
     @property
@@ -191,43 +190,46 @@ class Daemon:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Watch and classify for as long as the context lasts."""
+        """Watch and classify for as long as the context lasts.
+
+        Raise DogidError where the model does not work in every worker, or the machine gives no threads for them.
+        """
         if self.ledger_moved_aside:
             log.error(
                 "the ledger was damaged and is now %s; a new one is made from the folder", self.ledger_moved_aside
             )
         if not self._engine.reference.is_golden:
-            log.info("the model carries no golden photo: its own first answer is what the workers are held to")
-        self._tell_patience()
+            log.info("the model carries no golden photo: the workers are compared with its own first answer")
+        self._extend_watchdog()
         with self._notifier.extend_start_timeout("trying photos that may have killed the daemon"):
-            self._try_suspects()
-        proof = self._pipeline.start()
+            self._fail_deadly_photos()
+        first_round = self._pipeline.start()
         self._reconciler.start()
-        self._housekeeper.start(_retention(self.settings))
+        self._retention_thread.start(_retention(self.settings))
         try:
-            amiss = self._pipeline.workers.wait_for_proofs(proof, _PROOF_SECONDS)
-            if amiss is not None:
-                raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {amiss}")
-            self._heartbeat.start()
+            problem = self._pipeline.wait_for_health_round(first_round, _PROOF_SECONDS)
+            if problem is not None:
+                raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {problem}")
+            self._health_check.start()
             yield
         finally:
             self._stop(time.monotonic() + _STOP_SECONDS)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether the daemon is on its way out."""
+        """Whether the daemon has begun to stop."""
         return self._stopping.is_set()
 
     def _stop(self, ends: float) -> None:
         """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
         self._stopping.set()
         self.result_signal.close()
-        for thread in (self._heartbeat, self._housekeeper, self._reconciler):
-            thread.stop()
+        for thread in (self._health_check, self._retention_thread, self._reconciler):
+            thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
-        self._housekeeper.join(ends)
+        self._retention_thread.join(ends)
         self._reconciler.join(ends)
-        self._in_hand.clear()
+        self._in_progress.clear()
         self.ledger.close()
         os.close(self._lock_file)
 
@@ -240,7 +242,7 @@ def _workers(settings: Settings) -> int:
     return settings.workers or len(os.sched_getaffinity(0))
 
 
-def _heartbeat_interval(notifier: Notifier) -> float:
+def _health_interval(notifier: Notifier) -> float:
     """Seconds between rounds: several within the time that systemd waits for a ping."""
     watchdog = notifier.watchdog_seconds
     return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)

@@ -1,9 +1,10 @@
-"""Keeps the ledger true to the folder: by scans always, by the kernel's wake-ups sooner.
+"""Compares the inbox with the ledger: by scans always, at the kernel's events sooner.
 
-The folder is the truth. A wake-up that is lost, doubled, late or false can only change how soon a photo is seen.
+The folder decides. An event that is lost, doubled, late or false can only change how soon a photo is seen.
 """
 
 import contextlib
+import dataclasses
 import logging
 import sqlite3
 import threading
@@ -15,26 +16,32 @@ from itertools import islice
 from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
+from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.file_names import shown_name
-from dogid.inbox.mounts import file_system_type, is_remote, mounts_inside
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
-from dogid.inbox.watch import FileEvent, Watch, explain_watch_error
+from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
 from dogid.status import WatchStatus
 
 log = logging.getLogger(__name__)
 
-_BATCH = 100  # files that are compared in one transaction, for which a new arrival waits
+# Turned up, a new arrival waits longer for the batch before it; turned down, more transactions for the same files.
+_BATCH = 100  # files that are compared in one transaction
+# Turned up, more of a backlog go before the rest as if somebody waited for them; turned down, somebody may wait.
 _ARRIVALS = 4  # the newest of a batch, for which somebody may be waiting; before them came a backlog
 _ARRIVALS_OF_A_FLOOD = 1  # of a full batch: what else came at that pace is a backlog, too
-_MOST_WAKEUPS = 10_000  # more than these are cheaper to find by a scan
-_CHECK_SECONDS = 2.0  # how soon a replaced folder is noticed where scans are far apart
-_BREATH = 4  # scans that are wanted at once leave so many times their own length between them
-_LAY_AGAIN_SECONDS = 60.0  # for the folders that could not be watched
+# Turned up, more memory for events and more single looks; turned down, a copy of many files is found by scans.
+_MOST_EVENTS = 10_000  # more than these are cheaper to find by a scan
+# Turned up, a folder that was replaced goes unseen for longer; turned down, an idle machine is woken more often.
+_CHECK_SECONDS = 2.0  # how soon a stale watch is noticed where scans are far apart
+# Turned up, what a lost event missed is found later; turned down, scans of a large inbox take a core to themselves.
+_MIN_IDLE_RATIO = 4  # scans that are wanted at once leave so many times their own length between them
+_LEDGER_RETRY_SECONDS = 1.0  # shorter fills the log while a disk is full, longer delays the recovery
+_ERROR_RETRY_SECONDS = 5.0  # after an error of our own, which may come again at once
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class ScanInterval:
     """How often to scan. A scan that takes t seconds comes every t / share seconds, within the bounds."""
 
     share: float
@@ -43,21 +50,22 @@ class Rhythm:
     """Seconds between scans, at least."""
     longest: float
 
-    def pause(self, scan_seconds: float) -> float:
-        """Given how long a scan took, return how long to wait until the next."""
+    def after(self, scan_seconds: float) -> float:
+        """Given how long a scan took, return how long to wait until the next, in seconds."""
         return min(max(scan_seconds / self.share, self.shortest), self.longest)
 
 
-WITH_EVENTS = Rhythm(share=0.0015, shortest=2.0, longest=600.0)
-WITHOUT_EVENTS = Rhythm(share=0.01, shortest=1.0, longest=60.0)
+# Turned up (share) or down (bounds), files without an event are found sooner, at a higher cost while nothing happens.
+WITH_EVENTS = ScanInterval(share=0.0015, shortest=2.0, longest=600.0)
+WITHOUT_EVENTS = ScanInterval(share=0.01, shortest=1.0, longest=60.0)
 
 
 OnPending = Callable[[Sequence[int]], None]
-"""Told that photos have become pending, and of which the kernel has told: those that somebody may be waiting for."""
+"""Called when photos have become pending, with the ids of those that have just arrived: somebody may wait for them."""
 
 
 class Reconciler:
-    """The thread that watches the inbox."""
+    """The thread that compares the inbox with the ledger."""
 
     def __init__(self, inbox: Path, ledger: Ledger, on_pending: OnPending, clock: Clock) -> None:
         self._inbox = inbox
@@ -65,110 +73,105 @@ class Reconciler:
         self._on_pending = on_pending
         self._clock = clock
         self._changed = threading.Condition()
-        self._wakeups: dict[bytes, FileEvent] = {}
+        self._events: dict[bytes, FileEvent] = {}
         self._folders: deque[bytes] = deque()
         self._scan_wanted = False
         self._stopping = False
-        self._watch: Watch | None = None
-        self._laid = 0.0
-        self._remote_inside: str | None = None
-        self._warned: str | None = None
-        self._status = WatchStatus("scan", "not watched yet", None, None, 0, None)
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
+        self._status = WatchStatus(*self._watch.explanation, None, None, 0, None)
+        self._thread = threading.Thread(target=self._reconcile, name="reconciler", daemon=True)
 
     def start(self) -> None:
-        """Lay the watch, and begin to look."""
-        self._lay_watch()
+        """Start the watch and the thread."""
+        self._watch.start()
         self._thread.start()
 
-    def stop(self) -> None:
-        """Have it stop looking, after the batch that is being compared."""
+    def request_stop(self) -> None:
+        """Have the thread end after the batch that is being compared."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
 
     def join(self, ends: float) -> None:
-        """Wait for its end, until the monotonic time ends, and drop the watch."""
+        """Wait for the thread's end, until the monotonic time ends, and drop the watch."""
         self._thread.join(max(0.0, ends - time.monotonic()))
-        self._drop_watch()
+        self._watch.drop()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `stop`."""
+        """Whether the thread lives: it ends only by `request_stop`."""
         return self._thread.is_alive()
 
     @property
     def status(self) -> WatchStatus:
         """How the inbox is watched now."""
-        return self._status
+        mode, reason = self._watch.explanation
+        return dataclasses.replace(self._status, mode=mode, reason=reason)
 
-    def _run(self) -> None:
+    def _reconcile(self) -> None:
         begun = rested = next_scan = time.monotonic()
         while not self._stopping:
             try:
-                patience = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
-                self._handle(self._take_wakeups(patience, rested))
+                until = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
+                self._handle(self._take_events(until, rested))
                 self._compare_next_folder()
                 now = time.monotonic()
-                if now >= next_scan or (self._scan_wanted and now >= rested) or self._is_deaf():
+                if now >= next_scan or (self._scan_wanted and now >= rested) or self._watch.watch_is_stale:
                     begun = time.monotonic()
                     pause = self._scan_all()
                     ended = time.monotonic()
-                    next_scan, rested = ended + pause, ended + _BREATH * (ended - begun)
+                    next_scan, rested = ended + pause, ended + _MIN_IDLE_RATIO * (ended - begun)
             except sqlite3.OperationalError as error:
                 # the disk is full: the folder is still there to be scanned when there is room again
-                self._complain(f"the ledger cannot be written, trying again: {error}")
-                next_scan = time.monotonic() + 1.0
+                self._note_ledger_error(f"the ledger cannot be written, trying again: {error}")
+                next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
             except Exception:
                 log.warning("watching the inbox met with an error; it goes on", exc_info=True)
-                next_scan = time.monotonic() + 5.0
+                next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
 
-    def _take_wakeups(self, until: float, rested: float) -> list[FileEvent]:
-        """Wait for wake-ups, at most until that monotonic time, and take them; a wanted scan waits until rested."""
+    def _take_events(self, until: float, rested: float) -> list[FileEvent]:
+        """Wait for events, at most until that monotonic time, and take them; a wanted scan waits until rested."""
         with self._changed:
-            while not (self._wakeups or self._stopping):
+            while not (self._events or self._stopping):
                 left = (min(until, rested) if self._scan_wanted else until) - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
             # the newest of many: somebody may be waiting for it, while the others are a backlog
-            newest = [self._wakeups.popitem()[1] for _ in range(min(_BATCH, len(self._wakeups)))]
+            newest = [self._events.popitem()[1] for _ in range(min(_BATCH, len(self._events)))]
         return newest[::-1]
-
-    def _is_deaf(self) -> bool:
-        return self._watch is not None and self._watch.is_stale()
 
     def _on_events_lost(self) -> None:
         with self._changed:
             self._scan_wanted = True
             self._changed.notify()
 
-    def _on_event(self, wakeup: FileEvent) -> None:
+    def _on_event(self, event: FileEvent) -> None:
         with self._changed:
-            before = self._wakeups.pop(wakeup.path, None)
-            self._wakeups[wakeup.path] = wakeup if before is None else wakeup.merged_with(before)
-            if len(self._wakeups) > _MOST_WAKEUPS:
-                del self._wakeups[next(iter(self._wakeups))]  # the oldest
+            before = self._events.pop(event.path, None)
+            self._events[event.path] = event if before is None else event.merged_with(before)
+            if len(self._events) > _MOST_EVENTS:
+                del self._events[next(iter(self._events))]  # the oldest
                 self._scan_wanted = True
             self._changed.notify()
 
-    def _handle(self, wakeups: Sequence[FileEvent]) -> None:
-        """Look at the files that wake-ups tell of; folders are compared later, one by one."""
-        is_flood = len(wakeups) >= _BATCH
+    def _handle(self, events: Sequence[FileEvent]) -> None:
+        """Compare the files that events name; folders are compared later, one by one."""
+        is_flood = len(events) >= _BATCH
         finished: dict[bytes, FoundFile] = {}
-        for wakeup in wakeups:
-            if wakeup.is_folder and wakeup.kind == "attrib":
+        for event in events:
+            if event.is_folder and event.kind == "attrib":
                 self._scan_wanted = True  # new rights, perhaps: no haste, and not for each file of a long copy
                 continue
-            if wakeup.is_folder:
-                self._folders.append(wakeup.path)
+            if event.is_folder:
+                self._folders.append(event.path)
                 continue
-            found = find_file(self._inbox, wakeup.path)
-            if found is None or (wakeup.kind == "created" and found.version.size == 0):
-                continue  # gone already, or about to be written: closing it will wake us again
-            if wakeup.moved_from is not None:
-                renamed = self._ledger.moved(wakeup.moved_from, found)
-                self._notify(renamed, arrivals=0 if is_flood and wakeup is not wakeups[-1] else 1)
+            found = find_file(self._inbox, event.path)
+            if found is None or (event.kind == "created" and found.version.size == 0):
+                continue  # gone already, or about to be written: closing it brings another event
+            if event.moved_from is not None:
+                renamed = self._ledger.moved(event.moved_from, found)
+                self._notify_pending(renamed, arrivals=0 if is_flood and event is not events[-1] else 1)
             else:
                 finished[found.path] = found
         self._observe(finished.values(), arrivals=_ARRIVALS_OF_A_FLOOD if is_flood else _ARRIVALS)
@@ -176,47 +179,45 @@ class Reconciler:
     def _compare_next_folder(self) -> None:
         if not self._folders:
             return
-        # gone again, or not to be read: the next scan of everything tells
+        # gone again, or not to be read: the next scan of everything reports it
         with contextlib.suppress(OSError):
             self._observe(scan(self._inbox, folder=self._folders.popleft()), arrivals=_ARRIVALS_OF_A_FLOOD, listen=True)
 
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""
         self._scan_wanted = False
-        self._keep_watch()
+        self._watch.refresh()
         started = time.monotonic()
-        problem = ScanErrors({})
+        errors = ScanErrors({})
         try:
-            files = self._observe(scan(self._inbox, problem), arrivals=0, listen=True)
+            files = self._observe(scan(self._inbox, errors), arrivals=0, listen=True)
         except OSError as error:
             self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
-        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in problem.folders.items()]
+        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in errors.folders.items()]
         self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
-        if self._watch is None or self._watch.folder_error or self._remote_inside:
-            return WITHOUT_EVENTS.pause(seconds)
-        return WITH_EVENTS.pause(seconds)
+        return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)
 
     def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:
-        """Bring files to the ledger's notice, in batches so that the first are worked on while others are read.
+        """Compare files with the ledger, in batches so that the first are classified while others are read.
 
-        The kernel has told of the files where some of each batch (the last so many) are arrivals. With listen, what
-        arrives meanwhile does not wait for the end.
+        Events have named the files where some of each batch (the last so many) are arrivals. With listen, events that
+        come meanwhile do not wait for the end. Return how many files there were.
         """
         count = 0
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            self._notify(self._ledger.observe(batch, wake=arrivals > 0), arrivals=arrivals)
+            self._notify_pending(self._ledger.observe(batch, wake=arrivals > 0), arrivals=arrivals)
             if self._stopping:
                 break
             if listen:
-                self._handle(self._take_wakeups(until=0.0, rested=0.0))
+                self._handle(self._take_events(until=0.0, rested=0.0))
         return count
 
-    def _notify(self, pending: Sequence[int], *, arrivals: int) -> None:
-        """Tell of what became pending; the last ones, so many, have just arrived."""
+    def _notify_pending(self, pending: Sequence[int], *, arrivals: int) -> None:
+        """Report what became pending; the last ones, so many, have just arrived."""
         if pending:
             self._on_pending(pending[-arrivals:] if arrivals else ())
 
@@ -225,63 +226,12 @@ class Reconciler:
             log.warning("the inbox cannot be read in full: %s", problem)
         elif self._status.problem and not problem:
             log.info("the inbox can be read again")
-        mode, reason = self._status.mode, self._status.reason
-        self._status = WatchStatus(mode, reason, iso_utc(self._clock.wall_ms()), seconds, files, problem)
+        ended = iso_utc(self._clock.wall_ms())
+        self._status = dataclasses.replace(
+            self._status, last_scan=ended, last_scan_seconds=seconds, files=files, problem=problem
+        )
 
-    def _keep_watch(self) -> None:
-        """Lay the watch anew where the folder was replaced or remounted, or the watching thread died."""
-        if self._is_deaf():
-            log.warning("the inbox was replaced or remounted; watching it anew")
-            self._drop_watch()
-        if self._watch is not None and self._watch.folder_error and time.monotonic() > self._laid + _LAY_AGAIN_SECONDS:
-            self._drop_watch()
-        if self._watch is None:
-            self._lay_watch()
-        else:
-            self._explain_watch(self._watch)  # folders may have come that could not be watched
-
-    def _lay_watch(self) -> None:
-        kind = file_system_type(self._inbox)
-        if is_remote(kind):
-            self._explain_mode("scan", f"{kind} does not tell of changes made elsewhere")
-            return
-        self._laid = time.monotonic()
-        try:
-            self._watch = Watch(self._inbox, self._on_event, self._on_events_lost)
-        except OSError as error:
-            reason = explain_watch_error(error)
-            self._explain_mode("scan", reason)
-            self._warn_once(f"watching by scans only: {reason}")
-        else:
-            self._explain_watch(self._watch)
-
-    def _explain_watch(self, watch: Watch) -> None:
-        reason = f"inotify on {file_system_type(self._inbox)}"
-        kinds = {mount.type for mount in mounts_inside(self._inbox) if is_remote(mount.type)}
-        self._remote_inside = ", ".join(sorted(kinds)) or None
-        if self._remote_inside:
-            reason += f"; by scans on {self._remote_inside} inside it"
-        if watch.folder_error:
-            reason += f"; by scans in folders that cannot be watched: {explain_watch_error(watch.folder_error)}"
-            self._warn_once(f"watching some folders by scans only: {explain_watch_error(watch.folder_error)}")
-        self._explain_mode("events", reason)
-
-    def _warn_once(self, warning: str) -> None:
-        if warning != self._warned:
-            self._warned = warning
-            log.warning("%s", warning)
-
-    def _complain(self, problem: str) -> None:
+    def _note_ledger_error(self, problem: str) -> None:
         if problem != self._status.problem:
             log.error("%s", problem)
-        old = self._status
-        self._status = WatchStatus(old.mode, old.reason, old.last_scan, old.last_scan_seconds, old.files, problem)
-
-    def _drop_watch(self) -> None:
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.stop()
-
-    def _explain_mode(self, mode: str, reason: str) -> None:
-        old = self._status
-        self._status = WatchStatus(mode, reason, old.last_scan, old.last_scan_seconds, old.files, old.problem)
+        self._status = dataclasses.replace(self._status, problem=problem)

@@ -1,4 +1,4 @@
-"""The thread that forgets, now and then, the results that the settings do not keep."""
+"""The thread that deletes, now and then, the results that the settings do not keep."""
 
 import logging
 import sqlite3
@@ -13,12 +13,12 @@ from dogid.ledger.retention import Retention, forget_departed
 
 log = logging.getLogger(__name__)
 
-_FIRST_SECONDS = 60.0  # the start has more urgent things to do
-_EVERY_SECONDS = 3600.0
+_FIRST_SECONDS = 60.0  # the start has more urgent things to do; longer, and a daemon that restarts often never deletes
+_EVERY_SECONDS = 3600.0  # shorter costs more looks at a ledger with nothing to delete; longer keeps more rows than set
 
 
 class RetentionThread:
-    """Start it with the daemon, stop it with the daemon."""
+    """Deletes old results once an hour, for as long as the daemon runs."""
 
     def __init__(
         self, ledger: Ledger, state: Path, inbox: Path, clock: Clock, *, first_seconds: float = _FIRST_SECONDS
@@ -30,39 +30,39 @@ class RetentionThread:
         self._first_seconds = first_seconds
         self._stopping = threading.Event()
         self._retention = Retention(0, 0)
-        self._thread = threading.Thread(target=self._run, name="housekeeper", daemon=True)
+        self._thread = threading.Thread(target=self._delete_again_and_again, name="retention", daemon=True)
 
     def start(self, retention: Retention) -> None:
-        """Begin."""
+        """Start the thread, with the rules to delete by."""
         self._retention = retention
         self._thread.start()
 
-    def adopt(self, retention: Retention) -> None:
-        """Keep by other rules from the next round on."""
+    def change_rules(self, retention: Retention) -> None:
+        """Delete by other rules from the next round on."""
         self._retention = retention
 
-    def stop(self) -> None:
-        """Have it end; the page that is being forgotten is finished."""
+    def request_stop(self) -> None:
+        """Have the thread end after the rows that are being deleted."""
         self._stopping.set()
 
     def join(self, ends: float) -> None:
-        """Wait for its end, until the monotonic time ends."""
+        """Wait for the thread's end, until the monotonic time ends."""
         self._thread.join(max(0.0, ends - time.monotonic()))
 
-    def _run(self) -> None:
+    def _delete_again_and_again(self) -> None:
         pause = self._first_seconds
         while not self._stopping.wait(pause):
             pause = _EVERY_SECONDS
             if not self._retention.forgets:
                 continue
             try:
-                self._tidy()
+                self._delete_old_results()
             except sqlite3.Error as error:
                 log.warning("old results could not be forgotten, trying again later: %s", error)
             except Exception:
                 log.warning("old results could not be forgotten, trying again later", exc_info=True)
 
-    def _tidy(self) -> None:
+    def _delete_old_results(self) -> None:
         db = open_for_reading(self._state)
         try:
             forgotten = forget_departed(

@@ -141,16 +141,16 @@ class Ledger:
         return [self._job(row) for row in rows]
 
     def _job(self, row: sqlite3.Row) -> Job:
-        still_since = row["still_since"]
-        if not self._started <= still_since <= self._clock.steady_ms():
-            still_since = self._started  # noted by a process before ours, on a clock that may have begun anew
+        unchanged_since = row["still_since"]
+        if not self._started <= unchanged_since <= self._clock.steady_ms():
+            unchanged_since = self._started  # noted by a process before ours, on a clock that may have begun anew
         return Job(
             id=row["id"],
             path=bytes(row["path"]),
             version=version_of(row),
-            still_since=still_since,
+            unchanged_since=unchanged_since,
             attempts=row["attempts"],
-            waits_for=row["error_code"],
+            last_error=row["error_code"],
         )
 
     def wake_due(self) -> int | None:

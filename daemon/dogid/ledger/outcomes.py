@@ -13,10 +13,10 @@ class Job:
     id: int
     path: bytes
     version: Version
-    still_since: int
+    unchanged_since: int
     """Steady milliseconds since which this version has not changed."""
     attempts: int
-    waits_for: str | None
+    last_error: str | None
     """The error code of the last attempt, if there was one."""
 
 

@@ -163,11 +163,11 @@ class OutcomeWriter:
             (
                 due,
                 *outcome.version,
-                outcome.job.still_since if still else now,
+                outcome.job.unchanged_since if still else now,
                 outcome.code,
                 outcome.message,
                 outcome.job.id,
             ),
         )
-        if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.waits_for:
+        if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.last_error:
             note(self._db, self._clock, outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")

@@ -9,12 +9,34 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from dogid.errors import PhotoError
+from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
+from dogid.ledger.outcomes import Failed, Job
 from dogid.photo.decode import decode, limit_pixels
 from dogid.settings import Settings
+
+_MOST_DEATHS = 10  # with a photo in progress; turned down, innocent photos fail with it, up, the daemon dies more often
+
+
+def find_deadly_photos(
+    suspects: Iterable[tuple[Job, int]], inbox: Path, settings: Settings, size: tuple[int, int]
+) -> list[Failed]:
+    """Return failures for those of the suspects that kill what decodes them.
+
+    suspects: photos that were in progress when the daemon died, each with how often it did. size: (width, height).
+    """
+    failures = []
+    for job, deaths in suspects:
+        cause = probe_crash(job.path, inbox, settings, size)
+        if cause is None and deaths < _MOST_DEATHS:
+            continue  # another photo, or nothing to do with photos: it goes on, after a while
+        reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
+        message = f"{reason}; if the file changes it is tried again"
+        failures.append(Failed(job, job.version, PhotoCode.CORRUPT, message))
+    return failures
 
 
 def probe_crash(name: bytes, inbox: Path, settings: Settings, size: tuple[int, int]) -> str | None:

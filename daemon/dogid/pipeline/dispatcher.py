@@ -5,107 +5,108 @@ The backlog stays in the ledger: only some jobs per worker are in memory.
 
 import math
 import time
-from collections.abc import Callable, Collection, Set
-from typing import Protocol
+from collections.abc import Callable, Collection
 
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Job
+from dogid.pipeline.job_queue import JobQueue
 
 JOBS_AHEAD = 64
-"""Per worker: enough to work on while results are gathered and a slow disk takes a commit."""
-_PLACES = 32  # arrivals per worker that go before the backlog: a tenth of a second, where photos are small
-_JUST_SECONDS = 1.0  # for which an arrival's result is expected to come soon
-_FRESH = 2  # arrivals per worker whose results are told at once, each
+"""Per worker: enough to work on while results are gathered and a slow disk takes a commit.
 
-
-class Workers(Protocol):
-    """Who works on photos: the pool of workers."""
-
-    def put(self, job: Job, *, arrived: bool) -> None:
-        """Take a photo that has just arrived, or one of the backlog."""
-
-    def hurry(self, ids: Set[int]) -> None:
-        """Let photos that were put as some of the backlog go before it."""
+Turned down, workers run out of jobs during a slow commit; turned up, more jobs wait in memory, and more photos are
+claimed before newer ones come.
+"""
+# A tenth of a second of work, where photos are small. Turned up, the last of a crowd of arrivals waits for more of the
+# others; turned down, more of the crowd are treated as backlog.
+_ARRIVAL_PLACES = 32  # arrivals per worker that go before the backlog
+# Turned up, an arrival that hangs holds up the grouping of the backlog's results for longer; turned down, the results
+# of slow arrivals wait for those of the backlog to be written.
+_ARRIVAL_SECONDS = 1.0  # for which an arrival's result is expected to come soon
+# Turned up, more commits of few results each, so less throughput; turned down, fewer people get theirs at once.
+_URGENT_ARRIVALS = 2  # per worker: while there are no more, each result is recorded at once
 
 
 class Dispatcher:
-    """The photos that workers have been given. For the clerk's thread, but for `is_urgent`."""
+    """The photos that are in flight: given to the workers and not recorded yet.
 
-    def __init__(self, ledger: Ledger, workers: Workers, now: Callable[[], float] = time.monotonic) -> None:
+    For the coordinator thread only, except `is_urgent`.
+    """
+
+    def __init__(self, ledger: Ledger, jobs: JobQueue, now: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
-        self._workers = workers
-        self._taken: set[int] = set()
+        self._jobs = jobs
+        self._claimed: set[int] = set()
         self._arrivals: set[int] = set()
         self._urgent: set[int] = set()
         self._oldest: set[int] = set()
         self._few = 0
         self._now = now
-        self._latest = -math.inf
+        self._latest_arrival = -math.inf
 
     @property
-    def in_hand(self) -> int:
-        """How many photos have been handed out, and are not done."""
-        return len(self._taken)
+    def in_flight(self) -> int:
+        """How many photos have been given to the workers and are not recorded yet."""
+        return len(self._claimed)
 
     @property
-    def has_arrivals(self) -> bool:
-        """Whether some of them have just arrived. One that hangs is none for ever."""
-        return bool(self._arrivals) and self._now() - self._latest < _JUST_SECONDS
+    def expects_arrivals(self) -> bool:
+        """Whether results of arrivals should come soon; one that hangs is not waited for."""
+        return bool(self._arrivals) and self._now() - self._latest_arrival < _ARRIVAL_SECONDS
 
     def is_urgent(self, photo_id: int) -> bool:
         """Whether somebody may be waiting for a photo's result: it came while there were few, or few are left."""
         return photo_id in self._urgent or (photo_id in self._arrivals and len(self._arrivals) <= self._few)
 
-    def welcome(self, arrived: Collection[int], workers: int) -> None:
-        """Hand out photos that have just arrived (ids) before all others, also where there is no room for the backlog.
+    def dispatch_arrivals(self, arrived: Collection[int], workers: int) -> None:
+        """Dispatch photos that have just arrived (ids) before all others, also where the backlog has filled the queue.
 
         A crowd has only so many places: the others of it are the newest of the backlog.
         """
-        free = workers * _PLACES - len(self._arrivals)
+        free = workers * _ARRIVAL_PLACES - len(self._arrivals)
         newest = set(sorted(set(arrived) - self._arrivals)[-free:]) if free > 0 else set()
         if not newest:
             return
-        handed_out = self._taken & newest  # as some of the backlog, before their word came
-        if handed_out:
-            self._workers.hurry(handed_out)
-        jobs = self._ledger.claim_these(newest - handed_out) if newest - handed_out else []
-        self._expect(handed_out | {job.id for job in jobs}, workers)
+        dispatched = self._claimed & newest  # as some of the backlog, before their wake-up came
+        if dispatched:
+            self._jobs.prioritize(dispatched)
+        jobs = self._ledger.claim_these(newest - dispatched) if newest - dispatched else []
+        self._note_arrivals(dispatched | {job.id for job in jobs}, workers)
         for job in jobs:
-            self._hand_out(job, arrived=True)
+            self._dispatch(job, arrived=True)
 
     def refill(self, workers: int, *, woken: bool) -> bool:
-        """Hand out what is due, as far as there is room for so many workers; return whether the ledger was looked at.
+        """Dispatch what is due, as far as there is room for so many workers; return whether the ledger was read.
 
         woken means that more may have come.
         """
         most = workers * JOBS_AHEAD
-        room = most - self.in_hand
-        if not (room >= most // 4 or (woken and room > 0)):  # a look costs as much as writing some results
+        room = most - self.in_flight
+        if not (room >= most // 4 or (woken and room > 0)):  # a query costs as much as writing some results
             return False
         # the queue gives the oldest their turns: as many of them as there are workers are there for that
         missing = workers - len(self._oldest)
-        oldest = self._ledger.claim(missing, self._taken, oldest=True) if missing > 0 else []
+        oldest = self._ledger.claim(missing, self._claimed, oldest=True) if missing > 0 else []
         self._oldest.update(job.id for job in oldest)
         for job in oldest:
-            self._hand_out(job, arrived=False)
-        for job in self._ledger.claim(room, self._taken):
-            self._hand_out(job, arrived=False)
+            self._dispatch(job, arrived=False)
+        for job in self._ledger.claim(room, self._claimed):
+            self._dispatch(job, arrived=False)
         return True
 
-    def done(self, ids: Collection[int]) -> None:
-        """Take note that photos have been written down, or are to be handed out again."""
-        for group in (self._taken, self._arrivals, self._urgent, self._oldest):
+    def release(self, ids: Collection[int]) -> None:
+        """Note that photos are no longer in flight: they are recorded, or to be dispatched again."""
+        for group in (self._claimed, self._arrivals, self._urgent, self._oldest):
             group.difference_update(ids)
 
-    def _expect(self, ids: set[int], workers: int) -> None:
-        """Take note of arrivals, whose results are urgent while there are few."""
+    def _note_arrivals(self, ids: set[int], workers: int) -> None:
         if ids:
-            self._latest = self._now()
+            self._latest_arrival = self._now()
         self._arrivals |= ids
-        self._few = workers * _FRESH
+        self._few = workers * _URGENT_ARRIVALS
         if len(self._arrivals) <= self._few:
             self._urgent |= ids
 
-    def _hand_out(self, job: Job, *, arrived: bool) -> None:
-        self._taken.add(job.id)
-        self._workers.put(job, arrived=arrived)
+    def _dispatch(self, job: Job, *, arrived: bool) -> None:
+        self._claimed.add(job.id)
+        self._jobs.enqueue(job, arrived=arrived)

@@ -1,6 +1,6 @@
-"""Workers, and the clerk who feeds them from the ledger and writes down what they found.
+"""The workers, and the coordinator thread that feeds them from the ledger and records their outcomes.
 
-What is found is committed in groups, one transaction for all that is ready.
+Outcomes are committed in groups, one transaction for all that are ready.
 """
 
 import logging
@@ -13,21 +13,27 @@ from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.pipeline.dispatcher import Dispatcher
-from dogid.pipeline.outcome_buffer import Drained, OutcomeBuffer
-from dogid.pipeline.worker_pool import Engine, WorkerPool
+from dogid.pipeline.engine import Engine
+from dogid.pipeline.engine_proofs import EngineProofs
+from dogid.pipeline.job_queue import JobQueue
+from dogid.pipeline.mailbox import Mailbox, Messages
+from dogid.pipeline.worker_pool import WorkerPool
 from dogid.system.malloc import trim_malloc
 
 log = logging.getLogger(__name__)
 
-_GROUP = 16  # results per worker
-_GATHER_SECONDS = 0.25  # of a backlog's results into one commit: a commit costs as much for one as for many
-_GATHER_ARRIVALS_SECONDS = 0.02  # while arrivals are in hand, for their results
-_BACKLOG = 16  # photos in a row, after which memory is worth giving back
-_DISK_RETRY_SECONDS = 1.0
-_DEADLINE_CHECK_SECONDS = 0.5
+# A commit costs as much for one result as for many. Turned up, fewer commits, but an arrival waits longer behind one,
+# and a crash repeats more work; turned down, a backlog is slower.
+_GROUP = 16  # results per worker that are enough for a commit
+_GATHER_SECONDS = 0.25  # for which a backlog's results wait for more
+# Turned up, each arrival's result comes later; turned down, several that come together are committed one by one.
+_GATHER_ARRIVALS_SECONDS = 0.02  # the same while results of arrivals are expected
+_BACKLOG = 16  # photos in a row, after which memory is given back; fewer cost time for little, more keep memory
+_DISK_RETRY_SECONDS = 1.0  # shorter fills the log and the processor while a disk is full; longer delays the recovery
+_DEADLINE_CHECK_SECONDS = 0.5  # shorter wakes an idle processor more often; longer lets a hanging worker hang longer
 
 OnRecorded = Callable[[Sequence[Outcome]], None]
-"""Told of outcomes once they are on disk."""
+"""Called with outcomes once they are on disk."""
 
 
 class Pipeline:
@@ -37,159 +43,166 @@ class Pipeline:
         self._ledger = ledger
         self._count = workers
         self._on_recorded = on_recorded
-        self._tray = OutcomeBuffer()
-        self.workers = WorkerPool(engine, self._on_finished)
-        self._photos = Dispatcher(ledger, self.workers)
+        self.mailbox = Mailbox()
+        jobs = JobQueue()
+        self._proofs = EngineProofs(engine, jobs)
+        self._workers = WorkerPool(jobs, self._proofs, self._on_finished)
+        self._dispatcher = Dispatcher(ledger, jobs)
         self._woken = True
         self._in_a_row = 0
-        self._trouble: str | None = None
+        self._ledger_error: str | None = None
         self._stopping = threading.Event()
         self._workers_are_done = threading.Event()
-        self._clerk = threading.Thread(target=self._run, name="clerk", daemon=True)
+        self._coordinator = threading.Thread(target=self._coordinate, name="coordinator", daemon=True)
 
     def start(self) -> int:
-        """Start the workers and the clerk; return the round of proofs that each worker holds before its first photo."""
-        number = self.workers.want_proofs()
-        self.workers.resize(self._count)
-        self._clerk.start()
-        return number
+        """Start the workers and the coordinator; return the health round that each worker passes before a photo.
 
-    def try_out(self, engine: Engine, workers: int, timeout: float) -> str | None:
-        """Have as many workers as `adopt` will want prove another engine; return what is amiss, or None.
-
-        Photos go on by the present engine meanwhile, and, where something is amiss, by as many workers as before.
+        Raise DogidError where the machine gives no threads for all workers.
         """
-        self.workers.resize(max(workers, self._count))
-        amiss = self.workers.try_out(engine, timeout)
-        if amiss is not None:
-            self.workers.resize(self._count)
-        return amiss
-
-    def adopt(self, engine: Engine, workers: int) -> int:
-        """Work by another engine from the next photos on, with so many workers; return the round that proves it."""
-        self._count = workers
-        self.workers.resize(workers)
-        number = self.workers.adopt(engine)
-        self.wake()
+        number = self._proofs.start_round()
+        self._workers.resize(self._count)
+        self._coordinator.start()
         return number
+
+    def validate_engine(self, engine: Engine, workers: int, timeout: float) -> str | None:
+        """Have as many workers as `switch_engine` will want try another engine; return the problem, or None.
+
+        Photos go on by the present engine meanwhile, and, where there is a problem, by as many workers as before.
+        Raise DogidError where the machine gives no threads for so many.
+        """
+        self._workers.resize(max(workers, self._count))
+        problem = self._proofs.validate_engine(engine, timeout)
+        if problem is not None:
+            self._workers.resize(self._count)
+        return problem
+
+    def switch_engine(self, engine: Engine, workers: int) -> None:
+        """Use another engine from the next photos on, with so many workers. Raise DogidError as `validate_engine`."""
+        self._workers.resize(workers)
+        self._count = workers
+        self._proofs.switch_engine(engine)
+        self.mailbox.notify_pending()
+
+    def start_health_round(self) -> int:
+        """Ask every worker to classify the known photo; return the number of this round."""
+        self._workers.start_missing()
+        return self._proofs.start_round()
+
+    def wait_for_health_round(self, number: int, timeout: float) -> str | None:
+        """Wait until every worker has passed a round, at most timeout seconds; return the first problem, or None."""
+        problem = self._proofs.wait_for_round(number, timeout)
+        return self._workers.problem() or problem
 
     @property
     def is_alive(self) -> bool:
-        """Whether results are still written down."""
-        return self._clerk.is_alive()
-
-    def wake(self, arrived: Sequence[int] = ()) -> None:
-        """Tell the clerk that photos may have become pending, and of which somebody may be waiting for (ids)."""
-        self._tray.wake(arrived)
-
-    def _on_finished(self, outcome: Outcome) -> None:
-        self._tray.lay(outcome, urgent=self._photos.is_urgent(outcome.job.id))
-
-    def stop(self, timeout: float) -> None:
-        """Finish the photos that are being worked on, write them down, and stop. Pending ones stay in the ledger."""
-        self._stopping.set()
-        ends = time.monotonic() + timeout
-        self.workers.stop(ends)
-        self._workers_are_done.set()
-        self.wake()
-        self._clerk.join(max(0.1, ends - time.monotonic()))
+        """Whether results are still recorded."""
+        return self._coordinator.is_alive()
 
     @property
     def in_flight(self) -> int:
-        """How many photos have been handed out and are not on disk yet."""
-        return self._photos.in_hand
+        """How many photos have been given to workers and are not on disk yet."""
+        return self._dispatcher.in_flight
 
-    def _run(self) -> None:
-        """The clerk: refill the workers' queue, wait for what they finish, write it down."""
+    def stop(self, timeout: float) -> None:
+        """Finish the photos that are being classified, record them, and stop. Pending ones stay in the ledger."""
+        self._stopping.set()
+        ends = time.monotonic() + timeout
+        self._workers.stop(ends)
+        self._workers_are_done.set()
+        self.mailbox.notify_pending()
+        self._coordinator.join(max(0.1, ends - time.monotonic()))
+
+    def _on_finished(self, outcome: Outcome) -> None:
+        self.mailbox.add_outcome(outcome, urgent=self._dispatcher.is_urgent(outcome.job.id))
+
+    def _coordinate(self) -> None:
+        """The coordinator thread: dispatch pending photos, wait for outcomes, record them."""
         while True:
-            pause: float | None = None
             try:
-                pause = self._refill()
-                taken = self._take(pause)
-                finished = taken.outcomes
+                messages = self._wait_for_messages(self._refill())
                 try:
-                    finished += self.workers.give_up_late()
+                    self._workers.fail_timed_out()
                     if not self._stopping.is_set():  # before results are written: arrivals do not wait for the disk
-                        self._photos.welcome(taken.arrived, self._count)
+                        self._dispatcher.dispatch_arrivals(messages.arrived, self._count)
                 finally:
-                    if finished:
-                        self._write(finished)
-                if self._workers_are_done.is_set() and self._tray.is_empty:
+                    if messages.outcomes:
+                        self._record_all(messages.outcomes)
+                if self._workers_are_done.is_set() and not self.mailbox.has_outcomes:
                     return
             except sqlite3.OperationalError as error:
                 # the disk is full, or another program holds the database: nothing is lost, the folder is still there
-                self._complain("the ledger cannot be written", error)
-                if self._stopping.wait(_DISK_RETRY_SECONDS):
+                self._log_once("the ledger cannot be written", error)
+                if self._wait_before_retry():
                     return
-            except sqlite3.DatabaseError as error:
-                if not is_damage(error):
-                    log.warning("results met with an error; their photos are worked on again", exc_info=True)
-                    if self._stopping.wait(_DISK_RETRY_SECONDS):
-                        return
-                    continue
-                self._ledger.suspect_damage()
-                log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
-                raise  # the clerk's end is noticed: the health check fails, and systemd starts the daemon anew
-            except Exception:
-                log.warning("results met with an error; their photos are worked on again", exc_info=True)
-                if self._stopping.wait(_DISK_RETRY_SECONDS):
+            except Exception as error:
+                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+                    self._ledger.suspect_damage()
+                    log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
+                    raise  # the thread's end is noticed: the health check fails, and systemd starts the daemon anew
+                log.warning("results could not be recorded; their photos are classified again", exc_info=True)
+                if self._wait_before_retry():
                     return
 
     def _refill(self) -> float | None:
-        """Hand out due photos; return how long to wait at most for the next thing to do, in seconds."""
+        """Dispatch due photos; return how long to wait at most for the next thing to do, in seconds."""
         if self._stopping.is_set():
             return None
         wait_ms = self._ledger.wake_due()
-        if self._photos.refill(self._count, woken=self._woken):
+        if self._dispatcher.refill(self._count, woken=self._woken):
             self._woken = False
         waits = [] if wait_ms is None else [wait_ms / 1000]
         if self.in_flight:
-            # a worker may take a photo, and so have a deadline, without telling the clerk
+            # a worker may take a photo, and so have a deadline, without a message to the coordinator
             waits.append(_DEADLINE_CHECK_SECONDS)
         return min(waits, default=None)
 
-    def _take(self, timeout: float | None) -> Drained:
-        """Wait for a worker or a wake-up; return all that has been finished by then, and who has arrived.
+    def _wait_for_messages(self, timeout: float | None) -> Messages:
+        """Wait for outcomes or a wake-up; return all messages.
 
         A backlog's results wait for more, to make a group; those of new arrivals do not, nor the last ones.
         """
         # enough to be worth a commit, and not so many that an arrival waits long for it; or all that there is
         enough, gather = min(self.in_flight, self._count * _GROUP), _GATHER_SECONDS
-        if self._photos.has_arrivals:  # their results are about to come, and shall not wait for others to be written
+        if self._dispatcher.expects_arrivals:  # their results shall not wait for others to be written
             enough, gather = self.in_flight, _GATHER_ARRIVALS_SECONDS
-        taken = self._tray.take(enough, gather, timeout)
-        self._woken |= taken.woken
-        return taken
+        messages = self.mailbox.drain(enough, gather, timeout)
+        self._woken |= messages.woken
+        return messages
 
-    def _write(self, outcomes: Sequence[Outcome]) -> None:
-        """Write outcomes down, first those that somebody may be waiting for; tell of them, and give memory back."""
-        urgent = [outcome for outcome in outcomes if self._photos.is_urgent(outcome.job.id)]
-        others = [outcome for outcome in outcomes if not self._photos.is_urgent(outcome.job.id)]
+    def _record_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Record outcomes, first those that somebody may be waiting for, and give memory back after a backlog."""
+        urgent = [outcome for outcome in outcomes if self._dispatcher.is_urgent(outcome.job.id)]
+        others = [outcome for outcome in outcomes if not self._dispatcher.is_urgent(outcome.job.id)]
         try:
-            for part in (urgent, others):
-                if part:
-                    self._record(part)
+            for group in (urgent, others):
+                if group:
+                    self._record_group(group)
         finally:
-            # what could not be written is pending still, and handed out again
-            self._photos.done({outcome.job.id for outcome in outcomes})
-        self._rest(len(outcomes))
+            # what could not be recorded is pending still, and dispatched again
+            self._dispatcher.release({outcome.job.id for outcome in outcomes})
+        self._trim_memory(len(outcomes))
 
-    def _record(self, outcomes: Sequence[Outcome]) -> None:
-        """Write outcomes in one transaction, as soon as the disk lets us, and tell of them."""
+    def _record_group(self, outcomes: Sequence[Outcome]) -> None:
+        """Record outcomes in one transaction, as soon as the disk allows it, and report them."""
         while True:
             try:
-                written = self._ledger.record(outcomes)
+                recorded = self._ledger.record(outcomes)
                 break
             except sqlite3.OperationalError as error:
-                self._complain("results cannot be written", error)
-                if self._stopping.wait(_DISK_RETRY_SECONDS):
+                self._log_once("results cannot be written", error)
+                if self._wait_before_retry():
                     return
-        if self._trouble is not None:
+        if self._ledger_error is not None:
             log.info("the ledger can be written again")
-            self._trouble = None
-        self._on_recorded(written)
+            self._ledger_error = None
+        self._on_recorded(recorded)
 
-    def _rest(self, finished: int) -> None:
+    def _wait_before_retry(self) -> bool:
+        """Wait for a while after an error; return whether the pipeline is stopping."""
+        return self._stopping.wait(_DISK_RETRY_SECONDS)
+
+    def _trim_memory(self, finished: int) -> None:
         """Give memory back after a backlog."""
         self._in_a_row += finished
         if not self.in_flight:
@@ -197,8 +210,8 @@ class Pipeline:
                 trim_malloc()
             self._in_a_row = 0
 
-    def _complain(self, what: str, error: sqlite3.Error) -> None:
-        """Tell of a trouble once, not every second while it lasts."""
-        if str(error) != self._trouble:
-            self._trouble = str(error)
+    def _log_once(self, what: str, error: sqlite3.Error) -> None:
+        """Log an error of the ledger once, not every second while it lasts."""
+        if str(error) != self._ledger_error:
+            self._ledger_error = str(error)
             log.error("%s, trying again: %s", what, error)

@@ -1,65 +1,60 @@
-"""One photo through reading, decoding and the model: the work of a worker thread."""
+"""One worker thread as the pool sees it: its photo and its deadline."""
 
-import hashlib
+import math
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from dogid.errors import PhotoError
-from dogid.inbox.read import TemporaryError, read_photo
-from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
-from dogid.model.classifier import Classifier
-from dogid.model.classify_photo import classify_photo, elapsed_ms
-from dogid.pipeline.in_progress import InProgress
-from dogid.pipeline.retry_policy import RetryPolicy
+from dogid.file_names import one_line, shown_name
+from dogid.ledger.outcomes import Job
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a worker needs to know besides the photo."""
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A worker thread. Its photo and deadline are shared between the thread and the pool."""
 
-    inbox: Path
-    max_bytes: int
-    model_id: int
-    settling: RetryPolicy
-    in_hand: InProgress
+    number: int
+    """Its own for as long as the daemon runs."""
+    thread: threading.Thread | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _job: Job | None = None
+    _deadline: float = math.inf
+    _given_up: bool = False
 
-    def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None] = lambda: None) -> Outcome:
-        """Take one photo all the way. Whatever is wrong with the photo or the disk becomes an outcome.
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self.thread is not None and self.thread.is_alive()
 
-        on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
-        """
-        with self.in_hand.holding(job.id):
-            return self._process(job, classifier, on_read)
+    @property
+    def photo_hint(self) -> str:
+        """` from NAME` while there is a photo, for messages on a worker that does not come back."""
+        job = self._job
+        return "" if job is None else f" from {one_line(shown_name(job.path))}"
 
-    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
-        version = job.version
-        started = time.perf_counter()
-        try:
-            read = read_photo(self.inbox, job.path, self.max_bytes)
-            version = read.version
-            if not read.unchanged:
-                return self.settling.changing(job, version)
-            on_read()
-            digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
-            photo = classify_photo(read.data, classifier)
-            total_ms = elapsed_ms(started)
-        except PhotoError as error:
-            return self.settling.verdict(job, version, error)
-        except TemporaryError as error:
-            return self.settling.trouble(job, str(error))
-        if not photo.complete:
-            unfinished = self.settling.may_be_unfinished(job, version, "the end of the file may not be written yet")
-            if unfinished is not None:
-                return unfinished
-        return Classified(
-            job=job,
-            version=version,
-            sha256=digest,
-            width=photo.width,
-            height=photo.height,
-            scores=photo.best(),
-            model_id=self.model_id,
-            timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
-        )
+    def begin_job(self, job: Job) -> None:
+        """Note the photo, without a deadline yet: how long a disk takes is not the photo's fault."""
+        with self._lock:
+            self._job, self._deadline = job, math.inf
+
+    def start_deadline(self, seconds: float) -> None:
+        """Give the photo so many seconds from now on."""
+        with self._lock:
+            self._deadline = time.monotonic() + seconds
+
+    def end_job(self) -> bool:
+        """Note that the photo is done; return False where the worker was given up meanwhile."""
+        with self._lock:
+            if self._given_up:
+                return False
+            self._job = None
+            return True
+
+    def give_up_if_late(self, now: float, stalled: float) -> Job | None:
+        """Give the worker up where its deadline, put off by `stalled` seconds, has passed; return its photo then."""
+        with self._lock:
+            self._deadline += stalled
+            if self._job is None or self._deadline > now:
+                return None
+            self._given_up = True
+            return self._job

@@ -1,0 +1,19 @@
+"""What workers work with."""
+
+from dataclasses import dataclass
+
+from dogid.model.classifier import Model
+from dogid.model.self_test import Reference
+from dogid.pipeline.photo_processor import PhotoProcessor
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What workers work with; a reload replaces it as a whole."""
+
+    model: Model
+    processor: PhotoProcessor
+    reference: Reference
+    """The known photo and its answer."""
+    decode_timeout: float
+    """Seconds that decoding and classifying one photo may take; then its worker is given up."""

@@ -1,0 +1,73 @@
+"""One photo through reading, decoding and the model: the work of a worker thread."""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dogid.errors import PhotoError
+from dogid.inbox.read import TemporaryError, read_photo
+from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
+from dogid.model.classifier import Classifier
+from dogid.model.classify_photo import classify_photo, elapsed_ms
+from dogid.pipeline.in_progress import InProgress
+from dogid.pipeline.retry_policy import RetryPolicy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoProcessor:
+    """Makes an outcome of each photo, whatever it meets with."""
+
+    inbox: Path
+    max_bytes: int
+    model_id: int
+    retry_policy: RetryPolicy
+    in_progress: InProgress
+
+    def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
+        """Read and classify one photo. Whatever is wrong with the photo or the disk becomes an outcome.
+
+        on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
+        """
+        with self.in_progress.track(job.id):
+            try:
+                return self._process(job, classifier, on_read)
+            except Exception as error:
+                # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
+                log.warning("a photo could not be classified, it is tried again", exc_info=True)
+                return self.retry_policy.on_io_error(job, f"{type(error).__name__}: {error}")
+
+    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
+        version = job.version
+        started = time.perf_counter()
+        try:
+            read = read_photo(self.inbox, job.path, self.max_bytes)
+            version = read.version
+            if not read.unchanged:
+                return self.retry_policy.on_change(job, version)
+            on_read()
+            digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
+            photo = classify_photo(read.data, classifier)
+            total_ms = elapsed_ms(started)
+        except PhotoError as error:
+            return self.retry_policy.on_photo_error(job, version, error)
+        except TemporaryError as error:
+            return self.retry_policy.on_io_error(job, str(error))
+        if not photo.complete:
+            unfinished = self.retry_policy.on_incomplete(job, version, "the end of the file may not be written yet")
+            if unfinished is not None:
+                return unfinished
+        return Classified(
+            job=job,
+            version=version,
+            sha256=digest,
+            width=photo.width,
+            height=photo.height,
+            scores=photo.best(),
+            model_id=self.model_id,
+            timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
+        )

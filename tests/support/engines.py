@@ -1,0 +1,96 @@
+"""Engines, a pool of workers and a photo that hangs, for tests of the pipeline in this process."""
+
+import dataclasses
+import queue
+import threading
+from pathlib import Path
+
+import pytest
+
+from dogid.clock import Clock
+from dogid.inbox.scan import Version
+from dogid.ledger.outcomes import Job, Outcome
+from dogid.model.classifier import Model
+from dogid.model.self_test import reference_for
+from dogid.photo.decode import DecodedPhoto, decode
+from dogid.pipeline.engine import Engine
+from dogid.pipeline.engine_proofs import EngineProofs
+from dogid.pipeline.in_progress import InProgress
+from dogid.pipeline.job_queue import JobQueue
+from dogid.pipeline.photo_processor import PhotoProcessor
+from dogid.pipeline.retry_policy import RetryPolicy
+from dogid.pipeline.worker_pool import WorkerPool
+from tests.support.photos import photo, put
+from tests.support.waiting import PATIENCE
+
+
+def engine(model: Model, inbox: Path, decode_timeout: float = 600, model_id: int = 1) -> Engine:
+    """An engine for photos of an inbox; beside it the file of photos in progress."""
+    retry_policy = RetryPolicy(1000, Clock())
+    processor = PhotoProcessor(inbox, 10_000_000, model_id, retry_policy, InProgress(inbox.parent))
+    return Engine(model, processor, reference_for(model), decode_timeout)
+
+
+def wrong(good: Engine) -> Engine:
+    """The same engine with another answer expected of the known photo."""
+    known = good.reference.known
+    other = dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores))
+    return dataclasses.replace(good, reference=dataclasses.replace(good.reference, known=other))
+
+
+class Hanging:
+    """A photo called hangs.jpg in whose decoding a worker hangs until it is released."""
+
+    def __init__(self, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._entered, self._released = threading.Event(), threading.Event()
+        data = photo(2) + b"hangs"
+        put(inbox / "hangs.jpg", data)
+
+        def hang(read: bytes, size: tuple[int, int]) -> DecodedPhoto:
+            if read == data:
+                self._entered.set()
+                self._released.wait(PATIENCE)
+            return decode(read, size)
+
+        monkeypatch.setattr("dogid.model.classify_photo.decode", hang)
+
+    def wait(self) -> None:
+        """Wait until a worker hangs."""
+        assert self._entered.wait(PATIENCE)
+
+    def release(self) -> None:
+        """Let the worker go on."""
+        self._released.set()
+
+
+class Pool:
+    """Workers with their proofs and queue, and what they have finished."""
+
+    def __init__(self, chosen: Engine, count: int) -> None:
+        self.finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.jobs = JobQueue()
+        self.proofs = EngineProofs(chosen, self.jobs)
+        self.workers = WorkerPool(self.jobs, self.proofs, self.finished.put)
+        self.workers.resize(count)
+
+    def start_health_round(self) -> int:
+        """As the pipeline does."""
+        self.workers.start_missing()
+        return self.proofs.start_round()
+
+    def wait_for_health_round(self, number: int, timeout: float) -> str | None:
+        """As the pipeline does."""
+        problem = self.proofs.wait_for_round(number, timeout)
+        return self.workers.problem() or problem
+
+    def prove(self) -> str | None:
+        """Run a round of proofs; return the problem."""
+        return self.wait_for_health_round(self.start_health_round(), PATIENCE)
+
+    def add(self, number: int, name: bytes) -> None:
+        """Queue a photo of the inbox."""
+        self.jobs.enqueue(Job(number, name, Version(1, 1, 1), 0, 0, None), arrived=True)
+
+    def next_outcome(self) -> Outcome:
+        """Wait for the next finished photo."""
+        return self.finished.get(timeout=PATIENCE)

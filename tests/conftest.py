@@ -45,6 +45,18 @@ def daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     return make_daemon("--settle", "1").start()
 
 
+@pytest.fixture(scope="module")
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon for the tests of a file that only read, or use files of names of their own."""
+    folder = tmp_path_factory.mktemp("shared")
+    (folder / "inbox").mkdir()
+    shared = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1")
+    try:
+        yield shared.start()
+    finally:
+        shared.close()
+
+
 @pytest.fixture
 def patient_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon that runs on the inbox, and believes no unfinished photo to be broken while a test lasts."""

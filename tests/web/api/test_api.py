@@ -36,9 +36,9 @@ def refused(daemon: DaemonProcess, path: str) -> tuple[int, str]:
     return status, document["error"]["code"]
 
 
-def test_a_result_has_exactly_the_fields_of_the_interface(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "a.jpg").write_bytes(photo(1, size=(300, 200)))
-    result = daemon.answered("a.jpg")
+def test_a_result_has_exactly_the_fields_of_the_interface(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "fields.jpg").write_bytes(photo(1, size=(300, 200)))
+    result = shared_daemon.answered("fields.jpg")
 
     assert set(result) == FIELDS
     assert set(result["timings_ms"]) == {"decode", "invoke", "total"}
@@ -50,9 +50,9 @@ def test_a_result_has_exactly_the_fields_of_the_interface(daemon: DaemonProcess,
     assert result["classified_at"].endswith("Z")
 
 
-def test_a_failed_result_has_a_code_and_a_message_and_no_label(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "text.jpg").write_text("no photo")
-    result = daemon.failed("text.jpg", "unsupported")
+def test_a_failed_result_has_a_code_and_a_message_and_no_label(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "failed.jpg").write_text("no photo")
+    result = shared_daemon.failed("failed.jpg", "unsupported")
 
     assert set(result) == FIELDS
     assert set(result["error"]) == {"code", "message"}
@@ -102,15 +102,15 @@ def test_results_can_be_filtered_by_label_and_status(daemon: DaemonProcess, inbo
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "before=x", "status=lost", "before=1e3"]
 )
-def test_a_wrong_query_is_refused(daemon: DaemonProcess, query: str) -> None:
-    assert refused(daemon, f"/results?{query}") == (400, "bad_request")
+def test_a_wrong_query_is_refused(shared_daemon: DaemonProcess, query: str) -> None:
+    assert refused(shared_daemon, f"/results?{query}") == (400, "bad_request")
 
 
-def test_one_result_comes_with_its_history(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "a.jpg").write_bytes(photo(1))
-    result = daemon.answered("a.jpg")
+def test_one_result_comes_with_its_history(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "history.jpg").write_bytes(photo(1))
+    result = shared_daemon.answered("history.jpg")
 
-    status, document = ask(daemon, f"/results/{result['id']}")
+    status, document = ask(shared_daemon, f"/results/{result['id']}")
 
     assert status == 200
     assert set(document) == FIELDS | {"history"}
@@ -120,17 +120,22 @@ def test_one_result_comes_with_its_history(daemon: DaemonProcess, inbox: Path) -
 @pytest.mark.parametrize(
     "path", ["/results/999", "/results/99999999999999999999", "/results/x", "/nothing", "/?file=no.jpg"]
 )
-def test_what_is_not_there_is_404(daemon: DaemonProcess, path: str) -> None:
-    assert refused(daemon, path)[0] == 404
+def test_what_is_not_there_is_404(shared_daemon: DaemonProcess, path: str) -> None:
+    assert refused(shared_daemon, path)[0] == 404
 
 
-def test_file_answers_as_the_article_does(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "my dog.jpg").write_bytes(photo(1))
-    result = daemon.answered("my dog.jpg")
-    labels = daemon.status()["model"]["labels"]
+def test_file_answers_as_the_article_does(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "my dog.jpg").write_bytes(photo(1))
+    result = shared_daemon.answered("my dog.jpg")
+    labels = shared_daemon.status()["model"]["labels"]
 
-    for name in ("my%20dog.jpg", "my+dog.jpg", "./my%20dog.jpg", urllib.parse.quote(f"{inbox}/my dog.jpg")):
-        status, answer = ask(daemon, f"/?file={name}")
+    for name in (
+        "my%20dog.jpg",
+        "my+dog.jpg",
+        "./my%20dog.jpg",
+        urllib.parse.quote(f"{shared_daemon.inbox}/my dog.jpg"),
+    ):
+        status, answer = ask(shared_daemon, f"/?file={name}")
         assert status == 200
         assert answer[0] == labels
         assert len(answer) == 2
@@ -138,15 +143,29 @@ def test_file_answers_as_the_article_does(daemon: DaemonProcess, inbox: Path) ->
         assert answer[1][labels.index(result["label"])] == pytest.approx(result["score"], abs=1e-6)
 
 
-def test_file_finds_names_that_are_not_utf_8(daemon: DaemonProcess, inbox: Path) -> None:
-    with open(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"), "wb") as file:
+def test_file_finds_names_that_are_not_utf_8(shared_daemon: DaemonProcess) -> None:
+    with open(os.path.join(os.fsencode(shared_daemon.inbox), b"caf\xe9.jpg"), "wb") as file:
         file.write(photo(1))
 
-    shown = daemon.answered("caf%E9.jpg")["file"]
+    shown = shared_daemon.answered("caf%E9.jpg")["file"]
 
-    assert ask(daemon, f"/?file={shown}")[0] == 200
+    assert ask(shared_daemon, f"/?file={shown}")[0] == 200
 
 
+@pytest.fixture(scope="module")
+def links_out(shared_daemon: DaemonProcess) -> None:
+    """A photo beside the inbox, and links inside that lead to it."""
+    inbox = shared_daemon.inbox
+    secret = inbox.parent / "secret.jpg"
+    secret.write_bytes(photo(1))
+    (inbox / "sub").mkdir()
+    (inbox / "outside.jpg").symlink_to("../secret.jpg")
+    (inbox / "outside").symlink_to("..")
+    (inbox / "absolute.jpg").symlink_to(secret)
+    (inbox / "sub" / "outside.jpg").symlink_to("../../secret.jpg")
+
+
+@pytest.mark.usefixtures("links_out")
 @pytest.mark.parametrize(
     "name",
     [
@@ -154,40 +173,33 @@ def test_file_finds_names_that_are_not_utf_8(daemon: DaemonProcess, inbox: Path)
         "outside/secret.jpg", "absolute.jpg", "//etc/passwd", "sub/outside.jpg",
     ],
 )  # fmt: skip
-def test_file_outside_the_inbox_is_403(daemon: DaemonProcess, inbox: Path, name: str) -> None:
-    (inbox.parent / "secret.jpg").write_bytes(photo(1))
-    (inbox / "sub").mkdir()
-    (inbox / "outside.jpg").symlink_to("../secret.jpg")
-    (inbox / "outside").symlink_to("..")
-    (inbox / "absolute.jpg").symlink_to(inbox.parent / "secret.jpg")
-    (inbox / "sub" / "outside.jpg").symlink_to("../../secret.jpg")
-
-    assert refused(daemon, f"/?file={name}") == (403, "outside")
+def test_file_outside_the_inbox_is_403(shared_daemon: DaemonProcess, name: str) -> None:
+    assert refused(shared_daemon, f"/?file={name}") == (403, "outside")
 
 
-def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "a.jpg").write_bytes(photo(1))
+def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "inside.jpg").write_bytes(photo(1))
 
-    assert refused(daemon, "/?file=../inbox/a.jpg") == (403, "outside")
-
-
-def test_links_inside_the_inbox_are_followed(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "a.jpg").write_bytes(photo(1))
-    (inbox / "relative.jpg").symlink_to("a.jpg")
-    (inbox / "absolute.jpg").symlink_to(inbox / "a.jpg")
-
-    assert ask(daemon, "/?file=relative.jpg")[0] == 200
-    assert ask(daemon, "/?file=absolute.jpg")[0] == 200
+    assert refused(shared_daemon, "/?file=../inbox/inside.jpg") == (403, "outside")
 
 
-def test_file_that_is_no_photo_is_422(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "text.jpg").write_text("no photo")
-    (inbox / "empty.jpg").touch()
-    (inbox / "folder.jpg").mkdir()
-    os.mkfifo(inbox / "pipe.jpg")
-    (inbox / "half.jpg").write_bytes(photo(1)[:5000])
+def test_links_inside_the_inbox_are_followed(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "target.jpg").write_bytes(photo(1))
+    (shared_daemon.inbox / "relative-link.jpg").symlink_to("target.jpg")
+    (shared_daemon.inbox / "absolute-link.jpg").symlink_to(shared_daemon.inbox / "target.jpg")
 
-    codes = {name: refused(daemon, f"/?file={name}.jpg") for name in ("text", "empty", "folder", "pipe", "half")}
+    assert ask(shared_daemon, "/?file=relative-link.jpg")[0] == 200
+    assert ask(shared_daemon, "/?file=absolute-link.jpg")[0] == 200
+
+
+def test_file_that_is_no_photo_is_422(shared_daemon: DaemonProcess) -> None:
+    (shared_daemon.inbox / "text.jpg").write_text("no photo")
+    (shared_daemon.inbox / "empty.jpg").touch()
+    (shared_daemon.inbox / "folder.jpg").mkdir()
+    os.mkfifo(shared_daemon.inbox / "pipe.jpg")
+    (shared_daemon.inbox / "half.jpg").write_bytes(photo(1)[:5000])
+
+    codes = {name: refused(shared_daemon, f"/?file={name}.jpg") for name in ("text", "empty", "folder", "pipe", "half")}
 
     assert codes == {
         "text": (422, "unsupported"),
@@ -210,8 +222,8 @@ def test_status_tells_what_the_daemon_knows_of_itself(daemon: DaemonProcess, inb
     assert status["uptime_seconds"] > 0
 
 
-def test_a_method_that_is_not_offered_is_405(daemon: DaemonProcess) -> None:
-    request = urllib.request.Request(f"{daemon.url}results", method="DELETE")
+def test_a_method_that_is_not_offered_is_405(shared_daemon: DaemonProcess) -> None:
+    request = urllib.request.Request(f"{shared_daemon.url}results", method="DELETE")
 
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(request)

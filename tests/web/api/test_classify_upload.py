@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,11 @@ from tests.support.photos import photo
 from tests.web.api.result_fields import FIELDS
 
 
-def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(shared_daemon: DaemonProcess) -> None:
     data = photo(1, size=(300, 200))
     body, headers = form("meadow.jpg", data)
 
-    reply = ask(daemon.url, "/classify", method="POST", body=body, headers=headers)
+    reply = ask(shared_daemon.url, "/classify", method="POST", body=body, headers=headers)
 
     result = reply.document
     assert reply.status == 200
@@ -29,22 +28,22 @@ def test_a_photo_in_a_form_gets_the_answer_that_the_inbox_would_give(daemon: Dae
     assert (result["status"], result["file"], result["id"]) == ("classified", "meadow.jpg", None)
     assert (result["width"], result["height"]) == (300, 200)
     assert result["sha256"] == hashlib.sha256(data).hexdigest()
-    assert list(inbox.iterdir()) == []
-    assert daemon.status()["counts"] == {"pending": 0, "classified": 0, "failed": 0}
+    assert list(shared_daemon.inbox.iterdir()) == []
+    assert shared_daemon.status()["counts"] == {"pending": 0, "classified": 0, "failed": 0}
 
 
 @pytest.mark.parametrize(
     "kind", [None, "image/jpeg", "image/x-whatever", "application/octet-stream", "application/x-www-form-urlencoded"]
 )
-def test_a_photo_may_be_the_body_itself(daemon: DaemonProcess, kind: str | None) -> None:
+def test_a_photo_may_be_the_body_itself(shared_daemon: DaemonProcess, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
-    reply = ask(daemon.url, "/classify", method="POST", body=photo(1), headers=headers)
+    reply = ask(shared_daemon.url, "/classify", method="POST", body=photo(1), headers=headers)
     assert (reply.status, reply.document["scores"]) == (200, answer(photo(1)))
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "video/mp4"])
-def test_what_cannot_be_a_photo_is_refused_by_its_type(daemon: DaemonProcess, kind: str) -> None:
-    reply = ask(daemon.url, "/classify", method="POST", body=photo(1), headers={"Content-Type": kind})
+def test_what_cannot_be_a_photo_is_refused_by_its_type(shared_daemon: DaemonProcess, kind: str) -> None:
+    reply = ask(shared_daemon.url, "/classify", method="POST", body=photo(1), headers={"Content-Type": kind})
     assert (reply.status, reply.code) == (415, "unsupported_media_type")
 
 
@@ -53,17 +52,17 @@ def test_what_cannot_be_a_photo_is_refused_by_its_type(daemon: DaemonProcess, ki
     [(b"no photo at all", "unsupported"), (photo(1)[:3000], "truncated"), (photo(1, "PNG")[:300], "truncated")],
 )
 def test_a_photo_that_cannot_be_read_is_refused_with_the_code_that_the_inbox_would_give(
-    daemon: DaemonProcess, data: bytes, code: str
+    shared_daemon: DaemonProcess, data: bytes, code: str
 ) -> None:
-    reply = ask(daemon.url, "/classify", method="POST", body=data)
+    reply = ask(shared_daemon.url, "/classify", method="POST", body=data)
     assert (reply.status, reply.code) == (422, code)
 
 
-def test_a_request_without_a_photo_says_how_to_send_one(daemon: DaemonProcess) -> None:
+def test_a_request_without_a_photo_says_how_to_send_one(shared_daemon: DaemonProcess) -> None:
     body, headers = form("a.jpg", photo(1), field="picture")
     for reply in (
-        ask(daemon.url, "/classify", method="POST"),
-        ask(daemon.url, "/classify", method="POST", body=body, headers=headers),
+        ask(shared_daemon.url, "/classify", method="POST"),
+        ask(shared_daemon.url, "/classify", method="POST", body=body, headers=headers),
     ):
         assert (reply.status, reply.code) == (400, "no_photo")
         assert "--form file=@photo.jpg" in reply.document["error"]["message"]
@@ -110,8 +109,8 @@ def test_a_photo_that_hangs_the_decoder_fails_in_time_and_holds_nobody_up(make_d
     assert again.document["scores"] == answer(photo(1))
 
 
-def test_a_name_with_anything_in_it_comes_back_as_it_was(daemon: DaemonProcess) -> None:
+def test_a_name_with_anything_in_it_comes_back_as_it_was(shared_daemon: DaemonProcess) -> None:
     name = "<img src=x onerror=alert(1)>é.jpg"
     body, headers = form(name, photo(1))
-    reply = ask(daemon.url, "/classify", method="POST", body=body, headers=headers)
+    reply = ask(shared_daemon.url, "/classify", method="POST", body=body, headers=headers)
     assert json.loads(reply.body)["file"] == name

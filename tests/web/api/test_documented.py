@@ -2,13 +2,12 @@
 
 import re
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from tests.support.asking import ask, form
 from tests.support.daemon import ROOT, DaemonProcess
-from tests.support.photos import photo
+from tests.support.photos import photo, put
 from tests.web.api.event_listener import Listener
 
 ROWS = re.findall(r"^\| `(GET|POST) (/\S*)` \|", (ROOT / "daemon" / "API.md").read_text(), re.MULTILINE)
@@ -19,28 +18,26 @@ def template(path: str) -> str:
     return path.partition("?")[0].replace("ID", "{id}")
 
 
-def test_the_table_and_the_openapi_document_name_the_same_routes(daemon: DaemonProcess) -> None:
-    paths = ask(daemon.url, "/openapi.json").document["paths"]
+def test_the_table_and_the_openapi_document_name_the_same_routes(shared_daemon: DaemonProcess) -> None:
+    paths = ask(shared_daemon.url, "/openapi.json").document["paths"]
     documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {(method, template(path)) for method, path in ROWS} == documented
 
 
 @pytest.mark.parametrize(("method", "path"), ROWS)
-def test_each_row_of_the_table_answers_as_documented(
-    daemon: DaemonProcess, inbox: Path, method: str, path: str
-) -> None:
-    (inbox / "a.jpg").write_bytes(photo(1))
-    result = daemon.answered("a.jpg")
-    paths = ask(daemon.url, "/openapi.json").document["paths"]
+def test_each_row_of_the_table_answers_as_documented(shared_daemon: DaemonProcess, method: str, path: str) -> None:
+    put(shared_daemon.inbox / "a.jpg", photo(1))
+    result = shared_daemon.answered("a.jpg")
+    paths = ask(shared_daemon.url, "/openapi.json").document["paths"]
     documented = paths[template(path)][method.lower()]["responses"]["200"]["content"]
 
     body, headers = form("a.jpg", photo(1)) if method == "POST" else (None, {})
     if path == "/events":  # an answer without an end
-        with closing(Listener(daemon)) as listener:
+        with closing(Listener(shared_daemon)) as listener:
             assert listener.response.headers.get_content_type() in documented
         return
     asked = path.replace("NAME", "a.jpg").replace("ID", str(result["id"]))
-    reply = ask(daemon.url, asked, method=method, body=body, headers=headers)
+    reply = ask(shared_daemon.url, asked, method=method, body=body, headers=headers)
 
     assert reply.status == 200
     assert reply.headers.get_content_type() in documented

@@ -1,6 +1,5 @@
 """The OpenAPI document describes what the daemon really answers."""
 
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,14 +16,14 @@ def schema_of(document: dict[str, Any], method: str, path: str, status: int) -> 
     return {**schema, "components": document["components"]}
 
 
-@pytest.fixture
-def seen(daemon: DaemonProcess, inbox: Path) -> DaemonProcess:
+@pytest.fixture(scope="module")
+def seen(shared_daemon: DaemonProcess) -> DaemonProcess:
     """A daemon with photos of each fate."""
-    (inbox / "a.jpg").write_bytes(photo(1))
-    (inbox / "text.jpg").write_text("no photo")
-    (inbox / "caf\udce9.jpg").write_bytes(photo(2))
-    daemon.settled(3)
-    return daemon
+    (shared_daemon.inbox / "a.jpg").write_bytes(photo(1))
+    (shared_daemon.inbox / "text.jpg").write_text("no photo")
+    (shared_daemon.inbox / "caf\udce9.jpg").write_bytes(photo(2))
+    shared_daemon.settled(3)
+    return shared_daemon
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,16 @@ TOKEN = "correct-horse-battery-staple"
 
 
 @pytest.fixture
-def guarded(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
+def token_daemon(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
     """A daemon that asks for a token."""
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
     return make_daemon("--token-file", str(file)).start()
 
 
-def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, guarded: DaemonProcess) -> None:
+def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, token_daemon: DaemonProcess) -> None:
     page = visitor.sits_at(PHONE)
-    page.goto(guarded.url)
+    page.goto(token_daemon.url)
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
@@ -32,6 +32,6 @@ def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, guarded: DaemonPr
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert page.context.cookies() == []
-    page.goto(guarded.url)
+    page.goto(token_daemon.url)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_have_count(0)

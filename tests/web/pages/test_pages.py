@@ -59,25 +59,27 @@ def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: DaemonProcess, i
     assert len(html) + sum(sizes.values()) < SMALL, (len(html), sizes)
 
 
-def test_files_of_the_page_are_kept_for_ever_under_an_address_that_changes_with_them(daemon: DaemonProcess) -> None:
-    _, html, _ = ask(daemon, "/")
+def test_static_files_are_cached_under_versioned_addresses(
+    shared_daemon: DaemonProcess,
+) -> None:
+    _, html, _ = ask(shared_daemon, "/")
     address = re.findall(r'href="(/page/static/page.css[^"]+)"', html.decode())[0]
-    status, _, headers = ask(daemon, address)
+    status, _, headers = ask(shared_daemon, address)
     assert (status, headers["Cache-Control"]) == (200, "public, max-age=31536000, immutable")
 
     bare = address.partition("?")[0]
-    assert ask(daemon, bare)[2]["Cache-Control"] == "no-cache"
-    assert ask(daemon, bare, **{"If-None-Match": headers["ETag"]})[0] == 304
-    assert ask(daemon, "/page/static/..%2fviews.py")[0] == 404
-    assert ask(daemon, "/page/static/nothing.css")[0] == 404
+    assert ask(shared_daemon, bare)[2]["Cache-Control"] == "no-cache"
+    assert ask(shared_daemon, bare, **{"If-None-Match": headers["ETag"]})[0] == 304
+    assert ask(shared_daemon, "/page/static/..%2fviews.py")[0] == 404
+    assert ask(shared_daemon, "/page/static/nothing.css")[0] == 404
 
 
-def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(shared_daemon: DaemonProcess) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6
-    put(inbox / "turned.jpg", photo(1, size=(1200, 600), exif=sideways))
+    put(shared_daemon.inbox / "turned.jpg", photo(1, size=(1200, 600), exif=sideways))
 
-    status, data, headers = thumbnail(daemon, "turned.jpg")
+    status, data, headers = thumbnail(shared_daemon, "turned.jpg")
     shown = Image.open(io.BytesIO(data))
 
     assert (status, headers["Content-Type"], shown.format) == (200, "image/jpeg", "JPEG")
@@ -86,13 +88,13 @@ def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(daemon: Daem
     assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 12
 
 
-def test_pictures_are_kept_by_browsers_and_not_sent_twice(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "a.jpg", photo(1))
+def test_pictures_are_kept_by_browsers_and_not_sent_twice(shared_daemon: DaemonProcess) -> None:
+    put(shared_daemon.inbox / "kept.jpg", photo(1))
     tags = set()
-    for path in addresses(daemon, "a.jpg"):
-        _, _, headers = ask(daemon, path)
+    for path in addresses(shared_daemon, "kept.jpg"):
+        _, _, headers = ask(shared_daemon, path)
         assert headers["Cache-Control"] == "private, max-age=86400"
-        status, body, again = ask(daemon, path, **{"If-None-Match": headers["ETag"]})
+        status, body, again = ask(shared_daemon, path, **{"If-None-Match": headers["ETag"]})
         assert (status, body, again["ETag"]) == (304, b"", headers["ETag"])
         tags.add(headers["ETag"])
     assert len(tags) == 3
@@ -119,63 +121,59 @@ def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
         assert kept == (path in addresses(daemon, "a.jpg"))
 
 
-def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
-    file = put(inbox / "a.jpg", photo(1))
-    tags = {path: ask(daemon, path)[2]["ETag"] for path in addresses(daemon, "a.jpg")}
+def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(shared_daemon: DaemonProcess) -> None:
+    file = put(shared_daemon.inbox / "deleted.jpg", photo(1))
+    tags = {path: ask(shared_daemon, path)[2]["ETag"] for path in addresses(shared_daemon, "deleted.jpg")}
     file.unlink()
 
     for path, tag in tags.items():
-        assert ask(daemon, path, **{"If-None-Match": tag})[0] == 404
+        assert ask(shared_daemon, path, **{"If-None-Match": tag})[0] == 404
 
 
 def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_shown_before(
-    daemon: DaemonProcess, inbox: Path
+    shared_daemon: DaemonProcess,
 ) -> None:
-    file = put(inbox / "a.jpg", photo(1))
-    assert thumbnail(daemon, "a.jpg")[0] == 200
+    file = put(shared_daemon.inbox / "left.jpg", photo(1))
+    assert thumbnail(shared_daemon, "left.jpg")[0] == 200
     file.unlink()
 
-    status, body, headers = thumbnail(daemon, "a.jpg")
+    status, body, headers = thumbnail(shared_daemon, "left.jpg")
     assert (status, headers["Content-Type"]) == (404, "image/svg+xml; charset=utf-8")
     assert b"no longer in the inbox" in body
 
 
 def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_its_place(
-    daemon: DaemonProcess, inbox: Path
+    shared_daemon: DaemonProcess,
 ) -> None:
-    put(inbox / "a.jpg", photo(1))
-    old = daemon.classified("a.jpg", photo(1))
-    assert ask(daemon, f"/page/thumbnail/{old['id']}")[0] == 200
-    put(inbox / "a.jpg", photo(2))
-    new = daemon.classified("a.jpg", photo(2))
+    put(shared_daemon.inbox / "replaced.jpg", photo(1))
+    old = shared_daemon.classified("replaced.jpg", photo(1))
+    assert ask(shared_daemon, f"/page/thumbnail/{old['id']}")[0] == 200
+    put(shared_daemon.inbox / "replaced.jpg", photo(2))
+    new = shared_daemon.classified("replaced.jpg", photo(2))
 
-    assert ask(daemon, f"/page/thumbnail/{old['id']}")[0] == 404
-    assert ask(daemon, f"/page/seen/{old['id']}")[0] == 404
-    assert ask(daemon, f"/page/thumbnail/{new['id']}")[0] == 200
-    _, html, _ = ask(daemon, f"/page/photo/{old['id']}")
+    assert ask(shared_daemon, f"/page/thumbnail/{old['id']}")[0] == 404
+    assert ask(shared_daemon, f"/page/seen/{old['id']}")[0] == 404
+    assert ask(shared_daemon, f"/page/thumbnail/{new['id']}")[0] == 200
+    _, html, _ = ask(shared_daemon, f"/page/photo/{old['id']}")
     assert f'href="/page/photo/{new["id"]}"' in html.decode()
 
 
-def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     outside = put(tmp_path / "secret.jpg", photo(1))
-    put(inbox / "a.jpg", photo(1))
-    result = daemon.classified("a.jpg", photo(1))
+    put(shared_daemon.inbox / "outside.jpg", photo(1))
+    result = shared_daemon.classified("outside.jpg", photo(1))
     os.replace(outside, tmp_path / "moved.jpg")
-    (inbox / "a.jpg").unlink()
-    (inbox / "a.jpg").symlink_to(tmp_path / "moved.jpg")
+    (shared_daemon.inbox / "outside.jpg").unlink()
+    (shared_daemon.inbox / "outside.jpg").symlink_to(tmp_path / "moved.jpg")
 
-    assert ask(daemon, f"/page/thumbnail/{result['id']}")[0] == 404
-    assert ask(daemon, f"/page/seen/{result['id']}")[0] == 404
+    assert ask(shared_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
+    assert ask(shared_daemon, f"/page/seen/{result['id']}")[0] == 404
 
 
-def test_what_the_model_saw_is_shown_to_the_pixel(daemon: DaemonProcess, inbox: Path) -> None:
+def test_what_the_model_saw_is_shown_to_the_pixel(shared_daemon: DaemonProcess) -> None:
     data = photo(3, size=(700, 500))
-    put(inbox / "a.jpg", data)
-    status, png, _ = ask(daemon, f"/page/seen/{daemon.answered('a.jpg')['id']}")
+    put(shared_daemon.inbox / "seen.jpg", data)
+    status, png, _ = ask(shared_daemon, f"/page/seen/{shared_daemon.answered('seen.jpg')['id']}")
 
     assert status == 200
     shown = Image.open(io.BytesIO(png))
@@ -198,9 +196,9 @@ def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(
     assert ask(patient_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
 
 
-def test_choices_that_make_no_sense_show_the_page_all_the_same(daemon: DaemonProcess) -> None:
+def test_choices_that_make_no_sense_show_the_page_all_the_same(shared_daemon: DaemonProcess) -> None:
     for query in ("status=nonsense", "before=x", "before=99999999999999999999", "label=%00%ff", "before=-1", "x=y"):
-        assert ask(daemon, f"/?{query}")[0] == 200
+        assert ask(shared_daemon, f"/?{query}")[0] == 200
 
 
 def test_a_result_that_there_is_not_is_told_to_people(daemon: DaemonProcess) -> None:
@@ -211,19 +209,19 @@ def test_a_result_that_there_is_not_is_told_to_people(daemon: DaemonProcess) -> 
         assert ask(daemon, f"/page/thumbnail/{number}")[0] == 404
 
 
-def test_the_form_for_the_token_says_when_it_was_wrong(daemon: DaemonProcess) -> None:
-    _, form, _ = ask(daemon, "/page/login")
+def test_the_form_for_the_token_says_when_it_was_wrong(shared_daemon: DaemonProcess) -> None:
+    _, form, _ = ask(shared_daemon, "/page/login")
     assert b'<form action="/login" method="post">' in form
     assert b'name="token"' in form
     assert b'role="alert"' not in form
-    assert b'role="alert"' in ask(daemon, "/page/login?failed=1")[1]
+    assert b'role="alert"' in ask(shared_daemon, "/page/login?failed=1")[1]
 
 
-def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "a.jpg", photo(1))
-    result = daemon.answered("a.jpg")
+def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(shared_daemon: DaemonProcess) -> None:
+    put(shared_daemon.inbox / "plain.jpg", photo(1))
+    result = shared_daemon.answered("plain.jpg")
     for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
-        html = ask(daemon, path)[1].decode()
+        html = ask(shared_daemon, path)[1].decode()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)
 
 

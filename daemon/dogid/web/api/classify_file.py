@@ -9,7 +9,7 @@ from flask import Response, request
 from dogid.errors import PhotoCode
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 from dogid.web.api.on_demand import OnDemandClassifier
-from dogid.web.api.responses import as_json
+from dogid.web.api.responses import json_response
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError, DeadlineExecutor
 from dogid.web.errors import ApiError
@@ -43,7 +43,7 @@ class FileClassifier:
                 "other files are being read, or the inbox does not answer; try again",
                 {"Retry-After": "1"},
             ) from None
-        return as_json([list(answer.labels), [float(score) for score in answer.scores]])
+        return json_response([list(answer.labels), [float(score) for score in answer.scores]])
 
 
 def _raw_argument(key: str) -> bytes:

@@ -9,9 +9,9 @@ from dogid.clock import Clock
 from dogid.file_names import one_line
 from dogid.model.classify_photo import Classification
 from dogid.result_document import Result, result_document
-from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
+from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.on_demand import OnDemandClassifier
-from dogid.web.api.responses import as_json
+from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
@@ -28,12 +28,12 @@ CLASSIFY = Endpoint(
     "/classify",
     "The answer for a photo that is sent along; it is not stored",
     {
-        200: Answer("What the photo shows", {JSON: reference("Result")}),
-        400: Answer("No photo was sent", {JSON: reference("Error")}),
-        403: Answer("Sent by a page of another site", {JSON: reference("Error")}),
-        413: Answer("More bytes than max_upload", {JSON: reference("Error")}),
-        415: Answer("Neither a form nor an image", {JSON: reference("Error")}),
-        422: Answer("The photo cannot be classified; the code says why", {JSON: reference("Error")}),
+        200: ResponseSpec("What the photo shows", {JSON: reference("Result")}),
+        400: ResponseSpec("No photo was sent", {JSON: reference("Error")}),
+        403: ResponseSpec("Sent by a page of another site", {JSON: reference("Error")}),
+        413: ResponseSpec("More bytes than max_upload", {JSON: reference("Error")}),
+        415: ResponseSpec("Neither a form nor an image", {JSON: reference("Error")}),
+        422: ResponseSpec("The photo cannot be classified; the code says why", {JSON: reference("Error")}),
     },
     body={
         _FORM: {
@@ -47,18 +47,18 @@ CLASSIFY = Endpoint(
 )
 
 
-def add_sending(interface: Interface, daemon: DaemonView, classifier: OnDemandClassifier) -> None:
+def add_classify_endpoint(registry: EndpointRegistry, daemon: DaemonView, classifier: OnDemandClassifier) -> None:
     """Add the endpoint."""
     limit = daemon.settings.max_upload
     clock = Clock()
 
-    def classify(given: Given) -> Response:  # noqa: ARG001
+    def classify(params: QueryParams) -> Response:  # noqa: ARG001
         with classifier.slot() as slot:
             name, data = _photo(limit)
             answer = classifier.classify(data, slot)
-        return as_json(_result(name, data, answer, clock.wall_ms()))
+        return json_response(_result(name, data, answer, clock.wall_ms()))
 
-    interface.add(CLASSIFY, classify)
+    registry.add(CLASSIFY, classify)
 
 
 def _photo(limit: int) -> tuple[str | None, bytes]:

@@ -1,6 +1,6 @@
-"""The interface as data: each route is declared once, with its parameters and answers.
+"""Endpoints as data: each is declared once, with its parameters and responses.
 
-From the declaration come the route, the check of what a request gives, and the OpenAPI document.
+From the declaration come the route, the validation of a request's parameters, and the OpenAPI document.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,50 +16,54 @@ from dogid.web.errors import ApiError
 JSON = "application/json"
 
 Schema = Mapping[str, Any]
-"""A JSON Schema (draft 2020-12, as OpenAPI 3.1 has it)."""
+"""A JSON Schema (draft 2020-12, as in OpenAPI 3.1)."""
+
+_MAX_DIGITS = 19
+"""Of the largest 64-bit integer; longer numbers are rejected unparsed, as parsing takes quadratic time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """What a query may say. An empty value counts as none, as forms send it."""
+    """A query parameter. An empty value counts as none, since forms send one for an empty field."""
 
     name: str
-    text: str
-    low: int | None = None
-    """With high: the parameter is a whole number within these bounds."""
-    high: int | None = None
+    description: str
+    minimum: int | None = None
+    maximum: int | None = None
+    """With a maximum, the parameter is an integer, else a string."""
     choices: tuple[str, ...] = ()
+    """The values that are allowed; any where there are none."""
     default: int | None = None
     required: bool = False
 
-    def read(self) -> int | str | None:
-        """Return what the request gives. Raise ApiError where it is not what was declared."""
-        given = request.args.getlist(self.name)
-        if len(given) > 1:
-            raise self._wrong("may be given once")
-        if not given or given[0] == "":
+    def value(self) -> int | str | None:
+        """Return the present request's value. Raise ApiError where it is not as declared."""
+        values = request.args.getlist(self.name)
+        if len(values) > 1:
+            raise self._error("may be given once")
+        if not values or values[0] == "":
             return self.default
-        text = given[0]
-        if self.high is not None:
-            return self._number(text)
+        text = values[0]
+        if self.maximum is not None:
+            return self._integer(text)
         if self.choices and text not in self.choices:
-            raise self._wrong(f"must be one of {', '.join(self.choices)}")
+            raise self._error(f"must be one of {', '.join(self.choices)}")
         return text
 
-    def _number(self, text: str) -> int:
-        low, high = self.low or 0, self.high or 0
-        if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
-            raise self._wrong(f"must be a whole number from {low} to {high}")
+    def _integer(self, text: str) -> int:
+        low, high = self.minimum or 0, self.maximum or 0
+        if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and low <= int(text) <= high):
+            raise self._error(f"must be a whole number from {low} to {high}")
         return int(text)
 
-    def _wrong(self, rule: str) -> ApiError:
+    def _error(self, rule: str) -> ApiError:
         return ApiError(HTTPStatus.BAD_REQUEST, "bad_request", f"{self.name} {rule}")
 
     @property
     def schema(self) -> Schema:
-        """The values that are taken."""
-        if self.high is not None:
-            number: dict[str, Any] = {"type": "integer", "minimum": self.low, "maximum": self.high}
+        """The values that are allowed."""
+        if self.maximum is not None:
+            number: dict[str, Any] = {"type": "integer", "minimum": self.minimum, "maximum": self.maximum}
             if self.default is not None:
                 number["default"] = self.default
             return number
@@ -67,51 +71,51 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One way in which a route answers."""
+class ResponseSpec:
+    """One of an endpoint's responses, as it is documented."""
 
-    text: str
+    description: str
     content: Mapping[str, Schema] = field(default_factory=dict)
-    """Schemas by media type."""
+    """Schemas of the body by media type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One route, as it is documented."""
+    """A method and a path, as they are documented."""
 
     method: str
     rule: str
-    """Flask's: `/results/<int:id>`."""
+    """The path in Flask's form: `/results/<int:id>`."""
     summary: str
-    answers: Mapping[int, Answer]
+    responses: Mapping[int, ResponseSpec]
+    """By HTTP status."""
     parameters: tuple[Parameter, ...] = ()
     headers: tuple[Parameter, ...] = ()
-    """Request headers with a meaning of their own here."""
+    """Request headers that the endpoint reads."""
     body: Mapping[str, Schema] = field(default_factory=dict)
-    """What is sent, by media type."""
+    """Schemas of the request's body by media type."""
 
 
-Given = dict[str, Any]
-"""The values of an endpoint's parameters, checked."""
+QueryParams = dict[str, Any]
+"""Validated values of an endpoint's parameters by name."""
 
-View = Callable[..., AnyResponse]
-"""Takes Given and, by name, the parts of the path."""
+ViewFunction = Callable[..., AnyResponse]
+"""Takes QueryParams and, as keywords, the variable parts of the path."""
 
 
-class Interface:
+class EndpointRegistry:
     """All endpoints of an application."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
         self.endpoints: list[Endpoint] = []
 
-    def add(self, endpoint: Endpoint, view: View) -> None:
-        """Answer an endpoint by a view."""
+    def add(self, endpoint: Endpoint, view: ViewFunction) -> None:
+        """Route an endpoint to a view, which is called with validated parameters only."""
         self.endpoints.append(endpoint)
 
-        def answer(**path: Any) -> AnyResponse:
-            given = {parameter.name: parameter.read() for parameter in endpoint.parameters}
-            return view(given, **path)
+        def validate_and_view(**path: Any) -> AnyResponse:
+            return view({parameter.name: parameter.value() for parameter in endpoint.parameters}, **path)
 
         name = f"{endpoint.method} {endpoint.rule}".replace(".", "-")
-        self._app.add_url_rule(endpoint.rule, name, answer, methods=[endpoint.method])
+        self._app.add_url_rule(endpoint.rule, name, validate_and_view, methods=[endpoint.method])

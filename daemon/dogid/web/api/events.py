@@ -16,8 +16,8 @@ from http import HTTPStatus
 from flask import Response, request
 
 from dogid.ledger import queries
-from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
-from dogid.web.api.responses import encode
+from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
+from dogid.web.api.responses import encode_json
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
@@ -35,10 +35,10 @@ EVENTS = Endpoint(
     "/events",
     "New results as server-sent events: `event: result`, `id` their order, `data` a Result",
     {
-        200: Answer("A stream without an end", {"text/event-stream": {"type": "string"}}),
-        400: Answer("Last-Event-ID is no number", {JSON: reference("Error")}),
+        200: ResponseSpec("A stream without an end", {"text/event-stream": {"type": "string"}}),
+        400: ResponseSpec("Last-Event-ID is no number", {JSON: reference("Error")}),
     },
-    headers=(Parameter("Last-Event-ID", "go on after this event", low=0, high=_HIGHEST),),
+    headers=(Parameter("Last-Event-ID", "go on after this event", minimum=0, maximum=_HIGHEST),),
 )
 
 ExtraThread = Callable[[], AbstractContextManager[None]]
@@ -53,11 +53,11 @@ class Frame:
     data: bytes
 
 
-def add_events(interface: Interface, daemon: DaemonView, extra_thread: ExtraThread) -> None:
+def add_events_endpoint(registry: EndpointRegistry, daemon: DaemonView, extra_thread: ExtraThread) -> None:
     """Add the endpoint."""
     stream = EventStream(daemon, extra_thread)
 
-    def events(given: Given) -> Response:  # noqa: ARG001
+    def events(params: QueryParams) -> Response:  # noqa: ARG001
         after = _last_event_id(request.headers.get("Last-Event-ID", ""))
         gone = request.environ.get("waitress.client_disconnected", lambda: False)
         response = Response(stream.listen(after, gone), mimetype="text/event-stream")
@@ -65,7 +65,7 @@ def add_events(interface: Interface, daemon: DaemonView, extra_thread: ExtraThre
         response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
         return response
 
-    interface.add(EVENTS, events)
+    registry.add(EVENTS, events)
 
 
 class EventStream:
@@ -157,7 +157,7 @@ class EventStream:
 
     def _read(self, seq: int) -> list[Frame]:
         found = queries.results_since(self._daemon.reader(), seq, _BATCH)
-        return [Frame(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode(result))) for at, result in found]
+        return [Frame(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode_json(result))) for at, result in found]
 
 
 def _last_event_id(text: str) -> int | None:

@@ -8,7 +8,7 @@ from flask import Response
 from dogid import __version__
 from dogid.ledger import queries
 from dogid.pipeline.counters import BUCKETS, Histogram
-from dogid.web.api.endpoint import Answer, Endpoint, Given, Interface
+from dogid.web.api.endpoint import Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.daemon_view import DaemonView
 
 if TYPE_CHECKING:
@@ -18,22 +18,22 @@ METRICS = Endpoint(
     "GET",
     "/metrics",
     "Figures for Prometheus",
-    {200: Answer("Prometheus' text format", {"text/plain": {"type": "string"}})},
+    {200: ResponseSpec("Prometheus' text format", {"text/plain": {"type": "string"}})},
 )
 
 
-def add_metrics(interface: Interface, daemon: DaemonView) -> None:
+def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView) -> None:
     """Add the endpoint. The library that writes the format is loaded when it is first asked for."""
     registries: list[CollectorRegistry] = []
 
-    def metrics(given: Given) -> Response:  # noqa: ARG001
+    def metrics(params: QueryParams) -> Response:  # noqa: ARG001
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         if not registries:
             registries.append(_registry(daemon))
         return Response(generate_latest(registries[0]), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    interface.add(METRICS, metrics)
+    registry.add(METRICS, metrics)
 
 
 def _registry(daemon: DaemonView) -> "CollectorRegistry":

@@ -5,24 +5,24 @@ from collections.abc import Iterable
 from typing import Any
 
 from dogid import __version__
-from dogid.web.api.endpoint import JSON, Answer, Endpoint, Parameter
+from dogid.web.api.endpoint import JSON, Endpoint, Parameter, ResponseSpec
 from dogid.web.api.schemas import COMPONENTS, reference
 
 _PATH_PART = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
 _ERROR = {JSON: reference("Error")}
 
 COMMON_ERRORS = {
-    401: Answer("A token is needed, and missing or wrong", _ERROR),
-    421: Answer("The Host header does not name this machine", _ERROR),
-    429: Answer("Too many wrong tokens", _ERROR),
-    503: Answer("Too much at once, or the ledger cannot be read", _ERROR),
+    401: ResponseSpec("The token is missing or wrong", _ERROR),
+    421: ResponseSpec("The Host header does not name this machine", _ERROR),
+    429: ResponseSpec("Too many wrong tokens", _ERROR),
+    503: ResponseSpec("Too many requests at once, or the ledger cannot be read", _ERROR),
 }
-"""What any endpoint may answer."""
-_PARAMETER_ERROR = {400: Answer("A parameter is not as described, or given twice", _ERROR)}
+"""Responses that any endpoint may give."""
+_PARAMETER_ERRORS = {400: ResponseSpec("A parameter is not as described, or given twice", _ERROR)}
 
 
 def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Given endpoints, return the document that describes them."""
+    """Return the document that describes some endpoints."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         path = _PATH_PART.sub(r"{\g<name>}", endpoint.rule)
@@ -40,14 +40,14 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
-    answers = COMMON_ERRORS | (_PARAMETER_ERROR if endpoint.parameters else {}) | dict(endpoint.answers)
+    responses = COMMON_ERRORS | (_PARAMETER_ERRORS if endpoint.parameters else {}) | dict(endpoint.responses)
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.rule}").strip("_"),
-        "responses": {str(status): _response(answer) for status, answer in sorted(answers.items())},
+        "responses": {str(status): _response(spec) for status, spec in sorted(responses.items())},
     }
-    parameters = [*_path_parameters(endpoint.rule), *(_given(item, "query") for item in endpoint.parameters)]
-    parameters += [_given(item, "header") for item in endpoint.headers]
+    parameters = [*_path_parameters(endpoint.rule), *(_parameter(item, "query") for item in endpoint.parameters)]
+    parameters += [_parameter(item, "header") for item in endpoint.headers]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body:
@@ -68,15 +68,15 @@ def _path_parameters(rule: str) -> list[dict[str, Any]]:
     ]
 
 
-def _given(parameter: Parameter, place: str) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": parameter.name, "in": place, "description": parameter.text}
-    if place == "query" and not parameter.required:
+def _parameter(parameter: Parameter, location: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": parameter.name, "in": location, "description": parameter.description}
+    if location == "query" and not parameter.required:
         described["allowEmptyValue"] = True
     return described | {"required": parameter.required, "schema": parameter.schema}
 
 
-def _response(answer: Answer) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": answer.text}
-    if answer.content:
-        response["content"] = {kind: {"schema": schema} for kind, schema in answer.content.items()}
-    return response
+def _response(spec: ResponseSpec) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": spec.description}
+    if spec.content:
+        described["content"] = {kind: {"schema": schema} for kind, schema in spec.content.items()}
+    return described

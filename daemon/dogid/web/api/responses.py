@@ -1,4 +1,4 @@
-"""Making JSON answers: readable names, an ETag, and gzip for those who take it."""
+"""JSON responses, with an ETag and gzip for clients that accept it."""
 
 import gzip
 import hashlib
@@ -11,44 +11,46 @@ from flask import Response, request
 
 from dogid.web.api.endpoint import JSON
 
-_WORTH_PACKING = 1000  # bytes; smaller answers fit into one packet anyway
-_LEVEL = 5
-_PACKED_TYPES = ("text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml", JSON)
+_MIN_GZIP_BYTES = 1000
+"""Smaller bodies fit into one network packet anyway."""
+_GZIP_LEVEL = 5
+"""Level 9 makes bodies less than 1 % smaller and takes longer; level 1 makes them up to 10 % larger."""
+_GZIP_TYPES = ("text/html", "text/css", "text/javascript", "text/plain", "image/svg+xml", JSON)
 
 
-_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_compact_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def as_json(document: Any, status: int = HTTPStatus.OK) -> Response:
-    """Return a document as an answer."""
-    return Response(encode(document), status, mimetype=JSON)
+def json_response(document: Any, status: int = HTTPStatus.OK) -> Response:
+    """Return a response with a document as its body."""
+    return Response(encode_json(document), status, mimetype=JSON)
 
 
-def encode(document: Any) -> bytes:
-    """Return JSON with names as people write them, and without white space that nobody reads."""
-    return _as_json(document).encode() + b"\n"
+def encode_json(document: Any) -> bytes:
+    """Return a document as JSON in UTF-8, without optional white space and with a newline at the end."""
+    return _compact_json(document).encode() + b"\n"
 
 
 @dataclass(slots=True)
-class Prepared:
-    """An answer that may be given again and again."""
+class CachedResponse:
+    """A JSON body that is sent many times, compressed at most once."""
 
     body: bytes
     etag: str = field(init=False)
-    _packed: bytes | None = None
+    _compressed: bytes | None = None
 
     def __post_init__(self) -> None:
-        # weak: the packed and the plain form share it
+        # weak, since the compressed and the plain body share it
         self.etag = f'W/"{hashlib.sha256(self.body).hexdigest()[:24]}"'
 
     def response(self) -> Response:
-        """Return the answer that the request asks for: 304 where it has this one already."""
+        """Return a response to the present request: 304 where the client has this body already."""
         if request.if_none_match.contains_weak(self.etag[3:-1]):
             response = Response(status=HTTPStatus.NOT_MODIFIED)
-        elif len(self.body) >= _WORTH_PACKING and _takes_gzip():
-            if self._packed is None:
-                self._packed = _pack(self.body)
-            response = Response(self._packed, mimetype=JSON)
+        elif len(self.body) >= _MIN_GZIP_BYTES and _accepts_gzip():
+            if self._compressed is None:
+                self._compressed = _compress(self.body)
+            response = Response(self._compressed, mimetype=JSON)
             response.headers["Content-Encoding"] = "gzip"
         else:
             response = Response(self.body, mimetype=JSON)
@@ -58,10 +60,10 @@ class Prepared:
         return response
 
 
-def pack(response: Response) -> Response:
-    """Pack an answer that is not packed yet, where it is worth it and the request allows it."""
+def compress_response(response: Response) -> Response:
+    """Return a response compressed, where it is text of some length and the present request accepts gzip."""
     if (
-        response.mimetype not in _PACKED_TYPES
+        response.mimetype not in _GZIP_TYPES
         or response.is_streamed
         or response.direct_passthrough
         or "Content-Encoding" in response.headers
@@ -70,17 +72,17 @@ def pack(response: Response) -> Response:
         return response
     response.vary.add("Accept-Encoding")
     body = response.get_data()
-    if len(body) >= _WORTH_PACKING and _takes_gzip():
-        response.set_data(_pack(body))
+    if len(body) >= _MIN_GZIP_BYTES and _accepts_gzip():
+        response.set_data(_compress(body))
         response.headers["Content-Encoding"] = "gzip"
         if response.headers.get("ETag", "").startswith('"'):
             response.headers["ETag"] = "W/" + response.headers["ETag"]
     return response
 
 
-def _takes_gzip() -> bool:
+def _accepts_gzip() -> bool:
     return bool(request.accept_encodings["gzip"] > 0) if "Accept-Encoding" in request.headers else False
 
 
-def _pack(body: bytes) -> bytes:
-    return gzip.compress(body, _LEVEL, mtime=0)
+def _compress(body: bytes) -> bytes:
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

@@ -1,4 +1,4 @@
-"""`/results` and `/results/ID`: the ledger's answers, kept ready for as long as nothing has changed."""
+"""`/results` and `/results/ID`; pages of results are cached until the ledger changes."""
 
 import threading
 from collections import OrderedDict
@@ -8,97 +8,100 @@ from urllib.parse import quote
 from flask import Response
 
 from dogid.ledger import queries
-from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface, Parameter
-from dogid.web.api.responses import Prepared, as_json, encode
+from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
+from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
-_MOST_KEPT = 16
-_LARGEST_KEPT = 200_000  # bytes
-_HIGHEST_ID = (1 << 63) - 1
+_MAX_PAGES = 16
+"""Pages in the cache: several clients that poll for different labels. With fewer they drive out each other's pages."""
+_MAX_PAGE_BYTES = 200_000
+"""Larger pages are made anew for each request: the cache holds 3 MB at most."""
+_MAX_ID = (1 << 63) - 1
+"""SQLite's largest integer."""
 
-LIMIT = Parameter("limit", "at most so many", low=1, high=1000, default=50)
-BEFORE = Parameter("before", "only results with a smaller id", low=0, high=_HIGHEST_ID)
+LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
+BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=_MAX_ID)
 LABEL = Parameter("label", "only photos with this label")
-STATUS = Parameter("status", "only photos in this state", choices=queries.STATUSES)
+STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
 
-LIST = Endpoint(
+RESULTS = Endpoint(
     "GET",
     "/results",
     "Each photo's current result, newest first",
     {
-        200: Answer("A page of results", {JSON: reference("Results")}),
-        304: Answer("The page is still the one whose ETag was sent (If-None-Match)"),
-        400: Answer("A parameter is not as described", {JSON: reference("Error")}),
+        200: ResponseSpec("A page of results", {JSON: reference("Results")}),
+        304: ResponseSpec("The page still has the ETag that was sent (If-None-Match)"),
+        400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
     },
     parameters=(LIMIT, BEFORE, LABEL, STATUS),
 )
-ONE = Endpoint(
+RESULT = Endpoint(
     "GET",
     "/results/<int:id>",
     "One result and all that happened to its photo",
     {
-        200: Answer("The result", {JSON: reference("ResultWithHistory")}),
-        404: Answer("There is no such result", {JSON: reference("Error")}),
+        200: ResponseSpec("The result", {JSON: reference("ResultWithHistory")}),
+        404: ResponseSpec("There is no such result", {JSON: reference("Error")}),
     },
 )
 
 
-def add_listing(interface: Interface, daemon: DaemonView) -> None:
-    """Add both endpoints."""
-    kept = _Kept()
+def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
+    """Add `/results` and `/results/ID`."""
+    cache = PageCache()
 
-    def results(given: Given) -> Response:
-        wanted = queries.ResultFilter(**given)
-        changes = daemon.ledger_changes  # before the question: what is kept may be newer than it says, never older
-        page = kept.get(wanted, changes)
+    def results(params: QueryParams) -> Response:
+        result_filter = queries.ResultFilter(**params)
+        changes = daemon.ledger_changes  # before the query: a cached page may be newer than its number, never older
+        page = cache.get(result_filter, changes)
         if page is None:
-            page = Prepared(_page(daemon, wanted))
-            kept.put(wanted, changes, page)
+            page = CachedResponse(_encode_page(daemon, result_filter))
+            cache.put(result_filter, changes, page)
         return page.response()
 
-    def result(given: Given, *, id: int) -> Response:  # noqa: A002, ARG001
-        found = queries.result_with_history(daemon.reader(), id) if id <= _HIGHEST_ID else None
+    def result(params: QueryParams, *, id: int) -> Response:  # noqa: A002, ARG001
+        found = queries.result_with_history(daemon.reader(), id) if id <= _MAX_ID else None
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {id}")
-        return as_json(found)
+        return json_response(found)
 
-    interface.add(LIST, results)
-    interface.add(ONE, result)
+    registry.add(RESULTS, results)
+    registry.add(RESULT, result)
 
 
-def _page(daemon: DaemonView, wanted: queries.ResultFilter) -> bytes:
-    """Return the document, made a result at a time: a thousand at once would take megabytes that are not given back."""
+def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> bytes:
+    """Return a page as JSON, encoded a result at a time: a thousand at once would take MB that are never freed."""
     parts, last_id = list[bytes](), 0
-    for result in queries.iterate_results(daemon.reader(), wanted):
-        parts.append(encode(result).rstrip())
+    for result in queries.iterate_results(daemon.reader(), result_filter):
+        parts.append(encode_json(result).rstrip())
         last_id = result["id"]
-    following = encode(_next_page(wanted, last_id) if len(parts) == wanted.limit else None)
+    following = encode_json(_next_link(result_filter, last_id) if len(parts) == result_filter.limit else None)
     return b'{"results":[' + b",".join(parts) + b'],"next":' + following.rstrip() + b"}\n"
 
 
-def _next_page(wanted: queries.ResultFilter, last_id: int) -> str:
-    arguments = {"before": str(last_id), "limit": str(wanted.limit), "label": wanted.label, "status": wanted.status}
-    return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in arguments.items() if value)
+def _next_link(this: queries.ResultFilter, last_id: int) -> str:
+    params = {"before": str(last_id), "limit": str(this.limit), "label": this.label, "status": this.status}
+    return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in params.items() if value)
 
 
-class _Kept:
-    """The last few pages, each with the state of the ledger that it was made from."""
+class PageCache:
+    """The last few pages, all made since the ledger changed last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changes = -1
-        self._pages: OrderedDict[queries.ResultFilter, Prepared] = OrderedDict()
+        self._pages: OrderedDict[queries.ResultFilter, CachedResponse] = OrderedDict()
 
-    def get(self, wanted: queries.ResultFilter, changes: int) -> Prepared | None:
-        """Return the page if it was made since the ledger changed last."""
+    def get(self, result_filter: queries.ResultFilter, changes: int) -> CachedResponse | None:
+        """Return the page of a filter if it was made at this number of changes of the ledger."""
         with self._lock:
-            return self._pages.get(wanted) if changes == self._changes else None
+            return self._pages.get(result_filter) if changes == self._changes else None
 
-    def put(self, wanted: queries.ResultFilter, changes: int, page: Prepared) -> None:
-        """Keep a page for whoever asks next."""
-        if len(page.body) > _LARGEST_KEPT:
+    def put(self, result_filter: queries.ResultFilter, changes: int, page: CachedResponse) -> None:
+        """Keep the page of a filter, which was made at this number of changes of the ledger."""
+        if len(page.body) > _MAX_PAGE_BYTES:
             return
         with self._lock:
             if changes < self._changes:
@@ -106,6 +109,6 @@ class _Kept:
             if changes > self._changes:
                 self._changes = changes
                 self._pages.clear()
-            self._pages[wanted] = page
-            while len(self._pages) > _MOST_KEPT:
+            self._pages[result_filter] = page
+            while len(self._pages) > _MAX_PAGES:
                 self._pages.popitem(last=False)

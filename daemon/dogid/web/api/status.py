@@ -11,8 +11,8 @@ from flask import Response
 from dogid import __version__
 from dogid.file_names import shown_name
 from dogid.ledger import queries
-from dogid.web.api.endpoint import JSON, Answer, Endpoint, Given, Interface
-from dogid.web.api.responses import as_json
+from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
+from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
@@ -21,33 +21,33 @@ STATUS = Endpoint(
     "GET",
     "/status",
     "Counts, queue, model, how the inbox is watched, versions",
-    {200: Answer("The daemon's state", {JSON: reference("Status")})},
+    {200: ResponseSpec("The daemon's state", {JSON: reference("Status")})},
 )
 HEALTH = Endpoint(
     "GET",
     "/healthz",
     "Whether a known photo still gets the right answer from every worker",
     {
-        200: Answer("It does", {JSON: reference("Health")}),
-        503: Answer("It does not; the message says why", {JSON: reference("Error")}),
+        200: ResponseSpec("It does", {JSON: reference("Health")}),
+        503: ResponseSpec("It does not; the message says why", {JSON: reference("Error")}),
     },
 )
 
 
-def add_state(interface: Interface, daemon: DaemonView) -> None:
+def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
     """Add both endpoints."""
 
-    def status(given: Given) -> Response:  # noqa: ARG001
-        return as_json(status_document(daemon))
+    def status(params: QueryParams) -> Response:  # noqa: ARG001
+        return json_response(status_document(daemon))
 
-    def health(given: Given) -> Response:  # noqa: ARG001
+    def health(params: QueryParams) -> Response:  # noqa: ARG001
         found = daemon.health
         if not found.ok:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", found.reason)
-        return as_json({"status": "ok", "reason": found.reason})
+        return json_response({"status": "ok", "reason": found.reason})
 
-    interface.add(STATUS, status)
-    interface.add(HEALTH, health)
+    registry.add(STATUS, status)
+    registry.add(HEALTH, health)
 
 
 def status_document(daemon: DaemonView) -> dict[str, Any]:

@@ -47,10 +47,19 @@ def daemon(make_daemon: MakeDaemon) -> DaemonProcess:
 
 @pytest.fixture(scope="module")
 def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    """A daemon for the tests of a file that only read, or use files of names of their own."""
-    folder = tmp_path_factory.mktemp("shared")
+    """A daemon for the tests of a file that only read, or use files of names of their own; settle time of a second."""
+    yield from _shared_daemon(tmp_path_factory.mktemp("shared"), "--settle", "1")
+
+
+@pytest.fixture(scope="module")
+def shared_waiting_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """Like shared_daemon, but no unfinished photo fails while a test lasts."""
+    yield from _shared_daemon(tmp_path_factory.mktemp("waiting"), "--settle", "600")
+
+
+def _shared_daemon(folder: Path, *flags: str) -> Iterator[DaemonProcess]:
     (folder / "inbox").mkdir()
-    shared = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1")
+    shared = DaemonProcess(folder / "inbox", folder / "state", *flags)
     try:
         yield shared.start()
     finally:

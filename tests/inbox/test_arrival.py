@@ -25,43 +25,43 @@ def test_a_photo_copied_slowly_gets_the_right_result(patient_daemon: DaemonProce
     patient_daemon.audit_is_clean(1)
 
 
-def test_a_writer_that_closes_and_opens_again_gets_one_result(patient_daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_writer_that_closes_and_opens_again_gets_one_result(shared_waiting_daemon: DaemonProcess) -> None:
     data = photo(2)
-    path = inbox / "scanner.jpg"
+    path = shared_waiting_daemon.inbox / "scanner.jpg"
     for at in range(0, len(data), len(data) // 3 + 1):
         with path.open("ab") as file:
             file.write(data[at : at + len(data) // 3 + 1])
         if path.stat().st_size < len(data):
-            patient_daemon.waits("scanner.jpg", "truncated")
+            shared_waiting_daemon.waits("scanner.jpg", "truncated")
 
-    result = patient_daemon.classified("scanner.jpg", data)
-    steps = [step["event"] for step in patient_daemon.history(result)]
+    result = shared_waiting_daemon.classified("scanner.jpg", data)
+    steps = [step["event"] for step in shared_waiting_daemon.history(result)]
     assert steps.count("classified") == 1
     assert "failed" not in steps
 
 
-def test_an_empty_file_that_is_filled_later_is_classified(patient_daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "later.jpg", b"")
-    patient_daemon.waits("later.jpg", "empty")
+def test_an_empty_file_that_is_filled_later_is_classified(shared_waiting_daemon: DaemonProcess) -> None:
+    path = put(shared_waiting_daemon.inbox / "later.jpg", b"")
+    shared_waiting_daemon.waits("later.jpg", "empty")
     path.write_bytes(photo(3))
 
-    patient_daemon.classified("later.jpg", photo(3))
+    shared_waiting_daemon.classified("later.jpg", photo(3))
 
 
 def test_an_empty_file_that_stays_empty_fails_as_empty_and_is_classified_when_filled(
-    daemon: DaemonProcess, inbox: Path
+    shared_daemon: DaemonProcess,
 ) -> None:
-    path = put(inbox / "empty.jpg", b"")
-    daemon.failed("empty.jpg", "empty")
+    path = put(shared_daemon.inbox / "empty.jpg", b"")
+    shared_daemon.failed("empty.jpg", "empty")
     path.write_bytes(photo(4))
 
-    daemon.classified("empty.jpg", photo(4))
+    shared_daemon.classified("empty.jpg", photo(4))
 
 
-def test_an_upload_cut_off_fails_as_truncated_once_it_is_still(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "cut.jpg", photo(5)[:-3000])
+def test_an_upload_cut_off_fails_as_truncated_once_it_is_still(shared_daemon: DaemonProcess) -> None:
+    put(shared_daemon.inbox / "cut.jpg", photo(5)[:-3000])
 
-    daemon.failed("cut.jpg", "truncated")
+    shared_daemon.failed("cut.jpg", "truncated")
 
 
 def test_the_whole_photo_under_the_name_of_a_cut_off_one_takes_its_place(daemon: DaemonProcess, inbox: Path) -> None:
@@ -80,53 +80,53 @@ def test_the_whole_photo_under_the_name_of_a_cut_off_one_takes_its_place(daemon:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
 def test_a_preallocated_photo_is_not_believed_before_its_end_is_written(
-    patient_daemon: DaemonProcess, inbox: Path, kind: str
+    shared_waiting_daemon: DaemonProcess, kind: str
 ) -> None:
     data = photo(7, kind)
-    path = inbox / "reserved"
+    path = shared_waiting_daemon.inbox / f"reserved-{kind}"
     with path.open("wb", buffering=0) as file:
         file.write(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
-        patient_daemon.waits("reserved", "truncated")
+        shared_waiting_daemon.waits(f"reserved-{kind}", "truncated")
         file.seek(len(data) // 2)
         file.write(data[len(data) // 2 :])
 
-    result = patient_daemon.classified("reserved", data)
-    assert [step["event"] for step in patient_daemon.history(result)].count("classified") == 1
+    result = shared_waiting_daemon.classified(f"reserved-{kind}", data)
+    assert [step["event"] for step in shared_waiting_daemon.history(result)].count("classified") == 1
 
 
 def test_a_photo_whose_place_is_reserved_but_holds_only_zeros_is_waited_for(
-    patient_daemon: DaemonProcess, inbox: Path
+    shared_waiting_daemon: DaemonProcess,
 ) -> None:
     data = photo(8)
-    path = put(inbox / "zeros.jpg", bytes(len(data)))
-    patient_daemon.waits("zeros.jpg", "truncated")
+    path = put(shared_waiting_daemon.inbox / "zeros.jpg", bytes(len(data)))
+    shared_waiting_daemon.waits("zeros.jpg", "truncated")
     path.write_bytes(data)
 
-    patient_daemon.classified("zeros.jpg", data)
+    shared_waiting_daemon.classified("zeros.jpg", data)
 
 
-def test_a_photo_that_keeps_an_old_date_is_classified(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+def test_a_photo_that_keeps_an_old_date_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     source = put(tmp_path / "old.jpg", photo(9))
     os.utime(source, (LONG_AGO, LONG_AGO))
-    shutil.copy2(source, inbox / "old.jpg")
-    result = daemon.classified("old.jpg", photo(9))
+    shutil.copy2(source, shared_daemon.inbox / "old.jpg")
+    result = shared_daemon.classified("old.jpg", photo(9))
 
     assert result["modified_at"] == "2001-09-09T01:46:40.000Z"
 
 
-def test_a_photo_with_a_date_before_1970_or_far_ahead_is_classified(daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_photo_with_a_date_before_1970_or_far_ahead_is_classified(shared_daemon: DaemonProcess) -> None:
     for name, seconds in (("before.jpg", -86400), ("ahead.jpg", 15_000_000_000)):
-        path = put(inbox / name, photo(10))
+        path = put(shared_daemon.inbox / name, photo(10))
         os.utime(path, (seconds, seconds))
 
     for name in ("before.jpg", "ahead.jpg"):
-        daemon.classified(name, photo(10))
+        shared_daemon.classified(name, photo(10))
 
 
-def test_a_photo_moved_in_is_classified(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
-    put(tmp_path / "moved.jpg", photo(11)).rename(inbox / "moved.jpg")
+def test_a_photo_moved_in_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
+    put(tmp_path / "moved.jpg", photo(11)).rename(shared_daemon.inbox / "moved.jpg")
 
-    daemon.classified("moved.jpg", photo(11))
+    shared_daemon.classified("moved.jpg", photo(11))
 
 
 def test_a_photo_linked_in_is_classified_by_each_of_its_names(
@@ -177,10 +177,10 @@ def test_hidden_and_side_files_of_other_programs_are_left_alone(daemon: DaemonPr
 
 
 @pytest.mark.parametrize("name", ["UPPER.JPG", "wrong.heic", "no_extension", "two.dots.jpeg.txt", "photo.jpg.txt"])
-def test_a_photo_is_known_by_its_content_and_not_by_its_name(daemon: DaemonProcess, inbox: Path, name: str) -> None:
-    put(inbox / name, photo(16))
+def test_a_photo_is_known_by_its_content_and_not_by_its_name(shared_daemon: DaemonProcess, name: str) -> None:
+    put(shared_daemon.inbox / name, photo(16))
 
-    daemon.classified(name, photo(16))
+    shared_daemon.classified(name, photo(16))
 
 
 def test_a_folder_of_folders_copied_in_at_once_loses_nothing(
@@ -196,17 +196,17 @@ def test_a_folder_of_folders_copied_in_at_once_loses_nothing(
     daemon.audit_is_clean(len(names))
 
 
-def test_a_folder_moved_in_brings_its_photos(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+def test_a_folder_moved_in_brings_its_photos(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     for number in range(5):
         put(tmp_path / "tree" / "deep" / f"{number}.jpg", photo(number))
-    (tmp_path / "tree").rename(inbox / "tree")
+    (tmp_path / "tree").rename(shared_daemon.inbox / "tree")
 
     for number in range(5):
-        daemon.classified(f"tree/deep/{number}.jpg", photo(number))
+        shared_daemon.classified(f"tree/deep/{number}.jpg", photo(number))
 
 
-def test_a_photo_written_in_place_without_an_end_is_found_by_scans(daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_photo_written_in_place_without_an_end_is_found_by_scans(shared_daemon: DaemonProcess) -> None:
     data = photo(17)
-    with (inbox / "open.jpg").open("wb", buffering=0) as file:
+    with (shared_daemon.inbox / "open.jpg").open("wb", buffering=0) as file:
         file.write(data)
-        daemon.classified("open.jpg", data)
+        shared_daemon.classified("open.jpg", data)

@@ -24,28 +24,29 @@ def png(width: int, height: int, *chunks: bytes) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
 
 
-def still_works(daemon: DaemonProcess, inbox: Path) -> None:
+def assert_still_works(daemon: DaemonProcess) -> None:
     """A photo that comes afterwards is classified, by the process that met the bad one."""
-    put(inbox / "witness.jpg", photo(99))
-    daemon.classified("witness.jpg", photo(99))
+    later = f"later-{len(list(daemon.inbox.iterdir()))}.jpg"
+    put(daemon.inbox / later, photo(99))
+    daemon.classified(later, photo(99))
     assert daemon.running
 
 
-def test_a_decompression_bomb_is_refused_before_it_is_decoded(daemon: DaemonProcess, inbox: Path) -> None:
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(shared_daemon: DaemonProcess) -> None:
     rows = zlib.compress(bytes(2501 * 20000), 9)
-    put(inbox / "bomb.png", png(20000, 20000, chunk(b"IDAT", rows)))
+    put(shared_daemon.inbox / "bomb.png", png(20000, 20000, chunk(b"IDAT", rows)))
 
-    daemon.failed("bomb.png", "too_large")
-    still_works(daemon, inbox)
+    shared_daemon.failed("bomb.png", "too_large")
+    assert_still_works(shared_daemon)
 
 
-def test_a_photo_that_says_it_is_as_large_as_can_be_is_refused(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "huge.png", png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(b"\0"))))
-    put(inbox / "huge.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0x80, 0, 0) + bytes(6) + b";")
+def test_a_photo_that_says_it_is_as_large_as_can_be_is_refused(shared_daemon: DaemonProcess) -> None:
+    put(shared_daemon.inbox / "huge.png", png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(b"\0"))))
+    put(shared_daemon.inbox / "huge.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0x80, 0, 0) + bytes(6) + b";")
 
-    daemon.failed("huge.png", "too_large")
-    daemon.has("huge.gif", "failed")
-    still_works(daemon, inbox)
+    shared_daemon.failed("huge.png", "too_large")
+    shared_daemon.has("huge.gif", "failed")
+    assert_still_works(shared_daemon)
 
 
 def test_a_photo_over_the_pixel_limit_is_refused_and_one_at_the_limit_is_not(
@@ -65,45 +66,43 @@ def test_a_file_over_the_byte_limit_is_never_read(make_daemon: MakeDaemon, inbox
         file.truncate(1 << 40)
 
     daemon.failed("sparse.jpg", "too_large")
-    still_works(daemon, inbox)
+    assert_still_works(daemon)
 
 
-def test_texts_that_inflate_without_end_are_refused(daemon: DaemonProcess, inbox: Path) -> None:
+def test_texts_that_inflate_without_end_are_refused(shared_daemon: DaemonProcess) -> None:
     text = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(200_000_000), 9))
-    put(inbox / "text.png", png(10, 10, text, chunk(b"IDAT", zlib.compress(bytes(30)))))
-    result = daemon.has("text.png", "failed", "classified")
+    put(shared_daemon.inbox / "text.png", png(10, 10, text, chunk(b"IDAT", zlib.compress(bytes(30)))))
+    result = shared_daemon.has("text.png", "failed", "classified")
 
     assert result["status"] == "classified" or result["error"]["code"] == "corrupt"
-    still_works(daemon, inbox)
+    assert_still_works(shared_daemon)
 
 
 @pytest.mark.parametrize("kind", ["PPM", "TGA", "ICO", "PCX", "SGI", "IM", "MSP", "XBM"])
-def test_formats_outside_the_list_are_never_handed_to_their_decoders(
-    daemon: DaemonProcess, inbox: Path, kind: str
-) -> None:
+def test_formats_outside_the_list_are_never_handed_to_their_decoders(shared_daemon: DaemonProcess, kind: str) -> None:
     stream = io.BytesIO()
     Image.new("1" if kind in ("MSP", "XBM") else "RGB", (32, 32)).save(stream, kind)
-    put(inbox / "other.jpg", stream.getvalue())
+    put(shared_daemon.inbox / f"{kind}.jpg", stream.getvalue())
 
-    daemon.failed("other.jpg", "unsupported")
+    shared_daemon.failed(f"{kind}.jpg", "unsupported")
 
 
-def test_damaged_exif_is_no_reason_to_refuse_a_photo(daemon: DaemonProcess, inbox: Path) -> None:
+def test_damaged_exif_is_no_reason_to_refuse_a_photo(shared_daemon: DaemonProcess) -> None:
     good = photo(2)
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\xff\xff\xff\xff\xff\xff\xff\xff" * 20
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
-    put(inbox / "exif.jpg", good[:2] + segment + good[2:])
+    put(shared_daemon.inbox / "exif.jpg", good[:2] + segment + good[2:])
 
-    result = daemon.has("exif.jpg", "classified", "failed")
+    result = shared_daemon.has("exif.jpg", "classified", "failed")
     assert result["status"] == "classified"
 
 
-def test_an_animation_with_endless_frames_is_one_photo(daemon: DaemonProcess, inbox: Path) -> None:
+def test_an_animation_with_endless_frames_is_one_photo(shared_daemon: DaemonProcess) -> None:
     frames = [Image.new("RGB", (64, 64), (number, 0, 0)) for number in range(200)]
     for kind in ("GIF", "WEBP", "PNG"):
         stream = io.BytesIO()
         frames[0].save(stream, kind, save_all=True, append_images=frames[1:], loop=0)
-        put(inbox / f"frames.{kind.lower()}", stream.getvalue())
+        put(shared_daemon.inbox / f"frames.{kind.lower()}", stream.getvalue())
 
     for kind in ("gif", "webp", "png"):
-        daemon.has(f"frames.{kind}", "classified")
+        shared_daemon.has(f"frames.{kind}", "classified")

@@ -26,12 +26,12 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_name_of_any_letters_is_kept_as_it_is(daemon: DaemonProcess, inbox: Path, name: str) -> None:
-    put(inbox / name, photo(1))
+def test_a_name_of_any_letters_is_kept_as_it_is(shared_daemon: DaemonProcess, name: str) -> None:
+    put(shared_daemon.inbox / name, photo(1))
 
-    daemon.classified(name, photo(1))
-    daemon.audit_is_clean(1)
-    assert daemon.command("why", str(inbox / name)).returncode == 0
+    shared_daemon.classified(name, photo(1))
+    assert shared_daemon.audit()["clean"]
+    assert shared_daemon.command("why", str(shared_daemon.inbox / name)).returncode == 0
 
 
 def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daemon: DaemonProcess, inbox: Path) -> None:

@@ -29,7 +29,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
 
 
 @pytest.mark.usefixtures("few")
-def test_bench_measures_made_photos_where_none_are_given(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_measures_synthetic_photos_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys)
 
     assert [sample["name"] for sample in found["samples"]] == ["0.3 MP", "2 MP"]
@@ -41,7 +41,7 @@ def test_bench_measures_made_photos_where_none_are_given(capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("few")
-def test_the_keys_of_bench_json_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_json_keys_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys)
 
     assert set(found) == {"model", "cores", "samples", "folder"}
@@ -52,9 +52,7 @@ def test_the_keys_of_bench_json_are_stable(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.usefixtures("few")
-def test_bench_measures_the_photos_of_a_folder_and_leaves_them_alone(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bench_measures_photos_of_a_folder_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = [photo(seed) for seed in range(3)]
     for seed, content in enumerate(data):
         put(tmp_path / "deep" / f"{seed}.jpg", content)
@@ -70,7 +68,7 @@ def test_bench_measures_the_photos_of_a_folder_and_leaves_them_alone(
 
 
 @pytest.mark.usefixtures("few")
-def test_bench_tells_people_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench"]) == 0
 
     told = capsys.readouterr().out
@@ -79,14 +77,14 @@ def test_bench_tells_people_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert "photos/s from a backlog" in told
 
 
-def test_bench_refuses_a_folder_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_rejects_a_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--photos", str(tmp_path / "missing")]) == 2
 
     error = capsys.readouterr().err
     assert f"{tmp_path / 'missing'}: not a folder" in error
 
 
-def test_bench_refuses_a_folder_without_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_rejects_a_folder_without_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(tmp_path / "notes.txt", b"no photo")
 
     assert main(["bench", "--photos", str(tmp_path)]) == 2
@@ -94,7 +92,7 @@ def test_bench_refuses_a_folder_without_photos(tmp_path: Path, capsys: pytest.Ca
     assert "contains no photo" in capsys.readouterr().err
 
 
-def test_bench_needs_no_network_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_bench_needs_no_network_and_leaves_no_files(tmp_path: Path) -> None:
     pictures, temporary = tmp_path / "pictures", tmp_path / "temporary"
     put(pictures / "a.jpg", photo(1))
     temporary.mkdir()

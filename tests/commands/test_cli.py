@@ -21,7 +21,7 @@ def modules_imported_by(*arguments: str) -> set[str]:
     return set(done.stderr.split())
 
 
-def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
         main(["--version"])
 
@@ -44,14 +44,14 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_stands_in_the_readme(name: str) -> None:
+def test_readme_lists_every_command(name: str) -> None:
     assert f"`dogid {name}" in README.read_text()
 
 
 @pytest.mark.parametrize(
     "arguments", [[], ["bark"], ["--port", "1", "run"], ["classify"], ["classify", "--top", "0", "x"]]
 )
-def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-m", "dogid", *arguments], capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
@@ -60,7 +60,7 @@ def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     assert not done.stdout
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+def test_closed_output_pipe_is_not_an_error(tmp_path: Path) -> None:
     photos = [str(tmp_path / f"missing-{number}.jpg") for number in range(2000)]
     daemon = subprocess.Popen(
         [sys.executable, "-m", "dogid", "classify", *photos], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -76,7 +76,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_without_tensorflow_training_says_what_to_install(tmp_path: Path) -> None:
+def test_missing_tensorflow_names_the_extra_to_install(tmp_path: Path) -> None:
     (tmp_path / "tensorflow.py").write_text(
         "raise ModuleNotFoundError(\"No module named 'tensorflow'\", name='tensorflow')"
     )
@@ -93,7 +93,7 @@ def test_without_tensorflow_training_says_what_to_install(tmp_path: Path) -> Non
     assert "pip install 'dogid[convert]'" in done.stderr
 
 
-def test_classify_reports_every_file_in_the_order_of_the_arguments(tmp_path: Path) -> None:
+def test_classify_reports_files_in_argument_order(tmp_path: Path) -> None:
     from PIL import Image
 
     (tmp_path / "folder").mkdir()
@@ -121,7 +121,7 @@ def test_classify_reports_every_file_in_the_order_of_the_arguments(tmp_path: Pat
     assert (results[1]["width"], results[1]["height"]) == (300, 200)
 
 
-def test_a_state_folder_inside_the_inbox_is_refused(tmp_path: Path) -> None:
+def test_state_folder_inside_the_inbox_is_rejected(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "dogid", "run", "--port", "0", "--inbox", str(tmp_path)]
     done = subprocess.run(
         [*command, "--state", str(tmp_path / "state")], capture_output=True, text=True, check=False, timeout=60

@@ -26,7 +26,7 @@ def on_a_terminal(*arguments: str) -> str:
     return shown.decode()
 
 
-def test_a_terminal_shows_headings_and_a_pipe_bare_lines(daemon: DaemonProcess, inbox: Path) -> None:
+def test_headings_are_printed_on_a_terminal_only(daemon: DaemonProcess, inbox: Path) -> None:
     name = "[bold]a.jpg"
     (inbox / name).write_bytes(photo(1))
     daemon.answered(name)

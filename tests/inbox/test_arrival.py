@@ -12,7 +12,7 @@ from tests.support.photos import photo, put
 LONG_AGO = 1_000_000_000
 
 
-def test_a_photo_copied_slowly_gets_the_right_result(patient_daemon: DaemonProcess, inbox: Path) -> None:
+def test_slowly_copied_photo_gets_the_right_result(patient_daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(1)
     with (inbox / "slow.jpg").open("wb", buffering=0) as file:
         for at in range(0, len(data), len(data) // 4):
@@ -25,7 +25,7 @@ def test_a_photo_copied_slowly_gets_the_right_result(patient_daemon: DaemonProce
     patient_daemon.audit_is_clean(1)
 
 
-def test_a_writer_that_closes_and_opens_again_gets_one_result(shared_waiting_daemon: DaemonProcess) -> None:
+def test_writer_that_reopens_the_file_gets_one_result(shared_waiting_daemon: DaemonProcess) -> None:
     data = photo(2)
     path = shared_waiting_daemon.inbox / "scanner.jpg"
     for at in range(0, len(data), len(data) // 3 + 1):
@@ -40,7 +40,7 @@ def test_a_writer_that_closes_and_opens_again_gets_one_result(shared_waiting_dae
     assert "failed" not in steps
 
 
-def test_an_empty_file_that_is_filled_later_is_classified(shared_waiting_daemon: DaemonProcess) -> None:
+def test_empty_file_filled_later_is_classified(shared_waiting_daemon: DaemonProcess) -> None:
     path = put(shared_waiting_daemon.inbox / "later.jpg", b"")
     shared_waiting_daemon.waits("later.jpg", "empty")
     path.write_bytes(photo(3))
@@ -48,7 +48,7 @@ def test_an_empty_file_that_is_filled_later_is_classified(shared_waiting_daemon:
     shared_waiting_daemon.classified("later.jpg", photo(3))
 
 
-def test_an_empty_file_that_stays_empty_fails_as_empty_and_is_classified_when_filled(
+def test_failed_empty_file_is_classified_when_filled(
     shared_daemon: DaemonProcess,
 ) -> None:
     path = put(shared_daemon.inbox / "empty.jpg", b"")
@@ -58,13 +58,13 @@ def test_an_empty_file_that_stays_empty_fails_as_empty_and_is_classified_when_fi
     shared_daemon.classified("empty.jpg", photo(4))
 
 
-def test_an_upload_cut_off_fails_as_truncated_once_it_is_still(shared_daemon: DaemonProcess) -> None:
+def test_truncated_file_fails_once_unchanged(shared_daemon: DaemonProcess) -> None:
     put(shared_daemon.inbox / "cut.jpg", photo(5)[:-3000])
 
     shared_daemon.failed("cut.jpg", "truncated")
 
 
-def test_the_whole_photo_under_the_name_of_a_cut_off_one_takes_its_place(daemon: DaemonProcess, inbox: Path) -> None:
+def test_complete_photo_replaces_a_truncated_one(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "again.jpg", photo(6)[:-3000])
     failed = daemon.failed("again.jpg", "truncated")
     path.write_bytes(photo(6))
@@ -79,7 +79,7 @@ def test_the_whole_photo_under_the_name_of_a_cut_off_one_takes_its_place(daemon:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
-def test_a_preallocated_photo_is_not_believed_before_its_end_is_written(
+def test_preallocated_photo_is_pending_until_its_end_is_written(
     shared_waiting_daemon: DaemonProcess, kind: str
 ) -> None:
     data = photo(7, kind)
@@ -94,7 +94,7 @@ def test_a_preallocated_photo_is_not_believed_before_its_end_is_written(
     assert [step["event"] for step in shared_waiting_daemon.history(result)].count("classified") == 1
 
 
-def test_a_photo_whose_place_is_reserved_but_holds_only_zeros_is_waited_for(
+def test_file_of_zeros_is_pending_until_written(
     shared_waiting_daemon: DaemonProcess,
 ) -> None:
     data = photo(8)
@@ -105,7 +105,7 @@ def test_a_photo_whose_place_is_reserved_but_holds_only_zeros_is_waited_for(
     shared_waiting_daemon.classified("zeros.jpg", data)
 
 
-def test_a_photo_that_keeps_an_old_date_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_photo_with_an_old_date_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     source = put(tmp_path / "old.jpg", photo(9))
     os.utime(source, (LONG_AGO, LONG_AGO))
     shutil.copy2(source, shared_daemon.inbox / "old.jpg")
@@ -114,7 +114,7 @@ def test_a_photo_that_keeps_an_old_date_is_classified(shared_daemon: DaemonProce
     assert result["modified_at"] == "2001-09-09T01:46:40.000Z"
 
 
-def test_a_photo_with_a_date_before_1970_or_far_ahead_is_classified(shared_daemon: DaemonProcess) -> None:
+def test_photo_with_an_extreme_date_is_classified(shared_daemon: DaemonProcess) -> None:
     for name, seconds in (("before.jpg", -86400), ("ahead.jpg", 15_000_000_000)):
         path = put(shared_daemon.inbox / name, photo(10))
         os.utime(path, (seconds, seconds))
@@ -123,13 +123,13 @@ def test_a_photo_with_a_date_before_1970_or_far_ahead_is_classified(shared_daemo
         shared_daemon.classified(name, photo(10))
 
 
-def test_a_photo_moved_in_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_photo_moved_in_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     put(tmp_path / "moved.jpg", photo(11)).rename(shared_daemon.inbox / "moved.jpg")
 
     shared_daemon.classified("moved.jpg", photo(11))
 
 
-def test_a_photo_linked_in_is_classified_by_each_of_its_names(
+def test_hard_linked_photo_is_classified_under_each_name(
     daemon: DaemonProcess, inbox: Path, tmp_path: Path
 ) -> None:
     source = put(tmp_path / "source.jpg", photo(12))
@@ -140,7 +140,7 @@ def test_a_photo_linked_in_is_classified_by_each_of_its_names(
     daemon.audit_is_clean(2)
 
 
-def test_one_of_two_names_of_a_photo_may_go_and_the_audit_stays_clean(daemon: DaemonProcess, inbox: Path) -> None:
+def test_audit_is_clean_after_removing_one_hard_link(daemon: DaemonProcess, inbox: Path) -> None:
     first = put(inbox / "first.jpg", photo(13))
     daemon.classified("first.jpg", photo(13))
     os.link(first, inbox / "second.jpg")
@@ -151,7 +151,7 @@ def test_one_of_two_names_of_a_photo_may_go_and_the_audit_stays_clean(daemon: Da
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_written_under_a_temporary_name_counts_once_under_its_own(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_written_under_a_temporary_name_counts_once(daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(14)
     names = [".photo.jpg.Xa81bQ", "photo.jpg.part", "photo.jpg.filepart", ".syncthing.photo.jpg.tmp"]
     for number, name in enumerate(names):
@@ -164,7 +164,7 @@ def test_a_photo_written_under_a_temporary_name_counts_once_under_its_own(daemon
     daemon.audit_is_clean(len(names))
 
 
-def test_hidden_and_side_files_of_other_programs_are_left_alone(daemon: DaemonProcess, inbox: Path) -> None:
+def test_hidden_and_temporary_files_are_ignored(daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(15)
     for name in ("._a.jpg", ".hidden/a.jpg", "@eaDir/a.jpg/thumb.jpg", "Thumbs.db", "#recycle/a.jpg", "a.jpg~"):
         put(inbox / name, data)
@@ -177,13 +177,13 @@ def test_hidden_and_side_files_of_other_programs_are_left_alone(daemon: DaemonPr
 
 
 @pytest.mark.parametrize("name", ["UPPER.JPG", "wrong.heic", "no_extension", "two.dots.jpeg.txt", "photo.jpg.txt"])
-def test_a_photo_is_known_by_its_content_and_not_by_its_name(shared_daemon: DaemonProcess, name: str) -> None:
+def test_format_is_detected_by_content(shared_daemon: DaemonProcess, name: str) -> None:
     put(shared_daemon.inbox / name, photo(16))
 
     shared_daemon.classified(name, photo(16))
 
 
-def test_a_folder_of_folders_copied_in_at_once_loses_nothing(
+def test_folder_tree_copied_in_is_complete(
     daemon: DaemonProcess, inbox: Path, tmp_path: Path
 ) -> None:
     names = [f"{a}/{b}/{c}/{d}.jpg" for a in "ab" for b in "cd" for c in "ef" for d in range(12)]
@@ -196,7 +196,7 @@ def test_a_folder_of_folders_copied_in_at_once_loses_nothing(
     daemon.audit_is_clean(len(names))
 
 
-def test_a_folder_moved_in_brings_its_photos(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_photos_of_a_moved_in_folder_are_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     for number in range(5):
         put(tmp_path / "tree" / "deep" / f"{number}.jpg", photo(number))
     (tmp_path / "tree").rename(shared_daemon.inbox / "tree")
@@ -205,7 +205,7 @@ def test_a_folder_moved_in_brings_its_photos(shared_daemon: DaemonProcess, tmp_p
         shared_daemon.classified(f"tree/deep/{number}.jpg", photo(number))
 
 
-def test_a_photo_written_in_place_without_an_end_is_found_by_scans(shared_daemon: DaemonProcess) -> None:
+def test_file_that_is_never_closed_is_found_by_scans(shared_daemon: DaemonProcess) -> None:
     data = photo(17)
     with (shared_daemon.inbox / "open.jpg").open("wb", buffering=0) as file:
         file.write(data)

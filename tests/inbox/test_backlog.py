@@ -29,9 +29,7 @@ def test_memory_does_not_grow_with_the_backlog(make_daemon: MakeDaemon, inbox: P
 
 
 @pytest.mark.timeout(300)
-def test_results_begin_before_all_photos_are_known_and_a_new_one_goes_before_the_backlog(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_new_photo_precedes_the_backlog(make_daemon: MakeDaemon, inbox: Path) -> None:
     fill(inbox / "many", MANY)
     daemon = make_daemon().start()
     eventually(lambda: daemon.status()["counts"]["classified"], "the first result is there")

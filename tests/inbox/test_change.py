@@ -14,9 +14,7 @@ def answers(daemon: DaemonProcess, name: str) -> list[str]:
     return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
 
 
-def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_overwritten_photo_gets_a_new_result_and_keeps_history(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "latest.jpg", photo(1))
     first = daemon.classified("latest.jpg", photo(1))
     path.write_bytes(photo(2))
@@ -28,9 +26,7 @@ def test_a_photo_that_is_overwritten_gets_a_new_result_and_keeps_its_history(
     assert len(daemon.results()) == 1
 
 
-def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_repeatedly_overwritten_photo_has_the_last_result(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(40):
         put(inbox / "latest.jpg", photo(number, size=(96, 96)))
 
@@ -39,7 +35,7 @@ def test_a_photo_overwritten_again_and_again_ends_with_the_result_of_the_last(
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(3))
     daemon.classified("latest.jpg", photo(3))
     put(inbox / ".latest.jpg.new", photo(4)).rename(inbox / "latest.jpg")
@@ -49,7 +45,7 @@ def test_a_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inb
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_renamed_over_another_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "old.jpg", photo(5))
     new = put(inbox / "new.jpg", photo(6))
     daemon.classified("old.jpg", photo(5))
@@ -61,7 +57,7 @@ def test_a_photo_that_takes_the_place_of_another_keeps_its_one_result(daemon: Da
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_that_is_touched_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_touched_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "touched.jpg", photo(7))
     first = daemon.classified("touched.jpg", photo(7))
     for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
@@ -75,9 +71,7 @@ def test_a_photo_that_is_touched_keeps_its_one_result(daemon: DaemonProcess, inb
     assert answers(daemon, "touched.jpg") == ["classified"]
 
 
-def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_photo_with_many_events_is_classified_once(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
     for _ in range(50):
         with path.open("r+b"):
@@ -89,7 +83,7 @@ def test_a_photo_reported_many_times_while_it_is_worked_on_is_classified_once(
     assert answers(daemon, "noisy.jpg") == ["classified"]
 
 
-def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_renamed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(9))
     first = daemon.classified("before.jpg", photo(9))
     path.rename(inbox / "after.jpg")
@@ -99,7 +93,7 @@ def test_a_photo_renamed_in_the_inbox_keeps_its_one_result(daemon: DaemonProcess
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_renamed_during_downtime_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(10))
     first = daemon.classified("before.jpg", photo(10))
     daemon.stop()
@@ -111,7 +105,7 @@ def test_a_photo_renamed_while_the_daemon_is_down_keeps_its_one_result(daemon: D
     assert list(daemon.by_name()) == ["sub/after.jpg"]
 
 
-def test_photos_that_rotate_their_names_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photos_that_rotate_names_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(11))
     first = daemon.classified("latest.jpg", photo(11))
     daemon.stop()
@@ -125,7 +119,7 @@ def test_photos_that_rotate_their_names_keep_their_results(daemon: DaemonProcess
     daemon.audit_is_clean(2)
 
 
-def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photos_of_a_renamed_folder_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         put(inbox / "before" / "deep" / f"{number}.jpg", photo(number))
     ids = {daemon.classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
@@ -138,7 +132,7 @@ def test_a_folder_renamed_keeps_the_results_of_its_photos(daemon: DaemonProcess,
     daemon.audit_is_clean(4)
 
 
-def test_a_photo_removed_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_removed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "gone.jpg", photo(13))
     first = daemon.classified("gone.jpg", photo(13))
     path.unlink()
@@ -148,7 +142,7 @@ def test_a_photo_removed_keeps_its_result(daemon: DaemonProcess, inbox: Path) ->
     daemon.audit_is_clean(0)
 
 
-def test_a_photo_removed_before_it_could_be_read_fails_as_vanished(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_photo_removed_before_reading_fails_as_vanished(make_daemon: MakeDaemon, inbox: Path) -> None:
     path = put(inbox / "short.jpg", photo(14)[:-3000])
     daemon = make_daemon("--settle", "600").start()
     daemon.waits("short.jpg", "truncated")
@@ -158,7 +152,7 @@ def test_a_photo_removed_before_it_could_be_read_fails_as_vanished(make_daemon: 
     daemon.audit_is_clean(0)
 
 
-def test_a_photo_that_vanished_and_returns_is_classified(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
+def test_vanished_photo_is_classified_on_return(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
     path = put(inbox / "back.jpg", photo(15)[:-3000])
     daemon = make_daemon("--settle", "600").start()
     daemon.waits("back.jpg", "truncated")
@@ -170,7 +164,7 @@ def test_a_photo_that_vanished_and_returns_is_classified(make_daemon: MakeDaemon
     daemon.audit_is_clean(1)
 
 
-def test_two_photos_with_the_same_content_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
+def test_identical_photos_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "one.jpg", photo(16))
     put(inbox / "other.jpg", photo(16))
 

@@ -19,16 +19,16 @@ PHOTOS = [
 
 
 @pytest.mark.parametrize("name", IGNORED)
-def test_hidden_and_temporary_names_are_left_alone(name: str) -> None:
+def test_hidden_and_temporary_names_are_ignored(name: str) -> None:
     assert is_ignored(name.encode())
     assert is_ignored_path(b"folder/" + name.encode() + b"/photo.jpg")
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_ordinary_names_are_not(name: str) -> None:
+def test_ordinary_names_are_not_ignored(name: str) -> None:
     assert not is_ignored(name.encode())
 
 
-def test_names_with_line_breaks_and_other_bytes_are_judged_too() -> None:
+def test_names_with_line_breaks_and_any_bytes_are_recognised() -> None:
     assert is_ignored(b".hidden\n.jpg")
     assert not is_ignored(b"caf\xe9\n.jpg")

@@ -21,7 +21,7 @@ def still_works(daemon: DaemonProcess, inbox: Path, photos: int = 1) -> None:
     daemon.audit_is_clean(photos)
 
 
-def test_a_pipe_named_like_a_photo_is_never_opened(daemon: DaemonProcess, inbox: Path) -> None:
+def test_named_pipe_is_not_opened(daemon: DaemonProcess, inbox: Path) -> None:
     os.mkfifo(inbox / "x.jpg")
     still_works(daemon, inbox)
 
@@ -30,25 +30,25 @@ def test_a_pipe_named_like_a_photo_is_never_opened(daemon: DaemonProcess, inbox:
         os.open(inbox / "x.jpg", os.O_WRONLY | os.O_NONBLOCK)
 
 
-def test_a_socket_named_like_a_photo_is_left_alone(daemon: DaemonProcess, inbox: Path) -> None:
+def test_socket_is_ignored(daemon: DaemonProcess, inbox: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(inbox / "x.jpg"))
         still_works(daemon, inbox)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes devices")
-def test_a_device_named_like_a_photo_is_never_opened(daemon: DaemonProcess, inbox: Path) -> None:
+def test_device_is_not_opened(daemon: DaemonProcess, inbox: Path) -> None:
     os.mknod(inbox / "zero.jpg", stat.S_IFCHR | 0o666, os.makedev(1, 5))
     still_works(daemon, inbox)
 
 
-def test_a_folder_named_like_a_photo_is_a_folder(daemon: DaemonProcess, inbox: Path) -> None:
+def test_folder_named_like_a_photo_is_a_folder(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "x.jpg" / "y.jpg", photo(1))
     daemon.classified("x.jpg/y.jpg", photo(1))
     still_works(daemon, inbox, photos=2)
 
 
-def test_a_link_to_a_photo_of_the_inbox_is_followed(daemon: DaemonProcess, inbox: Path) -> None:
+def test_link_to_a_photo_in_the_inbox_is_followed(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "real.jpg", photo(2))
     (inbox / "relative.jpg").symlink_to("sub/real.jpg")
     (inbox / "absolute.jpg").symlink_to(inbox / "sub" / "real.jpg")
@@ -58,9 +58,7 @@ def test_a_link_to_a_photo_of_the_inbox_is_followed(daemon: DaemonProcess, inbox
     still_works(daemon, inbox, photos=4)
 
 
-def test_a_link_that_leads_out_of_the_inbox_is_never_followed(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_link_out_of_the_inbox_is_not_followed(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     secret = put(tmp_path / "secret.jpg", photo(3))
     (tmp_path / "outside").mkdir()
     put(tmp_path / "outside" / "secret.jpg", photo(3))
@@ -71,9 +69,7 @@ def test_a_link_that_leads_out_of_the_inbox_is_never_followed(
     still_works(daemon, inbox)
 
 
-def test_links_that_lead_nowhere_round_in_circles_or_to_devices_are_left_alone(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_broken_and_circular_and_device_links_are_ignored(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "nowhere.jpg").symlink_to("missing.jpg")
     (inbox / "self.jpg").symlink_to("self.jpg")
     (inbox / "a.jpg").symlink_to("b.jpg")
@@ -83,7 +79,7 @@ def test_links_that_lead_nowhere_round_in_circles_or_to_devices_are_left_alone(
     still_works(daemon, inbox)
 
 
-def test_a_link_whose_photo_comes_later_is_classified(daemon: DaemonProcess, inbox: Path) -> None:
+def test_link_to_a_later_photo_is_classified(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "link.jpg").symlink_to("later.jpg")
     daemon.scanned_again()
     put(inbox / "later.jpg", photo(4))
@@ -91,7 +87,7 @@ def test_a_link_whose_photo_comes_later_is_classified(daemon: DaemonProcess, inb
     daemon.classified("link.jpg", photo(4))
 
 
-def test_the_inbox_may_itself_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+def test_inbox_may_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     daemon.stop()
     inbox.rename(tmp_path / "real")
     inbox.symlink_to(tmp_path / "real")
@@ -103,7 +99,7 @@ def test_the_inbox_may_itself_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_
     daemon.classified("link.jpg", photo(5))
 
 
-def test_files_that_are_no_photos_fail_as_unsupported(daemon: DaemonProcess, inbox: Path) -> None:
+def test_other_files_fail_as_unsupported(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "text.jpg", b"no photo at all\n" * 100)
     put(inbox / "program.png", Path("/bin/true").read_bytes())
     put(inbox / "vector.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
@@ -114,7 +110,7 @@ def test_files_that_are_no_photos_fail_as_unsupported(daemon: DaemonProcess, inb
         daemon.failed(name, "unsupported")
 
 
-def test_nothing_in_the_inbox_is_ever_written_or_removed(daemon: DaemonProcess, inbox: Path) -> None:
+def test_inbox_is_never_modified(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "good.jpg", photo(6))
     put(inbox / "bad.jpg", b"bad")
     put(inbox / "cut.jpg", photo(7)[:-3000])

@@ -26,7 +26,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_name_of_any_letters_is_kept_as_it_is(shared_daemon: DaemonProcess, name: str) -> None:
+def test_name_with_any_characters_is_kept(shared_daemon: DaemonProcess, name: str) -> None:
     put(shared_daemon.inbox / name, photo(1))
 
     shared_daemon.classified(name, photo(1))
@@ -34,7 +34,7 @@ def test_a_name_of_any_letters_is_kept_as_it_is(shared_daemon: DaemonProcess, na
     assert shared_daemon.command("why", str(shared_daemon.inbox / name)).returncode == 0
 
 
-def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daemon: DaemonProcess, inbox: Path) -> None:
+def test_name_that_is_not_utf8_is_percent_encoded(daemon: DaemonProcess, inbox: Path) -> None:
     raw = os.path.join(os.fsencode(inbox), b"caf\xe9.jpg")
     Path(os.fsdecode(raw)).write_bytes(photo(2))
     daemon.classified("caf%E9.jpg", photo(2))
@@ -45,7 +45,7 @@ def test_a_name_that_is_not_utf8_is_shown_percent_encoded_and_found_by_that(daem
     assert daemon.command("why", "caf%E9.jpg").returncode == 0
 
 
-def test_names_that_would_be_shown_alike_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
+def test_names_with_the_same_encoding_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     Path(os.fsdecode(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))).write_bytes(photo(2))
     put(inbox / "caf%E9.jpg", photo(3))
 
@@ -53,7 +53,7 @@ def test_names_that_would_be_shown_alike_are_two_photos(daemon: DaemonProcess, i
     daemon.audit_is_clean(2)
 
 
-def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
+def test_longest_names_and_paths_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
     longest = "x" * 251 + ".jpg"
     deep = "/".join(["d" * 100] * 30) + "/deep.jpg"
     put(inbox / longest, photo(4))
@@ -63,7 +63,7 @@ def test_names_and_paths_as_long_as_linux_allows_are_classified(daemon: DaemonPr
     daemon.classified(deep, photo(5))
 
 
-def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: DaemonProcess, inbox: Path) -> None:
+def test_path_beyond_path_max_does_not_affect_others(daemon: DaemonProcess, inbox: Path) -> None:
     opened = [os.open(inbox, os.O_RDONLY)]
     for _ in range(20):
         os.mkdir("d" * 250, dir_fd=opened[-1])
@@ -78,7 +78,7 @@ def test_a_path_longer_than_linux_allows_in_one_go_stops_no_other_photo(daemon: 
     daemon.classified("later.jpg", photo(7))
 
 
-def test_names_that_differ_in_case_only_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
+def test_names_differing_in_case_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "Photo.jpg", photo(8))
     put(inbox / "photo.JPG", photo(9))
 

@@ -29,7 +29,7 @@ def told(inbox: Path, path: str) -> str:
 
 
 @pytest.mark.parametrize(("closed", "hint"), [("sub/a.jpg", "chmod u+r {}"), ("sub", "chmod u+rx {}")])
-def test_the_hint_for_what_is_our_own_helps(inbox: Path, closed: str, hint: str) -> None:
+def test_chmod_hint_for_own_files_works(inbox: Path, closed: str, hint: str) -> None:
     data = photo(1)
     put(inbox / "sub" / "a.jpg", data)
     (inbox / closed).chmod(0)
@@ -43,7 +43,7 @@ def test_the_hint_for_what_is_our_own_helps(inbox: Path, closed: str, hint: str)
 
 @needs_root
 @pytest.mark.parametrize(("group", "who"), [(os.getegid(), "g"), (12345, "a")])
-def test_the_hint_for_what_is_anothers_names_the_right_that_can_help(inbox: Path, group: int, who: str) -> None:
+def test_chmod_hint_for_files_of_others_names_group_or_all(inbox: Path, group: int, who: str) -> None:
     path = put(inbox / "a.jpg", photo(1))
     os.chown(path, 12345, group)
     path.chmod(0o600)

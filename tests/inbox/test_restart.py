@@ -11,7 +11,7 @@ from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
-def test_a_restart_replays_nothing(daemon: DaemonProcess, inbox: Path) -> None:
+def test_restart_repeats_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(5):
         put(inbox / f"{number}.jpg", photo(number))
     put(inbox / "bad.jpg", b"bad")
@@ -24,7 +24,7 @@ def test_a_restart_replays_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     daemon.audit_is_clean(6)
 
 
-def test_photos_that_come_while_the_daemon_is_down_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photos_from_downtime_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
     daemon.stop()
     for number in range(5):
         put(inbox / f"sub{number}" / "a.jpg", photo(number))
@@ -40,7 +40,7 @@ def test_photos_older_than_the_daemon_are_classified(make_daemon: MakeDaemon, in
     make_daemon().start().classified("older.jpg", photo(6))
 
 
-def test_a_photo_half_copied_at_the_restart_gets_the_right_result(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_photo_half_copied_at_a_restart_gets_the_right_result(make_daemon: MakeDaemon, inbox: Path) -> None:
     data = photo(7)
     path = put(inbox / "half.jpg", data[: len(data) // 2])
     daemon = make_daemon("--settle", "600").start()
@@ -53,7 +53,7 @@ def test_a_photo_half_copied_at_the_restart_gets_the_right_result(make_daemon: M
     assert daemon.classified("half.jpg", data)["id"] == waiting["id"]
 
 
-def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: DaemonProcess, inbox: Path) -> None:
+def test_killed_daemon_completes_the_backlog_and_repeats_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(200):
         put(inbox / f"{number}.jpg", photo(number % 5, size=(64, 64)))
     eventually(lambda: daemon.status()["counts"]["classified"] > 3, "some are done")
@@ -68,9 +68,7 @@ def test_a_daemon_killed_in_a_backlog_does_the_rest_and_nothing_twice(daemon: Da
 
 
 @pytest.mark.parametrize("damage", ["header", "middle", "everything", "cut"])
-def test_a_damaged_ledger_is_moved_aside_and_rebuilt_and_the_status_says_so(
-    daemon: DaemonProcess, inbox: Path, damage: str
-) -> None:
+def test_damaged_ledger_is_moved_aside_and_rebuilt(daemon: DaemonProcess, inbox: Path, damage: str) -> None:
     for number in range(40):
         put(inbox / f"{number}.jpg", photo(number % 3, size=(64, 64)))
     before = {result["file"]: result["scores"] for result in daemon.settled(40)}
@@ -97,7 +95,7 @@ def test_a_damaged_ledger_is_moved_aside_and_rebuilt_and_the_status_says_so(
     daemon.audit_is_clean(40)
 
 
-def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: DaemonProcess) -> None:
+def test_ledger_of_a_newer_version_is_rejected_unchanged(daemon: DaemonProcess) -> None:
     daemon.stop()
     with sqlite3.connect(daemon.state / "ledger.db") as db:
         db.execute("PRAGMA user_version = 999")
@@ -110,7 +108,7 @@ def test_a_ledger_of_a_newer_dogid_is_refused_and_left_alone(daemon: DaemonProce
     assert (daemon.state / "ledger.db").read_bytes() == before
 
 
-def test_a_second_daemon_on_the_same_state_is_refused(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+def test_second_daemon_on_the_same_state_is_rejected(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     second = DaemonProcess(inbox, tmp_path / "link")
     second.state.symlink_to(daemon.state)
     second.launch()
@@ -121,7 +119,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(daemon: DaemonProcess, inb
     daemon.classified("a.jpg", photo(8))
 
 
-def test_a_daemon_killed_leaves_no_lock_behind(daemon: DaemonProcess, inbox: Path) -> None:
+def test_killed_daemon_leaves_no_lock(daemon: DaemonProcess, inbox: Path) -> None:
     daemon.kill()
     daemon.start()
     put(inbox / "a.jpg", photo(9))
@@ -129,7 +127,7 @@ def test_a_daemon_killed_leaves_no_lock_behind(daemon: DaemonProcess, inbox: Pat
     daemon.classified("a.jpg", photo(9))
 
 
-def test_the_inbox_is_made_where_only_its_last_part_is_missing(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_missing_inbox_is_created(make_daemon: MakeDaemon, inbox: Path) -> None:
     inbox.rmdir()
     daemon = make_daemon().start()
     put(inbox / "a.jpg", photo(10))
@@ -137,7 +135,7 @@ def test_the_inbox_is_made_where_only_its_last_part_is_missing(make_daemon: Make
     daemon.classified("a.jpg", photo(10))
 
 
-def test_the_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: Path) -> None:
+def test_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(11))
     daemon.classified("a.jpg", photo(11))
     daemon.stop()
@@ -148,7 +146,7 @@ def test_the_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: P
     assert '"classified"' in why.stdout
 
 
-def test_the_audit_finds_what_the_ledger_does_not_know(daemon: DaemonProcess, inbox: Path) -> None:
+def test_audit_finds_photos_missing_from_the_ledger(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "known.jpg", photo(12))
     daemon.classified("known.jpg", photo(12))
     daemon.stop()
@@ -161,7 +159,7 @@ def test_the_audit_finds_what_the_ledger_does_not_know(daemon: DaemonProcess, in
     assert daemon.command("audit").returncode == 1
 
 
-def test_why_tells_the_whole_way_of_a_photo(daemon: DaemonProcess, inbox: Path) -> None:
+def test_why_prints_the_whole_history(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "a.jpg", photo(15)[:-3000])
     daemon.failed("a.jpg", "truncated")
     path.write_bytes(photo(15))

@@ -21,9 +21,7 @@ def ordinary_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     return make_daemon("--settle", "1", before=without_override())
 
 
-def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(
-    ordinary_daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_unreadable_photo_is_classified_once_readable(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = ordinary_daemon.start()
     path = put(inbox / ".closed.jpg", photo(1))
     path.chmod(0)
@@ -36,7 +34,7 @@ def test_a_photo_without_rights_waits_and_is_classified_when_it_gets_them(
     daemon.audit_is_clean(1)
 
 
-def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
+def test_unreadable_photo_stays_pending_across_restarts(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "closed.jpg", photo(2)).chmod(0)
     daemon = ordinary_daemon.start()
     before = daemon.waits("closed.jpg", "unreadable")
@@ -51,7 +49,7 @@ def test_a_photo_in_trouble_stays_pending_across_restarts(ordinary_daemon: Daemo
     assert daemon.classified("closed.jpg", photo(2))["id"] == before["id"]
 
 
-def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
+def test_unreadable_photos_do_not_delay_others(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(100):
         put(inbox / f"closed{number}.jpg", photo(3)).chmod(0)
     daemon = ordinary_daemon.start()
@@ -62,9 +60,7 @@ def test_photos_in_trouble_hold_up_no_other(ordinary_daemon: DaemonProcess, inbo
     assert (counts["classified"], counts["failed"]) == (1, 0)
 
 
-def test_a_folder_without_rights_is_named_in_the_status_and_read_when_it_gets_them(
-    ordinary_daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_unreadable_folder_is_in_the_status_until_readable(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "a.jpg", photo(5))
     (inbox / "sub").chmod(0)
     daemon = ordinary_daemon.start()
@@ -77,9 +73,7 @@ def test_a_folder_without_rights_is_named_in_the_status_and_read_when_it_gets_th
     eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status is well again")
 
 
-def test_a_folder_whose_names_can_be_read_but_not_its_files_is_named_in_the_status(
-    ordinary_daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_folder_without_execute_permission_is_in_the_status(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "a.jpg", photo(7))
     (inbox / "sub").chmod(0o444)
     daemon = ordinary_daemon.start()
@@ -89,7 +83,7 @@ def test_a_folder_whose_names_can_be_read_but_not_its_files_is_named_in_the_stat
     daemon.classified("sub/a.jpg", photo(7))
 
 
-def test_an_inbox_that_cannot_be_written_works_as_any(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
+def test_inbox_without_write_permission_works(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = ordinary_daemon.start()
     put(inbox / "a.jpg", photo(8)).chmod(0o444)
     inbox.chmod(0o555)
@@ -101,7 +95,7 @@ def test_an_inbox_that_cannot_be_written_works_as_any(ordinary_daemon: DaemonPro
 
 
 @needs_root
-def test_an_inbox_mounted_read_only_works_as_any(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_read_only_mounted_inbox_works(make_daemon: MakeDaemon, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(9))
     script = f'mount --bind "{inbox}" "{inbox}" && mount -o remount,bind,ro "{inbox}" && exec "$@"'
     daemon = make_daemon(before=["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]).start()
@@ -110,9 +104,7 @@ def test_an_inbox_mounted_read_only_works_as_any(make_daemon: MakeDaemon, inbox:
 
 
 @needs_root
-def test_a_full_disk_loses_nothing_and_results_go_on_when_there_is_room(
-    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
-) -> None:
+def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
     state = tmp_path / "small"
     state.mkdir()
     script = f'mount -t tmpfs -o size=12m tmpfs "{state}" && exec "$@"'
@@ -149,7 +141,7 @@ def fill(path: Path) -> None:
                 size //= 2
 
 
-def test_bad_files_before_and_after_stop_no_good_one(daemon: DaemonProcess, inbox: Path) -> None:
+def test_bad_files_do_not_affect_good_ones(daemon: DaemonProcess, inbox: Path) -> None:
     bad = [b"", b"no photo", photo(12)[:-3000], photo(13, "PNG")[:200], b"\xff\xd8\xff" + bytes(500), b"GIF89a"]
     for number in range(60):
         put(inbox / f"{number:02}bad.jpg", bad[number % len(bad)])
@@ -162,7 +154,7 @@ def test_bad_files_before_and_after_stop_no_good_one(daemon: DaemonProcess, inbo
     assert {result["status"] for result in results if "bad" in result["file"]} == {"failed"}
 
 
-def test_a_machine_that_is_suspended_fails_no_photo(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_suspend_fails_no_photo(make_daemon: MakeDaemon, inbox: Path) -> None:
     slow = photo(1, "PNG", size=(1600, 1200))
     for number in range(40):
         put(inbox / f"{number}.png", slow + bytes([number]))

@@ -38,9 +38,7 @@ def many(folder: Path, count: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_twenty_thousand_files_that_come_while_the_daemon_is_stopped_are_all_seen(
-    daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_many_files_from_a_pause_are_all_found(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "before.jpg", photo(1))
     daemon.classified("before.jpg", photo(1))
     daemon.send(signal.SIGSTOP)
@@ -53,7 +51,7 @@ def test_twenty_thousand_files_that_come_while_the_daemon_is_stopped_are_all_see
     daemon.audit_is_clean(OVERFLOW + 1)
 
 
-def test_a_full_event_queue_is_made_good_by_a_scan_at_once(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_event_queue_overflow_triggers_a_scan(make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = make_daemon().start()
     names = [f"{number:02}.jpg" for number in range(20)]
     daemon.send(signal.SIGSTOP)
@@ -74,9 +72,7 @@ def test_a_full_event_queue_is_made_good_by_a_scan_at_once(make_daemon: MakeDaem
     assert daemon.status()["watcher"]["mode"] == "events"
 
 
-def test_an_inbox_replaced_by_another_folder_is_watched_anew(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_replaced_inbox_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     put(inbox / "old.jpg", photo(4))
     daemon.classified("old.jpg", photo(4))
     inbox.rename(tmp_path / "away")
@@ -93,9 +89,7 @@ def test_an_inbox_replaced_by_another_folder_is_watched_anew(
     assert set(daemon.by_name()) == {"old.jpg", "new.jpg", "later.jpg"}
 
 
-def test_an_inbox_that_goes_missing_and_comes_back_is_watched_again(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_inbox_that_was_missing_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     put(inbox / "old.jpg", photo(8))
     first = daemon.classified("old.jpg", photo(8))
     inbox.rename(tmp_path / "away")
@@ -113,7 +107,7 @@ def test_an_inbox_that_goes_missing_and_comes_back_is_watched_again(
 
 
 @needs_root
-def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: DaemonProcess, inbox: Path) -> None:
+def test_disk_mounted_over_the_inbox_is_watched(mounting_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = mounting_daemon.start()
     put(inbox / "below.jpg", photo(11))
     daemon.classified("below.jpg", photo(11))
@@ -135,9 +129,7 @@ def test_a_disk_mounted_over_the_inbox_is_watched_anew(mounting_daemon: DaemonPr
 
 
 @needs_root
-def test_a_disk_that_is_unmounted_and_mounted_again_keeps_its_results(
-    mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_remounted_disk_keeps_its_results(mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     put(tmp_path / "disk" / "kept.jpg", photo(15))
     daemon = mounting_daemon.start()
     mount(daemon, "mount", "--bind", str(tmp_path / "disk"), str(inbox))
@@ -152,7 +144,7 @@ def test_a_disk_that_is_unmounted_and_mounted_again_keeps_its_results(
 
 
 @needs_root
-def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: DaemonProcess, inbox: Path) -> None:
+def test_disk_mounted_inside_the_inbox_is_watched(mounting_daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "sub").mkdir()
     daemon = mounting_daemon.start()
     mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox / "sub"))
@@ -166,7 +158,7 @@ def test_a_disk_mounted_on_a_folder_of_the_inbox_is_watched(mounting_daemon: Dae
 
 
 @needs_root
-def test_a_mount_that_may_change_unseen_is_scanned(mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+def test_remote_file_system_is_scanned(mounting_daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     if shutil.which("bindfs") is None or not Path("/dev/fuse").exists():
         pytest.skip("needs bindfs (apt install bindfs) and /dev/fuse")
     remote = tmp_path / "remote"
@@ -190,9 +182,7 @@ def test_a_mount_that_may_change_unseen_is_scanned(mounting_daemon: DaemonProces
         mount(daemon, "umount", "--lazy", str(inbox))
 
 
-def test_without_inotify_instances_the_inbox_is_scanned_and_the_warning_names_the_sysctl(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_without_inotify_instances_it_scans_and_names_the_sysctl(make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = limited_daemon(make_daemon, "instances", 0)
     put(inbox / "a.jpg", photo(22))
 
@@ -202,9 +192,7 @@ def test_without_inotify_instances_the_inbox_is_scanned_and_the_warning_names_th
     assert daemon.log_text().count("fs.inotify.max_user_instances") == 2  # the warning, and the start's summary
 
 
-def test_without_inotify_watches_the_inbox_is_scanned_and_the_warning_names_the_sysctl(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_without_inotify_watches_it_scans_and_names_the_sysctl(make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = limited_daemon(make_daemon, "watches", 0)
     put(inbox / "a.jpg", photo(23))
 
@@ -213,9 +201,7 @@ def test_without_inotify_watches_the_inbox_is_scanned_and_the_warning_names_the_
     assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
 
 
-def test_folders_beyond_the_inotify_watches_are_scanned_and_the_warning_names_the_sysctl(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_folders_beyond_the_watch_limit_are_scanned(make_daemon: MakeDaemon, inbox: Path) -> None:
     for number in range(6):
         (inbox / f"sub{number}").mkdir()
     daemon = limited_daemon(make_daemon, "watches", 3)

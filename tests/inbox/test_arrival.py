@@ -129,9 +129,7 @@ def test_photo_moved_in_is_classified(shared_daemon: DaemonProcess, tmp_path: Pa
     shared_daemon.classified("moved.jpg", photo(11))
 
 
-def test_hard_linked_photo_is_classified_under_each_name(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_hard_linked_photo_is_classified_under_each_name(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     source = put(tmp_path / "source.jpg", photo(12))
     for name in ("first.jpg", "second.jpg"):
         os.link(source, inbox / name)
@@ -183,9 +181,7 @@ def test_format_is_detected_by_content(shared_daemon: DaemonProcess, name: str) 
     shared_daemon.classified(name, photo(16))
 
 
-def test_folder_tree_copied_in_is_complete(
-    daemon: DaemonProcess, inbox: Path, tmp_path: Path
-) -> None:
+def test_folder_tree_copied_in_is_complete(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     names = [f"{a}/{b}/{c}/{d}.jpg" for a in "ab" for b in "cd" for c in "ef" for d in range(12)]
     for number, name in enumerate(names):
         put(tmp_path / "tree" / name, photo(number % 4, size=(64, 64)))

@@ -49,9 +49,7 @@ def test_photo_with_maximum_dimensions_is_rejected(shared_daemon: DaemonProcess)
     assert_still_works(shared_daemon)
 
 
-def test_pixel_limit_is_inclusive(
-    make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_pixel_limit_is_inclusive(make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = make_daemon("--max-pixels", "90000").start()
     put(inbox / "over.jpg", photo(1, size=(301, 300)))
     put(inbox / "at.jpg", photo(1, size=(300, 300)))

@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from dogid import __version__
+from dogid.model.model_file import LABELS, RECORD
+from dogid.model.tflite_metadata import METADATA
 from dogid_convert.conversion.convert import Converted, Settings
 from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE
 from dogid_convert.reports.training_report import recorded_data
@@ -15,10 +17,8 @@ from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import sha256, with_files
 from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpacked
 from dogid_convert.tflite.golden import GOLDEN_FILE, make_golden
-from dogid_convert.tflite.metadata import METADATA_NAME, ClassifierFacts, classifier_metadata
+from dogid_convert.tflite.metadata import ClassifierFacts, classifier_metadata
 
-LABELS_FILE = "labels.txt"
-RECORD_FILE = "dogid.json"
 FORMAT = 1
 """Version of the record's form."""
 
@@ -35,9 +35,9 @@ def sealed(converted: Converted, settings: Settings) -> bytes:
         mean=normalisation.mean,
         std=normalisation.std,
         quantized_input=input_facts(unpacked(converted.model)).dtype != "FLOAT32",
-        labels_file=LABELS_FILE,
+        labels_file=LABELS,
     )
-    model = add_metadata(converted.model, METADATA_NAME, classifier_metadata(facts))
+    model = add_metadata(converted.model, METADATA, classifier_metadata(facts))
     # asked of the very bytes that are sealed
     usual, other = (
         run.classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
@@ -53,7 +53,7 @@ def sealed(converted: Converted, settings: Settings) -> bytes:
         "provenance": _provenance(converted, settings),
     }
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    files = {LABELS_FILE: converted.labels.text.encode(), GOLDEN_FILE: golden.png, RECORD_FILE: text.encode()}
+    files = {LABELS: converted.labels.text.encode(), GOLDEN_FILE: golden.data, RECORD: text.encode()}
     return with_files(model, files)
 
 

@@ -1,14 +1,15 @@
-"""A generated image that a model is known to answer in a certain way, for the daemon's self-test."""
+"""Making the golden photo: a generated image whose scores are known, for the daemon's self-test."""
 
 import hashlib
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from dogid.model.model_file import GoldenPhoto
 
 GOLDEN_FILE = "golden.png"
 
@@ -22,18 +23,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Classify: TypeAlias = Callable[[Pixels], NDArray[np.float32]]
 
 
-@dataclass(frozen=True, slots=True)
-class Golden:
-    """An image that the model answers in a known way."""
-
-    png: bytes
-    scores: tuple[float, ...]
-    """In label order."""
-    tolerance: float
-    """How far a score may lie from the known one: kernels round differently from processor to processor."""
-
-
-def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: Classify) -> Golden:
+def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: Classify) -> GoldenPhoto:
     """Return a generated image about which the model is unsure, so that damage moves its answer.
 
     How far the answer depends on the kernels sets the tolerance, the two functions being the same model run by
@@ -45,15 +35,15 @@ def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: C
     moved = {seed: float(np.abs(with_other_kernels(images[seed]) - answers[seed]).max()) for seed in unsure}
     tolerances = {seed: max(_LEAST_TOLERANCE, _SAFETY * moved[seed]) for seed in unsure}
     best = max(unsure, key=lambda seed: (1 - float(answers[seed].max())) / tolerances[seed])
-    return Golden(
-        png=_png(images[best]),
+    return GoldenPhoto(
+        data=_png(images[best]),
         scores=tuple(round(float(score), 6) for score in answers[best]),
         tolerance=round(tolerances[best], 3),
     )
 
 
 def generated(size: tuple[int, int], seed: int) -> Pixels:
-    """Return coloured squares of several sizes [height, width, 3]; a formula of integers only, the same everywhere."""
+    """Return squares of several sizes [height, width, 3]: by a formula with the same result on all processors."""
     width, height = size
     total = np.zeros((height, width, 3))
     for cells, weight in _GRIDS:

@@ -8,9 +8,6 @@ from typing import Any
 
 import flatbuffers
 
-METADATA_NAME = "TFLITE_METADATA"
-"""The name of the entry in the model's own metadata that holds this buffer."""
-
 _IDENTIFIER = b"M001"
 _IMAGE_PROPERTIES = 2  # ContentProperties
 _RGB = 1  # ColorSpaceType

@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import interpreter as litert
@@ -10,12 +9,11 @@ from numpy.typing import NDArray
 
 from dogid.model.classifier import Classifier
 from dogid.model.interpreter import Backend, Interpreter, choose_backend
-from dogid.model.model_file import ModelFile
+from dogid.model.model_file import RunnableModel
 from dogid.model.tflite_metadata import read_metadata
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
-from dogid_convert.tflite.archive import sha256
 
 _ROUNDS = 30
 _WARM_UP = 3
@@ -38,19 +36,18 @@ def classifier(
     model: bytes, labels: tuple[str, ...], normalisation: Normalisation, *, accelerated: bool = True
 ) -> Classifier:
     """Return the daemon's own classifier for a model that is not a file yet."""
-    file = ModelFile(
-        path=Path("model.tflite"),
+    runnable = RunnableModel(
+        name="unwritten model",
+        title="the converted model",
         data=model,
-        sha256=sha256(model),
         labels=labels,
         labels_from="the graph's labels",
         mean=normalisation.mean,
         std=normalisation.std,
-        golden=None,
         told=read_metadata(model),
     )
     with muted():
-        return Classifier(file, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
+        return Classifier(runnable, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
 
 
 def answers(model: Classifier, pixels: NDArray[np.uint8], track: Track, what: str) -> NDArray[np.float32]:

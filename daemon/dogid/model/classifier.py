@@ -12,7 +12,7 @@ from dogid.errors import PhotoError, UsageError
 from dogid.model.input_tensor import InputEncoder
 from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count
-from dogid.model.model_file import GoldenPhoto, ModelFile, read_model_file
+from dogid.model.model_file import GoldenPhoto, ModelFile, RunnableModel, read_model_file
 from dogid.model.output_scores import Scores, read_score_decoder
 from dogid.photo.decode import Pixels, decode
 
@@ -23,7 +23,7 @@ SHOWN_SCORES = 5
 class Classifier:
     """One interpreter with its buffers. Not for use by two threads at once: each worker makes its own."""
 
-    def __init__(self, model: ModelFile, backend: Backend) -> None:
+    def __init__(self, model: RunnableModel, backend: Backend) -> None:
         try:
             self._interpreter = backend.interpreter(model.data)
             self._input = _only(self._interpreter.get_input_details(), "input")
@@ -36,7 +36,7 @@ class Classifier:
             self._taken_dtype = "uint8" if model.takes_uint8 else self._entry.dtype.name
             self._outcome = read_score_decoder(self._output, model.told.ending, self.size, self._run)
         except (ValueError, RuntimeError) as error:
-            raise UsageError(f"{model.path}: not an image classifier that dogid can run: {error}") from error
+            raise UsageError(f"{model.title}: not an image classifier that dogid can run: {error}") from error
 
     @property
     def input_kind(self) -> dict[str, str]:
@@ -140,14 +140,14 @@ def _class_count(shape: Sequence[int]) -> int:
     return count
 
 
-def _labels(model: ModelFile, outputs: int) -> tuple[str, ...]:
+def _labels(model: RunnableModel, outputs: int) -> tuple[str, ...]:
     outputs = max(outputs, 2)  # one output tells two labels apart: it is the probability of the second
     if model.labels is None:
         raise UsageError(
-            f"{model.path}: no labels inside the model or beside it; give a file with {outputs} lines by --labels"
+            f"{model.title}: no labels inside the model or beside it; give a file with {outputs} lines by --labels"
         )
     try:
         check_count(model.labels, outputs, model.labels_from)
     except ValueError as error:
-        raise UsageError(f"{model.path}: {error}; give the right file by --labels") from error
+        raise UsageError(f"{model.title}: {error}; give the right file by --labels") from error
     return model.labels

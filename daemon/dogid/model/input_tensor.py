@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
-from dogid.model.model_file import ModelFile
+from dogid.model.model_file import RunnableModel
 from dogid.photo.decode import Pixels
 
 _MOBILENET_MEAN = _MOBILENET_STD = 127.5  # pixels to -1..1, where a float model does not tell
@@ -26,7 +26,7 @@ class Normalisation:
     source: str
 
     @classmethod
-    def of(cls, model: ModelFile) -> "Normalisation | None":
+    def of(cls, model: RunnableModel) -> "Normalisation | None":
         """Return what the file tells: dogid's own record first, then what others write."""
         if model.mean is not None and model.std:
             return cls.made((model.mean,), (model.std,), "as the file tells")
@@ -61,11 +61,11 @@ class InputEncoder:
     explained: str
 
     @classmethod
-    def of(cls, details: dict[str, Any], model: ModelFile) -> "InputEncoder":
+    def of(cls, details: dict[str, Any], model: RunnableModel) -> "InputEncoder":
         """Given the interpreter's details of the input, decide once how to feed it. Raise UsageError."""
         dtype = np.dtype(details["dtype"])
         if dtype not in _KINDS:
-            raise UsageError(f"{model.path}: the input is {dtype}; dogid feeds uint8, int8 and float32")
+            raise UsageError(f"{model.title}: the input is {dtype}; dogid feeds uint8, int8 and float32")
         planar = details["shape"][3] != 3
         told = Normalisation.of(model)
         if dtype == np.float32:

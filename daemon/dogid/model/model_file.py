@@ -42,31 +42,36 @@ class GoldenPhoto:
     """How far a score may lie from the known one: kernels differ between processors."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A model file read into memory; nothing has been run yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnableModel:
+    """A model in memory with what a classifier needs to run it; nothing has been run yet."""
 
-    path: Path
+    name: str
+    """What results call this model: its file's name."""
+    title: str
+    """What error messages call it: its file's path."""
     data: bytes
     """As interpreters get it: without the first operator of `strip_input_quantize`, where `takes_uint8`."""
-    sha256: str
-    """Of the file."""
     labels: tuple[str, ...] | None
     labels_from: str
     mean: float | None
-    """Normalisation of a float input: (pixel - mean) / std. None where the file does not tell."""
+    """Normalisation of a float input: (pixel - mean) / std. None where the model does not define it."""
     std: float | None
-    golden: GoldenPhoto | None
-    record: Mapping[str, Any] = field(default_factory=dict)
-    told: ModelMetadata = field(default_factory=ModelMetadata)
+    told: ModelMetadata
     """What the flatbuffer itself tells."""
     takes_uint8: bool = False
-    """Whether the file's own input is uint8 though that of data is int8."""
+    """Whether the model's own input is uint8 though that of data is int8."""
 
-    @property
-    def name(self) -> str:
-        """What results call this model: its file's name."""
-        return self.path.name
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile(RunnableModel):
+    """A model file read into memory."""
+
+    path: Path
+    sha256: str
+    """Of the file."""
+    golden: GoldenPhoto | None
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
@@ -87,6 +92,8 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     names, names_from = _labels(path, packed, labels, told)
     shorter = strip_input_quantize(data)
     return ModelFile(
+        name=path.name,
+        title=str(path),
         path=path,
         data=shorter or data,
         sha256=hashlib.sha256(data).hexdigest(),

@@ -4,6 +4,7 @@
 says that they are none), lets a daemon look at new drawings, and takes the pictures.
 """
 
+import io
 import shutil
 import tempfile
 from pathlib import Path
@@ -81,7 +82,7 @@ def take(daemon: DaemonProcess) -> None:
 
 def keep(visitor: Visitor, name: str) -> None:
     """Write a small PNG of what the visitor sees."""
-    with Image.open(visitor.keeps_a_picture(f"readme-{name}")) as picture:
+    with Image.open(io.BytesIO(visitor.page.screenshot())) as picture:
         small = picture.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     small.save(FOLDER / f"{name}.png", optimize=True)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dogid.web.api.events import MOST_LISTENERS
+from dogid.web.api.events import MAX_LISTENERS
 from dogid.web.server.limits import THREADS
 from tests.support.daemon import ROOT
 
@@ -16,4 +16,4 @@ OTHERS = 20  # main, coordinator, reconciler, watch, health check, pictures, a h
 def test_every_listener_finds_a_thread_and_leaves_enough_for_the_rest(unit: str) -> None:
     found = re.search(r"^TasksMax=(\d+)$", (ROOT / "systemd" / unit).read_text(), re.MULTILINE)
     assert found is not None
-    assert int(found[1]) >= MOST_LISTENERS + THREADS + MOST_WORKERS + OTHERS
+    assert int(found[1]) >= MAX_LISTENERS + THREADS + MOST_WORKERS + OTHERS

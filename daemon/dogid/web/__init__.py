@@ -1,1 +1,1 @@
-"""The HTTP endpoint and the page for people; start reading at `app.py`."""
+"""The HTTP endpoints and the web page; start reading at `app.py`."""

@@ -1,4 +1,4 @@
-"""The WSGI application: the interface's endpoints behind the door."""
+"""The WSGI application: all endpoints and pages, behind the checks of access."""
 
 import sqlite3
 from http import HTTPStatus
@@ -21,21 +21,22 @@ from dogid.web.api.results import add_results_endpoints
 from dogid.web.api.schemas import reference
 from dogid.web.api.status import add_status_endpoints
 from dogid.web.auth.access import Access
-from dogid.web.auth.middleware import guard
+from dogid.web.auth.middleware import add_access_checks
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError, error_document
 
 _ERROR = {JSON: reference("Error")}
+_PAGE = {"type": "string"}
 
 ROOT = Endpoint(
     "GET",
     "/",
-    "With `file`: labels and probabilities of a photo in the inbox. Without: the page for people",
+    "With `file`: labels and probabilities of a photo in the inbox. Without: the web page",
     {
-        200: ResponseSpec("The answer, or the page", {JSON: reference("Answer"), "text/html": {"type": "string"}}),
+        200: ResponseSpec("Lists of labels and scores, or the page", {JSON: reference("Answer"), "text/html": _PAGE}),
         403: ResponseSpec("The file lies outside the inbox", _ERROR),
         404: ResponseSpec("There is no such file", _ERROR),
-        422: ResponseSpec("The file is no photo that can be read; the code says why", _ERROR),
+        422: ResponseSpec("The photo cannot be classified; the code says why", _ERROR),
     },
     parameters=(Parameter("file", "a path inside the inbox"),),
 )
@@ -48,10 +49,14 @@ OPENAPI = Endpoint(
 
 
 def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) -> Flask:
-    """Make the WSGI application for a daemon."""
+    """Return the WSGI application of a daemon.
+
+    access: what requests need.
+    extra_thread: gives the server one more thread while a stream of events lasts.
+    """
     app = Flask("dogid", static_folder=None)
     app.after_request(compress_response)
-    guard(app, access)
+    add_access_checks(app, access)
     registry = EndpointRegistry(app)
     classifier = OnDemandClassifier(daemon)
     files = FileClassifier(daemon, classifier)
@@ -70,11 +75,11 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_events_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)
     pages.register(app, daemon)
-    _answer_errors(app)
+    _add_error_handlers(app)
     return app
 
 
-def _answer_errors(app: Flask) -> None:
+def _add_error_handlers(app: Flask) -> None:
     @app.errorhandler(ApiError)
     def api_error(error: ApiError) -> Response:
         response = json_response(error_document(error.code, error.message), error.status)

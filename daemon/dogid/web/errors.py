@@ -1,11 +1,11 @@
-"""Answers that are errors."""
+"""Responses that are errors."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 
 
 class ApiError(Exception):
-    """An error for whoever asked: a status, a code for programs, a message for people, headers that belong to it."""
+    """An error response: HTTP status, code for programs, message for people, and further headers."""
 
     def __init__(self, status: HTTPStatus, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -16,5 +16,5 @@ class ApiError(Exception):
 
 
 def error_document(code: str, message: str) -> dict[str, dict[str, str]]:
-    """Return the body that every error of the interface has."""
+    """Return the JSON body of an error response."""
     return {"error": {"code": code, "message": message}}

@@ -1,4 +1,4 @@
-"""`/?file=NAME`: a photo of the inbox classified anew, in the form of the article that dogid grew from."""
+"""`/?file=NAME`: a photo in the inbox is classified again; the response is a list of labels and one of scores."""
 
 import os
 from http import HTTPStatus
@@ -30,12 +30,12 @@ class FileClassifier:
 
     def classify(self) -> Response:
         """Return labels and probabilities, both in the model's label order, of the file that the request names."""
-        name = _raw_argument("file")
+        name = _raw_param("file")
         try:
             with self._reading.slot() as reading:  # until the end, so that one file at a time is in memory
                 data = reading.run(lambda: _read(self._daemon, name), self._daemon.settings.decode_timeout)
                 with self._classifier.slot() as slot:
-                    answer = self._classifier.classify(data, slot)
+                    classification = self._classifier.classify(data, slot)
         except BusyError:
             raise ApiError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -43,11 +43,11 @@ class FileClassifier:
                 "other files are being read, or the inbox does not answer; try again",
                 {"Retry-After": "1"},
             ) from None
-        return json_response([list(answer.labels), [float(score) for score in answer.scores]])
+        return json_response([list(classification.labels), [float(score) for score in classification.scores]])
 
 
-def _raw_argument(key: str) -> bytes:
-    """A query argument's own bytes: file names need not be UTF-8, and Flask would replace what is not."""
+def _raw_param(key: str) -> bytes:
+    """Return a query parameter as bytes: file names need not be UTF-8, and Flask would replace what is not."""
     for part in request.query_string.split(b"&"):
         name, _, value = part.partition(b"=")
         if unquote_to_bytes(name) == key.encode():
@@ -56,7 +56,7 @@ def _raw_argument(key: str) -> bytes:
 
 
 def _read(daemon: DaemonView, name: bytes) -> bytes:
-    """The bytes of the file that a request names: inside the inbox, also by an absolute path. Raise ApiError."""
+    """Return the bytes of a file in the inbox, named by a relative or an absolute path. Raise ApiError."""
     unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
     limit = daemon.settings.max_bytes
     try:

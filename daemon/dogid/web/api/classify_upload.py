@@ -1,4 +1,4 @@
-"""`POST /classify`: a photo that is sent, answered, and kept nowhere."""
+"""`POST /classify`: an uploaded photo is classified and not stored."""
 
 import hashlib
 from http import HTTPStatus
@@ -19,17 +19,17 @@ from dogid.web.server.limits import BODY_ALLOWANCE
 
 _FORM = "multipart/form-data"
 _BINARY = "application/octet-stream"
-_CURLS_OWN = "application/x-www-form-urlencoded"  # what `curl --data-binary @photo.jpg` says of any file
-_LONGEST_NAME = 255
+_CURL_DEFAULT = "application/x-www-form-urlencoded"  # of `curl --data-binary @photo.jpg`, whatever the file is
+_MAX_NAME_LENGTH = 255  # characters, as file systems have it
 _BYTES = {"type": "string", "contentMediaType": "image/*", "minLength": 1}
 
 CLASSIFY = Endpoint(
     "POST",
     "/classify",
-    "The answer for a photo that is sent along; it is not stored",
+    "Classify the photo in the request's body; it is not stored",
     {
-        200: ResponseSpec("What the photo shows", {JSON: reference("Result")}),
-        400: ResponseSpec("No photo was sent", {JSON: reference("Error")}),
+        200: ResponseSpec("The result", {JSON: reference("Result")}),
+        400: ResponseSpec("The request has no photo", {JSON: reference("Error")}),
         403: ResponseSpec("Sent by a page of another site", {JSON: reference("Error")}),
         413: ResponseSpec("More bytes than max_upload", {JSON: reference("Error")}),
         415: ResponseSpec("Neither a form nor an image", {JSON: reference("Error")}),
@@ -48,30 +48,30 @@ CLASSIFY = Endpoint(
 
 
 def add_classify_endpoint(registry: EndpointRegistry, daemon: DaemonView, classifier: OnDemandClassifier) -> None:
-    """Add the endpoint."""
+    """Add `POST /classify`."""
     limit = daemon.settings.max_upload
     clock = Clock()
 
     def classify(params: QueryParams) -> Response:  # noqa: ARG001
         with classifier.slot() as slot:
-            name, data = _photo(limit)
-            answer = classifier.classify(data, slot)
-        return json_response(_result(name, data, answer, clock.wall_ms()))
+            name, data = _read_photo(limit)
+            classification = classifier.classify(data, slot)
+        return json_response(_result(name, data, classification, clock.wall_ms()))
 
     registry.add(CLASSIFY, classify)
 
 
-def _photo(limit: int) -> tuple[str | None, bytes]:
-    """The name and the bytes that the request carries. Raise ApiError."""
+def _read_photo(limit: int) -> tuple[str | None, bytes]:
+    """Return the file name, if any, and the bytes of the photo in the request. Raise ApiError."""
     # a body without a length is cut off by the server at its own limit
     request.max_content_length = limit + BODY_ALLOWANCE
     if request.mimetype == _FORM:
         file = request.files.get("file")
         if file is None:
-            raise _nothing_sent()
+            raise _no_photo_error()
         name, data = file.filename or None, file.stream.read(limit + 1)
-    elif request.mimetype in ("", _BINARY, _CURLS_OWN) or request.mimetype.startswith("image/"):
-        # the server has the body whole, and bounded: Werkzeug's own reading would hold it three times
+    elif request.mimetype in ("", _BINARY, _CURL_DEFAULT) or request.mimetype.startswith("image/"):
+        # the server has the whole body already, within its limit; Werkzeug would hold it three times
         name, data = None, request.environ["wsgi.input"].read(limit + 1)
     else:
         raise ApiError(
@@ -80,15 +80,15 @@ def _photo(limit: int) -> tuple[str | None, bytes]:
             f"{one_line(request.mimetype)[:80]} is no photo; send it as the field `file` of a form, or as an image",
         )
     if not data:
-        raise _nothing_sent()
+        raise _no_photo_error()
     if len(data) > limit:
         raise ApiError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"at most {limit} bytes may be sent (max_upload)"
         )
-    return (name[:_LONGEST_NAME] if name else None), data
+    return (name[:_MAX_NAME_LENGTH] if name else None), data
 
 
-def _nothing_sent() -> ApiError:
+def _no_photo_error() -> ApiError:
     return ApiError(
         HTTPStatus.BAD_REQUEST,
         "no_photo",
@@ -96,19 +96,19 @@ def _nothing_sent() -> ApiError:
     )
 
 
-def _result(name: str | None, data: bytes, answer: Classification, now_ms: int) -> Result:
-    """RESULT for a photo that is in no inbox and has no number."""
+def _result(name: str | None, data: bytes, classification: Classification, now_ms: int) -> Result:
+    """Return the result document of a photo that is in no inbox and has no id."""
     return result_document(
         number=None,
         file=name,
         status="classified",
-        scores=answer.best(),
+        scores=classification.best(),
         sha256=hashlib.sha256(data).hexdigest(),
-        width=answer.width,
-        height=answer.height,
+        width=classification.width,
+        height=classification.height,
         classified_ms=now_ms,
-        model=answer.model,
-        decode_ms=answer.decode_ms,
-        invoke_ms=answer.invoke_ms,
-        total_ms=round(answer.decode_ms + answer.invoke_ms, 3),
+        model=classification.model,
+        decode_ms=classification.decode_ms,
+        invoke_ms=classification.invoke_ms,
+        total_ms=round(classification.decode_ms + classification.invoke_ms, 3),
     )

@@ -1,4 +1,4 @@
-"""`/metrics`: the daemon's figures in Prometheus' text format."""
+"""`/metrics` in Prometheus' text format. Source: https://prometheus.io/docs/instrumenting/exposition_formats/."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 METRICS = Endpoint(
     "GET",
     "/metrics",
-    "Figures for Prometheus",
+    "Metrics for Prometheus",
     {200: ResponseSpec("Prometheus' text format", {"text/plain": {"type": "string"}})},
 )
 
 
 def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView) -> None:
-    """Add the endpoint. The library that writes the format is loaded when it is first asked for."""
+    """Add `/metrics`. The Prometheus client is imported at the first request, since many daemons never get one."""
     registries: list[CollectorRegistry] = []
 
     def metrics(params: QueryParams) -> Response:  # noqa: ARG001
@@ -59,7 +59,7 @@ def _collector(daemon: DaemonView) -> "Collector":
     from prometheus_client.registry import Collector
 
     class DaemonCollector(Collector):
-        """Reads the figures when they are asked for."""
+        """Reads the daemon's figures at each request."""
 
         def collect(self) -> Iterator[Metric]:
             yield from self._photos()
@@ -67,7 +67,7 @@ def _collector(daemon: DaemonView) -> "Collector":
             yield from self._state()
 
         def _photos(self) -> Iterator[Metric]:
-            gauge = GaugeMetricFamily("dogid_photos", "Photos by their present state", labels=["status"])
+            gauge = GaugeMetricFamily("dogid_photos", "Photos by their present status", labels=["status"])
             for status, number in queries.counts(daemon.reader()).items():
                 gauge.add_metric([status], number)
             yield gauge
@@ -87,20 +87,18 @@ def _collector(daemon: DaemonView) -> "Collector":
             return family
 
         def _state(self) -> Iterator[Metric]:
-            yield GaugeMetricFamily("dogid_in_flight", "Photos that are being worked on", value=daemon.in_flight)
-            yield GaugeMetricFamily(
-                "dogid_healthy", "1 while the known photo is answered rightly", int(daemon.health.ok)
-            )
+            yield GaugeMetricFamily("dogid_in_flight", "Photos that are being classified", value=daemon.in_flight)
+            yield GaugeMetricFamily("dogid_healthy", "1 while the health check passes", int(daemon.health.ok))
             watch = daemon.watch_status
             watching = GaugeMetricFamily("dogid_watching", "1 for how the inbox is watched", labels=["mode"])
             watching.add_metric([watch.mode], 1)
             yield watching
             trouble = 0 if watch.problem is None else 1
-            yield GaugeMetricFamily("dogid_watch_trouble", "1 while the inbox cannot be seen", value=trouble)
-            about = InfoMetricFamily("dogid_model", "The model at work")
+            yield GaugeMetricFamily("dogid_watch_trouble", "1 while the inbox cannot be read", value=trouble)
+            about = InfoMetricFamily("dogid_model", "The model in use")
             about.add_metric([], {"name": daemon.model.file.name, "sha256": daemon.model.file.sha256})
             yield about
-            build = InfoMetricFamily("dogid_build", "The daemon at work")
+            build = InfoMetricFamily("dogid_build", "The running version")
             build.add_metric([], {"version": __version__, "backend": daemon.model.backend.module})
             yield build
 
@@ -108,10 +106,10 @@ def _collector(daemon: DaemonView) -> "Collector":
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
-    """Upper bounds and how many took no longer, as Prometheus counts them."""
+    """Return (upper bound, observations up to it) for each bucket: Prometheus counts cumulatively."""
     bounds = [str(bound) for bound in BUCKETS] + ["+Inf"]
-    found, sofar = list[tuple[str, float]](), 0
+    buckets, cumulative = list[tuple[str, float]](), 0
     for bound, count in zip(bounds, histogram.counts, strict=True):
-        sofar += count
-        found.append((bound, sofar))
-    return found
+        cumulative += count
+        buckets.append((bound, cumulative))
+    return buckets

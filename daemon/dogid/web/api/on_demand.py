@@ -1,4 +1,4 @@
-"""A photo classified at once for whoever asks, by an interpreter of its own beside the workers'."""
+"""Classifying photos for HTTP requests, with an interpreter apart from those of the workers."""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The documents of the interface as JSON Schemas."""
+"""JSON Schemas of all request and response bodies."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def _or_null(kind: str, **rules: Any) -> Document:
     return {"type": [kind, "null"], **rules}
 
 
-def _listed(items: Document) -> Document:
+def _array(items: Document) -> Document:
     return {"type": "array", "items": items}
 
 
@@ -40,8 +40,8 @@ ERROR = _object({"error": _object({"code": {"type": "string"}, "message": {"type
 TIMINGS = _object({stage: _or_null("number", minimum=0) for stage in ("decode", "invoke", "total")})
 
 _RESULT = {
-    "id": _or_null("integer", minimum=1, description="only grows; null for a photo that was sent and not stored"),
-    "file": _or_null("string", description="relative to the inbox; for a photo that was sent, the name given with it"),
+    "id": _or_null("integer", minimum=1, description="increases; null for an uploaded photo"),
+    "file": _or_null("string", description="relative to the inbox; for an uploaded photo, the name in the form"),
     "status": {"type": "string", "enum": list(STATUSES)},
     "label": _or_null("string"),
     "score": {"anyOf": [_PROBABILITY, {"type": "null"}]},
@@ -74,19 +74,19 @@ _STEP = {
     "required": ["at", "event", "result", "detail"],
 }
 
-RESULT_WITH_HISTORY = _object({**_RESULT, "history": _listed(_STEP)})
+RESULT_WITH_HISTORY = _object({**_RESULT, "history": _array(_STEP)})
 
 RESULTS = _object(
     {
-        "results": _listed(reference("Result")),
-        "next": _or_null("string", description="where the next, older page is; null after the last"),
+        "results": _array(reference("Result")),
+        "next": _or_null("string", description="address of the next, older page; null after the last"),
     }
 )
 
 ANSWER = {
     "type": "array",
-    # in their order; prefixItems would say so, and is not understood by all programs that read OpenAPI
-    "items": {"anyOf": [_listed({"type": "string"}), _listed(_PROBABILITY)]},
+    # first the strings, then the numbers; prefixItems would say so, but not all OpenAPI tools understand it
+    "items": {"anyOf": [_array({"type": "string"}), _array(_PROBABILITY)]},
     "minItems": 2,
     "maxItems": 2,
     "description": "labels and their probabilities, both in the model's label order",
@@ -100,7 +100,7 @@ STATUS = _object(
             {
                 "name": {"type": "string"},
                 "sha256": _SHA256,
-                "labels": _listed({"type": "string"}),
+                "labels": _array({"type": "string"}),
                 "self_test": {"type": "string"},
             }
         ),
@@ -134,4 +134,4 @@ COMPONENTS: dict[str, Document] = {
     "Status": STATUS,
     "Timings": TIMINGS,
 }
-"""By the names that references use."""
+"""By the names that `reference` takes."""

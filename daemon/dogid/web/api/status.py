@@ -1,4 +1,4 @@
-"""`/status` and `/healthz`: how the daemon is doing."""
+"""`/status` and `/healthz`: the daemon's state and health."""
 
 import os
 import platform
@@ -26,16 +26,16 @@ STATUS = Endpoint(
 HEALTH = Endpoint(
     "GET",
     "/healthz",
-    "Whether a known photo still gets the right answer from every worker",
+    "Whether every worker still classifies a reference photo as expected",
     {
-        200: ResponseSpec("It does", {JSON: reference("Health")}),
-        503: ResponseSpec("It does not; the message says why", {JSON: reference("Error")}),
+        200: ResponseSpec("Healthy", {JSON: reference("Health")}),
+        503: ResponseSpec("Unhealthy; the message is the reason", {JSON: reference("Error")}),
     },
 )
 
 
 def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
-    """Add both endpoints."""
+    """Add `/status` and `/healthz`."""
 
     def status(params: QueryParams) -> Response:  # noqa: ARG001
         return json_response(status_document(daemon))
@@ -51,7 +51,7 @@ def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
 
 
 def status_document(daemon: DaemonView) -> dict[str, Any]:
-    """What GET /status answers."""
+    """Return the body of `GET /status`."""
     watch = daemon.watch_status
     counts = queries.counts(daemon.reader())
     aside = daemon.ledger_moved_aside

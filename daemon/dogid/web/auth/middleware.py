@@ -32,7 +32,7 @@ _HEADERS = {
 }
 
 
-def guard(app: Flask, access: Access) -> None:
+def add_access_checks(app: Flask, access: Access) -> None:
     """Have every request checked against access, and add the login that browsers need."""
     guesses = LoginRateLimit()
 

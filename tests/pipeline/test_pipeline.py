@@ -1,5 +1,7 @@
 """How photos are dispatched and results recorded: a backlog's in groups, a new arrival's at once."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +18,7 @@ from dogid.pipeline.dispatcher import JOBS_AHEAD
 from dogid.pipeline.worker_pool import WorkerPool
 from dogid.settings import Settings
 from tests.support.photos import photo, put
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 SMALL = (32, 32)
 
@@ -85,6 +87,35 @@ def test_arrival_is_classified_while_the_queue_is_full(
             assert sum(map(len, groups)) <= 5
         finally:
             step.release(1000)
+
+
+def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, hanging = photo(1, size=SMALL), photo(2, size=SMALL)
+    decoding, steps = threading.Semaphore(0), {slow: threading.Event(), hanging: threading.Event()}
+
+    def decode_at_a_step(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        if data in steps:
+            decoding.release()
+            steps[data].wait()
+        return decode(data, size)
+
+    monkeypatch.setattr(classify_module, "decode", decode_at_a_step)
+    daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=3))
+    daemon.ledger._db.execute("PRAGMA busy_timeout = 100")
+    with daemon.running(), contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as other:
+        put(inbox / "hangs.jpg", hanging)
+        put(inbox / "slow.jpg", slow)
+        assert decoding.acquire(timeout=PATIENCE)
+        assert decoding.acquire(timeout=PATIENCE)
+        other.execute("BEGIN EXCLUSIVE")
+        steps[slow].set()
+        eventually(lambda: "worker-2" in {thread.name for thread in threading.enumerate()}, "the worker is replaced")
+        other.rollback()
+        eventually(lambda: sum(daemon.counters.outcome_counts().values()) == 2, "both results are recorded")
+        steps[hanging].set()
+    limit_pixels(DEFAULT_MAX_PIXELS)
 
 
 def test_hanging_worker_without_replacement_loses_no_photo(

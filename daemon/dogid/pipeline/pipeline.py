@@ -30,6 +30,8 @@ _GATHER_SECONDS = 0.25  # for which a backlog's results wait for more
 _GATHER_ARRIVALS_SECONDS = 0.02  # the same while results of arrivals are expected
 _BACKLOG = 16  # photos in a row, after which memory is given back; fewer cost time for little, more keep memory
 _DISK_RETRY_SECONDS = 1.0  # shorter fills the log and the processor while a disk is full; longer delays the recovery
+# Between two looks at deadlines while the ledger fails: SQLite waits for another program's lock in between.
+_LONGEST_RETRY_GAP_SECONDS = 15.0  # shorter takes that for a suspended process, longer a suspended process for that
 _DEADLINE_CHECK_SECONDS = 0.5  # shorter wakes an idle processor more often; longer lets a hanging worker hang longer
 
 OnRecorded = Callable[[Sequence[Outcome]], None]
@@ -199,7 +201,8 @@ class Pipeline:
         self._on_recorded(recorded)
 
     def _wait_before_retry(self) -> bool:
-        """Wait for a while after an error; return whether the pipeline is stopping."""
+        """Wait for a while after an error; return whether the pipeline is stopping. Workers may hang meanwhile, too."""
+        self._workers.fail_timed_out(_LONGEST_RETRY_GAP_SECONDS)
         return self._stopping.wait(_DISK_RETRY_SECONDS)
 
     def _trim_memory(self, finished: int) -> None:

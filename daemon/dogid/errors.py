@@ -25,6 +25,8 @@ class PhotoCode(StrEnum):
     UNREADABLE = "unreadable"
     EMPTY = "empty"
     VANISHED = "vanished"
+    INTERNAL = "internal"
+    """A fault of dogid or of the model."""
 
 
 class PhotoError(Exception):

@@ -134,8 +134,23 @@ def test_bug_found_by_one_photo_holds_up_no_other(daemon: Daemon, inbox: Path, m
         for number in range(2, 6):
             result(daemon, f"{number}.jpg", "classified")
         waiting = result(daemon, "finds.jpg", "pending")
+        assert waiting["error"]["code"] == "internal"
         monkeypatch.undo()
         assert result(daemon, "finds.jpg", "classified")["id"] == waiting["id"]
+
+
+def test_lasting_bug_fails_its_photo_as_internal(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_numbers(*_: object) -> object:
+        raise RuntimeError("the model returned NaN")
+
+    monkeypatch.setattr("dogid.pipeline.retry_policy._INTERNAL_ATTEMPTS", 3)
+    monkeypatch.setattr(classify_module, "decode", no_numbers)
+    put(inbox / "a.jpg", photo(1))
+    with daemon.running():
+        error = result(daemon, "a.jpg", "failed")["error"]
+
+    assert error["code"] == "internal"
+    assert "RuntimeError: the model returned NaN; given up after 3 attempts" in error["message"]
 
 
 def test_jumping_wall_clock_loses_no_photo(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:

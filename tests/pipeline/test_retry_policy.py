@@ -69,5 +69,17 @@ def test_io_errors_are_retried_for_ever_at_most_a_minute_apart(attempts: int) ->
     assert 0.75 * longest - 1 <= outcome.delay_ms <= longest
 
 
+def test_internal_errors_fail_after_eight_attempts() -> None:
+    outcomes = [policy().on_internal_error(job(attempts=at, last_error="internal"), "a bug") for at in range(1, 8)]
+
+    assert [type(outcome) for outcome in outcomes] == [Waiting] * 6 + [Failed]
+    assert {outcome.code for outcome in outcomes} == {PhotoCode.INTERNAL}
+    assert "8 attempts" in outcomes[-1].message
+
+
+def test_internal_error_after_other_errors_is_retried() -> None:
+    assert isinstance(policy().on_internal_error(job(attempts=100, last_error="unreadable"), "a bug"), Waiting)
+
+
 def test_photos_with_the_same_error_return_apart() -> None:
     assert len({backoff_ms(8) for _ in range(50)}) > 10

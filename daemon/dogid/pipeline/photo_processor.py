@@ -36,10 +36,11 @@ class PhotoProcessor:
         with self.in_progress.track(job.id):
             try:
                 return self._process(job, classifier, on_read)
-            except Exception as error:
-                # a fault of ours or of the machine (no memory): the photo is tried again, and the others go on
-                log.warning("a photo could not be classified, it is tried again", exc_info=True)
-                return self.retry_policy.on_io_error(job, f"{type(error).__name__}: {error}")
+            except Exception as error:  # a fault of ours, of the model or of the machine: the other photos go on
+                log.warning("a photo could not be classified", exc_info=True)
+                reason = f"{type(error).__name__}: {error}"
+                on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
+                return on_error(job, reason)
 
     def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
         version = job.version
@@ -71,3 +72,8 @@ class PhotoProcessor:
             model_id=self.model_id,
             timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
         )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether an error comes from the machine: no memory, or a refusal of the kernel, which has an errno."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None)

@@ -1,7 +1,8 @@
 """When a photo that could not be classified is believed to be broken, and when it is tried again.
 
 A copy in progress looks like a broken photo. So a broken one is tried again until it has not changed for the settle
-time; errors of the machine (rights, I/O, memory) are tried again for as long as they last.
+time. Errors of the machine (rights, I/O, memory) are tried again for as long as they last; faults of dogid or of the
+model only so often.
 """
 
 import random
@@ -15,6 +16,7 @@ from dogid.ledger.outcomes import Failed, Job, Waiting
 _FIRST_DELAY_MS = 250
 _LONGEST_DELAY_MS = 60_000
 _LONGEST_SETTLING_DELAY_MS = 2_000
+_INTERNAL_ATTEMPTS = 8  # about half a minute; fewer fail photos for what would pass, more hide the fault
 _MAY_BE_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 
 
@@ -52,6 +54,13 @@ class RetryPolicy:
     def on_io_error(self, job: Job, reason: str) -> Waiting:
         """Decide on a photo that the machine could not read or hold for now."""
         return Waiting(job, job.version, PhotoCode.UNREADABLE, reason, backoff_ms(job.attempts))
+
+    def on_internal_error(self, job: Job, reason: str) -> Failed | Waiting:
+        """Decide on a photo that met with a fault of dogid or of the model: try it some times more, then fail it."""
+        if job.last_error == PhotoCode.INTERNAL and job.attempts + 1 >= _INTERNAL_ATTEMPTS:
+            message = f"{reason}; given up after {job.attempts + 1} attempts, if the file changes it is tried again"
+            return Failed(job, job.version, PhotoCode.INTERNAL, message)
+        return Waiting(job, job.version, PhotoCode.INTERNAL, reason, backoff_ms(job.attempts))
 
     def _until_settled(self, job: Job, version: Version) -> int:
         if version != job.version:

@@ -45,6 +45,10 @@ _REASONS = {
     PhotoCode.VANISHED: Reason(
         "The file was taken away before it could be read.", "Nothing to do, unless it should still be there."
     ),
+    PhotoCode.INTERNAL: Reason(
+        "dogid or its model has a fault that this photo brings to light.",
+        "The log has the details: please report them. Another model (dogid check) may classify it.",
+    ),
 }
 _UNKNOWN = Reason("The photo could not be classified.", "Copy it into the inbox once more.")
 

@@ -14,8 +14,8 @@ from tests.support.photos import photo, put
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measure as the command does, only not as long."""
+def short_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure as the command does, but for less time."""
     monkeypatch.setattr(measures, "_MIN_SECONDS", 0.0)
     monkeypatch.setattr(measures, "_SINGLES", 2)
     monkeypatch.setattr(measures, "_BACKLOG", 6)
@@ -28,7 +28,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
     return found
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("short_run")
 def test_bench_measures_synthetic_photos_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys)
 
@@ -40,7 +40,7 @@ def test_bench_measures_synthetic_photos_by_default(capsys: pytest.CaptureFixtur
     assert 0 < found["folder"]["latency_ms"]["p50"] <= found["folder"]["latency_ms"]["p99"]
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("short_run")
 def test_bench_json_keys_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys)
 
@@ -51,7 +51,7 @@ def test_bench_json_keys_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found["folder"]["latency_ms"]) == {"p50", "p99"}
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("short_run")
 def test_bench_measures_photos_of_a_folder_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = [photo(seed) for seed in range(3)]
     for seed, content in enumerate(data):
@@ -67,14 +67,14 @@ def test_bench_measures_photos_of_a_folder_unchanged(tmp_path: Path, capsys: pyt
     assert [(tmp_path / "deep" / f"{seed}.jpg").read_bytes() for seed in range(3)] == data
 
 
-@pytest.mark.usefixtures("few")
+@pytest.mark.usefixtures("short_run")
 def test_bench_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench"]) == 0
 
-    told = capsys.readouterr().out
-    assert "dogid.tflite" in told
-    assert "0.3 MP" in told
-    assert "photos/s from a backlog" in told
+    output = capsys.readouterr().out
+    assert "dogid.tflite" in output
+    assert "0.3 MP" in output
+    assert "photos/s from a backlog" in output
 
 
 def test_bench_rejects_a_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,16 +62,13 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
 
 def test_closed_output_pipe_is_not_an_error(tmp_path: Path) -> None:
     photos = [str(tmp_path / f"missing-{number}.jpg") for number in range(2000)]
-    daemon = subprocess.Popen(
-        [sys.executable, "-m", "dogid", "classify", *photos], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert daemon.stdout is not None
-    assert daemon.stderr is not None
-    daemon.stdout.readline()
-    daemon.stdout.close()
-
-    errors = daemon.stderr.read()
-    daemon.wait()
+    command = [sys.executable, "-m", "dogid", "classify", *photos]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
 
     assert "Traceback" not in errors
 

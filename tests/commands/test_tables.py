@@ -1,4 +1,4 @@
-"""The tables of `dogid results` and `dogid status`, for people and for programs."""
+"""The tables of `dogid results` and `dogid status`, on a terminal and in a pipe."""
 
 import os
 import pty
@@ -10,8 +10,8 @@ from tests.support.daemon import DaemonProcess, dogid, environment
 from tests.support.photos import photo
 
 
-def on_a_terminal(*arguments: str) -> str:
-    """Run `dogid ARGUMENTS...` on a terminal; return what it shows."""
+def run_on_terminal(*arguments: str) -> str:
+    """Run `dogid ARGUMENTS...` on a terminal; return its output."""
     ours, theirs = pty.openpty()
     environ = environment() | {"TERM": "xterm", "COLUMNS": "140"}
     subprocess.run([sys.executable, "-m", "dogid", *arguments], stdout=theirs, env=environ, check=True)
@@ -20,7 +20,7 @@ def on_a_terminal(*arguments: str) -> str:
     try:
         while part := os.read(ours, 65536):
             shown += part
-    except OSError:  # a terminal ends so
+    except OSError:  # the end of a terminal
         pass
     os.close(ours)
     return shown.decode()
@@ -32,7 +32,7 @@ def test_headings_are_printed_on_a_terminal_only(daemon: DaemonProcess, inbox: P
     daemon.answered(name)
     state = ("--state", str(daemon.state))
 
-    shown = on_a_terminal("results", *state)
+    shown = run_on_terminal("results", *state)
     piped = dogid("results", *state).stdout
 
     assert "answered" in shown.splitlines()[0]
@@ -40,4 +40,4 @@ def test_headings_are_printed_on_a_terminal_only(daemon: DaemonProcess, inbox: P
     assert name in piped
     assert "answered" not in piped
     assert len(piped.splitlines()) == 1
-    assert "classified" in on_a_terminal("status", *state)
+    assert "classified" in run_on_terminal("status", *state)

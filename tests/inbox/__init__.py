@@ -1,1 +1,1 @@
-"""The inbox as users and machines treat it: a real daemon, real files."""
+"""The inbox: a real daemon, real files, and everything that users and other programs do to them."""

@@ -1,4 +1,4 @@
-"""How photos come into the inbox: copied slowly, in pieces, by rename, by link, under other names."""
+"""Photos that arrive: copied slowly or in pieces, moved, linked, under temporary names."""
 
 import os
 import shutil
@@ -15,9 +15,10 @@ LONG_AGO = 1_000_000_000
 def test_slowly_copied_photo_gets_the_right_result(patient_daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(1)
     with (inbox / "slow.jpg").open("wb", buffering=0) as file:
-        for at in range(0, len(data), len(data) // 4):
-            file.write(data[at : at + len(data) // 4])
-            if file.tell() < len(data):
+        step = len(data) // 4
+        for at in range(0, len(data), step):
+            file.write(data[at : at + step])
+            if at + step < len(data):
                 patient_daemon.waits("slow.jpg", "truncated")
                 patient_daemon.scanned_again()
 

@@ -1,4 +1,4 @@
-"""Many photos that wait at the start."""
+"""Many photos that are pending at the start."""
 
 from pathlib import Path
 

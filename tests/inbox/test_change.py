@@ -1,4 +1,4 @@
-"""What happens to photos that are already there: overwritten, replaced, touched, renamed, removed."""
+"""Photos that are overwritten, replaced, touched, renamed or removed."""
 
 import os
 from pathlib import Path

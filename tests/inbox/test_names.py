@@ -1,4 +1,4 @@
-"""File names of every kind."""
+"""File names with unusual characters, encodings and lengths."""
 
 import os
 from pathlib import Path

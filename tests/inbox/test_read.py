@@ -1,4 +1,4 @@
-"""What is said of a photo that cannot be read, and whether it helps."""
+"""The error of a photo that cannot be read, and whether its chmod hint works."""
 
 import os
 import subprocess
@@ -22,8 +22,8 @@ except TemporaryError as error:
 """
 
 
-def told(inbox: Path, path: str) -> str:
-    """Read a photo with the rights of an ordinary user; return its size, or what is said instead."""
+def read_or_error(inbox: Path, path: str) -> str:
+    """Read a photo with the permissions of an ordinary user; return its size, or the error."""
     command = [*without_override(), sys.executable, "-c", READ, str(inbox), path]
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip()
 
@@ -34,11 +34,11 @@ def test_chmod_hint_for_own_files_works(inbox: Path, closed: str, hint: str) -> 
     put(inbox / "sub" / "a.jpg", data)
     (inbox / closed).chmod(0)
 
-    said = told(inbox, "sub/a.jpg")
-    assert said == f"Permission denied (EACCES); try: {hint.format(inbox / closed)}"
-    subprocess.run(said.partition("try: ")[2].split(), check=True)
+    error = read_or_error(inbox, "sub/a.jpg")
+    assert error == f"Permission denied (EACCES); try: {hint.format(inbox / closed)}"
+    subprocess.run(error.partition("try: ")[2].split(), check=True)
 
-    assert told(inbox, "sub/a.jpg") == str(len(data))
+    assert read_or_error(inbox, "sub/a.jpg") == str(len(data))
 
 
 @needs_root
@@ -48,4 +48,4 @@ def test_chmod_hint_for_files_of_others_names_group_or_all(inbox: Path, group: i
     os.chown(path, 12345, group)
     path.chmod(0o600)
 
-    assert told(inbox, "a.jpg") == f"Permission denied (EACCES); try: chmod {who}+r {path}"
+    assert read_or_error(inbox, "a.jpg") == f"Permission denied (EACCES); try: chmod {who}+r {path}"

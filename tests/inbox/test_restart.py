@@ -166,8 +166,8 @@ def test_why_prints_the_whole_history(daemon: DaemonProcess, inbox: Path) -> Non
     daemon.classified("a.jpg", photo(15))
     path.rename(inbox / "b.jpg")
     daemon.classified("b.jpg", photo(15))
-    told = daemon.command("why", str(inbox / "b.jpg")).stdout
+    output = daemon.command("why", str(inbox / "b.jpg")).stdout
 
     for word in ("seen", "waiting", "truncated", "failed", "classified", "renamed", "from a.jpg to b.jpg"):
-        assert word in told
+        assert word in output
     assert daemon.command("why", "missing.jpg").returncode == 1

@@ -1,4 +1,4 @@
-"""The watching itself: it misses events, its folder is replaced or missing, it cannot be had. No photo is lost."""
+"""The watch: it misses events, its folder is replaced or missing, it is unavailable. No photo is lost."""
 
 import os
 import shutil
@@ -66,7 +66,7 @@ def test_event_queue_overflow_triggers_a_scan(make_daemon: MakeDaemon, inbox: Pa
 
     for name in names:
         daemon.classified(name, photo(2))
-    eventually(lambda: "queue overflowed" in daemon.log_text(), "the kernel has told that events were lost")
+    eventually(lambda: "queue overflowed" in daemon.log_text(), "the kernel reported lost events")
     put(inbox / "sub" / "later.jpg", photo(3))
     daemon.classified("sub/later.jpg", photo(3))
     assert daemon.status()["watcher"]["mode"] == "events"
@@ -93,12 +93,12 @@ def test_inbox_that_was_missing_is_watched_again(daemon: DaemonProcess, inbox: P
     put(inbox / "old.jpg", photo(8))
     first = daemon.classified("old.jpg", photo(8))
     inbox.rename(tmp_path / "away")
-    eventually(lambda: daemon.status()["watcher"]["trouble"], "the status says that the inbox is missing")
+    eventually(lambda: daemon.status()["watcher"]["trouble"], "the status contains the missing inbox")
     put(tmp_path / "away" / "meanwhile.jpg", photo(9))
     (tmp_path / "away").rename(inbox)
 
     daemon.classified("meanwhile.jpg", photo(9))
-    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status is well again")
+    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status has no error any more")
     assert daemon.by_name()["old.jpg"] == first
     put(inbox / "later.jpg", photo(10))
     daemon.classified("later.jpg", photo(10))
@@ -216,7 +216,7 @@ def test_folders_beyond_the_watch_limit_are_scanned(make_daemon: MakeDaemon, inb
 
 
 def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> DaemonProcess:
-    """A daemon in a user namespace of its own, which has a limit of its own: the machine's are left alone."""
+    """A daemon in a user namespace with its own inotify limit; the machine's limits stay unchanged."""
     script = f'echo {limit} > /proc/sys/user/max_inotify_{what} && exec "$@"'
     before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
     tried = subprocess.run([*before, "true"], capture_output=True, text=True, check=False)

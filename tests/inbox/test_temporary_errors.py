@@ -1,4 +1,4 @@
-"""Trouble that passes: rights, a full disk. It is waited out, and it stops nothing else."""
+"""Temporary errors, such as missing permissions or a full disk: photos stay pending, and others go on."""
 
 import signal
 import subprocess
@@ -17,7 +17,7 @@ from tests.support.waiting import eventually
 
 @pytest.fixture
 def ordinary_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
-    """A daemon for which the modes of files hold."""
+    """A daemon that cannot override file permissions, as root can."""
     return make_daemon("--settle", "1", before=without_override())
 
 
@@ -66,18 +66,18 @@ def test_unreadable_folder_is_in_the_status_until_readable(ordinary_daemon: Daem
     daemon = ordinary_daemon.start()
     put(inbox / "b.jpg", photo(6))
     daemon.classified("b.jpg", photo(6))
-    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status names the folder")
+    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status contains the folder")
     (inbox / "sub").chmod(0o755)
 
     daemon.classified("sub/a.jpg", photo(5))
-    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status is well again")
+    eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status has no error any more")
 
 
 def test_folder_without_execute_permission_is_in_the_status(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "a.jpg", photo(7))
     (inbox / "sub").chmod(0o444)
     daemon = ordinary_daemon.start()
-    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status names the folder")
+    eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status contains the folder")
     (inbox / "sub").chmod(0o755)
 
     daemon.classified("sub/a.jpg", photo(7))
@@ -117,7 +117,7 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     names = [f"{number}.jpg" for number in range(300)]
     for name in names:
         put(inbox / name, photo(11))
-    eventually(lambda: "cannot be written" in daemon.log_text(), "the daemon tells that the disk is full")
+    eventually(lambda: "cannot be written" in daemon.log_text(), "the daemon logs that the disk is full")
     assert daemon.status()["counts"]["classified"] < len(names)
     assert daemon.running
     filler.unlink()

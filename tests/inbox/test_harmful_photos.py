@@ -1,4 +1,4 @@
-"""Photos made to harm: the daemon refuses them by name and goes on."""
+"""Photos made to harm: the daemon rejects them with a code and goes on."""
 
 import io
 import struct
@@ -19,13 +19,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, *chunks: bytes) -> bytes:
-    """A PNG that says it is so large, with these chunks."""
+    """A PNG whose header has this size, with these chunks."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
 
 
 def assert_still_works(daemon: DaemonProcess) -> None:
-    """A photo that comes afterwards is classified, by the process that met the bad one."""
+    """Check that the same process classifies a photo afterwards."""
     later = f"later-{len(list(daemon.inbox.iterdir()))}.jpg"
     put(daemon.inbox / later, photo(99))
     daemon.classified(later, photo(99))

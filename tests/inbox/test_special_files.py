@@ -1,4 +1,4 @@
-"""What is in the inbox and is no photo, or only leads to one."""
+"""Pipes, sockets, devices, folders, links and other files that are not photos."""
 
 import os
 import socket

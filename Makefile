@@ -15,7 +15,7 @@ OTHER := .venv-tflite-runtime
 BENCH := .venv-bench
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz soak mutants layers backlog hardening arm bench lint types format deb clean check-python
+.PHONY: help run test crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
@@ -24,6 +24,7 @@ help:
 	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
 	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
 	@echo "make layers: rooms, layers and imports of the code"
+	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
@@ -54,6 +55,14 @@ backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
+# Branches that tests run through, in the tests' own processes and in the daemons and commands that they start.
+coverage: $(DEV)/.installed $(OTHER)/.installed
+	rm -rf .coverage && mkdir .coverage
+	-$(DEV)/bin/coverage run -m pytest -n $(WORKERS) --timeout 600 $(TESTS)
+	$(DEV)/bin/coverage combine --quiet
+	$(DEV)/bin/coverage json --quiet -o .coverage/report.json
+	$(DEV)/bin/python -m tests.support.coverage_report .coverage/report.json
+
 hardening: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -m "long or not long" tests/service/test_hardening.py
 
@@ -78,7 +87,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .coverage
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."

@@ -1,5 +1,6 @@
 """A real daemon, as a process of its own, on folders of the test's."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from tests.support.waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 _NOTED_LATE = timedelta(milliseconds=100)  # at most, the time of a scan's end is taken after it
+_COVERAGE_SECONDS = 20  # to write down what a daemon ran through
 _ADDRESS = re.compile(rb"results at (http://\S+?/)results")
 
 Result = dict[str, Any]
@@ -136,6 +138,10 @@ class DaemonProcess:
 
     def close(self) -> None:
         """End it if it runs."""
+        if self._process is not None and "COVERAGE_PROCESS_CONFIG" in os.environ:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.send_signal(signal.SIGTERM)  # killed, it would not write down what it ran through
+                self._process.wait(_COVERAGE_SECONDS)
         if self._process is not None:
             self.kill()
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Builds dogid_VERSION_ARCH.deb:  build.sh OUTPUT_FOLDER [amd64|arm64]
 #
-# The package brings its own Python packages, as wheels unpacked into /opt/dogid/venv, on the system's Python. Wheels
-# for another processor are only unpacked, never run, so that arm64 is built on amd64 as well.
-# PYTHON names a Python with pip (default: python3), DEB_PYTHON the version of the target's (default: Debian 12's),
-# DEB_COMPRESS what dpkg-deb compresses with, DEBFULLNAME and DEBEMAIL who answers for the package.
+# The package contains its Python dependencies, as wheels unpacked into /opt/dogid/venv, and uses the system's Python.
+# Wheels for another processor are only unpacked, never run, so arm64 can be built on amd64.
+# PYTHON: a Python with pip (default: python3). DEB_PYTHON: the Python version of the target (default: Debian 12's).
+# DEB_COMPRESS: the compression of dpkg-deb. DEBFULLNAME, DEBEMAIL: the maintainer of the package.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,14 +16,14 @@ target=${DEB_PYTHON:-3.11}
 case $arch in
   amd64) machine=x86_64 ;;
   arm64) machine=aarch64 ;;
-  *) echo "build.sh: $arch: there are packages for amd64 and arm64 only (litert has no wheels for others)" >&2; exit 2 ;;
+  *) echo "build.sh: $arch: not supported; use amd64 or arm64 (litert has no wheels for others)" >&2; exit 2 ;;
 esac
 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$clone/daemon/dogid/__init__.py")
 version=${DEB_VERSION:-$version}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$clone" log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
-# the project has no mail address; example.org is nobody's (RFC 2606)
+# the project has no mail address; example.org is reserved (RFC 2606)
 maintainer="${DEBFULLNAME:-The dogid developers} <${DEBEMAIL:-dogid@example.org}>"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/dogid-deb.XXXXXX")
@@ -37,21 +37,21 @@ umask 022
 echo "collecting wheels for $machine ..."
 pip=("$python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" wheel --no-deps --wheel-dir "$work" "$clone"
-# Debian 12 has glibc 2.36: wheels made for it and for all before
+# Debian 12 has glibc 2.36: accept wheels for it and all earlier versions
 platforms=(--platform "manylinux2014_$machine")
 for minor in {5..36}; do platforms+=(--platform "manylinux_2_${minor}_$machine"); done
 "${pip[@]}" install --target "$site" --no-compile --only-binary :all: "${platforms[@]}" \
   --implementation cp --python-version "$target" "$work"/dogid-*.whl
 
-# pip unpacks for another prefix than a virtual environment has: what is not a package moves to its place
+# pip unpacks for another layout than a virtual environment's: move what is not a package
 mv "$site/share" "$venv/share"
 rm -rf "$site/bin" "$site"/numpy/*/tests "$site"/numpy/tests
 find "$site" -name '*.pyc' -delete
 find "$site" -type f -exec chmod 644 {} +  # libraries and modules are loaded, not executed
-# what pip notes of an installation names the folders of this machine
+# pip's notes on the installation contain paths of this machine
 find "$site" \( -name direct_url.json -o -name REQUESTED \) -delete
 
-# the virtual environment itself, as `python3 -m venv` lays it out
+# the virtual environment itself, in the layout of `python3 -m venv`
 ln -s /usr/bin/python3 "$venv/bin/python3"
 ln -s python3 "$venv/bin/python"
 cat >"$venv/pyvenv.cfg" <<CFG
@@ -68,7 +68,7 @@ from dogid.cli import main
 sys.exit(main())
 SCRIPT
 
-echo "laying out the package ..."
+echo "copying files ..."
 install -D -m 755 "$here/dogid.sh" "$root/usr/bin/dogid"
 for unit in dogid.service dogid@.service; do install -D -m 644 "$clone/systemd/$unit" "$root/usr/lib/systemd/system/$unit"; done
 install -D -m 644 "$clone/systemd/sysusers.conf" "$root/usr/lib/sysusers.d/dogid.conf"
@@ -85,7 +85,7 @@ date=$(date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")
 gzip -9n >"$root/usr/share/doc/dogid/changelog.gz" <<CHANGES
 dogid ($version) stable; urgency=medium
 
-  * What is new stands in CHANGELOG.md of the project.
+  * See CHANGELOG.md of the project.
 
  -- $maintainer  $date
 CHANGES

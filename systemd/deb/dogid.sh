@@ -1,4 +1,4 @@
 #!/bin/sh
-# dogid with the service's settings, unless others are named.
+# dogid with the service's settings, unless DOGID_CONFIG names others.
 export DOGID_CONFIG="${DOGID_CONFIG-/etc/dogid/dogid.toml}"
 exec /opt/dogid/venv/bin/dogid "$@"

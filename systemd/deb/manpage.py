@@ -1,4 +1,4 @@
-"""Prints dogid(1), the manual page, from what the command itself tells: `manpage.py YYYY-MM-DD >dogid.1`."""
+"""Print dogid(1), the manual page, from the help texts of the command: `manpage.py YYYY-MM-DD >dogid.1`."""
 
 import sys
 from dataclasses import fields
@@ -9,15 +9,15 @@ from dogid.settings import Settings, flag, variable
 
 FILES = {
     "/etc/dogid/dogid.toml": "settings of the service",
-    "/etc/dogid/credentials/": "its secrets: the file token, where there is one",
-    "/var/lib/dogid/inbox/": "where photos are copied to",
-    "/var/lib/dogid/ledger.db": "the results",
-    "/usr/share/doc/dogid/README.md.gz": "all the rest: settings, HTTP, models of your own",
+    "/etc/dogid/credentials/": "its secrets: optionally the file token",
+    "/var/lib/dogid/inbox/": "the inbox",
+    "/var/lib/dogid/ledger.db": "the results (the ledger)",
+    "/usr/share/doc/dogid/README.md.gz": "full documentation: settings, HTTP, training your own models",
 }
 
 
 def page(date: str) -> str:
-    """Return the page in roff's man macros (man(7))."""
+    """Return the page in man(7) macros, with date in its footer."""
     lines = [f'.TH DOGID 1 "{date}" "dogid {__version__}" "User Commands"']
     lines += [".SH NAME", r"dogid \- photo classifier that watches a folder"]
     lines += [
@@ -28,25 +28,25 @@ def page(date: str) -> str:
         ".B dogid",
         r".I COMMAND \fR[\fIflags\fR]",
     ]
-    lines += [".SH DESCRIPTION", "Classify the photos of a folder, on this machine.", "The service"]
+    lines += [".SH DESCRIPTION", "Classify the photos in a folder on this machine.", "The service"]
     lines += [
         ".B dogid.service",
         "runs",
         '.BR "dogid run" ;',
-        "the other commands read what it has found, or work by themselves.",
+        "the other commands read its results, or work without it.",
     ]
-    lines += ["Each command tells more by", r".BR \-\-help ."]
+    lines += ["Each command documents its flags:", r".BR \-\-help ."]
     lines += [".SH COMMANDS", *_list({name: command.help for name, command in COMMANDS.items()})]
-    lines += [".SH SETTINGS", "A flag goes before an environment variable, that before the settings file."]
-    told = {
+    lines += [".SH SETTINGS", "Flags override environment variables, which override the settings file."]
+    items = {
         f"{flag(item.name)} {item.metadata['metavar']}": _setting(item.name, item.metadata["help"])
         for item in fields(Settings)
     }
-    lines += _list(told)
+    lines += _list(items)
     lines += [".SH FILES", *_list(FILES, ".I")]
     lines += [
         ".SH EXIT STATUS",
-        *_list({"0": "done", "1": "done, but something failed", "2": "wrong usage or settings"}),
+        *_list({"0": "success", "1": "something failed", "2": "wrong usage or settings"}),
     ]
     lines += [".SH SEE ALSO", ".BR systemctl (1),", ".BR journalctl (1)"]
     return "\n".join(lines) + "\n"
@@ -61,7 +61,7 @@ def _list(items: dict[str, str], font: str = ".B") -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Text that roff prints as it is."""
+    """Return text with roff's special characters escaped."""
     escaped = text.replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{escaped}" if escaped[:1] in (".", "'") else escaped
 

@@ -16,7 +16,7 @@ from typing import Any
 from dogid.errors import UsageError
 
 _PREFIX = "DOGID_"
-_SIMILARITY = 0.7  # cutoff of difflib, 0 to 1; less suggests unrelated names, more misses a wrong letter
+_SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; less suggests unrelated names, more misses a wrong letter
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
@@ -108,6 +108,12 @@ class Settings:
     )
     retain_rows: int = _setting(
         0, _integer(0, 1_000_000_000), "N", "maximum number of results of photos that left the inbox; 0: unlimited"
+    )
+    keep_versions: int = _setting(
+        100,
+        _integer(0, 1_000_000_000),
+        "N",
+        "maximum number of former results of a photo that is overwritten; 0: unlimited",
     )
 
 

@@ -117,7 +117,7 @@ def is_answered(state: Path, name: str) -> bool:
     db = open_for_reading(state)
     try:
         found = queries.find_photo(db, name)
-        result = None if found is None else queries.result_with_history(db, found)
+        result = None if found is None else queries.find_result(db, found)
         return result is not None and result["status"] == "classified"
     finally:
         db.close()

@@ -73,8 +73,8 @@ def test_complete_photo_replaces_a_truncated_one(daemon: DaemonProcess, inbox: P
 
     assert result["id"] > failed["id"]
     assert [step["event"] for step in daemon.history(result) if step["event"] in ("failed", "classified")] == [
-        "failed",
         "classified",
+        "failed",
     ]
     daemon.audit_is_clean(1)
 

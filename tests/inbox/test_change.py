@@ -9,7 +9,7 @@ from tests.support.photos import photo, put
 
 
 def answers(daemon: DaemonProcess, name: str) -> list[str]:
-    """The labels and failures in a photo's history, oldest first."""
+    """The labels and failures in a photo's history, newest first."""
     steps = daemon.history(daemon.by_name()[name])
     return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
 
@@ -22,7 +22,7 @@ def test_overwritten_photo_gets_a_new_result_and_keeps_history(daemon: DaemonPro
 
     assert second["id"] > first["id"]
     shas = [step["sha256"] for step in daemon.history(second) if step["event"] == "classified"]
-    assert shas == [first["sha256"], second["sha256"]]
+    assert shas == [second["sha256"], first["sha256"]]
     assert len(daemon.results()) == 1
 
 

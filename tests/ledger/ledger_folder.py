@@ -9,14 +9,33 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
 from tests.support.clocks import SetClock
+from tests.support.photos import put
 
 NOON = 1_700_000_000_000
+
+_OVERWRITE = f"""
+WITH RECURSIVE version (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM version WHERE id < :count)
+INSERT INTO photo (id, path, inode, size, mtime_ns, state, seen_at, superseded_by, history_id, classified_at, model_id,
+    label, score, scores, sha256, width, height, seq)
+SELECT id, x'61', 7, 100, id, iif(id = :count, 'classified', 'superseded'), {NOON} + 1000 * id,
+    iif(id = :count, NULL, id + 1), 1, {NOON} + 1000 * id + 500, 1,
+    'cat', 1.0, '{{"cat": 1.0}}', printf('%064x', id), 1, 1, id FROM version
+"""
+
+
+def insert_versions(ledger: Ledger, count: int) -> None:
+    """Fill a new ledger with a file `a` that was overwritten: by SQL, as a commit for each would take minutes."""
+    ledger.register_model("m.tflite", "00", ("cat",))
+    ledger._db.execute("PRAGMA foreign_keys = OFF")
+    ledger._db.execute(_OVERWRITE, {"count": count})
+    ledger._db.execute("PRAGMA foreign_keys = ON")
 
 
 class Inbox:
     """A folder and its ledger, with a clock that the test sets."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep_versions: int = 0) -> None:
+        self.keep_versions = keep_versions
         self.folder = folder / "inbox"
         self.state = folder / "state"
         self.folder.mkdir()
@@ -25,7 +44,9 @@ class Inbox:
         self.open()
 
     def open(self) -> None:
-        self.ledger = Ledger(self.state, lambda path: find_file(self.folder, path), self.clock)
+        self.ledger = Ledger(
+            self.state, lambda path: find_file(self.folder, path), self.clock, keep_versions=self.keep_versions
+        )
         self.model_id = self.ledger.register_model("m.tflite", "00", ("cat",))
         self.db = open_for_reading(self.state)
 
@@ -55,6 +76,13 @@ class Inbox:
         scores, timings = {label: 1.0}, Timings(1, 1, 1)
         version = self.look(os.fsdecode(job.path)).version
         self.ledger.record([Classified(job, version, digest, 1, 1, scores, self.model_id, timings)])
+
+    def overwrite(self, name: str, text: str) -> None:
+        """Give a file another content, and that a result."""
+        put(self.folder / name, text.encode())
+        self.clock.advance(1000)
+        self.observe(name)
+        self.classify(self.job())
 
     def states(self) -> dict[str, str]:
         rows = self.db.execute("SELECT path, state FROM photo WHERE state != 'superseded'")

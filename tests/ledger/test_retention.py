@@ -26,6 +26,10 @@ def forget(inbox: Inbox, days: int = 0, rows: int = 0) -> int:
     return forget_departed(inbox.ledger, inbox.db, inbox.folder, Retention(days, rows), NOON + 4 * DAY_MS)
 
 
+def former_versions(inbox: Inbox) -> int:
+    return int(inbox.db.execute("SELECT count(*) FROM photo WHERE state = 'superseded'").fetchone()[0])
+
+
 def test_by_age_only_old_results_of_photos_that_left_are_forgotten(inbox: Inbox) -> None:
     for name in ("old", "new"):
         (inbox.folder / name).unlink()
@@ -66,11 +70,33 @@ def test_nothing_is_forgotten_while_the_inbox_is_missing(inbox: Inbox) -> None:
     assert forget(inbox, days=1, rows=1) == 0
 
 
-def test_former_versions_of_a_photo_are_forgotten_by_age(inbox: Inbox) -> None:
-    (inbox.folder / "old").write_bytes(b"another content")
-    inbox.observe("old")
-    inbox.classify(inbox.job())
+def test_former_versions_of_present_photos_are_kept(inbox: Inbox) -> None:
+    for number in range(3):
+        inbox.overwrite("old", f"content {number}")
 
-    assert forget(inbox, days=3) == 1
-    assert inbox.db.execute("SELECT count(*) FROM photo WHERE state = 'superseded'").fetchone()[0] == 0
-    assert "old" in inbox.states()
+    assert forget(inbox, days=1, rows=1) == 0
+    assert former_versions(inbox) == 3
+
+
+def test_former_versions_neither_count_nor_outlive_their_photo(inbox: Inbox) -> None:
+    for number in range(5):
+        inbox.overwrite("kept", f"content {number}")
+        inbox.overwrite("new", f"other content {number}")
+    for name in ("old", "new"):
+        (inbox.folder / name).unlink()
+
+    assert forget(inbox, rows=2) == 0
+    assert forget(inbox, rows=1) == 1
+    assert set(inbox.states()) == {"kept", "new", "sub/deep"}
+    (inbox.folder / "kept").unlink()
+    (inbox.folder / "new").unlink(missing_ok=True)
+    assert forget(inbox, rows=1) == 1
+    assert former_versions(inbox) == 5
+
+
+def test_photo_that_came_back_is_not_forgotten(inbox: Inbox) -> None:
+    old = next(row["id"] for row in inbox.db.execute("SELECT id FROM photo WHERE path = x'6f6c64'"))
+    inbox.overwrite("old", "back, with another content")
+
+    assert inbox.ledger.forget([old]) == 0
+    assert former_versions(inbox) == 1

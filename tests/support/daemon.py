@@ -177,8 +177,13 @@ class DaemonProcess:
         return named
 
     def history(self, result: Result) -> list[dict[str, Any]]:
-        """All that happened to a result's photo."""
-        steps: list[dict[str, Any]] = self.get(f"/results/{result['id']}")["history"]
+        """All that happened to a result's photo, newest first."""
+        steps: list[dict[str, Any]] = []
+        following = f"/results/{result['id']}"
+        while following:
+            page = self.get(following)
+            steps += page["history"]
+            following = page["next"]
         return steps
 
     def answered(self, name: str) -> Result:

@@ -19,19 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the events of the photo, oldest first. Raise DogidError where the ledger has no such photo."""
+    """Print the events of the photo, newest first. Raise DogidError where the ledger has no such photo."""
     from dogid.ledger import queries
+    from dogid.ledger.histories import all_pages
 
     db = reading_state.open_state(args)
     inbox = settings.load(args).inbox.absolute()
     photo_id = next((found for name in _names(args.file, inbox) if (found := queries.find_photo(db, name))), None)
-    result = None if photo_id is None else queries.result_with_history(db, photo_id)
-    if result is None:
+    result = None if photo_id is None else queries.find_result(db, photo_id)
+    if photo_id is None or result is None:
         raise DogidError(f"{one_line(args.file)}: not in the ledger; {_reason(args.file, inbox)}")
+    pages = all_pages(db, photo_id)
     if args.json:
-        print_json(result)
-    else:
-        _print_history(result)
+        print_json(result | {"history": [step for page in pages for step in page.steps]})
+        return 0
+    print_line(f"{one_line(result['file'])}: {result['status']}")
+    for page in pages:
+        for step in page.steps:
+            _print_step(step)
     return 0
 
 
@@ -57,9 +62,7 @@ def _reason(file: str, inbox: Path) -> str:
     return "it is in the inbox: is the daemon running?"
 
 
-def _print_history(result: dict[str, Any]) -> None:
-    print_line(f"{one_line(result['file'])}: {result['status']}")
-    for step in result["history"]:
-        print_line(f"  {step['at']}  {step['event']:<10}  {one_line(shown_name(step['detail'].encode()))}")
-        for label, score in step.get("scores", {}).items():
-            print_line(f"  {'':<24}  {'':<10}  {score:.3f} {one_line(label)}")
+def _print_step(step: dict[str, Any]) -> None:
+    print_line(f"  {step['at']}  {step['event']:<10}  {one_line(shown_name(step['detail'].encode()))}")
+    for label, score in step.get("scores", {}).items():
+        print_line(f"  {'':<24}  {'':<10}  {score:.3f} {one_line(label)}")

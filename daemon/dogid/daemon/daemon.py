@@ -75,6 +75,7 @@ class Daemon:
                     lambda path: find_file(self.inbox, path),
                     self._clock,
                     stable_inodes=has_stable_inodes(file_system_type(self.inbox)),
+                    keep_versions=settings.keep_versions,
                 )
                 self._in_progress = InProgress(self.state)
         except (sqlite3.OperationalError, OSError) as error:
@@ -151,6 +152,7 @@ class Daemon:
         self.settings = dataclasses.replace(settings, **kept)
         self.model, self._engine = model, engine
         self._retention_thread.change_rules(_retention(self.settings))
+        self.ledger.keep_versions(settings.keep_versions)
         self._extend_watchdog()
 
     def _thread_failure(self) -> str | None:

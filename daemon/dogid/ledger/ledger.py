@@ -28,12 +28,20 @@ _JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
 class Ledger:
     """The database, opened for writing by the one daemon that owns it."""
 
-    def __init__(self, folder: Path, look_at: LookAt, clock: Clock, *, stable_inodes: bool = True) -> None:
-        """look_at looks into the inbox; stable_inodes is false where its file system numbers files anew at will."""
+    def __init__(
+        self, folder: Path, look_at: LookAt, clock: Clock, *, stable_inodes: bool = True, keep_versions: int = 0
+    ) -> None:
+        """Open the ledger in folder, or make it.
+
+        look_at looks into the inbox; stable_inodes is false where its file system numbers files anew at will;
+        keep_versions is the number of former versions that are kept of a photo, 0 for all. Raise UsageError where a
+        later dogid wrote the ledger, sqlite3.OperationalError where it cannot be written.
+        """
         self._folder = folder
         self._look_at = look_at
         self._clock = clock
         self._stable_inodes = stable_inodes
+        self._keep_versions = keep_versions
         self._lock = threading.Lock()
         self._started = clock.steady_ms()
         self.changes = 0
@@ -51,7 +59,13 @@ class Ledger:
         opened = open_for_writing(self._folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
-        self._noticing = FileObserver(self._db, self._look_at, self._clock, stable_inodes=self._stable_inodes)
+        self._noticing = FileObserver(
+            self._db,
+            self._look_at,
+            self._clock,
+            stable_inodes=self._stable_inodes,
+            keep_versions=self._keep_versions,
+        )
         self._recording = OutcomeWriter(self._db, self._clock)
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
@@ -70,6 +84,11 @@ class Ledger:
 
     def _note_closed(self, closed: int) -> None:
         self._db.execute("INSERT OR REPLACE INTO counter (name, value) VALUES ('closed', ?)", (closed,))
+
+    def keep_versions(self, count: int) -> None:
+        """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
+        with self._lock:
+            self._noticing.keep_versions = count
 
     def suspect_damage(self) -> None:
         """Have the database checked from end to end when it is opened next."""
@@ -205,17 +224,14 @@ class Ledger:
         return suspects
 
     def forget(self, ids: Sequence[int]) -> int:
-        """Delete answered rows, with the versions before them; return how many of ids are gone."""
+        """Delete those of ids that are photos' current results, with the versions before them; return how many."""
         if not ids:
             return 0
-        marks = ",".join("?" * len(ids))
-        family = (
-            f"WITH RECURSIVE family (id) AS (SELECT id FROM photo WHERE id IN ({marks}) AND state != 'pending'"  # noqa: S608
-            " UNION SELECT photo.id FROM photo JOIN family ON photo.superseded_by = family.id)"
-        )
+        results = f"id IN ({','.join('?' * len(ids))}) AND state IN ('classified', 'failed')"
+        histories = f"SELECT history_id FROM photo WHERE {results}"  # noqa: S608
         with self._transaction():
-            self._db.execute(f"{family} DELETE FROM photo WHERE id IN (SELECT id FROM family)", ids)  # noqa: S608
-        return len(ids)
+            self._db.execute(f"DELETE FROM photo WHERE state = 'superseded' AND history_id IN ({histories})", ids)  # noqa: S608
+            return self._db.execute(f"DELETE FROM photo WHERE {results}", ids).rowcount  # noqa: S608
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:

@@ -15,6 +15,15 @@ from dogid.ledger.schema import note, version_of
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
 
+_MOST_DELETED = 100
+"""Former versions that are deleted at once. Fewer and an older ledger takes longer to shrink to `keep_versions`, more
+and a photo waits longer while it does."""
+
+_DELETE_OLD_VERSIONS = """DELETE FROM photo WHERE id IN (
+    SELECT id FROM photo WHERE history_id = :history AND state = 'superseded' AND id <= (
+        SELECT id FROM photo WHERE history_id = :history AND state = 'superseded' ORDER BY id DESC LIMIT 1 OFFSET :keep
+    ) ORDER BY id LIMIT :most)"""
+
 LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
 
@@ -22,7 +31,10 @@ LookAt = Callable[[bytes], FoundFile | None]
 class FileObserver:
     """Files on their way into the database."""
 
-    def __init__(self, db: sqlite3.Connection, look_at: LookAt, clock: Clock, *, stable_inodes: bool) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, look_at: LookAt, clock: Clock, *, stable_inodes: bool, keep_versions: int
+    ) -> None:
+        self.keep_versions = keep_versions
         self._db = db
         self._look_at = look_at
         self._clock = clock
@@ -86,10 +98,29 @@ class FileObserver:
             note(self._db, self._clock, row["id"], "returned", "the file is there again")
 
     def _supersede(self, row: sqlite3.Row, file: FoundFile) -> int:
+        """Make a row a former version of a new pending one; return the new one's id."""
         self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (row["id"],))
         successor = self._insert(file)
-        self._db.execute("UPDATE photo SET superseded_by = ? WHERE id = ?", (successor, row["id"]))
+        self._join_histories(row["id"], successor)
         return successor
+
+    def _join_histories(self, former: int, successor: int) -> None:
+        """Make former a version of successor's photo, with the versions before it, as many as are kept."""
+        histories = dict(
+            self._db.execute("SELECT id, history_id FROM photo WHERE id IN (?, ?)", (former, successor)).fetchall()
+        )
+        own = histories[successor]  # only of a photo that was renamed to the former one's name
+        history = histories[former] or own or former
+        if own not in (None, history):
+            self._db.execute("UPDATE photo SET history_id = ? WHERE history_id = ?", (history, own))
+        self._db.execute("UPDATE photo SET history_id = ? WHERE id = ?", (history, successor))
+        self._db.execute(
+            "UPDATE photo SET history_id = ?, superseded_by = ? WHERE id = ?", (history, successor, former)
+        )
+        if self.keep_versions:
+            self._db.execute(
+                _DELETE_OLD_VERSIONS, {"history": history, "keep": self.keep_versions, "most": _MOST_DELETED}
+            )
 
     def _insert(self, file: FoundFile) -> int:
         cursor = self._db.execute(
@@ -116,9 +147,8 @@ class FileObserver:
         """Give a row its file's new name; return its id where the photo became pending or due."""
         replaced = self.current([file.path]).get(file.path)
         if replaced is not None:
-            self._db.execute(
-                "UPDATE photo SET state = 'superseded', superseded_by = ? WHERE id = ?", (row["id"], replaced["id"])
-            )
+            self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (replaced["id"],))
+            self._join_histories(replaced["id"], row["id"])
         self._db.execute("UPDATE photo SET path = ? WHERE id = ?", (file.path, row["id"]))
         note(
             self._db,

@@ -1,19 +1,18 @@
-"""Questions to the ledger: results, counts, histories. Nothing here writes."""
+"""Questions to the ledger: results and counts. Nothing here writes."""
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from dogid.clock import iso_utc
 from dogid.file_names import possible_names, shown_name
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
-_RESULT = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns, classified_at,
-    model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message, size, seen_at, seq
+RESULT_ROW = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
+    classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
+    size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
 _decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
 
@@ -48,7 +47,7 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
-    query = _RESULT.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
+    query = RESULT_ROW.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
     yield from map(as_result, db.execute(query, (*values, wanted.limit)))
 
 
@@ -69,7 +68,7 @@ def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
 
 def results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
     """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
-    query = _RESULT.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
+    query = RESULT_ROW.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
     return [(row["seq"], as_result(row)) for row in db.execute(query, (seq, limit))]
 
 
@@ -78,12 +77,10 @@ def newest_seq(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
 
 
-def result_with_history(db: sqlite3.Connection, photo_id: int) -> Result | None:
-    """Return the result with this id and, under `history`, all that happened to its photo; None if there is none."""
-    row = db.execute(_RESULT.format("photo.id = ?"), (photo_id,)).fetchone()
-    if row is None:
-        return None
-    return as_result(row) | {"history": _history(db, row)}
+def find_result(db: sqlite3.Connection, photo_id: int) -> Result | None:
+    """Return the result with this id, also a superseded one; None if there is none."""
+    row = db.execute(RESULT_ROW.format("photo.id = ?"), (photo_id,)).fetchone()
+    return None if row is None else as_result(row)
 
 
 def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
@@ -129,32 +126,3 @@ def _former_status(label: str | None, classified_at: int | None) -> str:
     if label is not None:
         return "classified"
     return "failed" if classified_at is not None else "pending"
-
-
-def _history(db: sqlite3.Connection, row: sqlite3.Row) -> list[dict[str, Any]]:
-    """What happened to a photo in all its versions, oldest first."""
-    steps = [step for version in _versions(db, row) for step in _steps(db, version)]
-    steps.sort(key=lambda step: step[0])
-    return [{"at": iso_utc(at), **step} for at, step in steps]
-
-
-def _versions(db: sqlite3.Connection, row: sqlite3.Row) -> Iterator[sqlite3.Row]:
-    waiting = [row]
-    while waiting:
-        version = waiting.pop()
-        yield version
-        waiting += db.execute(_RESULT.format("photo.superseded_by = ?"), (version["id"],)).fetchall()
-
-
-def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> Sequence[tuple[int, dict[str, Any]]]:
-    steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": f"{row['size']} bytes"})]
-    events = db.execute("SELECT at, kind, detail FROM event WHERE photo_id = ? ORDER BY id", (row["id"],))
-    steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in events]
-    if row["classified_at"] is not None:
-        result = as_result(row)
-        answer = f"{row['error_code']}: {row['error_message']}"
-        if row["label"] is not None:
-            answer = f"{row['label']} {row['score']:.3f} by {row['model_name']}"
-        step = {"event": result["status"], "result": row["id"], "detail": answer, "scores": result["scores"]}
-        steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
-    return steps

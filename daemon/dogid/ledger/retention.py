@@ -1,5 +1,7 @@
 """Which results are forgotten: of photos that have left the inbox, by age and by number. All others are kept.
 
+A result goes with the former versions of its photo, which count for nothing by themselves.
+
 A result that is forgotten while its photo is still there would be made again. A disk that is not mounted looks like a
 folder that has been emptied: so what was in a folder that is empty now is kept.
 """
@@ -45,7 +47,7 @@ def forget_departed(
             break
         unwanted: list[int] = []
         for row in page:
-            if row["state"] != "superseded" and not folders.has_lost(bytes(row["path"])):
+            if not folders.has_lost(bytes(row["path"])):
                 continue
             departed += 1
             too_old = retention.days and row["classified_at"] < now_ms - retention.days * _DAY_MS
@@ -56,10 +58,10 @@ def forget_departed(
 
 
 def _pages(db: sqlite3.Connection) -> Iterator[list[sqlite3.Row]]:
-    """All answered rows, newest first."""
+    """Each photo's answered row, newest first."""
     query = (
-        "SELECT id, path, state, classified_at FROM photo WHERE id < ? AND classified_at IS NOT NULL"
-        " ORDER BY id DESC LIMIT ?"
+        "SELECT id, path, classified_at FROM photo WHERE id < ? AND classified_at IS NOT NULL"
+        " AND state != 'superseded' ORDER BY id DESC LIMIT ?"
     )
     below = (1 << 63) - 1
     while page := db.execute(query, (below, _PAGE)).fetchall():

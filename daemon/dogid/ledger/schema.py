@@ -89,8 +89,27 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WIT
 INSERT INTO counter VALUES ('seq', 0);
 """
 
-MIGRATIONS = (_FIRST,)
+_HISTORIES = """
+-- Shared by all versions of one photo; NULL while there is but one, as there is of most.
+ALTER TABLE photo ADD COLUMN history_id INTEGER;
+WITH RECURSIVE version (id, history_id) AS (
+    SELECT DISTINCT photo.id, photo.id FROM photo JOIN photo AS former ON former.superseded_by = photo.id
+    WHERE photo.superseded_by IS NULL
+    UNION ALL
+    SELECT photo.id, version.history_id FROM photo JOIN version ON photo.superseded_by = version.id
+)
+UPDATE photo SET history_id = version.history_id FROM version WHERE version.id = photo.id;
+CREATE INDEX photo_history ON photo (history_id, id) WHERE history_id IS NOT NULL;
+"""
+
+MIGRATIONS = (_FIRST, _HISTORIES)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
+
+MOST_EVENTS = 100
+"""Events that are kept of one result. More make the pages of its history longer, which no page may become at will."""
+
+_DELETE_OLD_EVENTS = """DELETE FROM event WHERE photo_id = :photo AND kind != 'linked' AND id <=
+    (SELECT id FROM event WHERE photo_id = :photo ORDER BY id DESC LIMIT 1 OFFSET :most)"""
 
 
 class NewerLedgerError(Exception):
@@ -112,8 +131,13 @@ def version_of(row: sqlite3.Row) -> Version:
 
 
 def note(db: sqlite3.Connection, clock: Clock, photo_id: int, kind: str, detail: str) -> None:
-    """Add to a photo's history."""
+    """Add an event to a photo's history; the oldest is deleted where a result has more than MOST_EVENTS.
+
+    A file that is touched every minute has one result, and half a million events a year. That a file has several names
+    is kept: the audit needs it.
+    """
     db.execute(
         "INSERT INTO event (photo_id, at, kind, detail) VALUES (?, ?, ?, ?)",
         (photo_id, clock.wall_ms(), kind, detail),
     )
+    db.execute(_DELETE_OLD_EVENTS, {"photo": photo_id, "most": MOST_EVENTS})

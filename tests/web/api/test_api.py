@@ -113,8 +113,8 @@ def test_one_result_comes_with_its_history(shared_daemon: DaemonProcess) -> None
     status, document = ask(shared_daemon, f"/results/{result['id']}")
 
     assert status == 200
-    assert set(document) == FIELDS | {"history"}
-    assert [step["event"] for step in document["history"]] == ["seen", "classified"]
+    assert set(document) == FIELDS | {"history", "next"}
+    assert [step["event"] for step in document["history"]] == ["classified", "seen"]
 
 
 @pytest.mark.parametrize(

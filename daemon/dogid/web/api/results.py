@@ -8,6 +8,7 @@ from urllib.parse import quote
 from flask import Response
 
 from dogid.ledger import queries
+from dogid.ledger.histories import Position, history_page
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -25,6 +26,11 @@ LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000,
 BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=_MAX_ID)
 LABEL = Parameter("label", "only photos with this label")
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
+HISTORY_POSITION = (
+    Parameter("before", "only the history of results with a smaller id", minimum=0, maximum=_MAX_ID),
+    Parameter("step", "and the oldest so many steps of that result", minimum=0, maximum=1000, default=0),
+)
+"""Where a page of history begins: taken from `next` of the page before."""
 
 RESULTS = Endpoint(
     "GET",
@@ -40,11 +46,13 @@ RESULTS = Endpoint(
 RESULT = Endpoint(
     "GET",
     "/results/<int:id>",
-    "One result and all that happened to its photo",
+    "One result and what happened to its photo, newest first",
     {
-        200: ResponseSpec("The result", {JSON: reference("ResultWithHistory")}),
+        200: ResponseSpec("The result, with a page of its history", {JSON: reference("ResultWithHistory")}),
+        400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
         404: ResponseSpec("There is no such result", {JSON: reference("Error")}),
     },
+    parameters=HISTORY_POSITION,
 )
 
 
@@ -61,14 +69,26 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
             cache.put(result_filter, changes, page)
         return page.response()
 
-    def result(params: QueryParams, *, id: int) -> Response:  # noqa: A002, ARG001
-        found = queries.result_with_history(daemon.reader(), id) if id <= _MAX_ID else None
+    def result(params: QueryParams, *, id: int) -> Response:  # noqa: A002
+        found = queries.find_result(daemon.reader(), id) if id <= _MAX_ID else None
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {id}")
-        return json_response(found)
+        history = history_page(daemon.reader(), id, history_position(params))
+        following = None if history.next is None else f"/results/{id}?{history_query(history.next)}"
+        return json_response(found | {"history": history.steps, "next": following})
 
     registry.add(RESULTS, results)
     registry.add(RESULT, result)
+
+
+def history_position(params: QueryParams) -> Position | None:
+    """Given the values of HISTORY_POSITION, return where the page of history begins; None for the newest."""
+    return None if params["before"] is None else Position(params["before"], params["step"])
+
+
+def history_query(position: Position) -> str:
+    """Return the query that HISTORY_POSITION reads a position from."""
+    return f"before={position.result}" + (f"&step={position.step}" if position.step else "")
 
 
 def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> bytes:

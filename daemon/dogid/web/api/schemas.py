@@ -74,7 +74,13 @@ _STEP = {
     "required": ["at", "event", "result", "detail"],
 }
 
-RESULT_WITH_HISTORY = _object({**_RESULT, "history": _array(_STEP)})
+RESULT_WITH_HISTORY = _object(
+    {
+        **_RESULT,
+        "history": _array(_STEP),
+        "next": _or_null("string", description="URL of the next, older page of the history; null after the last"),
+    }
+)
 
 RESULTS = _object(
     {

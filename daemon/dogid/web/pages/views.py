@@ -7,7 +7,10 @@ from flask import Response, request
 
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.ledger.histories import Position, history_page
+from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
 from dogid.web.daemon_view import DaemonView
+from dogid.web.errors import ApiError
 from dogid.web.pages import status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, chart
 from dogid.web.pages.daily_counts import DailyCounter
@@ -51,15 +54,20 @@ class Pages:
         )
 
     def photo(self, photo_id: int) -> Response:
-        """All that is known of one result."""
+        """All that is known of one result, with a page of its photo's history."""
         db = self._daemon.reader()
         facts = self._facts(photo_id)
-        result = None if facts is None else queries.result_with_history(db, photo_id)
+        result = None if facts is None else queries.find_result(db, photo_id)
         if facts is None or result is None:
             return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
+        before = _history_position()
+        history = history_page(db, photo_id, before)
         return page(
             "photo.html",
             result=result,
+            history=history.steps,
+            is_newest=before is None,
+            older_history=None if history.next is None else history_query(history.next),
             facts=facts,
             seen_size=self._pictures.seen_size(facts),
             neighbours=gallery_queries.neighbours(db, photo_id),
@@ -94,3 +102,11 @@ class Pages:
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
         return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= _LARGEST_ID else None
+
+
+def _history_position() -> Position | None:
+    """Where the history on a photo's page begins; at its newest step, too, where the address makes no sense."""
+    try:
+        return history_position({parameter.name: parameter.value() for parameter in HISTORY_POSITION})
+    except ApiError:
+        return None

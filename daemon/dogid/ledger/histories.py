@@ -1,0 +1,112 @@
+"""What happened to a photo in all its versions, a page at a time, newest first. Nothing here writes.
+
+A file that is overwritten every minute has half a million versions a year. A page costs the same with any number.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from dogid.clock import iso_utc
+from dogid.ledger.queries import RESULT_ROW, as_result
+from dogid.ledger.schema import MOST_EVENTS
+
+PAGE = 50
+"""Steps on a page."""
+
+_VERSIONS = (
+    RESULT_ROW.format(
+        # former versions only, besides the one that is asked for: what came after a former one is not its history
+        "history_id = :history AND photo.id <= :last AND (state = 'superseded' OR photo.id = :asked)"
+    )
+    + " ORDER BY photo.id DESC LIMIT :limit"
+)
+_EVENTS = "SELECT at, kind, detail FROM event WHERE photo_id = ? ORDER BY id DESC LIMIT ?"
+
+Step = dict[str, Any]
+"""One event of a history, ready for JSON."""
+
+
+class Position(NamedTuple):
+    """A place in a history: all that is older than a step."""
+
+    result: int
+    """The id of the version that the step belongs to."""
+    step: int
+    """The number of steps of that version that are older; 0 where its first one is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some of what happened to a photo."""
+
+    steps: list[Step]
+    """Newest first."""
+    next: Position | None
+    """Where the next, older page begins; None after the last."""
+
+
+def history_page(db: sqlite3.Connection, photo_id: int, before: Position | None = None) -> HistoryPage:
+    """Return what happened to the photo of a result: the newest steps, or those before a position."""
+    found = list(itertools.islice(_positioned_steps(db, photo_id, before), PAGE + 1))
+    page = found[:PAGE]
+    # versions are in order whatever the clock did; only within a page do a renamed photo's two pasts mix
+    steps = sorted((step for _, step in page), key=lambda step: str(step["at"]), reverse=True)
+    return HistoryPage(steps, page[-1][0] if len(found) > PAGE else None)
+
+
+def all_pages(db: sqlite3.Connection, photo_id: int) -> Iterator[HistoryPage]:
+    """Yield the pages of a whole history, newest first."""
+    page = history_page(db, photo_id)
+    yield page
+    while page.next is not None:
+        page = history_page(db, photo_id, page.next)
+        yield page
+
+
+def _positioned_steps(
+    db: sqlite3.Connection, photo_id: int, before: Position | None
+) -> Iterator[tuple[Position, Step]]:
+    for row in _versions(db, photo_id, before):
+        steps = list(enumerate(_steps(db, row)))
+        if before is not None and row["id"] == before.result:
+            steps = steps[: before.step]
+        yield from ((Position(row["id"], number), step) for number, step in reversed(steps))
+
+
+def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) -> Iterator[sqlite3.Row]:
+    """The version that is asked for and those before it, newest first; no more than a page has steps."""
+    asked = db.execute(RESULT_ROW.format("photo.id = ?"), (photo_id,)).fetchone()
+    if asked is None:
+        return
+    if asked["history_id"] is None:
+        if before is None or photo_id <= before.result:
+            yield asked
+        return
+    # a photo that was renamed to another's name may have a smaller id than that one's last version
+    last = photo_id if asked["state"] == "superseded" else _HIGHEST
+    if before is not None:
+        last = min(last, before.result)
+    values = {"history": asked["history_id"], "asked": photo_id, "last": last, "limit": PAGE + 2}
+    yield from db.execute(_VERSIONS, values)
+
+
+def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> list[Step]:
+    """What happened to one version, oldest first."""
+    steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": f"{row['size']} bytes"})]
+    events = db.execute(_EVENTS, (row["id"], MOST_EVENTS)).fetchall()
+    steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in reversed(events)]
+    if row["classified_at"] is not None:
+        result = as_result(row)
+        answer = f"{row['error_code']}: {row['error_message']}"
+        if row["label"] is not None:
+            answer = f"{row['label']} {row['score']:.3f} by {row['model_name']}"
+        step = {"event": result["status"], "result": row["id"], "detail": answer, "scores": result["scores"]}
+        steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
+    steps.sort(key=lambda step: step[0])
+    return [{"at": iso_utc(at), **step} for at, step in steps]
+
+
+_HIGHEST = (1 << 63) - 1

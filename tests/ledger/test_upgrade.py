@@ -1,0 +1,76 @@
+"""A ledger of an older dogid under the code of today: nothing is lost.
+
+`upgrade/schema_1.sql` is a ledger as the first schema has it, dumped by `sqlite3.Connection.iterdump` with its
+`user_version`; `upgrade/schema_1.json` is what the code of that time read from it: counts, results, and each row's
+history, oldest first. It was written through that code's own `Ledger`, with a clock that was set and files that were
+made up: `latest.jpg` classified, then failed, then classified by another model; `after.jpg`, a photo that was renamed
+over another; one that was touched, one that failed (its name is not UTF-8), one under two names, one that vanished and
+returned; pending ones that wait after an error, were interrupted twice, take the place of a result, are due; and one
+whose result was forgotten.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dogid.ledger import queries
+from dogid.ledger.database import open_for_reading
+from dogid.ledger.histories import all_pages
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.schema import MIGRATIONS
+from tests.ledger.ledger_folder import NOON
+from tests.support.clocks import SetClock
+
+_FOLDER = Path(__file__).with_name("upgrade")
+_BEFORE: dict[str, Any] = json.loads((_FOLDER / "schema_1.json").read_text())
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state folder with the older ledger."""
+    with sqlite3.connect(tmp_path / "ledger.db") as db:
+        db.executescript((_FOLDER / "schema_1.sql").read_text())
+    db.close()
+    return tmp_path
+
+
+@pytest.fixture
+def ledger(state: Path) -> Iterator[Ledger]:
+    made = Ledger(state, lambda _: None, SetClock([NOON, 5_000]))
+    assert made.moved_aside is None
+    yield made
+    made.close()
+
+
+def test_upgraded_ledger_has_the_newest_schema(state: Path, ledger: Ledger) -> None:  # noqa: ARG001
+    db = open_for_reading(state)
+
+    assert db.execute("PRAGMA user_version").fetchone()[0] == len(MIGRATIONS)
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger: Ledger) -> None:  # noqa: ARG001
+    db = open_for_reading(state)
+    histories = {
+        str(row["id"]): [step for page in all_pages(db, row["id"]) for step in page.steps][::-1]
+        for row in db.execute("SELECT id FROM photo")
+    }
+
+    assert queries.counts(db) == _BEFORE["counts"]
+    assert queries.newest_seq(db) == _BEFORE["newest_seq"]
+    assert queries.list_results(db, queries.ResultFilter(limit=100)) == _BEFORE["results"]
+    assert histories == _BEFORE["histories"]
+
+
+def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
+    jobs = {job.path: job for job in ledger.claim(100, ())}
+
+    assert set(jobs) == {b"waits.jpg", b"interrupted.jpg", b"replaced.jpg", b"due.jpg"}
+    assert (jobs[b"waits.jpg"].attempts, jobs[b"waits.jpg"].last_error) == (1, "unreadable")
+    ((_, deaths),) = ledger.interrupted([jobs[b"interrupted.jpg"].id])
+    assert deaths == 3

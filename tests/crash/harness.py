@@ -122,7 +122,7 @@ def _count(report: Report, backlog: Backlog, state: Path, before: int) -> None:
 
 
 def _answers(state: Path) -> int:
-    """How many answers were ever given, as far as the ledger tells."""
+    """How many answers were ever given, by the ledger."""
     try:
         db = open_for_reading(state)
     except UsageError:

@@ -30,7 +30,7 @@ _DAY_MS = 86_400_000
 
 
 def outcome(inbox: Path, job: Job, model_id: int) -> Outcome:
-    """What a worker would find, told from the file's text."""
+    """The outcome that the file's text asks for."""
     found = find_file(inbox, job.path)
     if found is None:
         return Failed(job, job.version, PhotoCode.VANISHED, "gone")

@@ -174,7 +174,7 @@ def test_a_reload_of_what_is_broken_is_refused_and_the_old_goes_on(service: Serv
     assert service.has("after.jpg")["after.jpg"]["model"] == MODEL.name
     assert service.pid == pid
     assert service.is_active
-    assert "reload refused" in service.machine.messages("-p", "err")
+    assert "reload rejected" in service.machine.messages("-p", "err")
 
 
 def test_after_a_reboot_it_runs_and_classifies_what_came_before(service: Service) -> None:

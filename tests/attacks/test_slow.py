@@ -91,7 +91,7 @@ def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
         _assert_answers(daemon)
         eventually(lambda: is_idle(daemon), "the daemon has done what it was asked for")
         grown = resident(daemon) - before
-    assert grown < 80 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
+    assert grown < 30 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
 
 
 def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: DaemonProcess) -> None:

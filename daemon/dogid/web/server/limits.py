@@ -49,7 +49,9 @@ LINGER_BYTES = 64 << 20
 """How many bytes of it. Lower loses the refusal of larger files, as the kernel then resets the connection."""
 
 MAX_UNSENT_BYTES = 262_144
-"""Unread bytes of answers from which on a connection's next answer waits. Higher holds more memory for each reader."""
+"""Unread bytes of answers from which on a connection's next answer waits. Higher lets each client that does not read
+take more of the temporary folder; lower makes slow readers wait between two answers."""
 
-MAX_UNSENT_BYTES_IN_ALL = 16 << 20
-"""Unread bytes of all connections; above, those that have not read for longest are closed."""
+MAX_UNSENT_BYTES_IN_MEMORY = 65_536
+"""Unread bytes of an answer; above, it lies in a temporary file. Higher holds more memory for each client that does not
+read, lower writes pages to files that are read at once."""

@@ -32,6 +32,7 @@ def serve_on(listener: socket.socket, application: Any, *, largest_body: int) ->
         inbuf_overflow=limits.LARGE_BODY,
         max_request_body_size=largest_body,
         max_request_header_size=limits.MAX_HEADER_BYTES,
+        outbuf_overflow=limits.MAX_UNSENT_BYTES_IN_MEMORY,
         outbuf_high_watermark=limits.MAX_UNSENT_BYTES,
         log_socket_errors=False,
         expose_tracebacks=False,
@@ -65,7 +66,6 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
         if now >= self._next_cleanup:
             self._next_cleanup = now + limits.CLEANUP_SECONDS
             self._close_late()
-            self._close_slow_readers()
         return bool(super().readable())
 
     def maintenance(self, now: float) -> None:
@@ -84,11 +84,3 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
         for channel in list(self.active_channels.values()):
             if channel.is_late():
                 channel.cut()
-
-    def _close_slow_readers(self) -> None:
-        """Close the connections that have read nothing for longest, until few bytes wait to be read."""
-        channels = self.active_channels.values()
-        slow = [channel for channel in channels if channel.total_outbufs_len and not channel.will_close]
-        slow.sort(key=lambda channel: channel.last_activity, reverse=True)
-        while sum(channel.total_outbufs_len for channel in slow) > limits.MAX_UNSENT_BYTES_IN_ALL:
-            slow.pop().cut()

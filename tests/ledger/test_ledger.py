@@ -328,21 +328,30 @@ def test_a_large_ledger_that_was_closed_cleanly_is_checked_where_damage_is_suspe
     assert inbox.observe("1.jpg") == 1
 
 
-def test_an_id_that_a_power_cut_took_away_is_never_given_again(inbox: Inbox, tmp_path: Path) -> None:
-    """What is noticed is not synced at once: the disk may hold what was there before it, and people saw the id."""
-    shutil.copytree(inbox.state, tmp_path / "as the disk holds it")
-    put(inbox.folder / "a.jpg", b"a")
-    inbox.observe("a.jpg")
-    seen = inbox.job().id
+def die(inbox: Inbox, disk: Path) -> None:
+    """Have the ledger's process end at once, with the state that is on disk, a copy of the folder; then start again."""
     inbox.close()
     shutil.rmtree(inbox.state)
-    shutil.move(tmp_path / "as the disk holds it", inbox.state)
-
+    shutil.move(disk, inbox.state)
     inbox.open()
-    put(inbox.folder / "b.jpg", b"b")
-    inbox.observe("b.jpg")
 
-    assert inbox.job().id > seen
+
+def next_id(inbox: Inbox, name: str) -> int:
+    """Put a new photo into the inbox and return its id."""
+    put(inbox.folder / name, name.encode())
+    inbox.observe(name)
+    return inbox.job().id
+
+
+def test_id_lost_in_a_power_cut_is_never_given_again(inbox: Inbox, tmp_path: Path) -> None:
+    """New photos are not synced at once: the disk may hold what was there before them, and people saw the ids."""
+    seen = next_id(inbox, "first.jpg")  # on disk, with the ids that are reserved
+    for number in range(3):
+        disk = shutil.copytree(inbox.state, tmp_path / f"disk{number}")
+        for photo in range(30):
+            seen = next_id(inbox, f"{number}-{photo}.jpg")
+        die(inbox, disk)
+        assert next_id(inbox, f"after{number}.jpg") > seen
 
 
 def test_ids_have_no_gap_over_a_stop(inbox: Inbox) -> None:
@@ -353,3 +362,24 @@ def test_ids_have_no_gap_over_a_stop(inbox: Inbox) -> None:
     put(inbox.folder / "b.jpg", b"b")
     inbox.observe("b.jpg")
     assert inbox.job().id == first + 1
+
+
+def test_kill_leaves_a_gap_of_at_most_100_ids(inbox: Inbox, tmp_path: Path) -> None:
+    seen = next_id(inbox, "a.jpg")
+    for number in range(5):  # killed again and again, also while it starts
+        die(inbox, shutil.copytree(inbox.state, tmp_path / f"killed{number}"))
+
+    assert seen < next_id(inbox, "b.jpg") <= seen + 100
+
+
+def test_many_new_files_wait_for_the_disk_rarely(inbox: Inbox) -> None:
+    levels: list[str] = []
+    inbox.ledger._db.set_trace_callback(
+        lambda statement: levels.append(statement) if "synchronous" in statement else None
+    )
+    for number in range(200):
+        put(inbox.folder / f"{number}.jpg", b"x")
+        inbox.observe(f"{number}.jpg")
+
+    assert len(levels) == 200
+    assert sum("FULL" in level for level in levels) <= 3

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.histories import all_pages
@@ -74,3 +75,14 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
     assert (jobs[b"waits.jpg"].attempts, jobs[b"waits.jpg"].last_error) == (1, "unreadable")
     ((_, deaths),) = ledger.interrupted([jobs[b"interrupted.jpg"].id])
     assert deaths == 3
+
+
+@pytest.mark.parametrize(("closed", "first"), [(1, 18), (0, 100_018)])
+def test_upgrade_gives_no_id_again_that_a_power_cut_took(state: Path, closed: int, first: int) -> None:
+    with sqlite3.connect(state / "ledger.db") as db:
+        db.execute("UPDATE counter SET value = ? WHERE name = 'closed'", (closed,))
+    db.close()
+    ledger = Ledger(state, lambda _: None, SetClock([NOON, 5_000]))
+
+    assert ledger.observe([FoundFile(b"new.jpg", Version(1, 2, 3))]) == [first]
+    ledger.close()

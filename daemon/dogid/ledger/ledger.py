@@ -21,7 +21,12 @@ from dogid.ledger.schema import note, version_of
 
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
-_UNSYNCED_IDS = 100_000  # more than are noticed between two results, each of which syncs what was noticed before
+_RESERVED_IDS = 100
+"""Ids that are reserved on disk at once. Fewer cost a wait for the disk more often, more leave a larger gap after the
+daemon was killed."""
+_RESERVED_BATCHES = 10
+"""Batches of files as large as the present one for which ids are reserved: a backlog waits for the disk a tenth as
+often."""
 _JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
 
 
@@ -59,36 +64,29 @@ class Ledger:
         opened = open_for_writing(self._folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
-        self._noticing = FileObserver(
+        self._observer = FileObserver(
             self._db,
             self._look_at,
             self._clock,
             stable_inodes=self._stable_inodes,
             keep_versions=self._keep_versions,
         )
-        self._recording = OutcomeWriter(self._db, self._clock)
+        self._writer = OutcomeWriter(self._db, self._clock)
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
             self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
-            self._leave_a_gap()
-
-    def _leave_a_gap(self) -> None:
-        """After a power cut, give no id again that a lost row may have had: ids only grow for whoever saw them."""
-        closed = self._db.execute("SELECT value FROM counter WHERE name = 'closed'").fetchone()
-        if closed is not None and closed["value"] == 0:
-            missing = "NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'photo')"
-            self._db.execute(f"INSERT INTO sqlite_sequence (name, seq) SELECT 'photo', 0 WHERE {missing}")
-            self._db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'photo'", (_UNSYNCED_IDS,))
-        self._note_closed(0)
-
-    def _note_closed(self, closed: int) -> None:
-        self._db.execute("INSERT OR REPLACE INTO counter (name, value) VALUES ('closed', ?)", (closed,))
+            # an id that was given may have been lost with its row in a power cut: whoever saw it shall not see it again
+            self._db.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counter WHERE name = 'reserved'))"
+                " WHERE name = 'photo'"
+            )
+        (self._reserved,) = self._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
 
     def keep_versions(self, count: int) -> None:
         """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
         with self._lock:
-            self._noticing.keep_versions = count
+            self._observer.keep_versions = count
 
     def suspect_damage(self) -> None:
         """Have the database checked from end to end when it is opened next."""
@@ -97,7 +95,11 @@ class Ledger:
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open."""
         with contextlib.suppress(sqlite3.OperationalError), self._transaction():
-            self._note_closed(1)
+            # what was reserved and not used is given back, so that there is no gap
+            self._db.execute(
+                "UPDATE counter SET value = (SELECT seq FROM sqlite_sequence WHERE name = 'photo')"
+                " WHERE name = 'reserved'"
+            )
         with self._lock:
             with contextlib.suppress(sqlite3.OperationalError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -121,24 +123,41 @@ class Ledger:
         writer has closed them, say; and returned, too, where they were due already.
         """
         with self._lock:
-            current = self._noticing.current([file.path for file in found])
+            current = self._observer.current([file.path for file in found])
             changed = [
-                file for file in found if self._noticing.needs_attention(current.get(file.path), file, wake=wake)
+                file for file in found if self._observer.needs_attention(current.get(file.path), file, wake=wake)
             ]
         ids: dict[bytes, int | None] = {
             path: row["id"] for path, row in current.items() if wake and row["state"] == "pending"
         }
-        if changed:
-            # new names first: where photos hand their names on, each is found under its new one before its old one goes
-            changed.sort(key=lambda file: file.path in current)
-            with self._transaction(durable=False):
-                ids |= {file.path: self._noticing.upsert_file(file, wake=wake) for file in changed}
+        # new names first: where photos hand their names on, each is found under its new one before its old one goes
+        changed.sort(key=lambda file: file.path in current)
+        while changed:
+            with self._reserving_transaction(len(changed)):
+                done = self._observer.upsert_files(changed, wake=wake)
+            ids |= {file.path: photo_id for file, photo_id in zip(changed, done, strict=False)}
+            changed = changed[len(done) :]
         return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
+
+    @contextlib.contextmanager
+    def _reserving_transaction(self, count: int) -> Iterator[None]:
+        """A transaction for up to count new ids, on disk at once only where that many are not reserved."""
+        with self._lock:
+            (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
+        if last + count <= self._reserved:
+            with self._transaction(durable=False):
+                yield
+            return
+        reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
+        with self._transaction():
+            self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
+            yield
+        self._reserved = reserved
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that source was renamed to found; return the photo's id where it became pending or is due."""
         with self._transaction():
-            renamed = self._noticing.move(source, found)
+            renamed = self._observer.move(source, found)
         return renamed if renamed is not None else self.observe([found], wake=True)
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
@@ -192,7 +211,7 @@ class Ledger:
         """
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
-            return self._recording.record(outcomes)
+            return self._writer.record(outcomes)
 
     def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
         """Note that the daemon died with these photos in hand; return those that it happened to before, and how often.

@@ -40,6 +40,10 @@ class FileObserver:
         self._clock = clock
         self._stable_inodes = stable_inodes
 
+    def upsert_files(self, files: Sequence[FoundFile], *, wake: bool) -> list[int | None]:
+        """Bring the ledger up to files; return for each the id of its photo where that became pending or due."""
+        return [self.upsert_file(file, wake=wake) for file in files]
+
     def upsert_file(self, file: FoundFile, *, wake: bool) -> int | None:
         """Bring the ledger up to a file; return the id of its photo where that became pending or due."""
         row = self.current([file.path]).get(file.path)

@@ -100,6 +100,15 @@ WITH RECURSIVE version (id, history_id) AS (
 )
 UPDATE photo SET history_id = version.history_id FROM version WHERE version.id = photo.id;
 CREATE INDEX photo_history ON photo (history_id, id) WHERE history_id IS NOT NULL;
+
+-- No id is given above `reserved`, which is on disk before: an id is given again to nobody, whatever a power cut takes.
+-- Before, a ledger that was not closed went on 100000 higher.
+INSERT INTO sqlite_sequence (name, seq)
+    SELECT 'photo', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'photo');
+UPDATE sqlite_sequence SET seq = seq + 100000
+    WHERE name = 'photo' AND EXISTS (SELECT 1 FROM counter WHERE name = 'closed' AND value = 0);
+DELETE FROM counter WHERE name = 'closed';
+INSERT INTO counter SELECT 'reserved', seq FROM sqlite_sequence WHERE name = 'photo';
 """
 
 MIGRATIONS = (_FIRST, _HISTORIES)

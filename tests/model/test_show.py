@@ -15,8 +15,8 @@ def test_the_shipped_model_tells_all_and_all_of_it_is_checked(capsys: pytest.Cap
     assert main(["model", "show", str(shipped_model()), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
 
-    assert shown["checked"]["weights"] == "as they were sealed"
-    assert shown["checked"]["golden_photo"].startswith("answered as known")
+    assert shown["checked"]["weights"] == "match their checksum"
+    assert shown["checked"]["golden_photo"].startswith("expected scores")
     assert shown["provenance"]["gate"]["passed"] is True
 
 
@@ -59,5 +59,5 @@ def test_a_gate_that_was_not_measured_is_said_to_be(
     assert main(["model", "show", str(path)]) == 0
     shown = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
 
-    assert shown["made: gate.agreement"] == shown["made: gate.passed"] == "not measured"
-    assert shown["made: calibration"] == shown["made: remedies"] == "none"
+    assert shown["provenance: gate.agreement"] == shown["provenance: gate.passed"] == "not measured"
+    assert shown["provenance: calibration"] == shown["provenance: remedies"] == "none"

@@ -69,7 +69,7 @@ def _model(chosen: Settings) -> str:
     from dogid.model.shipped import shipped_model
 
     model = load_model(chosen.model or shipped_model(), chosen.labels)
-    proof = "passes its self-test" if model.file.golden else "self-test: unchecked, it carries no golden photo"
+    proof = "passes its self-test" if model.file.golden else "self-test: unchecked, the file has no golden photo"
     width, height = model.size
     return f"{model.file.path}: {len(model.labels)} labels, {width} x {height} pixels, {proof}"
 

@@ -48,12 +48,12 @@ def describe(model: "Model") -> dict[str, Any]:
         "output": classifier.output_kind,
         "backend": model.backend.module,
         "checked": {
-            "weights": "as they were sealed" if "weights_sha256" in record else "unchecked: the file has no seal",
+            "weights": "match their checksum" if "weights_sha256" in record else "unchecked: the file has no checksum",
             "golden_photo": (
-                f"answered as known, within {golden.tolerance:g}" if golden else "unchecked: the file carries none"
+                f"expected scores, within {golden.tolerance:g}" if golden else "unchecked: the file has none"
             ),
         },
-        "structure": f"damaged: {file.told.damage}" if file.told.damage else "read to its end",
+        "structure": f"damaged: {file.told.damage}" if file.told.damage else "complete",
         "provenance": record.get("provenance"),
     }
 
@@ -74,7 +74,7 @@ def _print(document: dict[str, Any]) -> None:
         ("golden photo", document["checked"]["golden_photo"]),
         ("structure", document["structure"]),
     ]
-    rows += [(f"made: {key}", text) for key, text in _flat(document["provenance"] or {})]
+    rows += [(f"provenance: {key}", text) for key, text in _flat(document["provenance"] or {})]
     print_table([(name, one_line(text)) for name, text in rows])
 
 

@@ -1,10 +1,10 @@
 """The steps of `dogid service install`."""
 
+import argparse
 import grp
 import os
 import pwd
 import subprocess
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def check_options(instance: str | None, source: str | None, python: str, user: s
 
 
 def install_steps(chosen: InstallOptions) -> list[Step]:
-    """Return the steps of the installation, in order."""
+    """Return the steps of the installation, in order. Raise UsageError where other instances' settings are invalid."""
     steps = [*_program_steps(chosen)] if chosen.paths.instance is None else []
     return [*steps, *_folder_steps(chosen.paths), *_group_steps(chosen.inbox_user), *_start_steps(chosen.paths)]
 
@@ -181,6 +181,5 @@ def _free_port(own: Path) -> int:
     taken = {_FIRST_PORT}
     for path in CONFIG_DIR.glob("*.toml"):
         if path != own:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-            taken.add(int(table.get("port", _FIRST_PORT)))
+            taken.add(settings.load(argparse.Namespace(config=path), environ={}).port)
     return next(port for port in range(_FIRST_PORT + 1, 65536) if port not in taken)

@@ -119,7 +119,7 @@ def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_co
         visitor.expects(status)
         page.route(daemon.url, answering(status))
         page.evaluate(LOOK_AGAIN)
-        expect(page.locator("#link")).to_have_text(f"dogid answers {status}; trying again", timeout=SOON)
+        expect(page.locator("#link")).to_have_text(f"dogid returned status {status}; trying again", timeout=SOON)
         page.unroute(daemon.url)
 
     page.evaluate(LOOK_AGAIN)
@@ -132,7 +132,7 @@ def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: Dae
     page.evaluate("() => { DOMParser.prototype.parseFromString = () => { throw new Error('no parser'); }; }")
     page.evaluate(LOOK_AGAIN)
 
-    expect(page.locator("#link")).to_have_text("This page cannot show what is new: no parser. Reload it.", timeout=SOON)
+    expect(page.locator("#link")).to_have_text("This page cannot be updated: no parser. Reload it.", timeout=SOON)
     assert any("no parser" in complaint for complaint in visitor.complaints)
     visitor.complaints.clear()
 
@@ -160,7 +160,7 @@ def test_the_page_of_a_photo_that_waits_shows_its_answer_when_it_has_one(
     file = put(inbox / "slow.jpg", data[:5000])
     waiting = patient_daemon.waits("slow.jpg", "truncated")
     page.goto(f"{patient_daemon.url}page/photo/{waiting['id']}")
-    expect(page.get_by_role("heading", name="Waiting for its answer")).to_be_visible()
+    expect(page.get_by_role("heading", name="Waiting to be classified")).to_be_visible()
 
     put(file, data)
 

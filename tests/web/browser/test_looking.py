@@ -124,7 +124,7 @@ def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(
     expect(page.locator(".history li").first).to_contain_text(f"{result['label']} {result['score']:.3f}")
     expect(page.locator(".about")).to_contain_text(f"{result['timings_ms']['total']:.1f} ms")
     expect(page.locator(".about")).to_contain_text(result["sha256"])
-    expect(page.get_by_alt_text("The photo as the model got it: 224 by 224 pixels")).to_be_visible()
+    expect(page.get_by_alt_text("The model's input: 224 by 224 pixels")).to_be_visible()
     assert page.evaluate("document.querySelector('.large').naturalWidth") == 480
 
 

@@ -56,7 +56,7 @@ def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, da
     page.goto(daemon.url)
     page.get_by_label("choose one").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"no photo"})
 
-    expect(page.locator("#answers li")).to_contain_text("No answer: not a photo in a known format")
+    expect(page.locator("#answers li")).to_contain_text("Not classified: not a photo in a known format")
 
 
 def test_a_file_above_the_limit_is_not_even_sent(page: Page, make_daemon: MakeDaemon) -> None:
@@ -66,7 +66,7 @@ def test_a_file_above_the_limit_is_not_even_sent(page: Page, make_daemon: MakeDa
     page.goto(daemon.url)
     drop(page, "large.jpg", photo(13))
 
-    expect(page.locator("#answers li")).to_contain_text("larger than the 2000 bytes that may be sent (max_upload)")
+    expect(page.locator("#answers li")).to_contain_text("larger than 2000 bytes (max_upload)")
     assert "POST" not in sent
 
 
@@ -85,4 +85,4 @@ def test_an_answer_that_is_no_answer_is_told_with_its_status(visitor: Visitor, d
     page.goto(daemon.url)
     drop(page, "a.jpg", photo(14))
 
-    expect(page.locator("#answers li")).to_contain_text("No answer: dogid answers 502")
+    expect(page.locator("#answers li")).to_contain_text("Not classified: dogid returned status 502")

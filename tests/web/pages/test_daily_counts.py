@@ -10,8 +10,8 @@ from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
-from dogid.web.pages.chart import chart
-from dogid.web.pages.daily_counts import DAYS, DailyCounter, daily_counts
+from dogid.web.pages.chart import build_chart
+from dogid.web.pages.daily_counts import DAYS, DailyCounter, count_photos
 from tests.support.clocks import SetClock
 from tests.support.waiting import eventually
 
@@ -50,13 +50,13 @@ def diary(tmp_path: Path) -> Iterator[Diary]:
 
 @pytest.mark.usefixtures("diary")
 def test_an_empty_ledger_has_days_without_photos(tmp_path: Path) -> None:
-    counts = daily_counts(open_for_reading(tmp_path), NOW)
+    counts = count_photos(open_for_reading(tmp_path), NOW)
 
     assert len(counts.days) == len(counts.totals) == DAYS
     assert counts.days[-1] == dt.date(2026, 11, 23)
     assert counts.series == ()
     assert set(counts.totals) == {0}
-    assert chart(counts).top == 1
+    assert build_chart(counts).top == 1
 
 
 def test_a_day_begins_at_midnight_where_the_device_is(diary: Diary, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_day_begins_at_midnight_where_the_device_is(diary: Diary, tmp_path: Pa
     diary.notes(0.6, "dog", 3)  # before midnight, though after it by UTC's day
     diary.notes(0.4, "cat", 4)
 
-    counts = daily_counts(open_for_reading(tmp_path), NOW)
+    counts = count_photos(open_for_reading(tmp_path), NOW)
     assert dict(counts.series) == {"dog": (2, *[0] * 11, 3, 0), "cat": (*[0] * 13, 4)}
     assert counts.totals == (2, *[0] * 11, 3, 4)
 
@@ -74,7 +74,7 @@ def test_labels_beyond_the_five_most_frequent_are_counted_together(diary: Diary,
     for count, label in enumerate(LABELS, start=1):
         diary.notes(0.1, label, count)
 
-    series = daily_counts(open_for_reading(tmp_path), NOW).series
+    series = count_photos(open_for_reading(tmp_path), NOW).series
     assert [label for label, _ in series] == ["hen", "gnu", "fox", "eel", "dog", "other labels"]
     assert series[-1][1][-1] == 1 + 2 + 3
 
@@ -91,10 +91,10 @@ def test_new_results_are_counted_and_cheap_counts_are_not_put_off(diary: Diary, 
 def test_bars_end_below_the_top_of_a_round_scale(diary: Diary, tmp_path: Path) -> None:
     diary.notes(0.1, "dog", 130)
     diary.notes(0.1, "cat", 30)
-    drawn = chart(daily_counts(open_for_reading(tmp_path), NOW))
+    drawn = build_chart(count_photos(open_for_reading(tmp_path), NOW))
 
     assert drawn.top == 200
-    assert drawn.bars[-1].told == "Monday 23 November: 130 dog, 30 cat"
-    dog, cat = drawn.bars[-1].blocks
+    assert drawn.bars[-1].description == "Monday 23 November: 130 dog, 30 cat"
+    dog, cat = drawn.bars[-1].segments
     assert cat.y + cat.height == pytest.approx(dog.y, abs=0.2)
     assert (dog.height + cat.height) / 0.8 == pytest.approx(150 - 8 - 20, abs=0.5)

@@ -12,30 +12,30 @@ NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 
 @pytest.mark.parametrize("code", PhotoCode)
 def test_every_reason_is_told_in_words_of_its_own_with_a_way_out(code: PhotoCode) -> None:
-    told = formatting.reason(code)
-    assert told != formatting.reason("unheard of")
-    assert told.what.endswith(".")
-    assert told.remedy
+    explained = formatting.explain_error(code)
+    assert explained != formatting.explain_error("unheard of")
+    assert explained.cause.endswith(".")
+    assert explained.remedy
 
 
 def test_a_certainty_is_never_rounded_to_what_it_is_not() -> None:
-    assert [formatting.certainty(score) for score in (0, 0.001, 0.5, 0.987, 0.9951, 0.999999, 1)] == [
+    assert [formatting.percentage(score) for score in (0, 0.001, 0.5, 0.987, 0.9951, 0.999999, 1)] == [
         "0 %", "< 1 %", "50 %", "99 %", "> 99 %", "> 99 %", "100 %",
     ]  # fmt: skip
 
 
 def test_moments_are_told_by_the_devices_own_clock() -> None:
-    assert formatting.when("2026-11-23T10:02:03.456Z", NOW) == "11:02:03"
-    assert formatting.when("2026-11-22T23:30:00.000Z", NOW) == "00:30:00"
-    assert formatting.when("2026-11-21T10:00:00.000Z", NOW) == "21 Nov, 11:00"
-    assert formatting.when("2025-12-31T10:00:00.000Z", NOW) == "31 Dec 2025"
-    assert formatting.moment_in_full("2026-11-21T23:00:00.000Z", NOW) == "2026-11-22 00:00:00"
+    assert formatting.short_time("2026-11-23T10:02:03.456Z", NOW) == "11:02:03"
+    assert formatting.short_time("2026-11-22T23:30:00.000Z", NOW) == "00:30:00"
+    assert formatting.short_time("2026-11-21T10:00:00.000Z", NOW) == "21 Nov, 11:00"
+    assert formatting.short_time("2025-12-31T10:00:00.000Z", NOW) == "31 Dec 2025"
+    assert formatting.full_time("2026-11-21T23:00:00.000Z", NOW) == "2026-11-22 00:00:00"
 
 
 def test_sizes_have_two_or_three_digits() -> None:
     counts = (0, 999, 1000, 4096, 52_300, 999_499_999, 31_900_000_000, 8 * 10**15)
-    told = ["0 bytes", "999 bytes", "1.0 kB", "4.1 kB", "52 kB", "999 MB", "32 GB", "8000 TB"]
-    assert [formatting.byte_count(count) for count in counts] == told
+    texts = ["0 bytes", "999 bytes", "1.0 kB", "4.1 kB", "52 kB", "999 MB", "32 GB", "8000 TB"]
+    assert [formatting.byte_count(count) for count in counts] == texts
 
 
 def test_marks_that_turn_a_name_around_are_seen() -> None:

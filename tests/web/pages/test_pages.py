@@ -189,7 +189,7 @@ def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(
 
     status, html, _ = ask(patient_daemon, "/")
     assert status == 200
-    assert "Waiting" in html.decode()
+    assert "Pending" in html.decode()
     status, html, _ = ask(patient_daemon, f"/page/photo/{result['id']}")
     assert status == 200
     assert "The file ends early." in html.decode()

@@ -13,7 +13,7 @@ from dogid.inbox.read import read_photo
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.deadline_executor import BusyError
-from dogid.web.pages.thumbnails import TILE, GoneError, Thumbnails
+from dogid.web.pages.thumbnails import TILE, PhotoGoneError, Thumbnails
 from tests.support.photos import photo, put
 
 LIMIT = 10_000_000  # bytes of a photo
@@ -99,7 +99,7 @@ def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
 
 def test_a_photo_above_the_limit_is_not_read(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
-    with pytest.raises(GoneError):
+    with pytest.raises(PhotoGoneError):
         Thumbnails(long_enough).thumbnail(inbox, facts, TILE, 1000)
 
 

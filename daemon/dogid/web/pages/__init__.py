@@ -1,4 +1,4 @@
-"""The page for people, complete without JavaScript and live with it; start reading at `views.py`."""
+"""The web page, complete without JavaScript and live with it; start reading at `views.py`."""
 
 import threading
 from typing import TYPE_CHECKING, Any
@@ -14,28 +14,28 @@ _KEY = "dogid.pages"
 _ROUTES = {
     "photo": "/page/photo/<int:photo_id>",
     "thumbnail": "/page/thumbnail/<int:photo_id>",
-    "seen": "/page/seen/<int:photo_id>",
+    "model_input": "/page/seen/<int:photo_id>",
     "login": "/page/login",
     "static": "/page/static/<name>",
 }
-"""The views of `Pages` by their names, and where they are found."""
+"""Path of each view of `Pages`, by its name."""
 
 
 def register(app: Flask, daemon: DaemonView) -> None:
-    """Add the routes beneath /page; `/` itself is for the caller to route, to `index`."""
-    app.extensions[_KEY] = pages = _WhenAsked(daemon)
+    """Add the routes below /page. The caller routes `/` to `index`."""
+    app.extensions[_KEY] = pages = _LazyPages(daemon)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _view(pages, name))
 
 
 def index() -> Response:
-    """Answer `GET /` with the page, in a request to an application that was registered."""
-    pages: _WhenAsked = current_app.extensions[_KEY]
+    """Return the response to `GET /`, in a request to an application that `register` was called for."""
+    pages: _LazyPages = current_app.extensions[_KEY]
     return pages.get().index()
 
 
-class _WhenAsked:
-    """The pages, imported and made when somebody first looks: the daemon's start need not wait for them."""
+class _LazyPages:
+    """Pages that are imported and made at the first request, so that the daemon starts without them."""
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
@@ -51,7 +51,7 @@ class _WhenAsked:
             return self._pages
 
 
-def _view(pages: _WhenAsked, name: str) -> Any:
+def _view(pages: _LazyPages, name: str) -> Any:
     def view(**values: Any) -> Any:
         return getattr(pages.get(), name)(**values)
 

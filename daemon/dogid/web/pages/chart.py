@@ -1,70 +1,71 @@
-"""The chart of the last days, as the numbers that its SVG is made of."""
+"""Coordinates of the SVG chart of photos per day."""
 
 from dataclasses import dataclass
 
 from dogid.web.pages.daily_counts import DailyCounts
 
 WIDTH, HEIGHT = 340, 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 4, 8, 20  # room for the axis' numbers, and the days'
-_GAP = 5
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 4, 8, 20  # margins, with space for the numbers of both axes
+_GAP = 5  # between two bars
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """One label of one day."""
+class Segment:
+    """The part of a bar that stands for one label."""
 
     series: int
+    """Index of the label, which decides the colour."""
     y: float
     height: float
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """One day."""
+class DayBar:
+    """The bar of one day."""
 
     x: float
     name: str
     """The day of the month."""
-    told: str
-    """The day and its counts, in words."""
-    blocks: tuple[Block, ...]
+    description: str
+    """The day and its counts, as text."""
+    segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Stacked bars, and the line at the top of the scale."""
+    """Stacked bars and their scale."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[DayBar, ...]
     bar_width: float
     top: int
     """The number at the top of the scale."""
     labels: tuple[str, ...]
 
 
-def chart(counts: DailyCounts) -> Chart:
-    """Lay out the bars of some days, inside WIDTH x HEIGHT."""
+def build_chart(counts: DailyCounts) -> Chart:
+    """Return the chart of some counts, WIDTH x HEIGHT units large."""
     step = (WIDTH - _LEFT - _RIGHT) / len(counts.days)
     top = _round_top(max(counts.totals))
     scale = (HEIGHT - _TOP - _BOTTOM) / top
-    bars: list[Bar] = []
+    bars: list[DayBar] = []
     for at, day in enumerate(counts.days):
-        blocks: list[Block] = []
-        told: list[str] = []
+        segments: list[Segment] = []
+        parts: list[str] = []
         y = float(HEIGHT - _BOTTOM)
         for series, (label, numbers) in enumerate(counts.series):
             if not numbers[at]:
                 continue
             height = numbers[at] * scale
             y -= height
-            blocks.append(Block(series, round(y, 1), round(height, 1)))
-            told.append(f"{numbers[at]} {label}")
-        words = f"{day:%A} {day.day} {day:%B}: {', '.join(told) or 'none'}"
-        bars.append(Bar(round(_LEFT + at * step + _GAP / 2, 1), str(day.day), words, tuple(blocks)))
+            segments.append(Segment(series, round(y, 1), round(height, 1)))
+            parts.append(f"{numbers[at]} {label}")
+        description = f"{day:%A} {day.day} {day:%B}: {', '.join(parts) or 'none'}"
+        bars.append(DayBar(round(_LEFT + at * step + _GAP / 2, 1), str(day.day), description, tuple(segments)))
     return Chart(tuple(bars), round(step - _GAP, 1), top, tuple(label for label, _ in counts.series))
 
 
 def _round_top(most: int) -> int:
-    """The least number of one digit and zeros that is not below the largest number."""
+    """Return the smallest number of one digit and zeros that is not less than most."""
     size = 1
     while True:
         for factor in range(1, 10):

@@ -11,12 +11,15 @@ from dogid.ledger import gallery_queries, queries
 
 DAYS = 14
 MOST_LABELS = 1000
-"""More than these are not counted: a model may know many, and an inbox seldom shows so many."""
+"""Further labels are not counted: each costs a query for each day."""
 
 _NAMED = 5
+"""Labels with a colour of their own; more colours are hard to tell apart."""
 _REST = "other labels"
-_LONGEST_SECONDS = 60.0
-_COST_SHARE = 20  # counting may take a twentieth of the time, however large the ledger and slow the disk
+_MAX_AGE_SECONDS = 60.0
+"""Counts are never older."""
+_COST_FACTOR = 20
+"""Counts are used for so many times as long as counting took, so that it takes a twentieth of the time at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class DailyCounts:
     days: tuple[dt.date, ...]
     """Oldest first; the last is today."""
     series: tuple[tuple[str, tuple[int, ...]], ...]
-    """(label, [days]) of the most frequent labels, most frequent first; what is left over last, in one."""
+    """(label, counts [days]) of the most frequent labels, most frequent first; the sum of all others last."""
 
     @property
     def totals(self) -> tuple[int, ...]:
@@ -35,32 +38,36 @@ class DailyCounts:
 
 
 class DailyCounter:
-    """Counts anew when there are new results, but not so often that counting becomes the daemon's main work."""
+    """Counts again when there are new results, but for a small share of the time only."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last: DailyCounts | None = None
         self._seq = -1
-        self._good_until = 0.0
-        self._stale_from = 0.0
+        self._fresh_until = 0.0
+        self._expires_at = 0.0
 
     def counts(self, db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
-        """Return the counts of the days up to now, in the time zone of now; up to a minute old."""
+        """Return the counts of the days up to now, in the time zone of now; they may be a minute old."""
         with self._lock:
             seq, clock = queries.newest_seq(db), time.monotonic()
             last = self._last
-            changed = seq != self._seq or clock > self._stale_from
-            if last is None or last.days[-1] != now.date() or (changed and clock > self._good_until):
-                last = self._last = daily_counts(db, now)
+            changed = seq != self._seq or clock > self._expires_at
+            if last is None or last.days[-1] != now.date() or (changed and clock > self._fresh_until):
+                last = self._last = count_photos(db, now)
                 cost = time.monotonic() - clock
                 self._seq = seq
-                self._good_until = clock + min(_COST_SHARE * cost, _LONGEST_SECONDS)
-                self._stale_from = clock + _LONGEST_SECONDS  # photos may be forgotten without a new result
+                self._fresh_until = clock + min(_COST_FACTOR * cost, _MAX_AGE_SECONDS)
+                self._expires_at = clock + _MAX_AGE_SECONDS  # retention deletes results without a new one
             return last
 
 
-def daily_counts(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
-    """Count the photos of the last days by the label that they have now, each on the day that it was seen."""
+def count_photos(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
+    """Count the photos of each of the last DAYS days by their present label.
+
+    db: connection to the ledger.
+    now: decides which day is the last, and when days begin.
+    """
     days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
     edges = gallery_queries.first_ids_since(db, [_midnight(day, now) for day in days])
     edges.append((1 << 63) - 1)
@@ -70,10 +77,10 @@ def daily_counts(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
         if any(counts):
             counted.append((label, counts))
     counted.sort(key=lambda series: -sum(series[1]))
-    return DailyCounts(days, _foremost(counted))
+    return DailyCounts(days, _most_frequent(counted))
 
 
-def _foremost(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+def _most_frequent(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     if len(counted) <= _NAMED + 1:
         return tuple(counted)
     rest = tuple(map(sum, zip(*(counts for _, counts in counted[_NAMED:]), strict=True)))
@@ -81,5 +88,5 @@ def _foremost(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[str, tu
 
 
 def _midnight(day: dt.date, now: dt.datetime) -> int:
-    """When a day begins in the time zone of now, in milliseconds since 1970."""
+    """Return when a day begins in the time zone of now, in milliseconds since 1970."""
     return round(dt.datetime.combine(day, dt.time(), now.tzinfo).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""Which photos the page shows, and the links that lead to others."""
+"""Which photos the page shows, and links to others."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -9,67 +9,71 @@ from dogid.ledger import gallery_queries
 from dogid.ledger.queries import STATUSES, ResultFilter
 
 PAGE = 24
-"""Photos at a time: two, three, four or six to a row leave no gap."""
+"""Photos on a page: rows of two, three, four or six leave no gap."""
 
-_FEW_LABELS = 12  # are links; more are a list to choose from
-_LISTED_LABELS = 200
-_COUNTED_LABELS = 1000  # a model may know many more, and each that is counted costs a step in the ledger
-_LARGEST_ID = (1 << 63) - 1
-_MOST_DIGITS = 19
+_MAX_LINKS = 12
+"""Up to so many labels are links; more are a drop-down list, as their links would push the photos off the screen."""
+_MAX_LISTED = 200
+"""Labels in the drop-down list; each makes every page some 60 bytes longer."""
+_MAX_COUNTED = 1000
+"""Labels that are counted: each costs a lookup in the ledger, and a model may know ten thousands."""
+_MAX_ID = (1 << 63) - 1
+"""SQLite's largest integer."""
+_MAX_DIGITS = len(str(_MAX_ID))
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a visitor has chosen."""
+class PhotoFilter:
+    """The filter that a visitor has chosen."""
 
     status: str | None = None
     label: str | None = None
     before: int | None = None
 
     @classmethod
-    def of(cls, arguments: Mapping[str, str]) -> "Wanted":
-        """Given the arguments of the request, return the choice; what makes no sense is left out."""
-        status, label, before = (arguments.get(key) or None for key in ("status", "label", "before"))
+    def from_query(cls, params: Mapping[str, str]) -> "PhotoFilter":
+        """Given the parameters of a request, return the filter; invalid values are ignored."""
+        status, label, before = (params.get(key) or None for key in ("status", "label", "before"))
         return cls(
             status=status if status in STATUSES else None,
             label=label,
             before=_whole_number(before),
         )
 
-    def filter(self, limit: int = PAGE) -> ResultFilter:
-        """Return this as a question to the ledger."""
+    def to_result_filter(self, limit: int = PAGE) -> ResultFilter:
+        """Return the same filter for the ledger, for at most limit results."""
         return ResultFilter(limit=limit, before=self.before, label=self.label, status=self.status)
 
     def link(self, **changes: str | int | None) -> str:
-        """Return the page's address with this choice and some changes, and from the newest photo on."""
-        chosen: dict[str, str | int | None] = {"status": self.status, "label": self.label, **changes}
-        arguments = urlencode({key: value for key, value in chosen.items() if value is not None})
-        return f"/?{arguments}" if arguments else "/"
+        """Return the URL of the page with this filter and some changes, starting at the newest photo."""
+        params: dict[str, str | int | None] = {"status": self.status, "label": self.label, **changes}
+        query = urlencode({key: value for key, value in params.items() if value is not None})
+        return f"/?{query}" if query else "/"
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """What a visitor can choose from."""
+class LabelChoices:
+    """Labels that a visitor can choose from."""
 
     shown: tuple[str, ...]
-    """In the order of the alphabet, the chosen one among them."""
+    """In alphabetical order, with the chosen one."""
     are_few: bool
-    left_out: str
-    """What is not shown, in words; empty where all are."""
+    omission: str
+    """How many labels are not shown, in words; empty where all are."""
 
 
-def offered_labels(db: sqlite3.Connection, chosen: str | None) -> Labels:
-    """Return the labels that photos have; where there are many, the first of them, and the chosen one in any case."""
-    given = gallery_queries.labels_given(db, most=_COUNTED_LABELS + 1)
-    shown = sorted({*given[:_LISTED_LABELS], *([chosen] if chosen else [])})
-    left_out = ""
-    if len(given) > _LISTED_LABELS:
-        total = str(len(given)) if len(given) <= _COUNTED_LABELS else f"more than {_COUNTED_LABELS}"
-        left_out = f"first {_LISTED_LABELS} of {total}"
-    return Labels(tuple(shown), len(shown) <= _FEW_LABELS, left_out)
+def label_choices(db: sqlite3.Connection, chosen: str | None) -> LabelChoices:
+    """Return the labels that photos have, the first few hundred of them, and always the chosen one."""
+    given = gallery_queries.labels_given(db, most=_MAX_COUNTED + 1)
+    shown = sorted({*given[:_MAX_LISTED], *([chosen] if chosen else [])})
+    omission = ""
+    if len(given) > _MAX_LISTED:
+        total = str(len(given)) if len(given) <= _MAX_COUNTED else f"more than {_MAX_COUNTED}"
+        omission = f"first {_MAX_LISTED} of {total}"
+    return LabelChoices(tuple(shown), len(shown) <= _MAX_LINKS, omission)
 
 
 def _whole_number(text: str | None) -> int | None:
-    if text is None or not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if text is None or not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         return None
-    return min(int(text), _LARGEST_ID)
+    return min(int(text), _MAX_ID)

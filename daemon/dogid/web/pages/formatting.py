@@ -1,4 +1,4 @@
-"""What the page says in words: reasons, times, numbers, names."""
+"""Errors, times, numbers and names as texts for people."""
 
 import datetime as dt
 import math
@@ -12,57 +12,55 @@ _UNITS = ("kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a photo has no label, for people."""
+class ErrorExplanation:
+    """Why a photo has no label, and what to do."""
 
-    what: str
+    cause: str
     remedy: str
 
 
-_REASONS = {
-    PhotoCode.TRUNCATED: Reason(
-        "The file ends early.", "Perhaps it was cut off while being copied. Copy it into the inbox once more."
+_EXPLANATIONS = {
+    PhotoCode.TRUNCATED: ErrorExplanation(
+        "The file ends early.", "It was probably not copied completely. Copy it into the inbox once more."
     ),
-    PhotoCode.CORRUPT: Reason(
+    PhotoCode.CORRUPT: ErrorExplanation(
         "The file is damaged.",
-        "Open it where it comes from. If it opens there, copy it once more; if not, the photo itself is broken.",
+        "Open the original. If it opens, copy it into the inbox once more; if not, the photo itself is damaged.",
     ),
-    PhotoCode.UNSUPPORTED: Reason(
+    PhotoCode.UNSUPPORTED: ErrorExplanation(
         "This is not a photo that dogid can read.",
-        "It reads JPEG, PNG, WebP, BMP, GIF and TIFF. Save the photo as JPEG, or take the file out of the inbox.",
+        "It reads JPEG, PNG, WebP, BMP, GIF and TIFF. Save the photo as JPEG, or remove the file from the inbox.",
     ),
-    PhotoCode.TOO_LARGE: Reason(
+    PhotoCode.TOO_LARGE: ErrorExplanation(
         "The photo is larger than the limits allow, or takes too long to decode.",
-        "Make it smaller, or raise max_bytes, max_pixels or decode_timeout in the settings.",
+        "Scale it down, or raise max_bytes, max_pixels or decode_timeout in the settings.",
     ),
-    PhotoCode.UNREADABLE: Reason(
+    PhotoCode.UNREADABLE: ErrorExplanation(
         "dogid could not read the file.",
-        "Give the daemon the right to read it (chmod g+r), and check that the disk is well.",
+        "Allow the daemon to read it (chmod g+r), and check the disk.",
     ),
-    PhotoCode.EMPTY: Reason(
-        "The file is empty.", "Its writer has put nothing into it. Copy the photo into the inbox once more."
+    PhotoCode.EMPTY: ErrorExplanation("The file is empty.", "Copy the photo into the inbox once more."),
+    PhotoCode.VANISHED: ErrorExplanation(
+        "The file was removed before it could be read.", "Nothing to do, unless it should still be there."
     ),
-    PhotoCode.VANISHED: Reason(
-        "The file was taken away before it could be read.", "Nothing to do, unless it should still be there."
-    ),
-    PhotoCode.INTERNAL: Reason(
+    PhotoCode.INTERNAL: ErrorExplanation(
         "dogid or its model has a fault that this photo brings to light.",
         "The log has the details: please report them. Another model (dogid check) may classify it.",
     ),
 }
-_UNKNOWN = Reason("The photo could not be classified.", "Copy it into the inbox once more.")
+_UNKNOWN = ErrorExplanation("The photo could not be classified.", "Copy it into the inbox once more.")
 
 
-def reason(code: str) -> Reason:
-    """Given the error code of a photo, return what it means and what to do."""
+def explain_error(code: str) -> ErrorExplanation:
+    """Return the explanation of a photo's error code."""
     try:
-        return _REASONS[PhotoCode(code)]
+        return _EXPLANATIONS[PhotoCode(code)]
     except ValueError:
         return _UNKNOWN
 
 
-def certainty(score: float) -> str:
-    """Given a probability, return it in percent; never 0 or 100 where it is neither."""
+def percentage(score: float) -> str:
+    """Return a probability in percent; it is never rounded to 0 or 100 %."""
     if 0.995 <= score < 1:
         return "> 99 %"
     if 0 < score < 0.005:
@@ -70,8 +68,12 @@ def certainty(score: float) -> str:
     return f"{score:.0%}".replace("%", " %")
 
 
-def when(moment: str, now: dt.datetime) -> str:
-    """Given a UTC moment in ISO 8601 and the present, return it short, in the present's time zone."""
+def short_time(moment: str, now: dt.datetime) -> str:
+    """Return a moment in short, in the time zone of now.
+
+    moment: ISO 8601 in UTC.
+    now: the present, which decides whether the day and the year are shown.
+    """
     local = dt.datetime.fromisoformat(moment).astimezone(now.tzinfo)
     if local.date() == now.date():
         return f"{local:%H:%M:%S}"
@@ -80,13 +82,13 @@ def when(moment: str, now: dt.datetime) -> str:
     return f"{local.day} {local:%b %Y}"
 
 
-def moment_in_full(moment: str, now: dt.datetime) -> str:
-    """Given a UTC moment in ISO 8601 and the present, return it to the second, in the present's time zone."""
+def full_time(moment: str, now: dt.datetime) -> str:
+    """Return a moment, ISO 8601 in UTC, to the second and in the time zone of now."""
     return f"{dt.datetime.fromisoformat(moment).astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
 
 
 def byte_count(count: int) -> str:
-    """Return a number of bytes for people, by thousands as disks are sold."""
+    """Return a number of bytes with an SI unit: powers of 1000, as for disks."""
     if count < 1000:
         return f"{count} bytes"
     power = min(int(math.log(count + 0.5, 1000)), len(_UNITS))
@@ -95,10 +97,10 @@ def byte_count(count: int) -> str:
 
 
 def visible(text: str) -> str:
-    """Given any name, return it so that it shows what it holds: control and direction marks as escapes."""
+    """Return a name with control and direction characters as escapes, so that they cannot disguise it."""
     return one_line(text)
 
 
 def visible_path(path: str | os.PathLike[str]) -> str:
-    """Return a path of this machine for people, also one that is not UTF-8."""
+    """Return a path as `visible` does, also one that is not UTF-8."""
     return one_line(os.fsencode(path).decode("utf-8", "replace"))

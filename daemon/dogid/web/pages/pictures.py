@@ -1,4 +1,4 @@
-"""Pictures of photos as answers, and for how long browsers may keep them."""
+"""HTTP responses with pictures of photos, and their caching by browsers."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -8,85 +8,90 @@ from flask import Response, request
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError
-from dogid.web.pages.rendering import asset, version
-from dogid.web.pages.thumbnails import LARGE, TILE, GoneError, Thumbnails
+from dogid.web.pages.rendering import content_version, load_asset
+from dogid.web.pages.thumbnails import LARGE, TILE, PhotoGoneError, Thumbnails
 
-_KEPT_SECONDS = 86_400
+_CACHE_SECONDS = 86_400
+"""For pictures whose URL changes with the photo. A longer time keeps pictures of deleted photos in browsers."""
 
 
 class Pictures:
-    """Answers with pictures of photos that still lie in the inbox."""
+    """Responds with pictures of photos that are still in the inbox, unchanged."""
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
         self._thumbnails = Thumbnails(lambda: daemon.settings.decode_timeout)
 
     def thumbnail(self, facts: PhotoFacts | None) -> Response:
-        """A small picture."""
+        """Return a thumbnail, upright: of LARGE size where the request asks for it, else of TILE size."""
         if facts is None or facts.sha256 is None:
             return _placeholder()
         side = LARGE if request.args.get("size") == "large" else TILE
-        inbox, most = self._daemon.inbox, self._daemon.settings.max_bytes
-        answer = self._answer(
-            facts, f"{facts.sha256}-{side}", "image/jpeg", lambda: self._thumbnails.thumbnail(inbox, facts, side, most)
+        inbox, max_bytes = self._daemon.inbox, self._daemon.settings.max_bytes
+        tag = f"{facts.sha256}-{side}"
+        response = self._respond(
+            facts, tag, "image/jpeg", lambda: self._thumbnails.thumbnail(inbox, facts, side, max_bytes)
         )
-        return _kept(answer, version(facts.sha256))
+        return _set_cache_control(response, content_version(facts.sha256))
 
-    def seen(self, facts: PhotoFacts | None) -> Response:
-        """The pixels that the model got."""
-        size = None if facts is None else self.seen_size(facts)
+    def model_input(self, facts: PhotoFacts | None) -> Response:
+        """Return the exact input of the model, as a PNG."""
+        size = None if facts is None else self.model_input_size(facts)
         if facts is None or facts.sha256 is None or size is None:
             return _placeholder()
-        inbox, most = self._daemon.inbox, self._daemon.settings.max_bytes
+        inbox, max_bytes = self._daemon.inbox, self._daemon.settings.max_bytes
         tag = f"{facts.sha256}-{size[0]}x{size[1]}"
-        answer = self._answer(facts, tag, "image/png", lambda: self._thumbnails.seen(inbox, facts, size, most))
-        return _kept(answer, version(facts.sha256, size))
+        response = self._respond(
+            facts, tag, "image/png", lambda: self._thumbnails.model_input(inbox, facts, size, max_bytes)
+        )
+        return _set_cache_control(response, content_version(facts.sha256, size))
 
-    def seen_size(self, facts: PhotoFacts) -> tuple[int, int] | None:
-        """The size that the model of a result takes; None where it is not the model of now, whose size is known."""
+    def model_input_size(self, facts: PhotoFacts) -> tuple[int, int] | None:
+        """Return (width, height) of the input of a result's model; None where that is not the present model."""
         model = self._daemon.model
         return model.size if facts.sha256 and facts.model_sha256 == model.file.sha256 else None
 
-    def _answer(self, facts: PhotoFacts, tag: str, media_type: str, make: Callable[[], bytes]) -> Response:
-        """The picture, or that the browser's is still right: never of a photo that is not there any more."""
+    def _respond(self, facts: PhotoFacts, tag: str, media_type: str, make: Callable[[], bytes]) -> Response:
+        """Return the picture, or 304 where the browser has it; a placeholder where the photo is gone or has changed."""
         try:
-            known = unchanged(tag)
-            if known is not None and self._thumbnails.is_unchanged(self._daemon.inbox, facts):
-                answer = known
+            not_modified = not_modified_response(tag)
+            if not_modified is not None and self._thumbnails.is_unchanged(self._daemon.inbox, facts):
+                response = not_modified
             else:
-                answer = Response(make(), mimetype=media_type)
-        except GoneError:
+                response = Response(make(), mimetype=media_type)
+        except PhotoGoneError:
             return _placeholder()
         except BusyError:
             return _busy()
-        answer.set_etag(tag)
-        return answer
+        response.set_etag(tag)
+        return response
 
 
-def unchanged(tag: str) -> Response | None:
-    """Return "not modified" where the browser has what has this tag."""
+def not_modified_response(tag: str) -> Response | None:
+    """Return a response 304 where the present request names this ETag, else None."""
     return Response(status=HTTPStatus.NOT_MODIFIED) if request.if_none_match.contains(tag) else None
 
 
-def _kept(answer: Response, content: str) -> Response:
-    """Have browsers keep a picture where its address says what it shows."""
-    if answer.status_code in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
-        is_certain = request.args.get("v") == content
-        answer.headers["Cache-Control"] = f"private, max-age={_KEPT_SECONDS}" if is_certain else "private, no-cache"
-    return answer
+def _set_cache_control(response: Response, version: str) -> Response:
+    """Let browsers cache a picture where the request's URL has the version of its content."""
+    if response.status_code in (HTTPStatus.OK, HTTPStatus.NOT_MODIFIED):
+        is_versioned = request.args.get("v") == version
+        cache = f"private, max-age={_CACHE_SECONDS}" if is_versioned else "private, no-cache"
+        response.headers["Cache-Control"] = cache
+    return response
 
 
 def _placeholder() -> Response:
-    """A drawing of nothing: browsers show it though the status says that the photo is not there."""
-    data, media_type, _ = asset("gone.svg")
-    answer = Response(data, HTTPStatus.NOT_FOUND, mimetype=media_type)
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    """Return status 404 with a drawing, which browsers show in the place of the photo."""
+    data, media_type, _ = load_asset("gone.svg")
+    response = Response(data, HTTPStatus.NOT_FOUND, mimetype=media_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _busy() -> Response:
-    answer = Response("busy: other pictures are being made; ask again", HTTPStatus.SERVICE_UNAVAILABLE)
-    answer.mimetype = "text/plain"
-    answer.headers["Retry-After"] = "1"
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    response = Response("busy: other pictures are being made; try again", HTTPStatus.SERVICE_UNAVAILABLE)
+    response.mimetype = "text/plain"
+    response.headers["Retry-After"] = "1"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,4 +1,4 @@
-"""From templates to answers. Nothing is read or compiled before somebody looks at a page."""
+"""Rendering templates. Nothing is read or compiled before the first request for a page."""
 
 import datetime as dt
 import functools
@@ -15,19 +15,19 @@ from dogid.web.pages import formatting
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response:
-    """Render a template into an answer that nobody else may keep."""
+def render_page(template: str, status: int = 200, **values: Any) -> Response:
+    """Return a response with a rendered template, which shared caches may not keep."""
     now = dt.datetime.now().astimezone()
-    signed_in = COOKIE in request.cookies  # only a daemon that asks for a token gives one
+    signed_in = COOKIE in request.cookies  # only a daemon that requires a token sets one
     html = _environment().get_template(template).render(now=now, signed_in=signed_in, **values)
-    answer = Response(html, status, mimetype="text/html")
-    answer.headers["Cache-Control"] = "private, no-cache"
-    return answer
+    response = Response(html, status, mimetype="text/html")
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
 
 
 @functools.cache
-def asset(name: str) -> tuple[bytes, str, str]:
-    """Return content, media type and version of a static file. Raise KeyError where there is none of this name."""
+def load_asset(name: str) -> tuple[bytes, str, str]:
+    """Return content, media type and version of a static file. Raise KeyError where there is no file of this name."""
     folder = resources.files(__package__) / "static"
     known = {entry.name: entry for entry in folder.iterdir()}
     data = known[name].read_bytes()
@@ -35,14 +35,14 @@ def asset(name: str) -> tuple[bytes, str, str]:
     return data, media_type, hashlib.sha256(data).hexdigest()[:12]
 
 
-def asset_address(name: str) -> str:
-    """Return the address of a static file; another content has another address."""
-    return f"/page/static/{name}?v={asset(name)[2]}"
+def asset_url(name: str) -> str:
+    """Return the URL of a static file; it changes with the content, so that browsers may keep the file for ever."""
+    return f"/page/static/{name}?v={load_asset(name)[2]}"
 
 
 @functools.cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("dogid.web.pages"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -50,20 +50,27 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(asset=asset_address, reason=formatting.reason, version=version)
-    made.filters.update(
-        certainty=formatting.certainty,
-        when=formatting.when,
-        in_full=formatting.moment_in_full,
+    environment.globals.update(
+        asset_url=asset_url, explain_error=formatting.explain_error, content_version=content_version
+    )
+    environment.filters.update(
+        percentage=formatting.percentage,
+        short_time=formatting.short_time,
+        full_time=formatting.full_time,
         byte_count=formatting.byte_count,
         visible=formatting.visible,
     )
-    return made
+    return environment
 
 
-_DIGITS = 12  # of the SHA-256; a guess is right once in 10**14
+_VERSION_DIGITS = 12
+"""Of the SHA-256: 48 bits. Fewer might give two photos the same URL, more make pages longer."""
 
 
-def version(sha256: str, size: tuple[int, int] | None = None) -> str:
-    """Given a photo's SHA-256, and the model's (width, height) for what it saw, return the `v` of the address."""
-    return sha256[:_DIGITS] if size is None else f"{sha256[:_DIGITS]}-{size[0]}x{size[1]}"
+def content_version(sha256: str, size: tuple[int, int] | None = None) -> str:
+    """Return the parameter `v` of a picture's URL, which changes with its content.
+
+    sha256: of the photo.
+    size: (width, height) of the model's input, for a picture of that.
+    """
+    return sha256[:_VERSION_DIGITS] if size is None else f"{sha256[:_VERSION_DIGITS]}-{size[0]}x{size[1]}"

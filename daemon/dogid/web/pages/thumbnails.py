@@ -1,7 +1,7 @@
-"""Small pictures of photos that lie in the inbox, made when they are first asked for.
+"""Thumbnails of photos in the inbox, made on demand.
 
-They are kept in memory, and few: a cache on disk would wear the SD cards that small machines run from, and would keep
-pictures of photos that their owner has deleted. Making one again costs what classifying a photo costs.
+A few are cached in memory: a cache on disk would wear SD cards, and keep pictures of photos that their owner has
+deleted. Making one costs as much as classifying a photo.
 """
 
 import hashlib
@@ -24,21 +24,23 @@ from dogid.web.deadline_executor import DeadlineExecutor
 TILE, LARGE = 320, 960
 """The longer side of a thumbnail, in pixels: in the list, and on a photo's own page."""
 
-_CACHE_BYTES = 4 << 20  # some three hundred tiles
+_CACHE_BYTES = 4 << 20
+"""Some three hundred tiles; a smaller cache has the pictures of a page made again for each visitor."""
 _MAX_WAIT_SECONDS = 0.5
 """How long a request waits while another picture is made: longer keeps threads of the server from other requests,
 shorter has browsers ask more often."""
 _STAT_SECONDS = 2.0
 """For the size and times of a file: a disk that has to spin up may need a second; one that hangs is noticed later."""
-_QUALITY = 78
+_JPEG_QUALITY = 78
+"""Higher values make tiles larger and not visibly better."""
 
 
-class GoneError(Exception):
-    """The photo of a result is not in the inbox any more, or is another one now, or never was one."""
+class PhotoGoneError(Exception):
+    """The photo of a result is not in the inbox any more, has changed, or was never readable."""
 
 
 class Thumbnails:
-    """Makes pictures one at a time, so that people who look never take the memory and time that photos need."""
+    """Makes pictures one at a time, so that visitors leave memory and processor to the workers."""
 
     def __init__(
         self,
@@ -58,26 +60,32 @@ class Thumbnails:
         self._cache = _Cache(cache_bytes)
 
     def thumbnail(self, inbox: Path, facts: PhotoFacts, side: int, max_bytes: int) -> bytes:
-        """Return a JPEG of a result's photo, upright, its longer side at most `side`. Raise GoneError, BusyError."""
+        """Return a JPEG of a result's photo, upright.
+
+        inbox: the folder that facts.path is relative to.
+        side: largest length of the longer side, in pixels.
+        max_bytes: larger files are not read.
+        Raise PhotoGoneError, BusyError.
+        """
         if facts.sha256 is None or facts.size is None:
-            raise GoneError
+            raise PhotoGoneError
         key = (facts.sha256, side)
-        if (known := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
-            return known
+        if (cached := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
+            return cached
         size = _fitting(facts.size, side)
         made = self._making.run(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)), self._timeout())
         self._cache.put(key, made)
         return made
 
-    def seen(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> bytes:
-        """Return a PNG of the very pixels that a model with inputs of size = (width, height) gets of a result's photo.
+    def model_input(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> bytes:
+        """Return a PNG of the exact input that a model gets for a result's photo.
 
-        Raise GoneError, BusyError.
+        size: (width, height) of the model's input. Others: see thumbnail. Raise PhotoGoneError, BusyError.
         """
         return self._making.run(lambda: _png(_decoded(inbox, facts, size, max_bytes)), self._timeout())
 
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
-        """Whether the file of a result is there as it was when it was classified. Raise BusyError."""
+        """Return whether a result's file is in the inbox and the same as when it was classified. Raise BusyError."""
         found = self._checking.run(lambda: find_file(inbox, facts.path), min(_STAT_SECONDS, self._timeout()))
         return found is not None and found.version == facts.version
 
@@ -86,21 +94,21 @@ def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: i
     try:
         read = read_photo(inbox, facts.path, max_bytes)
         if hashlib.sha256(read.data).hexdigest() != facts.sha256:
-            raise GoneError
+            raise PhotoGoneError
         return decode(read.data, size).pixels
     except (PhotoError, TemporaryError) as error:
-        raise GoneError from error
+        raise PhotoGoneError from error
 
 
 def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The size of a picture with the proportions of another, as large as it may be, and never larger than that."""
+    """Return the size of a picture scaled down until its longer side is at most side; none is scaled up."""
     scale = min(1.0, side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def _jpeg(pixels: Pixels) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=_QUALITY)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=_JPEG_QUALITY)
     return stream.getvalue()
 
 
@@ -111,11 +119,11 @@ def _png(pixels: Pixels) -> bytes:
 
 
 class _Cache:
-    """Pictures by what they show, those asked for last, up to a number of bytes."""
+    """The pictures used last, up to a number of bytes in all."""
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most = most_bytes
-        self._held = 0
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
         self._pictures: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -127,8 +135,8 @@ class _Cache:
 
     def put(self, key: tuple[str, int], picture: bytes) -> None:
         with self._lock:
-            self._held += len(picture) - len(self._pictures.pop(key, b""))
+            self._bytes += len(picture) - len(self._pictures.pop(key, b""))
             self._pictures[key] = picture
-            while self._held > self._most:
+            while self._bytes > self._max_bytes:
                 _, dropped = self._pictures.popitem(last=False)
-                self._held -= len(dropped)
+                self._bytes -= len(dropped)

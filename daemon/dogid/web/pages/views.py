@@ -1,4 +1,4 @@
-"""What the addresses beneath /page answer, and the page itself."""
+"""The views: the page itself, and all below /page."""
 
 import datetime as dt
 from http import HTTPStatus
@@ -12,18 +12,19 @@ from dogid.web.api.results import HISTORY_POSITION, history_position, history_qu
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.pages import status_panel
-from dogid.web.pages.chart import HEIGHT, WIDTH, chart
+from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.daily_counts import DailyCounter
 from dogid.web.pages.disk_usage import Disk
-from dogid.web.pages.filters import PAGE, Wanted, offered_labels
-from dogid.web.pages.pictures import Pictures, unchanged
-from dogid.web.pages.rendering import asset, page
+from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
+from dogid.web.pages.pictures import Pictures, not_modified_response
+from dogid.web.pages.rendering import load_asset, render_page
 
-_LARGEST_ID = (1 << 63) - 1
+_MAX_ID = (1 << 63) - 1
+"""SQLite's largest integer."""
 
 
 class Pages:
-    """All that the page needs to remember of one daemon."""
+    """The views of one daemon, with their caches."""
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
@@ -32,80 +33,80 @@ class Pages:
         self._daily = DailyCounter()
 
     def index(self) -> Response:
-        """The newest photos and the daemon's state; all arguments of the request are optional."""
+        """Return the page: the newest photos and the daemon's state. All parameters are optional."""
         db = self._daemon.reader()
-        wanted = Wanted.of(request.args)
-        found = queries.list_results(db, wanted.filter(PAGE + 1))
+        photo_filter = PhotoFilter.from_query(request.args)
+        found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
         counts = queries.counts(db)
-        return page(
+        return render_page(
             "index.html",
-            wanted=wanted,
+            photo_filter=photo_filter,
             results=found[:PAGE],
             older=found[PAGE - 1]["id"] if len(found) > PAGE else None,
             counts=counts,
-            labels=offered_labels(db, wanted.label),
-            chart=chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
+            choices=label_choices(db, photo_filter.label),
+            chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
-            health=status_panel.health(self._daemon),
-            facts=status_panel.facts(self._daemon, *self._disks),
+            health=status_panel.health_item(self._daemon),
+            status_items=status_panel.status_items(self._daemon, *self._disks),
             inbox=status_panel.inbox_path(self._daemon),
             max_upload=self._daemon.settings.max_upload,
         )
 
     def photo(self, photo_id: int) -> Response:
-        """All that is known of one result, with a page of its photo's history."""
+        """Return the page of one result, with one page of its photo's history."""
         db = self._daemon.reader()
         facts = self._facts(photo_id)
         result = None if facts is None else queries.find_result(db, photo_id)
         if facts is None or result is None:
-            return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
+            return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
         before = _history_position()
         history = history_page(db, photo_id, before)
-        return page(
+        return render_page(
             "photo.html",
             result=result,
             history=history.steps,
             is_newest=before is None,
             older_history=None if history.next is None else history_query(history.next),
             facts=facts,
-            seen_size=self._pictures.seen_size(facts),
+            model_input_size=self._pictures.model_input_size(facts),
             neighbours=gallery_queries.neighbours(db, photo_id),
-            health=status_panel.health(self._daemon),
+            health=status_panel.health_item(self._daemon),
         )
 
     def thumbnail(self, photo_id: int) -> Response:
-        """A small picture of a photo as it lies in the inbox."""
+        """Return a thumbnail of a result's photo."""
         return self._pictures.thumbnail(self._facts(photo_id))
 
-    def seen(self, photo_id: int) -> Response:
-        """The pixels that the model got, as they are."""
-        return self._pictures.seen(self._facts(photo_id))
+    def model_input(self, photo_id: int) -> Response:
+        """Return the exact input that the model got for a result's photo."""
+        return self._pictures.model_input(self._facts(photo_id))
 
     def login(self) -> Response:
-        """The form that asks for the token."""
-        return page("login.html", failed="failed" in request.args)
+        """Return the form for the token."""
+        return render_page("login.html", failed="failed" in request.args)
 
     def static(self, name: str) -> Response:
-        """A style sheet, a script, a drawing."""
+        """Return a style sheet, a script or a drawing."""
         try:
-            data, media_type, version = asset(name)
+            data, media_type, version = load_asset(name)
         except KeyError:
-            return page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
-        answer = unchanged(version) or Response(data, mimetype=media_type)
-        answer.set_etag(version)
+            return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
+        response = not_modified_response(version) or Response(data, mimetype=media_type)
+        response.set_etag(version)
         if request.args.get("v") == version:
-            answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         else:
-            answer.headers["Cache-Control"] = "no-cache"
-        return answer
+            response.headers["Cache-Control"] = "no-cache"
+        return response
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
-        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= _LARGEST_ID else None
+        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= _MAX_ID else None
 
 
 def _history_position() -> Position | None:
-    """Where the history on a photo's page begins; at its newest step, too, where the address makes no sense."""
+    """Return where the history on a photo's page begins: at the newest step also where the parameters are invalid."""
     try:
         return history_position({parameter.name: parameter.value() for parameter in HISTORY_POSITION})
     except ApiError:

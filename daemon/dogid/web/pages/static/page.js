@@ -1,78 +1,81 @@
-// The page is whole without this. With it: it keeps itself up to date, and answers for photos that are dropped on it.
+// The page is complete without this script, which keeps it up to date and classifies photos that are dropped on it.
 const byId = (id) => document.getElementById(id);
-const SLOW_MS = 15000; // between looks without a reason: disk, health, and whatever an event did not tell
-const POLL_MS = 3000; // where there are no events
-const SOON_MS = 80; // photos come in groups
-const LOST = "No connection to dogid; trying again";
+const REFRESH_MS = 15000; // for what comes without an event: disk usage, health, removed photos
+const POLL_MS = 3000; // while the event stream is not available
+const GROUP_MS = 80; // waits for further photos, as they come in groups; longer delays the first one
+const MAX_PAUSE_MS = 5000; // between two refreshes in a burst of photos
+const MAX_IMAGE_RETRIES = 8;
+const MAX_UPLOADS_SHOWN = 10;
+const NO_CONNECTION = "No connection to dogid; trying again";
 
-// --- up to date: an event only says that there is something new; what it is, the page itself tells
+// --- refreshing: an event only says that something is new; the page is fetched again and its live parts are replaced
 
-const pause = (milliseconds) => new Promise((go) => setTimeout(go, milliseconds));
-let isNew = false;
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+let isStale = false;
 let refreshing = false;
 
-async function news() {
-  isNew = true;
+async function scheduleRefresh() {
+  isStale = true;
   if (refreshing || document.hidden) return;
   refreshing = true;
-  while (isNew) {
-    await pause(SOON_MS);
-    isNew = false;
+  while (isStale) {
+    await pause(GROUP_MS);
+    isStale = false;
     const began = performance.now();
     await refresh();
-    // in a burst of photos, looking at them shall not become the daemon's main work
-    await pause(Math.min(10 * (performance.now() - began), 5000));
+    // rendering the page may take at most a tenth of the daemon's time, also in a burst of photos
+    await pause(Math.min(10 * (performance.now() - began), MAX_PAUSE_MS));
   }
   refreshing = false;
 }
 
 async function refresh() {
-  let answer, html;
+  let response, html;
   try {
-    answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-    html = await answer.text();
+    response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    html = await response.text();
   } catch {
-    return say(LOST);
+    return showConnectionProblem(NO_CONNECTION);
   }
-  if (answer.redirected || answer.status === 401) return location.reload();
-  if (!answer.ok) return say(`${refused(answer)}; trying again`);
+  if (response.redirected || response.status === 401) return location.reload();
+  if (!response.ok) return showConnectionProblem(`${describeStatus(response)}; trying again`);
   try {
-    adopt(new DOMParser().parseFromString(html, "text/html"));
-    say("");
-  } catch (fault) {
-    console.error(fault);
-    say(`This page cannot show what is new: ${fault.message}. Reload it.`);
+    replaceLiveParts(new DOMParser().parseFromString(html, "text/html"));
+    showConnectionProblem("");
+  } catch (error) {
+    console.error(error);
+    showConnectionProblem(`This page cannot be updated: ${error.message}. Reload it.`);
   }
 }
 
-const refused = (answer) => `dogid answers ${answer.status}`;
+const describeStatus = (response) => `dogid returned status ${response.status}`;
 
-function say(trouble) {
+function showConnectionProblem(problem) {
   const place = byId("link");
-  if (place.textContent !== trouble) place.textContent = trouble;
-  place.hidden = !trouble;
+  if (place.textContent !== problem) place.textContent = problem;
+  place.hidden = !problem;
 }
 
-function adopt(fresh) {
+function replaceLiveParts(fresh) {
   document.title = fresh.title;
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fresh.getElementById(part.id);
     if (!other) continue;
-    if (part.id === "photos") adoptPhotos(part, other);
-    else if (part.innerHTML !== other.innerHTML) replace(part, other);
+    if (part.id === "photos") replacePhotos(part, other);
+    else if (part.innerHTML !== other.innerHTML) replaceChildren(part, other);
   }
 }
 
-function replace(part, other) {
+function replaceChildren(part, other) {
   const focused = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
   part.replaceChildren(...other.childNodes);
   if (focused) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
 }
 
-// tiles that are there already stay as they are: their pictures, and whoever has the focus
-function adoptPhotos(list, other) {
+// tiles that have not changed stay in the document, so that they keep their pictures and the focus
+function replacePhotos(list, other) {
   const before = new Map([...list.children].map((tile) => [tile.dataset.id, tile]));
-  const arrived = [];
+  const added = [];
   const tiles = [...other.children].map((tile) => {
     const known = before.get(tile.dataset.id);
     if (known && known.dataset.state === tile.dataset.state) {
@@ -82,7 +85,7 @@ function adoptPhotos(list, other) {
       return known;
     }
     if (tile.dataset.state.startsWith("pending")) return tile;
-    arrived.push(tile);
+    added.push(tile);
     tile.classList.add("new");
     return tile;
   });
@@ -91,34 +94,35 @@ function adoptPhotos(list, other) {
   tiles.forEach((tile, at) => {
     if (list.children[at] !== tile) list.insertBefore(tile, list.children[at] ?? null);
   });
-  if (arrived.length) announce(arrived);
+  if (added.length) announce(added);
 }
 
-let announced = 0;
+const ANNOUNCE_MS = 4000; // a screen reader must be able to finish
+let announcedAt = -Infinity;
 function announce(tiles) {
-  if (Date.now() - announced < 4000) return; // a screen reader must be able to finish
-  announced = Date.now();
+  if (performance.now() - announcedAt < ANNOUNCE_MS) return;
+  announcedAt = performance.now();
   const newest = tiles[0].querySelector(".answer").textContent.trim().replace(/\s+/g, " ");
-  byId("news").textContent = tiles.length > 1 ? `${tiles.length} new photos, the newest: ${newest}` : `New photo: ${newest}`;
+  byId("announcement").textContent = tiles.length > 1 ? `${tiles.length} new photos, the newest: ${newest}` : `New photo: ${newest}`;
 }
 
-// --- events while somebody looks; polling where there are none
+// --- events while the page is visible; polling where there are none
 
 let source = null;
 let failures = 0;
 let reopening = 0;
 let polling = 0;
-let seen = null;
+let lastPolled = null;
 
 function listen() {
   clearTimeout(reopening);
   if (source || document.hidden) return;
   source = new EventSource("/events");
-  source.addEventListener("open", () => { failures = 0; stopPolling(); news(); });
-  source.addEventListener("result", news);
+  source.addEventListener("open", () => { failures = 0; stopPolling(); scheduleRefresh(); });
+  source.addEventListener("result", scheduleRefresh);
   source.addEventListener("error", () => {
     startPolling();
-    if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+    if (source?.readyState !== EventSource.CLOSED) return; // the browser reconnects by itself
     stopListening();
     reopening = setTimeout(listen, Math.min(2000 * 2 ** failures++, 60000));
   });
@@ -140,46 +144,46 @@ function stopPolling() {
 
 async function poll() {
   if (document.hidden) return;
-  const asked = new URLSearchParams(location.search);
-  asked.set("limit", "24");
+  const query = new URLSearchParams(location.search);
+  query.set("limit", "24");
   let text;
   try {
-    // the browser sends If-None-Match by itself, and hands out what it has where nothing is new
-    text = await (await fetch(`/results?${asked}`, { cache: "no-cache" })).text();
+    // the browser sends If-None-Match by itself, and returns its cached copy where nothing is new
+    text = await (await fetch(`/results?${query}`, { cache: "no-cache" })).text();
   } catch {
-    return say(LOST);
+    return showConnectionProblem(NO_CONNECTION);
   }
-  if (text !== seen) news();
-  seen = text;
+  if (text !== lastPolled) scheduleRefresh();
+  lastPolled = text;
 }
 
 document.addEventListener("visibilitychange", () => {
-  // a browser has six connections to a host: pages that nobody sees must not hold them
-  if (document.hidden) { stopListening(); stopPolling(); } else { listen(); news(); }
+  // browsers open six connections to a host: hidden pages must not hold them
+  if (document.hidden) { stopListening(); stopPolling(); } else { listen(); scheduleRefresh(); }
 });
 addEventListener("pagehide", stopListening);
-addEventListener("pageshow", (event) => { if (event.persisted) { listen(); news(); } });
-setInterval(news, SLOW_MS);
+addEventListener("pageshow", (event) => { if (event.persisted) { listen(); scheduleRefresh(); } });
+setInterval(scheduleRefresh, REFRESH_MS);
 listen();
 
-// --- pictures: "busy" is no reason to stay without
+// --- pictures: the daemon makes one at a time, and returns 503 for others meanwhile
 
-function retry(image) {
+function retryImage(image) {
   const tries = Number(image.dataset.tries ?? 0);
-  if (tries > 7) return;
+  if (tries >= MAX_IMAGE_RETRIES) return;
   image.dataset.tries = tries + 1;
-  const address = image.dataset.from ??= image.getAttribute("src");
+  const address = image.dataset.original ??= image.getAttribute("src");
   const next = `${address}${address.includes("?") ? "&" : "?"}again=${tries + 1}`;
   setTimeout(() => { image.src = next; }, 300 * 1.5 ** tries * (1 + Math.random()));
 }
 document.addEventListener("error", (event) => {
-  if (event.target instanceof HTMLImageElement && event.target.closest(".frame")) retry(event.target);
+  if (event.target instanceof HTMLImageElement && event.target.closest(".frame")) retryImage(event.target);
 }, true);
 for (const image of document.querySelectorAll(".frame img")) {
-  if (image.complete && image.currentSrc && !image.naturalWidth) retry(image);
+  if (image.complete && image.currentSrc && !image.naturalWidth) retryImage(image);
 }
 
-// --- a photo that is dropped or chosen: asked for, and not kept
+// --- photos that are dropped or chosen: classified and not stored
 
 const form = document.querySelector(".drop");
 if (form) {
@@ -188,38 +192,38 @@ if (form) {
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   document.body.classList.add("live");
   form.addEventListener("submit", (event) => event.preventDefault());
-  file.addEventListener("change", async () => { await ask(file.files); form.reset(); });
+  file.addEventListener("change", async () => { await classify(file.files); form.reset(); });
   addEventListener("dragover", (event) => { if (hasFiles(event)) { event.preventDefault(); overlay.hidden = false; } });
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) overlay.hidden = true; });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     overlay.hidden = true;
-    ask(event.dataTransfer.files);
+    classify(event.dataTransfer.files);
   });
 }
 
-async function ask(files) {
+async function classify(files) {
   for (const file of [...files]) {
-    const place = begun(file);
+    const entry = addEntry(file);
     try {
-      const most = Number(form.dataset.most);
-      if (file.size > most) throw new Error(`it is larger than the ${most} bytes that may be sent (max_upload)`);
+      const maxBytes = Number(form.dataset.maxBytes);
+      if (file.size > maxBytes) throw new Error(`the file is larger than ${maxBytes} bytes (max_upload)`);
       const body = new FormData();
       body.append("file", file);
-      const answer = await fetch("/classify", { method: "POST", body }).catch(() => { throw new Error("no connection to dogid"); });
-      if (answer.redirected || answer.status === 401) return location.reload();
-      const told = await answer.json().catch(() => null);
-      if (!answer.ok || !told) throw new Error(told?.error?.message ?? refused(answer));
-      answered(place, told.scores);
+      const response = await fetch("/classify", { method: "POST", body }).catch(() => { throw new Error("no connection to dogid"); });
+      if (response.redirected || response.status === 401) return location.reload();
+      const result = await response.json().catch(() => null);
+      if (!response.ok || !result) throw new Error(result?.error?.message ?? describeStatus(response));
+      showScores(entry, result.scores);
     } catch (error) {
-      put(place, "span", "failed", `No answer: ${error.message}`);
+      appendElement(entry, "span", "failed", `Not classified: ${error.message}`);
     }
-    place.querySelector(".waiting")?.remove();
+    entry.querySelector(".waiting")?.remove();
   }
 }
 
-function begun(file) {
+function addEntry(file) {
   const item = document.createElement("li");
   const image = document.createElement("img");
   image.alt = "";
@@ -227,34 +231,34 @@ function begun(file) {
   image.onload = () => URL.revokeObjectURL(image.src);
   image.onerror = () => { URL.revokeObjectURL(image.src); image.className = "none"; };
   const text = document.createElement("div");
-  put(text, "span", "waiting", "Asking …");
+  appendElement(text, "span", "waiting", "Classifying …");
   item.append(image, text);
   const list = byId("answers");
   list.prepend(item);
-  while (list.children.length > 10) list.lastChild.remove();
-  const name = put(text, "span", "file", "");
-  // marks that would turn the name around are shown as what they are
-  put(name, "bdi", "", file.name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (mark) => `\\u${mark.codePointAt(0).toString(16).padStart(4, "0")}`));
+  while (list.children.length > MAX_UPLOADS_SHOWN) list.lastChild.remove();
+  const name = appendElement(text, "span", "file", "");
+  // control and direction characters are shown as escapes, so that they cannot disguise the name
+  appendElement(name, "bdi", "", file.name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`));
   return text;
 }
 
-function answered(place, scores) {
+function showScores(entry, scores) {
   Object.entries(scores).slice(0, 3).forEach(([label, score], at) => {
-    const line = put(place, "span", "answer", "");
-    put(line, at ? "span" : "b", "", label).dir = "auto";
-    put(line, "span", "", certainty(score));
+    const line = appendElement(entry, "span", "answer", "");
+    appendElement(line, at ? "span" : "b", "", label).dir = "auto";
+    appendElement(line, "span", "", formatPercentage(score));
   });
 }
 
-function put(parent, kind, className, text) {
-  const made = document.createElement(kind);
-  if (className) made.className = className;
-  made.textContent = text;
-  parent.append(made);
-  return made;
+function appendElement(parent, tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.textContent = text;
+  parent.append(element);
+  return element;
 }
 
-function certainty(score) {
+function formatPercentage(score) {
   if (score >= 0.995 && score < 1) return "> 99 %";
   if (score > 0 && score < 0.005) return "< 1 %";
   return `${Math.round(100 * score)} %`;

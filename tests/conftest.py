@@ -67,7 +67,7 @@ def _shared_daemon(folder: Path, *flags: str) -> Iterator[DaemonProcess]:
 
 
 @pytest.fixture
-def patient_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
+def waiting_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon that runs on the inbox, and believes no unfinished photo to be broken while a test lasts."""
     return make_daemon("--settle", "600").start()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.attacks.wire import Reply, request
-from tests.support.answers import answer
 from tests.support.daemon import DaemonProcess
+from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo, put
 
-TOKEN = "a-token-that-nobody-guesses-0123456789"
+TOKEN = "a-token-that-nobody-knows-0123456789"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 Ask = Callable[..., Reply]
@@ -69,4 +69,4 @@ def assert_still_healthy(daemon: DaemonProcess, headers: dict[str, str]) -> None
     assert request(daemon, "/results", headers=headers).status == 200
     data = photo(77)
     sent = request(daemon, "/classify", "POST", headers, data)
-    assert (sent.status, sent.json["scores"]) == (200, answer(data))
+    assert (sent.status, sent.json["scores"]) == (200, expected_scores(data))

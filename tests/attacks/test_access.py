@@ -29,7 +29,7 @@ WRONG = [
 
 
 @pytest.fixture
-def strict(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
+def own_token_daemon(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
     """A daemon of this test's own with a token, as wrong tokens are counted."""
     token = put(tmp_path / "token", TOKEN.encode())
     return make_daemon("--host", "0.0.0.0", "--token-file", str(token)).start()
@@ -45,7 +45,7 @@ def _cookie(reply: Reply) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_spelling_of_a_path_passes_the_door(token_daemon: DaemonProcess, path: str) -> None:
+def test_path_variants_require_token(token_daemon: DaemonProcess, path: str) -> None:
     raw = f"GET {path} HTTP/1.1\r\nHost: {host(token_daemon)}\r\nConnection: close\r\n\r\n".encode()
 
     reply = exchange(token_daemon, raw)
@@ -59,44 +59,44 @@ def test_no_spelling_of_a_path_passes_the_door(token_daemon: DaemonProcess, path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW"])
-def test_no_method_passes_the_door(token_daemon: DaemonProcess, method: str) -> None:
+def test_every_method_requires_token(token_daemon: DaemonProcess, method: str) -> None:
     assert request(token_daemon, "/results", method).status in (401, 405)
 
 
-def test_wrong_tokens_do_not_open_and_too_many_are_not_even_looked_at_for_a_while(strict: DaemonProcess) -> None:
+def test_wrong_tokens_are_refused_and_rate_limited(own_token_daemon: DaemonProcess) -> None:
     """The right one opens meanwhile: behind a proxy all come from one address, and its length forbids guessing."""
-    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
-    statuses = [request(strict, headers={"Authorization": f"Bearer {wrong}"}).status for wrong in WRONG]
+    inside = {"Cookie": _cookie(_login(own_token_daemon, TOKEN))}
+    statuses = [request(own_token_daemon, headers={"Authorization": f"Bearer {wrong}"}).status for wrong in WRONG]
 
     assert set(statuses) == {401, 429}
     assert statuses[:8] == [401] * 8
     assert statuses[-1] == 429
-    refused = request(strict, headers={"Authorization": f"Bearer {WRONG[0]}"})
+    refused = request(own_token_daemon, headers={"Authorization": f"Bearer {WRONG[0]}"})
     assert (refused.status, refused.code) == (429, "too_many_tries")
     assert 0 < int(refused.header("Retry-After") or 0) <= 60
-    assert request(strict, headers=inside).status == 200
-    assert request(strict, headers=BEARER).status == 200
+    assert request(own_token_daemon, headers=inside).status == 200
+    assert request(own_token_daemon, headers=BEARER).status == 200
 
 
-def test_guessing_at_the_login_form_is_stopped_too(strict: DaemonProcess) -> None:
-    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
+def test_login_attempts_are_rate_limited(own_token_daemon: DaemonProcess) -> None:
+    inside = {"Cookie": _cookie(_login(own_token_daemon, TOKEN))}
     with ThreadPoolExecutor(20) as guessers:
-        replies = list(guessers.map(lambda number: _login(strict, f"guess-{number:040}"), range(200)))
+        replies = list(guessers.map(lambda number: _login(own_token_daemon, f"guess-{number:040}"), range(200)))
 
     assert [reply.header("Set-Cookie") for reply in replies] == [None] * 200
     assert sum(reply.status != 429 for reply in replies) <= 20, "those already being answered, and ten"
-    assert _login(strict, TOKEN).header("Set-Cookie") is not None
-    assert request(strict, headers=inside).status == 200
+    assert _login(own_token_daemon, TOKEN).header("Set-Cookie") is not None
+    assert request(own_token_daemon, headers=inside).status == 200
 
 
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"]
 )
-def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: DaemonProcess, name: str) -> None:
-    assert request(strict, headers={name: "127.0.0.1"}).status == 401
+def test_forged_client_address_neither_opens_nor_resets_limit(own_token_daemon: DaemonProcess, name: str) -> None:
+    assert request(own_token_daemon, headers={name: "127.0.0.1"}).status == 401
     for number in range(12):
         address = f"for=10.0.0.{number}" if name == "Forwarded" else f"10.0.0.{number}"
-        last = request(strict, headers={name: address, "Authorization": "Bearer wrong-wrong-wrong-wrong"})
+        last = request(own_token_daemon, headers={name: address, "Authorization": "Bearer wrong-wrong-wrong-wrong"})
     assert last.status == 429
 
 
@@ -108,17 +108,17 @@ def test_a_forged_origin_address_neither_opens_nor_resets_the_count(strict: Daem
         TOKEN, f"Token {TOKEN}", f"Bearer{TOKEN}", f"Bearer\t{TOKEN}", "Bearer", "Digest x",
     ],
 )  # fmt: skip
-def test_only_a_bearer_token_counts(token_daemon: DaemonProcess, header: str) -> None:
+def test_only_bearer_scheme_is_accepted(token_daemon: DaemonProcess, header: str) -> None:
     assert request(token_daemon, headers={"Authorization": header}).status in (401, 429)
 
 
 @pytest.mark.parametrize("query", ["token", "access_token", "Authorization"])
-def test_a_token_in_the_address_does_not_open(token_daemon: DaemonProcess, query: str) -> None:
+def test_token_in_url_is_refused(token_daemon: DaemonProcess, query: str) -> None:
     """Addresses end up in logs and histories."""
     assert request(token_daemon, f"/results?{query}={TOKEN}").status == 401
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_holds_no_token(token_daemon: DaemonProcess) -> None:
+def test_cookie_is_http_only_same_site_and_holds_no_token(token_daemon: DaemonProcess) -> None:
     reply = _login(token_daemon, TOKEN)
     set_cookie = reply.header("Set-Cookie") or ""
 
@@ -155,23 +155,23 @@ def _forged() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("kind", _forged())
-def test_a_forged_cookie_does_not_open(token_daemon: DaemonProcess, kind: str) -> None:
+def test_forged_cookie_is_refused(token_daemon: DaemonProcess, kind: str) -> None:
     assert request(token_daemon, headers={"Cookie": f"{COOKIE}={_forged()[kind]}"}).status == 401
 
 
-def test_a_cookie_ends_when_the_token_is_changed(strict: DaemonProcess) -> None:
-    inside = {"Cookie": _cookie(_login(strict, TOKEN))}
-    assert request(strict, headers=inside).status == 200
-    strict.stop()
-    token = strict.state.parent / "token"
+def test_changed_token_ends_sessions(own_token_daemon: DaemonProcess) -> None:
+    inside = {"Cookie": _cookie(_login(own_token_daemon, TOKEN))}
+    assert request(own_token_daemon, headers=inside).status == 200
+    own_token_daemon.stop()
+    token = own_token_daemon.state.parent / "token"
     token.write_text("changed-changed-changed-changed\n")
-    strict.start()
+    own_token_daemon.start()
 
-    assert request(strict, headers=inside).status == 401
+    assert request(own_token_daemon, headers=inside).status == 401
 
 
 @pytest.mark.parametrize("host_flag", ["0.0.0.0", "::"])
-def test_other_machines_are_not_served_without_a_token(make_daemon: MakeDaemon, host_flag: str) -> None:
+def test_public_address_requires_token(make_daemon: MakeDaemon, host_flag: str) -> None:
     daemon = make_daemon("--host", host_flag)
     daemon.launch()
 
@@ -184,7 +184,7 @@ def test_other_machines_are_not_served_without_a_token(make_daemon: MakeDaemon, 
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"short\n", b"with spaces in the middle\n", b"\xff" * 40, b"caf\xc3\xa9" * 9]
 )
-def test_a_token_that_is_none_ends_the_start(make_daemon: MakeDaemon, inbox: Path, content: bytes) -> None:
+def test_invalid_token_file_stops_start(make_daemon: MakeDaemon, inbox: Path, content: bytes) -> None:
     token = put(inbox.parent / "token", content)
     daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token))
     daemon.launch()
@@ -195,10 +195,10 @@ def test_a_token_that_is_none_ends_the_start(make_daemon: MakeDaemon, inbox: Pat
     assert "Traceback" not in daemon.log_text()
 
 
-def test_a_token_never_shows_in_the_log_or_an_answer(strict: DaemonProcess) -> None:
+def test_token_appears_in_no_log_or_response(own_token_daemon: DaemonProcess) -> None:
     for path in ("/status", "/openapi.json", "/metrics", "/", "/nothing"):
-        assert TOKEN.encode() not in request(strict, path, headers=BEARER).body
-    _login(strict, TOKEN)
-    assert request(strict, "/classify", "POST", BEARER, photo(1)).status == 200
-    assert TOKEN not in strict.log_text()
-    assert TOKEN not in Path(f"/proc/{strict.pid}/cmdline").read_text()
+        assert TOKEN.encode() not in request(own_token_daemon, path, headers=BEARER).body
+    _login(own_token_daemon, TOKEN)
+    assert request(own_token_daemon, "/classify", "POST", BEARER, photo(1)).status == 200
+    assert TOKEN not in own_token_daemon.log_text()
+    assert TOKEN not in Path(f"/proc/{own_token_daemon.pid}/cmdline").read_text()

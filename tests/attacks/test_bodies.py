@@ -16,7 +16,7 @@ LARGEST = 20_000_000
 
 @pytest.mark.parametrize("length", ["10000000000", "99999999999999999999", "20100000"])
 @pytest.mark.parametrize("target", ["/classify", "/login", "/results", "/nothing"])
-def test_a_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, target: str, length: str) -> None:
+def test_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, target: str, length: str) -> None:
     reply = exchange(open_daemon, head(open_daemon, target, "POST", Content_Length=length))
 
     assert reply is not None
@@ -24,7 +24,7 @@ def test_a_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, ta
     assert reply.code == "too_large"
 
 
-def test_a_client_that_asks_first_is_not_told_to_send_a_huge_body(open_daemon: DaemonProcess) -> None:
+def test_expect_continue_of_huge_body_is_refused(open_daemon: DaemonProcess) -> None:
     asked = head(open_daemon, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
     with connect(open_daemon) as connection:
         connection.sendall(asked)
@@ -48,7 +48,7 @@ def test_endless_chunks_are_cut_off(open_daemon: DaemonProcess) -> None:
     assert peak.disk < 60 * MIB
 
 
-def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(open_daemon: DaemonProcess) -> None:
+def test_concurrent_large_bodies_use_bounded_memory_and_disk(open_daemon: DaemonProcess) -> None:
     part = bytes(MIB)
 
     def send(number: int) -> int | None:
@@ -69,7 +69,7 @@ def test_many_large_bodies_at_once_take_a_bounded_part_of_memory_and_disk(open_d
     assert peak.disk < 7 * LARGEST
 
 
-def test_large_bodies_behind_an_endless_answer_are_bounded_too(open_daemon: DaemonProcess) -> None:
+def test_large_bodies_pipelined_after_events_are_bounded(open_daemon: DaemonProcess) -> None:
     """Waiting for their turn behind /events, they would lie on the disk for as long as it lasts."""
     with watched(open_daemon) as peak, many(open_daemon, 20) as connections:
         for connection in connections:
@@ -98,7 +98,7 @@ def test_large_bodies_behind_an_endless_answer_are_bounded_too(open_daemon: Daem
         "returns", "near ends",
     ],
 )  # fmt: skip
-def test_a_form_that_is_hard_to_read_is_refused_in_time(open_daemon: DaemonProcess, body: bytes) -> None:
+def test_pathological_forms_are_refused(open_daemon: DaemonProcess, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=w"}
     with watched(open_daemon) as peak:
         reply = request(open_daemon, "/classify", "POST", headers, body)
@@ -107,7 +107,7 @@ def test_a_form_that_is_hard_to_read_is_refused_in_time(open_daemon: DaemonProce
     assert peak.resident < 80 * MIB
 
 
-def test_a_large_login_is_refused(token_daemon: DaemonProcess) -> None:
+def test_large_login_is_refused(token_daemon: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"token=" + b"x" * 5_000_000, b"&".join(b"a%d=1" % number for number in range(500_000))):
         with watched(token_daemon) as peak:
@@ -115,7 +115,7 @@ def test_a_large_login_is_refused(token_daemon: DaemonProcess) -> None:
         assert peak.resident < 60 * MIB
 
 
-def test_a_packed_body_is_not_unpacked(open_daemon: DaemonProcess) -> None:
+def test_compressed_body_is_not_decompressed(open_daemon: DaemonProcess) -> None:
     bomb = zlib.compress(bytes(10**8), 9)
     for coding in ("gzip", "deflate", "br"):
         with watched(open_daemon) as peak:
@@ -124,7 +124,7 @@ def test_a_packed_body_is_not_unpacked(open_daemon: DaemonProcess) -> None:
         assert peak.resident < 30 * MIB
 
 
-def test_many_ask_for_a_photo_at_once_and_most_are_told_to_come_again(open_daemon: DaemonProcess) -> None:
+def test_concurrent_uploads_beyond_capacity_get_503(open_daemon: DaemonProcess) -> None:
     headers, body = form(b"a.jpg", photo(5, size=(3000, 2000)))
     asked = head(open_daemon, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
 

@@ -99,7 +99,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str | None]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_does_not_go_off(open_daemon: DaemonProcess, name: str) -> None:
+def test_image_bomb_uses_bounded_memory(open_daemon: DaemonProcess, name: str) -> None:
     make, code = BOMBS[name]
     data = make()
     assert len(data) < 4 * MIB
@@ -114,7 +114,7 @@ def test_a_bomb_does_not_go_off(open_daemon: DaemonProcess, name: str) -> None:
         assert reply.status in (200, 422)
 
 
-def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(open_daemon: DaemonProcess) -> None:
+def test_largest_allowed_photo_uses_bounded_memory(open_daemon: DaemonProcess) -> None:
     with watched(open_daemon) as peak:
         reply = request(open_daemon, "/classify", "POST", body=_png(9_400, 9_400))
 
@@ -122,7 +122,7 @@ def test_the_largest_photo_that_is_decoded_takes_a_bounded_part_of_memory(open_d
     assert peak.resident < GROWTH
 
 
-def test_bombs_in_the_inbox_are_refused_by_name_too(open_daemon: DaemonProcess) -> None:
+def test_bomb_in_inbox_fails_as_too_large(open_daemon: DaemonProcess) -> None:
     put(open_daemon.inbox / "bomb.png", _png(SIDE, SIDE))
 
     with watched(open_daemon) as peak:

@@ -22,7 +22,7 @@ CANARY = b"X-Injected"
         "/results?limit=1&before=%0d%0aX-Injected:1", "/nothing%0d%0aSet-Cookie:%20dogid_session=x",
     ],
 )  # fmt: skip
-def test_no_part_of_a_url_becomes_a_header(open_daemon: DaemonProcess, target: str) -> None:
+def test_url_parts_never_become_headers(open_daemon: DaemonProcess, target: str) -> None:
     reply = exchange(open_daemon, head(open_daemon, target))
 
     assert reply is not None
@@ -38,7 +38,7 @@ def test_no_part_of_a_url_becomes_a_header(open_daemon: DaemonProcess, target: s
         b"x" * 9000,
     ],
 )  # fmt: skip
-def test_no_name_of_a_sent_file_becomes_a_header_or_a_log_line(open_daemon: DaemonProcess, name: bytes) -> None:
+def test_upload_name_never_becomes_header_or_log_line(open_daemon: DaemonProcess, name: bytes) -> None:
     headers, body = form(name, photo(1))
 
     reply = request(open_daemon, "/classify", "POST", headers, body)
@@ -90,9 +90,7 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("lines", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
-def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
-    open_daemon: DaemonProcess, lines: list[str]
-) -> None:
+def test_ambiguous_body_length_is_refused_and_connection_closed(open_daemon: DaemonProcess, lines: list[str]) -> None:
     received = everything(open_daemon, _post(open_daemon, *lines) + b"0\r\n\r\n" + SMUGGLED)
 
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400", b"HTTP/1.1 501", b"HTTP/1.0 501")), received[:200]
@@ -101,7 +99,7 @@ def test_a_body_whose_end_is_in_doubt_is_refused_and_nothing_after_it_is_read(
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.9", "1.2", "2.0", "9.9"])
-def test_chunks_in_another_version_are_refused(open_daemon: DaemonProcess, version: str) -> None:
+def test_chunked_body_outside_http_1_1_is_refused(open_daemon: DaemonProcess, version: str) -> None:
     asked = _post(open_daemon, "Transfer-Encoding: chunked", "Connection: keep-alive", version=version)
 
     received = everything(open_daemon, asked + b"0\r\n\r\n" + SMUGGLED)
@@ -118,7 +116,7 @@ def test_chunks_in_another_version_are_refused(open_daemon: DaemonProcess, versi
         b"3\nabc\r\n0\r\n\r\n", b"3\r\nabc0\r\n\r\n", b"3;\nx\r\nabc\r\n0\r\n\r\n", b"\xb3\r\nabc\r\n0\r\n\r\n",
     ],
 )  # fmt: skip
-def test_a_wrong_chunk_ends_the_connection(open_daemon: DaemonProcess, chunks: bytes) -> None:
+def test_malformed_chunk_closes_connection(open_daemon: DaemonProcess, chunks: bytes) -> None:
     received = everything(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
 
     assert received.startswith(b"HTTP/1.1 400"), received[:200]
@@ -127,14 +125,14 @@ def test_a_wrong_chunk_ends_the_connection(open_daemon: DaemonProcess, chunks: b
 
 
 @pytest.mark.parametrize("part", [b"", b"0\r\nX-Trailer: "], ids=["a chunk's size", "a trailer"])
-def test_an_endless_line_between_chunks_is_cut_off(open_daemon: DaemonProcess, part: bytes) -> None:
+def test_endless_chunk_line_is_cut_off(open_daemon: DaemonProcess, part: bytes) -> None:
     """Else each packet would be appended to what came before, and all of it searched again."""
     reply = exchange(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + part + b"0" * 2_000_000)
 
     assert reply is None or reply.status == 400  # None: it closed while we still sent
 
 
-def test_a_request_within_a_body_is_not_answered(open_daemon: DaemonProcess) -> None:
+def test_request_inside_body_is_not_answered(open_daemon: DaemonProcess) -> None:
     asked = _post(open_daemon, f"Content-Length: {len(SMUGGLED)}") + SMUGGLED
 
     received = everything(open_daemon, asked)
@@ -143,7 +141,7 @@ def test_a_request_within_a_body_is_not_answered(open_daemon: DaemonProcess) -> 
     assert received.startswith(b"HTTP/1.1 422")
 
 
-def test_a_folded_header_is_refused(open_daemon: DaemonProcess) -> None:
+def test_folded_header_is_refused(open_daemon: DaemonProcess) -> None:
     asked = f"GET /results HTTP/1.1\r\nHost: {host(open_daemon)}\r\nX-Fold: a\r\n Host: evil.example\r\n\r\n".encode()
 
     reply = exchange(open_daemon, asked)
@@ -152,7 +150,7 @@ def test_a_folded_header_is_refused(open_daemon: DaemonProcess) -> None:
     assert reply.status == 400
 
 
-def test_an_announced_request_without_a_body_does_not_swallow_the_next(open_daemon: DaemonProcess) -> None:
+def test_expect_without_body_does_not_swallow_next_request(open_daemon: DaemonProcess) -> None:
     asked = head(open_daemon, "/results/41", Expect="100-continue") + head(
         open_daemon, "/results/42", Connection="close"
     )
@@ -164,7 +162,7 @@ def test_an_announced_request_without_a_body_does_not_swallow_the_next(open_daem
 
 
 @pytest.mark.parametrize("name", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
-def test_a_header_does_not_change_the_method(open_daemon: DaemonProcess, name: str) -> None:
+def test_header_does_not_override_method(open_daemon: DaemonProcess, name: str) -> None:
     assert request(open_daemon, "/classify", headers={name: "POST"}).status == 405
     assert request(open_daemon, "/results", "POST", {name: "GET"}).status == 405
     assert request(open_daemon, "/results?_method=GET", "POST").status == 405
@@ -199,7 +197,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
-def test_what_is_no_request_gets_an_error_or_nothing(open_daemon: DaemonProcess, data: bytes) -> None:
+def test_garbage_gets_error_or_nothing(open_daemon: DaemonProcess, data: bytes) -> None:
     received = everything(open_daemon, data)
 
     lines = [line for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.")]

@@ -32,7 +32,7 @@ FOREIGN: list[Callable[[str], dict[str, str]]] = [
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=lambda make: str(make("127.0.0.1:8000")))
-def test_another_site_cannot_send_a_photo(open_daemon: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
+def test_cross_site_upload_is_refused(open_daemon: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
     headers, body = form(b"a.jpg", photo(1))
 
     reply = request(open_daemon, "/classify", "POST", headers | foreign(host(open_daemon)), body)
@@ -41,13 +41,13 @@ def test_another_site_cannot_send_a_photo(open_daemon: DaemonProcess, foreign: C
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=w"])
-def test_no_form_that_browsers_send_without_asking_passes(open_daemon: DaemonProcess, kind: str) -> None:
+def test_simple_cross_site_forms_are_refused(open_daemon: DaemonProcess, kind: str) -> None:
     headers = {"Content-Type": kind, "Origin": "https://evil.example"}
 
     assert request(open_daemon, "/classify", "POST", headers, photo(1)).status == 403
 
 
-def test_another_site_cannot_use_a_session(token_daemon: DaemonProcess) -> None:
+def test_cross_site_session_use_is_refused(token_daemon: DaemonProcess) -> None:
     login = request(
         token_daemon, "/login", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, f"token={TOKEN}".encode()
     )
@@ -58,7 +58,7 @@ def test_another_site_cannot_use_a_session(token_daemon: DaemonProcess) -> None:
     assert request(token_daemon, "/classify", "POST", {"Cookie": cookie}, photo(1)).status == 200
 
 
-def test_another_site_cannot_log_somebody_in(token_daemon: DaemonProcess) -> None:
+def test_cross_site_login_is_refused(token_daemon: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://evil.example"}
 
     reply = request(token_daemon, "/login", "POST", headers, f"token={TOKEN}".encode())
@@ -67,7 +67,7 @@ def test_another_site_cannot_log_somebody_in(token_daemon: DaemonProcess) -> Non
     assert reply.header("Set-Cookie") is None
 
 
-def test_another_site_cannot_log_somebody_out(token_daemon: DaemonProcess) -> None:
+def test_cross_site_logout_is_refused(token_daemon: DaemonProcess) -> None:
     reply = request(token_daemon, "/logout", "POST", {"Origin": "https://evil.example"})
 
     assert reply.status in (401, 403)
@@ -77,7 +77,7 @@ def test_another_site_cannot_log_somebody_out(token_daemon: DaemonProcess) -> No
 @pytest.mark.parametrize(
     "path", ["/", "/results", "/status", "/openapi.json", "/events-not", "/classify", "/?file=mine.jpg"]
 )
-def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(open_daemon: DaemonProcess, path: str) -> None:
+def test_responses_forbid_cross_site_reading_framing_and_sniffing(open_daemon: DaemonProcess, path: str) -> None:
     reply = request(open_daemon, path, headers={"Origin": "https://evil.example"})
 
     assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
@@ -91,7 +91,7 @@ def test_no_answer_may_be_read_framed_or_sniffed_by_other_sites(open_daemon: Dae
     assert "unsafe" not in policy
 
 
-def test_a_preflight_is_not_granted(open_daemon: DaemonProcess) -> None:
+def test_preflight_is_not_granted(open_daemon: DaemonProcess) -> None:
     headers = {
         "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization", "Access-Control-Request-Private-Network": "true",
@@ -113,7 +113,7 @@ REBOUND = [
 
 
 @pytest.mark.parametrize("name", REBOUND, ids=lambda name: name[:30])
-def test_a_name_that_is_not_ours_is_refused(open_daemon: DaemonProcess, name: str) -> None:
+def test_foreign_host_is_refused(open_daemon: DaemonProcess, name: str) -> None:
     asked = name.format(port=place(open_daemon)[1])
 
     reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode("latin-1"))
@@ -136,11 +136,11 @@ def test_a_name_that_is_not_ours_is_refused(open_daemon: DaemonProcess, name: st
         "GET /results HTTP/1.1\r\nHost: evil.example\r\nX-Original-URL: /\r\nX-HTTP-Host-Override: {own}\r\n\r\n",
     ],
 )
-def test_no_second_name_makes_up_for_a_foreign_one(open_daemon: DaemonProcess, text: str) -> None:
+def test_second_host_does_not_excuse_foreign_one(open_daemon: DaemonProcess, text: str) -> None:
     _is_refused(exchange(open_daemon, text.format(own=host(open_daemon)).encode()))
 
 
-def test_the_right_token_does_not_make_up_for_a_foreign_name(token_daemon: DaemonProcess) -> None:
+def test_token_does_not_excuse_foreign_host(token_daemon: DaemonProcess) -> None:
     asked = f"GET /results HTTP/1.1\r\nHost: evil.example\r\nAuthorization: {BEARER['Authorization']}\r\n\r\n"
 
     _is_refused(exchange(token_daemon, asked.encode()))
@@ -149,7 +149,7 @@ def test_the_right_token_does_not_make_up_for_a_foreign_name(token_daemon: Daemo
 @pytest.mark.parametrize(
     "name", ["127.0.0.1", "localhost", "LOCALHOST:{port}", "[::1]", "[::1]:{port}", "dogid.localhost"]
 )
-def test_our_own_names_are_known(open_daemon: DaemonProcess, name: str) -> None:
+def test_own_hosts_are_accepted(open_daemon: DaemonProcess, name: str) -> None:
     asked = name.format(port=place(open_daemon)[1])
 
     reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode())
@@ -158,7 +158,7 @@ def test_our_own_names_are_known(open_daemon: DaemonProcess, name: str) -> None:
     assert reply.status == 200
 
 
-def test_nobody_is_sent_to_another_site(token_daemon: DaemonProcess) -> None:
+def test_no_redirect_leads_to_another_site(token_daemon: DaemonProcess) -> None:
     for target in ("//evil.example", "//evil.example/..", "/\\evil.example", "/page/login?next=https://evil.example"):
         received = everything(
             token_daemon, f"GET {target} HTTP/1.1\r\nHost: {host(token_daemon)}\r\nAccept: text/html\r\n\r\n".encode()

@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 SLOW = 500
 
 
-def test_500_slow_requests_leave_room_for_others_and_are_cut_off(open_daemon: DaemonProcess) -> None:
+def test_slow_requests_block_nobody_and_are_cut_off(open_daemon: DaemonProcess) -> None:
     heads = b"GET /results HTTP/1.1\r\nHost: x\r\nX-Slow: "
     with many(open_daemon, SLOW) as connections:
         for connection in connections:
@@ -29,7 +29,7 @@ def test_500_slow_requests_leave_room_for_others_and_are_cut_off(open_daemon: Da
             eventually(lambda: _answers(open_daemon) and not still_open, "slow requests are cut off")
 
 
-def test_500_slow_bodies_leave_room_for_others(open_daemon: DaemonProcess) -> None:
+def test_slow_bodies_block_nobody(open_daemon: DaemonProcess) -> None:
     """Small ones may take as long as a slow radio needs; large ones come a few at a time."""
     with many(open_daemon, SLOW) as connections:
         for number, connection in enumerate(connections):
@@ -41,7 +41,7 @@ def test_500_slow_bodies_leave_room_for_others(open_daemon: DaemonProcess) -> No
             assert still_open, "the answers waited for slow bodies to be cut off"
 
 
-def test_uploads_that_hardly_move_make_room_for_a_photo(open_daemon: DaemonProcess) -> None:
+def test_stalled_uploads_give_way_to_a_photo(open_daemon: DaemonProcess) -> None:
     with many(open_daemon, 4) as connections:
         for connection in connections:
             connection.sendall(head(open_daemon, "/classify", "POST", Content_Length="1000000") + b"x")
@@ -55,7 +55,7 @@ def test_uploads_that_hardly_move_make_room_for_a_photo(open_daemon: DaemonProce
             assert answered
 
 
-def test_newcomers_push_out_whoever_holds_connections_and_says_nothing(open_daemon: DaemonProcess) -> None:
+def test_new_connections_replace_silent_ones(open_daemon: DaemonProcess) -> None:
     with many(open_daemon, 680):
         for _ in range(200):  # none of them is taken for the one who had its place
             _assert_answers(open_daemon)
@@ -75,7 +75,7 @@ def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daem
         daemon.close()
 
 
-def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
+def test_unread_responses_hold_no_thread_and_bounded_memory(
     with_long_answers: DaemonProcess,
 ) -> None:
     daemon = with_long_answers
@@ -94,7 +94,7 @@ def test_clients_that_ask_much_and_read_nothing_hold_neither_threads_nor_memory(
     assert grown < 30 * MIB, f"{grown / MIB:.0f} MiB for answers of {page} bytes that nobody reads"
 
 
-def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: DaemonProcess) -> None:
+def test_slow_reader_gets_complete_responses(with_long_answers: DaemonProcess) -> None:
     daemon = with_long_answers
     page = request(daemon, "/results?limit=1000").body
     with many(daemon, 1, small_window=True) as (connection,):
@@ -103,7 +103,7 @@ def test_a_slow_reader_still_gets_all_that_it_asked_for(with_long_answers: Daemo
         assert read_all(connection).count(page) == 3
 
 
-def test_listeners_who_never_read_leave_room_for_others(make_daemon: MakeDaemon) -> None:
+def test_unread_event_streams_block_nobody(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--settle", "1").start()
     with many(daemon, 100, small_window=True) as connections:
         for connection in connections:

@@ -32,7 +32,7 @@ def canary() -> Iterator[socket.socket]:
         "|curl%20127.0.0.1:{port}",
     ],
 )  # fmt: skip
-def test_a_url_for_a_file_is_never_fetched(open_daemon: DaemonProcess, canary: socket.socket, url: str) -> None:
+def test_url_as_file_is_never_fetched(open_daemon: DaemonProcess, canary: socket.socket, url: str) -> None:
     target = url.format(port=canary.getsockname()[1])
 
     reply = exchange(open_daemon, head(open_daemon, f"/?file={target}"))
@@ -41,7 +41,7 @@ def test_a_url_for_a_file_is_never_fetched(open_daemon: DaemonProcess, canary: s
     assert reply.status in (403, 404)
 
 
-def test_a_request_for_another_server_is_not_passed_on(open_daemon: DaemonProcess, canary: socket.socket) -> None:
+def test_proxy_request_is_not_forwarded(open_daemon: DaemonProcess, canary: socket.socket) -> None:
     port = canary.getsockname()[1]
     asked = [
         f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n",
@@ -52,7 +52,7 @@ def test_a_request_for_another_server_is_not_passed_on(open_daemon: DaemonProces
         exchange(open_daemon, text.encode())
 
 
-def test_an_image_that_names_a_url_is_not_fetched(open_daemon: DaemonProcess, canary: socket.socket) -> None:
+def test_url_inside_image_is_not_fetched(open_daemon: DaemonProcess, canary: socket.socket) -> None:
     port = canary.getsockname()[1]
     svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="http://127.0.0.1:{port}/"/></svg>'.encode()
     postscript = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(http://127.0.0.1:{port}/) run\n".encode()
@@ -61,7 +61,7 @@ def test_an_image_that_names_a_url_is_not_fetched(open_daemon: DaemonProcess, ca
         assert (reply.status, reply.code) == (422, "unsupported")
 
 
-def test_a_url_as_the_name_of_a_sent_file_is_not_fetched(open_daemon: DaemonProcess, canary: socket.socket) -> None:
+def test_url_as_upload_name_is_not_fetched(open_daemon: DaemonProcess, canary: socket.socket) -> None:
     with contextlib.suppress(OSError):
         url = b"http://127.0.0.1:%d/x.jpg" % canary.getsockname()[1]
         headers, body = form(url, photo(1))

@@ -102,7 +102,7 @@ TARGETS = [
 
 
 @pytest.mark.parametrize("name", TARGETS, ids=lambda name: name[:40])
-def test_no_spelling_of_a_path_leads_out(open_daemon: DaemonProcess, secret: Path, name: str) -> None:
+def test_path_variants_stay_in_inbox(open_daemon: DaemonProcess, secret: Path, name: str) -> None:
     target = name.replace("{secret}", str(secret)).replace("{inbox}", str(open_daemon.inbox))
 
     reply = exchange(open_daemon, head(open_daemon, f"/?file={target}"))
@@ -110,7 +110,7 @@ def test_no_spelling_of_a_path_leads_out(open_daemon: DaemonProcess, secret: Pat
     assert reply is not None
     assert reply.status in (400, 403, 404, 422), reply.body[:300]
     assert set(reply.json) == {"error"}
-    assert str(open_daemon.inbox.parent).encode() not in reply.body, "the answer tells where the inbox lies"
+    assert str(open_daemon.inbox.parent).encode() not in reply.body, "the response reveals the path of the inbox"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_no_spelling_of_a_path_leads_out(open_daemon: DaemonProcess, secret: Pat
         "/static/../app.py",
     ],
 )
-def test_no_path_of_the_url_leads_to_a_file(open_daemon: DaemonProcess, target: str) -> None:
+def test_url_path_variants_reach_no_file(open_daemon: DaemonProcess, target: str) -> None:
     reply = exchange(open_daemon, head(open_daemon, target))
 
     assert reply is not None
@@ -141,14 +141,14 @@ def test_no_path_of_the_url_leads_to_a_file(open_daemon: DaemonProcess, target: 
 
 
 @pytest.mark.parametrize("query", ["file=mine.jpg&file=../secret.jpg", "file=mine.jpg&%66ile=../secret.jpg"])
-def test_a_name_given_twice_is_refused(open_daemon: DaemonProcess, query: str) -> None:
+def test_repeated_file_parameter_is_refused(open_daemon: DaemonProcess, query: str) -> None:
     reply = exchange(open_daemon, head(open_daemon, f"/?{query}"))
 
     assert reply is not None
     assert reply.status == 400
 
 
-def test_a_sent_name_is_never_a_path(open_daemon: DaemonProcess) -> None:
+def test_upload_name_is_never_a_path(open_daemon: DaemonProcess) -> None:
     before = _files(open_daemon.inbox.parent)
     headers, body = form(b"../../../sent.jpg", MINE)
 
@@ -190,12 +190,10 @@ def swapping(open_daemon: DaemonProcess, secret: Path) -> Iterator[list[int]]:
     thread.join()
 
 
-def test_a_link_swapped_in_while_thousands_ask_never_shows_the_secret(
-    open_daemon: DaemonProcess, swapping: list[int]
-) -> None:
+def test_swapped_links_never_leak_outside_photo(open_daemon: DaemonProcess, swapping: list[int]) -> None:
     mine = request(open_daemon, "/?file=mine.jpg").json
     theirs = request(open_daemon, "/classify", "POST", body=SECRET).json["scores"]
-    assert dict(zip(*mine, strict=True)) != theirs, "the two photos must be told apart"
+    assert dict(zip(*mine, strict=True)) != theirs, "the two photos must have different scores"
 
     def ask(number: int) -> tuple[int, object]:
         reply = request(open_daemon, "/?file=" + ("swapped.jpg", "folder/photo.jpg")[number % 2])

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tests.support.daemon import DaemonProcess
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 _SILENCE = 1.0
 
 
@@ -56,7 +56,7 @@ def connect(daemon: DaemonProcess, *, small_window: bool = False) -> socket.sock
     connection = socket.socket()
     if small_window:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    connection.settimeout(PATIENCE)
+    connection.settimeout(TIMEOUT)
     connection.connect(place(daemon))
     return connection
 
@@ -113,7 +113,7 @@ def request(
     body: bytes | None = None,
 ) -> Reply:
     """Send a well-formed request of any client; return the answer, whatever its status."""
-    client = http.client.HTTPConnection(*place(daemon), timeout=PATIENCE)
+    client = http.client.HTTPConnection(*place(daemon), timeout=TIMEOUT)
     with contextlib.closing(client):
         client.request(method, target, body, dict(headers or {}))
         response = client.getresponse()

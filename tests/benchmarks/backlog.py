@@ -23,7 +23,7 @@ from tests.support.waiting import eventually
 _KINDS = 8
 _SIDE = 320
 _PER_FOLDER = 1000
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def measure(folder: Path, count: int, *, at_least: int) -> Figures:
         known = _when(begun, lambda: sum(_counts(state).values()) >= count, "all photos are known")
         early = _rate(state, min(at_least, count) // 4)
         arrival = _arrival(inbox, state)
-        eventually(lambda: _counts(state)["classified"] >= min(at_least, count) - 200, "many are answered", _PATIENCE)
+        eventually(lambda: _counts(state)["classified"] >= min(at_least, count) - 200, "many are answered", _TIMEOUT)
         late = _rate(state, min(at_least, count) // 4) if count > at_least else early
         return Figures(count, first, known, arrival, early, late, _counts(state)["classified"], peak_mib(daemon.pid))
     finally:
@@ -92,14 +92,14 @@ def peak_mib(pid: int) -> float:
 
 
 def _when(begun: float, is_so: Callable[[], bool], what: str) -> float:
-    eventually(is_so, what, _PATIENCE)
+    eventually(is_so, what, _TIMEOUT)
     return time.monotonic() - begun
 
 
 def _rate(state: Path, more: int) -> float:
     """Photos per second, over so many more of them."""
     begun, before = time.monotonic(), _counts(state)["classified"]
-    eventually(lambda: _is_through(state, before + more), "more are answered", _PATIENCE)
+    eventually(lambda: _is_through(state, before + more), "more are answered", _TIMEOUT)
     return (_counts(state)["classified"] - before) / max(time.monotonic() - begun, 1e-9)
 
 

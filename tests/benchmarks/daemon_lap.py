@@ -20,7 +20,7 @@ from tests.support.daemon import DaemonProcess
 _REST_SECONDS = 0.3
 _LONG_PAUSE, _SHORT_PAUSE = 0.2, 0.002
 _LAST_SECONDS = 0.8  # results come in groups: what is seen may be some tenths of a second old
-_PATIENCE = 300.0
+_TIMEOUT = 300.0
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def wait_for(process: DaemonProcess, count: int, begun: float) -> None:
             if done >= count:
                 return
             spent = time.perf_counter() - begun
-            if spent > _PATIENCE:
+            if spent > _TIMEOUT:
                 raise AssertionError(f"{done} of {count} photos after {spent:.0f} s")
             left = (count - done) * spent / done if done else 0.0
             time.sleep(_LONG_PAUSE if left > _LAST_SECONDS else _SHORT_PAUSE)

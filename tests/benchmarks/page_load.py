@@ -27,9 +27,9 @@ _COMPLETE = """() => {
 
 def load(visitor: Visitor, daemon: DaemonProcess) -> float:
     """Open the page in a fresh tab; return the milliseconds until all in view was there."""
-    page = visitor.sits_at(DESKTOP)
+    page = visitor.use_device(DESKTOP)
     page.goto(daemon.url, wait_until="load")
-    visitor.sees_all_pictures()
+    visitor.wait_for_pictures()
     complete: float = page.evaluate(_COMPLETE)
     return complete
 

@@ -23,7 +23,7 @@ from tests.support.photos import photo
 from tests.support.waiting import eventually
 
 _GLANCE = 0.0005  # seconds between looks, each of which is to cost the daemon's cores nothing
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 _LONGEST_PAUSE = 0.03
 
 
@@ -60,7 +60,7 @@ def latencies(paths: Sequence[Path], *, backlog: int = 0, small_side: int = 320)
     with daemon(paths[0].parent) as process:
         _fill(process.inbox, backlog, small_side)
         if backlog:
-            eventually(lambda: sum(process.status()["counts"].values()) >= backlog, "all are known", _PATIENCE)
+            eventually(lambda: sum(process.status()["counts"].values()) >= backlog, "all are known", _TIMEOUT)
         process.get("/results")  # what the first question costs, Flask's import, is told apart: page_cost.py
         found = _one_by_one(process, paths)
         if backlog:
@@ -72,7 +72,7 @@ def _one_by_one(process: DaemonProcess, paths: Sequence[Path]) -> Latencies:
     chance = random.Random(1)
     arrivals = [(path, process.inbox / f"arrival-{path.name}") for path in paths]
     db = open_for_reading(process.state)
-    connection = http.client.HTTPConnection(urlsplit(process.url).netloc, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection(urlsplit(process.url).netloc, timeout=_TIMEOUT)
     found: list[tuple[float, float, float, float]] = []
     try:
         for path, there in arrivals:
@@ -102,8 +102,8 @@ def _one(
         (version,) = db.execute("PRAGMA data_version").fetchone()
         if version != known and db.execute(query, (name,)).fetchone() is not None:
             break
-        if time.perf_counter() - begun > _PATIENCE:
-            raise AssertionError(f"{there.name} has no result after {_PATIENCE:g} s")
+        if time.perf_counter() - begun > _TIMEOUT:
+            raise AssertionError(f"{there.name} has no result after {_TIMEOUT:g} s")
         known = version
         time.sleep(_GLANCE)
     on_disk = time.perf_counter()
@@ -135,7 +135,7 @@ def _ready_once() -> float:
         (here / "inbox").mkdir()
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
             listener.bind(str(here / "notify"))
-            listener.settimeout(_PATIENCE)
+            listener.settimeout(_TIMEOUT)
             process = DaemonProcess(here / "inbox", here / "state", environ={"NOTIFY_SOCKET": str(here / "notify")})
             begun = time.perf_counter()
             process.launch()

@@ -11,7 +11,7 @@ from typing import Any
 from dogid.ledger import queries
 from dogid.ledger.audit import audit
 from dogid.ledger.database import open_for_reading
-from tests.support.answers import answer
+from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo
 
 _SIDE = 96
@@ -33,7 +33,7 @@ def outcome(number: int) -> tuple[str, Any]:
     """The status that a content must get, and its scores or error code, as an undisturbed machine gives them."""
     if number in (0, 1):
         return "failed", "unsupported" if number == 0 else "truncated"
-    return "classified", answer(content(number))
+    return "classified", expected_scores(content(number))
 
 
 @dataclass(slots=True)

@@ -90,7 +90,7 @@ def _one_inbox(folder: Path, kills: int, chance: random.Random, report: Report) 
             _count(report, backlog, daemon.state, before)
             backlog.add(chance.randrange(_FILES_PER_KILL))
         daemon.launch()
-        eventually(lambda: _is_answered(backlog, daemon.state), "the rest of the backlog is answered", patience=120)
+        eventually(lambda: _is_answered(backlog, daemon.state), "the rest of the backlog is answered", timeout=120)
         report.faults += [f"inbox {report.inboxes}: {fault}" for fault in backlog.faults(daemon.state)]
         daemon.stop()
         report.faults += [f"inbox {report.inboxes}, at rest: {fault}" for fault in backlog.faults(daemon.state)]

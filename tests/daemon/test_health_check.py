@@ -10,7 +10,7 @@ from dogid.model.classifier import load_model
 from dogid.model.shipped import shipped_model
 from tests.support.engines import Pool, engine, wrong
 from tests.support.photos import photo, put
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 
 class Target:
@@ -32,7 +32,7 @@ def test_ping_stops_with_a_problem_and_returns_without_it() -> None:
     check = HealthCheck(target, lambda: None, lambda: pings.put(None), lambda: 0.0, interval=0.01)
     check.start()
     for _ in range(3):
-        pings.get(timeout=PATIENCE)
+        pings.get(timeout=TIMEOUT)
     target.problem = "a worker hangs"
     eventually(lambda: not check.health.ok, "it is noticed")
     while not pings.empty():
@@ -42,7 +42,7 @@ def test_ping_stops_with_a_problem_and_returns_without_it() -> None:
     with pytest.raises(queue.Empty):
         pings.get(timeout=0.2)
     target.problem = None
-    pings.get(timeout=PATIENCE)
+    pings.get(timeout=TIMEOUT)
     assert check.health.ok
     check.request_stop()
 
@@ -69,7 +69,7 @@ def test_only_lasting_problems_are_logged_as_errors(
         pool.next_outcome()
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
-    check = HealthCheck(pool, lambda: None, lambda: None, lambda: PATIENCE)
+    check = HealthCheck(pool, lambda: None, lambda: None, lambda: TIMEOUT)
     pool.proofs.switch_engine(wrong(engine(model, inbox)))
     check.check()
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]

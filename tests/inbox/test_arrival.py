@@ -12,18 +12,18 @@ from tests.support.photos import photo, put
 LONG_AGO = 1_000_000_000
 
 
-def test_slowly_copied_photo_gets_the_right_result(patient_daemon: DaemonProcess, inbox: Path) -> None:
+def test_slowly_copied_photo_gets_the_right_result(waiting_daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(1)
     with (inbox / "slow.jpg").open("wb", buffering=0) as file:
         step = len(data) // 4
         for at in range(0, len(data), step):
             file.write(data[at : at + step])
             if at + step < len(data):
-                patient_daemon.waits("slow.jpg", "truncated")
-                patient_daemon.scanned_again()
+                waiting_daemon.waits("slow.jpg", "truncated")
+                waiting_daemon.scanned_again()
 
-    patient_daemon.classified("slow.jpg", data)
-    patient_daemon.audit_is_clean(1)
+    waiting_daemon.classified("slow.jpg", data)
+    waiting_daemon.audit_is_clean(1)
 
 
 def test_writer_that_reopens_the_file_gets_one_result(shared_waiting_daemon: DaemonProcess) -> None:

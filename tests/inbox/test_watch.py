@@ -47,7 +47,7 @@ def test_many_files_from_a_pause_are_all_found(daemon: DaemonProcess, inbox: Pat
 
     photos = OVERFLOW // 40
     expected = {"pending": 0, "classified": photos + 1, "failed": OVERFLOW - photos}
-    eventually(lambda: daemon.status()["counts"] == expected, "all files are answered", patience=240)
+    eventually(lambda: daemon.status()["counts"] == expected, "all files are answered", timeout=240)
     daemon.audit_is_clean(OVERFLOW + 1)
 
 

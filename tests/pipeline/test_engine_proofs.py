@@ -11,7 +11,7 @@ from dogid.model.self_test import Reference, reference_for
 from dogid.photo.decode import decode
 from tests.support.engines import Hanging, Pool, engine, wrong
 from tests.support.photos import photo, put
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 
 def test_known_photo_is_made_where_the_model_has_none(model: Model) -> None:
@@ -37,7 +37,7 @@ def test_sound_workers_pass_a_round(pool: Pool) -> None:
 def test_wrong_answer_fails_the_round(pool: Pool, model: Model, inbox: Path) -> None:
     number = pool.proofs.switch_engine(wrong(engine(model, inbox)))
 
-    assert "fails on the known photo" in (pool.wait_for_health_round(number, PATIENCE) or "")
+    assert "fails on the known photo" in (pool.wait_for_health_round(number, TIMEOUT) or "")
     pool.proofs.switch_engine(engine(model, inbox))
     assert pool.prove() is None
 
@@ -48,7 +48,7 @@ def test_rejected_engine_classifies_no_photo(pool: Pool, model: Model, inbox: Pa
     for number in range(200):
         pool.add(number, b"a.jpg")
 
-    assert "fails on the known photo" in (pool.proofs.validate_engine(other, PATIENCE) or "")
+    assert "fails on the known photo" in (pool.proofs.validate_engine(other, TIMEOUT) or "")
     outcomes = [pool.next_outcome() for _ in range(200)]
     assert {outcome.model_id for outcome in outcomes if isinstance(outcome, Classified)} == {1}
     assert len({outcome.job.id for outcome in outcomes}) == 200
@@ -61,13 +61,13 @@ def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbo
     pool.add(0, b"hangs.jpg")
     hanging.wait()
     problems: list[str | None] = []
-    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, PATIENCE)))
+    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, TIMEOUT)))
     trial.start()
     for number in range(1, 51):
         pool.add(number, b"a.jpg")
     during = [pool.next_outcome() for _ in range(50)]
     hanging.release()
-    trial.join(PATIENCE)
+    trial.join(TIMEOUT)
 
     assert {outcome.model_id for outcome in during if isinstance(outcome, Classified)} == {1}
     assert problems == [None]
@@ -80,7 +80,7 @@ def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbo
 
 
 def test_validated_engine_changes_nothing_until_switched_to(pool: Pool, model: Model, inbox: Path) -> None:
-    assert pool.proofs.validate_engine(engine(model, inbox), PATIENCE) is None
+    assert pool.proofs.validate_engine(engine(model, inbox), TIMEOUT) is None
     assert pool.prove() is None
 
 
@@ -89,10 +89,10 @@ def test_stopping_ends_the_wait_for_a_trial(pool: Pool, model: Model, inbox: Pat
     hanging.wait()
     problems: list[str | None] = []
     other = engine(model, inbox)
-    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, 10 * PATIENCE)))
+    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, 10 * TIMEOUT)))
     trial.start()
     pool.workers.stop(0)
-    trial.join(PATIENCE)
+    trial.join(TIMEOUT)
 
     assert problems == ["the daemon is stopping"]
 

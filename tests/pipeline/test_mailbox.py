@@ -10,7 +10,7 @@ from dogid.errors import PhotoCode
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Failed, Job
 from dogid.pipeline.mailbox import Mailbox, Messages
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 LONG = 600.0
 
@@ -33,7 +33,7 @@ class Reader:
 
     @property
     def messages(self) -> Messages:
-        return self._messages.result(PATIENCE)
+        return self._messages.result(TIMEOUT)
 
     def ids(self) -> list[int]:
         return [found.job.id for found in self.messages.outcomes]
@@ -80,7 +80,7 @@ def test_few_outcomes_wait_no_longer_than_gather(mailbox: Mailbox) -> None:
     messages = mailbox.drain(100, 0.05, LONG)
 
     assert [found.job.id for found in messages.outcomes] == [1]
-    assert 0.05 <= time.monotonic() - begun < PATIENCE
+    assert 0.05 <= time.monotonic() - begun < TIMEOUT
 
 
 def test_outcomes_of_many_workers_are_all_delivered(mailbox: Mailbox) -> None:

@@ -18,7 +18,7 @@ from dogid.pipeline.dispatcher import JOBS_AHEAD
 from dogid.pipeline.worker_pool import WorkerPool
 from dogid.settings import Settings
 from tests.support.photos import photo, put
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 SMALL = (32, 32)
 
@@ -107,8 +107,8 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
     with daemon.running(), contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as other:
         put(inbox / "hangs.jpg", hanging)
         put(inbox / "slow.jpg", slow)
-        assert decoding.acquire(timeout=PATIENCE)
-        assert decoding.acquire(timeout=PATIENCE)
+        assert decoding.acquire(timeout=TIMEOUT)
+        assert decoding.acquire(timeout=TIMEOUT)
         other.execute("BEGIN EXCLUSIVE")
         steps[slow].set()
         eventually(lambda: "worker-2" in {thread.name for thread in threading.enumerate()}, "the worker is replaced")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.ear import Ear
 from tests.service.machine import Machine, why_not
+from tests.service.notify_socket import NotifySocket
 from tests.service.service import LEFT_BEHIND, Service
 from tests.support.daemon import ROOT
 from tests.support.network import is_offline
@@ -66,8 +66,8 @@ def service(installed: Service) -> Iterator[Service]:
 
 
 @pytest.fixture
-def ear() -> Iterator[Ear]:
+def notify_socket() -> Iterator[NotifySocket]:
     with tempfile.TemporaryDirectory() as folder:  # short: a socket's path has 108 bytes at most
-        made = Ear(f"{folder}/notify")
+        made = NotifySocket(f"{folder}/notify")
         yield made
         made.close()

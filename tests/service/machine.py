@@ -90,7 +90,7 @@ class Machine:
                 stderr=log,
             )
         self._init = eventually(self._first_process, f"the machine starts; {self.boot_log()}")
-        eventually(self._has_booted, "the machine has booted", patience=90)
+        eventually(self._has_booted, "the machine has booted", timeout=90)
         return self
 
     def boot_log(self) -> str:

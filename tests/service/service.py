@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.service.machine import Machine
 from tests.support.daemon import ROOT
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 INBOX = "/var/lib/dogid/inbox"
 STATE = "/var/lib/dogid"
@@ -113,7 +113,7 @@ class Service:
             raise AssertionError(f"{error}\n{self.machine.messages()[-4000:]}") from None
 
     def audit(self, photos: int) -> None:
-        """The audit, as the service's user, must find so many photos and nothing amiss."""
+        """The audit, as the service's user, must find so many photos and no problem."""
         said = self.machine.run("runuser", "-u", "dogid", "--", "/usr/local/bin/dogid", "audit", "--json").stdout
         assert said.strip() == f'{{"clean": true, "photos": {photos}, "lost": [], "counted_twice": []}}'
 
@@ -126,6 +126,6 @@ class Service:
     def eventually(self, true: Any, what: str) -> Any:
         """Wait until something is true; fail with the journal's end."""
         try:
-            return eventually(true, what, PATIENCE * 2)
+            return eventually(true, what, TIMEOUT * 2)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.machine.messages()[-4000:]}") from None

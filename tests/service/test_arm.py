@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.service.deb_package import build
-from tests.support.answers import answer
 from tests.support.daemon import ROOT
+from tests.support.expected_scores import expected_scores
 from tests.support.network import is_offline
 from tests.support.photos import photo, put
 
@@ -66,14 +66,14 @@ def names(folder: Path) -> set[str]:
     return {path.name.partition("-")[0].lower() for path in folder.glob("*.whl")}
 
 
-def test_64_bit_arm_has_wheels_of_everything(tmp_path: Path) -> None:
+def test_64_bit_arm_has_wheels(tmp_path: Path) -> None:
     done = download(tmp_path, "aarch64", requirements())
 
     assert done.returncode == 0, done.stderr
     assert {"ai_edge_litert", "flask", "numpy", "pillow", "waitress", "watchdog"} <= names(tmp_path)
 
 
-def test_32_bit_arm_has_wheels_of_everything_that_pypi_is_asked_for(tmp_path: Path) -> None:
+def test_32_bit_arm_has_pypi_wheels(tmp_path: Path) -> None:
     asked = [
         text for text in requirements("tflite-runtime") if not text.startswith(("ai-edge-litert", *NO_WHEELS_ON_PYPI))
     ]
@@ -88,7 +88,7 @@ def test_32_bit_arm_has_wheels_of_everything_that_pypi_is_asked_for(tmp_path: Pa
     assert {"tflite_runtime", "flask", "waitress", "watchdog"} <= names(tmp_path)
 
 
-def test_32_bit_arm_has_wheels_of_the_rest_on_piwheels(tmp_path: Path) -> None:
+def test_32_bit_arm_has_piwheels_wheels(tmp_path: Path) -> None:
     rest = [text for text in requirements("tflite-runtime") if text.startswith(NO_WHEELS_ON_PYPI)]
     done = download(tmp_path, "armv7l", rest, "--extra-index-url", PIWHEELS)
 
@@ -103,7 +103,7 @@ def arm64_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("arm64"), "arm64")
 
 
-def test_the_arm64_package_is_built_here_too(arm64_package: Path) -> None:
+def test_arm64_package_is_built(arm64_package: Path) -> None:
     command = ["dpkg-deb", "--contents", str(arm64_package)]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -113,7 +113,7 @@ def test_the_arm64_package_is_built_here_too(arm64_package: Path) -> None:
     assert all("aarch64" in path for path in libraries)
 
 
-def test_the_arm64_package_works_on_an_emulated_processor(
+def test_arm64_package_works_emulated(
     arm64_package: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     missing = [tool for tool in ("qemu-aarch64-static", "mmdebstrap") if shutil.which(tool) is None]
@@ -153,7 +153,7 @@ def test_the_arm64_package_works_on_an_emulated_processor(
 
     checked = dogid("check", "--port", "0", "--inbox", "inbox", "--state", "state")
     classified = dogid("classify", "--json", "a.jpg")
-    expected = answer(photo(1))
+    expected = expected_scores(photo(1))
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "passes its self-test" in checked.stdout

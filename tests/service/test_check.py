@@ -26,7 +26,7 @@ def wrong(chosen: Settings) -> dict[str, str]:
     return {finding.name: finding.detail for finding in check_all(chosen) if not finding.ok}
 
 
-def test_where_all_works_all_is_well_and_nothing_is_made(tmp_path: Path) -> None:
+def test_check_passes_and_creates_nothing(tmp_path: Path) -> None:
     found = check_all(settings(tmp_path))
 
     assert [finding.name for finding in found] == NAMES
@@ -34,7 +34,7 @@ def test_where_all_works_all_is_well_and_nothing_is_made(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_command_prints_a_line_for_each_or_json(tmp_path: Path) -> None:
+def test_check_prints_lines_or_json(tmp_path: Path) -> None:
     flags = ["--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state"), "--port", "0"]
     lines = dogid("check", *flags).stdout.splitlines()
     document = json.loads(dogid("check", "--json", *flags).stdout)
@@ -44,7 +44,7 @@ def test_the_command_prints_a_line_for_each_or_json(tmp_path: Path) -> None:
     assert [set(check) for check in document["checks"]] == [{"name", "ok", "detail"}] * len(NAMES)
 
 
-def test_a_broken_model_is_found_and_the_exit_status_says_so(tmp_path: Path) -> None:
+def test_check_finds_broken_model(tmp_path: Path) -> None:
     (tmp_path / "broken.tflite").write_bytes(b"\0\0\0\0TFL3" + bytes(1000))
     flags = ["--inbox", str(tmp_path), "--state", str(tmp_path), "--port", "0"]
     done = dogid("check", "--json", "--model", str(tmp_path / "broken.tflite"), *flags)
@@ -54,14 +54,14 @@ def test_a_broken_model_is_found_and_the_exit_status_says_so(tmp_path: Path) -> 
     assert broken == ["backend", "model"]
 
 
-def test_a_port_of_another_program_is_found(tmp_path: Path) -> None:
+def test_check_finds_port_in_use(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
         assert "in use by another program" in wrong(settings(tmp_path, port=port))["port"]
 
 
-def test_the_daemons_own_port_and_state_are_no_fault(daemon: DaemonProcess) -> None:
+def test_check_accepts_running_daemon(daemon: DaemonProcess) -> None:
     port = int(daemon.url.rstrip("/").rpartition(":")[2])
 
     assert wrong(Settings(inbox=daemon.inbox, state=daemon.state, port=port)) == {}
@@ -77,7 +77,7 @@ def test_the_daemons_own_port_and_state_are_no_fault(daemon: DaemonProcess) -> N
     ],
     ids=["inbox without a parent", "address of another machine", "state is a file", "inbox is a file"],
 )
-def test_what_would_not_work_is_found(tmp_path: Path, make: Callable[[Path], Settings], names: set[str]) -> None:
+def test_check_finds_unusable_folders(tmp_path: Path, make: Callable[[Path], Settings], names: set[str]) -> None:
     assert names <= set(wrong(make(tmp_path)))
 
 
@@ -86,7 +86,7 @@ def _file(path: Path) -> Path:
     return path
 
 
-def test_photos_that_cannot_be_read_are_named_with_the_command_that_helps(tmp_path: Path) -> None:
+def test_check_names_unreadable_photos_and_fix(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     (tmp_path / "inbox").mkdir()

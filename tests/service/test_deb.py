@@ -73,7 +73,7 @@ def has_user(machine: Machine) -> bool:
     return machine.run("getent", "passwd", "dogid", check=False).returncode == 0
 
 
-def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(machine: Machine) -> None:
+def test_package_life_cycle_keeps_only_photos(machine: Machine) -> None:
     service = Service(machine)
     install(machine, "older")
     assert is_active(machine)
@@ -120,8 +120,8 @@ def test_it_is_installed_upgraded_removed_and_purged_and_only_photos_outlive_it(
     assert machine.run("ls", "-A", "/var/lib/dogid-garden").stdout.split() == ["inbox"]
 
 
-def test_without_photos_a_purge_leaves_nothing(machine: Machine) -> None:
-    # the script itself: unpacking the whole package once more would tell no more
+def test_purge_without_photos_leaves_nothing(machine: Machine) -> None:
+    # the script itself: unpacking the whole package once more would show no more
     machine.run("systemd-sysusers", "-", stdin=(ROOT / "systemd" / "sysusers.conf").read_bytes())
     machine.run("systemd-tmpfiles", "--create", "-", stdin=(ROOT / "systemd" / "tmpfiles.conf").read_bytes())
     machine.run("sh", "-c", f"rm -rf {INBOX}/*; touch {STATE}/ledger.db")
@@ -135,7 +135,7 @@ def test_without_photos_a_purge_leaves_nothing(machine: Machine) -> None:
     assert not has_user(machine)
 
 
-def test_it_does_not_get_in_the_way_of_the_other_installation(machine: Machine) -> None:
+def test_package_refuses_beside_other_installation(machine: Machine) -> None:
     machine.write("/etc/systemd/system/dogid.service", "")
     refused = machine.run("dpkg", "--install", "/srv/wheels/newer.deb", check=False)
     machine.run("rm", "/etc/systemd/system/dogid.service")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.machine import Machine
 from tests.service.probe import PROBES
-from tests.service.service import INBOX, Service
+from tests.service.service import Service
 from tests.support.daemon import ROOT
 
 UNITS = [ROOT / "systemd" / name for name in ("dogid.service", "dogid@.service")]
@@ -127,18 +127,18 @@ def attempt(machine: Machine, probe: str, *properties: str) -> bool:
     return document[probe]
 
 
-def test_every_line_that_shuts_something_has_a_probe() -> None:
+def test_every_restriction_has_a_probe() -> None:
     wanted = {probe for name, value in SHUT for probe in probes_of(name, value)}
 
     assert wanted == set(PROBES)
     assert set(NOT_TRIED) <= {name for name, _ in lines()}
 
 
-def test_nothing_that_the_unit_forbids_can_be_done_inside_it(inside: dict[str, bool]) -> None:
+def test_unit_forbids_every_probe(inside: dict[str, bool]) -> None:
     assert {name for name, able in inside.items() if able} == set()
 
 
-def test_without_the_unit_all_of_it_can_be_done(machine: Machine) -> None:
+def test_every_probe_works_without_the_unit(machine: Machine) -> None:
     command = ["systemd-run", "--quiet", "--wait", "--property=StandardOutput=truncate:/srv/test/bare.json"]
     machine.run(*command, "/usr/bin/python3", "-I", PROBE, *tried())
 
@@ -148,7 +148,7 @@ def test_without_the_unit_all_of_it_can_be_done(machine: Machine) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "value"), SHUT, ids=[f"{name}={value}" for name, value in SHUT])
-def test_the_line_alone_shuts_it(machine: Machine, name: str, value: str) -> None:
+def test_single_restriction_is_effective(machine: Machine, name: str, value: str) -> None:
     user = ["User=dogid"] if name in AS_USER else []
     error = ["SystemCallErrorNumber=EPERM"] if name == "SystemCallFilter" else []
     for probe in probes_of(name, value):
@@ -158,7 +158,7 @@ def test_the_line_alone_shuts_it(machine: Machine, name: str, value: str) -> Non
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_systemd_has_accepted_the_share_or_limit(service: Service, name: str) -> None:
+def test_systemd_accepts_share_or_limit(service: Service, name: str) -> None:
     shown, expected = service.machine.show("dogid", name), ACCEPTED[name]
 
     assert shown == expected if expected else shown.isdecimal()
@@ -175,9 +175,7 @@ def test_systemd_has_accepted_the_share_or_limit(service: Service, name: str) ->
         ),
     ],
 )
-def test_a_limit_is_kept_where_the_kernel_has_the_controller(
-    machine: Machine, controller: str, line: str, script: str
-) -> None:
+def test_resource_limit_is_enforced(machine: Machine, controller: str, line: str, script: str) -> None:
     if controller not in machine.read("/sys/fs/cgroup/cgroup.controllers").split():
         pytest.skip(f"the machine around has no {controller} controller to give")
     command = ["systemd-run", "--quiet", "--wait", "--property=RuntimeMaxSec=20", "--property=MemorySwapMax=0"]
@@ -186,7 +184,7 @@ def test_a_limit_is_kept_where_the_kernel_has_the_controller(
     assert tried.returncode != 0
 
 
-def test_without_the_folder_of_credentials_it_starts_all_the_same(service: Service) -> None:
+def test_service_starts_without_credentials_folder(service: Service) -> None:
     service.machine.run("rm", "-rf", "/etc/dogid/credentials")
     service.machine.run("systemctl", "restart", "dogid")
 
@@ -196,7 +194,7 @@ def test_without_the_folder_of_credentials_it_starts_all_the_same(service: Servi
     assert service.machine.run("stat", "-c", "%U", "/etc/dogid/credentials").stdout == "root\n"
 
 
-def test_a_token_reaches_the_daemon_and_nobody_else(service: Service) -> None:
+def test_token_is_readable_by_daemon_only(service: Service) -> None:
     service.machine.write("/etc/dogid/credentials/token", "secret-but-long-enough", 0o600)
     service.machine.run("systemctl", "restart", "dogid")
     try:
@@ -210,12 +208,7 @@ def test_a_token_reaches_the_daemon_and_nobody_else(service: Service) -> None:
         service.machine.run("rm", "/etc/dogid/credentials/token")
 
 
-def test_the_inbox_may_be_read_and_the_state_written_inside(service: Service) -> None:
-    assert service.is_active
-    assert service.machine.has(f"{INBOX}/../ledger.db")
-
-
-def test_the_instance_unit_differs_only_in_names() -> None:
+def test_instance_unit_differs_only_in_names() -> None:
     instance = lines(UNITS[1].read_text())
     named = [(name, value.replace("/%i.toml", "/dogid.toml").replace("-%i", "")) for name, value in instance]
 
@@ -223,7 +216,7 @@ def test_the_instance_unit_differs_only_in_names() -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_the_exposure_is_at_most_1_3(unit: object) -> None:
+def test_exposure_is_at_most_1_3(unit: object) -> None:
     if subprocess.run(["systemd-analyze", "--version"], capture_output=True, check=False).returncode:
         pytest.skip("needs systemd-analyze")
     done = subprocess.run(
@@ -236,7 +229,7 @@ def test_the_exposure_is_at_most_1_3(unit: object) -> None:
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_systemd_finds_nothing_to_say_about_the_units(service: Service) -> None:
+def test_systemd_verifies_units_without_warning(service: Service) -> None:
     units = ["/etc/systemd/system/dogid.service", "dogid@garden.service"]
     done = service.machine.run("systemd-analyze", "verify", *units)
 

@@ -12,15 +12,15 @@ COMMAND = "/usr/local/bin/dogid"
 GARDEN_UNIT = "/etc/systemd/system/dogid@garden.service"
 
 
-def test_a_dry_run_tells_all_and_does_nothing(installed: Service) -> None:
-    told = [line.removeprefix("would: ") for line in installed.dry_log.splitlines()]
+def test_dry_run_prints_steps_and_changes_nothing(installed: Service) -> None:
+    printed = [line.removeprefix("would: ") for line in installed.dry_log.splitlines()]
 
     assert all(line.startswith("would: ") for line in installed.dry_log.splitlines())
-    assert installed.install_log.splitlines()[: len(told)] == told
+    assert installed.install_log.splitlines()[: len(printed)] == printed
     assert installed.made_by_dry_run == []
 
 
-def test_the_settings_file_names_every_setting_at_its_default(installed: Service) -> None:
+def test_settings_file_lists_every_default(installed: Service) -> None:
     text = installed.machine.read(CONFIG)
     uncommented = "\n".join(line.removeprefix("#") for line in text.splitlines() if not line.startswith("# "))
     named = tomllib.loads(uncommented)
@@ -30,26 +30,26 @@ def test_the_settings_file_names_every_setting_at_its_default(installed: Service
     assert all(named[item.name] == item.default for item in fields(Settings) if isinstance(item.default, int | float))
 
 
-def test_the_user_of_the_service_owns_the_state_and_nothing_of_the_program(installed: Service) -> None:
+def test_service_user_owns_only_the_state(installed: Service) -> None:
     owned = installed.machine.run("find", "/opt/dogid", "/etc/dogid", "-user", "dogid").stdout
 
     assert owned == ""
     assert installed.machine.run("stat", "-c", "%U %a", STATE, INBOX).stdout == "dogid 750\ndogid 2775\n"
 
 
-def test_installing_again_keeps_settings_and_results(service: Service) -> None:
+def test_reinstalling_keeps_settings_and_results(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.has("visit.jpg")
     service.configure("settle = 7")
-    told = service.dogid("service", "install").stdout
+    printed = service.dogid("service", "install").stdout
 
-    assert f"already: write {CONFIG}" in told
+    assert f"already: write {CONFIG}" in printed
     assert "settle = 7" in service.machine.read(CONFIG)
     service.has("visit.jpg")
     service.audit(1)
 
 
-def test_uninstalling_keeps_the_data_and_installing_finds_it_again(service: Service) -> None:
+def test_uninstalling_keeps_data_for_reinstalling(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.has("visit.jpg")
     service.dogid("service", "uninstall")
@@ -62,7 +62,7 @@ def test_uninstalling_keeps_the_data_and_installing_finds_it_again(service: Serv
     service.audit(1)
 
 
-def test_an_instance_has_its_own_inbox_settings_and_port(service: Service) -> None:
+def test_instance_has_own_inbox_settings_and_port(service: Service) -> None:
     service.dogid("service", "install", "--instance", "garden", "--user", "visitor")
     inbox = "/var/lib/dogid-garden/inbox"
     service.machine.run_as("visitor", f"umask 077 && cat >{inbox}/rose.jpg", stdin=photo(2))
@@ -74,8 +74,8 @@ def test_an_instance_has_its_own_inbox_settings_and_port(service: Service) -> No
     service.eventually(found, "the instance classifies its photo")
     assert service.results() == {}
     assert service.dogid("service", "uninstall", check=False).returncode == 2  # the instance needs the program
-    told = json.loads(service.dogid("service", "status", "--instance", "garden", "--json").stdout)
-    assert told["active"]
+    printed = json.loads(service.dogid("service", "status", "--instance", "garden", "--json").stdout)
+    assert printed["active"]
 
     service.machine.run("systemctl", "disable", "dogid@garden")
     service.machine.run("rm", "/etc/tmpfiles.d/dogid-garden.conf")
@@ -97,7 +97,7 @@ def test_an_instance_has_its_own_inbox_settings_and_port(service: Service) -> No
     assert service.is_active
 
 
-def test_installing_again_mends_a_service_that_systemd_has_given_up(service: Service) -> None:
+def test_reinstalling_repairs_failed_service(service: Service) -> None:
     service.machine.write(CONFIG, "wrokers = 2\n")
 
     def is_given_up() -> bool:
@@ -112,7 +112,7 @@ def test_installing_again_mends_a_service_that_systemd_has_given_up(service: Ser
     assert service.is_active
 
 
-def test_anothers_command_is_neither_overwritten_nor_removed(service: Service) -> None:
+def test_foreign_command_is_kept(service: Service) -> None:
     ours = service.machine.read(COMMAND)
     service.machine.write(COMMAND, "#!/bin/sh\necho another program\n", 0o755)
     refused = service.dogid("service", "install", check=False)
@@ -123,14 +123,14 @@ def test_anothers_command_is_neither_overwritten_nor_removed(service: Service) -
     service.machine.write(COMMAND, ours, 0o755)
 
 
-def test_whoever_is_not_root_is_told_what_to_type(service: Service) -> None:
+def test_install_without_root_prints_sudo_command(service: Service) -> None:
     done = service.machine.run("runuser", "-u", "visitor", "--", "dogid", "service", "install", check=False)
 
     assert done.returncode == 2
     assert "sudo /opt/dogid/venv/bin/dogid service install" in done.stderr
 
 
-def test_status_tells_how_it_is_doing(service: Service) -> None:
+def test_status_command_shows_service(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.has("visit.jpg")
     document = json.loads(service.dogid("service", "status", "--json").stdout)

@@ -51,7 +51,7 @@ def journal() -> Iterator[Journal]:
         made.close()
 
 
-def test_an_entry_has_its_priority_and_the_photos_fields(journal: Journal) -> None:
+def test_entry_has_priority_and_photo_fields(journal: Journal) -> None:
     journal.log.warning("%s: failed", "a.jpg", extra=photo_fields("a.jpg", "failed"))
     entry = journal.entry()
 
@@ -60,7 +60,7 @@ def test_an_entry_has_its_priority_and_the_photos_fields(journal: Journal) -> No
     assert "DOGID_LABEL" not in entry
 
 
-def test_a_value_with_line_breaks_cannot_bring_fields_of_its_own(journal: Journal) -> None:
+def test_line_breaks_cannot_inject_fields(journal: Journal) -> None:
     journal.log.info("one\nPRIORITY=0", extra=photo_fields("a\nMESSAGE=b.jpg", "classified", "dog"))
     entry = journal.entry()
 
@@ -68,7 +68,7 @@ def test_a_value_with_line_breaks_cannot_bring_fields_of_its_own(journal: Journa
     assert entry["DOGID_FILE"] == "a\nMESSAGE=b.jpg"
 
 
-def test_an_error_brings_its_traceback_in_one_entry(journal: Journal) -> None:
+def test_traceback_is_one_entry(journal: Journal) -> None:
     try:
         raise ValueError("no")
     except ValueError:
@@ -79,15 +79,13 @@ def test_an_error_brings_its_traceback_in_one_entry(journal: Journal) -> None:
     assert message.endswith("ValueError: no")
 
 
-def test_a_very_long_line_is_cut_and_not_lost(journal: Journal) -> None:
+def test_very_long_line_is_truncated(journal: Journal) -> None:
     journal.log.info("x" * 1_000_000)
 
     assert set(journal.entry()["MESSAGE"]) == {"x"}
 
 
-def test_without_a_journal_lines_go_to_stderr_with_their_priority(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_journal_lines_go_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.Logger("test")
     log.addHandler(JournalHandler(str(tmp_path / "gone")))
     log.error("first\nsecond")
@@ -100,12 +98,12 @@ def test_without_a_journal_lines_go_to_stderr_with_their_priority(
     ("level", "number"),
     [(logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7), (25, 6)],
 )
-def test_levels_become_syslogs_priorities(level: int, number: int) -> None:
+def test_levels_become_syslog_priorities(level: int, number: int) -> None:
     assert priority(level) == number
 
 
-def test_a_daemon_whose_stderr_is_not_the_journal_writes_plain_lines(make_daemon: MakeDaemon, inbox: Path) -> None:
-    status = os.stat("/dev/null")  # as systemd would have told of a stderr that was redirected since
+def test_stderr_outside_journal_gets_plain_lines(make_daemon: MakeDaemon, inbox: Path) -> None:
+    status = os.stat("/dev/null")  # as systemd sets it for a stderr that was redirected since
     daemon = make_daemon(environ={"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}).start()
     put(inbox / "a.jpg", photo(1))
     daemon.answered("a.jpg")

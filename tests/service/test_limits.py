@@ -13,7 +13,7 @@ OTHERS = 20  # main, coordinator, reconciler, watch, health check, pictures, a h
 
 
 @pytest.mark.parametrize("unit", ["dogid.service", "dogid@.service"])
-def test_every_listener_finds_a_thread_and_leaves_enough_for_the_rest(unit: str) -> None:
+def test_tasks_max_covers_all_threads(unit: str) -> None:
     found = re.search(r"^TasksMax=(\d+)$", (ROOT / "systemd" / unit).read_text(), re.MULTILINE)
     assert found is not None
     assert int(found[1]) >= MAX_LISTENERS + THREADS + MOST_WORKERS + OTHERS

@@ -36,10 +36,10 @@ def configured(make_daemon: MakeDaemon, config: Path) -> DaemonProcess:
 
 def reload(daemon: DaemonProcess, said: str) -> None:
     daemon.send(signal.SIGHUP)
-    eventually(lambda: said in daemon.log_text(), f"the log tells {said!r}")
+    eventually(lambda: said in daemon.log_text(), f"the log contains {said!r}")
 
 
-def test_another_model_answers_from_the_next_photo_on_and_old_results_stay(
+def test_reload_changes_model_for_next_photo(
     configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
 ) -> None:
     put(inbox / "before.jpg", photo(1))
@@ -56,7 +56,7 @@ def test_another_model_answers_from_the_next_photo_on_and_old_results_stay(
 
 
 @pytest.mark.parametrize("text", ["workers = 'many'", "model = '/nowhere.tflite'", "not toml"])
-def test_what_is_wrong_is_refused_and_all_goes_on(
+def test_invalid_settings_are_rejected_on_reload(
     configured: DaemonProcess, config: Path, inbox: Path, text: str
 ) -> None:
     config.write_text(text)
@@ -67,7 +67,7 @@ def test_what_is_wrong_is_refused_and_all_goes_on(
     assert configured.running
 
 
-def test_a_model_that_fails_on_its_golden_photo_is_refused(
+def test_model_failing_its_golden_photo_is_rejected(
     configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
 ) -> None:
     liar = put(tmp_path / "liar.tflite", MODEL.read_bytes())
@@ -85,9 +85,7 @@ def test_a_model_that_fails_on_its_golden_photo_is_refused(
     assert configured.answered("after.jpg")["model"] == MODEL.name
 
 
-def test_a_model_that_fails_in_the_workers_only_is_refused_and_nothing_has_changed(
-    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_model_failing_in_workers_is_rejected(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Settings(inbox=inbox, state=tmp_path / "state", workers=2)
     service = Daemon(before)
     known = reference_for(service.model).known
@@ -114,9 +112,7 @@ def _workers(count: int) -> list[str] | None:
     return names if len(names) == count else None
 
 
-def test_what_only_a_restart_can_change_is_said_and_the_rest_is_taken(
-    configured: DaemonProcess, config: Path, tmp_path: Path
-) -> None:
+def test_reload_names_settings_that_need_restart(configured: DaemonProcess, config: Path, tmp_path: Path) -> None:
     config.write_text("workers = 2\nhost = '127.0.0.2'\n")
     reload(configured, "host stays 127.0.0.1 until a restart")
 
@@ -125,7 +121,7 @@ def test_what_only_a_restart_can_change_is_said_and_the_rest_is_taken(
     assert tmp_path.exists()
 
 
-def test_the_outcome_of_each_reload_is_left_for_whoever_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outcome_of_each_reload_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = {"RUNTIME_DIRECTORY": str(tmp_path)}
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
     monkeypatch.setattr("sys.argv", ["reloading", "123"])

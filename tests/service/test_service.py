@@ -26,7 +26,7 @@ time.sleep(4)
 HOLDER = ("/usr/bin/python3", "-I", "/srv/test/hold.py")
 
 
-def test_a_photo_of_a_user_whose_umask_shuts_others_out_is_classified(service: Service) -> None:
+def test_photo_copied_with_umask_077_is_classified(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
 
     assert service.has("visit.jpg")["visit.jpg"]["label"]
@@ -34,7 +34,7 @@ def test_a_photo_of_a_user_whose_umask_shuts_others_out_is_classified(service: S
     service.audit(1)
 
 
-def test_photos_in_folders_that_a_user_makes_are_classified(service: Service) -> None:
+def test_photos_in_user_made_folders_are_classified(service: Service) -> None:
     service.machine.run_as("visitor", f"umask 077 && mkdir -p {INBOX}/2026/june")
     service.photo("2026/june/visit.jpg", photo(1))
     service.machine.write("/srv/test/album/one.jpg", photo(2))
@@ -44,7 +44,7 @@ def test_photos_in_folders_that_a_user_makes_are_classified(service: Service) ->
     service.audit(2)
 
 
-def test_a_photo_that_only_its_owner_may_read_waits_until_the_owner_lets_go(service: Service) -> None:
+def test_owner_only_photo_waits_for_rights(service: Service) -> None:
     service.machine.write("/home/visitor/own.jpg", photo(1), 0o600)
     service.machine.run("chown", "visitor:", "/home/visitor/own.jpg")
     service.machine.run_as("visitor", f"cp ~visitor/own.jpg {INBOX}/")
@@ -59,7 +59,7 @@ def test_a_photo_that_only_its_owner_may_read_waits_until_the_owner_lets_go(serv
     service.has("own.jpg")
 
 
-def test_a_user_outside_the_group_can_neither_put_nor_see_photos(service: Service) -> None:
+def test_user_outside_group_has_no_access(service: Service) -> None:
     service.machine.run("useradd", "stranger", check=False)
     service.photo("visit.jpg", photo(1))
 
@@ -68,7 +68,7 @@ def test_a_user_outside_the_group_can_neither_put_nor_see_photos(service: Servic
             service.machine.run_as("stranger", script)
 
 
-def test_it_is_ready_only_once_it_watches_and_answers(service: Service, record_property: Record) -> None:
+def test_ready_means_watching_and_serving(service: Service, record_property: Record) -> None:
     service.machine.run("systemctl", "stop", "dogid")
     seconds = service.took("systemctl", "start", "dogid")
     record_property("start_to_ready_seconds", seconds)
@@ -79,7 +79,7 @@ def test_it_is_ready_only_once_it_watches_and_answers(service: Service, record_p
     assert service.machine.show("dogid", "WatchdogUSec") == "1min 15s"
 
 
-def test_killed_it_comes_back_and_nothing_is_lost(service: Service) -> None:
+def test_killed_service_restarts_and_loses_nothing(service: Service) -> None:
     names = [f"{number}.jpg" for number in range(150)]
     service.photos(names, photo(3))
     service.eventually(lambda: len(service.results()) > 10, "it is at work")
@@ -91,7 +91,7 @@ def test_killed_it_comes_back_and_nothing_is_lost(service: Service) -> None:
     service.audit(151)
 
 
-def test_a_hang_ends_in_a_restart_with_its_stack_in_the_journal_and_the_photo_is_not_met_again(
+def test_hang_restarts_service_and_fails_the_photo(
     service: Service,
 ) -> None:
     service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
@@ -110,7 +110,7 @@ def test_a_hang_ends_in_a_restart_with_its_stack_in_the_journal_and_the_photo_is
     assert service.restarts == 1
 
 
-def test_a_reload_under_load_loses_nothing_and_brings_the_new_model(service: Service, record_property: Record) -> None:
+def test_reload_under_load_loses_nothing(service: Service, record_property: Record) -> None:
     names = [f"{number}.jpg" for number in range(300)]
     service.machine.write("/srv/test/other.tflite", MODEL.read_bytes())
     pid = service.pid
@@ -133,7 +133,7 @@ def test_a_reload_under_load_loses_nothing_and_brings_the_new_model(service: Ser
     service.audit(301)
 
 
-def test_a_stop_under_a_reload_wins(service: Service, record_property: Record) -> None:
+def test_stop_during_reload_wins(service: Service, record_property: Record) -> None:
     service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
     service.configure("workers = 1")
     service.drop_in("Environment=PYTHONPATH=/srv/test/hang", "TimeoutStopSec=5s")
@@ -146,7 +146,7 @@ def test_a_stop_under_a_reload_wins(service: Service, record_property: Record) -
     assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
 
 
-def test_a_ledger_that_takes_longer_to_open_than_a_start_may_is_waited_for(service: Service) -> None:
+def test_slow_ledger_extends_start(service: Service) -> None:
     service.machine.run("systemctl", "stop", "dogid")
     service.machine.write("/srv/test/hold.py", HOLD)
     service.machine.run("systemd-run", "--quiet", "--unit=hold", "--service-type=notify", *HOLDER)
@@ -163,7 +163,7 @@ def test_a_ledger_that_takes_longer_to_open_than_a_start_may_is_waited_for(servi
 
 
 @pytest.mark.parametrize("broken", ["cut", "missing", "settings"])
-def test_a_reload_of_what_is_broken_is_refused_and_the_old_goes_on(service: Service, broken: str) -> None:
+def test_broken_reload_is_rejected_by_service(service: Service, broken: str) -> None:
     service.machine.write("/srv/test/cut.tflite", MODEL.read_bytes()[: MODEL.stat().st_size // 2])
     service.configure("wrokers = 2" if broken == "settings" else f'model = "/srv/test/{broken}.tflite"')
     pid = service.pid
@@ -177,7 +177,7 @@ def test_a_reload_of_what_is_broken_is_refused_and_the_old_goes_on(service: Serv
     assert "reload rejected" in service.machine.messages("-p", "err")
 
 
-def test_after_a_reboot_it_runs_and_classifies_what_came_before(service: Service) -> None:
+def test_reboot_starts_service_and_classifies_backlog(service: Service) -> None:
     service.machine.run("systemctl", "stop", "dogid")
     service.photo("before.jpg", photo(1))
     service.machine.reboot()
@@ -187,7 +187,7 @@ def test_after_a_reboot_it_runs_and_classifies_what_came_before(service: Service
     service.audit(1)
 
 
-def test_it_stops_within_five_seconds_under_load(service: Service, record_property: Record) -> None:
+def test_service_stops_in_time_under_load(service: Service, record_property: Record) -> None:
     names = [f"{number}.jpg" for number in range(300)]
     service.drop_in("TimeoutStopSec=5s")
     service.photos(names, photo(3, size=(2000, 1500)))
@@ -200,7 +200,7 @@ def test_it_stops_within_five_seconds_under_load(service: Service, record_proper
     service.audit(300)
 
 
-def test_the_journal_has_fields_and_priorities(service: Service) -> None:
+def test_journal_has_fields_and_priorities(service: Service) -> None:
     service.photo("good.jpg", photo(1))
     service.photo("text.jpg", b"no photo\n" * 30)
     good = service.has("good.jpg")["good.jpg"]
@@ -214,7 +214,7 @@ def test_the_journal_has_fields_and_priorities(service: Service) -> None:
     assert service.machine.journal(invocation, "-p", "err") == []
 
 
-def test_wrong_settings_are_one_line_for_a_person_and_no_restart(service: Service) -> None:
+def test_invalid_settings_log_one_line_without_restart(service: Service) -> None:
     service.machine.run("systemctl", "stop", "dogid")
     service.configure("wrokers = 2")
     failed = service.machine.run("systemctl", "start", "dogid", check=False)
@@ -226,7 +226,7 @@ def test_wrong_settings_are_one_line_for_a_person_and_no_restart(service: Servic
     assert service.restarts == 0
 
 
-def test_a_full_disk_is_waited_out(service: Service) -> None:
+def test_service_survives_full_disk(service: Service) -> None:
     service.machine.run("systemctl", "stop", "dogid")
     service.machine.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", STATE)
     try:
@@ -240,7 +240,9 @@ def test_a_full_disk_is_waited_out(service: Service) -> None:
         script = f'cd {INBOX} && for name; do ln first.jpg "$name"; done'
         service.machine.run("sh", "-c", script, "photos", *names)
         invocation = f"_SYSTEMD_INVOCATION_ID={service.machine.show('dogid', 'InvocationID')}"
-        service.eventually(lambda: "cannot be written" in service.machine.messages(invocation, "-p", "err"), "it tells")
+        service.eventually(
+            lambda: "cannot be written" in service.machine.messages(invocation, "-p", "err"), "the error is logged"
+        )
         assert service.is_active
         service.machine.run("rm", f"{STATE}/filler")
 
@@ -251,7 +253,7 @@ def test_a_full_disk_is_waited_out(service: Service) -> None:
         service.machine.run("umount", STATE)
 
 
-def test_the_inbox_may_be_a_folder_of_somebodys_home(service: Service) -> None:
+def test_inbox_may_be_bound_from_a_home(service: Service) -> None:
     service.machine.run_as("visitor", "chmod 700 ~visitor; mkdir -p ~visitor/photos")
     service.drop_in(f"BindReadOnlyPaths=/home/visitor/photos:{INBOX}")
     service.machine.run_as("visitor", "cat >~visitor/photos/home.jpg", stdin=photo(1))
@@ -259,7 +261,7 @@ def test_the_inbox_may_be_a_folder_of_somebodys_home(service: Service) -> None:
     service.has("home.jpg")
 
 
-def test_members_of_the_group_read_results_and_the_services_user_can_check(service: Service) -> None:
+def test_group_members_read_results_and_service_user_checks(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.has("visit.jpg")
 
@@ -270,7 +272,7 @@ def test_members_of_the_group_read_results_and_the_services_user_can_check(servi
     assert "visit.jpg" in service.machine.run_as("visitor", "dogid results").stdout
 
 
-def test_a_disk_that_is_mounted_on_the_inbox_while_it_runs_is_watched_and_read_only_from_a_restart_on(
+def test_disk_mounted_on_inbox_is_watched(
     service: Service,
 ) -> None:
     def may_write() -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeDaemon
-from tests.service.ear import Ear
+from tests.service.notify_socket import NotifySocket
 from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
@@ -19,10 +19,10 @@ MOST_SECONDS = 5.0
 
 
 @pytest.fixture
-def hanging(make_daemon: MakeDaemon, inbox: Path, ear: Ear) -> DaemonProcess:
+def hanging(make_daemon: MakeDaemon, inbox: Path, notify_socket: NotifySocket) -> DaemonProcess:
     """A daemon whose only worker hangs, for as long as it likes."""
     path = os.pathsep.join(str(folder) for folder in (ROOT / "tests" / "support" / "harmful", ROOT / "daemon"))
-    environ = {"PYTHONPATH": path, "NOTIFY_SOCKET": ear.address}
+    environ = {"PYTHONPATH": path, "NOTIFY_SOCKET": notify_socket.address}
     daemon = make_daemon("--workers", "1", "--decode-timeout", "3600", environ=environ).start()
     put(inbox / "hangs.jpg", HANGING)
     eventually(lambda: daemon.status()["queue"]["in_flight"] == 1, "the worker has the photo")
@@ -36,35 +36,35 @@ def seconds_to_stop(daemon: DaemonProcess) -> float:
     return time.monotonic() - began
 
 
-def test_a_stop_wins_over_a_worker_that_hangs(hanging: DaemonProcess) -> None:
+def test_stop_wins_over_hanging_worker(hanging: DaemonProcess) -> None:
     assert seconds_to_stop(hanging) < MOST_SECONDS
 
 
-def test_a_stop_wins_over_a_reload(hanging: DaemonProcess, ear: Ear) -> None:
+def test_stop_wins_over_reload(hanging: DaemonProcess, notify_socket: NotifySocket) -> None:
     hanging.send(signal.SIGHUP)
-    ear.hear_of("RELOADING=1")  # which lasts until the worker comes back: never
+    notify_socket.receive_until("RELOADING=1")  # which lasts until the worker comes back: never
 
     assert seconds_to_stop(hanging) < MOST_SECONDS
-    assert ear.hear_of("STOPPING=1")
+    assert notify_socket.receive_until("STOPPING=1")
     assert "refused" not in hanging.log_text()
 
 
-def test_a_stop_wins_over_a_start(make_daemon: MakeDaemon, ear: Ear) -> None:
-    daemon = make_daemon(environ={"NOTIFY_SOCKET": ear.address}).start()
+def test_stop_wins_over_start(make_daemon: MakeDaemon, notify_socket: NotifySocket) -> None:
+    daemon = make_daemon(environ={"NOTIFY_SOCKET": notify_socket.address}).start()
     assert daemon.stop() == 0
-    ear.hear_of("STOPPING=1")
+    notify_socket.receive_until("STOPPING=1")
     other = sqlite3.connect(daemon.state / "ledger.db", isolation_level=None)
     other.execute("PRAGMA locking_mode = EXCLUSIVE")
     other.execute("BEGIN EXCLUSIVE")
     daemon.launch()
-    ear.hear_of("STATUS=opening the ledger")  # which waits for the other program
+    notify_socket.receive_until("STATUS=opening the ledger")  # which waits for the other program
 
     assert seconds_to_stop(daemon) < MOST_SECONDS
-    assert ear.hear_of("STOPPING=1")
+    assert notify_socket.receive_until("STOPPING=1")
     other.close()
 
 
-def test_a_stop_that_is_asked_for_twice_at_once_is_heard(make_daemon: MakeDaemon) -> None:
+def test_two_signals_at_once_stop_daemon(make_daemon: MakeDaemon) -> None:
     for pair in [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)] * 8:
         daemon = make_daemon().start()
         for number in pair:

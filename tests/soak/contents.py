@@ -5,7 +5,7 @@ import itertools
 from dataclasses import dataclass, field
 from functools import cache
 
-from tests.support.answers import answer
+from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo
 
 _PICTURES = 24
@@ -28,7 +28,7 @@ class Content:
 
 @cache
 def _scores(picture: int) -> dict[str, float]:
-    return answer(_picture(picture))
+    return expected_scores(_picture(picture))
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.soak.folder import Folder
-from tests.support.asking import ask
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import fetch
 
 _LISTEN_SECONDS = 20.0  # then a listener comes back, with the last event that it saw
 _PATHS = ("/results", "/status", "/metrics", "/results?status=failed&limit=5", "/", "/healthz", "/openapi.json")
@@ -107,13 +107,13 @@ class Users:
         self.daemon.send(signal.SIGHUP)
 
     def _request(self, path: str) -> None:
-        reply = ask(self.daemon.url, path)
+        reply = fetch(self.daemon.url, path)
         if reply.status != 200:
             self.seen.fault(f"{path}: {reply.status} {reply.body[:200]!r}")
 
     def _upload(self) -> None:
         content = self.folder.contents.make()
-        reply = ask(self.daemon.url, "/classify", method="POST", body=content.data)
+        reply = fetch(self.daemon.url, "/classify", method="POST", body=content.data)
         if reply.status != 200 or reply.document["scores"] != content.scores:
             self.seen.fault(f"upload: {reply.status} {reply.body[:200]!r}")
 
@@ -122,7 +122,7 @@ class Users:
             name = next(reversed(self.folder.files), None)
         if name is None:
             return
-        status = ask(self.daemon.url, f"/?file={urllib.parse.quote(name)}").status
+        status = fetch(self.daemon.url, f"/?file={urllib.parse.quote(name)}").status
         if status not in (200, 404, 422):  # it may be renamed or half written by now
             self.seen.fault(f"/?file={name}: {status}")
 

@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.answers import answer
-from tests.support.waiting import PATIENCE, eventually
+from tests.support.expected_scores import expected_scores
+from tests.support.waiting import TIMEOUT, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 _NOTED_LATE = timedelta(milliseconds=100)  # at most, the time of a scan's end is taken after it
@@ -124,7 +124,7 @@ class DaemonProcess:
     def wait(self) -> int:
         """Wait until it ends by itself; return its exit status."""
         assert self._process is not None
-        status = self._process.wait(PATIENCE)
+        status = self._process.wait(TIMEOUT)
         self._process = None
         return status
 
@@ -134,7 +134,7 @@ class DaemonProcess:
         if process.poll() is None:
             process.send_signal(number)
             process.send_signal(signal.SIGCONT)
-        return process.wait(PATIENCE)
+        return process.wait(TIMEOUT)
 
     def close(self) -> None:
         """End it if it runs."""
@@ -151,7 +151,7 @@ class DaemonProcess:
 
     def get(self, path: str) -> Any:
         """Ask over HTTP; return the JSON."""
-        with urllib.request.urlopen(urllib.parse.urljoin(self.url, path), timeout=PATIENCE) as response:
+        with urllib.request.urlopen(urllib.parse.urljoin(self.url, path), timeout=TIMEOUT) as response:
             return json.load(response)
 
     def status(self) -> dict[str, Any]:
@@ -219,7 +219,7 @@ class DaemonProcess:
 
         result = eventually(ask, f"{name!r} has the result of its bytes; log:\n{self.log_text()[-3000:]}")
         assert result["status"] == "classified"
-        assert result["scores"] == answer(data)
+        assert result["scores"] == expected_scores(data)
         return result
 
     def failed(self, name: str, code: str) -> Result:
@@ -270,13 +270,13 @@ class DaemonProcess:
         )
 
 
-def dogid(*args: str, patience: float = PATIENCE) -> "subprocess.CompletedProcess[str]":
+def dogid(*args: str, timeout: float = TIMEOUT) -> "subprocess.CompletedProcess[str]":
     """Run `dogid ARGS...`; return its exit status and output."""
     return subprocess.run(
         [sys.executable, "-m", "dogid", *args],
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=patience,
+        timeout=timeout,
         check=False,
     )

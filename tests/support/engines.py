@@ -21,7 +21,7 @@ from dogid.pipeline.photo_processor import PhotoProcessor
 from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.pipeline.worker_pool import WorkerPool
 from tests.support.photos import photo, put
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 
 def engine(model: Model, inbox: Path, decode_timeout: float = 600, model_id: int = 1) -> Engine:
@@ -49,14 +49,14 @@ class Hanging:
         def hang(read: bytes, size: tuple[int, int]) -> DecodedPhoto:
             if read == data:
                 self._entered.set()
-                self._released.wait(PATIENCE)
+                self._released.wait(TIMEOUT)
             return decode(read, size)
 
         monkeypatch.setattr("dogid.model.classify_photo.decode", hang)
 
     def wait(self) -> None:
         """Wait until a worker hangs."""
-        assert self._entered.wait(PATIENCE)
+        assert self._entered.wait(TIMEOUT)
 
     def release(self) -> None:
         """Let the worker go on."""
@@ -85,7 +85,7 @@ class Pool:
 
     def prove(self) -> str | None:
         """Run a round of proofs; return the problem."""
-        return self.wait_for_health_round(self.start_health_round(), PATIENCE)
+        return self.wait_for_health_round(self.start_health_round(), TIMEOUT)
 
     def add(self, number: int, name: bytes) -> None:
         """Queue a photo of the inbox."""
@@ -93,4 +93,4 @@ class Pool:
 
     def next_outcome(self) -> Outcome:
         """Wait for the next finished photo."""
-        return self.finished.get(timeout=PATIENCE)
+        return self.finished.get(timeout=TIMEOUT)

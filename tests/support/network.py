@@ -1,4 +1,4 @@
-"""Telling a machine without a network from a real fault."""
+"""Distinguish a machine without a network from a real fault."""
 
 _SIGNS = (
     "Failed to establish a new connection",
@@ -9,6 +9,6 @@ _SIGNS = (
 )
 
 
-def is_offline(told: str) -> bool:
+def is_offline(output: str) -> bool:
     """Given what pip printed, whether it failed for want of a network."""
-    return any(sign in told for sign in _SIGNS)
+    return any(sign in output for sign in _SIGNS)

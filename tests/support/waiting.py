@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds: so long that only what never happens fails."""
 
 _PAUSE = 0.02
@@ -12,13 +12,13 @@ _PAUSE = 0.02
 T = TypeVar("T")
 
 
-def eventually(ask: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
-    """Ask until the answer is true, and return it; fail, with the last answer, when patience is over."""
-    ends = time.monotonic() + patience
+def eventually(condition: Callable[[], T | None], description: str, timeout: float = TIMEOUT) -> T:
+    """Call condition until its answer is true, and return it; fail, with the last answer, after timeout seconds."""
+    ends = time.monotonic() + timeout
     while True:
-        answer = ask()
+        answer = condition()
         if answer:
             return answer
         if time.monotonic() > ends:
-            raise AssertionError(f"did not happen in {patience:g} s: {what}; last seen: {answer!r}")
+            raise AssertionError(f"did not happen in {timeout:g} s: {description}; last seen: {answer!r}")
         time.sleep(_PAUSE)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.daemon import DaemonProcess
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 
 class Listener:
@@ -15,11 +15,11 @@ class Listener:
 
     def __init__(self, daemon: DaemonProcess, last_event_id: int | None = None) -> None:
         place = urlsplit(daemon.url)
-        self._connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=TIMEOUT)
         headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
         self._connection.request("GET", "/events", headers=headers)
         self.response = self._connection.getresponse()
-        # the first line comes when the daemon has begun to listen for news
+        # the first line comes when the daemon waits for new results
         assert self.response.readline() == b"retry: 2000\n"
         assert self.response.readline() == b"\n"
 
@@ -35,7 +35,7 @@ class Listener:
                 name, _, value = line.rstrip(b"\n").partition(b": ")
                 fields[name] = value
 
-    def hear(self, count: int) -> list[tuple[int, dict[str, Any]]]:
+    def receive(self, count: int) -> list[tuple[int, dict[str, Any]]]:
         """Return the next events."""
         heard = self.events()
         return [next(heard) for _ in range(count)]

@@ -36,7 +36,7 @@ def refused(daemon: DaemonProcess, path: str) -> tuple[int, str]:
     return status, document["error"]["code"]
 
 
-def test_a_result_has_exactly_the_fields_of_the_interface(shared_daemon: DaemonProcess) -> None:
+def test_result_has_exactly_the_documented_fields(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "fields.jpg").write_bytes(photo(1, size=(300, 200)))
     result = shared_daemon.answered("fields.jpg")
 
@@ -50,7 +50,7 @@ def test_a_result_has_exactly_the_fields_of_the_interface(shared_daemon: DaemonP
     assert result["classified_at"].endswith("Z")
 
 
-def test_a_failed_result_has_a_code_and_a_message_and_no_label(shared_daemon: DaemonProcess) -> None:
+def test_failed_result_has_code_message_and_no_label(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "failed.jpg").write_text("no photo")
     result = shared_daemon.failed("failed.jpg", "unsupported")
 
@@ -61,7 +61,7 @@ def test_a_failed_result_has_a_code_and_a_message_and_no_label(shared_daemon: Da
     assert result["scores"] == {}
 
 
-def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon: DaemonProcess, inbox: Path) -> None:
+def test_pages_are_newest_first_without_gaps_or_repeats(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(7):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     daemon.settled(7)
@@ -80,7 +80,7 @@ def test_results_come_newest_first_in_pages_that_miss_and_repeat_nothing(daemon:
     assert len(seen) == len(set(seen)) == 7
 
 
-def test_results_can_be_filtered_by_label_and_status(daemon: DaemonProcess, inbox: Path) -> None:
+def test_results_are_filtered_by_label_and_status(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "text.jpg").write_text("no photo")
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.settled(2)
@@ -102,11 +102,11 @@ def test_results_can_be_filtered_by_label_and_status(daemon: DaemonProcess, inbo
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=1001", "limit=x", "limit=-1", "before=x", "status=lost", "before=1e3"]
 )
-def test_a_wrong_query_is_refused(shared_daemon: DaemonProcess, query: str) -> None:
+def test_invalid_query_is_refused(shared_daemon: DaemonProcess, query: str) -> None:
     assert refused(shared_daemon, f"/results?{query}") == (400, "bad_request")
 
 
-def test_one_result_comes_with_its_history(shared_daemon: DaemonProcess) -> None:
+def test_single_result_has_history(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "history.jpg").write_bytes(photo(1))
     result = shared_daemon.answered("history.jpg")
 
@@ -120,11 +120,11 @@ def test_one_result_comes_with_its_history(shared_daemon: DaemonProcess) -> None
 @pytest.mark.parametrize(
     "path", ["/results/999", "/results/99999999999999999999", "/results/x", "/nothing", "/?file=no.jpg"]
 )
-def test_what_is_not_there_is_404(shared_daemon: DaemonProcess, path: str) -> None:
+def test_missing_resources_are_404(shared_daemon: DaemonProcess, path: str) -> None:
     assert refused(shared_daemon, path)[0] == 404
 
 
-def test_file_answers_as_the_article_does(shared_daemon: DaemonProcess) -> None:
+def test_file_responds_with_labels_and_scores(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "my dog.jpg").write_bytes(photo(1))
     result = shared_daemon.answered("my dog.jpg")
     labels = shared_daemon.status()["model"]["labels"]
@@ -143,7 +143,7 @@ def test_file_answers_as_the_article_does(shared_daemon: DaemonProcess) -> None:
         assert answer[1][labels.index(result["label"])] == pytest.approx(result["score"], abs=1e-6)
 
 
-def test_file_finds_names_that_are_not_utf_8(shared_daemon: DaemonProcess) -> None:
+def test_file_finds_non_utf8_names(shared_daemon: DaemonProcess) -> None:
     with open(os.path.join(os.fsencode(shared_daemon.inbox), b"caf\xe9.jpg"), "wb") as file:
         file.write(photo(1))
 
@@ -177,7 +177,7 @@ def test_file_outside_the_inbox_is_403(shared_daemon: DaemonProcess, name: str) 
     assert refused(shared_daemon, f"/?file={name}") == (403, "outside")
 
 
-def test_a_path_that_leaves_and_comes_back_is_refused_as_leaving(shared_daemon: DaemonProcess) -> None:
+def test_path_that_leaves_and_returns_is_403(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "inside.jpg").write_bytes(photo(1))
 
     assert refused(shared_daemon, "/?file=../inbox/inside.jpg") == (403, "outside")
@@ -210,7 +210,7 @@ def test_file_that_is_no_photo_is_422(shared_daemon: DaemonProcess) -> None:
     }
 
 
-def test_status_tells_what_the_daemon_knows_of_itself(daemon: DaemonProcess, inbox: Path) -> None:
+def test_status_has_counts_model_watcher_and_versions(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon.settled(1)
     status = daemon.status()
@@ -222,7 +222,7 @@ def test_status_tells_what_the_daemon_knows_of_itself(daemon: DaemonProcess, inb
     assert status["uptime_seconds"] > 0
 
 
-def test_a_method_that_is_not_offered_is_405(shared_daemon: DaemonProcess) -> None:
+def test_unsupported_method_is_405(shared_daemon: DaemonProcess) -> None:
     request = urllib.request.Request(f"{shared_daemon.url}results", method="DELETE")
 
     with pytest.raises(urllib.error.HTTPError) as refusal:
@@ -233,7 +233,7 @@ def test_a_method_that_is_not_offered_is_405(shared_daemon: DaemonProcess) -> No
         assert json.load(response)["error"]["code"] == "method_not_allowed"
 
 
-def test_results_outlive_a_restart(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_results_survive_restart(make_daemon: MakeDaemon, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon = make_daemon().start()
     before = daemon.settled(1)
@@ -242,7 +242,7 @@ def test_results_outlive_a_restart(make_daemon: MakeDaemon, inbox: Path) -> None
     assert make_daemon().start().settled(1) == before
 
 
-def test_a_port_in_use_is_named_and_ends_the_start(make_daemon: MakeDaemon) -> None:
+def test_port_in_use_stops_start(make_daemon: MakeDaemon) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         daemon = make_daemon("--port", str(port))
@@ -254,7 +254,7 @@ def test_a_port_in_use_is_named_and_ends_the_start(make_daemon: MakeDaemon) -> N
     assert "Traceback" not in daemon.log_text()
 
 
-def test_ctrl_c_ends_the_daemon_cleanly(make_daemon: MakeDaemon) -> None:
+def test_ctrl_c_stops_daemon_cleanly(make_daemon: MakeDaemon) -> None:
     import signal
 
     daemon = make_daemon().start()

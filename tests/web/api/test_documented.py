@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.support.asking import ask, form
 from tests.support.daemon import ROOT, DaemonProcess
+from tests.support.http_client import fetch, multipart_form
 from tests.support.photos import photo, put
 from tests.web.api.event_listener import Listener
 
@@ -18,26 +18,26 @@ def template(path: str) -> str:
     return path.partition("?")[0].replace("ID", "{id}")
 
 
-def test_the_table_and_the_openapi_document_name_the_same_routes(shared_daemon: DaemonProcess) -> None:
-    paths = ask(shared_daemon.url, "/openapi.json").document["paths"]
+def test_api_table_and_openapi_list_same_routes(shared_daemon: DaemonProcess) -> None:
+    paths = fetch(shared_daemon.url, "/openapi.json").document["paths"]
     documented = {(method.upper(), path) for path, methods in paths.items() for method in methods}
     assert {(method, template(path)) for method, path in ROWS} == documented
 
 
 @pytest.mark.parametrize(("method", "path"), ROWS)
-def test_each_row_of_the_table_answers_as_documented(shared_daemon: DaemonProcess, method: str, path: str) -> None:
+def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: str, path: str) -> None:
     put(shared_daemon.inbox / "a.jpg", photo(1))
     result = shared_daemon.answered("a.jpg")
-    paths = ask(shared_daemon.url, "/openapi.json").document["paths"]
+    paths = fetch(shared_daemon.url, "/openapi.json").document["paths"]
     documented = paths[template(path)][method.lower()]["responses"]["200"]["content"]
 
-    body, headers = form("a.jpg", photo(1)) if method == "POST" else (None, {})
+    body, headers = multipart_form("a.jpg", photo(1)) if method == "POST" else (None, {})
     if path == "/events":  # an answer without an end
         with closing(Listener(shared_daemon)) as listener:
             assert listener.response.headers.get_content_type() in documented
         return
     asked = path.replace("NAME", "a.jpg").replace("ID", str(result["id"]))
-    reply = ask(shared_daemon.url, asked, method=method, body=body, headers=headers)
+    reply = fetch(shared_daemon.url, asked, method=method, body=body, headers=headers)
 
     assert reply.status == 200
     assert reply.headers.get_content_type() in documented

@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.support.asking import ask, form
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import fetch, multipart_form
 from tests.support.photos import photo
 
 
@@ -41,23 +41,23 @@ def seen(shared_daemon: DaemonProcess) -> DaemonProcess:
         ("/", "/?file=text.jpg", 422),
     ],
 )
-def test_answers_have_the_form_that_is_documented(seen: DaemonProcess, template: str, path: str, status: int) -> None:
-    document = ask(seen.url, "/openapi.json").document
-    reply = ask(seen.url, path)
+def test_responses_match_openapi_schema(seen: DaemonProcess, template: str, path: str, status: int) -> None:
+    document = fetch(seen.url, "/openapi.json").document
+    reply = fetch(seen.url, path)
     assert reply.status == status
     jsonschema.Draft202012Validator(schema_of(document, "GET", template, status)).validate(reply.document)
 
 
-def test_the_answer_to_a_photo_that_is_sent_has_its_form_too(seen: DaemonProcess) -> None:
-    document = ask(seen.url, "/openapi.json").document
-    body, headers = form("a.jpg", photo(1))
-    reply = ask(seen.url, "/classify", method="POST", body=body, headers=headers)
+def test_upload_response_matches_openapi_schema(seen: DaemonProcess) -> None:
+    document = fetch(seen.url, "/openapi.json").document
+    body, headers = multipart_form("a.jpg", photo(1))
+    reply = fetch(seen.url, "/classify", method="POST", body=body, headers=headers)
     jsonschema.Draft202012Validator(schema_of(document, "POST", "/classify", 200)).validate(reply.document)
 
 
-def test_a_document_that_is_wrong_would_be_noticed(seen: DaemonProcess) -> None:
-    document = ask(seen.url, "/openapi.json").document
-    wrong = ask(seen.url, "/results").document
+def test_schema_rejects_wrong_document(seen: DaemonProcess) -> None:
+    document = fetch(seen.url, "/openapi.json").document
+    wrong = fetch(seen.url, "/results").document
     wrong["results"][0]["score"] = 2
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.Draft202012Validator(schema_of(document, "GET", "/results", 200)).validate(wrong)

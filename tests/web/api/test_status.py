@@ -12,15 +12,15 @@ from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
-from tests.support.asking import ask
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
 def figures(daemon: DaemonProcess) -> dict[tuple[str, ...], float]:
     """All samples by name and label values, as Prometheus reads them."""
-    text = ask(daemon.url, "/metrics").body.decode()
+    text = fetch(daemon.url, "/metrics").body.decode()
     families = text_string_to_metric_families(text)
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -29,14 +29,14 @@ def figures(daemon: DaemonProcess) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_sound_daemon_says_so(daemon: DaemonProcess) -> None:
+def test_healthz_of_healthy_daemon_is_ok(daemon: DaemonProcess) -> None:
     reply = eventually(
-        lambda: found if (found := ask(daemon.url, "/healthz")).status == 200 else None, "the daemon is healthy"
+        lambda: found if (found := fetch(daemon.url, "/healthz")).status == 200 else None, "the daemon is healthy"
     )
     assert reply.document["status"] == "ok"
 
 
-def test_the_figures_are_those_of_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
+def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     (inbox / "text.jpg").write_text("no photo")
@@ -64,7 +64,7 @@ def is_dated(daemon: DaemonProcess, name: str, year: int) -> bool:
     return str(daemon.by_name()[name]["modified_at"]).startswith(str(year))
 
 
-def test_a_photo_that_is_only_touched_is_counted_once(daemon: DaemonProcess, inbox: Path) -> None:
+def test_touched_photo_is_counted_once(daemon: DaemonProcess, inbox: Path) -> None:
     file = put(inbox / "a.jpg", photo(1))
     daemon.answered("a.jpg")
     for year in (1971, 1972):
@@ -78,7 +78,7 @@ def test_a_photo_that_is_only_touched_is_counted_once(daemon: DaemonProcess, inb
     assert sum(value for key, value in found.items() if key[0] == "dogid_results_total") == 2
 
 
-def test_a_ledger_that_cannot_be_read_is_told_as_such(inbox: Path, tmp_path: Path) -> None:
+def test_unreadable_ledger_gives_503(inbox: Path, tmp_path: Path) -> None:
     service = Daemon(Settings(inbox=inbox, state=tmp_path / "state"))
     asked = create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     (tmp_path / "state" / "ledger.db").rename(tmp_path / "elsewhere.db")

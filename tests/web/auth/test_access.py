@@ -9,8 +9,8 @@ import pytest
 from dogid.web.auth.access import Access, same_origin
 from dogid.web.auth.rate_limit import WINDOW_SECONDS, LoginRateLimit
 from tests.conftest import MakeDaemon
-from tests.support.asking import Reply, ask, form
 from tests.support.daemon import DaemonProcess, dogid
+from tests.support.http_client import Reply, fetch, multipart_form
 from tests.support.photos import photo
 
 TOKEN = "correct-horse-battery-staple"
@@ -54,7 +54,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def log_in(daemon: DaemonProcess, token: str = TOKEN) -> Reply:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    return ask(daemon.url, "/login", method="POST", body=f"token={token}".encode(), headers=headers)
+    return fetch(daemon.url, "/login", method="POST", body=f"token={token}".encode(), headers=headers)
 
 
 def cookie_of(reply: Reply) -> dict[str, str]:
@@ -62,7 +62,7 @@ def cookie_of(reply: Reply) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_without_a_token_other_machines_are_not_served(tmp_path: Path, inbox: Path, host: str) -> None:
+def test_start_without_token_names_the_remedies(tmp_path: Path, inbox: Path, host: str) -> None:
     done = dogid("run", "--host", host, "--port", "0", "--inbox", str(inbox), "--state", str(tmp_path / "state"))
     assert done.returncode == 2
     assert "--token-file" in done.stderr
@@ -70,14 +70,14 @@ def test_without_a_token_other_machines_are_not_served(tmp_path: Path, inbox: Pa
     assert "--insecure-no-auth" in done.stderr
 
 
-def test_who_insists_is_served_with_a_warning(make_daemon: MakeDaemon) -> None:
+def test_insecure_no_auth_serves_with_warning(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--host", "0.0.0.0", "--insecure-no-auth").start()
-    assert ask(daemon.url.replace("0.0.0.0", "127.0.0.1"), "/results").status == 200
+    assert fetch(daemon.url.replace("0.0.0.0", "127.0.0.1"), "/results").status == 200
     assert "WARNING anyone who can reach" in daemon.log.read_text()
 
 
 @pytest.mark.parametrize("text", ["", "short", "with spaces in the middle", "ümlaut-token-is-no-header-value"])
-def test_a_token_that_protects_nothing_is_refused(make_daemon: MakeDaemon, token_file: Path, text: str) -> None:
+def test_weak_token_is_refused(make_daemon: MakeDaemon, token_file: Path, text: str) -> None:
     token_file.write_text(text)
     daemon = make_daemon("--host", "0.0.0.0", "--token-file", str(token_file))
     daemon.launch()
@@ -85,42 +85,42 @@ def test_a_token_that_protects_nothing_is_refused(make_daemon: MakeDaemon, token
     assert str(token_file) in daemon.log.read_text()
 
 
-def test_a_credential_of_systemds_is_the_token(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+def test_systemd_credential_is_the_token(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     (tmp_path / "dogid_token").write_text(TOKEN)
     daemon = make_daemon("--host", "0.0.0.0", environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).start()
     url = daemon.url.replace("0.0.0.0", "127.0.0.1")
-    assert ask(url, "/results").status == 401
-    assert ask(url, "/results", headers=bearer(TOKEN)).status == 200
+    assert fetch(url, "/results").status == 401
+    assert fetch(url, "/results", headers=bearer(TOKEN)).status == 200
 
 
-def test_an_empty_credential_is_none(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+def test_empty_credential_is_ignored(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     (tmp_path / "dogid_token").write_text("")
     daemon = make_daemon(environ={"CREDENTIALS_DIRECTORY": str(tmp_path)}).start()
-    assert ask(daemon.url, "/results").status == 200
+    assert fetch(daemon.url, "/results").status == 200
 
 
 PATHS = ["/results", "/results/1", "/status", "/healthz", "/metrics", "/events", "/openapi.json", "/?file=a.jpg", "/x"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_needs_the_token(token_daemon: DaemonProcess, path: str) -> None:
-    reply = ask(token_daemon.url, path)
+def test_every_path_requires_token(token_daemon: DaemonProcess, path: str) -> None:
+    reply = fetch(token_daemon.url, path)
     assert (reply.status, reply.code) == (401, "unauthorized")
     assert reply.headers["WWW-Authenticate"].startswith("Bearer")
-    assert ask(token_daemon.url, path, headers=bearer(TOKEN + "x")).status in (401, 429)  # 429: after ten wrong ones
+    assert fetch(token_daemon.url, path, headers=bearer(TOKEN + "x")).status in (401, 429)  # 429: after ten wrong ones
 
 
-def test_the_token_opens(token_daemon: DaemonProcess) -> None:
-    assert ask(token_daemon.url, "/results", headers=bearer(TOKEN)).status == 200
-    assert ask(token_daemon.url, "/results", headers={"Authorization": f"bearer {TOKEN}"}).status == 200
+def test_token_is_accepted(token_daemon: DaemonProcess) -> None:
+    assert fetch(token_daemon.url, "/results", headers=bearer(TOKEN)).status == 200
+    assert fetch(token_daemon.url, "/results", headers={"Authorization": f"bearer {TOKEN}"}).status == 200
     # a program with the token is no page of another site, wherever it says it comes from
-    body, headers = form("a.jpg", photo(1))
+    body, headers = multipart_form("a.jpg", photo(1))
     headers |= bearer(TOKEN) | {"Origin": "http://elsewhere.example"}
-    assert ask(token_daemon.url, "/classify", method="POST", body=body, headers=headers).status == 200
+    assert fetch(token_daemon.url, "/classify", method="POST", body=body, headers=headers).status == 200
 
 
-def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(token_daemon: DaemonProcess) -> None:
-    led = ask(token_daemon.url, "/", headers={"Accept": "text/html"})
+def test_browser_login_sets_cookie_without_token(token_daemon: DaemonProcess) -> None:
+    led = fetch(token_daemon.url, "/", headers={"Accept": "text/html"})
     assert (led.status, led.headers["Location"]) == (303, "/page/login")
 
     reply = log_in(token_daemon)
@@ -130,67 +130,67 @@ def test_a_browser_is_led_to_the_login_and_gets_a_cookie_that_is_not_the_token(t
     assert "SameSite=Strict" in cookie
     assert "HttpOnly" in cookie
     assert TOKEN not in cookie
-    assert ask(token_daemon.url, "/results", headers=cookie_of(reply)).status == 200
+    assert fetch(token_daemon.url, "/results", headers=cookie_of(reply)).status == 200
 
 
-def test_a_wrong_login_gets_no_cookie(own_token_daemon: DaemonProcess) -> None:
+def test_wrong_login_sets_no_cookie(own_token_daemon: DaemonProcess) -> None:
     reply = log_in(own_token_daemon, "wrong")
     assert (reply.status, reply.headers["Location"]) == (303, "/page/login?failed=1")
     assert "Set-Cookie" not in reply.headers
 
 
-def test_a_cookie_writes_only_from_pages_of_its_own(token_daemon: DaemonProcess) -> None:
+def test_cookie_writes_are_same_origin_only(token_daemon: DaemonProcess) -> None:
     cookie = cookie_of(log_in(token_daemon))
-    body, headers = form("a.jpg", photo(1))
+    body, headers = multipart_form("a.jpg", photo(1))
     own = {"Origin": token_daemon.url.rstrip("/")}
     for origin, status in (
         ({"Origin": "http://elsewhere.example"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         (own, 200),
     ):
-        reply = ask(token_daemon.url, "/classify", method="POST", body=body, headers=headers | cookie | origin)
+        reply = fetch(token_daemon.url, "/classify", method="POST", body=body, headers=headers | cookie | origin)
         assert reply.status == status
 
 
-def test_a_cookie_made_with_another_token_is_none(own_token_daemon: DaemonProcess, token_file: Path) -> None:
+def test_cookie_of_former_token_is_refused(own_token_daemon: DaemonProcess, token_file: Path) -> None:
     cookie = cookie_of(log_in(own_token_daemon))
     own_token_daemon.stop()
     token_file.write_text("another-token-after-the-first-leaked")
     own_token_daemon.start()
-    assert ask(own_token_daemon.url.replace("0.0.0.0", "127.0.0.1"), "/results", headers=cookie).status == 401
+    assert fetch(own_token_daemon.url.replace("0.0.0.0", "127.0.0.1"), "/results", headers=cookie).status == 401
 
 
-def test_who_logs_out_loses_the_cookie(token_daemon: DaemonProcess) -> None:
+def test_logout_deletes_cookie(token_daemon: DaemonProcess) -> None:
     cookie = cookie_of(log_in(token_daemon))
-    reply = ask(token_daemon.url, "/logout", method="POST", headers=cookie)
+    reply = fetch(token_daemon.url, "/logout", method="POST", headers=cookie)
     assert reply.status == 303
     assert re.search(r"Max-Age=0|Expires=Thu, 01 Jan 1970", reply.headers["Set-Cookie"])
 
 
-def test_the_token_is_in_no_log(own_token_daemon: DaemonProcess) -> None:
+def test_token_appears_in_no_log(own_token_daemon: DaemonProcess) -> None:
     log_in(own_token_daemon)
-    ask(own_token_daemon.url, "/results", headers=bearer(TOKEN))
+    fetch(own_token_daemon.url, "/results", headers=bearer(TOKEN))
     own_token_daemon.stop()
     assert TOKEN not in own_token_daemon.log.read_text()
 
 
-def test_on_loopback_nothing_is_needed(shared_daemon: DaemonProcess) -> None:
-    assert ask(shared_daemon.url, "/results").status == 200
+def test_loopback_needs_no_token(shared_daemon: DaemonProcess) -> None:
+    assert fetch(shared_daemon.url, "/results").status == 200
 
 
-def test_a_name_that_is_not_this_machines_is_refused_and_can_be_allowed(make_daemon: MakeDaemon) -> None:
+def test_unknown_host_is_refused_unless_allowed(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--allowed-hosts", "photos.example, Other.Example").start()
     for host, status in (
         ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:8000", 200), ("192.168.1.7:8000", 200), ("x.localhost", 200),
         ("photos.example:80", 200), ("other.example", 200), ("OTHER.example.", 200),
         ("evil.example", 421), ("127.0.0.1.evil.example", 421), ("photos.example.evil", 421), ("", 421),
     ):  # fmt: skip
-        assert (host, ask(daemon.url, "/results", headers={"Host": host}).status) == (host, status)
+        assert (host, fetch(daemon.url, "/results", headers={"Host": host}).status) == (host, status)
 
 
-def test_every_answer_carries_the_headers_that_protect_a_browser(shared_daemon: DaemonProcess) -> None:
+def test_every_response_has_security_headers(shared_daemon: DaemonProcess) -> None:
     for path in ("/", "/results", "/nothing", "/openapi.json", "/healthz"):
-        headers = ask(shared_daemon.url, path).headers
+        headers = fetch(shared_daemon.url, path).headers
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Frame-Options"] == "DENY"
@@ -198,7 +198,7 @@ def test_every_answer_carries_the_headers_that_protect_a_browser(shared_daemon: 
         assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_origins_are_compared_as_browsers_send_them() -> None:
+def test_same_origin_follows_origin_and_fetch_metadata() -> None:
     assert same_origin(None, None, "a:1")
     assert same_origin("http://A:1", "same-origin", "a:1")
     assert same_origin(None, "none", "a")
@@ -208,36 +208,36 @@ def test_origins_are_compared_as_browsers_send_them() -> None:
     assert not same_origin(None, "same-site", "a")
 
 
-def test_wrong_tokens_are_counted_for_a_while_and_by_address() -> None:
+def test_rate_limit_is_per_address_and_expires() -> None:
     now = [100.0]
-    guesses = LoginRateLimit(lambda: now[0])
+    limit = LoginRateLimit(lambda: now[0])
     for _ in range(10):
-        assert guesses.wait_seconds("10.0.0.1") == 0
-        guesses.note_wrong("10.0.0.1")
-    assert guesses.wait_seconds("10.0.0.1") == WINDOW_SECONDS
-    assert guesses.wait_seconds("10.0.0.2") == 0
+        assert limit.wait_seconds("10.0.0.1") == 0
+        limit.note_wrong("10.0.0.1")
+    assert limit.wait_seconds("10.0.0.1") == WINDOW_SECONDS
+    assert limit.wait_seconds("10.0.0.2") == 0
     now[0] += WINDOW_SECONDS + 1
-    assert guesses.wait_seconds("10.0.0.1") == 0
+    assert limit.wait_seconds("10.0.0.1") == 0
 
 
-def test_wrong_tokens_of_others_do_not_lock_out_who_has_the_right_one(own_token_daemon: DaemonProcess) -> None:
+def test_rate_limit_does_not_block_right_token(own_token_daemon: DaemonProcess) -> None:
     for _ in range(11):
-        refused = ask(own_token_daemon.url, "/results", headers=bearer("wrong"))
+        refused = fetch(own_token_daemon.url, "/results", headers=bearer("wrong"))
     assert (refused.status, refused.code) == (429, "too_many_tries")
     assert own_token_daemon.log.read_text().count("WARNING a wrong token from 127.0.0.1") == 10
-    assert ask(own_token_daemon.url, "/results", headers=bearer(TOKEN)).status == 200
+    assert fetch(own_token_daemon.url, "/results", headers=bearer(TOKEN)).status == 200
     assert log_in(own_token_daemon).headers["Location"] == "/"
 
 
-def test_one_network_of_ipv6_is_one_party() -> None:
-    guesses = LoginRateLimit()
+def test_rate_limit_counts_ipv6_networks() -> None:
+    limit = LoginRateLimit()
     for number in range(10):
-        guesses.note_wrong(f"2001:db8::{number}")
-    assert guesses.wait_seconds("2001:db8::ffff") > 0
-    assert guesses.wait_seconds("2001:db8:0:1::1") == 0
+        limit.note_wrong(f"2001:db8::{number}")
+    assert limit.wait_seconds("2001:db8::ffff") > 0
+    assert limit.wait_seconds("2001:db8:0:1::1") == 0
 
 
-def test_a_session_outlives_neither_its_time_nor_a_change() -> None:
+def test_session_is_signed_and_bound_to_token() -> None:
     access = Access(TOKEN, frozenset())
     session = access.session()
     assert access.accepts_session(session)

@@ -32,9 +32,9 @@ def browser() -> Iterator[Browser]:
 def visitor(browser: Browser) -> Iterator[Visitor]:
     """Somebody at a desk, who minds every error that the browser reports and every address outside the daemon."""
     visitor = Visitor(browser)
-    visitor.sits_at(DESKTOP)
+    visitor.use_device(DESKTOP)
     yield visitor
-    visitor.leaves()
+    visitor.close()
 
 
 @pytest.fixture

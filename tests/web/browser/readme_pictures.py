@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def train(folder: Path) -> Path:
-    """Return a model that tells the drawings apart."""
+    """Return a model that recognizes the drawings."""
     for number in range(_LESSONS):
         for at, kind in enumerate(KINDS):
             lesson = folder / "lessons" / kind / f"{number}.jpg"
@@ -49,7 +49,7 @@ def train(folder: Path) -> Path:
         ("retrain", str(folder / "lessons"), "-o", str(graph), "--cache", str(folder / "cache")),
         ("convert", str(graph / "retrained_graph.pb"), "-o", str(model), "--calibrate", str(folder / "lessons")),
     ):
-        done = dogid(*command, patience=600)
+        done = dogid(*command, timeout=600)
         assert done.returncode == 0, done.stderr
     return model
 
@@ -68,15 +68,15 @@ def take(daemon: DaemonProcess) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         visitor = Visitor(browser)
-        visitor.sits_at(DESKTOP)
+        visitor.use_device(DESKTOP)
         visitor.page.goto(daemon.url)
-        visitor.sees_all_pictures()
+        visitor.wait_for_pictures()
         keep(visitor, "desktop")
-        visitor.sits_at(PHONE, "dark")
+        visitor.use_device(PHONE, "dark")
         visitor.page.goto(f"{daemon.url}page/photo/{daemon.by_name()['garden-0021.jpg']['id']}")
-        visitor.sees_all_pictures()
+        visitor.wait_for_pictures()
         keep(visitor, "phone")
-        visitor.leaves()
+        visitor.close()
         browser.close()
 
 

@@ -20,16 +20,14 @@ def answers_with(status: int) -> Callable[[Route], None]:
     return lambda route: route.fulfill(status=status, body="{}")
 
 
-def test_an_empty_inbox_says_what_to_do(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
+def test_empty_inbox_shows_what_to_do(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     page.goto(daemon.url)
 
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
     expect(page.locator("#empty pre")).to_have_text(f"cp photo.jpg {inbox}/")
 
 
-def test_a_photo_that_arrives_is_shown_with_its_label_without_reload(
-    page: Page, daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_arriving_photo_appears_without_reload(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     page.goto(daemon.url)
     page.evaluate("window.sameDocument = true")
 
@@ -47,9 +45,7 @@ def test_a_photo_that_arrives_is_shown_with_its_label_without_reload(
     assert page.evaluate("window.sameDocument")
 
 
-def test_newest_comes_first_and_tiles_that_are_there_keep_their_place_in_the_document(
-    page: Page, daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_new_tile_comes_first_and_focus_stays(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
     daemon.answered("a.jpg")
     page.goto(daemon.url)
@@ -61,9 +57,7 @@ def test_newest_comes_first_and_tiles_that_are_there_keep_their_place_in_the_doc
     assert page.evaluate("document.activeElement.querySelector('.file').textContent") == "a.jpg"
 
 
-def test_a_photo_that_fails_is_shown_with_the_reason_without_reload(
-    page: Page, daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_failing_photo_appears_with_reason(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     page.goto(daemon.url)
 
     put(inbox / "text.jpg", b"no photo")
@@ -71,9 +65,9 @@ def test_a_photo_that_fails_is_shown_with_the_reason_without_reload(
     expect(page.locator("#photos > li")).to_contain_text("This is not a photo that dogid can read.", timeout=SOON)
 
 
-def test_without_events_the_page_polls(visitor: Visitor, daemon: DaemonProcess, inbox: Path) -> None:
+def test_page_polls_without_events(visitor: Visitor, daemon: DaemonProcess, inbox: Path) -> None:
     page = visitor.page
-    visitor.expects(404)
+    visitor.expect_status(404)
     page.route("**/events", lambda route: route.fulfill(status=404, body=""))
     page.goto(daemon.url)
 
@@ -82,9 +76,7 @@ def test_without_events_the_page_polls(visitor: Visitor, daemon: DaemonProcess, 
     expect(page.locator("#photos .file")).to_have_text(["a.jpg"], timeout=SOON)
 
 
-def test_the_page_says_when_the_daemon_is_gone_and_goes_on_when_it_is_back(
-    visitor: Visitor, make_daemon: MakeDaemon, inbox: Path
-) -> None:
+def test_page_reports_lost_connection_and_recovers(visitor: Visitor, make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = make_daemon("--settle", "1").start()
     page = visitor.page
     page.goto(daemon.url)
@@ -110,13 +102,11 @@ def answering(status: int) -> Callable[[Route], None]:
     return lambda route: route.fulfill(status=status, body="{}")
 
 
-def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_connection(
-    visitor: Visitor, daemon: DaemonProcess
-) -> None:
+def test_error_response_is_shown_with_status(visitor: Visitor, daemon: DaemonProcess) -> None:
     page = visitor.page
     page.goto(daemon.url)
     for status in (500, 503):
-        visitor.expects(status)
+        visitor.expect_status(status)
         page.route(daemon.url, answering(status))
         page.evaluate(LOOK_AGAIN)
         expect(page.locator("#link")).to_have_text(f"dogid returned status {status}; trying again", timeout=SOON)
@@ -126,23 +116,21 @@ def test_an_answer_that_is_an_error_is_told_with_its_status_and_not_as_a_lost_co
     expect(page.locator("#link")).to_be_hidden(timeout=SOON)
 
 
-def test_a_fault_of_the_page_itself_is_told_as_one(visitor: Visitor, daemon: DaemonProcess) -> None:
+def test_script_error_is_shown_as_such(visitor: Visitor, daemon: DaemonProcess) -> None:
     page = visitor.page
     page.goto(daemon.url)
     page.evaluate("() => { DOMParser.prototype.parseFromString = () => { throw new Error('no parser'); }; }")
     page.evaluate(LOOK_AGAIN)
 
     expect(page.locator("#link")).to_have_text("This page cannot be updated: no parser. Reload it.", timeout=SOON)
-    assert any("no parser" in complaint for complaint in visitor.complaints)
-    visitor.complaints.clear()
+    assert any("no parser" in complaint for complaint in visitor.console_errors)
+    visitor.console_errors.clear()
 
 
-def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(
-    visitor: Visitor, daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_burst_of_photos_causes_few_refreshes(visitor: Visitor, daemon: DaemonProcess, inbox: Path) -> None:
     visitor.page.goto(daemon.url)
     expect(visitor.page.locator(".health")).to_be_visible()
-    asked_before = visitor.asked.count(daemon.url)
+    asked_before = visitor.requested_urls.count(daemon.url)
 
     for number in range(100):
         put(inbox / f"{number:03d}.jpg", photo(number, size=(64, 64)))
@@ -150,16 +138,16 @@ def test_a_burst_of_photos_is_shown_without_a_refresh_for_each(
 
     expect(visitor.page.get_by_role("link", name=re.compile("^Classified 100$"))).to_be_visible(timeout=SOON)
     assert visitor.page.locator("#photos > li").count() == 24
-    assert visitor.asked.count(daemon.url) - asked_before < 40
+    assert visitor.requested_urls.count(daemon.url) - asked_before < 40
 
 
-def test_the_page_of_a_photo_that_waits_shows_its_answer_when_it_has_one(
-    page: Page, patient_daemon: DaemonProcess, inbox: Path
+def test_page_of_pending_photo_shows_result_when_classified(
+    page: Page, waiting_daemon: DaemonProcess, inbox: Path
 ) -> None:
     data = photo(1)
     file = put(inbox / "slow.jpg", data[:5000])
-    waiting = patient_daemon.waits("slow.jpg", "truncated")
-    page.goto(f"{patient_daemon.url}page/photo/{waiting['id']}")
+    waiting = waiting_daemon.waits("slow.jpg", "truncated")
+    page.goto(f"{waiting_daemon.url}page/photo/{waiting['id']}")
     expect(page.get_by_role("heading", name="Waiting to be classified")).to_be_visible()
 
     put(file, data)

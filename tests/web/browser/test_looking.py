@@ -34,28 +34,28 @@ def address(daemon: DaemonProcess, view: str) -> str:
 def test_every_view_is_accessible_and_fits_the_screen(
     visitor: Visitor, gallery: DaemonProcess, scheme: Literal["light", "dark"], view: str
 ) -> None:
-    page = visitor.sits_at(DESKTOP, scheme)
+    page = visitor.use_device(DESKTOP, scheme)
     if view == "missing":
-        visitor.expects(404)
+        visitor.expect_status(404)
     page.goto(address(gallery, view))
     for screen, size in (("desktop", DESKTOP), ("phone", PHONE)):
         page.set_viewport_size({"width": size["width"], "height": size["height"]})
-        visitor.sees_all_pictures()
+        visitor.wait_for_pictures()
 
-        visitor.fits()
-        visitor.keeps_a_picture(f"{view}-{screen}-{scheme}")
-        visitor.finds_no_barrier()
+        visitor.assert_fits()
+        visitor.save_screenshot(f"{view}-{screen}-{scheme}")
+        visitor.assert_accessible()
 
 
-def test_the_table_of_days_shuts_nobody_out(visitor: Visitor, gallery: DaemonProcess) -> None:
+def test_table_of_days_is_accessible(visitor: Visitor, gallery: DaemonProcess) -> None:
     visitor.page.goto(gallery.url)
     visitor.page.get_by_text("As a table").click()
 
     expect(visitor.page.get_by_role("table")).to_be_visible()
-    visitor.finds_no_barrier()
+    visitor.assert_accessible()
 
 
-def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: DaemonProcess) -> None:
+def test_hostile_names_are_shown_as_text(page: Page, gallery: DaemonProcess) -> None:
     for shown in (HOSTILE, TURNED.replace("\u202e", "\\u202e"), HEBREW, LONGEST):
         page.goto(gallery.url + "?" + urllib.parse.urlencode({"status": "classified"}))
         tile = page.locator("#photos > li").filter(has=page.get_by_text(shown, exact=True))
@@ -67,16 +67,16 @@ def test_names_are_shown_as_text_whatever_they_hold(page: Page, gallery: DaemonP
     assert page.title() != "taken"
 
 
-def test_a_long_name_makes_neither_tile_nor_page_wider(visitor: Visitor, gallery: DaemonProcess) -> None:
-    page = visitor.sits_at(PHONE)
+def test_long_name_keeps_page_width(visitor: Visitor, gallery: DaemonProcess) -> None:
+    page = visitor.use_device(PHONE)
     page.goto(gallery.url)
-    visitor.fits()
+    visitor.assert_fits()
 
     page.goto(gallery.url + f"page/photo/{gallery.by_name()[LONGEST]['id']}")
-    visitor.fits()
+    visitor.assert_fits()
 
 
-def test_filters_are_links_that_can_be_kept(page: Page, gallery: DaemonProcess) -> None:
+def test_filters_are_bookmarkable_links(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     page.get_by_role("link", name="Failed 3").click()
 
@@ -91,7 +91,7 @@ def test_filters_are_links_that_can_be_kept(page: Page, gallery: DaemonProcess) 
 
 
 def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: DaemonProcess) -> None:
-    page = visitor.sits_at(DESKTOP, java_script_enabled=False)
+    page = visitor.use_device(DESKTOP, java_script_enabled=False)
     page.goto(gallery.url)
     newest = page.locator("#photos .file").all_text_contents()
     page.get_by_role("link", name="Older").click()
@@ -103,7 +103,7 @@ def test_filters_and_pages_work_without_javascript(visitor: Visitor, gallery: Da
     assert page.locator("#photos .file").all_text_contents() == newest
 
 
-def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, gallery: DaemonProcess) -> None:
+def test_failed_photos_show_reason_and_fix(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url + "?status=failed")
     row = page.locator("#photos > li").filter(has_text="cut.jpg")
 
@@ -112,9 +112,7 @@ def test_failed_photos_tell_the_reason_and_the_remedy_in_words(page: Page, galle
     expect(row.get_by_text(gallery.by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
 
 
-def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(
-    page: Page, gallery: DaemonProcess
-) -> None:
+def test_photo_page_shows_scores_history_timings_and_input(page: Page, gallery: DaemonProcess) -> None:
     result = gallery.by_name()["garden-20.jpg"]
     page.goto(gallery.url)
     page.get_by_role("link", name="garden-20.jpg").click()
@@ -128,7 +126,7 @@ def test_a_photos_own_page_has_scores_history_timings_and_what_the_model_saw(
     assert page.evaluate("document.querySelector('.large').naturalWidth") == 480
 
 
-def test_the_state_is_told_at_a_glance(page: Page, gallery: DaemonProcess) -> None:
+def test_status_panel_shows_health_and_model(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     facts = page.locator("#facts")
 
@@ -139,7 +137,7 @@ def test_the_state_is_told_at_a_glance(page: Page, gallery: DaemonProcess) -> No
     expect(facts).to_contain_text("free")
 
 
-def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: DaemonProcess) -> None:
+def test_page_is_usable_by_keyboard(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
@@ -152,9 +150,9 @@ def test_the_page_can_be_used_by_keyboard_alone(page: Page, gallery: DaemonProce
     page.wait_for_url("**/page/photo/*")
 
 
-def test_nothing_is_asked_of_anybody_but_the_daemon(visitor: Visitor, gallery: DaemonProcess) -> None:
+def test_page_makes_no_external_requests(visitor: Visitor, gallery: DaemonProcess) -> None:
     visitor.page.goto(gallery.url)
-    visitor.sees_all_pictures()
+    visitor.wait_for_pictures()
 
-    eventually(lambda: any("/events" in address for address in visitor.asked), "the page listens to events")
-    assert [address for address in visitor.asked if not address.startswith(gallery.url)] == []
+    eventually(lambda: any("/events" in address for address in visitor.requested_urls), "the page listens to events")
+    assert [address for address in visitor.requested_urls if not address.startswith(gallery.url)] == []

@@ -20,14 +20,14 @@ def token_daemon(make_daemon: MakeDaemon, tmp_path: Path) -> DaemonProcess:
     return make_daemon("--token-file", str(file)).start()
 
 
-def test_whoever_signs_in_can_sign_out_again(visitor: Visitor, token_daemon: DaemonProcess) -> None:
-    page = visitor.sits_at(PHONE)
+def test_sign_in_and_sign_out(visitor: Visitor, token_daemon: DaemonProcess) -> None:
+    page = visitor.use_device(PHONE)
     page.goto(token_daemon.url)
     page.get_by_label("Token").fill(TOKEN)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("heading", name="No photos yet")).to_be_visible()
-    visitor.fits()
-    visitor.finds_no_barrier()
+    visitor.assert_fits()
+    visitor.assert_accessible()
 
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -6,8 +6,8 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.conftest import MakeDaemon
-from tests.support.answers import answer
 from tests.support.daemon import DaemonProcess
+from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo
 from tests.web.browser.gallery import HOSTILE
 from tests.web.browser.visitor import Visitor
@@ -27,31 +27,31 @@ def drop(page: Page, name: str, data: bytes) -> None:
     page.evaluate(_DROP, [name, base64.b64encode(data).decode()])
 
 
-def test_a_photo_that_is_dropped_is_answered_and_not_kept(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
+def test_dropped_photo_is_classified_and_not_stored(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     data = photo(11)
     page.goto(daemon.url)
     drop(page, "dropped.jpg", data)
 
-    told = page.locator("#answers li")
-    expect(told.locator("b")).to_have_text(next(iter(answer(data))))
-    expect(told.locator(".file")).to_have_text("dropped.jpg")
+    shown = page.locator("#answers li")
+    expect(shown.locator("b")).to_have_text(next(iter(expected_scores(data))))
+    expect(shown.locator(".file")).to_have_text("dropped.jpg")
     assert list(inbox.iterdir()) == []
     assert daemon.results() == []
 
 
-def test_a_photo_that_is_chosen_is_answered(page: Page, daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_chosen_photo_is_classified(page: Page, daemon: DaemonProcess, tmp_path: Path) -> None:
     chosen = tmp_path / HOSTILE
     chosen.write_bytes(photo(12))
     page.goto(daemon.url)
     page.get_by_label("choose one").set_input_files(chosen)
 
-    expect(page.locator("#answers li b")).to_have_text(next(iter(answer(chosen.read_bytes()))))
+    expect(page.locator("#answers li b")).to_have_text(next(iter(expected_scores(chosen.read_bytes()))))
     expect(page.locator("#answers .file")).to_have_text(HOSTILE)
     assert page.title() == "dogid"
 
 
-def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, daemon: DaemonProcess) -> None:
-    visitor.expects(422)
+def test_dropped_non_photo_shows_reason(visitor: Visitor, daemon: DaemonProcess) -> None:
+    visitor.expect_status(422)
     page = visitor.page
     page.goto(daemon.url)
     page.get_by_label("choose one").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"no photo"})
@@ -59,7 +59,7 @@ def test_a_file_that_is_no_photo_is_refused_with_the_reason(visitor: Visitor, da
     expect(page.locator("#answers li")).to_contain_text("Not classified: not a photo in a known format")
 
 
-def test_a_file_above_the_limit_is_not_even_sent(page: Page, make_daemon: MakeDaemon) -> None:
+def test_file_above_upload_limit_is_not_sent(page: Page, make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--max-upload", "2000").start()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
@@ -70,16 +70,16 @@ def test_a_file_above_the_limit_is_not_even_sent(page: Page, make_daemon: MakeDa
     assert "POST" not in sent
 
 
-def test_a_photo_that_would_be_too_large_in_the_inbox_may_be_tried(page: Page, make_daemon: MakeDaemon) -> None:
+def test_max_bytes_does_not_limit_uploads(page: Page, make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--max-bytes", "2000").start()
     page.goto(daemon.url)
     drop(page, "large.jpg", photo(13))
 
-    expect(page.locator("#answers li b")).to_have_text(next(iter(answer(photo(13)))))
+    expect(page.locator("#answers li b")).to_have_text(next(iter(expected_scores(photo(13)))))
 
 
-def test_an_answer_that_is_no_answer_is_told_with_its_status(visitor: Visitor, daemon: DaemonProcess) -> None:
-    visitor.expects(502)
+def test_error_of_a_proxy_is_shown_with_status(visitor: Visitor, daemon: DaemonProcess) -> None:
+    visitor.expect_status(502)
     page = visitor.page
     page.route("**/classify", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
     page.goto(daemon.url)

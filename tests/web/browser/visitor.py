@@ -23,11 +23,11 @@ class Visitor:
         self._browser = browser
         self._context: BrowserContext | None = None
         self.page: Page
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
         self._expected = [_ENDED, _BUSY]
-        self.asked: list[str] = []
+        self.requested_urls: list[str] = []
 
-    def sits_at(self, screen: Mapping[str, int], scheme: Literal["light", "dark"] = "light", **options: Any) -> Page:
+    def use_device(self, screen: Mapping[str, int], scheme: Literal["light", "dark"] = "light", **options: Any) -> Page:
         """Take another device: a fresh tab of this size and colour scheme."""
         if self._context is not None:
             self._context.close()
@@ -38,51 +38,51 @@ class Visitor:
             **options,
         )
         self.page = self._context.new_page()
-        self.page.on("console", self._hear)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", self._note_console)
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         self.page.on("request", self._note)
         return self.page
 
-    def expects(self, status: int) -> None:
+    def expect_status(self, status: int) -> None:
         """Do not mind that the daemon answers with this status, which the browser reports as an error."""
         self._expected.append(f"status of {status}")
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _note_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not any(known in message.text for known in self._expected):
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)
 
     def _note(self, request: Request) -> None:
         if request.url.startswith(("http:", "https:", "ws:", "wss:")):
-            self.asked.append(request.url)
+            self.requested_urls.append(request.url)
 
-    def leaves(self) -> None:
+    def close(self) -> None:
         """Close the tab; fails where the browser complained of anything."""
         if self._context is not None:
             self._context.close()
-        assert not self.complaints, self.complaints
+        assert not self.console_errors, self.console_errors
 
-    def finds_no_barrier(self) -> None:
+    def assert_accessible(self) -> None:
         """Ask axe whether anything on the page shuts somebody out."""
         found = Axe().run(self.page)
-        told = [
+        violations = [
             f"{violation['id']}: {violation['help']}: {[node['html'][:200] for node in violation['nodes']]}"
             for violation in found.response["violations"]
         ]
-        assert told == []
+        assert violations == []
 
-    def sees_all_pictures(self) -> None:
+    def wait_for_pictures(self) -> None:
         """Wait until every picture in view is there."""
         self.page.wait_for_function(
             "() => [...document.images].filter((image) => image.getBoundingClientRect().top < innerHeight)"
             ".every((image) => image.complete && image.naturalWidth)"
         )
 
-    def fits(self) -> None:
+    def assert_fits(self) -> None:
         """Fails where the page is wider than the screen."""
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0
 
-    def keeps_a_picture(self, name: str) -> None:
+    def save_screenshot(self, name: str) -> None:
         """Take a screenshot, where DOGID_SCREENSHOTS names a folder for them."""
         if _PICTURES:
             self.page.screenshot(path=Path(_PICTURES) / f"{name}.png")

@@ -49,7 +49,7 @@ def diary(tmp_path: Path) -> Iterator[Diary]:
 
 
 @pytest.mark.usefixtures("diary")
-def test_an_empty_ledger_has_days_without_photos(tmp_path: Path) -> None:
+def test_empty_ledger_has_empty_days(tmp_path: Path) -> None:
     counts = count_photos(open_for_reading(tmp_path), NOW)
 
     assert len(counts.days) == len(counts.totals) == DAYS
@@ -59,7 +59,7 @@ def test_an_empty_ledger_has_days_without_photos(tmp_path: Path) -> None:
     assert build_chart(counts).top == 1
 
 
-def test_a_day_begins_at_midnight_where_the_device_is(diary: Diary, tmp_path: Path) -> None:
+def test_days_begin_at_local_midnight(diary: Diary, tmp_path: Path) -> None:
     diary.notes(24 * DAYS, "dog")  # half an hour past the midnight before the first day
     diary.notes(24 * (DAYS - 1), "dog", 2)
     diary.notes(0.6, "dog", 3)  # before midnight, though after it by UTC's day
@@ -70,7 +70,7 @@ def test_a_day_begins_at_midnight_where_the_device_is(diary: Diary, tmp_path: Pa
     assert counts.totals == (2, *[0] * 11, 3, 4)
 
 
-def test_labels_beyond_the_five_most_frequent_are_counted_together(diary: Diary, tmp_path: Path) -> None:
+def test_rare_labels_are_counted_together(diary: Diary, tmp_path: Path) -> None:
     for count, label in enumerate(LABELS, start=1):
         diary.notes(0.1, label, count)
 
@@ -79,7 +79,7 @@ def test_labels_beyond_the_five_most_frequent_are_counted_together(diary: Diary,
     assert series[-1][1][-1] == 1 + 2 + 3
 
 
-def test_new_results_are_counted_and_cheap_counts_are_not_put_off(diary: Diary, tmp_path: Path) -> None:
+def test_new_results_are_counted_at_once(diary: Diary, tmp_path: Path) -> None:
     counter, db = DailyCounter(), open_for_reading(tmp_path)
     diary.notes(0.1, "dog")
     assert counter.counts(db, NOW).totals[-1] == 1
@@ -88,7 +88,7 @@ def test_new_results_are_counted_and_cheap_counts_are_not_put_off(diary: Diary, 
     assert counter.counts(db, NOW + dt.timedelta(days=1)).totals[-2:] == (2, 0)
 
 
-def test_bars_end_below_the_top_of_a_round_scale(diary: Diary, tmp_path: Path) -> None:
+def test_chart_scale_is_round_and_above_bars(diary: Diary, tmp_path: Path) -> None:
     diary.notes(0.1, "dog", 130)
     diary.notes(0.1, "cat", 30)
     drawn = build_chart(count_photos(open_for_reading(tmp_path), NOW))

@@ -91,7 +91,7 @@ def test_hanging_disk_is_asked_once_and_keeps_its_last_figures(mount: Mount) -> 
     eventually(lambda: disk.status().error is None, "the disk's figures are up to date again")
 
 
-def test_views_of_the_page_do_not_wait_for_a_disk_that_hangs(asked: FlaskClient, mount: Mount) -> None:
+def test_page_does_not_wait_for_hanging_disk(asked: FlaskClient, mount: Mount) -> None:
     mount.hangs()
     began = time.monotonic()
     pages = [asked.get("/").text for _ in range(VIEWS)]

@@ -11,20 +11,20 @@ NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 
 
 @pytest.mark.parametrize("code", PhotoCode)
-def test_every_reason_is_told_in_words_of_its_own_with_a_way_out(code: PhotoCode) -> None:
+def test_every_error_code_has_reason_and_fix(code: PhotoCode) -> None:
     explained = formatting.explain_error(code)
     assert explained != formatting.explain_error("unheard of")
     assert explained.cause.endswith(".")
     assert explained.remedy
 
 
-def test_a_certainty_is_never_rounded_to_what_it_is_not() -> None:
+def test_score_is_never_rounded_to_0_or_1() -> None:
     assert [formatting.percentage(score) for score in (0, 0.001, 0.5, 0.987, 0.9951, 0.999999, 1)] == [
         "0 %", "< 1 %", "50 %", "99 %", "> 99 %", "> 99 %", "100 %",
     ]  # fmt: skip
 
 
-def test_moments_are_told_by_the_devices_own_clock() -> None:
+def test_times_are_in_local_time_zone() -> None:
     assert formatting.short_time("2026-11-23T10:02:03.456Z", NOW) == "11:02:03"
     assert formatting.short_time("2026-11-22T23:30:00.000Z", NOW) == "00:30:00"
     assert formatting.short_time("2026-11-21T10:00:00.000Z", NOW) == "21 Nov, 11:00"
@@ -38,6 +38,6 @@ def test_sizes_have_two_or_three_digits() -> None:
     assert [formatting.byte_count(count) for count in counts] == texts
 
 
-def test_marks_that_turn_a_name_around_are_seen() -> None:
+def test_direction_marks_in_names_are_visible() -> None:
     assert formatting.visible("a\u202egpj.exe") == "a\\u202egpj.exe"
     assert formatting.visible("שלום é 犬\n") == "שלום é 犬\\n"

@@ -46,7 +46,7 @@ def asked(tmp_path: Path) -> Iterator[FlaskClient]:
     service.ledger.close()
 
 
-def test_many_labels_are_a_list_to_choose_from(asked: FlaskClient) -> None:
+def test_many_labels_become_a_select_list(asked: FlaskClient) -> None:
     html = asked.get("/").text
 
     assert len(re.findall("<option", html)) == 1 + 200  # any, and the first
@@ -55,7 +55,7 @@ def test_many_labels_are_a_list_to_choose_from(asked: FlaskClient) -> None:
     assert html.count('scope="col"') == 1 + 6 + 1  # day, five labels and the others, all
 
 
-def test_a_label_is_shown_as_text_whatever_it_holds(asked: FlaskClient) -> None:
+def test_hostile_label_is_shown_as_text(asked: FlaskClient) -> None:
     for path in ("/", "/?status=classified", f"/page/photo/{len(LABELS)}"):
         html = asked.get(path).text
         assert "<script>alert" not in html
@@ -66,7 +66,7 @@ def test_a_label_is_shown_as_text_whatever_it_holds(asked: FlaskClient) -> None:
     assert "<script>alert" not in chosen
 
 
-def test_the_list_has_the_label_that_was_chosen_and_none_where_none_was(asked: FlaskClient) -> None:
+def test_select_list_keeps_chosen_label(asked: FlaskClient) -> None:
     assert "selected" not in asked.get("/").text
     assert re.findall(r'<option value="">', asked.get("/").text)
     for label in ("kind 007", "kind 299", "never given"):

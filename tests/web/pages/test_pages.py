@@ -45,7 +45,7 @@ def addresses(daemon: DaemonProcess, name: str) -> tuple[str, str, str]:
     return tile, unescape(large), seen
 
 
-def test_the_whole_page_is_smaller_than_fifty_kilobytes(daemon: DaemonProcess, inbox: Path) -> None:
+def test_page_is_smaller_than_50_kilobytes(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(30):
         put(inbox / f"camera-in-the-garden-2026-11-{number:02d}T12-00-00.jpg", photo(number, size=(64, 64)))
     daemon.settled(30)
@@ -74,7 +74,7 @@ def test_static_files_are_cached_under_versioned_addresses(
     assert ask(shared_daemon, "/page/static/nothing.css")[0] == 404
 
 
-def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(shared_daemon: DaemonProcess) -> None:
+def test_thumbnail_is_small_upright_and_undistorted(shared_daemon: DaemonProcess) -> None:
     sideways = Image.Exif()
     sideways[0x0112] = 6
     put(shared_daemon.inbox / "turned.jpg", photo(1, size=(1200, 600), exif=sideways))
@@ -88,7 +88,7 @@ def test_a_thumbnail_is_small_upright_and_of_the_photos_proportions(shared_daemo
     assert np.abs(np.asarray(shown, float) - np.asarray(upright, float)).mean() < 12
 
 
-def test_pictures_are_kept_by_browsers_and_not_sent_twice(shared_daemon: DaemonProcess) -> None:
+def test_pictures_are_cached_by_browsers(shared_daemon: DaemonProcess) -> None:
     put(shared_daemon.inbox / "kept.jpg", photo(1))
     tags = set()
     for path in addresses(shared_daemon, "kept.jpg"):
@@ -100,9 +100,7 @@ def test_pictures_are_kept_by_browsers_and_not_sent_twice(shared_daemon: DaemonP
     assert len(tags) == 3
 
 
-def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
-    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
-) -> None:
+def test_only_versioned_picture_urls_are_cached(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
     before: dict[str, bytes] = {}
     for seed in (1, 2):
         put(inbox / "a.jpg", photo(seed))
@@ -121,7 +119,7 @@ def test_a_picture_is_kept_only_under_an_address_that_says_what_it_shows(
         assert kept == (path in addresses(daemon, "a.jpg"))
 
 
-def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_right(shared_daemon: DaemonProcess) -> None:
+def test_deleted_photo_gives_404_to_conditional_request(shared_daemon: DaemonProcess) -> None:
     file = put(shared_daemon.inbox / "deleted.jpg", photo(1))
     tags = {path: ask(shared_daemon, path)[2]["ETag"] for path in addresses(shared_daemon, "deleted.jpg")}
     file.unlink()
@@ -130,7 +128,7 @@ def test_a_browser_is_not_told_that_its_picture_of_a_deleted_photo_is_still_righ
         assert ask(shared_daemon, path, **{"If-None-Match": tag})[0] == 404
 
 
-def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_shown_before(
+def test_deleted_photo_has_no_thumbnail(
     shared_daemon: DaemonProcess,
 ) -> None:
     file = put(shared_daemon.inbox / "left.jpg", photo(1))
@@ -142,7 +140,7 @@ def test_a_photo_that_left_the_inbox_has_no_thumbnail_any_more_though_it_was_sho
     assert b"no longer in the inbox" in body
 
 
-def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_its_place(
+def test_older_result_never_shows_newer_photo(
     shared_daemon: DaemonProcess,
 ) -> None:
     put(shared_daemon.inbox / "replaced.jpg", photo(1))
@@ -158,7 +156,7 @@ def test_the_thumbnail_of_an_older_result_is_never_that_of_the_photo_that_took_i
     assert f'href="/page/photo/{new["id"]}"' in html.decode()
 
 
-def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_no_thumbnail_of_photo_outside_inbox(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     outside = put(tmp_path / "secret.jpg", photo(1))
     put(shared_daemon.inbox / "outside.jpg", photo(1))
     result = shared_daemon.classified("outside.jpg", photo(1))
@@ -170,7 +168,7 @@ def test_no_thumbnail_is_made_of_what_lies_outside_the_inbox(shared_daemon: Daem
     assert ask(shared_daemon, f"/page/seen/{result['id']}")[0] == 404
 
 
-def test_what_the_model_saw_is_shown_to_the_pixel(shared_daemon: DaemonProcess) -> None:
+def test_seen_picture_is_exact_model_input(shared_daemon: DaemonProcess) -> None:
     data = photo(3, size=(700, 500))
     put(shared_daemon.inbox / "seen.jpg", data)
     status, png, _ = ask(shared_daemon, f"/page/seen/{shared_daemon.answered('seen.jpg')['id']}")
@@ -181,27 +179,25 @@ def test_what_the_model_saw_is_shown_to_the_pixel(shared_daemon: DaemonProcess) 
     assert np.array_equal(np.asarray(shown), decode(data, (224, 224)).pixels)
 
 
-def test_a_photo_that_waits_is_shown_as_waiting_with_what_it_waits_for(
-    patient_daemon: DaemonProcess, inbox: Path
-) -> None:
+def test_pending_photo_is_shown_with_reason(waiting_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "half.jpg", photo(1)[:5000])
-    result = patient_daemon.waits("half.jpg", "truncated")
+    result = waiting_daemon.waits("half.jpg", "truncated")
 
-    status, html, _ = ask(patient_daemon, "/")
+    status, html, _ = ask(waiting_daemon, "/")
     assert status == 200
     assert "Pending" in html.decode()
-    status, html, _ = ask(patient_daemon, f"/page/photo/{result['id']}")
+    status, html, _ = ask(waiting_daemon, f"/page/photo/{result['id']}")
     assert status == 200
     assert "The file ends early." in html.decode()
-    assert ask(patient_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
+    assert ask(waiting_daemon, f"/page/thumbnail/{result['id']}")[0] == 404
 
 
-def test_choices_that_make_no_sense_show_the_page_all_the_same(shared_daemon: DaemonProcess) -> None:
+def test_invalid_filters_show_the_page(shared_daemon: DaemonProcess) -> None:
     for query in ("status=nonsense", "before=x", "before=99999999999999999999", "label=%00%ff", "before=-1", "x=y"):
         assert ask(shared_daemon, f"/?{query}")[0] == 200
 
 
-def test_a_result_that_there_is_not_is_told_to_people(daemon: DaemonProcess) -> None:
+def test_missing_result_is_an_html_404(daemon: DaemonProcess) -> None:
     for number in (1, 1 << 63, 1 << 80):
         status, body, headers = ask(daemon, f"/page/photo/{number}")
         assert (status, headers["Content-Type"]) == (404, "text/html; charset=utf-8")
@@ -209,7 +205,7 @@ def test_a_result_that_there_is_not_is_told_to_people(daemon: DaemonProcess) -> 
         assert ask(daemon, f"/page/thumbnail/{number}")[0] == 404
 
 
-def test_the_form_for_the_token_says_when_it_was_wrong(shared_daemon: DaemonProcess) -> None:
+def test_login_form_shows_failure(shared_daemon: DaemonProcess) -> None:
     _, form, _ = ask(shared_daemon, "/page/login")
     assert b'<form action="/login" method="post">' in form
     assert b'name="token"' in form
@@ -217,7 +213,7 @@ def test_the_form_for_the_token_says_when_it_was_wrong(shared_daemon: DaemonProc
     assert b'role="alert"' in ask(shared_daemon, "/page/login?failed=1")[1]
 
 
-def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(shared_daemon: DaemonProcess) -> None:
+def test_page_has_no_inline_styles_or_scripts(shared_daemon: DaemonProcess) -> None:
     put(shared_daemon.inbox / "plain.jpg", photo(1))
     result = shared_daemon.answered("plain.jpg")
     for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
@@ -225,7 +221,7 @@ def test_no_part_of_the_page_has_styles_or_scripts_of_its_own(shared_daemon: Dae
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)
 
 
-def test_only_who_has_signed_in_is_offered_to_sign_out(daemon: DaemonProcess) -> None:
+def test_sign_out_is_shown_to_signed_in_users(daemon: DaemonProcess) -> None:
     for path, status in (("/", 200), ("/page/photo/1", 404)):
         assert b'action="/logout"' not in ask(daemon, path)[1]
         answer = ask(daemon, path, Cookie="dogid_session=x")

@@ -33,14 +33,14 @@ def answered(inbox: Path, name: str, data: bytes, size: tuple[int, int] = (320, 
     return PhotoFacts(found.path, found.version, "classified", hashlib.sha256(data).hexdigest(), size, "00", None)
 
 
-def test_a_picture_is_made_once_and_kept(inbox: Path) -> None:
+def test_thumbnail_is_cached(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
     thumbnails = Thumbnails(long_enough)
 
     assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT) is thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
 
 
-def test_no_more_is_kept_than_the_bound(inbox: Path) -> None:
+def test_thumbnail_cache_is_bounded(inbox: Path) -> None:
     all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(4)]
     sizes = [len(Thumbnails(long_enough).thumbnail(inbox, facts, TILE, LIMIT)) for facts in all_facts]
     thumbnails = Thumbnails(long_enough, cache_bytes=sum(sizes[1:]))
@@ -50,7 +50,7 @@ def test_no_more_is_kept_than_the_bound(inbox: Path) -> None:
     assert kept == [True, True, True, False]
 
 
-def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thumbnails_are_made_one_at_a_time(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
     begun, go_on = threading.Event(), threading.Event()
 
@@ -73,7 +73,7 @@ def test_two_pictures_are_not_made_at_once(inbox: Path, monkeypatch: pytest.Monk
     assert thumbnails.thumbnail(inbox, other, TILE, LIMIT)
 
 
-def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
+def test_waiting_request_gets_a_picture(inbox: Path) -> None:
     all_facts = [answered(inbox, f"{seed}.jpg", photo(seed)) for seed in range(6)]
     thumbnails = Thumbnails(long_enough, max_wait=60)
     made: list[bytes] = []
@@ -88,7 +88,7 @@ def test_whoever_waits_a_little_gets_a_picture_too(inbox: Path) -> None:
     assert len(set(made)) == 6
 
 
-def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
+def test_touched_photo_keeps_thumbnail(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
     thumbnails = Thumbnails(long_enough)
     before = thumbnails.thumbnail(inbox, facts, TILE, LIMIT)
@@ -97,22 +97,20 @@ def test_a_photo_touched_since_is_still_the_same(inbox: Path) -> None:
     assert thumbnails.thumbnail(inbox, facts, TILE, LIMIT) == before
 
 
-def test_a_photo_above_the_limit_is_not_read(inbox: Path) -> None:
+def test_photo_above_limit_is_not_read(inbox: Path) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
     with pytest.raises(PhotoGoneError):
         Thumbnails(long_enough).thumbnail(inbox, facts, TILE, 1000)
 
 
-def test_a_picture_is_never_larger_than_its_photo_nor_without_pixels(inbox: Path) -> None:
+def test_thumbnail_size_is_bounded_both_ways(inbox: Path) -> None:
     for size, expected in (((100, 60), (100, 60)), ((4000, 3), (320, 1)), ((1, 1), (1, 1))):
         facts = answered(inbox, "a.png", photo(1, "PNG", size=size), size)
         data = Thumbnails(long_enough).thumbnail(inbox, facts, TILE, LIMIT)
         assert Image.open(io.BytesIO(data)).size == expected
 
 
-def test_a_read_that_hangs_is_given_up_and_other_pictures_are_made(
-    inbox: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hanging_read_does_not_block_other_thumbnails(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
     go_on = threading.Event()
 
@@ -132,9 +130,7 @@ def test_a_read_that_hangs_is_given_up_and_other_pictures_are_made(
     assert thumbnails.thumbnail(inbox, hanging, TILE, LIMIT)
 
 
-def test_a_look_that_hangs_holds_up_nobody_for_long_though_the_picture_is_known(
-    inbox: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hanging_stat_does_not_block_cached_thumbnail(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     facts = answered(inbox, "a.jpg", photo(1))
     seconds = [60.0]
     thumbnails = Thumbnails(lambda: seconds[0])

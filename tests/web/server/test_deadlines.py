@@ -9,7 +9,7 @@ import pytest
 
 from dogid.web.server import channel, limits
 from dogid.web.server.listener import WebServer
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 HOUR = 3600.0
 BODY = b"x" * 1000
@@ -42,7 +42,7 @@ def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def _connect(server: WebServer, sent: bytes) -> socket.socket:
-    connection = socket.create_connection((server.address, server.port), PATIENCE)
+    connection = socket.create_connection((server.address, server.port), TIMEOUT)
     connection.sendall(sent)
     return connection
 

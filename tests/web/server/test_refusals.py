@@ -9,7 +9,7 @@ import pytest
 
 from dogid.web.server.limits import BODY_ALLOWANCE
 from dogid.web.server.listener import WebServer
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 LIMIT = 1_000_000
 
@@ -28,7 +28,7 @@ def _answer_nothing(environ: dict[str, Any], start_response: Any) -> Iterable[by
 
 
 def test_client_that_sends_too_much_reads_the_limit(server: WebServer) -> None:
-    client = http.client.HTTPConnection(server.address, server.port, timeout=PATIENCE)
+    client = http.client.HTTPConnection(server.address, server.port, timeout=TIMEOUT)
     try:
         client.request("POST", "/", bytes(30_000_000))  # far more than the kernel keeps: sending takes a while
         response = client.getresponse()

@@ -1,27 +1,27 @@
-"""A socket in systemd's place, which hears what the daemon tells."""
+"""The receiving end of NOTIFY_SOCKET, in place of systemd (sd_notify(3))."""
 
 import socket
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 
-class Ear:
-    """A socket in systemd's place."""
+class NotifySocket:
+    """A datagram socket in place of systemd's."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.settimeout(PATIENCE)
+        self._socket.settimeout(TIMEOUT)
 
-    def hear(self) -> list[str]:
+    def receive(self) -> list[str]:
         """The lines of the next message."""
         return self._socket.recv(65536).decode().split("\n")
 
-    def hear_of(self, *beginnings: str) -> list[str]:
+    def receive_until(self, *beginnings: str) -> list[str]:
         """Pass over messages until one has a line that begins so; return its lines."""
         while True:
-            lines = self.hear()
+            lines = self.receive()
             if any(line.startswith(beginnings) for line in lines):
                 return lines
 

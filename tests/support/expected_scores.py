@@ -1,4 +1,4 @@
-"""What the shipped model says of a photo, asked without a daemon."""
+"""The scores that the shipped model gives a photo, computed without a daemon."""
 
 import functools
 
@@ -12,6 +12,6 @@ def _classifier() -> Classifier:
     return load_model(shipped_model()).classifier()
 
 
-def answer(data: bytes) -> dict[str, float]:
+def expected_scores(data: bytes) -> dict[str, float]:
     """Given a photo's bytes, return its best scores by label, best first."""
     return classify_photo(data, _classifier()).best()

@@ -1,4 +1,4 @@
-"""Asking a daemon over HTTP, with every header and answer in the test's hand."""
+"""Requests to a daemon over HTTP, with full control of headers and the whole response."""
 
 import http.client
 import json
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import TIMEOUT
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back; redirections are not followed."""
+    """A response; redirections are not followed."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -30,12 +30,12 @@ class Reply:
         return str(self.document["error"]["code"])
 
 
-def ask(
+def fetch(
     url: str, path: str, *, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> Reply:
-    """Ask the daemon at url for path, once, over a connection of its own."""
-    place = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=PATIENCE)
+    """Send one request for path to the daemon at url, over a connection of its own."""
+    address = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port or 80, timeout=TIMEOUT)
     try:
         connection.request(method, path, body, dict(headers or {}))
         response = connection.getresponse()
@@ -44,9 +44,9 @@ def ask(
         connection.close()
 
 
-def form(name: str, data: bytes, field: str = "file") -> tuple[bytes, dict[str, str]]:
+def multipart_form(name: str, data: bytes, field: str = "file") -> tuple[bytes, dict[str, str]]:
     """Given a file's name and bytes, return a multipart body and its headers."""
-    mark = uuid.uuid4().hex
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
-    body = head.encode() + data + f"\r\n--{mark}--\r\n".encode()
-    return body, {"Content-Type": f"multipart/form-data; boundary={mark}"}
+    boundary = uuid.uuid4().hex
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'
+    body = head.encode() + data + f"\r\n--{boundary}--\r\n".encode()
+    return body, {"Content-Type": f"multipart/form-data; boundary={boundary}"}

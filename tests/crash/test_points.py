@@ -162,7 +162,7 @@ UNDISTURBED = {
 }
 
 
-def test_death_at_any_statement_of_the_ledger_loses_nothing_and_does_nothing_twice(tmp_path: Path) -> None:
+def test_crash_at_any_statement_loses_and_repeats_nothing(tmp_path: Path) -> None:
     statement = 0
     while True:
         statement += 1
@@ -181,7 +181,7 @@ def test_death_at_any_statement_of_the_ledger_loses_nothing_and_does_nothing_twi
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_death_around_the_making_of_the_ledger_is_made_good(tmp_path: Path, when: str) -> None:
+def test_crash_while_the_ledger_is_made_is_repaired(tmp_path: Path, when: str) -> None:
     inbox, state = tmp_path / "inbox", tmp_path / "state"
     inbox.mkdir()
     state.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import MakeDaemon
 
 
-def test_a_look_at_the_state_does_not_keep_a_daemon_from_starting(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+def test_status_query_does_not_block_a_start(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """`dogid status` holds the lock for a moment; a start at that moment must not take it for another daemon."""
     state = tmp_path / "state"
     state.mkdir()
@@ -20,7 +20,7 @@ def test_a_look_at_the_state_does_not_keep_a_daemon_from_starting(make_daemon: M
     assert daemon.running
 
 
-def test_a_second_daemon_is_refused(make_daemon: MakeDaemon) -> None:
+def test_second_daemon_is_rejected(make_daemon: MakeDaemon) -> None:
     make_daemon().start()
     second = make_daemon()
     second.launch()

@@ -86,10 +86,10 @@ class Daemon:
         self.ledger_moved_aside = self.ledger.moved_aside
         self._readers = Readers(self.state)
         self.started = time.monotonic()
-        self._engine = self._engine_for(settings, self.model)
+        self._engine = self._make_engine(settings, self.model)
         self.result_signal = ResultSignal()
         self.counters = ResultCounters()
-        self._pipeline = Pipeline(self.ledger, self._engine, workers=_workers(settings), on_recorded=self._report)
+        self._pipeline = Pipeline(self.ledger, self._engine, workers=_worker_count(settings), on_recorded=self._report)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, self._clock)
         self._health_check = HealthCheck(
             self._pipeline,
@@ -114,7 +114,7 @@ class Daemon:
         if failures:
             self._report(self.ledger.record(failures))
 
-    def _engine_for(self, settings: Settings, model: Model) -> Engine:
+    def _make_engine(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file.name, model.file.sha256, model.labels)
         retry_policy = RetryPolicy(round(settings.settle * 1000), self._clock)
         processor = PhotoProcessor(self.inbox, settings.max_bytes, model_id, retry_policy, self._in_progress)
@@ -137,13 +137,13 @@ class Daemon:
         Raise DogidError where they are rejected: then all stays as it is.
         """
         model = load_model(settings.model or shipped_model(), settings.labels)
-        engine = self._engine_for(settings, model)
+        engine = self._make_engine(settings, model)
         # a worker may be busy with a photo, and then makes its new interpreter
         timeout = self.settings.decode_timeout + INTERVAL_SECONDS
-        problem = self._pipeline.validate_engine(engine, _workers(settings), timeout)
+        problem = self._pipeline.validate_engine(engine, _worker_count(settings), timeout)
         if problem is not None:
             raise DogidError(f"{model.file.path}: the model does not work in every worker: {problem}")
-        self._pipeline.switch_engine(engine, _workers(settings))
+        self._pipeline.switch_engine(engine, _worker_count(settings))
         kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
         for name, value in kept.items():
             if getattr(settings, name) != value:
@@ -240,7 +240,7 @@ def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_rows)
 
 
-def _workers(settings: Settings) -> int:
+def _worker_count(settings: Settings) -> int:
     return settings.workers or len(os.sched_getaffinity(0))
 
 

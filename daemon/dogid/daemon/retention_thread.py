@@ -58,17 +58,17 @@ class RetentionThread:
             try:
                 self._delete_old_results()
             except sqlite3.Error as error:
-                log.warning("old results could not be forgotten, trying again later: %s", error)
+                log.warning("old results could not be deleted, trying again later: %s", error)
             except Exception:
-                log.warning("old results could not be forgotten, trying again later", exc_info=True)
+                log.warning("old results could not be deleted, trying again later", exc_info=True)
 
     def _delete_old_results(self) -> None:
         db = open_for_reading(self._state)
         try:
-            forgotten = forget_departed(
+            deleted = forget_departed(
                 self._ledger, db, self._inbox, self._retention, self._clock.wall_ms(), self._stopping.is_set
             )
         finally:
             db.close()
-        if forgotten:
-            log.info("forgot %d results of photos that have left the inbox", forgotten)
+        if deleted:
+            log.info("deleted %d results of photos that have left the inbox", deleted)

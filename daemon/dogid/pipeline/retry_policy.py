@@ -13,9 +13,10 @@ from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Failed, Job, Waiting
 
+# Turned up, what mends itself soon is noticed later; turned down, more attempts in vain.
 _FIRST_DELAY_MS = 250
 _LONGEST_DELAY_MS = 60_000
-_LONGEST_SETTLING_DELAY_MS = 2_000
+_LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may be written still
 _INTERNAL_ATTEMPTS = 8  # about half a minute; fewer fail photos for what would pass, more hide the fault
 _MAY_BE_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 

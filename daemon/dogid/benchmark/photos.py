@@ -18,11 +18,11 @@ from dogid.photo.decode import decode
 SIZES = (("0.3 MP", 640, 480, 48), ("2 MP", 1632, 1224, 8), ("12 MP", 4000, 3000, 3))
 """Name, width, height, count."""
 
-_MOST_PHOTOS = 100
-_MOST_BYTES = 300_000_000  # of all photos together: they are copied
+_MAX_PHOTOS = 100  # of a folder; more takes longer to read and changes the medians little
+_MAX_BYTES = 300_000_000  # of all photos together: they are copied
 _COARSE = 20  # pixels that one random value spans
 _NOISE = 6.0  # standard deviation, in levels: without noise a JPEG is far smaller than a camera's, and decodes faster
-_TILE = 256
+_TILE = 256  # pixels; the noise repeats, as drawing it for 12 MP would take seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def folder_sample(folder: Path, max_bytes: int) -> Sample:
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: not a folder; give a folder with photos, or no --photos for synthetic ones")
-    photos = tuple(itertools.islice(_limit_bytes(_decodable(folder, max_bytes)), _MOST_PHOTOS))
+    photos = tuple(itertools.islice(_limit_bytes(_decodable(folder, max_bytes)), _MAX_PHOTOS))
     if not photos:
         raise UsageError(f"{folder}: contains no photo that can be decoded; try: dogid classify {folder}")
     return Sample(shown_name(os.fsencode(folder)), photos)
@@ -76,7 +76,7 @@ def _decodable(folder: Path, max_bytes: int) -> Iterator[bytes]:
 
 
 def _limit_bytes(photos: Iterator[bytes]) -> Iterator[bytes]:
-    left = _MOST_BYTES
+    left = _MAX_BYTES
     for data in photos:
         left -= len(data)
         if left < 0:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dogid")
 
-_EXIT_SECONDS = 4.0  # after a stop request; a thread that hangs longer ends with the process
+_EXIT_SECONDS = 4.0  # from a stop request to the exit at the latest; must be less than the unit's TimeoutStopSec
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -27,22 +27,22 @@ def drop(page: Page, name: str, data: bytes) -> None:
     page.evaluate(_DROP, [name, base64.b64encode(data).decode()])
 
 
-def test_dropped_photo_is_classified_and_not_stored(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
+def test_dropped_photo_is_classified_and_not_stored(page: Page, shared_daemon: DaemonProcess) -> None:
     data = photo(11)
-    page.goto(daemon.url)
+    page.goto(shared_daemon.url)
     drop(page, "dropped.jpg", data)
 
     shown = page.locator("#answers li")
     expect(shown.locator("b")).to_have_text(next(iter(expected_scores(data))))
     expect(shown.locator(".file")).to_have_text("dropped.jpg")
-    assert list(inbox.iterdir()) == []
-    assert daemon.results() == []
+    assert list(shared_daemon.inbox.iterdir()) == []
+    assert shared_daemon.results() == []
 
 
-def test_chosen_photo_is_classified(page: Page, daemon: DaemonProcess, tmp_path: Path) -> None:
+def test_chosen_photo_is_classified(page: Page, shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     chosen = tmp_path / HOSTILE
     chosen.write_bytes(photo(12))
-    page.goto(daemon.url)
+    page.goto(shared_daemon.url)
     page.get_by_label("choose one").set_input_files(chosen)
 
     expect(page.locator("#answers li b")).to_have_text(next(iter(expected_scores(chosen.read_bytes()))))
@@ -50,10 +50,10 @@ def test_chosen_photo_is_classified(page: Page, daemon: DaemonProcess, tmp_path:
     assert page.title() == "dogid"
 
 
-def test_dropped_non_photo_shows_reason(visitor: Visitor, daemon: DaemonProcess) -> None:
+def test_dropped_non_photo_shows_reason(visitor: Visitor, shared_daemon: DaemonProcess) -> None:
     visitor.expect_status(422)
     page = visitor.page
-    page.goto(daemon.url)
+    page.goto(shared_daemon.url)
     page.get_by_label("choose one").set_input_files({"name": "a.txt", "mimeType": "text/plain", "buffer": b"no photo"})
 
     expect(page.locator("#answers li")).to_contain_text("Not classified: not a photo in a known format")
@@ -78,11 +78,11 @@ def test_max_bytes_does_not_limit_uploads(page: Page, make_daemon: MakeDaemon) -
     expect(page.locator("#answers li b")).to_have_text(next(iter(expected_scores(photo(13)))))
 
 
-def test_error_of_a_proxy_is_shown_with_status(visitor: Visitor, daemon: DaemonProcess) -> None:
+def test_error_of_a_proxy_is_shown_with_status(visitor: Visitor, shared_daemon: DaemonProcess) -> None:
     visitor.expect_status(502)
     page = visitor.page
     page.route("**/classify", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
-    page.goto(daemon.url)
+    page.goto(shared_daemon.url)
     drop(page, "a.jpg", photo(14))
 
     expect(page.locator("#answers li")).to_contain_text("Not classified: dogid returned status 502")

@@ -131,10 +131,10 @@ def test_cookie_is_http_only_same_site_and_holds_no_token(token_daemon: DaemonPr
 
 
 def _forged() -> dict[str, str]:
-    right = Access(TOKEN, frozenset()).session()
+    right = Access(TOKEN, frozenset()).make_session()
     subject, stamp, signature = right.split(".")
     later = base64.urlsafe_b64encode(int(time.time() + 9e6).to_bytes(4, "big")).rstrip(b"=").decode()
-    other = Access("another-token-of-this-daemon", frozenset()).session()
+    other = Access("another-token-of-this-daemon", frozenset()).make_session()
     plain = hmac.new(TOKEN.encode(), f"{subject}.{stamp}".encode(), hashlib.sha256).digest()
     signed = base64.urlsafe_b64encode(plain).rstrip(b"=").decode()
     return {

@@ -213,7 +213,7 @@ def test_rate_limit_is_per_address_and_expires() -> None:
     limit = LoginRateLimit(lambda: now[0])
     for _ in range(10):
         assert limit.wait_seconds("10.0.0.1") == 0
-        limit.note_wrong("10.0.0.1")
+        limit.record_failure("10.0.0.1")
     assert limit.wait_seconds("10.0.0.1") == WINDOW_SECONDS
     assert limit.wait_seconds("10.0.0.2") == 0
     now[0] += WINDOW_SECONDS + 1
@@ -224,7 +224,7 @@ def test_rate_limit_does_not_block_right_token(own_token_daemon: DaemonProcess) 
     for _ in range(11):
         refused = fetch(own_token_daemon.url, "/results", headers=bearer("wrong"))
     assert (refused.status, refused.code) == (429, "too_many_tries")
-    assert own_token_daemon.log.read_text().count("WARNING a wrong token from 127.0.0.1") == 10
+    assert own_token_daemon.log.read_text().count("WARNING wrong token from 127.0.0.1") == 10
     assert fetch(own_token_daemon.url, "/results", headers=bearer(TOKEN)).status == 200
     assert log_in(own_token_daemon).headers["Location"] == "/"
 
@@ -232,14 +232,14 @@ def test_rate_limit_does_not_block_right_token(own_token_daemon: DaemonProcess) 
 def test_rate_limit_counts_ipv6_networks() -> None:
     limit = LoginRateLimit()
     for number in range(10):
-        limit.note_wrong(f"2001:db8::{number}")
+        limit.record_failure(f"2001:db8::{number}")
     assert limit.wait_seconds("2001:db8::ffff") > 0
     assert limit.wait_seconds("2001:db8:0:1::1") == 0
 
 
 def test_session_is_signed_and_bound_to_token() -> None:
     access = Access(TOKEN, frozenset())
-    session = access.session()
+    session = access.make_session()
     assert access.accepts_session(session)
     assert not access.accepts_session(session[:-5] + ("A" if session[-5] != "A" else "B") + session[-4:])
     assert not access.accepts_session("")

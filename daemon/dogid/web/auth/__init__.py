@@ -1,1 +1,1 @@
-"""Who may ask: tokens, sessions, host names, origins; start reading at `middleware.py`."""
+"""Access to the server: tokens, sessions, host names, origins; start reading at `middleware.py`."""

@@ -1,7 +1,7 @@
-"""Who may ask: names by which the machine is asked for, the token, and where a request to write may come from.
+"""Rules of access: Host headers, the token, and origins of requests that write.
 
-On the loopback address nothing is needed. Every other address needs a token, since whoever reaches it could read the
-photos' names and use the machine.
+On the loopback address no token is needed. On any other, every machine of the network could read the photos' names and
+have photos classified.
 """
 
 import hashlib
@@ -24,41 +24,45 @@ if TYPE_CHECKING:
 
 COOKIE = "dogid_session"
 SESSION_SECONDS = 30 * 24 * 3600
+"""Until a browser has to sign in again. A stolen cookie works so long, as sessions are not stored anywhere."""
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\s:,/@\[\]]+))(?::[0-9]{0,5})?")
-_CREDENTIAL = "dogid_token"
-_SHORTEST_TOKEN = 16  # characters; what `openssl rand -hex 16` makes has 32
-_LARGEST_TOKEN_FILE = 4096  # bytes
+_CREDENTIAL = "dogid_token"  # file of a systemd credential (LoadCredential=)
+_MIN_TOKEN_LENGTH = 16  # characters; `openssl rand -hex 16` prints 32
+_MAX_TOKEN_BYTES = 4096  # read from a token file; the rest is ignored
 _HOW_TO_MAKE_ONE = "make one with: (umask 077; openssl rand -hex 32 > dogid-token)"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a request must bring."""
+    """What a request needs."""
 
     token: str | None
-    """Whoever asks must know it; None: nobody must."""
+    """None where no token is needed."""
     host_names: frozenset[str]
-    """Names in lower case by which this machine may be asked for, besides its numeric addresses."""
+    """Allowed Host headers in lower case; numeric addresses are allowed besides."""
 
-    def knows_host(self, header: str | None) -> bool:
-        """Whether a Host header names this machine.
+    def allows_host(self, header: str | None) -> bool:
+        """Return whether a Host header is one of this machine.
 
-        A page of another site can make its own name lead here (DNS rebinding); it cannot change the name that the
-        browser then asks for. A numeric address is never such a name.
+        Another site can have its own name resolve to this machine (DNS rebinding), but the browser still sends that
+        name. With a numeric address there is no name to resolve.
         """
-        name = _host_name(header or "")
+        name = _host_without_port(header or "")
         return _is_address(name) or name in self.host_names or name.endswith(".localhost")
 
-    def accepts_token(self, given: str) -> bool:
-        """Whether this is the token; takes as long for a wrong one as for the right one."""
-        return self.token is not None and hmac.compare_digest(_digest(given), _digest(self.token))
+    def accepts_token(self, token: str) -> bool:
+        """Return whether this is the token, in a time that does not depend on how much of it is right."""
+        return self.token is not None and hmac.compare_digest(_digest(token), _digest(self.token))
 
-    def session(self) -> str:
-        """Return what a browser's cookie holds after a login: a signed date, not the token."""
+    def make_session(self) -> str:
+        """Return the value of a browser's session cookie: a signed timestamp, not the token."""
         return self._signer().sign("page").decode()
 
     def accepts_session(self, cookie: str | None) -> bool:
-        """Whether a cookie was made with the token of now, and not too long ago."""
+        """Return whether a session cookie was signed with the present token less than SESSION_SECONDS ago.
+
+        By the wall clock, as sessions outlive the process.
+        """
         if self.token is None or not cookie:
             return False
         from itsdangerous import BadSignature
@@ -70,27 +74,34 @@ class Access:
         return True
 
     def _signer(self) -> "TimestampSigner":
-        from itsdangerous import TimestampSigner  # only where there is a token: the start need not wait for it
+        from itsdangerous import TimestampSigner  # imported only where there is a token, so that others start faster
 
         assert self.token is not None
         return TimestampSigner(_digest(self.token), salt="dogid.session", digest_method=hashlib.sha256)
 
 
 def decide_access(settings: Settings, address: str, environ: Mapping[str, str] = os.environ) -> Access:
-    """Given the address that is served, return what requests need. Raise UsageError where others could walk in."""
-    token = _token(settings.token_file, environ)
+    """Return what requests need.
+
+    settings: token file and allowed hosts.
+    address: the numeric address that is served.
+    environ: has the folder of systemd's credentials.
+    Raise UsageError where the token is unusable, or other machines would have access without one.
+    """
+    token = _read_token(settings.token_file, environ)
     if token is None and not settings.insecure_no_auth and not ipaddress.ip_address(address).is_loopback:
         raise UsageError(
-            f"--host {settings.host}: other machines could read the results and use this one; {_HOW_TO_MAKE_ONE} and "
+            f"--host {settings.host}: other machines could read the results and send photos; {_HOW_TO_MAKE_ONE} and "
             "give it by --token-file dogid-token, or serve without a token by --insecure-no-auth"
         )
-    return Access(token, _own_names(settings))
+    return Access(token, _host_names(settings))
 
 
 def same_origin(origin: str | None, site: str | None, host: str | None) -> bool:
-    """Given the headers Origin, Sec-Fetch-Site and Host, whether a page of another site may have sent the request.
+    """Return whether a request comes from a page of ours or from a program that is no browser.
 
-    Programs that are no browsers send neither of the first two. Source: https://www.w3.org/TR/fetch-metadata/
+    origin, site, host: the headers Origin, Sec-Fetch-Site and Host. Only browsers send the first two. Source:
+    https://www.w3.org/TR/fetch-metadata/
     """
     if site is not None and site not in ("same-origin", "none"):
         return False
@@ -104,44 +115,44 @@ def _netloc(origin: str) -> str | None:
         return None
 
 
-def _token(file: Path | None, environ: Mapping[str, str]) -> str | None:
-    """The token of the file that the settings name, or of the one that systemd passes; None where there is none."""
+def _read_token(file: Path | None, environ: Mapping[str, str]) -> str | None:
+    """Return the token of the settings' file, else of the systemd credential; None where there is neither."""
     if file is not None:
-        return _checked(file, _first_line(file))
+        return _checked_token(file, _first_line(file))
     folder = environ.get("CREDENTIALS_DIRECTORY")
     passed = Path(folder) / _CREDENTIAL if folder else None
     if passed is None or not passed.exists():
         return None
     token = _first_line(passed)
-    return _checked(passed, token) if token else None
+    return _checked_token(passed, token) if token else None
 
 
 def _first_line(file: Path) -> str:
     try:
         with file.open("rb") as stream:
-            data = stream.read(_LARGEST_TOKEN_FILE)
+            data = stream.read(_MAX_TOKEN_BYTES)
         return data.decode("utf-8").partition("\n")[0].strip()
     except OSError as error:
         raise UsageError(f"{file}: the token cannot be read: {error.strerror}; {_HOW_TO_MAKE_ONE}") from error
     except UnicodeDecodeError:
-        raise UsageError(f"{file}: the token is no text; {_HOW_TO_MAKE_ONE}") from None
+        raise UsageError(f"{file}: the token is not text in UTF-8; {_HOW_TO_MAKE_ONE}") from None
 
 
-def _checked(file: Path, token: str) -> str:
-    if len(token) < _SHORTEST_TOKEN:
-        raise UsageError(f"{file}: a token needs {_SHORTEST_TOKEN} characters or more; {_HOW_TO_MAKE_ONE}")
+def _checked_token(file: Path, token: str) -> str:
+    if len(token) < _MIN_TOKEN_LENGTH:
+        raise UsageError(f"{file}: a token needs {_MIN_TOKEN_LENGTH} characters or more; {_HOW_TO_MAKE_ONE}")
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise UsageError(f"{file}: a token is made of letters, digits and signs without spaces; {_HOW_TO_MAKE_ONE}")
+        raise UsageError(f"{file}: only ASCII letters, digits and punctuation are allowed; {_HOW_TO_MAKE_ONE}")
     return token
 
 
-def _own_names(settings: Settings) -> frozenset[str]:
-    own = socket.gethostname().lower()
-    return frozenset({"localhost", own, f"{own}.local", settings.host.lower(), *settings.allowed_hosts})
+def _host_names(settings: Settings) -> frozenset[str]:
+    hostname = socket.gethostname().lower()
+    return frozenset({"localhost", hostname, f"{hostname}.local", settings.host.lower(), *settings.allowed_hosts})
 
 
-def _host_name(header: str) -> str:
-    """The name of a Host header, without its port; empty where it is no such header."""
+def _host_without_port(header: str) -> str:
+    """Return the name or address in a Host header; empty where the header is malformed."""
     match = _HOST.fullmatch(header.lower())
     return "" if match is None else (match["address"] or match["name"]).rstrip(".")
 

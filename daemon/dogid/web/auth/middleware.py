@@ -1,4 +1,4 @@
-"""The door: every request passes here before it reaches a view, and every answer on its way out."""
+"""Checks of every request before it reaches a view, and security headers of every response."""
 
 import logging
 import math
@@ -14,9 +14,9 @@ from dogid.web.errors import ApiError
 log = logging.getLogger(__name__)
 
 LOGIN_PAGE = "/page/login"
-_OPEN_TO_ALL = (LOGIN_PAGE, "/page/static/", "/login")
-_LARGEST_LOGIN = 10_000  # bytes
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_PUBLIC_PATHS = (LOGIN_PAGE, "/page/static/", "/login")
+_MAX_LOGIN_BYTES = 10_000  # a token and the form around it
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -26,35 +26,35 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",  # with no-referrer, browsers say of a form's origin that it is null
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers send forms with the origin null
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
 
 def add_access_checks(app: Flask, access: Access) -> None:
-    """Have every request checked against access, and add the login that browsers need."""
-    guesses = LoginRateLimit()
+    """Check every request of an application against access, and add the login for browsers."""
+    rate_limit = LoginRateLimit()
 
     @app.before_request
     def check() -> AnyResponse | None:
         _check_host(access)
-        if access.token is not None and not request.path.startswith(_OPEN_TO_ALL):
-            return _check_token(access, guesses)
+        if access.token is not None and not request.path.startswith(_PUBLIC_PATHS):
+            return _check_token(access, rate_limit)
         _check_origin()
         return None
 
     @app.post("/login")
     def login() -> AnyResponse:
         _check_origin()
-        request.max_content_length = _LARGEST_LOGIN  # this much of a stranger's form is held in memory
-        given = request.form.get("token", "").strip()
-        if not access.accepts_token(given):
-            _limit(guesses)
-            _note_wrong(guesses)
+        request.max_content_length = _MAX_LOGIN_BYTES  # a form of a client without the token is held in memory
+        token = request.form.get("token", "").strip()
+        if not access.accepts_token(token):
+            _check_rate_limit(rate_limit)
+            _record_failure(rate_limit)
             return redirect(f"{LOGIN_PAGE}?failed=1", HTTPStatus.SEE_OTHER)
         response = redirect("/", HTTPStatus.SEE_OTHER)
-        response.set_cookie(COOKIE, access.session(), max_age=SESSION_SECONDS, httponly=True, samesite="Strict")
+        response.set_cookie(COOKIE, access.make_session(), max_age=SESSION_SECONDS, httponly=True, samesite="Strict")
         return response
 
     @app.post("/logout")
@@ -63,29 +63,29 @@ def add_access_checks(app: Flask, access: Access) -> None:
         response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
         return response
 
-    app.after_request(_secured)
+    app.after_request(_add_security_headers)
 
 
 def _check_host(access: Access) -> None:
-    if not access.knows_host(request.headers.get("Host")):
+    if not access.allows_host(request.headers.get("Host")):
         raise ApiError(
             HTTPStatus.MISDIRECTED_REQUEST,
             "unknown_host",
-            "this machine is not known by that name; ask by its address, or name it in the setting allowed_hosts",
+            "unknown Host header; use the address of this machine, or add the name to the setting allowed_hosts",
         )
 
 
-def _check_token(access: Access, guesses: LoginRateLimit) -> AnyResponse | None:
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+def _check_token(access: Access, rate_limit: LoginRateLimit) -> AnyResponse | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        if access.accepts_token(given.strip()):
-            return None  # a page of another site cannot know the token, so it may also write
-        _limit(guesses)  # only the wrong ones: behind a proxy, all have one address
-        _note_wrong(guesses)
+        if access.accepts_token(token.strip()):
+            return None  # pages of other sites do not know the token, so that the origin need not be checked
+        _check_rate_limit(rate_limit)  # for wrong tokens only: behind a proxy, all clients have one address
+        _record_failure(rate_limit)
     elif access.accepts_session(request.cookies.get(COOKIE)):
         _check_origin()
         return None
-    elif request.method == "GET" and _wants_page():
+    elif request.method == "GET" and _accepts_html():
         return redirect(LOGIN_PAGE, HTTPStatus.SEE_OTHER)
     raise ApiError(
         HTTPStatus.UNAUTHORIZED,
@@ -96,15 +96,15 @@ def _check_token(access: Access, guesses: LoginRateLimit) -> AnyResponse | None:
 
 
 def _check_origin() -> None:
-    if request.method in _READING:
+    if request.method in _SAFE_METHODS:
         return
     headers = request.headers
     if not same_origin(headers.get("Origin"), headers.get("Sec-Fetch-Site"), headers.get("Host")):
         raise ApiError(HTTPStatus.FORBIDDEN, "foreign_origin", "pages of other sites may not write here")
 
 
-def _limit(guesses: LoginRateLimit) -> None:
-    seconds = guesses.wait_seconds(_address())
+def _check_rate_limit(rate_limit: LoginRateLimit) -> None:
+    seconds = rate_limit.wait_seconds(_client_address())
     if seconds > 0:
         raise ApiError(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -114,22 +114,22 @@ def _limit(guesses: LoginRateLimit) -> None:
         )
 
 
-def _note_wrong(guesses: LoginRateLimit) -> None:
-    """Count a wrong token, and tell: a person may want to know, and the limit keeps the log short."""
-    guesses.note_wrong(_address())
-    log.warning("a wrong token from %s", _address())
+def _record_failure(rate_limit: LoginRateLimit) -> None:
+    """Count and log a wrong token; the rate limit keeps the log short."""
+    rate_limit.record_failure(_client_address())
+    log.warning("wrong token from %s", _client_address())
 
 
-def _wants_page() -> bool:
-    """Whether a person's browser asks, and not a program."""
+def _accepts_html() -> bool:
+    """Return whether a browser asks for a page, and not a program for data."""
     return "text/html" in request.headers.get("Accept", "")
 
 
-def _address() -> str:
+def _client_address() -> str:
     return request.remote_addr or ""
 
 
-def _secured(response: Response) -> Response:
+def _add_security_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")

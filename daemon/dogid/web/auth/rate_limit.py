@@ -1,4 +1,4 @@
-"""Counting wrong tokens, so that nobody can try many."""
+"""Limiting how many wrong tokens a client may try."""
 
 import ipaddress
 import threading
@@ -7,40 +7,42 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 WINDOW_SECONDS = 60.0
-_MOST_WRONG = 10  # in one window
-_MOST_ADDRESSES = 1024  # remembered; the oldest are forgotten first
+_MAX_FAILURES = 10
+"""Wrong tokens in one window. A higher number helps people who mistype, and attackers as much."""
+_MAX_ADDRESSES = 1024
+"""Addresses that are remembered, the latest ones; more take more memory while many addresses attack."""
 
 
 class LoginRateLimit:
-    """How many wrong tokens each address has sent of late."""
+    """Counts the wrong tokens of each client address in a sliding window."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._wrong: OrderedDict[str, list[float]] = OrderedDict()
+        self._failures: OrderedDict[str, list[float]] = OrderedDict()
 
     def wait_seconds(self, address: str) -> float:
-        """How long an address must wait before its next try; 0 where it may try now."""
+        """Return how long an address has to wait before its next try; 0 where it may try now."""
         with self._lock:
             times = self._recent(_network(address))
-            return 0.0 if len(times) < _MOST_WRONG else times[0] + WINDOW_SECONDS - self._clock()
+            return 0.0 if len(times) < _MAX_FAILURES else times[0] + WINDOW_SECONDS - self._clock()
 
-    def note_wrong(self, address: str) -> None:
-        """An address has sent a wrong token."""
+    def record_failure(self, address: str) -> None:
+        """Count a wrong token of an address."""
         network = _network(address)
         with self._lock:
-            self._wrong[network] = [*self._recent(network), self._clock()][-_MOST_WRONG:]
-            self._wrong.move_to_end(network)
-            while len(self._wrong) > _MOST_ADDRESSES:
-                self._wrong.popitem(last=False)
+            self._failures[network] = [*self._recent(network), self._clock()][-_MAX_FAILURES:]
+            self._failures.move_to_end(network)
+            while len(self._failures) > _MAX_ADDRESSES:
+                self._failures.popitem(last=False)
 
     def _recent(self, network: str) -> list[float]:
         since = self._clock() - WINDOW_SECONDS
-        return [at for at in self._wrong.get(network, []) if at > since]
+        return [at for at in self._failures.get(network, []) if at > since]
 
 
 def _network(address: str) -> str:
-    """What one party may call its own: an IPv4 address, or the /64 of an IPv6 one."""
+    """Return the unit of addresses that one client has at its disposal: an IPv4 address, or an IPv6 /64 network."""
     try:
         known = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""The application, made when somebody asks for the first time.
+"""A WSGI application that is made at the first request.
 
-Flask with all it brings takes 10 MB and a quarter of a second: a daemon that nobody asks need not spend them, and its
-start need not wait for them.
+Flask with its dependencies takes 10 MB and a quarter of a second, which a daemon without requests saves, and every
+daemon at its start.
 """
 
 import threading
@@ -12,7 +12,7 @@ WsgiApplication = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class LazyWsgiApp:
-    """A WSGI application that stands for another."""
+    """Makes another WSGI application at the first request, and passes all requests on to it."""
 
     def __init__(self, make: Callable[[], WsgiApplication]) -> None:
         self._make = make
@@ -20,7 +20,7 @@ class LazyWsgiApp:
         self._application: WsgiApplication | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer a request; the first ones wait until the application is there."""
+        """Pass a request on; the first ones wait until the application is made."""
         with self._lock:
             if self._application is None:
                 self._application = self._make()

@@ -8,14 +8,17 @@ CASES ?= 20000
 DIST ?= dist
 MINUTES ?= 30
 WORKERS ?= 3
+CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py tests/attacks/test_slow.py \
+  tests/inbox/test_watch.py tests/inbox/test_watch_tree.py tests/photo/test_decode.py tests/commands/test_tables.py
 
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
 BENCH := .venv-bench
+CANARY := .venv-canary
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run test canary crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
@@ -23,6 +26,7 @@ help:
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
 	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
 	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
+	@echo "make canary: the daemon with the oldest and with the newest dependencies that pyproject.toml allows"
 	@echo "make layers: rooms, layers and imports of the code"
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
@@ -47,6 +51,21 @@ soak: $(DEV)/.installed
 
 mutants: $(DEV)/.mutants
 	$(DEV)/bin/python -m tests.mutants.run $(SUITES)
+
+# Resolved anew each time: a release of a dependency that breaks the daemon is to be found here, and a lower bound that
+# is too low. Only what the daemon needs is installed, so that these tests take seconds to set up.
+canary: check-python
+	@$(PYTHON) -m venv --clear $(CANARY)
+	@$(CANARY)/bin/python $(PIP) uv
+	@set -e; for resolution in lowest-direct highest; do \
+	  home=$(CANARY)/$$resolution; install="$(CANARY)/bin/uv pip install --quiet --python $$home/bin/python"; \
+	  $(CANARY)/bin/uv venv --quiet --python $(PYTHON) $$home; \
+	  $$install --resolution $$resolution --editable .; \
+	  $$install pytest pytest-timeout pytest-xdist; \
+	  echo "with the $$resolution versions:"; $(CANARY)/bin/uv pip list --quiet --python $$home/bin/python \
+	    | grep -E "^(ai-edge-litert|flask|numpy|pillow|prometheus-client|rich|waitress|watchdog) "; \
+	  $$home/bin/python -m pytest -n $(WORKERS) $(CANARY_TESTS); \
+	done
 
 layers: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.test_layers
@@ -87,7 +106,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) $(CANARY) .pytest_cache .mypy_cache .ruff_cache .coverage
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."

@@ -5,7 +5,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from importlib.metadata import version
 from types import FunctionType
 
 from dogid.errors import DogidError
@@ -48,6 +47,8 @@ def checked_waitress() -> Iterator[None]:
             raise AttributeError(f"it has no {', '.join(missing)}")
         yield
     except (ImportError, AttributeError, TypeError) as error:
+        from importlib.metadata import version  # memory that a start without errors need not spend
+
         raise DogidError(
             f"the installed waitress {version('waitress')} does not fit dogid: {error}; "
             f"install one that does: pip install '{REQUIREMENT}'"

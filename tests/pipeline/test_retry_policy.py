@@ -77,6 +77,12 @@ def test_internal_errors_fail_after_eight_attempts() -> None:
     assert "8 attempts" in outcomes[-1].message
 
 
+def test_model_that_fails_on_a_photo_is_an_internal_error() -> None:
+    outcome = policy().on_photo_error(job(), VERSION, PhotoError(PhotoCode.INTERNAL, "the model returned NaN"))
+
+    assert isinstance(outcome, Waiting)
+
+
 def test_internal_error_after_other_errors_is_retried() -> None:
     assert isinstance(policy().on_internal_error(job(attempts=100, last_error="unreadable"), "a bug"), Waiting)
 

@@ -52,7 +52,7 @@ class Classifier:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
         scores = self._outcome(self._run(pixels))
         if not np.isfinite(scores).all():
-            raise RuntimeError("the model answers with numbers that are none (NaN)")
+            raise RuntimeError("the model returned NaN")
         return scores
 
     def _run(self, pixels: Pixels) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+from dogid.errors import PhotoCode, PhotoError
 from dogid.model.classifier import SHOWN_SCORES, Classifier, best_scores
 from dogid.model.output_scores import Scores
 from dogid.photo.decode import decode
@@ -33,12 +34,15 @@ class Classification:
 def classify_photo(data: bytes, classifier: Classifier) -> Classification:
     """Given an encoded photo, decode it to the model's size and classify it.
 
-    Raise PhotoError where it cannot be decoded, RuntimeError where the model's answer is no number.
+    Raise PhotoError where it cannot be decoded, and with `internal` where the model fails on it.
     """
     started = time.perf_counter()
     photo = decode(data, classifier.size)
     decoded = time.perf_counter()
-    scores = classifier.classify(photo.pixels)
+    try:
+        scores = classifier.classify(photo.pixels)
+    except RuntimeError as error:
+        raise PhotoError(PhotoCode.INTERNAL, f"the model fails on this photo: {error}") from error
     return Classification(
         labels=classifier.labels,
         scores=scores,

@@ -35,6 +35,8 @@ class RetryPolicy:
             if job.last_error == PhotoCode.VANISHED:
                 return Failed(job, version, error.code, error.message)
             return Waiting(job, version, error.code, error.message, _FIRST_DELAY_MS)
+        if error.code is PhotoCode.INTERNAL:
+            return self.on_internal_error(job, error.message)
         if error.code in _MAY_BE_UNFINISHED:
             left = self._until_settled(job, version)
             if left > 0:

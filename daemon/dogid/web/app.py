@@ -37,6 +37,7 @@ ROOT = Endpoint(
         403: ResponseSpec("The file lies outside the inbox", _ERROR),
         404: ResponseSpec("There is no such file", _ERROR),
         422: ResponseSpec("The photo cannot be classified; the code says why", _ERROR),
+        500: ResponseSpec("dogid or the model has a fault that this photo brings to light", _ERROR),
     },
     parameters=(Parameter("file", "a path inside the inbox"),),
 )

@@ -34,6 +34,7 @@ CLASSIFY = Endpoint(
         413: ResponseSpec("More bytes than max_upload", {JSON: reference("Error")}),
         415: ResponseSpec("Neither a form nor an image", {JSON: reference("Error")}),
         422: ResponseSpec("The photo cannot be classified; the code says why", {JSON: reference("Error")}),
+        500: ResponseSpec("dogid or the model has a fault that this photo brings to light", {JSON: reference("Error")}),
     },
     body={
         _FORM: {

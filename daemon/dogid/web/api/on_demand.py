@@ -54,7 +54,9 @@ class OnDemandClassifier:
             message = f"decoding took longer than {timeout:g} s (decode_timeout)"
             raise ApiError(unprocessable, PhotoCode.TOO_LARGE, message) from None
         except PhotoError as error:
-            raise ApiError(unprocessable, error.code, error.message) from error
+            ours = error.code is PhotoCode.INTERNAL
+            status = HTTPStatus.INTERNAL_SERVER_ERROR if ours else unprocessable
+            raise ApiError(status, error.code, error.message) from error
 
     def _present_classifier(self, slot: Slot, timeout: float) -> Classifier:
         """Return an interpreter of the daemon's present model, which a reload may have changed."""

@@ -12,7 +12,14 @@ from tests.support.daemon import DaemonProcess
 _ONE_PROCESS = ("tests/service/", "tests/web/browser/")
 """Folders whose tests share what is expensive to make: an installed service, a browser."""
 
-_LONGEST = (*_ONE_PROCESS, "tests/chain/", "tests/crash/", "tests/convert/training/", "tests/convert/conversion/")
+_LONGEST = (
+    *_ONE_PROCESS,
+    "tests/soak/",
+    "tests/chain/",
+    "tests/crash/",
+    "tests/convert/training/",
+    "tests/convert/conversion/",
+)
 """They start first, so that no process is left alone with one of them at the end."""
 
 MakeDaemon = Callable[..., DaemonProcess]

@@ -1,4 +1,4 @@
-"""Small classifiers in every form that people have: three layers that tell red, green and blue photos apart."""
+"""Small classifiers in every form that people have: three layers that distinguish red, green and blue photos."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -114,7 +114,7 @@ def answers(source: FloatSource, pixels: Pixels) -> NDArray[np.float32]:
 
 
 def reason(source: FloatSource, name: str) -> str:
-    return next(finding.reason for finding in source.findings if finding.name == name)
+    return next(fact.reason for fact in source.facts if fact.name == name)
 
 
 def random_pixels() -> Pixels:

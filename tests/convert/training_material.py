@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 SIDE = 96
 

@@ -1,4 +1,4 @@
-"""`dogid convert`: a trained graph in, a `.tflite` model that has proved itself out."""
+"""`dogid convert`: a trained graph becomes a `.tflite` model that agrees with it."""
 
 import argparse
 import json
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import write_atomically
 from dogid_convert.support import interruption
-from dogid_convert.support.explain_errors import explained, load_packages
+from dogid_convert.support.explain_errors import load_packages, user_errors
 from dogid_convert.support.free_memory import check_resources
+from dogid_convert.support.renamed_flags import add_old_name
 
 if TYPE_CHECKING:
-    from dogid_convert.conversion.convert import Converted, Settings
+    from dogid_convert.conversion.convert import ConversionOptions, Converted
     from dogid_convert.conversion.report import Report
 
 _FAILED = 1
@@ -36,17 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-type",
         choices=kinds,
-        help="what an int8 model takes (default: uint8, pixels as they are); other models take float32",
+        help="input type of an int8 model (default: uint8, pixels as they are); other models take float32",
     )
     parser.add_argument(
-        "--output-type", choices=kinds, help="what an int8 model gives (default: float32); other models give float32"
+        "--output-type",
+        choices=kinds,
+        help="output type of an int8 model (default: float32); other models give float32",
     )
     parser.add_argument(
         "--min-agreement", type=_share, default=0.98, metavar="F", help="same labels as the float graph (default: 0.98)"
     )
     parser.add_argument("--input", metavar="NAME", help="the graph's input node (default: found)")
-    parser.add_argument("--output", metavar="NAME", help="the graph's output node (default: found)")
-    parser.add_argument("--size", type=_side, metavar="N", help="side of its images in pixels (default: found)")
+    parser.add_argument("--output-node", metavar="NAME", help="the graph's output node (default: found)")
+    add_old_name(parser, "--output", "--output-node")
+    parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: found)")
     parser.add_argument("--mean", type=_number, metavar="M", help="the input is (pixel - M) / S (default: found)")
     parser.add_argument("--std", type=_positive, metavar="S")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as FILE.json and FILE.html")
@@ -71,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
     check_resources(args.graph, args.out, _PHOTO_BYTES if args.calibrate or args.evaluate else 0)
     try:
-        with interruption.heeded():
+        with interruption.sigint_tracked():
             report, result = _convert(args)
     except KeyboardInterrupt:
         _say("interrupted")
@@ -102,28 +106,28 @@ def _convert(args: argparse.Namespace) -> "tuple[Report, dict[str, Any]]":
     return report, result
 
 
-def _converted(args: argparse.Namespace) -> "tuple[Converted, Settings]":
-    from dogid_convert.conversion.convert import Settings, convert
+def _converted(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]":
+    from dogid_convert.conversion.convert import ConversionOptions, convert
     from dogid_convert.graph.network import Hints
-    from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface
+    from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes
     from dogid_convert.support.progress import tracking
 
-    settings = Settings(
+    settings = ConversionOptions(
         graph=args.graph,
         dtype=args.dtype,
         labels=args.labels,
         calibrate=args.calibrate,
         evaluate=args.evaluate,
         min_agreement=args.min_agreement,
-        hints=Hints(args.input, args.output, args.size, None if args.mean is None else (args.mean, args.std)),
-        interface=Interface(args.input_type or USUAL_INTERFACE.input, args.output_type or USUAL_INTERFACE.output),
+        hints=Hints(args.input, args.output_node, args.size, None if args.mean is None else (args.mean, args.std)),
+        interface=IoTypes(args.input_type or DEFAULT_IO_TYPES.input, args.output_type or DEFAULT_IO_TYPES.output),
     )
-    with explained(args.graph, "run or convert this graph"), tracking() as track:
+    with user_errors(args.graph, "run or convert this graph"), tracking() as track:
         return convert(settings, track), settings
 
 
-def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings") -> bool:
-    from dogid_convert.conversion.package_model import sealed
+def _write(args: argparse.Namespace, converted: "Converted", settings: "ConversionOptions") -> bool:
+    from dogid_convert.conversion.package_model import package
 
     report = converted.report
     if report.passed is False and not args.force:
@@ -133,9 +137,9 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Settings
             f"{args.out} {'is as it was' if args.out.exists() else 'was not made'}"
         )
         return False
-    model = sealed(converted, settings)
+    model = package(converted, settings)
     interruption.check()
-    with interruption.held():
+    with interruption.sigint_deferred():
         _write_file(args.out, model)
     return True
 
@@ -149,7 +153,7 @@ def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
         page, data = path, path.with_suffix(".json")
     contents = {data: json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n", page: html_report(report)}
     interruption.check()
-    with interruption.held():
+    with interruption.sigint_deferred():
         for file, content in contents.items():
             _write_file(file, content.encode())
     _say(f"report: {data} and {page}")

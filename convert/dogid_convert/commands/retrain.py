@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid_convert.support import interruption
-from dogid_convert.support.explain_errors import explained, load_packages
+from dogid_convert.support.explain_errors import load_packages, user_errors
 from dogid_convert.support.progress import tracking
 from dogid_convert.support.renamed_flags import add_old_name
 from dogid_convert.support.writable_folder import check_writable
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     _check_outside(args.out, args.photos)
     check_writable(args.out)
     try:
-        with interruption.heeded():
+        with interruption.sigint_tracked():
             load_packages()
             document = _retrain(args)
     except KeyboardInterrupt:
@@ -142,11 +142,11 @@ def _retrain(args: argparse.Namespace) -> dict[str, Any]:
     recipe = _recipe(args)
     if args.epochs and not args.fine_tune:
         _log("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
-    with explained(args.base or "the shipped base", "run or train this graph"), tracking() as track:
+    with user_errors(args.base or "the shipped base", "run or train this graph"), tracking() as track:
         result = retrain.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _log, track)
     graph = result.graph.SerializeToString(deterministic=True)
     document = report.build_document(result, recipe, graph)
-    with explained(args.out, "write the graph"):
+    with user_errors(args.out, "write the graph"):
         report.write_files(result, graph, document, args.out)
     return document
 

@@ -1,4 +1,4 @@
-"""The whole way from a float classifier to a `.tflite` model that has shown that it answers alike."""
+"""A whole conversion: from a float classifier to a `.tflite` model whose answers agree with it."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,34 +9,41 @@ from numpy.typing import NDArray
 
 from dogid.errors import UsageError
 from dogid.model.classifier import Classifier
-from dogid_convert.conversion.label_files import Labels, check_labels, find_labels, label_places, truth_of
-from dogid_convert.conversion.photo_sets import Decoded, PhotoFolder, balanced, decoded, read_folder, told
+from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, label_places, photo_labels
+from dogid_convert.conversion.photo_differences import PhotoDifference, largest_differences
+from dogid_convert.conversion.photo_sets import (
+    Decoded,
+    PhotoFolder,
+    decode_photos,
+    error_lines,
+    interleave_labels,
+    read_folder,
+)
 from dogid_convert.conversion.report import Calibration, Cost, Report
-from dogid_convert.conversion.worst_photos import Difference, worst
-from dogid_convert.evaluation.compare import Accuracies, Agreement, agree, compare
+from dogid_convert.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.quantize.int8_search import best_int8
-from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface
+from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import Track
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 from dogid_convert.tflite import run
-from dogid_convert.tflite.flatbuffer_edit import float_operators, interface_of, unpacked
+from dogid_convert.tflite.flatbuffer_edit import float_operators, interface_of, unpack
 
 CALIBRATION_PHOTOS = 200
-"""More change nothing: ranges are minima and maxima."""
+"""More take longer and change nothing: ranges are minima and maxima. Fewer may miss a layer's extremes."""
 
 JUDGING_PHOTOS = 800
-"""Agreement of 99 % is then known to within 0.7 points."""
+"""Agreement of 99 % is then known to within 0.7 points; more photos narrow that and take longer."""
 
 _FEW = 50
 _FEWEST = 2
-"""Photos: one tells the ranges, the other whether the model answers alike."""
+"""Photos: one to measure the layers' ranges, one to compare the models' answers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the user asks for."""
+class ConversionOptions:
+    """What the user asked for."""
 
     graph: Path
     dtype: str
@@ -45,8 +52,8 @@ class Settings:
     evaluate: Path | None = None
     min_agreement: float = 0.98
     hints: Hints = Hints()
-    interface: Interface = USUAL_INTERFACE
-    """Of an int8 model; others take and give float."""
+    interface: IoTypes = DEFAULT_IO_TYPES
+    """Types of an int8 model's input and output; other models have float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +68,11 @@ class _Photos:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """How the converted model's answers compare with the float one's."""
+class _Evaluated:
+    """How the converted model's answers compare with the float model's."""
 
     agreement: Agreement | None = None
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[PhotoDifference, ...] = ()
     accuracies: Accuracies | None = None
     left_out: tuple[str, ...] = ()
 
@@ -76,12 +83,12 @@ class Converted:
 
     model: bytes
     source: FloatSource
-    labels: Labels
+    labels: GraphLabels
     report: Report
 
 
-def convert(settings: Settings, track: Track) -> Converted:
-    """Convert and judge. Raise UsageError or DogidError saying what is wrong and what to do."""
+def convert(settings: ConversionOptions, track: Track) -> Converted:
+    """Convert and evaluate. Raise UsageError or DogidError with the reason and the way out."""
     folder = _folder(settings)
     evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
     source = open_source(settings.graph, settings.hints)
@@ -91,22 +98,22 @@ def convert(settings: Settings, track: Track) -> Converted:
     warnings = _warnings(folder, labels)
     photos = _shared_out(settings, folder, source, track)
     float_model = source.tflite("float32")
-    model, remedies = _model(settings, source, float_model, photos, labels, track)
+    model, fallbacks = _model(settings, source, float_model, photos, labels, track)
     answer = run.classifier(model, labels.names, source.normalisation)
     reference = run.classifier(float_model, labels.names, source.normalisation)
-    judged = _judged(source, answer, photos.to_judge, labels, track)
-    evaluated = _Judged()
+    compared = _compared(source, answer, photos.to_judge, labels, track)
+    evaluated = _Evaluated()
     if evaluation is not None:
         used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
         evaluated = _evaluated(source, answer, evaluation, places, labels, used, track)
-    gate = judged if judged.agreement is not None else evaluated
+    gate = compared if compared.agreement is not None else evaluated
     left_out = dict.fromkeys((*photos.left_out, *evaluated.left_out))  # both folders may be the same
     blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
     report = Report(
         graph=settings.graph,
         dtype=settings.dtype,
         interface=interface_of(model),
-        findings=source.findings,
+        facts=source.facts,
         labels=labels,
         calibration=_calibration(photos),
         float_cost=Cost(len(float_model), run.milliseconds(reference, blank)),
@@ -117,31 +124,31 @@ def convert(settings: Settings, track: Track) -> Converted:
         accuracies=evaluated.accuracies,
         evaluated=evaluation,
         differences=gate.differences,
-        remedies=remedies,
+        fallbacks=fallbacks,
         warnings=(*warnings, *(f"left out: {line}" for line in left_out)),
     )
     return Converted(model, source, labels, report)
 
 
-def _folder(settings: Settings) -> PhotoFolder | None:
+def _folder(settings: ConversionOptions) -> PhotoFolder | None:
     if settings.calibrate is not None:
         return read_folder(settings.calibrate)
     if settings.dtype == "int8":
         raise UsageError(
-            "an int8 model needs photos to learn the range of each layer from, like those that it will see: "
+            "an int8 model needs photos to measure the range of each layer with, like those that it will see: "
             "give a folder of about a hundred by --calibrate DIR, or choose --dtype dynamic, which needs none"
         )
     return None
 
 
-def _shared_out(settings: Settings, folder: PhotoFolder | None, source: FloatSource, track: Track) -> _Photos:
-    """Some photos to calibrate with where that is needed, others to judge by."""
+def _shared_out(settings: ConversionOptions, folder: PhotoFolder | None, source: FloatSource, track: Track) -> _Photos:
+    """Return some photos to calibrate with where that is needed, and others to compare the models on."""
     if folder is None:
         return _Photos(None, None, None)
     calibrates = settings.dtype == "int8"
     most = JUDGING_PHOTOS + (CALIBRATION_PHOTOS if calibrates else 0)
-    photos = decoded(balanced(folder.photos)[:most], source.size, track, "decoding")
-    left_out = (*told(folder.unreadable), *photos.broken)
+    photos = decode_photos(interleave_labels(folder.photos)[:most], source.size, track, "decoding")
+    left_out = (*error_lines(folder.unreadable), *photos.broken)
     if not calibrates:
         return _Photos(None, photos, folder, left_out)
     if len(photos.photos) < _FEWEST:
@@ -155,7 +162,12 @@ def _shared_out(settings: Settings, folder: PhotoFolder | None, source: FloatSou
 
 
 def _model(
-    settings: Settings, source: FloatSource, float_model: bytes, photos: _Photos, labels: Labels, track: Track
+    settings: ConversionOptions,
+    source: FloatSource,
+    float_model: bytes,
+    photos: _Photos,
+    labels: GraphLabels,
+    track: Track,
 ) -> tuple[bytes, tuple[str, ...]]:
     """Return the model and what was tried to make it agree."""
     if photos.to_calibrate is None:
@@ -169,18 +181,20 @@ def _model(
         track,
         settings.interface,
     )
-    return quantized.model, quantized.remedies
+    return quantized.model, quantized.fallbacks
 
 
-def _in_float(settings: Settings, model: bytes) -> dict[str, int]:
-    return dict(Counter(float_operators(unpacked(model)))) if settings.dtype == "int8" else {}
+def _in_float(settings: ConversionOptions, model: bytes) -> dict[str, int]:
+    return dict(Counter(float_operators(unpack(model)))) if settings.dtype == "int8" else {}
 
 
-def _judged(source: FloatSource, answer: Classifier, photos: Decoded | None, labels: Labels, track: Track) -> _Judged:
+def _compared(
+    source: FloatSource, answer: Classifier, photos: Decoded | None, labels: GraphLabels, track: Track
+) -> _Evaluated:
     if photos is None:
-        return _Judged()
+        return _Evaluated()
     first, second = _both(source, answer, photos, track)
-    return _Judged(agree(first, second), worst(photos.photos, first, second, labels.names))
+    return _Evaluated(measure_agreement(first, second), largest_differences(photos.photos, first, second, labels.names))
 
 
 def _evaluated(
@@ -188,22 +202,22 @@ def _evaluated(
     answer: Classifier,
     folder: PhotoFolder,
     places: list[int | None],
-    labels: Labels,
+    labels: GraphLabels,
     used: set[str],
     track: Track,
-) -> _Judged:
-    """Judge both models by labelled photos, without those that were used to calibrate."""
+) -> _Evaluated:
+    """Evaluate both models on labelled photos, without those that were used to calibrate."""
     fresh = [photo for photo in folder.photos if photo.sha256 not in used]
     if not fresh:
         raise UsageError(f"{folder.folder}: all of its photos were used to calibrate; give others to --evaluate")
-    photos = decoded(fresh, source.size, track, "decoding")
-    truth = truth_of(places, [photo.label for photo in photos.photos])
+    photos = decode_photos(fresh, source.size, track, "decoding")
+    truth = photo_labels(places, [photo.label for photo in photos.photos])
     first, second = _both(source, answer, photos, track)
-    return _Judged(
-        agreement=agree(first, second),
-        differences=worst(photos.photos, first, second, labels.names),
-        accuracies=compare(first, second, truth, labels.names),
-        left_out=(*told(folder.unreadable), *photos.broken),
+    return _Evaluated(
+        agreement=measure_agreement(first, second),
+        differences=largest_differences(photos.photos, first, second, labels.names),
+        accuracies=compare_accuracy(first, second, truth, labels.names),
+        left_out=(*error_lines(folder.unreadable), *photos.broken),
     )
 
 
@@ -213,7 +227,7 @@ def _both(
     return source.answers(photos.pixels, track), run.answers(answer, photos.pixels, track, "converted model")
 
 
-def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
+def _places(evaluation: PhotoFolder | None, labels: GraphLabels) -> list[int | None]:
     if evaluation is None:
         return []
     if not evaluation.labels:
@@ -228,9 +242,9 @@ def _places(evaluation: PhotoFolder | None, labels: Labels) -> list[int | None]:
     return places
 
 
-def _warnings(folder: PhotoFolder | None, labels: Labels) -> list[str]:
+def _warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:
     twice = [name for name, count in Counter(labels.names).items() if count > 1]
-    found = [f"{labels.path}: several outputs have the same label: {listed(twice, 5)}"] if twice else []
+    found = [f"{labels.path}: several outputs have the same label: {join_names(twice, 5)}"] if twice else []
     if folder is None:
         return found
     if len(folder.photos) < _FEW:

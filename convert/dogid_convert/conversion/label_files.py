@@ -12,14 +12,14 @@ from dogid.errors import DogidError, UsageError
 from dogid.model.labels import parse_labels
 from dogid.model.model_file import read_model_file
 from dogid_convert.sources.sniff import is_tflite
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 
 _NAMES = ("retrained_labels.txt", "output_labels.txt", "labels.txt")
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class GraphLabels:
     """A graph's labels, in the order of its outputs."""
 
     names: tuple[str, ...]
@@ -31,30 +31,30 @@ class Labels:
         return "".join(f"{name}\n" for name in self.names)
 
 
-def find_labels(graph: Path, given: Path | None) -> Labels:
+def find_labels(graph: Path, given: Path | None) -> GraphLabels:
     """Return the labels of a file, or of one that lies beside the graph. Raise UsageError saying where was looked."""
     if given is None and is_tflite(graph):
         inside = read_model_file(graph)
         if inside.labels is not None:
-            return Labels(inside.labels, graph)
+            return GraphLabels(inside.labels, graph)
     folders = [graph, graph / "assets", graph.parent] if graph.is_dir() else [graph.parent]
     # a file of the graph's own name is meant for it; the others may belong to a neighbour
     beside = [graph.with_suffix(".txt"), *(folder / name for folder in folders for name in _NAMES)]
     places = [given] if given is not None else beside
     for path in places:
         if path.is_file() or given is not None:
-            return Labels(_read(path), path)
+            return GraphLabels(_read(path), path)
     looked = ", ".join(str(path) for path in places)
     raise UsageError(f"no labels for {graph} (looked for {looked}); give a file with a label a line by --labels")
 
 
-def check_labels(labels: Labels, classes: int) -> None:
+def check_labels(labels: GraphLabels, classes: int) -> None:
     """Raise DogidError, showing both sides, where there is not one label for each output."""
     count = len(labels.names)
     if count == classes:
         return
-    first = listed([repr(name) for name in labels.names], _SHOWN)
-    outputs = listed([f"output {i}" for i in range(classes)], _SHOWN)
+    first = join_names([repr(name) for name in labels.names], _SHOWN)
+    outputs = join_names([f"output {i}" for i in range(classes)], _SHOWN)
     hint = ""
     if count + 1 == classes:
         hint = " Some graphs have an extra first class, background: does the file lack its line?"
@@ -74,7 +74,7 @@ def label_places(folders: Sequence[str], labels: Sequence[str]) -> list[int | No
     return [exact.get(name, plain.get(_plain(name))) for name in folders]
 
 
-def truth_of(places: Sequence[int | None], folder_of: Sequence[int]) -> NDArray[np.int64]:
+def photo_labels(places: Sequence[int | None], folder_of: Sequence[int]) -> NDArray[np.int64]:
     """Given each folder's label and each photo's folder, return each photo's label, -1 where there is none."""
     known = np.array([-1 if place is None else place for place in places], dtype=np.int64)
     return known[np.asarray(folder_of, dtype=np.int64)]

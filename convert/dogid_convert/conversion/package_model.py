@@ -9,13 +9,13 @@ from typing import Any
 from dogid import __version__
 from dogid.model.model_file import LABELS, RECORD
 from dogid.model.tflite_metadata import METADATA
-from dogid_convert.conversion.convert import Converted, Settings
-from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE
+from dogid_convert.conversion.convert import ConversionOptions, Converted
+from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES
 from dogid_convert.reports.training_report import recorded_data
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
-from dogid_convert.tflite.archive import sha256, with_files
-from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpacked
+from dogid_convert.tflite.archive import append_files, sha256
+from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpack
 from dogid_convert.tflite.golden import GOLDEN_FILE, make_golden
 from dogid_convert.tflite.metadata import ClassifierFacts, classifier_metadata
 
@@ -25,8 +25,8 @@ FORMAT = 1
 _PACKAGES = ("tensorflow", "ai-edge-litert", "numpy", "pillow")
 
 
-def sealed(converted: Converted, settings: Settings) -> bytes:
-    """Return the whole model file. The same inputs give the same bytes: it holds no times and no full paths."""
+def package(converted: Converted, settings: ConversionOptions) -> bytes:
+    """Return the whole model file. The same inputs give the same bytes: it contains no times and no full paths."""
     normalisation, source = converted.source.normalisation, converted.source
     facts = ClassifierFacts(
         name=settings.graph.stem,
@@ -34,11 +34,11 @@ def sealed(converted: Converted, settings: Settings) -> bytes:
         size=source.size,
         mean=normalisation.mean,
         std=normalisation.std,
-        quantized_input=input_facts(unpacked(converted.model)).dtype != "FLOAT32",
+        quantized_input=input_facts(unpack(converted.model)).dtype != "FLOAT32",
         labels_file=LABELS,
     )
     model = add_metadata(converted.model, METADATA, classifier_metadata(facts))
-    # asked of the very bytes that are sealed
+    # the answers of exactly the bytes that are packaged
     usual, other = (
         run.classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
         for accelerated in (True, False)
@@ -54,10 +54,10 @@ def sealed(converted: Converted, settings: Settings) -> bytes:
     }
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     files = {LABELS: converted.labels.text.encode(), GOLDEN_FILE: golden.data, RECORD: text.encode()}
-    return with_files(model, files)
+    return append_files(model, files)
 
 
-def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
+def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, Any]:
     report = converted.report
     agreement, accuracies, calibration = report.agreement, report.accuracies, report.calibration
     graph_sha256 = content_sha256(settings.graph)
@@ -66,7 +66,7 @@ def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
         "graph": {"file": settings.graph.name, "sha256": graph_sha256},
         **({"trained_on": trained_on} if trained_on else {}),
         "dtype": settings.dtype,
-        "found": {finding.name: f"{finding.value} ({finding.reason})" for finding in report.findings},
+        "found": {fact.name: f"{fact.value} ({fact.reason})" for fact in report.facts},
         "calibration": calibration
         and {"photos": calibration.photos, "per_label": calibration.per_label, "folder_sha256": calibration.sha256},
         "evaluation": accuracies
@@ -84,7 +84,7 @@ def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
             "passed": report.passed,
         },
         "in_float": report.float_operators,
-        "remedies": list(report.remedies),
+        "remedies": list(report.fallbacks),
         "versions": {"dogid": __version__, "python": platform.python_version(), **_versions()},
         "command": _command(settings),
     }
@@ -92,29 +92,29 @@ def _provenance(converted: Converted, settings: Settings) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in _PACKAGES:
+    for name in _PACKAGES:
         try:
-            found[package] = version(package)
+            found[name] = version(name)
         except PackageNotFoundError:
             continue
     return found
 
 
-def _command(settings: Settings) -> str:
-    """Return the command, paths shortened to names: a model that is passed on need not tell its maker's folders."""
+def _command(settings: ConversionOptions) -> str:
+    """Return the command, paths shortened to names: a model that is passed on does not reveal its maker's folders."""
     words = ["dogid", "convert", settings.graph.name, "--dtype", settings.dtype]
     paths = {"--labels": settings.labels, "--calibrate": settings.calibrate, "--evaluate": settings.evaluate}
     for flag, path in paths.items():
         words += [flag, path.name] if path is not None else []
     hints = settings.hints
-    for flag, value in (("--input", hints.input), ("--output", hints.output), ("--size", hints.side)):
+    for flag, value in (("--input", hints.input), ("--output-node", hints.output), ("--size", hints.side)):
         words += [flag, str(value)] if value is not None else []
     if hints.normalisation is not None:
         words += ["--mean", f"{hints.normalisation[0]:g}", "--std", f"{hints.normalisation[1]:g}"]
     interface = settings.interface
     for flag, kind, usual in (
-        ("--input-type", interface.input, USUAL_INTERFACE.input),
-        ("--output-type", interface.output, USUAL_INTERFACE.output),
+        ("--input-type", interface.input, DEFAULT_IO_TYPES.input),
+        ("--output-type", interface.output, DEFAULT_IO_TYPES.output),
     ):
         words += [flag, kind] if kind != usual and settings.dtype == "int8" else []
     return shlex.join([*words, "--min-agreement", f"{settings.min_agreement:g}"])

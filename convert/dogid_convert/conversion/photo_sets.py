@@ -1,4 +1,4 @@
-"""The photos that a conversion needs: some to calibrate with, others to judge by."""
+"""The photos that a conversion needs: some to calibrate with, others to compare the models on."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ NO_LABEL = -1
 
 @dataclass(frozen=True, slots=True)
 class PhotoFolder:
-    """What lies in a folder of photos, with or without a sub-folder for each label."""
+    """The photos of a folder, with or without a sub-folder for each label."""
 
     folder: Path
     labels: tuple[str, ...]
@@ -67,17 +67,17 @@ def read_folder(folder: Path) -> PhotoFolder:
     if not photos:
         raise UsageError(
             f"no photos in {folder}: give a folder of photos like those that the model will see"
-            + "".join(f"; left out: {line}" for line in told(unreadable[:1]))
+            + "".join(f"; left out: {line}" for line in error_lines(unreadable[:1]))
         )
     return PhotoFolder(folder, (), tuple(photos.values()), tuple(unreadable))
 
 
-def told(unreadable: Sequence[Unreadable]) -> list[str]:
+def error_lines(unreadable: Sequence[Unreadable]) -> list[str]:
     """Return a line for each file that could not be read."""
     return [f"{path}: {reason}" for path, reason in unreadable]
 
 
-def balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
+def interleave_labels(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
     """Return the photos so that every beginning of the list has all labels about equally often.
 
     Within a label the content's hash gives the order, which no renaming changes.
@@ -89,7 +89,7 @@ def balanced(photos: Sequence[LabelledPhoto]) -> list[LabelledPhoto]:
     return [photo for _, _, photo in sorted(rounds, key=lambda item: item[:2])]
 
 
-def decoded(photos: Sequence[LabelledPhoto], size: tuple[int, int], track: Track, what: str) -> Decoded:
+def decode_photos(photos: Sequence[LabelledPhoto], size: tuple[int, int], track: Track, what: str) -> Decoded:
     """Decode photos as the daemon does. Raise DogidError where not a single one can be decoded."""
     good: list[LabelledPhoto] = []
     pixels: list[NDArray[np.uint8]] = []

@@ -1,21 +1,21 @@
-"""What a conversion found out, as data and as JSON."""
+"""The results of a conversion as data and as JSON."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dogid_convert.conversion.label_files import Labels
+from dogid_convert.conversion.label_files import GraphLabels
+from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.photo_sets import PhotoFolder
-from dogid_convert.conversion.worst_photos import Difference
 from dogid_convert.evaluation.compare import Accuracies, Agreement
-from dogid_convert.graph.network import Finding
+from dogid_convert.graph.network import GraphFact
 
 _SLOWER = 1.1  # below, it is the noise of the measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The photos that told the ranges."""
+    """The representative photos from which the layers' ranges were measured."""
 
     folder: Path
     photos: int
@@ -41,9 +41,9 @@ class Report:
     graph: Path
     dtype: str
     interface: tuple[str, str]
-    """What kind of numbers it takes and gives."""
-    findings: tuple[Finding, ...]
-    labels: Labels
+    """Types of its input and its output, as numpy calls them."""
+    facts: tuple[GraphFact, ...]
+    labels: GraphLabels
     calibration: Calibration | None
     float_cost: Cost
     cost: Cost
@@ -53,10 +53,10 @@ class Report:
     min_agreement: float
     accuracies: Accuracies | None
     evaluated: PhotoFolder | None
-    differences: tuple[Difference, ...]
+    differences: tuple[PhotoDifference, ...]
     """The photos on which the models differ most; none where no photos were given."""
-    remedies: tuple[str, ...]
-    """What was tried because plain quantization fell through the gate, and what it gave."""
+    fallbacks: tuple[str, ...]
+    """What was tried because plain quantization failed the gate, with the agreement that each reached."""
     warnings: tuple[str, ...]
 
     @property
@@ -78,7 +78,7 @@ class Report:
             "graph": str(self.graph),
             "dtype": self.dtype,
             "interface": {"input": self.interface[0], "output": self.interface[1]},
-            "found": {finding.name: {"value": finding.value, "reason": finding.reason} for finding in self.findings},
+            "found": {fact.name: {"value": fact.value, "reason": fact.reason} for fact in self.facts},
             "labels": list(self.labels.names),
             "labels_file": str(self.labels.path),
             "calibration": calibration,
@@ -89,7 +89,7 @@ class Report:
             "min_agreement": self.min_agreement,
             "evaluation": None if self.accuracies is None else asdict(self.accuracies),
             "differences": [asdict(one) | {"photo": str(one.photo)} for one in self.differences],
-            "remedies": list(self.remedies),
+            "remedies": list(self.fallbacks),
             "warnings": list(self.warnings),
             "passed": self.passed,
         }

@@ -1,4 +1,4 @@
-"""A conversion's report as one HTML file: confusion matrices as pictures, worst differences as thumbnails."""
+"""A conversion's report as one HTML file: confusion matrices as pictures, largest differences as thumbnails."""
 
 import base64
 import io
@@ -8,9 +8,9 @@ from PIL import Image
 
 from dogid.errors import PhotoError
 from dogid.photo.decode import decode
+from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.report import Report
 from dogid_convert.conversion.report_text import mcnemar_line, report_text, verdict
-from dogid_convert.conversion.worst_photos import Difference
 from dogid_convert.evaluation.compare import Accuracies
 from dogid_convert.reports.confusion_html import CONFUSION_STYLE, confusion_html
 
@@ -69,7 +69,7 @@ def _confusion(accuracies: Accuracies, dtype: str) -> str:
     )
 
 
-def _thumbnail(difference: Difference) -> str:
+def _thumbnail(difference: PhotoDifference) -> str:
     try:
         pixels = decode(difference.photo.read_bytes(), _THUMBNAIL).pixels
     except (PhotoError, OSError):  # gone since it was judged

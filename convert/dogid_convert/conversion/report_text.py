@@ -4,30 +4,32 @@ from dogid_convert.conversion.report import Calibration, Report
 from dogid_convert.evaluation.compare import Accuracies
 from dogid_convert.evaluation.metrics import Evaluation
 from dogid_convert.reports.confusion_text import confusion_lines
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 
 _SHOWN_LABELS = 6
 _SIGNIFICANT = 0.05
 
 
 def report_text(report: Report) -> str:
-    """Return the report as lines that a person understands, the verdict last."""
+    """Return the report as lines for a person, the verdict last."""
     lines = [*_facts(report), "", *_table(report), ""]
     if report.accuracies is not None:
         lines += [*_accuracies(report.accuracies, report.dtype), ""]
-    lines += [f"tried: {remedy}" for remedy in report.remedies]
+    lines += [f"tried: {fallback}" for fallback in report.fallbacks]
     lines += _verdict(report)
     return "\n".join(lines) + "\n"
 
 
 def _facts(report: Report) -> list[str]:
     rows = [("graph", str(report.graph), "")]
-    rows += [(finding.name, finding.value, finding.reason) for finding in report.findings]
+    rows += [(fact.name, fact.value, fact.reason) for fact in report.facts]
     width = max(len(name) for name, _, _ in rows) + 2
-    value_width = max(len(finding.value) for finding in report.findings) + 2
+    value_width = max(len(fact.value) for fact in report.facts) + 2
     lines = [f"{name:<{width}}{value:<{value_width}}{reason}".rstrip() for name, value, reason in rows]
     labels = report.labels
-    lines.append(f"{'labels':<{width}}{len(labels.names)} from {labels.path}: {listed(labels.names, _SHOWN_LABELS)}")
+    lines.append(
+        f"{'labels':<{width}}{len(labels.names)} from {labels.path}: {join_names(labels.names, _SHOWN_LABELS)}"
+    )
     taken, given = report.interface
     lines.append(f"{'takes':<{width}}{taken}{', pixels as they are' if taken == 'uint8' else ''}; gives {given}")
     if report.calibration is not None:

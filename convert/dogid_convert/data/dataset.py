@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.support.progress import Track, untracked
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 
 Unreadable = tuple[Path, str]
 """A file or folder that could not be read, and the reason."""
@@ -160,8 +160,8 @@ def _check_no_label_empty(
         return
     inside = [f"; {path}: {reason}" for path, reason in unreadable if path.is_relative_to(empty[0])]
     raise UsageError(
-        f"no photo in {listed([str(folder) for folder in empty], _SHOWN)}: put photos of that label there or delete "
-        "the folder" + "".join(inside[:1])
+        f"no photo in {join_names([str(folder) for folder in empty], _SHOWN)}: put photos of that label there or "
+        "delete the folder" + "".join(inside[:1])
     )
 
 

@@ -48,7 +48,7 @@ class Accuracies:
     disagreement: Disagreement
 
 
-def agree(first: Probabilities, second: Probabilities) -> Agreement:
+def measure_agreement(first: Probabilities, second: Probabilities) -> Agreement:
     """Compare two models' answers [photos, classes]; at least one photo."""
     same = first.argmax(axis=1) == second.argmax(axis=1)
     difference = np.abs(first - second)
@@ -58,7 +58,7 @@ def agree(first: Probabilities, second: Probabilities) -> Agreement:
     return Agreement(count, hits, hits / count, interval, float(tops.mean()), float(difference.max()))
 
 
-def compare(
+def compare_accuracy(
     first: Probabilities, second: Probabilities, labels: NDArray[np.int64], names: tuple[str, ...]
 ) -> Accuracies:
     """Evaluate both models' answers [photos, classes] on labelled photos.

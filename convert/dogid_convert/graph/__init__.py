@@ -1,1 +1,1 @@
-"""Finding and changing the parts of a TensorFlow graph; start reading at `network.py`."""
+"""GraphFact and changing the parts of a TensorFlow graph; start reading at `network.py`."""

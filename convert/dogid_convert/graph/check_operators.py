@@ -1,11 +1,11 @@
-"""Which operators a graph uses that cannot be converted, told before anything is converted."""
+"""Finding operators that cannot be converted, before anything is converted."""
 
 import re
 
 import tensorflow as tf
 
 from dogid.errors import DogidError
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "HashTableV2", "RestoreV2"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "While", "StatelessWhile"})
@@ -16,8 +16,8 @@ def check_calls(graph: tf.compat.v1.GraphDef) -> None:
     calls = [node.name for node in graph.node if node.op in _CALLS]
     if calls:
         raise DogidError(
-            f"the graph calls functions ({listed(calls, 3)}) instead of holding its layers itself; give the SavedModel "
-            "folder or Keras file that it was made of"
+            f"the graph calls functions ({join_names(calls, 3)}) instead of holding its layers itself; give the "
+            "SavedModel folder or Keras file that it was made of"
         )
 
 
@@ -26,14 +26,14 @@ def check_operators(graph: tf.compat.v1.GraphDef) -> None:
     variables = [node.name for node in graph.node if node.op in _VARIABLES]
     if variables:
         raise DogidError(
-            f"the graph is not frozen: {listed(variables, 3)} hold weights that are not in the file; freeze it first "
-            "(tf.compat.v1.graph_util.convert_variables_to_constants) or give the SavedModel folder"
+            f"the graph is not frozen: {join_names(variables, 3)} hold weights that are not in the file; freeze it "
+            "first (tf.compat.v1.graph_util.convert_variables_to_constants) or give the SavedModel folder"
         )
     unknown = sorted({node.op for node in graph.node if not _is_known(node.op)})
     if unknown:
         raise DogidError(
-            f"the graph has operators of its own that TensorFlow does not know: {listed(unknown)}; they would need a "
-            "library in every interpreter. Export the graph again without them"
+            f"the graph has operators of its own that TensorFlow does not know: {join_names(unknown)}; they would need "
+            "a library in every interpreter. Export the graph again without them"
         )
 
 
@@ -42,7 +42,7 @@ def unconvertible(error: Exception) -> str:
     text = str(error)
     names = sorted(set(re.findall(r"tf\.([A-Z]\w+)", text)))
     if names:
-        return f"TensorFlow Lite has no operator for {listed(names)}"
+        return f"TensorFlow Lite has no operator for {join_names(names)}"
     lines = [line for line in text.splitlines() if "error:" in line] or text.strip().splitlines() or [repr(error)]
     return lines[0].strip()[:300]
 

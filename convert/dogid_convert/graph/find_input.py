@@ -1,8 +1,8 @@
-"""Where a graph takes its pixels, and what it does to them first.
+"""Finding where a graph takes its pixels, and what it does to them first.
 
 Graphs of the retrain era begin in many ways: with a placeholder for normalised pixels, with one for raw pixels that are
 scaled inside the graph, or with a whole JPEG decoder. All of them are cut behind what only decodes, resizes and scales,
-and the scaling is told as one (pixel - mean) / std.
+and the scaling is returned as one (pixel - mean) / std.
 """
 
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ Nodes: TypeAlias = dict[str, Node]
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """The tensor from which on a graph is a network, and what has to be fed there."""
+class GraphInput:
+    """The tensor at which a graph's network begins, and what has to be fed there."""
 
     tensor: str
     """Name of a node whose first output is float [batch, height, width, 3]."""
     size: tuple[int, int] | None
-    """(width, height) as far as the graph tells."""
+    """(width, height), None where the graph does not define it."""
     normalisation: Normalisation
     reason: str
-    """How the entrance was found, for the user."""
+    """How it was found, for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,14 @@ class _Front:
     size: tuple[int, int] | None
 
 
-def find_entrance(
+def find_input(
     graph: tf.compat.v1.GraphDef, wanted: str | None, given: tuple[float, float] | None, usual: Normalisation
-) -> Entrance:
-    """Return where pixels go into a graph of which everything is needed by the output.
+) -> GraphInput:
+    """Return where pixels go into a graph that has only what its output needs.
 
-    wanted names the input where the user tells it, given is the user's (mean, std) for that input,
-    usual the normalisation of graphs that do not tell.
+    wanted is the input's name as given by the user, given the user's (mean, std) for that input, usual the
+    normalisation of graphs that do not define one.
+
     Raise UsageError naming the candidates where there is none or more than one.
     """
     nodes = nodes_by_name(graph)
@@ -65,7 +66,7 @@ def find_entrance(
     last = front.nodes[-1]
     size = front.size or _shape_size(nodes[last]) or _shape_size(nodes[source])
     reason = "named by --input" if wanted else _found(nodes, source, front.nodes)
-    return Entrance(last, size, normalisation_of(front.scaling, given, usual), reason)
+    return GraphInput(last, size, normalisation_of(front.scaling, given, usual), reason)
 
 
 def image_inputs(nodes: Nodes) -> list[str]:
@@ -86,12 +87,12 @@ def _source(nodes: Nodes, wanted: str | None) -> str:
         return candidates[0]
     if not candidates and not others:
         raise UsageError("the graph takes no input: it has no placeholder on the way to its output")
-    listed = ", ".join(_described(nodes[name]) for name in candidates + others)
+    names = ", ".join(_described(nodes[name]) for name in candidates + others)
     if len(candidates) == 1 and others:
-        raise UsageError(f"the graph has several inputs ({listed}); dogid runs graphs that take an image only")
+        raise UsageError(f"the graph has several inputs ({names}); dogid runs graphs that take an image only")
     if not candidates:
-        raise UsageError(f"no input of the graph takes images [batch, height, width, 3]: {listed}; name one by --input")
-    raise UsageError(f"the graph has several inputs that may take the image: {listed}; choose one by --input")
+        raise UsageError(f"no input of the graph takes images [batch, height, width, 3]: {names}; name one by --input")
+    raise UsageError(f"the graph has several inputs that may take the image: {names}; choose one by --input")
 
 
 def _takes_image(node: Node, nodes: Nodes) -> bool:

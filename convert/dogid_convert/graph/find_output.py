@@ -1,4 +1,4 @@
-"""Where a graph gives its answer, and whether that is probabilities or logits."""
+"""Finding a graph's output, and whether it is probabilities or logits."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from dogid.errors import UsageError
 from dogid_convert.graph.surgery import needed, node_name, nodes_by_name
-from dogid_convert.support.suggestions import did_you_mean, listed
+from dogid_convert.support.suggestions import did_you_mean, join_names
 
 RETRAINED_OUTPUT = "final_result"
 """The name that TensorFlow's retrain example gives its output."""
@@ -19,7 +19,7 @@ _CHOOSERS = frozenset({"ArgMax", "TopKV2", "InTopK", "InTopKV2"})
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class GraphOutput:
     """A graph's output."""
 
     tensor: str
@@ -32,7 +32,7 @@ class Answer:
     """Where probabilities are a sigmoid's: the tensor that goes into it."""
 
 
-def find_answer(graph: tf.compat.v1.GraphDef, wanted: str | None) -> Answer:
+def find_output(graph: tf.compat.v1.GraphDef, wanted: str | None) -> GraphOutput:
     """Return the graph's output: wanted, or the only one that is there. Raise UsageError naming the candidates."""
     nodes = nodes_by_name(graph)
     ends = _ends(graph)
@@ -40,13 +40,13 @@ def find_answer(graph: tf.compat.v1.GraphDef, wanted: str | None) -> Answer:
         name = node_name(wanted)
         if name not in nodes:
             raise UsageError(f"no output {wanted!r} in the graph. {did_you_mean(name, list(nodes), ends)}")
-        return _answer(nodes, name, "named by --output")
+        return _answer(nodes, name, "named by --output-node")
     if RETRAINED_OUTPUT in nodes:
         return _answer(nodes, RETRAINED_OUTPUT, "the retrain example's name for it")
     if not ends:
         raise UsageError("the graph classifies nothing: it has no output with a convolution or matrix product behind")
     if len(ends) > 1:
-        raise UsageError(f"the graph has several outputs: {listed(ends)}; choose one by --output")
+        raise UsageError(f"the graph has several outputs: {join_names(ends)}; choose one by --output-node")
     return _answer(nodes, ends[0], "the graph's only output")
 
 
@@ -75,9 +75,11 @@ def _feeds(graph: tf.compat.v1.GraphDef, name: str, end: str) -> bool:
     return any(node.name == name for node in needed(graph, end).node)
 
 
-def _answer(nodes: dict[str, tf.compat.v1.NodeDef], tensor: str, reason: str) -> Answer:
+def _answer(nodes: dict[str, tf.compat.v1.NodeDef], tensor: str, reason: str) -> GraphOutput:
     name = tensor
     while nodes[name].op in _SAME_VALUES:
         name = node_name(nodes[name].input[0])
     kind = nodes[name].op
-    return Answer(tensor, kind in ("Softmax", "Sigmoid"), reason, nodes[name].input[0] if kind == "Sigmoid" else None)
+    return GraphOutput(
+        tensor, kind in ("Softmax", "Sigmoid"), reason, nodes[name].input[0] if kind == "Sigmoid" else None
+    )

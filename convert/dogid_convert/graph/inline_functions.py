@@ -16,7 +16,7 @@ _INSIDE = "inlined"  # TensorFlow itself names nodes beside a call "call/Identit
 Node: TypeAlias = Any  # NodeDef: protocol buffers have no types here
 
 
-def inlined(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def inline_functions(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """Return the graph with all calls of functions that always run resolved. Raise DogidError where it is damaged."""
     if not graph.library.function:
         return graph

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.graph.check_operators import check_calls, check_operators
-from dogid_convert.graph.find_input import Entrance, find_entrance
-from dogid_convert.graph.find_output import Answer, find_answer
-from dogid_convert.graph.inline_functions import inlined
+from dogid_convert.graph.find_input import GraphInput, find_input
+from dogid_convert.graph.find_output import GraphOutput, find_output
+from dogid_convert.graph.inline_functions import inline_functions
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.graph.strip_training import for_use
+from dogid_convert.graph.strip_training import strip_training
 from dogid_convert.graph.surgery import constant_node, graph_of, needed, node_name
 from dogid_convert.support.progress import Track, untracked
 
@@ -23,7 +23,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the user tells about a graph instead of letting it be found."""
+    """What the user states about a graph instead of having it found."""
 
     input: str | None = None
     output: str | None = None
@@ -33,8 +33,8 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """Something found out about a graph, with the reason, for the user."""
+class GraphFact:
+    """A property of a graph and how it was found, for the user."""
 
     name: str
     value: str
@@ -52,7 +52,7 @@ class Network:
     """(width, height) in pixels."""
     classes: int
     normalisation: Normalisation
-    findings: tuple[Finding, ...]
+    facts: tuple[GraphFact, ...]
 
     def concrete_function(self, batch: int = 1) -> Any:
         """Return a TensorFlow function [batch, height, width, 3] -> [batch, classes]."""
@@ -80,9 +80,9 @@ class Network:
 
 
 def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisation) -> Network:
-    """Bring any frozen classifier to the plain form; usual is the normalisation of those that do not tell.
+    """Bring any frozen classifier to the plain form; usual is the normalisation of those that do not define one.
 
-    Raise UsageError where input, output, size or normalisation cannot be told and hints do not tell them, DogidError
+    Raise UsageError where input, output, size or normalisation are neither found nor among the hints, DogidError
     where the graph cannot be run.
     """
     cut, entrance, answer = cut_network(graph, hints, usual)
@@ -98,38 +98,38 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
     if values != shape[-1] or (values == 1 and answer.probabilities and answer.logits is None):
         raise UsageError(
             f"the output {answer.tensor!r} is {shape}, not [1, classes], for images of {size[0]} x {size[1]}; choose "
-            "another --output or --size"
+            "another --output-node or --size"
         )
     finished, output = _finished(cut, answer, len(shape), values)
     n = entrance.normalisation
     added = "" if answer.probabilities else "; logits: a softmax is added"
     added = "; one value, the second label's: made into two probabilities" if values == 1 else added
-    findings = (
-        Finding("input", entrance.tensor, entrance.reason),
-        Finding("output", answer.tensor, answer.reason + added),
-        Finding("size", f"{size[0]} x {size[1]}", size_reason),
-        Finding("normalisation", f"(pixel - {n.mean:g}) / {n.std:g}", n.reason),
+    facts = (
+        GraphFact("input", entrance.tensor, entrance.reason),
+        GraphFact("output", answer.tensor, answer.reason + added),
+        GraphFact("size", f"{size[0]} x {size[1]}", size_reason),
+        GraphFact("normalisation", f"(pixel - {n.mean:g}) / {n.std:g}", n.reason),
     )
-    return Network(_with_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, findings)
+    return Network(_with_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, facts)
 
 
 def cut_network(
     graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisation
-) -> tuple[tf.compat.v1.GraphDef, Entrance, Answer]:
+) -> tuple[tf.compat.v1.GraphDef, GraphInput, GraphOutput]:
     """Return the nodes of any frozen classifier from a placeholder for pixels to its output, and what both ends are.
 
     What only decodes or scales images, and what only training needs, is left out. Raise as `make_network` does.
     """
-    graph = inlined(graph)
+    graph = inline_functions(graph)
     try:
-        answer = find_answer(graph, hints.output)
+        answer = find_output(graph, hints.output)
     except UsageError:
         check_calls(graph)  # the reason where layers hide
         raise
-    used = for_use(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
+    used = strip_training(graph, answer.tensor, None if hints.input is None else node_name(hints.input))
     check_calls(used)
     check_operators(used)
-    entrance = find_entrance(used, hints.input, hints.normalisation, usual)
+    entrance = find_input(used, hints.input, hints.normalisation, usual)
     if entrance.tensor == answer.tensor:
         raise UsageError(f"input and output are the same node, {answer.tensor!r}")
     return cut_at(used, entrance.tensor, answer.tensor), entrance, answer
@@ -160,12 +160,12 @@ def _size(
     if given is not None:
         return (given, given), "given by --size"
     if found is not None:
-        return found, "told by the graph"
+        return found, "defined by the graph"
     fitting = fitting_sides(graph, entrance, answer)
     if len(fitting) == 1:
         return (fitting[0], fitting[0]), "the only usual size that fits the graph's pooling window"
     which = f"{', '.join(map(str, fitting))} would fit" if fitting else "no usual size fits"
-    raise UsageError(f"the graph does not tell the size of its images ({which}); give it by --size")
+    raise UsageError(f"the graph does not define the size of its images ({which}); give it by --size")
 
 
 def fitting_sides(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> list[int]:
@@ -196,7 +196,7 @@ def _output_shape(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, size
 
 
 def _finished(
-    graph: tf.compat.v1.GraphDef, answer: Answer, rank: int, values: int
+    graph: tf.compat.v1.GraphDef, answer: GraphOutput, rank: int, values: int
 ) -> tuple[tf.compat.v1.GraphDef, str]:
     """Add what is missing from the answer to [batch, classes] probabilities."""
     single = values == 1

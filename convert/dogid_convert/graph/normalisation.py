@@ -1,4 +1,4 @@
-"""What a network wants instead of a pixel: told by the user, by the graph's own scaling, or by convention."""
+"""What a network takes instead of a pixel, from the user, the graph's own scaling, or convention."""
 
 from dataclasses import dataclass
 
@@ -33,32 +33,32 @@ class Scaling:
     decoded: bool
     """Whether x is known to be a pixel 0..255, because a decoder or an integer placeholder gives it."""
     channel_shift: float | None
-    """The mean of the constants where the next thing is a shift by channel, which cannot be told as one number."""
+    """The mean of the constants where the next thing is a shift by channel, which is not one number."""
 
 
 def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual: Normalisation) -> Normalisation:
-    """Tell the scaling as what the network behind it wants instead of a pixel.
+    """Return what the network behind a scaling takes instead of a pixel.
 
-    given is the user's (mean, std); usual is taken where nothing tells.
+    given is the user's (mean, std); usual is returned where nothing else is known.
 
     Raise UsageError where the range of x is not clear.
     """
     if given is not None:
         return _behind(scaling, *given, "given by --mean and --std")
     scaled = scaling.scale != 1.0 or scaling.shift != 0.0
-    told = f"the graph scales its input by {scaling.scale:.6g} and adds {scaling.shift:.6g}"
+    found = f"the graph scales its input by {scaling.scale:.6g} and adds {scaling.shift:.6g}"
     if scaling.decoded:
-        return _behind(scaling, 0.0, 1.0, told if scaled else "the graph takes pixels as they are")
+        return _behind(scaling, 0.0, 1.0, found if scaled else "the graph takes pixels as they are")
     if scaled and 0.3 <= abs(scaling.scale) * 255 <= 8:
-        return _behind(scaling, 0.0, 1.0, f"{told}: it takes pixels 0 to 255")
+        return _behind(scaling, 0.0, 1.0, f"{found}: it takes pixels 0 to 255")
     if scaled and 0.3 <= abs(scaling.scale) <= 8:
-        return _behind(scaling, 0.0, 255.0, f"{told}: it takes values 0 to 1")
+        return _behind(scaling, 0.0, 255.0, f"{found}: it takes values 0 to 1")
     if scaling.channel_shift is not None and scaling.channel_shift > 8:
         return _behind(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
     if scaling.channel_shift is not None:
         return _behind(scaling, 0.0, 255.0, "the graph subtracts a mean colour of values 0 to 1")
     if scaled:
-        raise UsageError(f"{told}: its range of pixels is not clear; give it by --mean and --std")
+        raise UsageError(f"{found}: its range of pixels is not clear; give it by --mean and --std")
     return usual
 
 

@@ -17,7 +17,7 @@ Node: TypeAlias = Any  # NodeDef: protocol buffers have no types here
 Nodes: TypeAlias = dict[str, Node]
 
 
-def for_use(graph: tf.compat.v1.GraphDef, output: str, keep: str | None) -> tf.compat.v1.GraphDef:
+def strip_training(graph: tf.compat.v1.GraphDef, output: str, keep: str | None) -> tf.compat.v1.GraphDef:
     """Return the nodes that output needs when the graph is used, not trained. The node called keep stays as it is."""
     graph = _with_defaults_taken(needed(graph, output), keep)
     graph = _with_switches_set(graph)

@@ -77,7 +77,7 @@ def needed(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
     return graph_of(done.values(), graph)
 
 
-def simplified(graph: tf.compat.v1.GraphDef, output: str, keep: str = "") -> tf.compat.v1.GraphDef:
+def simplify(graph: tf.compat.v1.GraphDef, output: str, keep: str = "") -> tf.compat.v1.GraphDef:
     """Return the graph up to output in the plain form. The node called keep (the input) stays as it is."""
     plain = needed(_without_pass_through(needed(graph, output), {output, keep}), output)
     return needed(_folded(_computed(plain)), output)

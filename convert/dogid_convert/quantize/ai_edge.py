@@ -1,4 +1,4 @@
-"""Another quantizer, ai-edge-quantizer, for models that TensorFlow's own makes answer differently."""
+"""Quantizing by ai-edge-quantizer, for models whose answers TensorFlow's own quantizer changes."""
 
 import contextlib
 import importlib.util
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.quantize.tflite_converter import Interface, check_pixels
-from dogid_convert.support.mute_stderr import muted
-from dogid_convert.tflite.flatbuffer_edit import packed, tensor_name, unpacked
-from dogid_convert.tflite.io_types import give, take
+from dogid_convert.quantize.tflite_converter import IoTypes, check_pixels
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
+from dogid_convert.tflite.flatbuffer_edit import pack, tensor_name, unpack
+from dogid_convert.tflite.io_types import set_input_type, set_output_type
 
 NAME = "ai-edge-quantizer"
 _SIGNATURE, _IMAGE = "serving_default", "image"
@@ -29,13 +29,13 @@ def is_there() -> bool:
     return importlib.util.find_spec("ai_edge_quantizer") is not None
 
 
-class Alternative:
+class AiEdgeQuantizer:
     """A float model with the ranges of its tensors as this quantizer sees them."""
 
     def __init__(self, model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
         """Calibrate with pixels [photos, height, width, 3]."""
         self._model, self._normalisation = _with_signature(model), normalisation
-        parsed = unpacked(model)
+        parsed = unpack(model)
         image = tensor_name(parsed, parsed.subgraphs[0].inputs[0])
         samples = [{_IMAGE: normalisation.applied(pixels[i : i + 1])} for i in range(len(pixels))]
         with _quiet():
@@ -46,7 +46,7 @@ class Alternative:
             known = self._ranges[image][bound]
             self._ranges[image][bound] = np.full_like(known, value)
 
-    def quantized(self, float_layers: Sequence[str], interface: Interface) -> bytes:
+    def quantized(self, float_layers: Sequence[str], interface: IoTypes) -> bytes:
         """Return an int8 model; float_layers names the output tensors of layers to leave in float.
 
         Raise DogidError where the package cannot quantize the model.
@@ -54,12 +54,12 @@ class Alternative:
         try:
             with _quiet():
                 made = self._quantizer(float_layers).quantize(self._ranges)
-            model = unpacked(bytes(made.quantized_model))
+            model = unpack(bytes(made.quantized_model))
         except Exception as error:  # the package's errors have no common base class
             raise DogidError(f"{NAME} cannot quantize the model: {error}") from error
-        take(model, interface.input)
-        give(model, interface.output)
-        result = packed(model)
+        set_input_type(model, interface.input)
+        set_output_type(model, interface.output)
+        result = pack(model)
         check_pixels(result, self._normalisation)
         return result
 
@@ -77,20 +77,20 @@ class Alternative:
 
 @contextlib.contextmanager
 def _quiet() -> Any:
-    with muted(), contextlib.redirect_stdout(io.StringIO()):
+    with suppress_stderr(), contextlib.redirect_stdout(io.StringIO()):
         yield
 
 
 def _with_signature(model: bytes) -> bytes:
     """Return the model with one signature of known names, which the quantizer wants."""
-    parsed = unpacked(model)
+    parsed = unpack(model)
     graph = parsed.subgraphs[0]
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = _SIGNATURE.encode(), 0
     signature.inputs = [_named(_IMAGE, graph.inputs[0])]
     signature.outputs = [_named("scores", graph.outputs[0])]
     parsed.signatureDefs = [signature]
-    return packed(parsed)
+    return pack(parsed)
 
 
 def _named(name: str, tensor: int) -> Any:

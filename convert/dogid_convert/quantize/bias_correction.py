@@ -13,17 +13,17 @@ from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.support.mute_stderr import muted
-from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, packed, tensor_name, tensor_values, unpacked
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
+from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, pack, tensor_name, tensor_values, unpack
 
 _PHOTOS = 50  # their pixels are many: the means are known to a percent
 
 Means = dict[str, NDArray[np.float32]]
 
 
-def channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Means:
+def measure_channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Means:
     """Run a float model on some of the pixels; return the mean of each channel of each tensor, by the tensor's name."""
-    with muted():
+    with suppress_stderr():
         interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True)
         interpreter.allocate_tensors()
     source = interpreter.get_input_details()[0]["index"]
@@ -41,9 +41,9 @@ def channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normal
     return {name: (total / count).astype(np.float32) for name, total in sums.items()}
 
 
-def corrected(model: bytes, float_model: bytes, means: Means) -> bytes:
+def correct_biases(model: bytes, float_model: bytes, means: Means) -> bytes:
     """Return the int8 model with the biases of its layers corrected; layers left in float stay as they are."""
-    quantized, original = unpacked(model), unpacked(float_model)
+    quantized, original = unpack(model), unpack(float_model)
     layers = {tensor_name(original, op.outputs[0]): op for op in original.subgraphs[0].operators}
     for operator in quantized.subgraphs[0].operators:
         layer = layers.get(tensor_name(quantized, operator.outputs[0]))
@@ -51,7 +51,7 @@ def corrected(model: bytes, float_model: bytes, means: Means) -> bytes:
             inputs = means.get(tensor_name(original, layer.inputs[0]))
             if inputs is not None:
                 _correct(quantized, operator, tensor_values(original, layer.inputs[1]), inputs)
-    return packed(quantized)
+    return pack(quantized)
 
 
 def _is_int8_layer(model: Model, operator: Any) -> bool:

@@ -1,6 +1,6 @@
-"""The best int8 model that can be made of a float one: plain first, then with remedies where it answers differently.
+"""The best int8 model that can be made of a float one: plain first, then with fallbacks where it answers differently.
 
-Remedies are chosen by the photos that calibrate; the photos that judge in the end have no part in it.
+Fallbacks are chosen by the photos that calibrate; the photos that judge in the end have no part in it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError
-from dogid_convert.evaluation.compare import Agreement, agree, share_interval
+from dogid_convert.evaluation.compare import Agreement, measure_agreement, share_interval
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize import ai_edge
-from dogid_convert.quantize.bias_correction import channel_means, corrected
-from dogid_convert.quantize.tflite_converter import USUAL_INTERFACE, Interface, calibrate, layer_outputs, quantize
+from dogid_convert.quantize.bias_correction import correct_biases, measure_channel_means
+from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, calibrate, layer_outputs, quantize
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
@@ -51,10 +51,10 @@ class Quantized:
     attempts: tuple[Attempt, ...]
     """All that were made, the kept one last."""
     failures: tuple[str, ...] = ()
-    """A line for each remedy that could not be tried."""
+    """A line for each fallback that could not be tried."""
 
     @property
-    def remedies(self) -> tuple[str, ...]:
+    def fallbacks(self) -> tuple[str, ...]:
         """What was tried beyond the usual way, the kept one last; nothing where that was good enough."""
         if len(self.attempts) <= len(_USUAL):
             return ()
@@ -72,7 +72,7 @@ def best_int8(
     labels: tuple[str, ...],
     min_agreement: float,
     track: Track,
-    interface: Interface = USUAL_INTERFACE,
+    interface: IoTypes = DEFAULT_IO_TYPES,
 ) -> Quantized:
     """Calibrate with pixels [photos, height, width, 3]; return the int8 model with the fewest float layers that agrees.
 
@@ -93,7 +93,7 @@ def best_int8(
                 failures.append(f"{name}: not possible: {error}")
                 continue
             given = run.answers(run.classifier(model, labels, normalisation), pixels, track, "int8 model")
-            made.append(Attempt(name, model, agree(reference, given)))
+            made.append(Attempt(name, model, measure_agreement(reference, given)))
         made.sort(key=_quality)
         attempts += made
         if made and _is_enough(made[-1].agreement, min_agreement):
@@ -104,30 +104,30 @@ def best_int8(
 
 
 def _stages(
-    float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation, interface: Interface
+    float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation, interface: IoTypes
 ) -> Iterator[list[tuple[str, Make]]]:
     """Yield what to try, by stages: those that cost more speed come later. Of a stage the best is taken."""
     calibrated = calibrate(float_model, pixels, normalisation)
-    means = channel_means(float_model, pixels, normalisation)
+    means = measure_channel_means(float_model, pixels, normalisation)
 
     def ours(float_layers: Sequence[str], *, correct: bool = True, head: bool = True) -> Make:
         def make() -> bytes:
             model = quantize(calibrated, normalisation, float_layers, interface, float_head=head)
-            return corrected(model, float_model, means) if correct else model
+            return correct_biases(model, float_model, means) if correct else model
 
         return make
 
     head = not interface.whole
     yield [(_USUAL[0], ours((), correct=False, head=head))]
     yield [(_USUAL[1], ours((), head=head))]
-    other: ai_edge.Alternative | None = None
+    other: ai_edge.AiEdgeQuantizer | None = None
 
     def theirs(float_layers: Sequence[str]) -> Make:
         def make() -> bytes:
             nonlocal other
             if not ai_edge.is_there():
                 raise DogidError("it is not installed (pip install ai-edge-quantizer)")
-            other = other or ai_edge.Alternative(float_model, pixels, normalisation)
+            other = other or ai_edge.AiEdgeQuantizer(float_model, pixels, normalisation)
             return other.quantized((*calibrated.head, *float_layers), interface)
 
         return make
@@ -142,7 +142,8 @@ def _stages(
         # errors of early layers grow through all that follow
         count = max(1, round(part * len(layers)))
         name = f"the first {count} of {len(layers)} layers left in float"
-        chosen = [*layers[:count], layers[-1]]  # and the last: it tells a thousand labels apart by little
+        # and the last: small differences there decide among a thousand labels
+        chosen = [*layers[:count], layers[-1]]
         # the other quantizer once is enough where it is not there
         tries = [(name, ours(chosen))]
         if other is not None:

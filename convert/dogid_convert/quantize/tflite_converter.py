@@ -15,16 +15,16 @@ from tensorflow.lite.python.optimize.calibrator import Calibrator
 from dogid.errors import DogidError
 from dogid_convert.graph.check_operators import unconvertible
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.support.mute_stderr import muted
-from dogid_convert.tflite.flatbuffer_edit import Model, input_facts, operator_name, tensor_name, unpacked
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
+from dogid_convert.tflite.flatbuffer_edit import Model, input_facts, operator_name, tensor_name, unpack
 
 _SMALL_HEAD = 65_536
 """Weights up to which the last layer stays in float: at most 0.2 MB more, and no measurable time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Interface:
-    """What an int8 model takes and gives: uint8, int8 or float32."""
+class IoTypes:
+    """Types of an int8 model's input and output: uint8, int8 or float32."""
 
     input: str = "uint8"
     """Pixels as they are; int8: pixels less 128; float32: normalised pixels."""
@@ -37,7 +37,7 @@ class Interface:
         return self.output != "float32"
 
 
-USUAL_INTERFACE = Interface()
+DEFAULT_IO_TYPES = IoTypes()
 """Pixels in, exact probabilities out: what the daemon likes best."""
 
 
@@ -52,26 +52,26 @@ class Calibrated:
 
 def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Calibrated:
     """Run a float model on pixels [photos, height, width, 3] and note the range of every tensor."""
-    with muted():
+    with suppress_stderr():
         calibrated = bytes(Calibrator(model).calibrate(lambda: _samples(pixels, normalisation)))
-    return Calibrated(calibrated, _head(unpacked(calibrated)))
+    return Calibrated(calibrated, _head(unpack(calibrated)))
 
 
 def quantize(
     calibrated: Calibrated,
     normalisation: Normalisation,
     float_layers: Sequence[str] = (),
-    interface: Interface = USUAL_INTERFACE,
+    interface: IoTypes = DEFAULT_IO_TYPES,
     *,
     float_head: bool = True,
 ) -> bytes:
     """Return an int8 model, by channel, with the wanted interface.
 
-    With float_head the last layer and the softmax stay in float: an int8 softmax tells probabilities in steps of 1/256
+    With float_head the last layer and the softmax stay in float: an int8 softmax gives probabilities in steps of 1/256
     that need not sum to one. float_layers names the output tensors of further layers to leave in float.
     Raise DogidError where pixels cannot go in as they are.
     """
-    with muted():
+    with suppress_stderr():
         try:
             model = bytes(
                 mlir_quantize(
@@ -89,7 +89,7 @@ def quantize(
 
 def layer_outputs(calibrated: Calibrated) -> list[str]:
     """Return the output tensors of a model's layers with weights, in order."""
-    model = unpacked(calibrated.model)
+    model = unpack(calibrated.model)
     kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
     operators = model.subgraphs[0].operators
     return [tensor_name(model, op.outputs[0]) for op in operators if operator_name(model, op) in kinds]
@@ -109,7 +109,7 @@ def check_pixels(model: bytes, normalisation: Normalisation) -> None:
 
     A zero point is an integer: a mean of 127.5 shifts pixels by half a level, which no photo shows.
     """
-    facts = input_facts(unpacked(model))
+    facts = input_facts(unpack(model))
     if facts.dtype == "FLOAT32":
         return
     scale, mean = 1 / normalisation.std, normalisation.mean - (128 if facts.dtype == "INT8" else 0)

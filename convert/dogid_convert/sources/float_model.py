@@ -7,13 +7,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid_convert.graph.network import Finding, Hints, Network, make_network
+from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
 from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
 from dogid_convert.reports.training_report import REPORT, recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite
-from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.from_network import convert_network
 
 
@@ -33,8 +33,8 @@ class FloatSource(Protocol):
         """What it wants instead of a pixel 0..255."""
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What was found out about it."""
+    def facts(self) -> tuple[GraphFact, ...]:
+        """What was found about it, for the user."""
 
     def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """Given pixels [photos, height, width, 3], return probabilities [photos, classes]."""
@@ -65,9 +65,9 @@ class GraphSource:
         return self.network.normalisation
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
+    def facts(self) -> tuple[GraphFact, ...]:
         """See FloatSource."""
-        return self.network.findings
+        return self.network.facts
 
     def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """See FloatSource."""
@@ -84,7 +84,7 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
         from dogid_convert.sources.tflite import read_tflite
 
         return read_tflite(path, hints)
-    with muted():
+    with suppress_stderr():
         return GraphSource(make_network(read_graph(path), hints, _normalisation_beside(path)))
 
 
@@ -92,7 +92,7 @@ def _normalisation_beside(graph: Path) -> Normalisation:
     """Return what a graph takes that does not define it: what its training recorded, or else MobileNet's default."""
     recorded = recorded_normalisation(graph)
     if recorded is not None:
-        return Normalisation(*recorded, f"told by {REPORT} beside the graph")
+        return Normalisation(*recorded, f"from {REPORT} beside the graph")
     return Normalisation(
-        MOBILENET_MEAN, MOBILENET_STD, "not told by the graph: MobileNet's default; --mean and --std change it"
+        MOBILENET_MEAN, MOBILENET_STD, "not defined by the graph: MobileNet's default; --mean and --std change it"
     )

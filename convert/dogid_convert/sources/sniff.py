@@ -1,4 +1,4 @@
-"""What form a classifier's file has, told by its content."""
+"""Recognising the form of a classifier's file by its content."""
 
 from pathlib import Path
 

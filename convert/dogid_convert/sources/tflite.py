@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid.model.model_file import read_model_file
-from dogid_convert.graph.network import Finding, Hints
+from dogid_convert.graph.network import GraphFact, Hints
 from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
-from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, packed, unpacked
-from dogid_convert.tflite.float_ending import add_softmax, split_in_two, widen
+from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, pack, unpack
+from dogid_convert.tflite.float_ending import add_softmax, float16_to_float32, split_in_two
 from dogid_convert.tflite.smaller_weights import shrink_weights
 
 _SAME_VALUES = ("RESHAPE", "SQUEEZE", "DEQUANTIZE")
@@ -29,7 +29,7 @@ class TfliteSource:
     size: tuple[int, int]
     classes: int
     normalisation: Normalisation
-    findings: tuple[Finding, ...]
+    facts: tuple[GraphFact, ...]
 
     def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """See FloatSource."""
@@ -45,14 +45,14 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     """Return a float model. Raise UsageError where it is quantized or no image classifier, DogidError if damaged."""
     try:
         data = path.read_bytes()
-        model = unpacked(data)
+        model = unpack(data)
         graph = model.subgraphs[0]
         inputs, outputs = ([facts_of(model, index) for index in ends] for ends in (graph.inputs, graph.outputs))
     except Exception as error:  # the generated reader raises nearly anything on damaged files
         raise DogidError(f"{path}: the TensorFlow Lite model is damaged: {type(error).__name__}: {error}") from error
     source, answer = _only(path, inputs, "input", hints.input), _only(path, outputs, "output", hints.output)
     _check_float(path, model, source, answer)
-    widen(model)
+    float16_to_float32(model)
     values = int(np.prod(answer.shape))
     if values < 1 or values != answer.shape[-1]:
         raise UsageError(f"{path}: the output {answer.name} is {list(answer.shape)}, not [1, classes]")
@@ -68,13 +68,13 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     elif not _gives_probabilities(model):
         add_softmax(model)
         added = "; logits: a softmax is added"
-    findings = (
-        Finding("input", source.name, "the model's only input"),
-        Finding("output", answer.name, "the model's only output" + added),
-        Finding("size", f"{size[0]} x {size[1]}", "the shape of the input"),
-        Finding("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
+    facts = (
+        GraphFact("input", source.name, "the model's only input"),
+        GraphFact("output", answer.name, "the model's only output" + added),
+        GraphFact("size", f"{size[0]} x {size[1]}", "the shape of the input"),
+        GraphFact("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
     )
-    return TfliteSource(packed(model), size, max(values, 2), normalisation, findings)
+    return TfliteSource(pack(model), size, max(values, 2), normalisation, facts)
 
 
 def _only(path: Path, tensors: list[TensorFacts], kind: str, wanted: str | None) -> TensorFacts:
@@ -105,17 +105,17 @@ def _normalisation(path: Path, hints: Hints) -> Normalisation:
         return Normalisation(*hints.normalisation, "given by --mean and --std")
     file = read_model_file(path)
     if file.mean is not None and file.std:
-        return Normalisation(file.mean, file.std, "told by the record inside the model")
-    told = file.told
-    if len(set(told.mean)) == len(set(told.std)) == 1:
-        return Normalisation(told.mean[0], told.std[0], told.reason)
-    if told.mean:
+        return Normalisation(file.mean, file.std, "from the record inside the model")
+    metadata = file.told
+    if len(set(metadata.mean)) == len(set(metadata.std)) == 1:
+        return Normalisation(metadata.mean[0], metadata.std[0], metadata.reason)
+    if metadata.mean:
         raise UsageError(
-            f"{path}: its metadata tells a mean and std for each colour ({told.mean}, {told.std}): dogid runs it as it "
-            "is; to convert it, give one --mean and --std for all"
+            f"{path}: its metadata has a mean and std for each colour ({metadata.mean}, {metadata.std}): dogid runs it "
+            "as it is; to convert it, give one --mean and --std for all"
         )
     return Normalisation(
-        MOBILENET_MEAN, MOBILENET_STD, "not told by the model: MobileNet's default; --mean and --std change it"
+        MOBILENET_MEAN, MOBILENET_STD, "not defined by the model: MobileNet's default; --mean and --std change it"
     )
 
 

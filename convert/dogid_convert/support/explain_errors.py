@@ -1,4 +1,4 @@
-"""What a user is told where TensorFlow, the disk or the memory fails, instead of a traceback."""
+"""Messages for a user where TensorFlow, the disk or the memory fails, instead of a traceback."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from dogid.errors import DogidError
 
-_LONGEST = 300  # characters of TensorFlow's own words; some of its messages hold a whole graph
+_LONGEST = 300  # characters of TensorFlow's own message; some of its messages hold a whole graph
 
 
 @contextlib.contextmanager
-def explained(subject: str | Path, action: str) -> Iterator[None]:
+def user_errors(subject: str | Path, action: str) -> Iterator[None]:
     """Turn any error into a DogidError that names subject; action is what TensorFlow "cannot" do where it fails.
 
-    Packages that are missing are told by `dogid.cli`, for all commands alike.
+    Missing packages are reported by `dogid.cli`, for all commands alike.
     """
     try:
         yield
@@ -29,7 +29,7 @@ def explained(subject: str | Path, action: str) -> Iterator[None]:
 
 def load_packages() -> None:
     """Import TensorFlow quietly. Raise DogidError where it is there and broken."""
-    from dogid_convert.support.mute_stderr import load_tensorflow
+    from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
     try:
         load_tensorflow()

@@ -1,8 +1,8 @@
-"""Ctrl-C that is not lost, and leaves nothing half done.
+"""Handling Ctrl-C so that it is not lost and leaves nothing half done.
 
 Python raises KeyboardInterrupt wherever the program happens to be. Inside of TensorFlow, scikit-learn or a callback
 from C that can be a place where every exception is swallowed, or made another error: the training would go on for hours
-as if nothing had been pressed, or tell of a fault that there is not.
+as if nothing had been pressed, or report an error that did not happen.
 """
 
 import contextlib
@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from types import FrameType
 
 
-class _Presses:
-    """What came since the command began; signals and their handlers belong to the whole process, and so does this."""
+class _Sigint:
+    """State since the command began; signals and their handlers belong to the whole process, and so does this."""
 
-    came = False
-    held = False
+    received = False
+    deferred = False
 
 
 @contextlib.contextmanager
-def heeded() -> Iterator[None]:
+def sigint_tracked() -> Iterator[None]:
     """Remember a Ctrl-C meanwhile, so that `check` can raise it once more where a library swallowed it.
 
     An error that comes after it is taken for its consequence. Where SIGINT is handled otherwise (ignored, as a shell
@@ -31,50 +31,50 @@ def heeded() -> Iterator[None]:
     if not is_ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield
         return
-    _Presses.came = _Presses.held = False
-    signal.signal(signal.SIGINT, _pressed)
+    _Sigint.received = _Sigint.deferred = False
+    signal.signal(signal.SIGINT, _on_sigint)
     earlier = sys.unraisablehook
 
-    def quiet_about_presses(lost: "sys.UnraisableHookArgs") -> None:
+    def hide_interrupts(lost: "sys.UnraisableHookArgs") -> None:
         # no traceback for the user: what got lost in a callback is raised again by `check`
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             earlier(lost)
 
-    sys.unraisablehook = quiet_about_presses
+    sys.unraisablehook = hide_interrupts
     try:
         yield
     except Exception:
-        if not _Presses.held:
+        if not _Sigint.deferred:
             check()
         raise
     finally:
         sys.unraisablehook = earlier
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _Presses.came = _Presses.held = False
+        _Sigint.received = _Sigint.deferred = False
 
 
 def check() -> None:
     """Raise KeyboardInterrupt if Ctrl-C was pressed. For every turn of a long loop, and before results are written."""
-    if _Presses.came:
+    if _Sigint.received:
         raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
-    """Have a Ctrl-C wait for the next `check`: for a short step that is done whole or not at all."""
-    before, _Presses.held = _Presses.held, True
+def sigint_deferred() -> Iterator[None]:
+    """Defer Ctrl-C to the next `check`, for a short step that must be done whole or not at all."""
+    before, _Sigint.deferred = _Sigint.deferred, True
     try:
         yield
     finally:
-        _Presses.held = before
+        _Sigint.deferred = before
 
 
-def hold_to_the_end() -> None:
-    """Have a Ctrl-C change nothing until `heeded` ends: all is done but to put the results in their places."""
-    _Presses.held = True
+def defer_sigint_to_exit() -> None:
+    """Defer Ctrl-C until `sigint_tracked` ends: only writing the results is left."""
+    _Sigint.deferred = True
 
 
-def _pressed(_signal: int, _frame: FrameType | None) -> None:
-    _Presses.came = True
-    if not _Presses.held:
+def _on_sigint(_signal: int, _frame: FrameType | None) -> None:
+    _Sigint.received = True
+    if not _Sigint.deferred:
         raise KeyboardInterrupt

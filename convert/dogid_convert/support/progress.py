@@ -19,7 +19,7 @@ class Track(Protocol):
 
 def untracked(items: Sequence[T], what: str) -> Iterator[T]:  # noqa: ARG001
     """Yield the items and show nothing."""
-    yield from _heeding(items)
+    yield from _interruptible(items)
 
 
 @contextlib.contextmanager
@@ -36,14 +36,14 @@ def tracking() -> Iterator[Track]:
         return
 
     def track(items: Sequence[T], what: str) -> Iterator[T]:
-        # one bar at a time: a bar that lives on would draw into what mutes TensorFlow
+        # one bar at a time: a bar that lives on would draw into the hidden stderr of TensorFlow
         with Progress(console=Console(stderr=True), transient=True) as progress:
-            yield from _heeding(progress.track(items, description=what, total=len(items)))
+            yield from _interruptible(progress.track(items, description=what, total=len(items)))
 
     yield track
 
 
-def _heeding(items: Iterable[T]) -> Iterator[T]:
+def _interruptible(items: Iterable[T]) -> Iterator[T]:
     for item in items:
         interruption.check()
         yield item

@@ -1,4 +1,4 @@
-"""Telling a user which name may have been meant."""
+"""Suggesting names that a user may have meant."""
 
 import difflib
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ def did_you_mean(name: str, known: Sequence[str], candidates: Sequence[str]) -> 
     if close:
         return f"Did you mean {' or '.join(close)}?"
     if candidates:
-        return f"Candidates: {listed(candidates)}"
+        return f"Candidates: {join_names(candidates)}"
     return "The graph has no candidate"
 
 
-def listed(names: Sequence[str], shown: int = _SHOWN) -> str:
+def join_names(names: Sequence[str], shown: int = _SHOWN) -> str:
     """Return the first few names, and how many more there are."""
     more = f" and {len(names) - shown} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more

@@ -10,7 +10,7 @@ _MODE = 0o644 << 16
 _UNIX = 3
 
 
-def with_files(model: bytes, files: Mapping[str, bytes]) -> bytes:
+def append_files(model: bytes, files: Mapping[str, bytes]) -> bytes:
     """Return the model with a zip of these files appended, stored as they are, the same bytes for the same files."""
     result = io.BytesIO(model)
     with zipfile.ZipFile(result, "a", zipfile.ZIP_STORED) as archive:

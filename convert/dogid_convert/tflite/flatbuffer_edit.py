@@ -35,7 +35,7 @@ class TensorFacts:
     zero_point: int
 
 
-def unpacked(data: bytes) -> Model:
+def unpack(data: bytes) -> Model:
     """Return a model as objects that can be changed."""
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     for buffer in model.buffers:
@@ -45,7 +45,7 @@ def unpacked(data: bytes) -> Model:
     return model
 
 
-def packed(model: Model) -> bytes:
+def pack(model: Model) -> bytes:
     """Return a model's bytes, with its weights aligned as the interpreter's kernels want them."""
     model.buffers = [_AlignedBuffer.of(buffer) for buffer in model.buffers]
     builder = flatbuffers.Builder(1 << 20)
@@ -55,14 +55,14 @@ def packed(model: Model) -> bytes:
 
 def add_metadata(data: bytes, name: str, content: bytes) -> bytes:
     """Return the model with a named entry in its metadata, instead of one of that name that is there."""
-    model = unpacked(data)
+    model = unpack(data)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(content, dtype=np.uint8)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = name.encode(), len(model.buffers) - 1
     model.metadata = [old for old in model.metadata or [] if old.name != entry.name] + [entry]
-    return packed(model)
+    return pack(model)
 
 
 def input_facts(model: Model) -> TensorFacts:
@@ -72,7 +72,7 @@ def input_facts(model: Model) -> TensorFacts:
 
 def interface_of(data: bytes) -> tuple[str, str]:
     """Return what kind of numbers a model takes and gives, as numpy calls them."""
-    model = unpacked(data)
+    model = unpack(data)
     graph = model.subgraphs[0]
     taken, given = (facts_of(model, index).dtype.lower() for index in (graph.inputs[0], graph.outputs[0]))
     return taken, given

@@ -8,8 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, tensor_name
 
 
-def widen(model: Model) -> None:
-    """Turn float16 weights, which operators widen on the way, into float32 ones."""
+def float16_to_float32(model: Model) -> None:
+    """Replace float16 weights, which operators convert as the model runs, by float32 ones."""
     graph = model.subgraphs[0]
     kept = []
     for operator in graph.operators:

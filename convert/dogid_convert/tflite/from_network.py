@@ -5,7 +5,7 @@ import tensorflow as tf
 from dogid.errors import DogidError
 from dogid_convert.graph.check_operators import unconvertible
 from dogid_convert.graph.network import Network
-from dogid_convert.support.mute_stderr import muted
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
 
 def convert_network(network: Network, dtype: str) -> bytes:
@@ -13,7 +13,7 @@ def convert_network(network: Network, dtype: str) -> bytes:
 
     Raise DogidError naming the operators that TensorFlow Lite does not have.
     """
-    with muted():
+    with suppress_stderr():
         function = network.concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         if dtype != "float32":

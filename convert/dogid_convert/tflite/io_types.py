@@ -1,4 +1,4 @@
-"""Changing what a `.tflite` model takes and gives by an operator in front or behind."""
+"""Changing the types of a `.tflite` model's input and output by an operator in front or behind."""
 
 import copy
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Levels:
     zero_point: int
 
 
-def take(model: Model, dtype: str) -> None:
+def set_input_type(model: Model, dtype: str) -> None:
     """Make the model's one input uint8, int8 or float32."""
     graph = model.subgraphs[0]
     old = graph.inputs[0]
@@ -36,7 +36,7 @@ def take(model: Model, dtype: str) -> None:
     model.signatureDefs = []  # they name the old one
 
 
-def give(model: Model, dtype: str) -> None:
+def set_output_type(model: Model, dtype: str) -> None:
     """Make the model's one output, which holds probabilities, uint8, int8 or float32."""
     graph = model.subgraphs[0]
     old = graph.outputs[0]

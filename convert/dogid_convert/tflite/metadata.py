@@ -18,7 +18,7 @@ _PARSER_VERSION = "1.0.0"
 
 @dataclass(frozen=True, slots=True)
 class ClassifierFacts:
-    """What the metadata tells."""
+    """What the metadata contain."""
 
     name: str
     description: str

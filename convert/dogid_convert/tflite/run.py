@@ -12,8 +12,8 @@ from dogid.model.interpreter import Backend, Interpreter, choose_backend
 from dogid.model.model_file import RunnableModel
 from dogid.model.tflite_metadata import read_metadata
 from dogid_convert.graph.normalisation import Normalisation
-from dogid_convert.support.mute_stderr import muted
 from dogid_convert.support.progress import Track
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
 _ROUNDS = 30
 _WARM_UP = 3
@@ -46,7 +46,7 @@ def classifier(
         std=normalisation.std,
         told=read_metadata(model),
     )
-    with muted():
+    with suppress_stderr():
         return Classifier(runnable, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
 
 

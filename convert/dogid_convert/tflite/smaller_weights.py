@@ -4,7 +4,7 @@ import contextlib
 import io
 
 from dogid.errors import DogidError
-from dogid_convert.support.mute_stderr import muted
+from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
 _FLOAT16_RECIPE = [
     {
@@ -30,7 +30,7 @@ def shrink_weights(model: bytes, dtype: str) -> bytes:
             f"a .tflite model becomes {dtype} by ai-edge-quantizer, which is not installed; try: pip install "
             "ai-edge-quantizer, or --dtype int8"
         ) from error
-    with muted(), contextlib.redirect_stdout(io.StringIO()):
+    with suppress_stderr(), contextlib.redirect_stdout(io.StringIO()):
         work = quantizer.Quantizer(bytearray(model))
         work.load_quantization_recipe(recipe.dynamic_wi8_afp32() if dtype == "dynamic" else _FLOAT16_RECIPE)
         return bytes(work.quantize().quantized_model)

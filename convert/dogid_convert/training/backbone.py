@@ -26,7 +26,7 @@ class Backbone:
     """A frozen network up to its embedding."""
 
     graph: tf.compat.v1.GraphDef
-    """In the plain form of `graph_surgery.simplified`; begins with the placeholder `input`, ends with the embedding."""
+    """In the plain form of `graph_surgery.simplify`; begins with the placeholder `input`, ends with the embedding."""
     embedding: str
     """The node of the last pooling: [photos, width] or [photos, 1, 1, width]."""
     size: tuple[int, int]
@@ -62,7 +62,7 @@ def cut_backbone(
     graph: tf.compat.v1.GraphDef, input_node: str, output: str, size: tuple[int, int], name: str, sha256: str
 ) -> Backbone:
     """Cut the classifier off a graph from the pixels at input_node to output. Raise DogidError or UsageError."""
-    plain = surgery.simplified(graph, output, input_node)
+    plain = surgery.simplify(graph, output, input_node)
     path = surgery.main_path(plain, input_node, plain.node[-1].name)
     embedding = surgery.last_pooling(plain, path)
     if embedding is None:

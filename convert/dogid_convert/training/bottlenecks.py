@@ -178,5 +178,5 @@ def _read_cached(path: Path, rows: int) -> Half | None:
 def _write_cached(path: Path, values: Half) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    with interruption.held():
+    with interruption.sigint_deferred():
         write_atomically(path, buffer.getvalue())

@@ -191,7 +191,7 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
     if evaluation is not None:
         files[CONFUSION] = confusion_png(_title(evaluation), document["labels"], evaluation["confusion"])
     interruption.check()
-    interruption.hold_to_the_end()
+    interruption.defer_sigint_to_exit()
     # the graph is last: a reader that finds a new graph also finds its labels
     write_all_atomically(folder, files | {GRAPH: graph})
     if evaluation is None:

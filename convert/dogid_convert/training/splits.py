@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line, shown_name
 from dogid_convert.data.dataset import Dataset, LabelledPhoto
-from dogid_convert.support.suggestions import listed
+from dogid_convert.support.suggestions import join_names
 
 MAX_UNREADABLE_SHARE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
@@ -49,7 +49,7 @@ def check_readable(
         if not any(photo.label == i for photo in good)
     ]
     if empty:
-        raise DogidError(f"no readable photo in {listed(empty)}")
+        raise DogidError(f"no readable photo in {join_names(empty)}")
 
 
 def select_held_out(labels: NDArray[np.int64], dataset: Dataset, log: Log) -> NDArray[np.bool_]:

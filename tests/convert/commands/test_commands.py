@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("tensorflow", reason="training needs TensorFlow")
 
 from dogid.cli import main
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from tests.support.daemon import environment
 
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "numpy", "matplotlib", "rich")
@@ -49,13 +49,13 @@ def test_missing_tensorflow_is_wrong_usage_with_the_way_out(
     assert "pip install 'dogid[convert]'" in message
 
 
-def test_broken_tensorflow_is_told_with_the_way_out(
+def test_broken_tensorflow_is_reported_with_a_fix(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken() -> None:
         raise ImportError("libcuda.so: undefined symbol")
 
-    monkeypatch.setattr("dogid_convert.support.mute_stderr.load_tensorflow", broken)
+    monkeypatch.setattr("dogid_convert.support.quiet_tensorflow.load_tensorflow", broken)
     assert main(command) == 1
     message = capsys.readouterr().err
     assert "undefined symbol" in message
@@ -63,7 +63,7 @@ def test_broken_tensorflow_is_told_with_the_way_out(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message_part"),
     [
         (lambda: ValueError("shapes (3,) and (4,)\nand much more"), "TensorFlow cannot"),
         (lambda: MemoryError(), "not enough memory"),
@@ -72,7 +72,7 @@ def test_broken_tensorflow_is_told_with_the_way_out(
 )
 def test_what_fails_inside_is_a_line_and_no_traceback(
     error: Callable[[], Exception],
-    told: str,
+    message_part: str,
     command: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -86,5 +86,5 @@ def test_what_fails_inside_is_a_line_and_no_traceback(
     monkeypatch.setattr("dogid_convert.training.retrain.retrain", fails)
     assert main(command) == 1
     message = capsys.readouterr().err
-    assert told in message
+    assert message_part in message
     assert message.count("\n") == 1

@@ -69,15 +69,15 @@ def test_the_record_seals_the_bytes_before_the_zip(model: Path) -> None:
     assert record(model)["weights_sha256"] == hashlib.sha256(model.read_bytes()[:start]).hexdigest()
 
 
-def test_the_record_tells_where_the_model_comes_from(model: Path, shop: Workshop) -> None:
-    told = record(model)
-    provenance = told["provenance"]
-    assert (told["format"], told["mean"], told["std"]) == (1, 128.0, 128.0)
+def test_record_contains_provenance(model: Path, shop: Workshop) -> None:
+    packed = record(model)
+    provenance = packed["provenance"]
+    assert (packed["format"], packed["mean"], packed["std"]) == (1, 128.0, 128.0)
     assert isinstance(provenance, dict)
     assert provenance["graph"]["sha256"] == hashlib.sha256(shop.graph.read_bytes()).hexdigest()
     assert provenance["gate"]["passed"]
     assert provenance["calibration"]["per_label"] == {"blue": 10, "green": 10, "red": 10}
-    assert str(shop.folder) not in json.dumps(told)
+    assert str(shop.folder) not in json.dumps(packed)
 
 
 def test_the_daemon_accepts_the_model_by_its_golden_photo(model: Path) -> None:
@@ -106,24 +106,24 @@ def test_the_same_command_gives_the_same_bytes(model: Path, shop: Workshop) -> N
     assert again.read_bytes() == model.read_bytes()
 
 
-def test_the_report_tells_agreement_accuracy_sizes_and_times(
+def test_report_has_agreement_accuracy_sizes_and_times(
     shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "m.tflite", tmp_path / "report.json"
     flags = ["--calibrate", str(shop.photos), "--evaluate", str(shop.photos), "--json", "--report", str(report)]
     assert main(["convert", str(shop.graph), "-o", str(out), *flags]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told == json.loads(report.read_text())
-    assert told["passed"]
-    assert told["agreement"]["photos"] == 30  # the other half calibrates
-    assert told["calibration"]["photos"] == 30
-    assert told["evaluation"]["labels"] == list(LABELS)
-    assert np.array(told["evaluation"]["converted"]["confusion"]).sum() == 30
-    assert told["evaluation"]["disagreement"]["p_value"] <= 1
-    assert 0 < told["converted"]["bytes"] < told["float"]["bytes"] * 2
-    assert told["converted"]["milliseconds"] > 0
-    assert told["found"]["normalisation"]["value"] == "(pixel - 128) / 128"
-    assert told["model"] == str(out)
+    report_json = json.loads(capsys.readouterr().out)
+    assert report_json == json.loads(report.read_text())
+    assert report_json["passed"]
+    assert report_json["agreement"]["photos"] == 30  # the other half calibrates
+    assert report_json["calibration"]["photos"] == 30
+    assert report_json["evaluation"]["labels"] == list(LABELS)
+    assert np.array(report_json["evaluation"]["converted"]["confusion"]).sum() == 30
+    assert report_json["evaluation"]["disagreement"]["p_value"] <= 1
+    assert 0 < report_json["converted"]["bytes"] < report_json["float"]["bytes"] * 2
+    assert report_json["converted"]["milliseconds"] > 0
+    assert report_json["found"]["normalisation"]["value"] == "(pixel - 128) / 128"
+    assert report_json["model"] == str(out)
 
 
 def test_the_html_report_shows_matrices_and_photos(shop: Workshop, tmp_path: Path) -> None:
@@ -140,10 +140,10 @@ def test_the_html_report_shows_matrices_and_photos(shop: Workshop, tmp_path: Pat
 def test_people_get_a_table_and_a_verdict(shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = str(shop.photos)
     main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), "--calibrate", photos, "--evaluate", photos])
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     for words in ("accuracy (top-1)", "McNemar", "30 photos not used to calibrate", "passed", "blue 10", "wrote"):
-        assert words in told.out
-    assert "TensorFlow" not in told.err
+        assert words in printed.out
+    assert "TensorFlow" not in printed.err
 
 
 def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,9 +193,9 @@ def test_what_was_not_measured_has_not_passed(
     assert (
         main(["convert", str(shop.graph), "-o", str(out), "--dtype", "float16", "--json", "--report", str(page)]) == 0
     )
-    told, provenance = json.loads(capsys.readouterr().out), record(out)["provenance"]
+    report_json, provenance = json.loads(capsys.readouterr().out), record(out)["provenance"]
     assert isinstance(provenance, dict)
-    assert told["passed"] is None
+    assert report_json["passed"] is None
     assert provenance["gate"]["passed"] is None
     assert "float16: not measured</h1>" in page.read_text()
 
@@ -205,9 +205,9 @@ def test_photos_measure_other_kinds_of_models_too(
 ) -> None:
     flags = ["--dtype", "float16", "--calibrate", str(shop.photos), "--json"]
     assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["passed"] is True
-    assert told["agreement"]["photos"] == 60
+    report_json = json.loads(capsys.readouterr().out)
+    assert report_json["passed"] is True
+    assert report_json["agreement"]["photos"] == 60
 
 
 def test_a_full_disk_leaves_the_old_model(

@@ -1,4 +1,4 @@
-"""What users get wrong, and what they are told."""
+"""Wrong input, and the messages for it."""
 
 # ruff: noqa: E402  # what needs TensorFlow is imported only where it is installed
 
@@ -101,7 +101,7 @@ def test_labels_that_do_not_fit_are_shown_with_both_counts(
     assert "3 outputs" in message
 
 
-def test_missing_labels_tell_where_was_looked(refused: Refused, shop: Workshop) -> None:
+def test_missing_labels_list_where_they_were_searched(refused: Refused, shop: Workshop) -> None:
     (shop.folder / "retrained_labels.txt").unlink()
     message = refused()
     for name in ("retrained_labels.txt", "labels.txt", "retrained_graph.txt", "--labels"):
@@ -157,8 +157,8 @@ def test_a_broken_photo_is_none_of_the_two_that_are_needed(refused: Refused, sho
 def test_of_two_photos_one_judges(shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["--calibrate", str(flat_folder(shop, "red", "blue")), "--min-agreement", "0", "--json"]
     assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["calibration"]["photos"], told["agreement"]["photos"], told["passed"]) == (1, 1, True)
+    result = json.loads(capsys.readouterr().out)
+    assert (result["calibration"]["photos"], result["agreement"]["photos"], result["passed"]) == (1, 1, True)
 
 
 @pytest.mark.parametrize(("flag", "labelled"), [("--calibrate", False), ("--calibrate", True), ("--evaluate", True)])
@@ -172,10 +172,10 @@ def test_photos_that_cannot_be_read_are_named_and_left_out(
     os.mkfifo(folder / "pipe.png")
     flags = [flag, str(shop.photos if labelled else folder), "--min-agreement", "0", "--dtype", "float32", "--json"]
     assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     for name, reason in (("gone", "No such file"), ("empty", "empty"), ("pipe", "no regular file"), ("broken", "")):
-        assert re.search(rf"left out: .*/{name}.png: .*{reason}", told.err)
-    assert len([line for line in json.loads(told.out)["warnings"] if line.startswith("left out")]) == 4
+        assert re.search(rf"left out: .*/{name}.png: .*{reason}", printed.err)
+    assert len([line for line in json.loads(printed.out)["warnings"] if line.startswith("left out")]) == 4
 
 
 def test_a_folder_whose_only_photo_cannot_be_read_names_it(refused: Refused, shop: Workshop) -> None:
@@ -246,17 +246,21 @@ def test_several_outputs_are_listed(refused: Refused, shop: Workshop) -> None:
     shop.save(two_outputs())
     message = refused()
     assert "colours, opposites" in message
-    assert "--output" in message
+    assert "--output-node" in message
 
 
-def test_one_of_several_outputs_can_be_chosen(shop: Workshop) -> None:
+@pytest.mark.parametrize("flag", ["--output-node", "--output"])
+def test_one_of_several_outputs_can_be_chosen(flag: str, shop: Workshop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.save(two_outputs())
-    flags = ["--dtype", "float32", "--output", "opposites:0"]
+    flags = ["--dtype", "float32", flag, "opposites:0"]
     assert main(["convert", str(shop.graph), "-o", str(shop.folder / "m.tflite"), *flags]) == 0
+    printed = capsys.readouterr()
+    assert "named by --output-node" in printed.out
+    assert ("--output is now --output-node;" in printed.err) == (flag == "--output")
 
 
 @pytest.mark.parametrize(
-    ("flag", "name", "meant"), [("--input", "inputt", "input"), ("--output", "final", "final_result")]
+    ("flag", "name", "meant"), [("--input", "inputt", "input"), ("--output-node", "final", "final_result")]
 )
 def test_a_name_that_is_not_there_is_answered_with_candidates(
     flag: str, name: str, meant: str, refused: Refused
@@ -267,7 +271,7 @@ def test_a_name_that_is_not_there_is_answered_with_candidates(
 
 
 def test_an_output_that_is_no_row_of_classes_is_refused(refused: Refused) -> None:
-    assert "not [1, classes]" in refused("--output", "pooled:0", "--size", "64")
+    assert "not [1, classes]" in refused("--output-node", "pooled:0", "--size", "64")
 
 
 def test_a_size_that_the_graph_does_not_take_is_refused(refused: Refused) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.cli import main
 from dogid_convert.commands import convert as convert_command
-from dogid_convert.conversion.convert import Converted, Settings
+from dogid_convert.conversion.convert import ConversionOptions, Converted
 from tests.convert.small_graphs import make_workshop
 from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, dogid_in_a_terminal, swallowed_press
 from tests.support.waiting import eventually
@@ -43,21 +43,21 @@ def test_it_ends_and_leaves_the_model_that_was_there(tmp_path: Path, library: st
     with dogid_in_a_terminal(*words) as converting:
         eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
         converting.send_signal(signal.SIGINT)
-        printed, told = converting.communicate(timeout=60)
+        printed, messages = converting.communicate(timeout=60)
 
-    assert converting.returncode in INTERRUPTED, told
-    assert told == "dogid convert: interrupted\n"
+    assert converting.returncode in INTERRUPTED, messages
+    assert messages == "dogid convert: interrupted\n"
     assert not printed
     assert {path.name: path.read_bytes() for path in out.parent.iterdir()} == {"model.tflite": b"earlier model"}
 
 
-def test_one_that_was_swallowed_ends_it_before_anything_is_written_or_told(
+def test_swallowed_interrupt_ends_before_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop = make_workshop(tmp_path)
     convert = convert_command._converted
 
-    def pressed_meanwhile(args: argparse.Namespace) -> "tuple[Converted, Settings]":
+    def pressed_meanwhile(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]":
         swallowed_press()
         return convert(args)
 

@@ -11,7 +11,7 @@ pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.cli import main
 from dogid.model.classifier import load_model
-from dogid_convert.conversion.photo_sets import balanced
+from dogid_convert.conversion.photo_sets import interleave_labels
 from dogid_convert.data.dataset import find_photos
 from tests.support.collection import GRAPHS, PHOTOS, needs
 
@@ -22,7 +22,7 @@ pytestmark = needs(GRAPHS, PHOTOS)
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photos")
     found = find_photos(PHOTOS)
-    for photo in balanced(found.photos)[:400]:
+    for photo in interleave_labels(found.photos)[:400]:
         target = folder / found.labels[photo.label] / photo.path.name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(photo.read())

@@ -7,11 +7,11 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
-from dogid_convert.conversion.label_files import Labels
+from dogid_convert.conversion.label_files import GraphLabels
 from dogid_convert.conversion.report import Cost, Report
 from dogid_convert.conversion.report_html import html_report
-from dogid_convert.evaluation.compare import agree, compare
-from dogid_convert.graph.network import Finding
+from dogid_convert.evaluation.compare import compare_accuracy, measure_agreement
+from dogid_convert.graph.network import GraphFact
 
 
 def page(labels: tuple[str, ...]) -> str:
@@ -22,18 +22,18 @@ def page(labels: tuple[str, ...]) -> str:
         graph=Path("graph.pb"),
         dtype="int8",
         interface=("uint8", "float32"),
-        findings=(Finding("input", "input", "the graph's only input"),),
-        labels=Labels(labels, Path("labels.txt")),
+        facts=(GraphFact("input", "input", "the graph's only input"),),
+        labels=GraphLabels(labels, Path("labels.txt")),
         calibration=None,
         float_cost=Cost(1_000_000, 1.0),
         cost=Cost(300_000, 2.0),
         float_operators={},
-        agreement=agree(first, first),
+        agreement=measure_agreement(first, first),
         min_agreement=0.98,
-        accuracies=compare(first, first, truth, labels),
+        accuracies=compare_accuracy(first, first, truth, labels),
         evaluated=None,
         differences=(),
-        remedies=(),
+        fallbacks=(),
         warnings=("only a few photos",),
     )
     return html_report(report)

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from dogid_convert.evaluation.compare import agree, compare, mcnemar, share_interval
+from dogid_convert.evaluation.compare import compare_accuracy, mcnemar, measure_agreement, share_interval
 
 
 def test_agreement_counts_equal_top_labels() -> None:
     first = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
     second = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.5, 0.5]])
-    found = agree(first, second)
+    found = measure_agreement(first, second)
     assert (found.photos, found.same, found.share) == (4, 3, 0.75)
     assert found.largest_difference == pytest.approx(0.2)
 
@@ -52,7 +52,7 @@ def test_labels_that_do_not_occur_stay_out_of_the_confusion_matrix() -> None:
     names = tuple(f"label {i}" for i in range(5000))
     answers = np.zeros((4, 5000))
     answers[range(4), [7, 7, 4000, 3]] = 1
-    found = compare(answers, answers, np.array([7, 7, 4000, 4000]), names)
+    found = compare_accuracy(answers, answers, np.array([7, 7, 4000, 4000]), names)
     assert found.labels == ("label 3", "label 7", "label 4000")
     assert found.converted.confusion == ((0, 0, 0), (0, 2, 0), (1, 0, 1))
     assert found.converted.accuracy == 0.75

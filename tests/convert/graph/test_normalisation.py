@@ -73,7 +73,7 @@ def test_scaling_that_is_not_clear_asks_for_flags(tmp_path: Path) -> None:
     assert source.normalisation.std == pytest.approx(0.255)
 
 
-def test_without_scaling_the_default_is_told(tmp_path: Path) -> None:
+def test_default_without_scaling_is_reported(tmp_path: Path) -> None:
     source = open_source(saved(tmp_path, lambda: body(image())), Hints())
     assert "default" in reason(source, "normalisation")
 

@@ -18,14 +18,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def shown(graph: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    """Convert, and return the provenance that `dogid model show` tells."""
+    """Convert, and return the provenance that `dogid model show` prints."""
     assert main(["convert", str(graph), "-o", str(model), "--dtype", "float32"]) == 0
     capsys.readouterr()
     assert main(["model", "show", str(model), "--json"]) == 0
     return dict(json.loads(capsys.readouterr().out)["provenance"])
 
 
-def test_a_model_tells_the_version_of_the_photos_it_comes_from(
+def test_model_names_version_of_its_training_photos(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provenance = shown(trained / "retrained_graph.pb", tmp_path / "m.tflite", capsys)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.errors import DogidError
-from dogid_convert.conversion.photo_sets import balanced, decoded, read_folder
-from dogid_convert.evaluation.compare import agree
+from dogid_convert.conversion.photo_sets import decode_photos, interleave_labels, read_folder
+from dogid_convert.evaluation.compare import measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize import ai_edge, int8_search
-from dogid_convert.quantize.bias_correction import channel_means, corrected
-from dogid_convert.quantize.tflite_converter import Interface, calibrate, layer_outputs, quantize
+from dogid_convert.quantize.bias_correction import correct_biases, measure_channel_means
+from dogid_convert.quantize.tflite_converter import IoTypes, calibrate, layer_outputs, quantize
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import untracked
 from dogid_convert.tflite import run
@@ -26,8 +26,8 @@ from dogid_convert.tflite.flatbuffer_edit import (
     float_operators,
     input_facts,
     interface_of,
-    packed,
-    unpacked,
+    pack,
+    unpack,
 )
 from dogid_convert.tflite.golden import generated
 from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workshop
@@ -57,7 +57,7 @@ def test_pixels_go_in_as_they_are_for_any_normalisation(
     mean: float, std: float, zero_point: int, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     normalisation = Normalisation(mean, std, "")
-    facts = input_facts(unpacked(quantize(calibrate(float_model, pixels, normalisation), normalisation)))
+    facts = input_facts(unpack(quantize(calibrate(float_model, pixels, normalisation), normalisation)))
     assert facts.dtype == "UINT8"
     assert facts.scale == pytest.approx(1 / std)
     assert abs(facts.zero_point - zero_point) <= (mean % 1 > 0)
@@ -73,23 +73,23 @@ def test_only_the_small_last_layer_and_the_softmax_stay_in_float(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     model = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
-    assert float_operators(unpacked(model)) == ["FULLY_CONNECTED", "SOFTMAX"]
+    assert float_operators(unpack(model)) == ["FULLY_CONNECTED", "SOFTMAX"]
 
 
 def test_layers_can_be_left_in_float(source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]) -> None:
     calibrated = calibrate(float_model, pixels, source.normalisation)
     first = layer_outputs(calibrated)[0]
     model = quantize(calibrated, source.normalisation, [first])
-    assert float_operators(unpacked(model))[0] == "CONV_2D"
-    assert input_facts(unpacked(model)).dtype == "UINT8"
-    assert agree(scores(float_model, source, pixels), scores(model, source, pixels)).share > 0.9
+    assert float_operators(unpack(model))[0] == "CONV_2D"
+    assert input_facts(unpack(model)).dtype == "UINT8"
+    assert measure_agreement(scores(float_model, source, pixels), scores(model, source, pixels)).share > 0.9
 
 
 def test_corrected_biases_bring_the_answers_closer(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     plain = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
-    better = corrected(plain, float_model, channel_means(float_model, pixels, source.normalisation))
+    better = correct_biases(plain, float_model, measure_channel_means(float_model, pixels, source.normalisation))
     exact = scores(float_model, source, pixels)
     before, after = (np.abs(scores(model, source, pixels) - exact).mean() for model in (plain, better))
     assert after < before
@@ -102,15 +102,15 @@ def test_remedies_are_tried_until_one_is_good_enough(
     found = iter((0.9, 0.91, 0.95, 0.995, 0.96))
 
     def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
-        measured, share = agree(first, second), next(found)
+        measured, share = measure_agreement(first, second), next(found)
         return type(measured)(1000, round(1000 * share), share, (0, 1), measured.mean_difference, 0)
 
     monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
     kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert len(kept.remedies) == 5
-    assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.remedies)
-    assert kept.remedies[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
-    assert kept.remedies[-1].endswith("; kept")
+    assert len(kept.fallbacks) == 5
+    assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.fallbacks)
+    assert kept.fallbacks[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
+    assert kept.fallbacks[-1].endswith("; kept")
     assert kept.model == kept.attempts[-1].model
 
 
@@ -121,13 +121,13 @@ def test_the_best_is_kept_where_no_remedy_is_good_enough(
     found = iter(shares)
 
     def staged(first: NDArray[np.float32], second: NDArray[np.float32]) -> object:
-        measured = agree(first, second)
+        measured = measure_agreement(first, second)
         return type(measured)(1000, 900, next(found), (0, 1), measured.mean_difference, 0)
 
     monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
     kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert len(kept.remedies) == len(shares)
-    assert "93.0 %" in kept.remedies[-1]
+    assert len(kept.fallbacks) == len(shares)
+    assert "93.0 %" in kept.fallbacks[-1]
 
 
 def test_the_other_quantizer_that_is_not_installed_is_named(
@@ -136,28 +136,28 @@ def test_the_other_quantizer_that_is_not_installed_is_named(
     monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_there", lambda: False)
     monkeypatch.setattr("dogid_convert.quantize.int8_search._is_enough", lambda *_: False)
     kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.remedies)
+    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.fallbacks)
 
 
-@pytest.mark.parametrize("interface", [Interface(), Interface("int8", "int8"), Interface("float32", "uint8")])
+@pytest.mark.parametrize("interface", [IoTypes(), IoTypes("int8", "int8"), IoTypes("float32", "uint8")])
 def test_the_other_quantizer_makes_a_model_of_the_same_interface(
-    interface: Interface, source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
+    interface: IoTypes, source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
-    other = ai_edge.Alternative(float_model, pixels, source.normalisation)
+    other = ai_edge.AiEdgeQuantizer(float_model, pixels, source.normalisation)
     layers = layer_outputs(calibrate(float_model, pixels, source.normalisation))
     whole, mixed = (other.quantized(names, interface) for names in ((), layers[:2]))
     assert interface_of(mixed) == (interface.input, interface.output)
     exact = scores(float_model, source, pixels)
     for model in (whole, mixed):
-        assert agree(exact, scores(model, source, pixels)).share >= 0.8
-    assert len(float_operators(unpacked(mixed))) - len(float_operators(unpacked(whole))) == 2
+        assert measure_agreement(exact, scores(model, source, pixels)).share >= 0.8
+    assert len(float_operators(unpack(mixed))) - len(float_operators(unpack(whole))) == 2
 
 
 def test_a_good_model_needs_no_remedy(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:
     folder = read_folder(colour_photos(tmp_path / "photos"))
-    photos = decoded(balanced(folder.photos), source.size, untracked, "")
+    photos = decode_photos(interleave_labels(folder.photos), source.size, untracked, "")
     kept = int8_search.best_int8(float_model, photos.pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert kept.remedies == ()
+    assert kept.fallbacks == ()
     assert kept.attempts[-1].agreement.share == 1
 
 
@@ -166,18 +166,20 @@ def test_calibration_photos_are_balanced_and_in_the_order_of_their_content(tmp_p
     for extra in range(20):
         (photos / "red" / f"copy{extra}.png").write_bytes(b"another %d" % extra)
     folder = read_folder(photos)
-    first = balanced(folder.photos)[:12]
+    first = interleave_labels(folder.photos)[:12]
     assert [folder.labels[photo.label] for photo in first] == list(LABELS) * 4
     for i, photo in enumerate(sorted(folder.photos, key=lambda photo: photo.sha256)):
         photo.path.rename(photo.path.with_name(f"renamed{i}.png"))
-    assert [photo.sha256 for photo in balanced(read_folder(photos).photos)[:12]] == [photo.sha256 for photo in first]
+    assert [photo.sha256 for photo in interleave_labels(read_folder(photos).photos)[:12]] == [
+        photo.sha256 for photo in first
+    ]
 
 
 def test_weights_stay_aligned_when_metadata_is_added(float_model: bytes) -> None:
     data = add_metadata(float_model, "NOTE", b"hello")
-    model = unpacked(data)
+    model = unpack(data)
     assert [entry.name for entry in model.metadata].count(b"NOTE") == 1
     large = [bytes(buffer.data) for buffer in model.buffers if buffer.data is not None and len(buffer.data) > 200]
     assert large
     assert all(data.find(content) % 16 == 0 for content in large)
-    assert packed(unpacked(data)) == data
+    assert pack(unpack(data)) == data

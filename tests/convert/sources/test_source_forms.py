@@ -175,7 +175,7 @@ def test_the_batch_normalization_of_2015_is_folded(tmp_path: Path, pixels: Pixel
     np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
 
 
-def test_a_size_that_the_graph_does_not_tell_is_found_by_its_pooling(tmp_path: Path) -> None:
+def test_undefined_size_is_found_by_pooling_window(tmp_path: Path) -> None:
     def build() -> None:
         x = tf.nn.conv2d(v1.placeholder(tf.float32, None, name="input"), tf.ones([3, 3, 3, 4]), 32, "SAME")
         pooled = tf.reshape(tf.nn.avg_pool2d(x, 4, 2, "VALID"), [-1, 4])

@@ -14,7 +14,7 @@ import pytest
 from dogid.errors import DogidError
 from dogid.system.atomic_files import write_atomically
 from dogid_convert.support import interruption
-from dogid_convert.support.explain_errors import explained
+from dogid_convert.support.explain_errors import user_errors
 from dogid_convert.support.progress import untracked
 from tests.support.ctrl_c import as_in_a_terminal, press, swallowed_press
 
@@ -26,8 +26,8 @@ def heeding() -> Iterator[None]:
 
 
 @pytest.fixture
-def told() -> Iterator[list[type[BaseException]]]:
-    """What Python tells of exceptions that it cannot raise."""
+def error_lines() -> Iterator[list[type[BaseException]]]:
+    """The exceptions that Python could not raise."""
     kinds: list[type[BaseException]] = []
     earlier, sys.unraisablehook = sys.unraisablehook, lambda lost: kinds.append(lost.exc_type)
     yield kinds
@@ -35,7 +35,7 @@ def told() -> Iterator[list[type[BaseException]]]:
 
 
 def test_it_is_raised_at_once_where_nobody_swallows_it() -> None:
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         press()
 
 
@@ -44,7 +44,7 @@ def test_a_swallowed_one_is_raised_at_the_next_check() -> None:
         swallowed_press()
         interruption.check()
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         work()
 
 
@@ -56,7 +56,7 @@ def test_a_swallowed_one_ends_a_loop_over_photos() -> None:
             done.append(number)
             swallowed_press()
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         work()
 
     assert done == [0]
@@ -69,41 +69,45 @@ def test_one_that_a_library_made_another_error_of_is_no_error() -> None:
         except KeyboardInterrupt as interrupt:
             raise RuntimeError("callback failed") from interrupt
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded(), explained("a graph", "run it"):
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked(), user_errors("a graph", "run it"):
         library()
-    with interruption.heeded(), pytest.raises(DogidError, match="callback failed"), explained("a graph", "run it"):
+    with (
+        interruption.sigint_tracked(),
+        pytest.raises(DogidError, match="callback failed"),
+        user_errors("a graph", "run it"),
+    ):
         raise RuntimeError("callback failed")
 
 
-def test_one_that_came_in_a_callback_from_c_shows_no_traceback(told: list[type[BaseException]]) -> None:
+def test_interrupt_in_c_callback_shows_no_traceback(unraisable: list[type[BaseException]]) -> None:
     def work() -> None:
         ctypes.CFUNCTYPE(None)(press)()
         interruption.check()
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         work()
 
-    assert told == []
+    assert unraisable == []
 
 
-def test_what_is_lost_otherwise_is_told_as_before(told: list[type[BaseException]]) -> None:
-    with interruption.heeded():
+def test_other_unraisable_errors_are_still_reported(unraisable: list[type[BaseException]]) -> None:
+    with interruption.sigint_tracked():
         ctypes.CFUNCTYPE(None)(lambda: 1 / 0)()
 
-    assert told == [ZeroDivisionError]
+    assert unraisable == [ZeroDivisionError]
 
 
 def test_a_step_that_is_held_is_done_whole() -> None:
     done = []
 
     def work() -> None:
-        with interruption.held():
+        with interruption.sigint_deferred():
             press()
             done.append("held")
         interruption.check()
         done.append("after")
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         work()
 
     assert done == ["held"]
@@ -111,44 +115,44 @@ def test_a_step_that_is_held_is_done_whole() -> None:
 
 def test_one_that_waits_is_not_lost_where_the_held_step_fails_and_is_done_without() -> None:
     def work() -> None:
-        with contextlib.suppress(OSError), interruption.held():
+        with contextlib.suppress(OSError), interruption.sigint_deferred():
             press()
             raise OSError("disk full")
         interruption.check()
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         work()
 
 
-def test_from_the_last_step_on_it_changes_nothing_and_the_next_command_heeds_it_again() -> None:
-    with interruption.heeded():
-        interruption.hold_to_the_end()
+def test_deferred_interrupt_does_not_end_next_command() -> None:
+    with interruption.sigint_tracked():
+        interruption.defer_sigint_to_exit()
         press()
 
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         press()
 
 
-def test_an_error_in_the_last_step_is_told() -> None:
+def test_error_in_last_step_is_reported() -> None:
     def work() -> None:
-        interruption.hold_to_the_end()
+        interruption.defer_sigint_to_exit()
         press()
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"), interruption.heeded():
+    with pytest.raises(OSError, match="disk full"), interruption.sigint_tracked():
         work()
 
 
 def test_a_model_whose_writing_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: press())
-    with pytest.raises(KeyboardInterrupt), interruption.heeded():
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         write_atomically(tmp_path / "m.tflite", b"model")
 
     assert not list(tmp_path.iterdir())
 
 
 def test_an_ended_command_leaves_nothing_behind() -> None:
-    with contextlib.suppress(KeyboardInterrupt), interruption.heeded():
+    with contextlib.suppress(KeyboardInterrupt), interruption.sigint_tracked():
         press()
 
     interruption.check()
@@ -157,7 +161,7 @@ def test_an_ended_command_leaves_nothing_behind() -> None:
 
 def test_a_shell_that_ignores_it_for_its_background_jobs_is_obeyed() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with interruption.heeded():
+    with interruption.sigint_tracked():
         press()
         interruption.check()
 
@@ -166,7 +170,7 @@ def test_a_shell_that_ignores_it_for_its_background_jobs_is_obeyed() -> None:
 
 def test_other_threads_are_left_alone() -> None:
     def work() -> str:
-        with interruption.heeded():
+        with interruption.sigint_tracked():
             return "done"
 
     with ThreadPoolExecutor(1) as pool:

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from tests.convert.training_material import SIDE, small_graph, small_keras_file, small_saved_model
 from tests.support.collection import GRAPHS, needs
 

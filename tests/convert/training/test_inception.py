@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from tests.convert.training_material import make_folder, pattern_photo
 
 load_tensorflow()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 load_tensorflow()
 
@@ -22,7 +22,7 @@ from tests.support.ctrl_c import as_in_a_terminal, swallowed_press  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def sigint_as_in_a_terminal() -> Iterator[None]:
-    with as_in_a_terminal(), interruption.heeded():
+    with as_in_a_terminal(), interruption.sigint_tracked():
         yield
 
 

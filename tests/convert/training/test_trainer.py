@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 load_tensorflow()
 

@@ -1,4 +1,4 @@
-"""Keeping TensorFlow's own chatter away from the user.
+"""Keeping TensorFlow's own messages away from the user.
 
 Most of it is written by C++ code straight to file descriptor 2, before and beside Python's logging.
 """
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def muted() -> Iterator[None]:
-    """Throw away what is written to stderr meanwhile, by Python or by C++. Errors travel as exceptions.
+def suppress_stderr() -> Iterator[None]:
+    """Discard what Python or C++ writes to stderr meanwhile. Errors still travel as exceptions.
 
-    Not for code that talks to the user: a progress bar has to be drawn outside of it.
+    Not for code that prints to the user: progress bars have to be drawn outside of it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     try:
         kept = os.dup(2)
-    except OSError:  # stderr is closed: nothing to mute
+    except OSError:  # stderr is closed already
         yield
         return
     with tempfile.TemporaryFile() as sink, warnings.catch_warnings():
@@ -37,10 +37,10 @@ def muted() -> Iterator[None]:
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow without its greetings; later `import tensorflow` statements find it loaded."""
+    """Import TensorFlow without its messages; later `import tensorflow` statements find it loaded."""
     # the kernels of oneDNN differ in rounding from run to run of different machines, and announce themselves
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    with muted():
+    with suppress_stderr():
         import tensorflow as tf
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)

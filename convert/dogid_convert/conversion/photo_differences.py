@@ -13,7 +13,7 @@ _SHOWN = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PhotoDifference:
     """One photo, and what both models say of it."""
 
     photo: Path
@@ -25,15 +25,15 @@ class Difference:
     """The largest difference of a probability."""
 
 
-def worst(
+def largest_differences(
     photos: Sequence[LabelledPhoto], first: Probabilities, second: Probabilities, labels: Sequence[str]
-) -> tuple[Difference, ...]:
+) -> tuple[PhotoDifference, ...]:
     """Return the photos [photos] with other labels first, then those with the largest difference."""
     tops = first.argmax(axis=1), second.argmax(axis=1)
     distances = np.abs(first - second).max(axis=1)
     order = np.lexsort((-distances, tops[0] == tops[1]))
     return tuple(
-        Difference(
+        PhotoDifference(
             photo=photos[i].path,
             float_label=labels[tops[0][i]],
             float_score=round(float(first[i].max()), 4),

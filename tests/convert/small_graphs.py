@@ -81,7 +81,7 @@ def retrained(shape: list[int | None] | None = None) -> Any:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class Workspace:
     """A folder with a graph, its labels and photos."""
 
     folder: Path
@@ -100,9 +100,9 @@ class Workshop:
         return path
 
 
-def make_workshop(folder: Path, per_label: int = 20) -> Workshop:
+def make_workspace(folder: Path, per_label: int = 20) -> Workspace:
     """Fill a folder with the retrained graph, its labels and photos."""
-    shop = Workshop(folder)
+    shop = Workspace(folder)
     shop.save(retrained())
     (folder / "retrained_labels.txt").write_text("\n".join(LABELS) + "\n")
     colour_photos(shop.photos, per_label)

@@ -28,7 +28,7 @@ from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import Track
 from dogid_convert.support.suggestions import join_names
 from dogid_convert.tflite import run
-from dogid_convert.tflite.flatbuffer_edit import float_operators, interface_of, unpack
+from dogid_convert.tflite.flatbuffer_edit import ModelFacts, read_facts
 
 CALIBRATION_PHOTOS = 200
 """More take longer and change nothing: ranges are minima and maxima. Fewer may miss a layer's extremes."""
@@ -82,6 +82,7 @@ class Converted:
     """The bare model and all that is known about it."""
 
     model: bytes
+    facts: ModelFacts
     source: FloatSource
     labels: GraphLabels
     report: Report
@@ -99,6 +100,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     photos = _shared_out(settings, folder, source, track)
     float_model = source.tflite("float32")
     model, fallbacks = _model(settings, source, float_model, photos, labels, track)
+    facts = read_facts(model)
     answer = run.classifier(model, labels.names, source.normalisation)
     reference = run.classifier(float_model, labels.names, source.normalisation)
     compared = _compared(source, answer, photos.to_judge, labels, track)
@@ -112,13 +114,13 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     report = Report(
         graph=settings.graph,
         dtype=settings.dtype,
-        interface=interface_of(model),
+        interface=facts.io_types,
         facts=source.facts,
         labels=labels,
         calibration=_calibration(photos),
         float_cost=Cost(len(float_model), run.milliseconds(reference, blank)),
         cost=Cost(len(model), run.milliseconds(answer, blank)),
-        float_operators=_in_float(settings, model),
+        float_operators=dict(Counter(facts.float_operators)) if settings.dtype == "int8" else {},
         agreement=gate.agreement,
         min_agreement=settings.min_agreement,
         accuracies=evaluated.accuracies,
@@ -127,7 +129,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
         fallbacks=fallbacks,
         warnings=(*warnings, *(f"left out: {line}" for line in left_out)),
     )
-    return Converted(model, source, labels, report)
+    return Converted(model, facts, source, labels, report)
 
 
 def _folder(settings: ConversionOptions) -> PhotoFolder | None:
@@ -182,10 +184,6 @@ def _model(
         settings.interface,
     )
     return quantized.model, quantized.fallbacks
-
-
-def _in_float(settings: ConversionOptions, model: bytes) -> dict[str, int]:
-    return dict(Counter(float_operators(unpack(model)))) if settings.dtype == "int8" else {}
 
 
 def _compared(

@@ -15,7 +15,7 @@ from dogid_convert.reports.training_report import recorded_data
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import append_files, sha256
-from dogid_convert.tflite.flatbuffer_edit import add_metadata, input_facts, unpack
+from dogid_convert.tflite.flatbuffer_edit import add_metadata
 from dogid_convert.tflite.golden import GOLDEN_FILE, make_golden
 from dogid_convert.tflite.metadata import ClassifierFacts, classifier_metadata
 
@@ -34,7 +34,7 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
         size=source.size,
         mean=normalisation.mean,
         std=normalisation.std,
-        quantized_input=input_facts(unpack(converted.model)).dtype != "FLOAT32",
+        quantized_input=converted.facts.input.dtype != "FLOAT32",
         labels_file=LABELS,
     )
     model = add_metadata(converted.model, METADATA, classifier_metadata(facts))

@@ -15,7 +15,7 @@ from dogid.errors import DogidError
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize.tflite_converter import IoTypes, check_pixels
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
-from dogid_convert.tflite.flatbuffer_edit import pack, tensor_name, unpack
+from dogid_convert.tflite.flatbuffer_edit import Model, pack, tensor_name, unpack
 from dogid_convert.tflite.io_types import set_input_type, set_output_type
 
 NAME = "ai-edge-quantizer"
@@ -34,9 +34,10 @@ class AiEdgeQuantizer:
 
     def __init__(self, model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
         """Calibrate with pixels [photos, height, width, 3]."""
-        self._model, self._normalisation = _with_signature(model), normalisation
         parsed = unpack(model)
         image = tensor_name(parsed, parsed.subgraphs[0].inputs[0])
+        _set_signature(parsed)
+        self._model, self._normalisation = pack(parsed), normalisation
         samples = [{_IMAGE: normalisation.applied(pixels[i : i + 1])} for i in range(len(pixels))]
         with _quiet():
             self._ranges: Ranges = self._quantizer(()).calibrate({_SIGNATURE: samples}, num_threads=1)
@@ -59,9 +60,8 @@ class AiEdgeQuantizer:
             raise DogidError(f"{NAME} cannot quantize the model: {error}") from error
         set_input_type(model, interface.input)
         set_output_type(model, interface.output)
-        result = pack(model)
-        check_pixels(result, self._normalisation)
-        return result
+        check_pixels(model, self._normalisation)
+        return pack(model)
 
     def _quantizer(self, float_layers: Sequence[str]) -> Any:
         from ai_edge_quantizer import qtyping, quantizer, recipe
@@ -81,16 +81,14 @@ def _quiet() -> Any:
         yield
 
 
-def _with_signature(model: bytes) -> bytes:
-    """Return the model with one signature of known names, which the quantizer wants."""
-    parsed = unpack(model)
-    graph = parsed.subgraphs[0]
+def _set_signature(model: Model) -> None:
+    """Give the model one signature of known names, which the quantizer wants."""
+    graph = model.subgraphs[0]
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = _SIGNATURE.encode(), 0
     signature.inputs = [_named(_IMAGE, graph.inputs[0])]
     signature.outputs = [_named("scores", graph.outputs[0])]
-    parsed.signatureDefs = [signature]
-    return pack(parsed)
+    model.signatureDefs = [signature]
 
 
 def _named(name: str, tensor: int) -> Any:

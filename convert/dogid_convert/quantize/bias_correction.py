@@ -16,12 +16,34 @@ from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, pack, tensor_name, tensor_values, unpack
 
-_PHOTOS = 50  # their pixels are many: the means are known to a percent
+_PHOTOS = 50  # the means are known to a percent then; more take longer
 
 Means = dict[str, NDArray[np.float32]]
 
 
-def measure_channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Means:
+class BiasCorrector:
+    """A float model and the means of its layers' inputs, for correcting the int8 models made of it."""
+
+    def __init__(self, float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
+        """Measure the means with some of the calibration pixels [photos, height, width, 3]."""
+        self._means = _channel_means(float_model, pixels, normalisation)
+        self._float = unpack(float_model)
+        operators = self._float.subgraphs[0].operators
+        self._layers = {tensor_name(self._float, operator.outputs[0]): operator for operator in operators}
+
+    def correct(self, model: bytes) -> bytes:
+        """Return the int8 model with the biases of its layers corrected; layers left in float stay as they are."""
+        quantized = unpack(model)
+        for operator in quantized.subgraphs[0].operators:
+            layer = self._layers.get(tensor_name(quantized, operator.outputs[0]))
+            if layer is not None and _is_int8_layer(quantized, operator):
+                means = self._means.get(tensor_name(self._float, layer.inputs[0]))
+                if means is not None:
+                    _correct(quantized, operator, tensor_values(self._float, layer.inputs[1]), means)
+        return pack(quantized)
+
+
+def _channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Means:
     """Run a float model on some of the pixels; return the mean of each channel of each tensor, by the tensor's name."""
     with suppress_stderr():
         interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True)
@@ -39,19 +61,6 @@ def measure_channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation
                 mean = values.reshape(-1, values.shape[-1]).mean(axis=0, dtype=np.float64)
                 sums[details["name"]] = sums.get(details["name"], 0) + mean
     return {name: (total / count).astype(np.float32) for name, total in sums.items()}
-
-
-def correct_biases(model: bytes, float_model: bytes, means: Means) -> bytes:
-    """Return the int8 model with the biases of its layers corrected; layers left in float stay as they are."""
-    quantized, original = unpack(model), unpack(float_model)
-    layers = {tensor_name(original, op.outputs[0]): op for op in original.subgraphs[0].operators}
-    for operator in quantized.subgraphs[0].operators:
-        layer = layers.get(tensor_name(quantized, operator.outputs[0]))
-        if layer is not None and _is_int8_layer(quantized, operator):
-            inputs = means.get(tensor_name(original, layer.inputs[0]))
-            if inputs is not None:
-                _correct(quantized, operator, tensor_values(original, layer.inputs[1]), inputs)
-    return pack(quantized)
 
 
 def _is_int8_layer(model: Model, operator: Any) -> bool:

@@ -13,8 +13,8 @@ from dogid.errors import DogidError
 from dogid_convert.evaluation.compare import Agreement, measure_agreement, share_interval
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize import ai_edge
-from dogid_convert.quantize.bias_correction import correct_biases, measure_channel_means
-from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, calibrate, layer_outputs, quantize
+from dogid_convert.quantize.bias_correction import BiasCorrector
+from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, calibrate, quantize
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
@@ -108,12 +108,12 @@ def _stages(
 ) -> Iterator[list[tuple[str, Make]]]:
     """Yield what to try, by stages: those that cost more speed come later. Of a stage the best is taken."""
     calibrated = calibrate(float_model, pixels, normalisation)
-    means = measure_channel_means(float_model, pixels, normalisation)
+    corrector = BiasCorrector(float_model, pixels, normalisation)
 
     def ours(float_layers: Sequence[str], *, correct: bool = True, head: bool = True) -> Make:
         def make() -> bytes:
             model = quantize(calibrated, normalisation, float_layers, interface, float_head=head)
-            return correct_biases(model, float_model, means) if correct else model
+            return corrector.correct(model) if correct else model
 
         return make
 
@@ -137,7 +137,7 @@ def _stages(
         *([(f"int8, {last_in_float}", ours(()))] if interface.whole else []),
         (f"{ai_edge.NAME}, {last_in_float}", theirs(())),
     ]
-    layers = layer_outputs(calibrated)
+    layers = calibrated.layers
     for part in _FLOAT_PARTS:
         # errors of early layers grow through all that follow
         count = max(1, round(part * len(layers)))

@@ -16,7 +16,7 @@ from dogid.errors import DogidError
 from dogid_convert.graph.check_operators import unconvertible
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
-from dogid_convert.tflite.flatbuffer_edit import Model, input_facts, operator_name, tensor_name, unpack
+from dogid_convert.tflite.flatbuffer_edit import Model, facts_of, operator_name, tensor_name, unpack
 
 _SMALL_HEAD = 65_536
 """Weights up to which the last layer stays in float: at most 0.2 MB more, and no measurable time."""
@@ -48,13 +48,16 @@ class Calibrated:
     model: bytes
     head: tuple[str, ...]
     """Output tensors of the layers that stay in float: the last matrix product where it is small, and the softmax."""
+    layers: tuple[str, ...]
+    """Output tensors of all layers with weights, in order."""
 
 
 def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Calibrated:
     """Run a float model on pixels [photos, height, width, 3] and note the range of every tensor."""
     with suppress_stderr():
         calibrated = bytes(Calibrator(model).calibrate(lambda: _samples(pixels, normalisation)))
-    return Calibrated(calibrated, _head(unpack(calibrated)))
+    parsed = unpack(calibrated)
+    return Calibrated(calibrated, _head(parsed), _layer_outputs(parsed))
 
 
 def quantize(
@@ -83,16 +86,14 @@ def quantize(
             )
         except Exception as error:  # the converter's errors have no public base class
             raise DogidError(f"the graph cannot be quantized: {unconvertible(error)}") from error
-    check_pixels(model, normalisation)
+    check_pixels(unpack(model), normalisation)
     return model
 
 
-def layer_outputs(calibrated: Calibrated) -> list[str]:
-    """Return the output tensors of a model's layers with weights, in order."""
-    model = unpack(calibrated.model)
+def _layer_outputs(model: Model) -> tuple[str, ...]:
     kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
     operators = model.subgraphs[0].operators
-    return [tensor_name(model, op.outputs[0]) for op in operators if operator_name(model, op) in kinds]
+    return tuple(tensor_name(model, op.outputs[0]) for op in operators if operator_name(model, op) in kinds)
 
 
 def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[list[NDArray[np.float32]]]:
@@ -104,12 +105,12 @@ def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterato
         yield [normalisation.applied(sample)]
 
 
-def check_pixels(model: bytes, normalisation: Normalisation) -> None:
+def check_pixels(model: Model, normalisation: Normalisation) -> None:
     """Raise DogidError unless quantized input q stands for (q - mean) / std, or for int8 (q + 128 - mean) / std.
 
     A zero point is an integer: a mean of 127.5 shifts pixels by half a level, which no photo shows.
     """
-    facts = input_facts(unpack(model))
+    facts = facts_of(model, model.subgraphs[0].inputs[0])
     if facts.dtype == "FLOAT32":
         return
     scale, mean = 1 / normalisation.std, normalisation.mean - (128 if facts.dtype == "INT8" else 0)

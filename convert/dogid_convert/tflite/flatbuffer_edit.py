@@ -35,6 +35,29 @@ class TensorFacts:
     zero_point: int
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """A model's input and output, and what it computes in float."""
+
+    input: TensorFacts
+    output: TensorFacts
+    float_operators: tuple[str, ...]
+    """Names of the operators that compute in float, in order, without those that only change the type."""
+
+    @property
+    def io_types(self) -> tuple[str, str]:
+        """Types of input and output, as numpy calls them."""
+        return self.input.dtype.lower(), self.output.dtype.lower()
+
+
+def read_facts(data: bytes) -> ModelFacts:
+    """Return the facts of a model with one input and one output."""
+    model = unpack(data)
+    graph = model.subgraphs[0]
+    ends = graph.inputs[0], graph.outputs[0]
+    return ModelFacts(facts_of(model, ends[0]), facts_of(model, ends[1]), tuple(_float_operators(model)))
+
+
 def unpack(data: bytes) -> Model:
     """Return a model as objects that can be changed."""
     model = schema.ModelT.InitFromPackedBuf(data, 0)
@@ -65,19 +88,6 @@ def add_metadata(data: bytes, name: str, content: bytes) -> bytes:
     return pack(model)
 
 
-def input_facts(model: Model) -> TensorFacts:
-    """Return the facts of a model's first input."""
-    return facts_of(model, model.subgraphs[0].inputs[0])
-
-
-def interface_of(data: bytes) -> tuple[str, str]:
-    """Return what kind of numbers a model takes and gives, as numpy calls them."""
-    model = unpack(data)
-    graph = model.subgraphs[0]
-    taken, given = (facts_of(model, index).dtype.lower() for index in (graph.inputs[0], graph.outputs[0]))
-    return taken, given
-
-
 def operator_name(model: Model, operator: Any) -> str:
     """Return an operator's name as schema.fbs has it, CONV_2D for example."""
     code = model.operatorCodes[operator.opcodeIndex]
@@ -97,8 +107,7 @@ def tensor_values(model: Model, index: int) -> NDArray[Any]:
     return np.frombuffer(content, dtype=_DTYPES[tensor.type]).reshape(tuple(tensor.shape))
 
 
-def float_operators(model: Model) -> list[str]:
-    """Return the names of the operators that compute in float, in order, without those that only change the type."""
+def _float_operators(model: Model) -> list[str]:
     graph = model.subgraphs[0]
     found = []
     for operator in graph.operators:

@@ -39,7 +39,7 @@ def test_help_imports_nothing_heavy(words: list[str]) -> None:
     assert not set(HEAVY) & set(done.stderr.split())
 
 
-def test_missing_tensorflow_is_wrong_usage_with_the_way_out(
+def test_missing_tensorflow_is_a_usage_error_with_fix(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorflow", None)
@@ -70,7 +70,7 @@ def test_broken_tensorflow_is_reported_with_a_fix(
         (lambda: OSError(28, "No space left on device", "/cache/x"), "/cache/x: No space left on device"),
     ],
 )
-def test_what_fails_inside_is_a_line_and_no_traceback(
+def test_internal_error_is_one_line_without_traceback(
     error: Callable[[], Exception],
     message_part: str,
     command: list[str],

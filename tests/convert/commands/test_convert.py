@@ -21,19 +21,28 @@ from dogid.photo.decode import decode
 from dogid_convert.conversion import convert
 from dogid_convert.conversion.label_files import find_labels
 from dogid_convert.evaluation.compare import Agreement
-from tests.convert.small_graphs import LABELS, SIDE, Workshop, make_workshop
+from tests.convert.small_graphs import LABELS, SIDE, Workspace, make_workspace
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    return make_workshop(tmp_path_factory.mktemp("shop"))
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return make_workspace(tmp_path_factory.mktemp("workspace"))
 
 
 @pytest.fixture(scope="module")
-def model(shop: Workshop) -> Path:
-    out = shop.folder / "model.tflite"
+def model(workspace: Workspace) -> Path:
+    out = workspace.folder / "model.tflite"
     status = main(
-        ["convert", str(shop.graph), "-o", str(out), "--calibrate", str(shop.photos), "--evaluate", str(shop.photos)]
+        [
+            "convert",
+            str(workspace.graph),
+            "-o",
+            str(out),
+            "--calibrate",
+            str(workspace.photos),
+            "--evaluate",
+            str(workspace.photos),
+        ]
     )
     assert status == 0
     return out
@@ -63,24 +72,24 @@ def test_labels_are_read_with_zipfile(model: Path) -> None:
         assert {item.compress_type for item in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_the_record_seals_the_bytes_before_the_zip(model: Path) -> None:
+def test_record_has_hash_of_weights(model: Path) -> None:
     with zipfile.ZipFile(model) as archive:
         start = min(item.header_offset for item in archive.infolist())
     assert record(model)["weights_sha256"] == hashlib.sha256(model.read_bytes()[:start]).hexdigest()
 
 
-def test_record_contains_provenance(model: Path, shop: Workshop) -> None:
+def test_record_contains_provenance(model: Path, workspace: Workspace) -> None:
     packed = record(model)
     provenance = packed["provenance"]
     assert (packed["format"], packed["mean"], packed["std"]) == (1, 128.0, 128.0)
     assert isinstance(provenance, dict)
-    assert provenance["graph"]["sha256"] == hashlib.sha256(shop.graph.read_bytes()).hexdigest()
+    assert provenance["graph"]["sha256"] == hashlib.sha256(workspace.graph.read_bytes()).hexdigest()
     assert provenance["gate"]["passed"]
     assert provenance["calibration"]["per_label"] == {"blue": 10, "green": 10, "red": 10}
-    assert str(shop.folder) not in json.dumps(packed)
+    assert str(workspace.folder) not in json.dumps(packed)
 
 
-def test_the_daemon_accepts_the_model_by_its_golden_photo(model: Path) -> None:
+def test_converted_model_passes_its_self_test(model: Path) -> None:
     loaded = load_model(model)
     assert loaded.labels == LABELS
     assert loaded.size == (SIDE, SIDE)
@@ -89,29 +98,37 @@ def test_the_daemon_accepts_the_model_by_its_golden_photo(model: Path) -> None:
     assert self_test(loaded.classifier(), loaded.file.golden) is None
 
 
-def test_the_model_names_the_colours(model: Path, shop: Workshop) -> None:
+def test_converted_model_classifies_colours(model: Path, workspace: Workspace) -> None:
     loaded = load_model(model)
     classifier = loaded.classifier()
     for label in LABELS:
-        photo = (shop.photos / label / "0.png").read_bytes()
+        photo = (workspace.photos / label / "0.png").read_bytes()
         scores = classifier.classify(decode(photo, loaded.size).pixels)
         assert LABELS[int(scores.argmax())] == label
         assert scores.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_the_same_command_gives_the_same_bytes(model: Path, shop: Workshop) -> None:
-    again = shop.folder / "again.tflite"
-    photos = str(shop.photos)
-    main(["convert", str(shop.graph), "-o", str(again), "--calibrate", photos, "--evaluate", photos])
+def test_same_command_gives_same_bytes(model: Path, workspace: Workspace) -> None:
+    again = workspace.folder / "again.tflite"
+    photos = str(workspace.photos)
+    main(["convert", str(workspace.graph), "-o", str(again), "--calibrate", photos, "--evaluate", photos])
     assert again.read_bytes() == model.read_bytes()
 
 
 def test_report_has_agreement_accuracy_sizes_and_times(
-    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "m.tflite", tmp_path / "report.json"
-    flags = ["--calibrate", str(shop.photos), "--evaluate", str(shop.photos), "--json", "--report", str(report)]
-    assert main(["convert", str(shop.graph), "-o", str(out), *flags]) == 0
+    flags = [
+        "--calibrate",
+        str(workspace.photos),
+        "--evaluate",
+        str(workspace.photos),
+        "--json",
+        "--report",
+        str(report),
+    ]
+    assert main(["convert", str(workspace.graph), "-o", str(out), *flags]) == 0
     report_json = json.loads(capsys.readouterr().out)
     assert report_json == json.loads(report.read_text())
     assert report_json["passed"]
@@ -126,10 +143,10 @@ def test_report_has_agreement_accuracy_sizes_and_times(
     assert report_json["model"] == str(out)
 
 
-def test_the_html_report_shows_matrices_and_photos(shop: Workshop, tmp_path: Path) -> None:
+def test_html_report_shows_matrices_and_photos(workspace: Workspace, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    flags = ["--calibrate", str(shop.photos), "--evaluate", str(shop.photos), "--report", str(page)]
-    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
+    flags = ["--calibrate", str(workspace.photos), "--evaluate", str(workspace.photos), "--report", str(page)]
+    assert main(["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
     html = page.read_text()
     assert html.count("<svg") == 2
     assert html.count('src="data:image/jpeg') == 24
@@ -137,9 +154,13 @@ def test_the_html_report_shows_matrices_and_photos(shop: Workshop, tmp_path: Pat
     assert json.loads((tmp_path / "report.json").read_text())["passed"]
 
 
-def test_people_get_a_table_and_a_verdict(shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    photos = str(shop.photos)
-    main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), "--calibrate", photos, "--evaluate", photos])
+def test_people_get_a_table_and_a_verdict(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = str(workspace.photos)
+    main(
+        ["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), "--calibrate", photos, "--evaluate", photos]
+    )
     printed = capsys.readouterr()
     for words in ("accuracy (top-1)", "McNemar", "30 photos not used to calibrate", "passed", "blue 10", "wrote"):
         assert words in printed.out
@@ -151,24 +172,24 @@ def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convert, "agree", lambda *_: worse)
 
 
-def test_a_model_that_fails_the_gate_does_not_replace_a_good_one(
-    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_model_failing_the_gate_replaces_nothing(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     disagreeing(monkeypatch)
     out = tmp_path / "m.tflite"
     out.write_bytes(b"the good one")
-    assert main(["convert", str(shop.graph), "-o", str(out), "--calibrate", str(shop.photos)]) == 1
+    assert main(["convert", str(workspace.graph), "-o", str(out), "--calibrate", str(workspace.photos)]) == 1
     assert out.read_bytes() == b"the good one"
     assert "FAILED" in capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
 
 
 def test_force_writes_a_model_that_fails_the_gate(
-    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disagreeing(monkeypatch)
     out = tmp_path / "m.tflite"
-    assert main(["convert", str(shop.graph), "-o", str(out), "--calibrate", str(shop.photos), "--force"]) == 1
+    assert main(["convert", str(workspace.graph), "-o", str(out), "--calibrate", str(workspace.photos), "--force"]) == 1
     provenance = record(out)["provenance"]
     assert isinstance(provenance, dict)
     assert not provenance["gate"]["passed"]
@@ -176,22 +197,23 @@ def test_force_writes_a_model_that_fails_the_gate(
 
 @pytest.mark.parametrize("dtype", ["dynamic", "float16", "float32"])
 def test_other_kinds_of_models_need_no_photos(
-    dtype: str, shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    dtype: str, workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "m.tflite"
-    assert main(["convert", str(shop.graph), "-o", str(out), "--dtype", dtype]) == 0
+    assert main(["convert", str(workspace.graph), "-o", str(out), "--dtype", dtype]) == 0
     assert "agreement: not measured" in capsys.readouterr().out
     loaded = load_model(out)
-    photo = (shop.photos / "red" / "0.png").read_bytes()
+    photo = (workspace.photos / "red" / "0.png").read_bytes()
     assert LABELS[int(loaded.classifier().classify(decode(photo, loaded.size).pixels).argmax())] == "red"
 
 
-def test_what_was_not_measured_has_not_passed(
-    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_unmeasured_model_has_not_passed(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, page = tmp_path / "m.tflite", tmp_path / "report.html"
     assert (
-        main(["convert", str(shop.graph), "-o", str(out), "--dtype", "float16", "--json", "--report", str(page)]) == 0
+        main(["convert", str(workspace.graph), "-o", str(out), "--dtype", "float16", "--json", "--report", str(page)])
+        == 0
     )
     report_json, provenance = json.loads(capsys.readouterr().out), record(out)["provenance"]
     assert isinstance(provenance, dict)
@@ -201,17 +223,17 @@ def test_what_was_not_measured_has_not_passed(
 
 
 def test_photos_measure_other_kinds_of_models_too(
-    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = ["--dtype", "float16", "--calibrate", str(shop.photos), "--json"]
-    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
+    flags = ["--dtype", "float16", "--calibrate", str(workspace.photos), "--json"]
+    assert main(["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
     report_json = json.loads(capsys.readouterr().out)
     assert report_json["passed"] is True
     assert report_json["agreement"]["photos"] == 60
 
 
-def test_a_full_disk_leaves_the_old_model(
-    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_full_disk_leaves_the_old_model(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
@@ -219,7 +241,7 @@ def test_a_full_disk_leaves_the_old_model(
     monkeypatch.setattr("os.fsync", full)
     out = tmp_path / "m.tflite"
     out.write_bytes(b"the good one")
-    assert main(["convert", str(shop.graph), "-o", str(out), "--dtype", "float32"]) == DogidError.exit_status
+    assert main(["convert", str(workspace.graph), "-o", str(out), "--dtype", "float32"]) == DogidError.exit_status
     assert "No space left" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
     assert out.read_bytes() == b"the good one"
@@ -227,22 +249,33 @@ def test_a_full_disk_leaves_the_old_model(
 
 @pytest.mark.parametrize("given", ["uint8", "int8", "float32"])
 @pytest.mark.parametrize("taken", ["uint8", "int8", "float32"])
-def test_an_int8_model_takes_and_gives_what_is_asked(taken: str, given: str, shop: Workshop, tmp_path: Path) -> None:
+def test_int8_model_has_requested_io_types(taken: str, given: str, workspace: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "model.tflite"
-    flags = ["--input-type", taken, "--output-type", given, "--calibrate", str(shop.photos), "--min-agreement", "0.9"]
-    assert main(["convert", str(shop.graph), "-o", str(out), *flags]) == 0
+    flags = [
+        "--input-type",
+        taken,
+        "--output-type",
+        given,
+        "--calibrate",
+        str(workspace.photos),
+        "--min-agreement",
+        "0.9",
+    ]
+    assert main(["convert", str(workspace.graph), "-o", str(out), *flags]) == 0
 
     loaded = load_model(out)
     answer = loaded.classifier()
     assert (answer.input_kind["dtype"], answer.output_kind["dtype"]) == (taken, given)
     for i, label in enumerate(LABELS):
-        photo = decode((shop.photos / label / "0.png").read_bytes(), loaded.size)
+        photo = decode((workspace.photos / label / "0.png").read_bytes(), loaded.size)
         assert answer.classify(photo.pixels).argmax() == i
 
 
-def test_only_int8_models_have_other_types(shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_int8_models_have_other_types(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     flags = ["--dtype", "float16", "--output-type", "int8"]
-    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "model.tflite"), *flags]) == 2
+    assert main(["convert", str(workspace.graph), "-o", str(tmp_path / "model.tflite"), *flags]) == 2
     assert "a float16 model takes and gives float32" in capsys.readouterr().err
 
 
@@ -255,9 +288,11 @@ def test_only_int8_models_have_other_types(shop: Workshop, tmp_path: Path, capsy
         ("graph.txt", "blue\ngreen\nred\n"),
     ],
 )
-def test_labels_beside_the_graph_are_found_in_any_form(name: str, text: str, shop: Workshop, tmp_path: Path) -> None:
+def test_labels_beside_the_graph_are_found_in_any_form(
+    name: str, text: str, workspace: Workspace, tmp_path: Path
+) -> None:
     graph = tmp_path / "graph.pb"
-    graph.write_bytes(shop.graph.read_bytes())
+    graph.write_bytes(workspace.graph.read_bytes())
     (tmp_path / name).write_bytes(text.encode())
     assert find_labels(graph, None).names == LABELS
 
@@ -275,10 +310,10 @@ def test_labels_inside_a_saved_model_are_found(tmp_path: Path) -> None:
 
 
 def test_labels_that_occur_twice_are_a_warning(
-    shop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels = tmp_path / "labels.txt"
     labels.write_text("blue\nblue\nred\n")
     flags = ["--dtype", "float32", "--labels", str(labels)]
-    assert main(["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
+    assert main(["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), *flags]) == 0
     assert "several outputs have the same label: blue" in capsys.readouterr().err

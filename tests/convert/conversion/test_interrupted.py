@@ -12,7 +12,7 @@ pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 from dogid.cli import main
 from dogid_convert.commands import convert as convert_command
 from dogid_convert.conversion.convert import ConversionOptions, Converted
-from tests.convert.small_graphs import make_workshop
+from tests.convert.small_graphs import make_workspace
 from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, dogid_in_a_terminal, swallowed_press
 from tests.support.waiting import eventually
 
@@ -24,21 +24,21 @@ def has_loaded(process: "subprocess.Popen[str]", library: str) -> bool:
 
 
 @pytest.mark.parametrize("library", ["tensorflow", "litert"])
-def test_it_ends_and_leaves_the_model_that_was_there(tmp_path: Path, library: str) -> None:
+def test_interrupt_keeps_the_earlier_model(tmp_path: Path, library: str) -> None:
     """While TensorFlow is loaded, or when all is loaded and the work begins."""
-    shop = make_workshop(tmp_path)
+    workspace = make_workspace(tmp_path)
     (tmp_path / "out").mkdir()
     out = tmp_path / "out" / "model.tflite"
     out.write_bytes(b"earlier model")
     words = [
         "convert",
-        str(shop.graph),
+        str(workspace.graph),
         "-o",
         str(out),
         "--calibrate",
-        str(shop.photos),
+        str(workspace.photos),
         "--evaluate",
-        str(shop.photos),
+        str(workspace.photos),
     ]
     with dogid_in_a_terminal(*words) as converting:
         eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
@@ -54,7 +54,7 @@ def test_it_ends_and_leaves_the_model_that_was_there(tmp_path: Path, library: st
 def test_swallowed_interrupt_ends_before_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shop = make_workshop(tmp_path)
+    workspace = make_workspace(tmp_path)
     convert = convert_command._converted
 
     def pressed_meanwhile(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]":
@@ -62,7 +62,7 @@ def test_swallowed_interrupt_ends_before_output(
         return convert(args)
 
     monkeypatch.setattr(convert_command, "_converted", pressed_meanwhile)
-    words = ["convert", str(shop.graph), "-o", str(tmp_path / "m.tflite"), "--report", str(tmp_path / "r.json")]
+    words = ["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), "--report", str(tmp_path / "r.json")]
     with as_in_a_terminal():
         status = main([*words, "--dtype", "float32"])
 

@@ -16,7 +16,7 @@ from mediapipe.tasks.python import vision
 from dogid.cli import main
 from dogid.model.classifier import load_model
 from dogid_convert.tflite.golden import generated
-from tests.convert.small_graphs import LABELS, make_workshop
+from tests.convert.small_graphs import LABELS, make_workspace
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,13 @@ from tests.convert.small_graphs import LABELS, make_workshop
     ids="_".join,
 )
 def test_mediapipe_gives_the_same_scores(flags: list[str], tmp_path: Path) -> None:
-    shop = make_workshop(tmp_path)
+    workspace = make_workspace(tmp_path)
     out = tmp_path / "model.tflite"
     rough = ["--min-agreement", "0.9"]  # the smallest of networks, rounded to 1/256, on 30 photos
-    assert main(["convert", str(shop.graph), "-o", str(out), *flags, "--calibrate", str(shop.photos), *rough]) == 0
+    assert (
+        main(["convert", str(workspace.graph), "-o", str(out), *flags, "--calibrate", str(workspace.photos), *rough])
+        == 0
+    )
     ours = load_model(out)
     classifier = ours.classifier()
     options = vision.ImageClassifierOptions(base_options=tasks.BaseOptions(model_asset_path=str(out)))

@@ -30,7 +30,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["retrained_graph.pb", "optimized_graph.pb"])
-def test_the_codelabs_graphs_convert_and_agree(name: str, photos: Path, tmp_path: Path) -> None:
+def test_codelabs_graphs_convert_and_agree(name: str, photos: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.tflite"
     labels = GRAPHS / "retrained_labels.txt"
     flags = ["--labels", str(labels), "--calibrate", str(photos), "--min-agreement", "0.97"]

@@ -16,7 +16,7 @@ def test_agreement_counts_equal_top_labels() -> None:
     assert found.largest_difference == pytest.approx(0.2)
 
 
-def test_mcnemar_is_the_sign_test_on_the_photos_that_differ() -> None:
+def test_mcnemar_counts_only_differing_photos() -> None:
     first = np.array([True] * 9 + [False] + [True] * 50)
     second = np.array([False] * 9 + [True] + [True] * 50)
     found = mcnemar(first, second)
@@ -48,7 +48,7 @@ def test_share_interval_of_full_agreement_is_not_a_point() -> None:
     assert low == pytest.approx(0.963, abs=0.001)
 
 
-def test_labels_that_do_not_occur_stay_out_of_the_confusion_matrix() -> None:
+def test_absent_labels_are_not_in_the_matrix() -> None:
     names = tuple(f"label {i}" for i in range(5000))
     answers = np.zeros((4, 5000))
     answers[range(4), [7, 7, 4000, 3]] = 1

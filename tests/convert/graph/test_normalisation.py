@@ -58,7 +58,7 @@ def test_integer_pixels_are_taken_as_they_are(tmp_path: Path, pixels: Pixels) ->
     np.testing.assert_allclose(answers(source, pixels), probabilities(pixels, MEAN, STD), atol=1e-5)
 
 
-def test_a_mean_colour_stays_in_the_graph(tmp_path: Path, pixels: Pixels) -> None:
+def test_mean_colour_stays_in_the_graph(tmp_path: Path, pixels: Pixels) -> None:
     colour = [123.7, 116.8, 103.9]
     source = open_source(saved(tmp_path, lambda: body((image() - tf.constant(colour)) * 0.01)), Hints())
     assert (source.normalisation.mean, source.normalisation.std) == (0, 1)
@@ -78,7 +78,7 @@ def test_default_without_scaling_is_reported(tmp_path: Path) -> None:
     assert "default" in reason(source, "normalisation")
 
 
-def test_what_the_training_recorded_beside_the_graph_is_used(tmp_path: Path, pixels: Pixels) -> None:
+def test_normalisation_recorded_by_training_is_used(tmp_path: Path, pixels: Pixels) -> None:
     (tmp_path / "report.json").write_text('{"input": {"name": "input", "mean": 110, "std": 70}}')
     source = open_source(saved(tmp_path, lambda: body(image())), Hints())
     assert "report.json" in reason(source, "normalisation")

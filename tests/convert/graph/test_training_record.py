@@ -38,7 +38,7 @@ def test_model_names_version_of_its_training_photos(
 
 
 @pytest.mark.parametrize("report", [None, b"no JSON", b"[]", b'{"graph": {"sha256": "of another graph"}, "data": {}}'])
-def test_without_a_report_of_this_very_graph_nothing_is_claimed(
+def test_report_of_another_graph_is_not_used(
     report: bytes | None, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("retrained_graph.pb", "retrained_labels.txt"):

@@ -16,26 +16,24 @@ from dogid_convert.evaluation.compare import measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.quantize import ai_edge, int8_search
-from dogid_convert.quantize.bias_correction import correct_biases, measure_channel_means
-from dogid_convert.quantize.tflite_converter import IoTypes, calibrate, layer_outputs, quantize
+from dogid_convert.quantize.bias_correction import BiasCorrector
+from dogid_convert.quantize.tflite_converter import IoTypes, calibrate, quantize
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import untracked
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import (
     add_metadata,
-    float_operators,
-    input_facts,
-    interface_of,
     pack,
+    read_facts,
     unpack,
 )
 from dogid_convert.tflite.golden import generated
-from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workshop
+from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workspace
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> FloatSource:
-    return open_source(make_workshop(tmp_path_factory.mktemp("shop"), 1).graph, Hints())
+    return open_source(make_workspace(tmp_path_factory.mktemp("workspace"), 1).graph, Hints())
 
 
 @pytest.fixture(scope="module")
@@ -53,35 +51,35 @@ def scores(model: bytes, source: FloatSource, pixels: NDArray[np.uint8]) -> NDAr
 
 
 @pytest.mark.parametrize(("mean", "std", "zero_point"), [(128, 128, 128), (0, 255, 0), (0, 1, 0), (127.5, 127.5, 127)])
-def test_pixels_go_in_as_they_are_for_any_normalisation(
+def test_int8_input_takes_raw_pixels(
     mean: float, std: float, zero_point: int, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     normalisation = Normalisation(mean, std, "")
-    facts = input_facts(unpack(quantize(calibrate(float_model, pixels, normalisation), normalisation)))
+    facts = read_facts(quantize(calibrate(float_model, pixels, normalisation), normalisation)).input
     assert facts.dtype == "UINT8"
     assert facts.scale == pytest.approx(1 / std)
     assert abs(facts.zero_point - zero_point) <= (mean % 1 > 0)
 
 
-def test_pixels_that_cannot_go_in_as_they_are_are_refused(float_model: bytes, pixels: NDArray[np.uint8]) -> None:
+def test_model_that_cannot_take_raw_pixels_is_refused(float_model: bytes, pixels: NDArray[np.uint8]) -> None:
     bright = Normalisation(-100, 128, "")  # int8 has no room for the range from 0, which it must hold
     with pytest.raises(DogidError, match="--dtype float32"):
         quantize(calibrate(float_model, pixels, bright), bright)
 
 
-def test_only_the_small_last_layer_and_the_softmax_stay_in_float(
+def test_small_last_layer_and_softmax_stay_in_float(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     model = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
-    assert float_operators(unpack(model)) == ["FULLY_CONNECTED", "SOFTMAX"]
+    assert read_facts(model).float_operators == ("FULLY_CONNECTED", "SOFTMAX")
 
 
 def test_layers_can_be_left_in_float(source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]) -> None:
     calibrated = calibrate(float_model, pixels, source.normalisation)
-    first = layer_outputs(calibrated)[0]
+    first = calibrated.layers[0]
     model = quantize(calibrated, source.normalisation, [first])
-    assert float_operators(unpack(model))[0] == "CONV_2D"
-    assert input_facts(unpack(model)).dtype == "UINT8"
+    assert read_facts(model).float_operators[0] == "CONV_2D"
+    assert read_facts(model).input.dtype == "UINT8"
     assert measure_agreement(scores(float_model, source, pixels), scores(model, source, pixels)).share > 0.9
 
 
@@ -89,13 +87,13 @@ def test_corrected_biases_bring_the_answers_closer(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     plain = quantize(calibrate(float_model, pixels, source.normalisation), source.normalisation)
-    better = correct_biases(plain, float_model, measure_channel_means(float_model, pixels, source.normalisation))
+    better = BiasCorrector(float_model, pixels, source.normalisation).correct(plain)
     exact = scores(float_model, source, pixels)
     before, after = (np.abs(scores(model, source, pixels) - exact).mean() for model in (plain, better))
     assert after < before
 
 
-def test_remedies_are_tried_until_one_is_good_enough(
+def test_fallbacks_are_tried_until_one_agrees(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # usual, biases corrected; the other quantizer; the first layers in float, by either quantizer
@@ -114,7 +112,7 @@ def test_remedies_are_tried_until_one_is_good_enough(
     assert kept.model == kept.attempts[-1].model
 
 
-def test_the_best_is_kept_where_no_remedy_is_good_enough(
+def test_best_model_is_kept_without_good_fallback(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shares = [0.9, 0.91, 0.6, 0.8, 0.5, 0.93, 0.4, 0.7, 0.3, 0.7, 0.3]
@@ -130,7 +128,7 @@ def test_the_best_is_kept_where_no_remedy_is_good_enough(
     assert "93.0 %" in kept.fallbacks[-1]
 
 
-def test_the_other_quantizer_that_is_not_installed_is_named(
+def test_missing_other_quantizer_is_named(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_there", lambda: False)
@@ -140,20 +138,20 @@ def test_the_other_quantizer_that_is_not_installed_is_named(
 
 
 @pytest.mark.parametrize("interface", [IoTypes(), IoTypes("int8", "int8"), IoTypes("float32", "uint8")])
-def test_the_other_quantizer_makes_a_model_of_the_same_interface(
+def test_other_quantizer_keeps_io_types(
     interface: IoTypes, source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
     other = ai_edge.AiEdgeQuantizer(float_model, pixels, source.normalisation)
-    layers = layer_outputs(calibrate(float_model, pixels, source.normalisation))
+    layers = calibrate(float_model, pixels, source.normalisation).layers
     whole, mixed = (other.quantized(names, interface) for names in ((), layers[:2]))
-    assert interface_of(mixed) == (interface.input, interface.output)
+    assert read_facts(mixed).io_types == (interface.input, interface.output)
     exact = scores(float_model, source, pixels)
     for model in (whole, mixed):
         assert measure_agreement(exact, scores(model, source, pixels)).share >= 0.8
-    assert len(float_operators(unpack(mixed))) - len(float_operators(unpack(whole))) == 2
+    assert len(read_facts(mixed).float_operators) - len(read_facts(whole).float_operators) == 2
 
 
-def test_a_good_model_needs_no_remedy(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:
+def test_good_model_needs_no_fallback(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:
     folder = read_folder(colour_photos(tmp_path / "photos"))
     photos = decode_photos(interleave_labels(folder.photos), source.size, untracked, "")
     kept = int8_search.best_int8(float_model, photos.pixels, source.normalisation, LABELS, 0.98, untracked)
@@ -161,7 +159,7 @@ def test_a_good_model_needs_no_remedy(source: FloatSource, float_model: bytes, t
     assert kept.attempts[-1].agreement.share == 1
 
 
-def test_calibration_photos_are_balanced_and_in_the_order_of_their_content(tmp_path: Path) -> None:
+def test_calibration_photos_interleave_labels_by_content(tmp_path: Path) -> None:
     photos = colour_photos(tmp_path / "photos", per_label=6)
     for extra in range(20):
         (photos / "red" / f"copy{extra}.png").write_bytes(b"another %d" % extra)

@@ -110,9 +110,7 @@ def float_tflite(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("dtype", ["int8", "dynamic", "float16"])
-def test_a_float_tflite_model_with_its_own_labels_and_normalisation(
-    dtype: str, float_tflite: Path, tmp_path: Path
-) -> None:
+def test_float_tflite_keeps_its_labels_and_normalisation(dtype: str, float_tflite: Path, tmp_path: Path) -> None:
     if dtype != "int8":
         pytest.importorskip("ai_edge_quantizer", reason="dynamic and float16 from .tflite need ai-edge-quantizer")
     photos = colour_photos(tmp_path / "photos")
@@ -122,7 +120,7 @@ def test_a_float_tflite_model_with_its_own_labels_and_normalisation(
     assert load_model(out).file.mean == 120
 
 
-def test_a_float_tflite_model_that_gives_logits(tmp_path: Path, pixels: Pixels) -> None:
+def test_float_tflite_of_logits_gets_a_softmax(tmp_path: Path, pixels: Pixels) -> None:
     function = tf.function(body).get_concrete_function(tf.TensorSpec([1, SIDE, SIDE, 3]))
     path = tmp_path / "logits.tflite"
     path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([function]).convert())
@@ -131,7 +129,7 @@ def test_a_float_tflite_model_that_gives_logits(tmp_path: Path, pixels: Pixels) 
     np.testing.assert_allclose(answers(source, pixels), probabilities(pixels, MEAN, STD), atol=1e-5)
 
 
-def test_a_quantized_tflite_model_is_left_alone(float_tflite: Path, tmp_path: Path) -> None:
+def test_quantized_tflite_is_refused(float_tflite: Path, tmp_path: Path) -> None:
     photos = colour_photos(tmp_path / "photos")
     out = tmp_path / "small.tflite"
     main(["convert", str(float_tflite), "-o", str(out), "--calibrate", str(photos)])
@@ -149,7 +147,7 @@ def converted(function: Any, path: Path, *, float16: bool = False) -> Path:
     return path
 
 
-def test_a_tflite_model_with_float16_weights_becomes_int8(tmp_path: Path, pixels: Pixels) -> None:
+def test_float16_tflite_becomes_int8(tmp_path: Path, pixels: Pixels) -> None:
     path = converted(lambda x: tf.nn.softmax(body(x)), tmp_path / "half.tflite", float16=True)
     source = open_source(path, Hints())
     np.testing.assert_allclose(answers(source, pixels), probabilities(pixels, MEAN, STD), atol=5e-3)
@@ -159,7 +157,7 @@ def test_a_tflite_model_with_float16_weights_becomes_int8(tmp_path: Path, pixels
 
 
 @pytest.mark.parametrize("logit", [False, True])
-def test_a_tflite_model_of_one_value_becomes_two_probabilities(logit: bool, tmp_path: Path, pixels: Pixels) -> None:
+def test_tflite_of_one_value_becomes_two_probabilities(logit: bool, tmp_path: Path, pixels: Pixels) -> None:
     path = converted(lambda x: body(x)[:, :1] if logit else tf.sigmoid(body(x)[:, :1]), tmp_path / "one.tflite")
     source = open_source(path, Hints())
     second = tf.sigmoid(body(tf.constant(((pixels - 128.0) / 128).astype(np.float32)))[:, :1]).numpy()

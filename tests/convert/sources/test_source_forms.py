@@ -66,12 +66,12 @@ def test_logits_get_a_softmax(tmp_path: Path, pixels: Pixels, expected: Any) -> 
     assert "a softmax is added" in reason(source, "output")
 
 
-def test_an_answer_behind_a_choice_is_found(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_output_before_argmax_is_found(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     source = open_source(saved(tmp_path, lambda: tf.argmax(tf.nn.softmax(body(image())), 1)), Hints())
     np.testing.assert_allclose(answers(source, pixels), expected, atol=1e-5)
 
 
-def test_a_bottleneck_placeholder_with_default_is_looked_through(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_bottleneck_placeholder_becomes_its_default(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     def build() -> None:
         def with_default(x: Any) -> Any:
             return v1.placeholder_with_default(x, [None, 16], name="BottleneckInputPlaceholder")
@@ -103,7 +103,7 @@ def test_dropout_left_in_is_taken_out(how: str, tmp_path: Path, pixels: Pixels, 
     np.testing.assert_allclose(answers(open_source(saved(tmp_path, build), Hints()), pixels), expected, atol=1e-5)
 
 
-def test_a_switch_between_training_and_use_is_set_to_use(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_training_switch_is_set_to_inference(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     def build() -> None:
         v1.disable_control_flow_v2()
         training = v1.placeholder(tf.bool, [], name="is_training")
@@ -129,7 +129,7 @@ def test_training_leftovers_are_no_outputs(tmp_path: Path, pixels: Pixels, expec
 
 
 @pytest.mark.parametrize("content", ["placeholder", "constant"])
-def test_a_jpeg_decoder_in_front_is_cut_off(content: str, tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_jpeg_decoder_is_cut_off(content: str, tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     def build() -> None:
         with tf.name_scope("DecodeJpeg"):
             data = v1.placeholder(tf.string, [], name="contents") if content == "placeholder" else tf.constant(b"x")
@@ -146,7 +146,7 @@ def test_a_jpeg_decoder_in_front_is_cut_off(content: str, tmp_path: Path, pixels
         np.testing.assert_allclose(answers(source, pixels), expected, atol=1e-5)
 
 
-def test_the_batch_normalization_of_2015_is_folded(tmp_path: Path, pixels: Pixels) -> None:
+def test_batch_normalization_of_2015_is_folded(tmp_path: Path, pixels: Pixels) -> None:
     rng = np.random.default_rng(6)
     kernel, head = (rng.normal(0, 0.3, shape).astype(np.float32) for shape in ((3, 3, 3, 8), (8, 3)))
     mean, variance, beta, gamma = (rng.uniform(0.5, 1, 8).astype(np.float32) for _ in range(4))
@@ -184,7 +184,7 @@ def test_undefined_size_is_found_by_pooling_window(tmp_path: Path) -> None:
     assert open_source(saved(tmp_path, build), Hints()).size == (128, 128)
 
 
-def test_a_size_that_cannot_be_found_is_asked_for(tmp_path: Path) -> None:
+def test_unknown_size_asks_for_flag(tmp_path: Path) -> None:
     def build() -> None:
         x = tf.nn.conv2d(v1.placeholder(tf.float32, None, name="input"), tf.ones([3, 3, 3, 4]), 2, "SAME")
         tf.nn.softmax(tf.matmul(tf.reduce_mean(x, [1, 2]), tf.ones([4, 3])), name="final_result")
@@ -208,7 +208,7 @@ def test_layers_inside_functions_are_found(tmp_path: Path, pixels: Pixels, expec
     np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
 
 
-def test_the_functions_of_tensorflow_1_are_found_too(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_functions_of_tensorflow_1_are_inlined(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     from tensorflow.python.framework import function
 
     def build() -> None:
@@ -222,7 +222,7 @@ def test_the_functions_of_tensorflow_1_are_found_too(tmp_path: Path, pixels: Pix
     np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
 
 
-def test_an_image_with_a_fixed_default_is_the_input(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_placeholder_with_image_default_is_the_input(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     def build() -> None:
         shape = [None, SIDE, SIDE, 3]
         tf.nn.softmax(body(v1.placeholder_with_default(tf.zeros([1, SIDE, SIDE, 3]), shape, name="Placeholder")))
@@ -230,7 +230,7 @@ def test_an_image_with_a_fixed_default_is_the_input(tmp_path: Path, pixels: Pixe
     np.testing.assert_allclose(answers(open_source(saved(tmp_path, build), Hints()), pixels), expected, atol=1e-5)
 
 
-def test_of_a_condition_the_side_of_use_is_taken(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
+def test_inference_branch_of_a_condition_is_taken(tmp_path: Path, pixels: Pixels, expected: Any) -> None:
     training = tf.function(lambda x: x * 0.0, autograph=False)
     use = tf.function(lambda x: x * 1.0, autograph=False)
 
@@ -251,7 +251,7 @@ def test_of_a_condition_the_side_of_use_is_taken(tmp_path: Path, pixels: Pixels,
     np.testing.assert_allclose(answers(open_source(path, Hints()), pixels), expected, atol=1e-5)
 
 
-def test_a_graph_that_runs_in_a_loop_is_refused(tmp_path: Path) -> None:
+def test_graph_with_a_loop_is_refused(tmp_path: Path) -> None:
     graph = retrained()
     nodes = {node.name: node for node in graph.node}
     nodes["Relu6"].input[0] = "Relu6_1"

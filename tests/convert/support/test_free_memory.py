@@ -80,7 +80,7 @@ def test_own_group_of_version_1_is_found_among_controllers(tmp_path: Path) -> No
     assert free_memory.free_memory(tmp_path) == 2000
 
 
-def test_path_of_the_host_leads_to_the_containers_own_group(tmp_path: Path) -> None:
+def test_host_path_falls_back_to_containers_group(tmp_path: Path) -> None:
     group_v1(machine(tmp_path, 1000, "4:memory:/docker/0123\n") / "sys/fs/cgroup/memory", 3000, 1000)
     assert free_memory.free_memory(tmp_path) == 2000
 

@@ -34,12 +34,12 @@ def error_lines() -> Iterator[list[type[BaseException]]]:
     sys.unraisablehook = earlier
 
 
-def test_it_is_raised_at_once_where_nobody_swallows_it() -> None:
+def test_interrupt_is_raised_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         press()
 
 
-def test_a_swallowed_one_is_raised_at_the_next_check() -> None:
+def test_swallowed_interrupt_is_raised_at_next_check() -> None:
     def work() -> None:
         swallowed_press()
         interruption.check()
@@ -48,7 +48,7 @@ def test_a_swallowed_one_is_raised_at_the_next_check() -> None:
         work()
 
 
-def test_a_swallowed_one_ends_a_loop_over_photos() -> None:
+def test_swallowed_interrupt_ends_loop_over_photos() -> None:
     done = []
 
     def work() -> None:
@@ -62,7 +62,7 @@ def test_a_swallowed_one_ends_a_loop_over_photos() -> None:
     assert done == [0]
 
 
-def test_one_that_a_library_made_another_error_of_is_no_error() -> None:
+def test_interrupt_turned_into_other_error_is_restored() -> None:
     def library() -> None:
         try:
             press()
@@ -97,7 +97,7 @@ def test_other_unraisable_errors_are_still_reported(unraisable: list[type[BaseEx
     assert unraisable == [ZeroDivisionError]
 
 
-def test_a_step_that_is_held_is_done_whole() -> None:
+def test_deferred_step_is_completed() -> None:
     done = []
 
     def work() -> None:
@@ -113,7 +113,7 @@ def test_a_step_that_is_held_is_done_whole() -> None:
     assert done == ["held"]
 
 
-def test_one_that_waits_is_not_lost_where_the_held_step_fails_and_is_done_without() -> None:
+def test_deferred_interrupt_survives_failed_step() -> None:
     def work() -> None:
         with contextlib.suppress(OSError), interruption.sigint_deferred():
             press()
@@ -143,7 +143,7 @@ def test_error_in_last_step_is_reported() -> None:
         work()
 
 
-def test_a_model_whose_writing_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: press())
     with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
         write_atomically(tmp_path / "m.tflite", b"model")
@@ -151,7 +151,7 @@ def test_a_model_whose_writing_fails_leaves_nothing(tmp_path: Path, monkeypatch:
     assert not list(tmp_path.iterdir())
 
 
-def test_an_ended_command_leaves_nothing_behind() -> None:
+def test_handlers_are_restored_after_the_command() -> None:
     with contextlib.suppress(KeyboardInterrupt), interruption.sigint_tracked():
         press()
 
@@ -159,7 +159,7 @@ def test_an_ended_command_leaves_nothing_behind() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_shell_that_ignores_it_for_its_background_jobs_is_obeyed() -> None:
+def test_ignored_sigint_stays_ignored() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with interruption.sigint_tracked():
         press()

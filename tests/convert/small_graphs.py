@@ -110,7 +110,7 @@ def make_workspace(folder: Path, per_label: int = 20) -> Workspace:
 
 
 def answers(source: FloatSource, pixels: Pixels) -> NDArray[np.float32]:
-    return source.answers(pixels, untracked)
+    return source.predict(pixels, untracked)
 
 
 def reason(source: FloatSource, name: str) -> str:

@@ -19,7 +19,7 @@ from dogid_convert.conversion.photo_sets import (
     interleave_labels,
     read_folder,
 )
-from dogid_convert.conversion.report import Calibration, Cost, Report
+from dogid_convert.conversion.report import Cost, Report, RepresentativeDataset
 from dogid_convert.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.quantize.int8_search import best_int8
@@ -33,7 +33,7 @@ from dogid_convert.tflite.flatbuffer_edit import ModelFacts, read_facts
 CALIBRATION_PHOTOS = 200
 """More take longer and change nothing: ranges are minima and maxima. Fewer may miss a layer's extremes."""
 
-JUDGING_PHOTOS = 800
+COMPARISON_PHOTOS = 800
 """Agreement of 99 % is then known to within 0.7 points; more photos narrow that and take longer."""
 
 _FEW = 50
@@ -58,10 +58,10 @@ class ConversionOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Photos:
-    """The photos, read and shared out."""
+    """The photos to calibrate with and those to compare the models on."""
 
     to_calibrate: Decoded | None
-    to_judge: Decoded | None
+    to_compare: Decoded | None
     folder: PhotoFolder | None
     left_out: tuple[str, ...] = ()
     """A line for each file of the folder that could not be used."""
@@ -90,24 +90,24 @@ class Converted:
 
 def convert(settings: ConversionOptions, track: Track) -> Converted:
     """Convert and evaluate. Raise UsageError or DogidError with the reason and the way out."""
-    folder = _folder(settings)
+    folder = _read_calibration_folder(settings)
     evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
     source = open_source(settings.graph, settings.hints)
     labels = find_labels(settings.graph, settings.labels)
     check_labels(labels, source.classes)
-    places = _places(evaluation, labels)
-    warnings = _warnings(folder, labels)
-    photos = _shared_out(settings, folder, source, track)
+    places = _find_label_places(evaluation, labels)
+    warnings = _collect_warnings(folder, labels)
+    photos = _split_photos(settings, folder, source, track)
     float_model = source.tflite("float32")
-    model, fallbacks = _model(settings, source, float_model, photos, labels, track)
+    model, fallbacks = _make_model(settings, source, float_model, photos, labels, track)
     facts = read_facts(model)
-    answer = run.classifier(model, labels.names, source.normalisation)
-    reference = run.classifier(float_model, labels.names, source.normalisation)
-    compared = _compared(source, answer, photos.to_judge, labels, track)
+    answer = run.make_classifier(model, labels.names, source.normalisation)
+    reference = run.make_classifier(float_model, labels.names, source.normalisation)
+    compared = _compare_answers(source, answer, photos.to_compare, labels, track)
     evaluated = _Evaluated()
     if evaluation is not None:
         used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
-        evaluated = _evaluated(source, answer, evaluation, places, labels, used, track)
+        evaluated = _evaluate(source, answer, evaluation, places, labels, used, track)
     gate = compared if compared.agreement is not None else evaluated
     left_out = dict.fromkeys((*photos.left_out, *evaluated.left_out))  # both folders may be the same
     blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
@@ -117,9 +117,9 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
         interface=facts.io_types,
         facts=source.facts,
         labels=labels,
-        calibration=_calibration(photos),
-        float_cost=Cost(len(float_model), run.milliseconds(reference, blank)),
-        cost=Cost(len(model), run.milliseconds(answer, blank)),
+        representative_dataset=_describe_dataset(photos),
+        float_cost=Cost(len(float_model), run.measure_milliseconds(reference, blank)),
+        cost=Cost(len(model), run.measure_milliseconds(answer, blank)),
         float_operators=dict(Counter(facts.float_operators)) if settings.dtype == "int8" else {},
         agreement=gate.agreement,
         min_agreement=settings.min_agreement,
@@ -132,7 +132,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     return Converted(model, facts, source, labels, report)
 
 
-def _folder(settings: ConversionOptions) -> PhotoFolder | None:
+def _read_calibration_folder(settings: ConversionOptions) -> PhotoFolder | None:
     if settings.calibrate is not None:
         return read_folder(settings.calibrate)
     if settings.dtype == "int8":
@@ -143,12 +143,14 @@ def _folder(settings: ConversionOptions) -> PhotoFolder | None:
     return None
 
 
-def _shared_out(settings: ConversionOptions, folder: PhotoFolder | None, source: FloatSource, track: Track) -> _Photos:
+def _split_photos(
+    settings: ConversionOptions, folder: PhotoFolder | None, source: FloatSource, track: Track
+) -> _Photos:
     """Return some photos to calibrate with where that is needed, and others to compare the models on."""
     if folder is None:
         return _Photos(None, None, None)
     calibrates = settings.dtype == "int8"
-    most = JUDGING_PHOTOS + (CALIBRATION_PHOTOS if calibrates else 0)
+    most = COMPARISON_PHOTOS + (CALIBRATION_PHOTOS if calibrates else 0)
     photos = decode_photos(interleave_labels(folder.photos)[:most], source.size, track, "decoding")
     left_out = (*error_lines(folder.unreadable), *photos.broken)
     if not calibrates:
@@ -163,7 +165,7 @@ def _shared_out(settings: ConversionOptions, folder: PhotoFolder | None, source:
     return _Photos(photos.part(0, first), photos.part(first, len(photos.photos)), folder, left_out)
 
 
-def _model(
+def _make_model(
     settings: ConversionOptions,
     source: FloatSource,
     float_model: bytes,
@@ -186,16 +188,16 @@ def _model(
     return quantized.model, quantized.fallbacks
 
 
-def _compared(
+def _compare_answers(
     source: FloatSource, answer: Classifier, photos: Decoded | None, labels: GraphLabels, track: Track
 ) -> _Evaluated:
     if photos is None:
         return _Evaluated()
-    first, second = _both(source, answer, photos, track)
+    first, second = _predict_both(source, answer, photos, track)
     return _Evaluated(measure_agreement(first, second), largest_differences(photos.photos, first, second, labels.names))
 
 
-def _evaluated(
+def _evaluate(
     source: FloatSource,
     answer: Classifier,
     folder: PhotoFolder,
@@ -210,7 +212,7 @@ def _evaluated(
         raise UsageError(f"{folder.folder}: all of its photos were used to calibrate; give others to --evaluate")
     photos = decode_photos(fresh, source.size, track, "decoding")
     truth = photo_labels(places, [photo.label for photo in photos.photos])
-    first, second = _both(source, answer, photos, track)
+    first, second = _predict_both(source, answer, photos, track)
     return _Evaluated(
         agreement=measure_agreement(first, second),
         differences=largest_differences(photos.photos, first, second, labels.names),
@@ -219,13 +221,13 @@ def _evaluated(
     )
 
 
-def _both(
+def _predict_both(
     source: FloatSource, answer: Classifier, photos: Decoded, track: Track
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return source.answers(photos.pixels, track), run.answers(answer, photos.pixels, track, "converted model")
+    return source.predict(photos.pixels, track), run.predict(answer, photos.pixels, track, "converted model")
 
 
-def _places(evaluation: PhotoFolder | None, labels: GraphLabels) -> list[int | None]:
+def _find_label_places(evaluation: PhotoFolder | None, labels: GraphLabels) -> list[int | None]:
     if evaluation is None:
         return []
     if not evaluation.labels:
@@ -240,7 +242,7 @@ def _places(evaluation: PhotoFolder | None, labels: GraphLabels) -> list[int | N
     return places
 
 
-def _warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:
+def _collect_warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:
     twice = [name for name, count in Counter(labels.names).items() if count > 1]
     found = [f"{labels.path}: several outputs have the same label: {join_names(twice, 5)}"] if twice else []
     if folder is None:
@@ -257,11 +259,11 @@ def _warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:
     return found
 
 
-def _calibration(photos: _Photos) -> Calibration | None:
+def _describe_dataset(photos: _Photos) -> RepresentativeDataset | None:
     if photos.to_calibrate is None or photos.folder is None:
         return None
     names = photos.folder.labels
     counts = Counter(names[photo.label] if names else "" for photo in photos.to_calibrate.photos)
-    return Calibration(
+    return RepresentativeDataset(
         photos.folder.folder, len(photos.to_calibrate.photos), dict(sorted(counts.items())), photos.folder.sha256
     )

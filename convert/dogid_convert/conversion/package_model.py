@@ -40,7 +40,7 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
     model = add_metadata(converted.model, METADATA, classifier_metadata(facts))
     # the answers of exactly the bytes that are packaged
     usual, other = (
-        run.classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
+        run.make_classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
         for accelerated in (True, False)
     )
     golden = make_golden(source.size, usual, other)
@@ -59,7 +59,7 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
 
 def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, Any]:
     report = converted.report
-    agreement, accuracies, calibration = report.agreement, report.accuracies, report.calibration
+    agreement, accuracies, dataset = report.agreement, report.accuracies, report.representative_dataset
     graph_sha256 = content_sha256(settings.graph)
     trained_on = recorded_data(settings.graph, graph_sha256)
     return {
@@ -67,8 +67,8 @@ def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, 
         **({"trained_on": trained_on} if trained_on else {}),
         "dtype": settings.dtype,
         "found": {fact.name: f"{fact.value} ({fact.reason})" for fact in report.facts},
-        "calibration": calibration
-        and {"photos": calibration.photos, "per_label": calibration.per_label, "folder_sha256": calibration.sha256},
+        "calibration": dataset
+        and {"photos": dataset.photos, "per_label": dataset.per_label, "folder_sha256": dataset.sha256},
         "evaluation": accuracies
         and {
             "photos": accuracies.converted.photos,

@@ -14,7 +14,7 @@ _SLOWER = 1.1  # below, it is the noise of the measurement
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class RepresentativeDataset:
     """The representative photos from which the layers' ranges were measured."""
 
     folder: Path
@@ -44,7 +44,7 @@ class Report:
     """Types of its input and its output, as numpy calls them."""
     facts: tuple[GraphFact, ...]
     labels: GraphLabels
-    calibration: Calibration | None
+    representative_dataset: RepresentativeDataset | None
     float_cost: Cost
     cost: Cost
     float_operators: dict[str, int]
@@ -72,8 +72,8 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return it for JSON; the keys are stable."""
         calibration = None
-        if self.calibration is not None:
-            calibration = asdict(self.calibration) | {"folder": str(self.calibration.folder)}
+        if self.representative_dataset is not None:
+            calibration = asdict(self.representative_dataset) | {"folder": str(self.representative_dataset.folder)}
         return {
             "graph": str(self.graph),
             "dtype": self.dtype,

@@ -1,6 +1,6 @@
 """A conversion's report for a terminal."""
 
-from dogid_convert.conversion.report import Calibration, Report
+from dogid_convert.conversion.report import Report, RepresentativeDataset
 from dogid_convert.evaluation.compare import Accuracies
 from dogid_convert.evaluation.metrics import Evaluation
 from dogid_convert.reports.confusion_text import confusion_lines
@@ -32,8 +32,8 @@ def _facts(report: Report) -> list[str]:
     )
     taken, given = report.interface
     lines.append(f"{'takes':<{width}}{taken}{', pixels as they are' if taken == 'uint8' else ''}; gives {given}")
-    if report.calibration is not None:
-        lines.append(f"{'calibration':<{width}}{_calibration(report.calibration)}")
+    if report.representative_dataset is not None:
+        lines.append(f"{'calibration':<{width}}{_dataset_line(report.representative_dataset)}")
     if report.float_operators:
         kinds = ", ".join(f"{count} {name}" for name, count in report.float_operators.items())
         lines.append(f"{'in float':<{width}}{kinds}: the others compute in int8")
@@ -79,9 +79,9 @@ def verdict(report: Report) -> str:
     return {True: "passed", False: "FAILED", None: "not measured"}[report.passed]
 
 
-def _calibration(calibration: Calibration) -> str:
-    each = ", ".join(f"{name} {count}" for name, count in calibration.per_label.items() if name)
-    return f"{calibration.photos} photos of {calibration.folder}" + (f": {each}" if each else "")
+def _dataset_line(dataset: RepresentativeDataset) -> str:
+    each = ", ".join(f"{name} {count}" for name, count in dataset.per_label.items() if name)
+    return f"{dataset.photos} photos of {dataset.folder}" + (f": {each}" if each else "")
 
 
 def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:

@@ -58,12 +58,12 @@ class Network:
         """Return a TensorFlow function [batch, height, width, 3] -> [batch, classes]."""
         return _function(_with_batch(self.graph, self.input, batch, self.size), self.input, self.output)
 
-    def answers(self, pixels: NDArray[np.uint8], track: Track = untracked) -> NDArray[np.float32]:
+    def predict(self, pixels: NDArray[np.uint8], track: Track = untracked) -> NDArray[np.float32]:
         """Given pixels [photos, height, width, 3] 0..255, return probabilities [photos, classes]."""
         function, batch = self._runner()
         parts = []
         for start in track(range(0, len(pixels), batch), "float graph"):
-            part = self.normalisation.applied(pixels[start : start + batch])
+            part = self.normalisation.apply(pixels[start : start + batch])
             missing = batch - len(part)
             padded = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)]) if missing else part
             parts.append(_first(function(tf.constant(padded)))[: len(part)])

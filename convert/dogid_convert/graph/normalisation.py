@@ -19,7 +19,7 @@ class Normalisation:
     std: float
     reason: str
 
-    def applied(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what to feed for these pixels, in the same shape."""
         return (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
 

@@ -38,16 +38,16 @@ class AiEdgeQuantizer:
         image = tensor_name(parsed, parsed.subgraphs[0].inputs[0])
         _set_signature(parsed)
         self._model, self._normalisation = pack(parsed), normalisation
-        samples = [{_IMAGE: normalisation.applied(pixels[i : i + 1])} for i in range(len(pixels))]
+        samples = [{_IMAGE: normalisation.apply(pixels[i : i + 1])} for i in range(len(pixels))]
         with _quiet():
             self._ranges: Ranges = self._quantizer(()).calibrate({_SIGNATURE: samples}, num_threads=1)
-        low, high = normalisation.applied(np.array([0, 255], dtype=np.uint8))
+        low, high = normalisation.apply(np.array([0, 255], dtype=np.uint8))
         # of all pixels, so that a pixel is its own quantized value
         for bound, value in (("min", low), ("max", high)):
             known = self._ranges[image][bound]
             self._ranges[image][bound] = np.full_like(known, value)
 
-    def quantized(self, float_layers: Sequence[str], interface: IoTypes) -> bytes:
+    def quantize(self, float_layers: Sequence[str], interface: IoTypes) -> bytes:
         """Return an int8 model; float_layers names the output tensors of layers to leave in float.
 
         Raise DogidError where the package cannot quantize the model.

@@ -53,7 +53,7 @@ def _channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Norma
     sums: dict[str, NDArray[np.float64]] = {}
     count = min(_PHOTOS, len(pixels))
     for i in range(count):
-        interpreter.set_tensor(source, normalisation.applied(pixels[i : i + 1]))
+        interpreter.set_tensor(source, normalisation.apply(pixels[i : i + 1]))
         interpreter.invoke()
         for details in wanted:
             values = _value(interpreter, details["index"])

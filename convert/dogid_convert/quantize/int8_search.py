@@ -78,7 +78,7 @@ def best_int8(
 
     Where none agrees, return the one that agrees best.
     """
-    reference = run.answers(run.classifier(float_model, labels, normalisation), pixels, track, "float model")
+    reference = run.predict(run.make_classifier(float_model, labels, normalisation), pixels, track, "float model")
     attempts: list[Attempt] = []
     failures: list[str] = []
     best: Attempt | None = None
@@ -92,7 +92,7 @@ def best_int8(
                     raise
                 failures.append(f"{name}: not possible: {error}")
                 continue
-            given = run.answers(run.classifier(model, labels, normalisation), pixels, track, "int8 model")
+            given = run.predict(run.make_classifier(model, labels, normalisation), pixels, track, "int8 model")
             made.append(Attempt(name, model, measure_agreement(reference, given)))
         made.sort(key=_quality)
         attempts += made
@@ -128,7 +128,7 @@ def _stages(
             if not ai_edge.is_there():
                 raise DogidError("it is not installed (pip install ai-edge-quantizer)")
             other = other or ai_edge.AiEdgeQuantizer(float_model, pixels, normalisation)
-            return other.quantized((*calibrated.head, *float_layers), interface)
+            return other.quantize((*calibrated.head, *float_layers), interface)
 
         return make
 

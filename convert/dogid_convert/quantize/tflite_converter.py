@@ -102,7 +102,7 @@ def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterato
         if i == 0:
             # the input's range becomes that of all pixels, so that a pixel is its own quantized value
             sample[0, 0, 0], sample[0, -1, -1] = 0, 255
-        yield [normalisation.applied(sample)]
+        yield [normalisation.apply(sample)]
 
 
 def check_pixels(model: Model, normalisation: Normalisation) -> None:

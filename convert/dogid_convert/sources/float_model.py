@@ -36,7 +36,7 @@ class FloatSource(Protocol):
     def facts(self) -> tuple[GraphFact, ...]:
         """What was found about it, for the user."""
 
-    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+    def predict(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """Given pixels [photos, height, width, 3], return probabilities [photos, classes]."""
 
     def tflite(self, dtype: str) -> bytes:
@@ -69,9 +69,9 @@ class GraphSource:
         """See FloatSource."""
         return self.network.facts
 
-    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+    def predict(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """See FloatSource."""
-        return self.network.answers(pixels, track)
+        return self.network.predict(pixels, track)
 
     def tflite(self, dtype: str) -> bytes:
         """See FloatSource."""

@@ -31,10 +31,10 @@ class TfliteSource:
     normalisation: Normalisation
     facts: tuple[GraphFact, ...]
 
-    def answers(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
+    def predict(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """See FloatSource."""
         labels = tuple(map(str, range(self.classes)))
-        return run.answers(run.classifier(self.model, labels, self.normalisation), pixels, track, "float model")
+        return run.predict(run.make_classifier(self.model, labels, self.normalisation), pixels, track, "float model")
 
     def tflite(self, dtype: str) -> bytes:
         """See FloatSource. Raise DogidError where the package for dynamic and float16 is missing."""

@@ -32,7 +32,7 @@ class _OtherKernels(Backend):
         return made
 
 
-def classifier(
+def make_classifier(
     model: bytes, labels: tuple[str, ...], normalisation: Normalisation, *, accelerated: bool = True
 ) -> Classifier:
     """Return the daemon's own classifier for a model that is not a file yet."""
@@ -50,12 +50,12 @@ def classifier(
         return Classifier(runnable, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
 
 
-def answers(model: Classifier, pixels: NDArray[np.uint8], track: Track, what: str) -> NDArray[np.float32]:
+def predict(model: Classifier, pixels: NDArray[np.uint8], track: Track, what: str) -> NDArray[np.float32]:
     """Given pixels [photos, height, width, 3], return probabilities [photos, labels]."""
     return np.stack([model.classify(pixels[i]) for i in track(range(len(pixels)), what)])
 
 
-def milliseconds(model: Classifier, pixels: NDArray[np.uint8]) -> float:
+def measure_milliseconds(model: Classifier, pixels: NDArray[np.uint8]) -> float:
     """Return the median time that one thread of this machine takes for one image [height, width, 3]."""
     times = []
     for _ in range(_WARM_UP + _ROUNDS):

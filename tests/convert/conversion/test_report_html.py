@@ -24,7 +24,7 @@ def page(labels: tuple[str, ...]) -> str:
         interface=("uint8", "float32"),
         facts=(GraphFact("input", "input", "the graph's only input"),),
         labels=GraphLabels(labels, Path("labels.txt")),
-        calibration=None,
+        representative_dataset=None,
         float_cost=Cost(1_000_000, 1.0),
         cost=Cost(300_000, 2.0),
         float_operators={},

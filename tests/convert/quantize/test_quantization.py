@@ -47,7 +47,7 @@ def pixels() -> NDArray[np.uint8]:
 
 
 def scores(model: bytes, source: FloatSource, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return run.answers(run.classifier(model, LABELS, source.normalisation), pixels, untracked, "")
+    return run.predict(run.make_classifier(model, LABELS, source.normalisation), pixels, untracked, "")
 
 
 @pytest.mark.parametrize(("mean", "std", "zero_point"), [(128, 128, 128), (0, 255, 0), (0, 1, 0), (127.5, 127.5, 127)])
@@ -143,7 +143,7 @@ def test_other_quantizer_keeps_io_types(
 ) -> None:
     other = ai_edge.AiEdgeQuantizer(float_model, pixels, source.normalisation)
     layers = calibrate(float_model, pixels, source.normalisation).layers
-    whole, mixed = (other.quantized(names, interface) for names in ((), layers[:2]))
+    whole, mixed = (other.quantize(names, interface) for names in ((), layers[:2]))
     assert read_facts(mixed).io_types == (interface.input, interface.output)
     exact = scores(float_model, source, pixels)
     for model in (whole, mixed):

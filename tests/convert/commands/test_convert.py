@@ -169,7 +169,7 @@ def test_people_get_a_table_and_a_verdict(
 
 def disagreeing(monkeypatch: pytest.MonkeyPatch) -> None:
     worse = Agreement(photos=30, same=20, share=2 / 3, interval=(0.5, 0.8), mean_difference=0.2, largest_difference=1.0)
-    monkeypatch.setattr(convert, "agree", lambda *_: worse)
+    monkeypatch.setattr(convert, "measure_agreement", lambda *_: worse)
 
 
 def test_model_failing_the_gate_replaces_nothing(

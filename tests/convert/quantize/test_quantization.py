@@ -103,7 +103,7 @@ def test_fallbacks_are_tried_until_one_agrees(
         measured, share = measure_agreement(first, second), next(found)
         return type(measured)(1000, round(1000 * share), share, (0, 1), measured.mean_difference, 0)
 
-    monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
+    monkeypatch.setattr("dogid_convert.quantize.int8_search.measure_agreement", staged)
     kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
     assert len(kept.fallbacks) == 5
     assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.fallbacks)
@@ -122,7 +122,7 @@ def test_best_model_is_kept_without_good_fallback(
         measured = measure_agreement(first, second)
         return type(measured)(1000, 900, next(found), (0, 1), measured.mean_difference, 0)
 
-    monkeypatch.setattr("dogid_convert.quantize.int8_search.agree", staged)
+    monkeypatch.setattr("dogid_convert.quantize.int8_search.measure_agreement", staged)
     kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
     assert len(kept.fallbacks) == len(shares)
     assert "93.0 %" in kept.fallbacks[-1]

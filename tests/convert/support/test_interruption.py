@@ -26,7 +26,7 @@ def heeding() -> Iterator[None]:
 
 
 @pytest.fixture
-def error_lines() -> Iterator[list[type[BaseException]]]:
+def unraisable() -> Iterator[list[type[BaseException]]]:
     """The exceptions that Python could not raise."""
     kinds: list[type[BaseException]] = []
     earlier, sys.unraisablehook = sys.unraisablehook, lambda lost: kinds.append(lost.exc_type)

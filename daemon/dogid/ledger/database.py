@@ -46,7 +46,9 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     if not path.exists():
         raise UsageError(f"{path}: there is no ledger; is this the daemon's state folder? (--state DIR)")
     try:
-        connection = sqlite3.connect(f"file:{_uri_path(path)}?mode=ro", uri=True, timeout=_BUSY_MS / 1000)
+        address = f"file:{_uri_path(path)}?mode=ro"
+        # one thread uses it, but another one may close it: the one that drops the last reference
+        connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False)
         connection.execute("SELECT rows FROM tally").fetchone()
     except sqlite3.Error as error:
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error

@@ -10,6 +10,9 @@ from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
+MAX_ID = (1 << 63) - 1
+"""The largest id or sequence number: SQLite's largest integer."""
+
 RESULT_ROW = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
     classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
     size, seen_at, seq, history_id

@@ -45,12 +45,13 @@ class Parameter:
             return self.default
         text = values[0]
         if self.maximum is not None:
-            return self._integer(text)
+            return self.parse_integer(text)
         if self.choices and text not in self.choices:
             raise self._error(f"must be one of {', '.join(self.choices)}")
         return text
 
-    def _integer(self, text: str) -> int:
+    def parse_integer(self, text: str) -> int:
+        """Return an integer within the bounds. Raise ApiError where the text is none."""
         low, high = self.minimum or 0, self.maximum or 0
         if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS and low <= int(text) <= high):
             raise self._error(f"must be a whole number from {low} to {high}")

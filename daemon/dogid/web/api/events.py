@@ -35,9 +35,8 @@ _POLL_SECONDS = 2.0
 """How soon a client that has disconnected frees its thread."""
 _KEEPALIVE_SECONDS = 15.0
 """Silence before a comment is sent: nginx, for one, closes a connection after 60 seconds without a byte."""
-_MAX_SEQ = (1 << 63) - 1
-"""SQLite's largest integer."""
 
+LAST_EVENT_ID = Parameter("Last-Event-ID", "continue after this event", minimum=0, maximum=queries.MAX_ID)
 EVENTS = Endpoint(
     "GET",
     "/events",
@@ -46,7 +45,7 @@ EVENTS = Endpoint(
         200: ResponseSpec("An endless stream", {"text/event-stream": {"type": "string"}}),
         400: ResponseSpec("Last-Event-ID is not a number", {JSON: reference("Error")}),
     },
-    headers=(Parameter("Last-Event-ID", "continue after this event", minimum=0, maximum=_MAX_SEQ),),
+    headers=(LAST_EVENT_ID,),
 )
 
 ExtraThread = Callable[[], AbstractContextManager[None]]
@@ -68,7 +67,8 @@ def add_events_endpoint(registry: EndpointRegistry, daemon: DaemonView, extra_th
     stream = EventStream(daemon, extra_thread)
 
     def events(params: QueryParams) -> Response:  # noqa: ARG001
-        after = _last_event_id(request.headers.get("Last-Event-ID", ""))
+        last_id = request.headers.get(LAST_EVENT_ID.name)
+        after = LAST_EVENT_ID.parse_integer(last_id) if last_id else None
         is_disconnected = request.environ.get("waitress.client_disconnected", lambda: False)
         response = Response(stream.listen(after, is_disconnected), mimetype="text/event-stream")
         response.headers["Cache-Control"] = "no-cache"
@@ -169,11 +169,3 @@ class EventStream:
     def _read(self, seq: int) -> list[Event]:
         found = queries.results_since(self._daemon.reader(), seq, _BATCH)
         return [Event(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode_json(result))) for at, result in found]
-
-
-def _last_event_id(text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _MAX_SEQ):
-        raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", "Last-Event-ID must be a whole number")
-    return int(text)

@@ -19,18 +19,18 @@ _MAX_PAGES = 16
 """Pages in the cache: several clients that poll for different labels. With fewer they drive out each other's pages."""
 _MAX_PAGE_BYTES = 200_000
 """Larger pages are made anew for each request: the cache holds 3 MB at most."""
-_MAX_ID = (1 << 63) - 1
-"""SQLite's largest integer."""
+_MAX_STEP = 1000
+"""Far above the steps that the ledger keeps of one version."""
 
 LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
-BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=_MAX_ID)
+BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=queries.MAX_ID)
 LABEL = Parameter("label", "only photos with this label")
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
 HISTORY_POSITION = (
-    Parameter("before", "only the history of results with a smaller id", minimum=0, maximum=_MAX_ID),
-    Parameter("step", "and the oldest so many steps of that result", minimum=0, maximum=1000, default=0),
+    Parameter("before", "only the history of versions with a smaller id", minimum=0, maximum=queries.MAX_ID),
+    Parameter("step", "and so many steps of version `before`, its oldest", minimum=0, maximum=_MAX_STEP, default=0),
 )
-"""Where a page of history begins: taken from `next` of the page before."""
+"""Where a page of history begins, as in `next` of the page before."""
 
 RESULTS = Endpoint(
     "GET",
@@ -46,7 +46,7 @@ RESULTS = Endpoint(
 RESULT = Endpoint(
     "GET",
     "/results/<int:id>",
-    "One result and what happened to its photo, newest first",
+    "One result and the history of its photo, newest first",
     {
         200: ResponseSpec("The result, with a page of its history", {JSON: reference("ResultWithHistory")}),
         400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
@@ -70,12 +70,12 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
         return page.response()
 
     def result(params: QueryParams, *, id: int) -> Response:  # noqa: A002
-        found = queries.find_result(daemon.reader(), id) if id <= _MAX_ID else None
+        found = queries.find_result(daemon.reader(), id) if id <= queries.MAX_ID else None
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {id}")
         history = history_page(daemon.reader(), id, history_position(params))
-        following = None if history.next is None else f"/results/{id}?{history_query(history.next)}"
-        return json_response(found | {"history": history.steps, "next": following})
+        next_link = None if history.next is None else f"/results/{id}?{history_query(history.next)}"
+        return json_response(found | {"history": history.steps, "next": next_link})
 
     registry.add(RESULTS, results)
     registry.add(RESULT, result)
@@ -97,8 +97,8 @@ def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> byt
     for result in queries.iterate_results(daemon.reader(), result_filter):
         parts.append(encode_json(result).rstrip())
         last_id = result["id"]
-    following = encode_json(_next_link(result_filter, last_id) if len(parts) == result_filter.limit else None)
-    return b'{"results":[' + b",".join(parts) + b'],"next":' + following.rstrip() + b"}\n"
+    next_link = encode_json(_next_link(result_filter, last_id) if len(parts) == result_filter.limit else None)
+    return b'{"results":[' + b",".join(parts) + b'],"next":' + next_link.rstrip() + b"}\n"
 
 
 def _next_link(this: queries.ResultFilter, last_id: int) -> str:

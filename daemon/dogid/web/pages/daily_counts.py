@@ -14,7 +14,7 @@ MOST_LABELS = 1000
 """Further labels are not counted: each costs a query for each day."""
 
 _NAMED = 5
-"""Labels with a colour of their own; more colours are hard to tell apart."""
+"""Labels with a colour of their own; more colours are hard to distinguish."""
 _REST = "other labels"
 _MAX_AGE_SECONDS = 60.0
 """Counts are never older."""
@@ -70,7 +70,7 @@ def count_photos(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
     """
     days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
     edges = gallery_queries.first_ids_since(db, [_midnight(day, now) for day in days])
-    edges.append((1 << 63) - 1)
+    edges.append(queries.MAX_ID)
     counted: list[tuple[str, tuple[int, ...]]] = []
     for label in gallery_queries.labels_given(db, MOST_LABELS):
         counts = tuple(gallery_queries.count_between(db, label, first, end) for first, end in itertools.pairwise(edges))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from dogid.ledger import gallery_queries
-from dogid.ledger.queries import STATUSES, ResultFilter
+from dogid.ledger.queries import MAX_ID, STATUSES, ResultFilter
 
 PAGE = 24
 """Photos on a page: rows of two, three, four or six leave no gap."""
@@ -17,9 +17,7 @@ _MAX_LISTED = 200
 """Labels in the drop-down list; each makes every page some 60 bytes longer."""
 _MAX_COUNTED = 1000
 """Labels that are counted: each costs a lookup in the ledger, and a model may know ten thousands."""
-_MAX_ID = (1 << 63) - 1
-"""SQLite's largest integer."""
-_MAX_DIGITS = len(str(_MAX_ID))
+_MAX_DIGITS = len(str(MAX_ID))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +74,4 @@ def label_choices(db: sqlite3.Connection, chosen: str | None) -> LabelChoices:
 def _whole_number(text: str | None) -> int | None:
     if text is None or not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         return None
-    return min(int(text), _MAX_ID)
+    return min(int(text), MAX_ID)

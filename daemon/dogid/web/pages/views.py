@@ -19,9 +19,6 @@ from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
 from dogid.web.pages.pictures import Pictures, not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
 
-_MAX_ID = (1 << 63) - 1
-"""SQLite's largest integer."""
-
 
 class Pages:
     """The views of one daemon, with their caches."""
@@ -102,7 +99,7 @@ class Pages:
         return response
 
     def _facts(self, photo_id: int) -> PhotoFacts | None:
-        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= _MAX_ID else None
+        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
 
 
 def _history_position() -> Position | None:

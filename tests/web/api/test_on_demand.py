@@ -28,7 +28,7 @@ SHORT, LONG = 0.2, 60.0  # seconds
 
 
 @pytest.fixture
-def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
+def own_daemon(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
     """A daemon that is set up, without its threads."""
     made = Daemon(Settings(inbox=inbox, state=tmp_path / "state", port=0))
     yield made
@@ -36,8 +36,8 @@ def service(inbox: Path, tmp_path: Path) -> Iterator[Daemon]:
 
 
 @pytest.fixture
-def client(service: Daemon) -> FlaskClient:
-    return create_app(service, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+def client(own_daemon: Daemon) -> FlaskClient:
+    return create_app(own_daemon, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_inbox_that_hangs_does_not_block_uploads(
 
 
 def test_file_in_an_inbox_that_hangs_is_answered_with_busy(
-    client: FlaskClient, service: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+    client: FlaskClient, own_daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
 ) -> None:
     put(inbox / "a.jpg", photo(1))
-    service.settings = dataclasses.replace(service.settings, decode_timeout=SHORT)
+    own_daemon.settings = dataclasses.replace(own_daemon.settings, decode_timeout=SHORT)
     monkeypatch.setattr(classify_file, "open_root", lambda _: go_on.wait())
 
     reply = client.get("/?file=a.jpg")
@@ -105,12 +105,12 @@ class SlowlyLoaded(Model):
 
 
 def test_interpreter_of_a_thread_that_hung_is_never_used(
-    service: Daemon, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+    own_daemon: Daemon, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
 ) -> None:
-    loaded = service.model
+    loaded = own_daemon.model
     model = SlowlyLoaded(loaded.file, loaded.backend, loaded.labels, loaded.size, go_on)
-    service.model = model
-    service.settings = dataclasses.replace(service.settings, decode_timeout=SHORT)
+    own_daemon.model = model
+    own_daemon.settings = dataclasses.replace(own_daemon.settings, decode_timeout=SHORT)
     used: list[Classifier] = []
     classify = Classifier.classify
 
@@ -119,11 +119,11 @@ def test_interpreter_of_a_thread_that_hung_is_never_used(
         return classify(self, pixels)
 
     monkeypatch.setattr(Classifier, "classify", classify_and_note)
-    classifier = OnDemandClassifier(service)
+    classifier = OnDemandClassifier(own_daemon)
 
     with pytest.raises(ApiError, match="try again"), classifier.slot() as slot:
         classifier.classify(photo(1), slot)
-    service.settings = dataclasses.replace(service.settings, decode_timeout=LONG)
+    own_daemon.settings = dataclasses.replace(own_daemon.settings, decode_timeout=LONG)
     with classifier.slot() as slot:
         classifier.classify(photo(1), slot)
     go_on.set()

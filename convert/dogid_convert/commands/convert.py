@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _convert(args: argparse.Namespace) -> "tuple[Report, dict[str, Any]]":
-    """Convert, and write what was asked for; return the report, also as it goes out."""
+    """Convert and write the files; return the report, also as its JSON document."""
     load_packages()
     converted, settings = _converted(args)
     interruption.check()

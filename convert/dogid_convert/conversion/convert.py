@@ -158,7 +158,7 @@ def _split_photos(
     if len(photos.photos) < _FEWEST:
         raise UsageError(
             f"{folder.folder} has {len(photos.photos)} readable photo: an int8 model needs at least {_FEWEST}, one to "
-            f"calibrate and one to judge by, and {_FEW} or more to be good. Give more, or choose --dtype dynamic, "
+            f"calibrate and one to compare on, and {_FEW} or more to be good. Give more, or choose --dtype dynamic, "
             "which needs none" + "".join(f"; left out: {line}" for line in left_out[:1])
         )
     first = min(CALIBRATION_PHOTOS, -(-len(photos.photos) // 2))
@@ -173,7 +173,7 @@ def _make_model(
     labels: GraphLabels,
     track: Track,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Return the model and what was tried to make it agree."""
+    """Return the model and the attempts to make it agree."""
     if photos.to_calibrate is None:
         return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
     quantized = best_int8(

@@ -32,7 +32,7 @@ class GraphLabels:
 
 
 def find_labels(graph: Path, given: Path | None) -> GraphLabels:
-    """Return the labels of a file, or of one that lies beside the graph. Raise UsageError saying where was looked."""
+    """Return the labels of a file, or of one beside the graph. Raise UsageError listing the searched files."""
     if given is None and is_tflite(graph):
         inside = read_model_file(graph)
         if inside.labels is not None:
@@ -45,7 +45,7 @@ def find_labels(graph: Path, given: Path | None) -> GraphLabels:
         if path.is_file() or given is not None:
             return GraphLabels(_read(path), path)
     looked = ", ".join(str(path) for path in places)
-    raise UsageError(f"no labels for {graph} (looked for {looked}); give a file with a label a line by --labels")
+    raise UsageError(f"no labels for {graph} (searched: {looked}); give a file with a label a line by --labels")
 
 
 def check_labels(labels: GraphLabels, classes: int) -> None:

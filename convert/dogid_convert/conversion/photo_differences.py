@@ -14,7 +14,7 @@ _SHOWN = 24
 
 @dataclass(frozen=True, slots=True)
 class PhotoDifference:
-    """One photo, and what both models say of it."""
+    """One photo with both models' answers."""
 
     photo: Path
     float_label: str

@@ -27,7 +27,7 @@ class RepresentativeDataset:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a model costs on this machine."""
+    """Size and speed of a model on this machine."""
 
     bytes: int
     milliseconds: float

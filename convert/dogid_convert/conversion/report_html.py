@@ -72,7 +72,7 @@ def _confusion(accuracies: Accuracies, dtype: str) -> str:
 def _thumbnail(difference: PhotoDifference) -> str:
     try:
         pixels = decode(difference.photo.read_bytes(), _THUMBNAIL).pixels
-    except (PhotoError, OSError):  # gone since it was judged
+    except (PhotoError, OSError):  # deleted meanwhile
         return ""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=80)

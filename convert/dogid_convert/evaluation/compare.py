@@ -14,7 +14,7 @@ Probabilities = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far two models give the same answers."""
+    """How far two models agree."""
 
     photos: int
     same: int

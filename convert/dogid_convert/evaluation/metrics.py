@@ -133,6 +133,6 @@ def _least_rate(photos: NDArray[np.int64]) -> float:
 
 def _check(probabilities: Probabilities, labels: ClassIndices) -> None:
     if len(labels) == 0:
-        raise ValueError("no photos to judge by")
+        raise ValueError("no photos to evaluate on")
     if len(probabilities) != len(labels):
         raise ValueError(f"{len(probabilities)} answers for {len(labels)} photos")

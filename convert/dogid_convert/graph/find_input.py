@@ -1,4 +1,4 @@
-"""Finding where a graph takes its pixels, and what it does to them first.
+"""Finding a graph's input for pixels, and how the graph scales them.
 
 Graphs of the retrain era begin in many ways: with a placeholder for normalised pixels, with one for raw pixels that are
 scaled inside the graph, or with a whole JPEG decoder. All of them are cut behind what only decodes, resizes and scales,
@@ -30,7 +30,7 @@ Nodes: TypeAlias = dict[str, Node]
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """The tensor at which a graph's network begins, and what has to be fed there."""
+    """The tensor at which a graph's network begins, and the normalisation of its values."""
 
     tensor: str
     """Name of a node whose first output is float [batch, height, width, 3]."""
@@ -43,7 +43,7 @@ class GraphInput:
 
 @dataclass(frozen=True, slots=True)
 class _Front:
-    """What lies between the source and the network."""
+    """The nodes between the source and the network: decoding, resizing and scaling."""
 
     nodes: tuple[str, ...]
     scaling: Scaling
@@ -115,7 +115,7 @@ def _described(node: Node) -> str:
 
 
 def _origin(nodes: Nodes, name: str) -> str:
-    """Walk back from a named input through what decodes and scales, to where the pixels come from."""
+    """Walk back from a named input over decoders and scalers to the source of the pixels."""
     while nodes[name].op in _FRONT:
         data = [node_name(tensor) for tensor in nodes[name].input]
         variable = [other for other in data if not _is_constant(nodes, other) or _takes_image(nodes[other], nodes)]

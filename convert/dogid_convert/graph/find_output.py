@@ -51,7 +51,7 @@ def find_output(graph: tf.compat.v1.GraphDef, wanted: str | None) -> GraphOutput
 
 
 def _ends(graph: tf.compat.v1.GraphDef) -> list[str]:
-    """Return the nodes that nobody uses and that have weights behind them; of a choice (ArgMax), what it is among."""
+    """Return the unused nodes that depend on weights; for a choice such as ArgMax, its input."""
     nodes = nodes_by_name(graph)
     used = {node_name(tensor) for node in graph.node for tensor in node.input}
     ends: list[str] = []
@@ -61,7 +61,7 @@ def _ends(graph: tf.compat.v1.GraphDef) -> list[str]:
         name = _before_choice(nodes, node.name)
         if name not in ends and any(part.op in _WEIGHTED for part in needed(graph, name).node):
             ends.append(name)
-    # what another end is computed from is no answer of its own
+    # an end that another end is computed from is not an output
     return [name for name in ends if not any(name != other and _feeds(graph, name, other) for other in ends)]
 
 

@@ -23,7 +23,7 @@ _BATCH = 16
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the user states about a graph instead of having it found."""
+    """Properties of a graph that the user states instead of having them found."""
 
     input: str | None = None
     output: str | None = None
@@ -116,9 +116,9 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisatio
 def cut_network(
     graph: tf.compat.v1.GraphDef, hints: Hints, usual: Normalisation
 ) -> tuple[tf.compat.v1.GraphDef, GraphInput, GraphOutput]:
-    """Return the nodes of any frozen classifier from a placeholder for pixels to its output, and what both ends are.
+    """Return the nodes of any frozen classifier from a placeholder for pixels to its output, with its input and output.
 
-    What only decodes or scales images, and what only training needs, is left out. Raise as `make_network` does.
+    Nodes that only decode or scale images, or that only training needs, are left out. Raise as `make_network` does.
     """
     graph = inline_functions(graph)
     try:
@@ -136,7 +136,7 @@ def cut_network(
 
 
 def cut_at(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> tf.compat.v1.GraphDef:
-    """Replace the entrance by a placeholder and drop what is before it."""
+    """Replace the node called entrance by a placeholder and drop the nodes before it."""
     placeholder = tf.compat.v1.NodeDef(name=entrance, op="Placeholder")
     placeholder.attr["dtype"].type = tf.float32.as_datatype_enum
     placeholder.attr["shape"].shape.unknown_rank = True
@@ -169,7 +169,7 @@ def _size(
 
 
 def fitting_sides(graph: tf.compat.v1.GraphDef, entrance: str, answer: str) -> list[int]:
-    """Return the usual sides in pixels for which a graph gives one answer an image; entrance is its placeholder."""
+    """Return the usual sides in pixels for which a graph has one output per image; entrance is its placeholder."""
     return [side for side in _USUAL_SIDES if _fits(graph, entrance, answer, side)]
 
 
@@ -182,7 +182,7 @@ def _fits(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, side: int) -
     if shape is None or None in shape or int(np.prod(shape)) != shape[-1]:
         return False  # a pooling window that is too small leaves several answers for one image
     pools = [op for op in function.graph.get_operations() if op.type == "AvgPool"]
-    # one that is too large for the window still gives one answer, but looks away from the right and lower edge
+    # one that is too large for the window still has one output, but ignores the right and lower edge
     return not pools or list(pools[-1].get_attr("ksize"))[1:3] == pools[-1].inputs[0].shape.as_list()[1:3]
 
 
@@ -198,7 +198,7 @@ def _output_shape(graph: tf.compat.v1.GraphDef, entrance: str, answer: str, size
 def _finished(
     graph: tf.compat.v1.GraphDef, answer: GraphOutput, rank: int, values: int
 ) -> tuple[tf.compat.v1.GraphDef, str]:
-    """Add what is missing from the answer to [batch, classes] probabilities."""
+    """Add the operators that turn the output into [batch, classes] probabilities."""
     single = values == 1
     nodes, output = list(graph.node), (answer.logits or answer.tensor) if single else answer.tensor
     names = {node.name for node in nodes}

@@ -1,4 +1,4 @@
-"""What a network takes instead of a pixel, from the user, the graph's own scaling, or convention."""
+"""Normalisation of pixels: given by the user, by the graph's own scaling, or by convention."""
 
 from dataclasses import dataclass
 
@@ -13,31 +13,31 @@ MOBILENET_MEAN = MOBILENET_STD = 128.0
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:
-    """What a network wants instead of a pixel 0..255: (pixel - mean) / std; and how that is known."""
+    """How a pixel 0..255 becomes a network's input: (pixel - mean) / std; and how that is known."""
 
     mean: float
     std: float
     reason: str
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return what to feed for these pixels, in the same shape."""
+        """Return the input for these pixels, in the same shape."""
         return (pixels.astype(np.float32) - np.float32(self.mean)) / np.float32(self.std)
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """What a graph does to its input x before the network: scale * x + shift."""
+    """The scaling of a graph's input x before the network: scale * x + shift."""
 
     scale: float
     shift: float
     decoded: bool
     """Whether x is known to be a pixel 0..255, because a decoder or an integer placeholder gives it."""
     channel_shift: float | None
-    """The mean of the constants where the next thing is a shift by channel, which is not one number."""
+    """The mean of the constants where a shift by channel follows, which is not one number."""
 
 
 def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual: Normalisation) -> Normalisation:
-    """Return what the network behind a scaling takes instead of a pixel.
+    """Return the normalisation of the network behind a scaling.
 
     given is the user's (mean, std); usual is returned where nothing else is known.
 
@@ -63,7 +63,7 @@ def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual:
 
 
 def _behind(scaling: Scaling, mean: float, std: float, reason: str) -> Normalisation:
-    """Given what the source wants, return what the entrance wants: scale * (pixel - mean) / std + shift."""
+    """Given the source's mean and std, return the network's: scale * (pixel - mean) / std + shift."""
     scale = scaling.scale / std
     return Normalisation(_tidy(mean - scaling.shift / scale), _tidy(1.0 / scale), reason)
 

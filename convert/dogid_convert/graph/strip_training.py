@@ -1,4 +1,4 @@
-"""Taking out of a graph what only training needs: defaults, dropout, fake quantization, switches."""
+"""Removing the nodes of a graph that only training needs: defaults, dropout, fake quantization, switches."""
 
 from typing import Any, TypeAlias
 

@@ -96,7 +96,7 @@ def _without_pass_through(graph: tf.compat.v1.GraphDef, keep: set[str]) -> tf.co
 
 
 def _computed(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Replace what depends on constants only by its value."""
+    """Replace nodes that depend on constants only by their values."""
     fixed: set[str] = set()
     frontier: set[str] = set()
     for node in graph.node:
@@ -128,7 +128,7 @@ def _run(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
 
 
 def _folded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """Multiply what scales a convolution's channels into its weights: batch normalization leaves only a bias."""
+    """Multiply factors of a convolution's channels into its weights: batch normalization leaves only a bias."""
     from tensorflow.python.tools.optimize_for_inference_lib import fold_batch_norms
 
     graph = fold_batch_norms(graph)

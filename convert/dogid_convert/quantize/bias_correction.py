@@ -1,4 +1,4 @@
-"""Taking back what rounding its weights does to the mean of a layer's outputs.
+"""Correcting the shift that rounded weights cause in the mean of a layer's outputs.
 
 A rounded weight is wrong by a fixed amount, so that a layer's outputs are off by the sum of those amounts times the
 mean of its inputs: a constant, which its bias can take back. Source: Nagel et al. 2019, "Data-Free Quantization

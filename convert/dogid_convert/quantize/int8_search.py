@@ -1,6 +1,6 @@
 """The best int8 model that can be made of a float one: plain first, then with fallbacks where it answers differently.
 
-Fallbacks are chosen by the photos that calibrate; the photos that judge in the end have no part in it.
+Fallbacks are chosen by the calibration photos; the photos of the final comparison have no part in it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +18,13 @@ from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, c
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
-_MARGIN = 0.01  # asked of the calibration photos beyond the gate, since the choice was made by them
+_MARGIN = (
+    0.01  # required beyond the gate, since the fallback was chosen by the same photos; more leaves more layers in float
+)
 _CONFIDENCE = 0.6
 """Of the two-sided interval whose lower end has to pass the gate: four chances in five that photos like them do, too.
 
-Higher, and more layers stay in float without need; lower, and more models fail the gate on the photos that judge.
+Higher, and more layers stay in float without need; lower, and more models fail the gate in the final comparison.
 """
 _FLOAT_PARTS = (0.25, 0.5, 0.75, 0.9)
 
@@ -39,7 +41,7 @@ class Attempt:
 
     @property
     def line(self) -> str:
-        """What a report says of it."""
+        """The report's line about it."""
         return f"{self.name}: {100 * self.agreement.share:.1f} % agreement on the calibration photos"
 
 
@@ -55,7 +57,7 @@ class Quantized:
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
-        """What was tried beyond the usual way, the kept one last; nothing where that was good enough."""
+        """Attempts beyond the usual way, the kept one last; empty where the usual way was good enough."""
         if len(self.attempts) <= len(_USUAL):
             return ()
         *others, kept = (attempt.line for attempt in self.attempts)
@@ -106,7 +108,7 @@ def best_int8(
 def _stages(
     float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation, interface: IoTypes
 ) -> Iterator[list[tuple[str, Make]]]:
-    """Yield what to try, by stages: those that cost more speed come later. Of a stage the best is taken."""
+    """Yield stages of attempts, those that cost more speed later. The best of a stage is taken."""
     calibrated = calibrate(float_model, pixels, normalisation)
     corrector = BiasCorrector(float_model, pixels, normalisation)
 

@@ -1,4 +1,4 @@
-"""What `training/report.py` leaves beside a graph, as other parts read it."""
+"""Reading the report that `training/report.py` writes beside a graph."""
 
 import json
 from pathlib import Path

@@ -30,7 +30,7 @@ class FloatSource(Protocol):
 
     @property
     def normalisation(self) -> Normalisation:
-        """What it wants instead of a pixel 0..255."""
+        """How pixels 0..255 become its input."""
 
     @property
     def facts(self) -> tuple[GraphFact, ...]:
@@ -79,7 +79,7 @@ class GraphSource:
 
 
 def open_source(path: Path, hints: Hints) -> FloatSource:
-    """Read a classifier in any known form. Raise UsageError or DogidError saying what is wrong with it."""
+    """Read a classifier in any known form. Raise UsageError or DogidError with the reason and the way out."""
     if is_tflite(path):
         from dogid_convert.sources.tflite import read_tflite
 
@@ -89,7 +89,7 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
 
 
 def _normalisation_beside(graph: Path) -> Normalisation:
-    """Return what a graph takes that does not define it: what its training recorded, or else MobileNet's default."""
+    """Return the normalisation for a graph that defines none: as its training recorded it, or MobileNet's default."""
     recorded = recorded_normalisation(graph)
     if recorded is not None:
         return Normalisation(*recorded, f"from {REPORT} beside the graph")

@@ -1,4 +1,4 @@
-"""A float `.tflite` model as the thing to convert."""
+"""Reading a float `.tflite` model as the source of a conversion."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -11,7 +11,7 @@ _LONGEST = 300  # characters of TensorFlow's own message; some of its messages h
 
 @contextlib.contextmanager
 def user_errors(subject: str | Path, action: str) -> Iterator[None]:
-    """Turn any error into a DogidError that names subject; action is what TensorFlow "cannot" do where it fails.
+    """Turn any error into a DogidError that names subject; action completes "TensorFlow cannot ...".
 
     Missing packages are reported by `dogid.cli`, for all commands alike.
     """

@@ -18,9 +18,9 @@ from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, c
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
-_MARGIN = (
-    0.01  # required beyond the gate, since the fallback was chosen by the same photos; more leaves more layers in float
-)
+_MARGIN = 0.01
+"""Required beyond the gate, as the fallback was chosen by the same photos. Higher, and more layers stay in float."""
+
 _CONFIDENCE = 0.6
 """Of the two-sided interval whose lower end has to pass the gate: four chances in five that photos like them do, too.
 

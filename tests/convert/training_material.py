@@ -9,8 +9,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from dogid.photo.decode import decode
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 SIDE = 96
@@ -40,6 +42,13 @@ def make_folder(root: Path, labels: tuple[str, ...] = ("blue", "red"), photos: i
     return root
 
 
+def _pattern_pixels() -> NDArray[np.float32]:
+    """Return patterns of both labels as the networks' input, [photos, SIDE, SIDE, 3] in -1..1."""
+    photos = [decode(pattern_photo(label, number), (SIDE, SIDE)) for label in ("blue", "red") for number in range(8)]
+    pixels = np.stack([photo.pixels for photo in photos])
+    return ((pixels - 128.0) / 128.0).astype(np.float32)
+
+
 @functools.cache
 def _made() -> Path:
     """Return a folder with the small networks, made once for all tests of this process."""
@@ -52,9 +61,10 @@ def _made() -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     tf.keras.utils.set_random_seed(1)
     body = tf.keras.applications.MobileNet((SIDE, SIDE, 3), alpha=0.25, include_top=False, pooling="avg", weights=None)
-    for variable in body.weights:
-        if "kernel" in variable.name:
-            variable.assign(variable * 2)  # else an untrained network says nearly the same of every photo
+    for layer in body.layers:
+        if isinstance(layer, tf.keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    body(_pattern_pixels(), training=True)  # else the values vanish from layer to layer, and with them the gradients
     answer = tf.keras.layers.Dense(5, activation="softmax")(tf.keras.layers.Dropout(0.5)(body.output))
     model = tf.keras.Model(body.input, answer)
     model.save(folder / "small.h5")

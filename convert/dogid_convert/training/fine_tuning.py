@@ -5,7 +5,7 @@ folded into the weights, so it stays as it was learned on millions of photos. Th
 moving average (EMA) of the weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,15 +18,15 @@ from dogid_convert.training.backbone import Backbone, Floats, Head
 from dogid_convert.training.bottlenecks import Half
 
 _WEIGHTED = (*surgery.CONVOLUTIONS, "Add", "AddV2", "BiasAdd", "Mul")
-_WARM_UP_STEPS = 20  # steps
-_MAX_GRADIENT_NORM = 5.0
-_HEAD_L2 = 1e-4
-_PREDICTION_BATCH = 64  # photos
+_WARM_UP_STEPS = 20  # with fewer, Adam's first steps are long and in poor directions; more delay the training
+_MAX_GRADIENT_NORM = 5.0  # a lower one also shortens ordinary steps, a higher one lets an odd batch do damage
+_HEAD_L2 = 1e-4  # higher: smaller weights of the head, less certain predictions
+_PREDICTION_BATCH = 64  # photos; more need more memory and save nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How to fine-tune. The defaults were chosen by leaving sources out, see models/README.md."""
+    """How to fine-tune."""
 
     epochs: int = 12
     learning_rate: float = 3e-4
@@ -38,7 +38,7 @@ class Schedule:
     l2_sp: float = 1e-4
     """Weight of the squared distance to the base's weights (L2-SP, Li et al. 2018)."""
     ema_decay: float = 0.98
-    """Of the moving mean of the weights, per step."""
+    """Of the moving average of the weights, per step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,21 @@ class Samples:
 
 
 class FineTunedLayers:
-    """The part of a backbone behind the cut, with a head, both trainable."""
+    """The part of a backbone behind the cut, with a head, both trainable.
+
+    Predicts by the averaged weights, which are the base's with a head of zeros until `train` or `reset`.
+    """
 
     def __init__(self, backbone: Backbone, cut: str, label_count: int, schedule: Schedule) -> None:
         self._backbone, self._cut, self._schedule = backbone, cut, schedule
         self._start = _trainable_weights(backbone, cut)
-        self._weights = [tf.Variable(value) for value in self._start.values()]
-        self._head = [tf.Variable(tf.zeros([backbone.width, label_count])), tf.Variable(tf.zeros([label_count]))]
-        self._trained = [*self._weights, *self._head]
-        self._means = [tf.Variable(value) for value in self._trained]
-        self._momenta = [tf.Variable(tf.zeros_like(value)) for value in self._trained]
-        self._squares = [tf.Variable(tf.zeros_like(value)) for value in self._trained]
+        head = Head.zeros(backbone.width, label_count)
+        self._trained = [tf.Variable(value) for value in (*self._start.values(), head.weights, head.biases)]
+        self._averages = [tf.Variable(value) for value in self._trained]
+        self._optimizer = tf.keras.optimizers.Adam(
+            global_clipnorm=_MAX_GRADIENT_NORM, use_ema=True, ema_momentum=schedule.ema_decay
+        )
+        self._optimizer.build(self._trained)
         self._label_count = label_count
         self._step = tf.function(self._train_step)
         self._logits = tf.function(self._compute_logits)
@@ -72,35 +76,33 @@ class FineTunedLayers:
     def train(
         self, samples: Samples, head: Head, seed: int, after_epoch: Callable[[int], bool] = lambda _: False
     ) -> None:
-        """Train from the base's weights and this head on; what was trained before is forgotten.
+        """Train from the base's weights and this head on; earlier training is discarded.
 
-        after_epoch is asked after each epoch, given its number from 1 on, whether to stop there.
+        after_epoch is called after each epoch with its number from 1 on, and returns whether to stop there.
         """
-        self._reset(head)
-        plan = self._schedule
+        self.reset(head)
+        schedule = self._schedule
         rng = np.random.default_rng([seed, 1])
         photos, copies = samples.values.shape[:2]
-        batch_size = min(plan.batch_size, photos)
-        steps = (photos // batch_size) * plan.epochs
-        targets = np.eye(self._label_count, dtype=np.float32)[samples.labels]
-        targets = targets * (1 - plan.label_smoothing) + plan.label_smoothing / self._label_count
+        batch_size = min(schedule.batch_size, photos)
+        steps = (photos // batch_size) * schedule.epochs
+        targets = self._smoothed_targets(samples.labels)
         step = 0
-        for epoch in range(1, plan.epochs + 1):
+        for epoch in range(1, schedule.epochs + 1):
             order = rng.permutation(photos)
             for at in range(0, photos - batch_size + 1, batch_size):
                 interruption.check()
                 step += 1
                 chosen = order[at : at + batch_size]
-                values = samples.values[chosen, rng.integers(0, copies, batch_size)]
                 warm_up, decay = min(1.0, step / _WARM_UP_STEPS), 0.5 * (1 + np.cos(np.pi * step / steps))
+                self._optimizer.learning_rate = schedule.learning_rate * warm_up * decay
                 self._step(
-                    tf.constant(values),
+                    tf.constant(samples.values[chosen, rng.integers(0, copies, batch_size)]),
                     tf.constant(targets[chosen]),
                     tf.constant(samples.sample_weight[chosen]),
-                    tf.constant(plan.learning_rate * warm_up * decay, tf.float32),
-                    tf.constant(step, tf.float32),
                     tf.constant([seed, step], tf.int32),
                 )
+            self._update_averages()
             if after_epoch(epoch):
                 break
 
@@ -110,87 +112,95 @@ class FineTunedLayers:
 
     def reset(self, head: Head) -> None:
         """Go back to the base's weights, with this head."""
-        self._reset(head)
-
-    def restore(self, constants: dict[str, Floats], head: Head) -> None:
-        """Answer by the mean weights that `averaged_weights` returned earlier."""
-        values = [*(constants[name] for name in self._start), head.weights, head.biases]
-        for mean, value in zip(self._means, values, strict=True):
-            mean.assign(value)
-
-    def logits(self, values: Half) -> Floats:
-        """Return logits [photos, labels] for values [photos, ...] at the cut, by the mean weights."""
-        parts = [
-            self._logits(tf.constant(values[at : at + _PREDICTION_BATCH])).numpy()
-            for at in range(0, len(values), _PREDICTION_BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self._label_count), np.float32)
-
-    def embeddings(self, values: Half) -> Floats:
-        """Return embeddings [photos, width] for values [photos, ...] at the cut, by the mean weights."""
-        parts = [
-            self._embeddings(tf.constant(values[at : at + _PREDICTION_BATCH])).numpy()
-            for at in range(0, len(values), _PREDICTION_BATCH)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self._backbone.width), np.float32)
+        values = (*self._start.values(), head.weights, head.biases)
+        for variable, average, value in zip(self._trained, self._averages, values, strict=True):
+            variable.assign(value)
+            average.assign(value)
+        for state in self._optimizer.variables:
+            state.assign(tf.zeros_like(state))
 
     def reset_to_base(self) -> None:
-        """Go back to the base's weights."""
+        """Go back to the base's weights, with a head of zeros."""
         self.reset(Head.zeros(self._backbone.width, self._label_count))
 
+    def restore(self, constants: dict[str, Floats], head: Head) -> None:
+        """Predict by the averaged weights that `averaged_weights` returned earlier."""
+        values = [*(constants[name] for name in self._start), head.weights, head.biases]
+        for average, value in zip(self._averages, values, strict=True):
+            average.assign(value)
+
     def averaged_weights(self) -> tuple[dict[str, Floats], Head]:
-        """Return the mean weights: the backbone's by the names of their constants, and the head."""
-        means = [value.numpy() for value in self._means]
-        return dict(zip(self._start, means[:-2], strict=True)), Head(means[-2], means[-1])
+        """Return the averaged weights: the backbone's by the names of their constants, and the head."""
+        averages = [value.numpy() for value in self._averages]
+        return dict(zip(self._start, averages[:-2], strict=True)), Head(averages[-2], averages[-1])
 
-    def _reset(self, head: Head) -> None:
-        for variable, value in zip(self._trained, [*self._start.values(), head.weights, head.biases], strict=True):
+    def logits(self, values: Half) -> Floats:
+        """Return logits [photos, labels] for values [photos, ...] at the cut, by the averaged weights."""
+        return self._in_batches(self._logits, values, self._label_count)
+
+    def embeddings(self, values: Half) -> Floats:
+        """Return embeddings [photos, width] for values [photos, ...] at the cut, by the averaged weights."""
+        return self._in_batches(self._embeddings, values, self._backbone.width)
+
+    @staticmethod
+    def _in_batches(compute: Callable[[tf.Tensor], tf.Tensor], values: Half, width: int) -> Floats:
+        batches = (values[at : at + _PREDICTION_BATCH] for at in range(0, len(values), _PREDICTION_BATCH))
+        return np.concatenate([np.zeros((0, width), np.float32), *(compute(tf.constant(b)).numpy() for b in batches)])
+
+    def _smoothed_targets(self, labels: NDArray[np.integer]) -> Floats:
+        smoothing = self._schedule.label_smoothing
+        targets: Floats = np.eye(self._label_count, dtype=np.float32)[labels]
+        return targets * np.float32(1 - smoothing) + np.float32(smoothing / self._label_count)
+
+    def _update_averages(self) -> None:
+        # Keras hands out its moving averages only by writing them over the variables
+        trained = [variable.numpy() for variable in self._trained]
+        self._optimizer.finalize_variable_values(self._trained)
+        for variable, average, value in zip(self._trained, self._averages, trained, strict=True):
+            average.assign(variable)
             variable.assign(value)
-        for mean, variable in zip(self._means, self._trained, strict=True):
-            mean.assign(variable)
-        for variable in (*self._momenta, *self._squares):
-            variable.assign(tf.zeros_like(variable))
 
-    def _embedding(self, values: tf.Tensor, weights: list[tf.Variable]) -> tf.Tensor:
-        given = {f"{self._cut}:0": values}
-        given |= {f"{name}:0": tf.convert_to_tensor(v) for name, v in zip(self._start, weights, strict=True)}
-        (tensor,) = tf.import_graph_def(self._backbone.graph, given, [f"{self._backbone.embedding}:0"], name="")
+    def _embed(self, values: tf.Tensor, weights: Sequence[tf.Tensor]) -> tf.Tensor:
+        inputs = {f"{self._cut}:0": tf.cast(values, tf.float32)}
+        inputs |= {f"{name}:0": value for name, value in zip(self._start, weights, strict=True)}
+        (tensor,) = tf.import_graph_def(self._backbone.graph, inputs, [f"{self._backbone.embedding}:0"], name="")
         return tf.reshape(tensor, [-1, self._backbone.width])
 
     def _compute_embeddings(self, values: tf.Tensor) -> tf.Tensor:
-        return self._embedding(tf.cast(values, tf.float32), self._means[:-2])
+        return self._embed(values, [tf.convert_to_tensor(average) for average in self._averages[:-2]])
 
     def _compute_logits(self, values: tf.Tensor) -> tf.Tensor:
-        return self._compute_embeddings(values) @ self._means[-2] + self._means[-1]
+        return self._compute_embeddings(values) @ self._averages[-2] + self._averages[-1]
 
-    def _loss(self, values: tf.Tensor, targets: tf.Tensor, sample_weight: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        embedding = self._embedding(tf.cast(values, tf.float32), self._weights)
-        embedding = tf.nn.experimental.stateless_dropout(embedding, self._schedule.dropout, seed=seed)
-        logits = embedding @ self._head[0] + self._head[1]
-        losses = tf.nn.softmax_cross_entropy_with_logits(targets, logits)
-        moved = [tf.reduce_sum((v - s) ** 2) for v, s in zip(self._weights, self._start.values(), strict=True)]
-        kept_near = self._schedule.l2_sp * tf.add_n(moved) + _HEAD_L2 * tf.reduce_sum(self._head[0] ** 2)
-        return tf.reduce_sum(losses * sample_weight) / tf.reduce_sum(sample_weight) + kept_near
-
-    def _train_step(
+    def _loss(
         self,
+        weights: Sequence[tf.Tensor],
         values: tf.Tensor,
         targets: tf.Tensor,
         sample_weight: tf.Tensor,
-        learning_rate: tf.Tensor,
-        step: tf.Tensor,
         seed: tf.Tensor,
-    ) -> None:
-        with tf.GradientTape() as tape:
-            loss = self._loss(values, targets, sample_weight, seed)
-        gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, self._trained), _MAX_GRADIENT_NORM)
-        states = zip(self._trained, gradients, self._momenta, self._squares, self._means, strict=True)
-        for variable, gradient, momentum, square, mean in states:
-            momentum.assign(0.9 * momentum + 0.1 * gradient)
-            square.assign(0.999 * square + 0.001 * gradient**2)
-            ahead = (momentum / (1 - 0.9**step)) / (tf.sqrt(square / (1 - 0.999**step)) + 1e-8)
-            variable.assign_sub(learning_rate * ahead)
-            mean.assign(self._schedule.ema_decay * mean + (1 - self._schedule.ema_decay) * variable)
+    ) -> tf.Tensor:
+        *backbone, head, biases = weights
+        embedding = self._embed(values, backbone)
+        embedding = tf.nn.experimental.stateless_dropout(embedding, self._schedule.dropout, seed=seed)
+        losses = tf.nn.softmax_cross_entropy_with_logits(targets, embedding @ head + biases)
+        moved = [
+            tf.reduce_sum((value - start) ** 2) for value, start in zip(backbone, self._start.values(), strict=True)
+        ]
+        penalty = self._schedule.l2_sp * tf.add_n(moved) + _HEAD_L2 * tf.reduce_sum(head**2)
+        return tf.reduce_sum(losses * sample_weight) / tf.reduce_sum(sample_weight) + penalty
+
+    def _compute_gradients(
+        self, values: tf.Tensor, targets: tf.Tensor, sample_weight: tf.Tensor, seed: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        weights = [tf.convert_to_tensor(variable) for variable in self._trained]
+        loss = self._loss(weights, values, targets, sample_weight, seed)
+        # not a GradientTape: it does not record the operators of an imported graph, and their gradients would be zero
+        return loss, tf.gradients(loss, weights)
+
+    def _train_step(self, values: tf.Tensor, targets: tf.Tensor, sample_weight: tf.Tensor, seed: tf.Tensor) -> None:
+        _, gradients = self._compute_gradients(values, targets, sample_weight, seed)
+        self._optimizer.apply(gradients)
 
 
 def _trainable_weights(backbone: Backbone, cut: str) -> dict[str, Floats]:

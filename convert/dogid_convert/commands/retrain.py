@@ -100,7 +100,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--use-all", action="store_true", help="after the evaluation, train the final graph on all photos"
     )
     parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where bottlenecks are cached (default $XDG_CACHE_HOME/dogid)"
+        "--cache",
+        type=Path,
+        metavar="DIR",
+        help="where bottlenecks are cached for later runs (default $XDG_CACHE_HOME/dogid or ~/.cache/dogid); "
+        "its folder bottlenecks may be deleted at any time",
+    )
+    parser.add_argument(
+        "--cache-size",
+        type=_size,
+        metavar="SIZE",
+        help="remove the least recently used bottlenecks above this size, in bytes or with K, M or G (default 2G)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 
@@ -152,6 +162,7 @@ def _retrain(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _recipe(args: argparse.Namespace) -> "Recipe":
+    from dogid_convert.training.bottleneck_cache import DEFAULT_SIZE
     from dogid_convert.training.early_stopping import DEFAULT_PATIENCE
     from dogid_convert.training.fine_tuning import Schedule
     from dogid_convert.training.retrain import Recipe
@@ -168,6 +179,7 @@ def _recipe(args: argparse.Namespace) -> "Recipe":
         group_by=args.group_by,
         use_all=args.use_all,
         schedule=Schedule(epochs=args.epochs) if args.epochs else Schedule(),
+        cache_size=DEFAULT_SIZE if args.cache_size is None else args.cache_size,
         patience=usual if args.patience is None else args.patience,
     )
 
@@ -202,6 +214,13 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kKMG]?)B?", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500M or 2G")
+    return int(float(match[1]) * {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}[match[2].upper()])
 
 
 def _side(text: str) -> int:

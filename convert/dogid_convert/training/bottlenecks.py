@@ -5,7 +5,6 @@ of N augmented copies (`augmentation`). Their file is named by the photo's conte
 """
 
 import hashlib
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,22 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dogid.errors import DogidError, PhotoError
 from dogid.photo.decode import Pixels, decode
-from dogid.system.atomic_files import write_atomically
 from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
 from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, augment
 from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, make_runner
+from dogid_convert.training.bottleneck_cache import BottleneckCache, Half
 
 _FORMAT = 1  # of the cached files; another number, and all are computed again
 _DECODE_AHEAD = 16  # photos decoded while the network works: more need memory, fewer let it wait
 _MAX_MEMORY_SHARE = 0.8  # the training itself needs the rest
-
-Half = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +67,22 @@ class _Pixels:
 def compute_bottlenecks(
     photos: Sequence[LabelledPhoto],
     spec: BottleneckSpec,
-    cache: Path,
+    folder: Path,
     progress: Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]] = iter,
     log: Callable[[str], None] = lambda _: None,
 ) -> Bottlenecks:
-    """Return the bottlenecks of photos, from the cache folder as far as they are there.
+    """Return the bottlenecks of photos, from the cache in folder as far as they are there.
 
     A cache that cannot be written is logged once, and costs only the time of the next run. Raise DogidError where they
     do not fit into memory.
     """
-    folder = cache / "bottlenecks" / spec.key()
+    cache = BottleneckCache(folder, spec.key())
     network = make_runner(spec.backbone, spec.tensor)
     values = np.zeros((0, 1 + spec.augmentations, 0), np.float16)
     readable: list[LabelledPhoto] = []
     unreadable: list[tuple[Path, str]] = []
     reused, caching = 0, True
-    for photo, outcome in _load_in_order(progress(photos), spec, folder):
+    for photo, outcome in _load_in_order(progress(photos), spec, cache):
         interruption.check()
         if isinstance(outcome, str):
             unreadable.append((photo.path, outcome))
@@ -96,10 +92,10 @@ def compute_bottlenecks(
             row = _to_float16(network(((outcome.values.astype(np.float32) - MEAN) / STD).astype(np.float32)))
             if caching:
                 try:
-                    _write_cached(_cache_path(folder, photo), row)
+                    cache.write(photo.sha256, row)
                 except OSError as error:
                     caching = False
-                    log(f"{cache}: {error.strerror}: bottlenecks are not cached, the next run computes them again")
+                    log(f"{folder}: {error.strerror}: bottlenecks are not cached, the next run computes them again")
         else:
             row = outcome
             reused += 1
@@ -122,13 +118,13 @@ def _allocate(photos: int, row: Half) -> Half:
 
 
 def _load_in_order(
-    photos: Iterable[LabelledPhoto], spec: BottleneckSpec, folder: Path
+    photos: Iterable[LabelledPhoto], spec: BottleneckSpec, cache: BottleneckCache
 ) -> Iterator[tuple[LabelledPhoto, Half | _Pixels | str]]:
     """Yield each photo's cached values, or its pixels, or why it cannot be read; threads decode ahead."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         waiting = []
         for photo in photos:
-            waiting.append((photo, pool.submit(_read_or_decode, photo, spec, _cache_path(folder, photo))))
+            waiting.append((photo, pool.submit(_read_or_decode, photo, spec, cache)))
             if len(waiting) > _DECODE_AHEAD:
                 first, future = waiting.pop(0)
                 yield first, future.result()
@@ -136,8 +132,8 @@ def _load_in_order(
             yield photo, future.result()
 
 
-def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, path: Path) -> Half | _Pixels | str:
-    cached = _read_cached(path, 1 + spec.augmentations)
+def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, cache: BottleneckCache) -> Half | _Pixels | str:
+    cached = cache.read(photo.sha256, 1 + spec.augmentations)
     if cached is not None:
         return cached
     try:
@@ -161,22 +157,3 @@ def _decode(photo: LabelledPhoto, spec: BottleneckSpec) -> _Pixels:
 def _to_float16(values: Floats) -> Half:
     largest = np.finfo(np.float16).max
     return np.clip(values, -largest, largest).astype(np.float16)
-
-
-def _cache_path(folder: Path, photo: LabelledPhoto) -> Path:
-    return folder / photo.sha256[:2] / f"{photo.sha256}.npy"
-
-
-def _read_cached(path: Path, rows: int) -> Half | None:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):  # not there, or damaged: computed again
-        return None
-    return values if values.dtype == np.float16 and values.shape[0] == rows else None
-
-
-def _write_cached(path: Path, values: Half) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    with interruption.sigint_deferred():
-        write_atomically(path, buffer.getvalue())

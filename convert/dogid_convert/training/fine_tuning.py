@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
 from dogid_convert.training.backbone import Backbone, Floats, Head
-from dogid_convert.training.bottlenecks import Half
+from dogid_convert.training.bottleneck_cache import Half
 
 _WEIGHTED = (*surgery.CONVOLUTIONS, "Add", "AddV2", "BiasAdd", "Mul")
 _WARM_UP_STEPS = 20  # with fewer, Adam's first steps are long and in poor directions; more delay the training

@@ -13,9 +13,9 @@ from dogid_convert.data.dataset import Dataset, LabelledPhoto, find_photos
 from dogid_convert.data.manifest import Manifest, manifest_of
 from dogid_convert.graph import surgery
 from dogid_convert.support.progress import Track, untracked
-from dogid_convert.training import base_network, bottlenecks, splits
+from dogid_convert.training import base_network, bottleneck_cache, bottlenecks, splits
 from dogid_convert.training.backbone import INPUT, Backbone, Floats
-from dogid_convert.training.bottlenecks import Half
+from dogid_convert.training.bottleneck_cache import Half
 from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.fine_tuning import Samples, Schedule
 from dogid_convert.training.group_folds import make_group_folds
@@ -48,6 +48,8 @@ class Recipe:
     schedule: Schedule = Schedule()
     patience: int = 0
     """Epochs without a lower validation loss after which a training ends; 0 never ends it."""
+    cache_size: int = bottleneck_cache.DEFAULT_SIZE
+    """Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def retrain(
     computed = bottlenecks.compute_bottlenecks(dataset.photos, spec, cache, progress, log)
     if computed.reused:
         log(f"{computed.reused} of {len(computed.photos)} photos' bottlenecks were in {cache}")
+    bottleneck_cache.trim(cache, recipe.cache_size)
     unreadable = dataset.unreadable + computed.unreadable
     splits.check_readable(unreadable, computed.photos, dataset, log)
     manifest = _make_manifest(dataset, computed)

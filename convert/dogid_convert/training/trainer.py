@@ -10,7 +10,7 @@ from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
 from dogid_convert.training import softmax_head
 from dogid_convert.training.backbone import Backbone, Floats, Head, attach_head
-from dogid_convert.training.bottlenecks import Half
+from dogid_convert.training.bottleneck_cache import Half
 from dogid_convert.training.early_stopping import EarlyStopping, Epoch, TrainingHistory, compute_metrics
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule
 

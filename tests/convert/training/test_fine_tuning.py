@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dogid_convert.support.mute_stderr import load_tensorflow
+from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 load_tensorflow()
 import tensorflow as tf  # noqa: E402

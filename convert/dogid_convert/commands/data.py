@@ -1,4 +1,4 @@
-"""`dogid data`: versions of the training data. Needs nothing that only training needs."""
+"""`dogid data`: compare versions of the training data, without the packages that training needs."""
 
 import argparse
 import json
@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "diff",
         help="show what changed between two versions of the training data",
         description="Show which photos were added, removed, relabelled, renamed or changed between two versions of the "
-        "training data, and which lie under two labels. Photos are told by their contents. Exit status: 0, also where "
-        "they differ; 2 where OLD or NEW cannot be read.",
+        "training data, and which are under two labels. Photos are identified by their contents. Exit status: 0, also "
+        "where they differ; 2 where OLD or NEW cannot be read.",
     )
     diff.add_argument("old", type=Path, metavar="OLD", help=_SIDE)
     diff.add_argument("new", type=Path, metavar="NEW", help="the same")
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do the action and return the exit status."""
+    """Run the action and return the exit status."""
     with tracking() as track:
         old, new = (manifest.load(path, track) for path in (args.old, args.new))
     names = shown_name(os.fsencode(args.old)), shown_name(os.fsencode(args.new))

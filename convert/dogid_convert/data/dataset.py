@@ -1,4 +1,4 @@
-"""Labelled photos: one sub-folder per label."""
+"""Labelled photos in one sub-folder per label."""
 
 import hashlib
 import os
@@ -15,12 +15,12 @@ Unreadable = tuple[Path, str]
 """A file or folder that could not be read, and the reason."""
 
 _NOT_PHOTOS = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
-_SHOWN = 5
+_SHOWN = 5  # photos or folders named in an error
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo file and what it shows."""
+    """A photo file and its label."""
 
     path: Path
     label: int
@@ -47,20 +47,20 @@ class LabelledFile:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """All labelled photos of a folder, sorted by label and name. A photo that is there twice is taken once."""
+    """All labelled photos of a folder, sorted by label and name. Copies of a photo are listed once."""
 
     root: Path
     labels: tuple[str, ...]
     photos: tuple[LabelledPhoto, ...]
     unreadable: tuple[Unreadable, ...]
     files: tuple[LabelledFile, ...]
-    """All that was read, copies of a photo under the same label included."""
-    loose: int
-    """Files that lie in root itself and so have no label."""
+    """All files that were read, including copies of a photo under the same label."""
+    unlabelled_files: int
+    """Files directly in root, which have no label."""
 
     @property
     def repeats(self) -> int:
-        """How many files were left out because the same photo is there under the same label already."""
+        """The number of files left out as copies of a photo under the same label."""
         return len(self.files) - len({file.sha256 for file in self.files})
 
     def counts(self) -> dict[str, int]:
@@ -71,21 +71,21 @@ class Dataset:
 def find_photos(root: Path, track: Track = untracked) -> Dataset:
     """Return the photos in root's sub-folders, each sub-folder's name being a label.
 
-    Hidden files and what file managers leave behind are ignored. Raise UsageError where the folder cannot be trained
+    Hidden files and files of file managers are ignored. Raise UsageError where the folder cannot be trained
     from, DogidError where a photo has two labels.
     """
     labels = label_folders(root)
     if len(labels) == 1:
-        raise UsageError(f"{root} has one label only ({labels[0]}): telling apart needs at least two")
+        raise UsageError(f"{root} has one label only ({labels[0]}): a classifier needs at least two")
     unreadable: list[Unreadable] = []
     files = tuple(labelled_files(root, unreadable, track))
-    _check_one_label_each(files)
+    _check_one_label_per_photo(files)
     first = {file.sha256: file for file in reversed(files)}
     photos = tuple(
         LabelledPhoto(file.path, labels.index(file.label), file.sha256) for file in files if first[file.sha256] is file
     )
-    _check_no_label_empty(root, labels, files, unreadable)
-    return Dataset(root, labels, photos, tuple(unreadable), files, len(_loose(root)))
+    _check_labels_have_photos(root, labels, files, unreadable)
+    return Dataset(root, labels, photos, tuple(unreadable), files, len(_list_unlabelled_files(root)))
 
 
 def label_folders(root: Path) -> tuple[str, ...]:
@@ -95,8 +95,8 @@ def label_folders(root: Path) -> tuple[str, ...]:
         raise UsageError(f"{root} {reason}: give a folder with one sub-folder of photos per label")
     labels = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not labels:
-        loose = len(_loose(root))
-        inside = f", only {loose} file{'s' * (loose > 1)}" if loose else ""
+        unlabelled = len(_list_unlabelled_files(root))
+        inside = f", only {unlabelled} file{'s' * (unlabelled > 1)}" if unlabelled else ""
         raise UsageError(f"{root} has no sub-folders{inside}: make one per label, with that label's photos in it")
     for label in labels:
         if label != label.strip() or not label.isprintable() or not _is_utf8(label):
@@ -105,7 +105,7 @@ def label_folders(root: Path) -> tuple[str, ...]:
 
 
 def labelled_files(root: Path, unreadable: list[Unreadable], track: Track = untracked) -> Iterator[LabelledFile]:
-    """Give the files in root's sub-folders with their labels; see `hashed_files`. Raise UsageError without any."""
+    """Yield the files in root's sub-folders with their labels; see `hashed_files`. Raise UsageError without any."""
     for path, digest, size in _hashed(
         track([path for label in label_folders(root) for path in _files(root / label, unreadable)], "photos"),
         unreadable,
@@ -114,9 +114,9 @@ def labelled_files(root: Path, unreadable: list[Unreadable], track: Track = untr
 
 
 def hashed_files(folder: Path, unreadable: list[Unreadable]) -> Iterator[tuple[Path, str]]:
-    """Give each photo in a folder and the folders inside it, with the hash of its content.
+    """Yield each photo in a folder and the folders inside it, with the hash of its content.
 
-    The order is the same everywhere. What cannot be read is added to unreadable.
+    The order is the same everywhere. Files and folders that cannot be read are added to unreadable.
     """
     for path, digest, _ in _hashed(_files(folder, unreadable), unreadable):
         yield path, digest
@@ -125,7 +125,7 @@ def hashed_files(folder: Path, unreadable: list[Unreadable]) -> Iterator[tuple[P
 def _hashed(paths: Iterable[Path], unreadable: list[Unreadable]) -> Iterator[tuple[Path, str, int]]:
     for path in paths:
         try:
-            regular = stat.S_ISREG(path.stat().st_mode)  # a pipe would be waited for
+            regular = stat.S_ISREG(path.stat().st_mode)  # reading a pipe would block
             content = path.read_bytes() if regular else b""
         except OSError as error:
             unreadable.append((path, error.strerror or str(error)))
@@ -136,23 +136,23 @@ def _hashed(paths: Iterable[Path], unreadable: list[Unreadable]) -> Iterator[tup
             unreadable.append((path, "the file is empty" if regular else "no regular file"))
 
 
-def _check_one_label_each(files: tuple[LabelledFile, ...]) -> None:
+def _check_one_label_per_photo(files: tuple[LabelledFile, ...]) -> None:
     places: dict[str, list[LabelledFile]] = {}
     for file in files:
         places.setdefault(file.sha256, []).append(file)
-    doubtful = [
+    conflicts = [
         " and ".join(str(file.path) for file in same)
         for same in places.values()
         if len({file.label for file in same}) > 1 and _is_picture(same[0].path)
     ]
-    if doubtful:
-        more = f" (and {len(doubtful) - _SHOWN} more such photos)" if len(doubtful) > _SHOWN else ""
+    if conflicts:
+        more = f" (and {len(conflicts) - _SHOWN} more such photos)" if len(conflicts) > _SHOWN else ""
         raise DogidError(
-            f"the same photo has two labels: {'; '.join(doubtful[:_SHOWN])} are equal{more}; delete the wrong one"
+            f"the same photo has two labels: {'; '.join(conflicts[:_SHOWN])} are equal{more}; delete the wrong one"
         )
 
 
-def _check_no_label_empty(
+def _check_labels_have_photos(
     root: Path, labels: tuple[str, ...], files: tuple[LabelledFile, ...], unreadable: list[Unreadable]
 ) -> None:
     empty = [root / label for label in labels if not any(file.label == label for file in files)]
@@ -165,7 +165,7 @@ def _check_no_label_empty(
     )
 
 
-def _loose(root: Path) -> list[Path]:
+def _list_unlabelled_files(root: Path) -> list[Path]:
     return [entry for entry in root.iterdir() if entry.is_file() and _may_be_photo(entry.name)]
 
 
@@ -181,7 +181,7 @@ def _files(folder: Path, unreadable: list[Unreadable]) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file begins like a photo. A licence that lies in each label's folder has no label."""
+    """Whether a file starts like a photo. A licence in each label's folder is no photo with two labels."""
     from PIL import Image
 
     try:

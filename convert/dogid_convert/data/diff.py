@@ -1,20 +1,20 @@
-"""What changed between two versions of training data."""
+"""Changes between two versions of training data."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dogid_convert.data.manifest import Entry, Manifest
+from dogid_convert.data.manifest import Manifest, ManifestEntry
 
-Pair = tuple[Entry, Entry]
+Pair = tuple[ManifestEntry, ManifestEntry]
 """The same photo, or the same name: (old, new)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Each file of either side is in exactly one of these, or unchanged."""
+class DatasetDiff:
+    """Each file of either side is in exactly one of these groups, or unchanged."""
 
-    added: tuple[Entry, ...]
-    removed: tuple[Entry, ...]
+    added: tuple[ManifestEntry, ...]
+    removed: tuple[ManifestEntry, ...]
     relabelled: tuple[Pair, ...]
     """The same content under another label."""
     renamed: tuple[Pair, ...]
@@ -29,16 +29,16 @@ class Difference:
         return not (self.added or self.removed or self.relabelled or self.renamed or self.changed)
 
 
-def compare(old: Manifest, new: Manifest) -> Difference:
-    """Return what happened to the files of old on the way to new."""
+def compare(old: Manifest, new: Manifest) -> DatasetDiff:
+    """Return the changes of the files from old to new."""
     left, right = list(old.entries), list(new.entries)
     unchanged = _pairs(left, right, lambda entry: (entry.file, entry.sha256))
-    # a photo that is there more than once is paired with its nearest relative first
+    # copies of a photo are paired with the most similar entry first
     renamed = _pairs(left, right, lambda entry: (entry.label, entry.sha256))
     relabelled = _pairs(left, right, lambda entry: (entry.sha256, _base(entry)))
     relabelled += _pairs(left, right, lambda entry: entry.sha256)
     changed = _pairs(left, right, lambda entry: entry.file)
-    return Difference(
+    return DatasetDiff(
         added=tuple(right),
         removed=tuple(left),
         relabelled=tuple(sorted(relabelled, key=lambda pair: pair[1].file)),
@@ -48,29 +48,29 @@ def compare(old: Manifest, new: Manifest) -> Difference:
     )
 
 
-def with_two_labels(manifest: Manifest) -> list[tuple[Entry, ...]]:
-    """Return each photo that lies under more than one label, as its files."""
-    places: dict[str, list[Entry]] = {}
+def find_conflicting_labels(manifest: Manifest) -> list[tuple[ManifestEntry, ...]]:
+    """Return the photos that are under more than one label, each as its files."""
+    places: dict[str, list[ManifestEntry]] = {}
     for entry in (entry for entry in manifest.entries if entry.error is None):
         places.setdefault(entry.sha256, []).append(entry)
     return [tuple(same) for same in places.values() if len({entry.label for entry in same}) > 1]
 
 
-def _pairs(left: list[Entry], right: list[Entry], key: Callable[[Entry], object]) -> list[Pair]:
-    """Take from both sides the entries with equal keys, one for one, in order."""
-    waiting: dict[object, list[Entry]] = {}
+def _pairs(left: list[ManifestEntry], right: list[ManifestEntry], key: Callable[[ManifestEntry], object]) -> list[Pair]:
+    """Remove pairs of entries with equal keys from both sides, in order, and return them."""
+    candidates: dict[object, list[ManifestEntry]] = {}
     for entry in left:
-        waiting.setdefault(key(entry), []).append(entry)
-    found = [(waiting[key(entry)].pop(0), entry) for entry in right if waiting.get(key(entry))]
+        candidates.setdefault(key(entry), []).append(entry)
+    found = [(candidates[key(entry)].pop(0), entry) for entry in right if candidates.get(key(entry))]
     _remove(left, (pair[0] for pair in found))
     _remove(right, (pair[1] for pair in found))
     return found
 
 
-def _remove(entries: list[Entry], gone: Iterable[Entry]) -> None:
-    names = {entry.file for entry in gone}  # a name is there once on each side
+def _remove(entries: list[ManifestEntry], gone: Iterable[ManifestEntry]) -> None:
+    names = {entry.file for entry in gone}  # names are unique on each side
     entries[:] = [entry for entry in entries if entry.file not in names]
 
 
-def _base(entry: Entry) -> str:
+def _base(entry: ManifestEntry) -> str:
     return entry.file.rpartition("/")[2]

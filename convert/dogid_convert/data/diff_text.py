@@ -1,19 +1,19 @@
-"""A difference of training data, for programs and for people."""
+"""Changes of training data as JSON and as text."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from dogid.file_names import one_line
-from dogid_convert.data.diff import Difference, Pair, with_two_labels
-from dogid_convert.data.manifest import Entry, Manifest
+from dogid_convert.data.diff import DatasetDiff, Pair, find_conflicting_labels
+from dogid_convert.data.manifest import Manifest, ManifestEntry
 
 _SHOWN = 20
-"""Files that are listed of each kind; `--json` has all."""
+"""Files listed of each kind; `--json` has all."""
 _VERSION_SHOWN = 12
 
 
-def as_document(names: tuple[str, str], old: Manifest, new: Manifest, found: Difference) -> dict[str, Any]:
-    """Return the difference as JSON's kinds; names are what the user called the two sides."""
+def as_document(names: tuple[str, str], old: Manifest, new: Manifest, found: DatasetDiff) -> dict[str, Any]:
+    """Return the changes as a JSON document; names are those that the user gave the two sides."""
     counts = _counts(old, new)
     return {
         "old": _side(names[0], old),
@@ -26,26 +26,26 @@ def as_document(names: tuple[str, str], old: Manifest, new: Manifest, found: Dif
         "renamed": [_pair(pair) for pair in found.renamed],
         "changed": [_pair(pair) for pair in found.changed],
         "unchanged": found.unchanged,
-        "two_labels": {"old": _doubtful(old), "new": _doubtful(new)},
+        "two_labels": {"old": _conflicts(old), "new": _conflicts(new)},
     }
 
 
 def as_text(document: dict[str, Any]) -> str:
-    """Return the document for a person."""
+    """Return the document as text."""
     lines = [_side_line(side, document[side]) for side in ("old", "new")]
     lines += ["", *_counts_table(document["labels"])]
-    lines += _listed("added", [item["file"] for item in document["added"]])
-    lines += _listed("removed", [item["file"] for item in document["removed"]])
-    for kind, told in (("relabelled", ""), ("renamed", ""), ("changed", ": other contents under the same name")):
+    lines += _list_files("added", [item["file"] for item in document["added"]])
+    lines += _list_files("removed", [item["file"] for item in document["removed"]])
+    for kind, note in (("relabelled", ""), ("renamed", ""), ("changed", ": other contents under the same name")):
         moves = [(item["old"]["file"], item["new"]["file"]) for item in document[kind]]
-        lines += _listed(kind, [old if old == new else f"{old} -> {new}" for old, new in moves], told)
+        lines += _list_files(kind, [old if old == new else f"{old} -> {new}" for old, new in moves], note)
     for side in ("old", "new"):
-        doubtful = [" = ".join(item["files"]) for item in document["two_labels"][side]]
-        lines += _listed(
-            f"with two labels in {side}", doubtful, ": delete the wrong ones, `dogid retrain` refuses such photos"
+        conflicts = [" = ".join(item["files"]) for item in document["two_labels"][side]]
+        lines += _list_files(
+            f"with two labels in {side}", conflicts, ": delete the wrong ones, `dogid retrain` refuses such photos"
         )
-    told = "no difference: the same photos, labels and names" if document["same"] else ""
-    return "\n".join([*lines, "", told or f"{document['unchanged']} unchanged"])
+    summary = "no difference: the same photos, labels and names" if document["same"] else ""
+    return "\n".join([*lines, "", summary or f"{document['unchanged']} unchanged"])
 
 
 def _side(name: str, manifest: Manifest) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def _side(name: str, manifest: Manifest) -> dict[str, Any]:
 
 
 def _counts(old: Manifest, new: Manifest) -> dict[str, tuple[int, int]]:
-    """Photos per label on both sides. What one side knows to be undecodable, is so on the other side, too."""
+    """Photos per label on both sides. A file that one side knows cannot be decoded is not counted on the other."""
     bad = {entry.sha256 for entry in (*old.entries, *new.entries) if entry.error}
     labels = sorted({entry.label for entry in (*old.entries, *new.entries)})
 
@@ -69,13 +69,16 @@ def _counts(old: Manifest, new: Manifest) -> dict[str, tuple[int, int]]:
     return {label: (count(old, label), count(new, label)) for label in labels}
 
 
-def _doubtful(manifest: Manifest) -> list[dict[str, Any]]:
-    return [{"sha256": same[0].sha256, "files": [entry.file for entry in same]} for same in with_two_labels(manifest)]
+def _conflicts(manifest: Manifest) -> list[dict[str, Any]]:
+    return [
+        {"sha256": same[0].sha256, "files": [entry.file for entry in same]}
+        for same in find_conflicting_labels(manifest)
+    ]
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
-    told = {"file": entry.file, "label": entry.label, "sha256": entry.sha256, "bytes": entry.size}
-    return told | ({"error": entry.error} if entry.error else {})
+def _entry(entry: ManifestEntry) -> dict[str, Any]:
+    fields = {"file": entry.file, "label": entry.label, "sha256": entry.sha256, "bytes": entry.size}
+    return fields | ({"error": entry.error} if entry.error else {})
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
@@ -84,9 +87,9 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 def _side_line(side: str, document: dict[str, Any]) -> str:
     unreadable = len(document["unreadable"])
-    told = f", {unreadable} of its files unreadable" if unreadable else ""
+    note = f", {unreadable} of its files unreadable" if unreadable else ""
     name, version = one_line(document["name"]), document["version"][:_VERSION_SHOWN]
-    return f"{side}  {name}: version {version}, {document['photos']} files{told}"
+    return f"{side}  {name}: version {version}, {document['photos']} files{note}"
 
 
 def _counts_table(labels: dict[str, dict[str, int]]) -> list[str]:
@@ -94,13 +97,13 @@ def _counts_table(labels: dict[str, dict[str, int]]) -> list[str]:
     lines = [f"{'label':<{wide}} {'old':>7} {'new':>7}"]
     for label, count in labels.items():
         moved = count["new"] - count["old"]
-        told = f"  {moved:+}" if moved else ""
-        lines.append(f"{label:<{wide}} {count['old']:>7} {count['new']:>7}{told}")
+        change = f"  {moved:+}" if moved else ""
+        lines.append(f"{label:<{wide}} {count['old']:>7} {count['new']:>7}{change}")
     return lines
 
 
-def _listed(kind: str, names: Sequence[str], told: str = "") -> list[str]:
+def _list_files(kind: str, names: Sequence[str], note: str = "") -> list[str]:
     if not names:
         return []
     more = [f"  ... and {len(names) - _SHOWN} more (all with --json)"] if len(names) > _SHOWN else []
-    return ["", f"{len(names)} {kind}{told}", *(f"  {one_line(name)}" for name in names[:_SHOWN]), *more]
+    return ["", f"{len(names)} {kind}{note}", *(f"  {one_line(name)}" for name in names[:_SHOWN]), *more]

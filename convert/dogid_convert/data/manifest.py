@@ -1,4 +1,4 @@
-"""Versions of the training data: which photos there were, by content, with which labels.
+"""Versions of the training data: photos by content, with their labels.
 
 A version is the SHA-256 of what `sha256sum` prints for the photos, sorted by name. Without dogid, inside the folder:
 
@@ -26,11 +26,11 @@ from dogid_convert.support.progress import Track, untracked
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-"""Of the file; another number, another meaning."""
+"""Of the file; changes when its meaning does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ManifestEntry:
     """A file in a label's folder."""
 
     file: str
@@ -41,14 +41,14 @@ class Entry:
     size: int
     """In bytes."""
     error: str | None = None
-    """Why it was not trained on, where it cannot be decoded."""
+    """The reason why it was not trained on, if it cannot be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The files that make up training data, sorted by name."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ManifestEntry, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     """Files without content or that could not be read, with the reason."""
 
@@ -62,20 +62,21 @@ class Manifest:
         return dict(sorted(Counter(entry.label for entry in self.entries if entry.error is None).items()))
 
 
-def manifest_of(
+def make_manifest(
     root: Path, files: Iterable[LabelledFile], unreadable: Iterable[Unreadable], errors: dict[str, str] | None = None
 ) -> Manifest:
-    """Return the manifest of a folder's files; errors tells by hash which of them cannot be decoded, and why."""
+    """Return the manifest of a folder's files; errors maps hashes of files that cannot be decoded to the reason."""
     known = errors or {}
     entries = (
-        Entry(_name(root, file.path), file.label, file.sha256, file.size, known.get(file.sha256)) for file in files
+        ManifestEntry(_name(root, file.path), file.label, file.sha256, file.size, known.get(file.sha256))
+        for file in files
     )
     left_out = tuple(sorted((_name(root, path), reason) for path, reason in unreadable))
     return Manifest(_sorted(entries), left_out)
 
 
 def as_json(manifest: Manifest) -> str:
-    """Return the manifest file's content; the same for the same photos."""
+    """Return the content of a manifest file; the same for the same photos."""
     document = {
         "format": FORMAT,
         "version": manifest.version,
@@ -98,20 +99,20 @@ def load(path: Path, track: Track = untracked) -> Manifest:
     if path.is_file():
         return read(path)
     try:
-        if (path / MANIFEST).is_file() and ((path / REPORT).is_file() or not _has_folders(path)):
+        if (path / MANIFEST).is_file() and ((path / REPORT).is_file() or not _has_subfolders(path)):
             return read(path / MANIFEST)
-        if (path / REPORT).is_file() and not _has_folders(path):
+        if (path / REPORT).is_file() and not _has_subfolders(path):
             raise UsageError(
                 f"{path} has a {REPORT} but no {MANIFEST}: an older dogid trained it. Give the folder of its photos"
             )
         unreadable: list[Unreadable] = []
-        return manifest_of(path, list(labelled_files(path, unreadable, track)), unreadable)
+        return make_manifest(path, list(labelled_files(path, unreadable, track)), unreadable)
     except OSError as error:
         raise UsageError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 
 
 def read(path: Path) -> Manifest:
-    """Return what a manifest file holds. Raise UsageError where it is none, or not as it was written."""
+    """Return the manifest in a file. Raise UsageError where it is none, damaged or edited."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -133,18 +134,18 @@ def read(path: Path) -> Manifest:
 
 def _parsed(document: dict[str, Any]) -> Manifest:
     entries = (
-        Entry(str(p["file"]), str(p["label"]), str(p["sha256"]), int(p["bytes"]), p.get("error"))
+        ManifestEntry(str(p["file"]), str(p["label"]), str(p["sha256"]), int(p["bytes"]), p.get("error"))
         for p in document["photos"]
     )
     left_out = tuple((str(item["file"]), str(item["reason"])) for item in document.get("left_out", []))
     return Manifest(_sorted(entries), left_out)
 
 
-def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def _sorted(entries: Iterable[ManifestEntry]) -> tuple[ManifestEntry, ...]:
     return tuple(sorted(entries, key=lambda entry: entry.file.encode("utf-8", "surrogateescape")))
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: ManifestEntry) -> str:
     """Return a line as `sha256sum` prints it, which escapes names of more than a line."""
     escaped = entry.file.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     mark = "\\" if escaped != entry.file else ""
@@ -155,5 +156,5 @@ def _name(root: Path, path: Path) -> str:
     return shown_name(os.fsencode(path.relative_to(root)))
 
 
-def _has_folders(path: Path) -> bool:
+def _has_subfolders(path: Path) -> bool:
     return any(entry.is_dir() and not entry.name.startswith(".") for entry in path.iterdir())

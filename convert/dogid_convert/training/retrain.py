@@ -10,7 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dogid_convert.data.dataset import Dataset, LabelledPhoto, find_photos
-from dogid_convert.data.manifest import Manifest, manifest_of
+from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.graph import surgery
 from dogid_convert.support.progress import Track, untracked
 from dogid_convert.training import base_network, bottleneck_cache, bottlenecks, splits
@@ -95,8 +95,8 @@ def retrain(
     """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
     dataset = find_photos(folder, track)
     splits.check_labels((*recipe.class_weight, *recipe.prior), dataset)
-    if dataset.loose:
-        log(f"{dataset.loose} files in {folder} itself are in no label's folder: not used")
+    if dataset.unlabelled_files:
+        log(f"{dataset.unlabelled_files} files in {folder} itself are in no label's folder: not used")
     backbone = base_network.load(recipe.base, recipe.size)
     cut = _find_cut(backbone, recipe)
     log(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
@@ -163,7 +163,7 @@ def _make_trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe
 def _make_manifest(dataset: Dataset, computed: bottlenecks.Bottlenecks) -> Manifest:
     by_path = {file.path: file.sha256 for file in dataset.files}
     errors = {by_path[path]: reason for path, reason in computed.unreadable}
-    return manifest_of(dataset.root, dataset.files, dataset.unreadable, errors)
+    return make_manifest(dataset.root, dataset.files, dataset.unreadable, errors)
 
 
 def _make_data(computed: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Recipe) -> _Data:

@@ -9,7 +9,7 @@ from dogid_convert.training.splits import extract_group, is_for_validation, is_h
 from tests.convert.training_material import make_folder
 
 
-def test_labels_are_the_sub_folders_in_alphabetical_order(tmp_path: Path) -> None:
+def test_labels_are_the_sorted_sub_folders(tmp_path: Path) -> None:
     found = find_photos(make_folder(tmp_path, ("red", "blue"), photos=2))
 
     assert found.labels == ("blue", "red")
@@ -17,7 +17,7 @@ def test_labels_are_the_sub_folders_in_alphabetical_order(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", ".hidden.jpg"])
-def test_what_file_managers_leave_behind_is_ignored(tmp_path: Path, name: str) -> None:
+def test_files_of_file_managers_are_ignored(tmp_path: Path, name: str) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "red" / name).write_bytes(b"x")
     (tmp_path / ".cache").mkdir()
@@ -28,7 +28,7 @@ def test_what_file_managers_leave_behind_is_ignored(tmp_path: Path, name: str) -
     assert not found.unreadable
 
 
-def test_photos_in_folders_inside_a_label_count(tmp_path: Path) -> None:
+def test_photos_in_nested_folders_count(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "red" / "more").mkdir()
     (tmp_path / "red" / "cam0__000.jpg").rename(tmp_path / "red" / "more" / "a.jpg")
@@ -36,7 +36,7 @@ def test_photos_in_folders_inside_a_label_count(tmp_path: Path) -> None:
     assert find_photos(tmp_path).counts()["red"] == 2
 
 
-def test_a_photo_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+def test_copies_of_a_photo_count_once(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "red" / "again.jpg").write_bytes((tmp_path / "red" / "cam0__000.jpg").read_bytes())
 
@@ -46,7 +46,7 @@ def test_a_photo_that_is_there_twice_counts_once(tmp_path: Path) -> None:
     assert found.repeats == 1
 
 
-def test_a_photo_under_two_labels_is_an_error_that_names_both_files(tmp_path: Path) -> None:
+def test_conflicting_labels_error_names_both_files(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     first, second = tmp_path / "blue" / "cam0__000.jpg", tmp_path / "red" / "copy.jpg"
     second.write_bytes(first.read_bytes())
@@ -58,7 +58,7 @@ def test_a_photo_under_two_labels_is_an_error_that_names_both_files(tmp_path: Pa
     assert str(second) in str(error.value)
 
 
-def test_empty_files_are_unreadable_and_not_the_same_photo(tmp_path: Path) -> None:
+def test_empty_files_are_unreadable(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     for label in ("red", "blue"):
         (tmp_path / label / "empty.jpg").touch()
@@ -66,7 +66,7 @@ def test_empty_files_are_unreadable_and_not_the_same_photo(tmp_path: Path) -> No
     assert len(find_photos(tmp_path).unreadable) == 2
 
 
-def test_a_label_whose_photos_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_label_without_readable_photos_error_has_reason(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=1)
     (tmp_path / "green").mkdir()
     (tmp_path / "green" / "gone.jpg").symlink_to(tmp_path / "nowhere")
@@ -74,18 +74,18 @@ def test_a_label_whose_photos_cannot_be_read_says_why(tmp_path: Path) -> None:
         find_photos(tmp_path)
 
 
-def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
+def test_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         find_photos(tmp_path / "none")
 
 
-def test_a_file_instead_of_a_folder_is_a_usage_error(tmp_path: Path) -> None:
+def test_file_instead_of_folder_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="is a file"):
         find_photos(tmp_path / "file")
 
 
-def test_a_folder_without_sub_folders_is_a_usage_error(tmp_path: Path) -> None:
+def test_folder_without_sub_folders_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no sub-folders"):
         find_photos(tmp_path)
 
@@ -95,7 +95,7 @@ def test_one_label_is_a_usage_error(tmp_path: Path) -> None:
         find_photos(make_folder(tmp_path, ("red",), photos=1))
 
 
-def test_an_empty_label_is_a_usage_error_that_names_it(tmp_path: Path) -> None:
+def test_empty_label_error_names_it(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=1)
     (tmp_path / "green").mkdir()
     with pytest.raises(UsageError, match="green"):
@@ -103,14 +103,14 @@ def test_an_empty_label_is_a_usage_error_that_names_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["two\nlines", " space before", "tab\there"])
-def test_a_label_must_be_one_line_of_text(tmp_path: Path, name: str) -> None:
+def test_label_must_be_one_line_of_text(tmp_path: Path, name: str) -> None:
     make_folder(tmp_path, photos=1)
     (tmp_path / name).mkdir()
     with pytest.raises(UsageError, match="cannot be a label"):
         find_photos(tmp_path)
 
 
-def test_the_held_out_split_depends_on_the_content_only(tmp_path: Path) -> None:
+def test_held_out_split_depends_on_content_only(tmp_path: Path) -> None:
     first = find_photos(make_folder(tmp_path / "a", photos=20))
     make_folder(tmp_path / "b", photos=40)
     for path in sorted((tmp_path / "b" / "red").iterdir()):
@@ -123,7 +123,7 @@ def test_the_held_out_split_depends_on_the_content_only(tmp_path: Path) -> None:
     assert held_first == held_second & {photo.sha256 for photo in first.photos}
 
 
-def test_no_photo_is_both_held_out_and_for_validation() -> None:
+def test_held_out_and_validation_do_not_overlap() -> None:
     photos = [f"{i * 2654435761 % 2**32:08x}" for i in range(10_000)]
     both = [is_held_out(photo) and is_for_validation(photo) for photo in photos]
 
@@ -131,7 +131,7 @@ def test_no_photo_is_both_held_out_and_for_validation() -> None:
     assert 0.08 < sum(map(is_for_validation, photos)) / len(photos) < 0.12
 
 
-def test_every_photo_under_two_labels_is_named(tmp_path: Path) -> None:
+def test_all_conflicting_labels_are_named(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=3)
     for number in range(2):
         photo = tmp_path / "blue" / f"cam{number}__00{number}.jpg"
@@ -141,7 +141,7 @@ def test_every_photo_under_two_labels_is_named(tmp_path: Path) -> None:
         find_photos(tmp_path)
 
 
-def test_a_licence_in_each_labels_folder_is_no_photo_with_two_labels(tmp_path: Path) -> None:
+def test_licence_in_each_folder_is_no_conflict(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     for label in ("blue", "red"):
         (tmp_path / label / "LICENCE.txt").write_text("as you like")
@@ -149,11 +149,11 @@ def test_a_licence_in_each_labels_folder_is_no_photo_with_two_labels(tmp_path: P
     assert len(find_photos(tmp_path).files) == 6
 
 
-def test_photos_beside_the_labels_folders_are_counted(tmp_path: Path) -> None:
+def test_unlabelled_files_are_counted(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "lost.jpg").write_bytes(b"x")
 
-    assert find_photos(tmp_path).loose == 1
+    assert find_photos(tmp_path).unlabelled_files == 1
 
 
 def test_about_a_tenth_is_held_out() -> None:
@@ -165,5 +165,5 @@ def test_about_a_tenth_is_held_out() -> None:
 @pytest.mark.parametrize(
     ("pattern", "group"), [("[^_]+", "asirra200"), ("(asirra|[^_]+)", "asirra"), ("dog(s)?", ""), ("nothing", "")]
 )
-def test_a_group_is_what_the_pattern_finds_at_the_beginning(pattern: str, group: str) -> None:
+def test_group_is_the_match_at_the_start(pattern: str, group: str) -> None:
     assert extract_group("asirra200__dog.1.jpg", re.compile(pattern)) == group

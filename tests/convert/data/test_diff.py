@@ -15,7 +15,7 @@ OLD = {"cat/1.jpg": b"one", "cat/2.jpg": b"two", "dog/3.jpg": b"three", "dog/4.j
 
 
 def difference(tmp_path: Path, new: dict[str, bytes], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """What `dogid data diff --json` tells of OLD and new."""
+    """Return the output of `dogid data diff --json` for OLD and new."""
     old_folder, new_folder = put_all(tmp_path / "old", OLD), put_all(tmp_path / "new", new)
     assert main(["data", "diff", str(old_folder), str(new_folder), "--json"]) == 0
     return dict(json.loads(capsys.readouterr().out))
@@ -29,7 +29,7 @@ def moves(items: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(item["old"]["file"], item["new"]["file"]) for item in items]
 
 
-def test_the_same_photos_are_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_same_photos_are_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = difference(tmp_path, OLD, capsys)
 
     assert found["same"] is True
@@ -38,18 +38,18 @@ def test_the_same_photos_are_no_difference(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("new", "kind", "told"),
+    ("new", "kind", "expected"),
     [
         (OLD | {"cat/5.jpg": b"five"}, "added", ["cat/5.jpg"]),
         ({k: v for k, v in OLD.items() if k != "dog/3.jpg"}, "removed", ["dog/3.jpg"]),
     ],
 )
-def test_photos_that_came_or_went_are_named(
-    tmp_path: Path, new: dict[str, bytes], kind: str, told: list[str], capsys: pytest.CaptureFixture[str]
+def test_added_and_removed_photos_are_named(
+    tmp_path: Path, new: dict[str, bytes], kind: str, expected: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = difference(tmp_path, new, capsys)
 
-    assert files(found[kind]) == told
+    assert files(found[kind]) == expected
     assert not any(found[other] for other in {"added", "removed", "relabelled", "renamed", "changed"} - {kind})
     assert found["same"] is False
 
@@ -63,7 +63,7 @@ def test_photos_that_came_or_went_are_named(
         ("cat/1.jpg", b"edited", "changed"),
     ],
 )
-def test_a_photo_that_moved_is_told_with_both_names(
+def test_moved_photo_is_reported_with_both_names(
     tmp_path: Path, name: str, content: bytes, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     new = {k: v for k, v in OLD.items() if k != "cat/1.jpg"} | {name: content}
@@ -74,7 +74,7 @@ def test_a_photo_that_moved_is_told_with_both_names(
     assert not any(found[other] for other in {"added", "removed", "relabelled", "renamed", "changed"} - {kind})
 
 
-def test_copies_are_paired_with_their_nearest_relatives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_copies_are_paired_with_the_most_similar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two files of one content: one stays, the copy changes its name."""
     copies = {"cat/1.jpg": b"same", "cat/2.jpg": b"same"}
     old, new = put_all(tmp_path / "o", copies), put_all(tmp_path / "n", {"cat/1.jpg": b"same", "cat/9.jpg": b"same"})
@@ -84,7 +84,7 @@ def test_copies_are_paired_with_their_nearest_relatives(tmp_path: Path, capsys: 
     assert moves(json.loads(capsys.readouterr().out)["renamed"]) == [("cat/2.jpg", "cat/9.jpg")]
 
 
-def test_a_photo_under_two_labels_is_told_for_its_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conflicting_labels_are_reported_for_their_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = difference(tmp_path, OLD | {"dog/copy.jpg": b"one"}, capsys)
 
     assert found["two_labels"]["old"] == []
@@ -101,13 +101,11 @@ def test_labels_are_counted_on_both_sides(tmp_path: Path, capsys: pytest.Capture
     }
 
 
-def test_what_one_side_knows_to_be_no_photo_is_not_counted_on_the_other(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_file_undecodable_on_one_side_is_not_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = put_all(tmp_path / "photos", OLD)
     known = manifest.load(folder)
     path = tmp_path / "manifest.json"
-    marked = [manifest.Entry(e.file, e.label, e.sha256, e.size, "corrupt: no") for e in known.entries[:1]]
+    marked = [manifest.ManifestEntry(e.file, e.label, e.sha256, e.size, "corrupt: no") for e in known.entries[:1]]
     path.write_text(manifest.as_json(manifest.Manifest((*marked, *known.entries[1:]))))
 
     main(["data", "diff", str(path), str(folder), "--json"])
@@ -118,20 +116,20 @@ def test_what_one_side_knows_to_be_no_photo_is_not_counted_on_the_other(
     assert found["old"]["unreadable"][0]["error"] == "corrupt: no"
 
 
-def test_people_get_a_table_and_short_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_has_a_table_and_short_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     many = {f"cat/new{number:03}.jpg": bytes([number]) for number in range(50)}
     old, new = put_all(tmp_path / "old", OLD), put_all(tmp_path / "new", OLD | many)
 
     assert main(["data", "diff", str(old), str(new)]) == 0
 
-    told = capsys.readouterr().out
-    assert "50 added" in told
-    assert "... and 30 more" in told
-    assert "+50" in told
-    assert "4 unchanged" in told
+    output = capsys.readouterr().out
+    assert "50 added" in output
+    assert "... and 30 more" in output
+    assert "+50" in output
+    assert "4 unchanged" in output
 
 
-def test_bad_input_is_wrong_usage_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_input_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = put_all(tmp_path / "old", OLD)
     loose = put_all(tmp_path / "loose", {"1.jpg": b"one"})
     for bad, reason in ((tmp_path / "none", "does not exist"), (loose, "no sub-folders, only 1 file")):
@@ -141,7 +139,7 @@ def test_bad_input_is_wrong_usage_and_named(tmp_path: Path, capsys: pytest.Captu
         assert reason in message
 
 
-def test_nothing_that_only_training_needs_is_imported(tmp_path: Path) -> None:
+def test_data_diff_imports_no_training_packages(tmp_path: Path) -> None:
     folder = str(put_all(tmp_path / "old", OLD))
     code = (
         "import sys, dogid.cli; dogid.cli.main(['data', 'diff', *sys.argv[1:]]); "

@@ -11,7 +11,7 @@ from dogid_convert.data import manifest
 from tests.support.photos import put_all
 
 
-def test_the_version_is_what_sha256sum_says(tmp_path: Path) -> None:
+def test_version_equals_sha256sum(tmp_path: Path) -> None:
     put_all(
         tmp_path,
         {
@@ -30,12 +30,12 @@ def test_the_version_is_what_sha256sum_says(tmp_path: Path) -> None:
     )
 
     command = re.findall(r"^    (find .*\n.*sha256sum)$", manifest.__doc__ or "", re.MULTILINE)[0]
-    told = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
 
-    assert manifest.load(tmp_path).version == told.split()[0]
+    assert manifest.load(tmp_path).version == output.split()[0]
 
 
-def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:
+def test_manifest_round_trip(tmp_path: Path) -> None:
     put_all(tmp_path / "photos", {"a/1.jpg": b"one", "b/2.jpg": b"two", "b/empty.jpg": b""})
     found = manifest.load(tmp_path / "photos")
     path = tmp_path / "manifest.json"
@@ -46,7 +46,7 @@ def test_a_manifest_survives_being_written_and_read(tmp_path: Path) -> None:
     assert found.left_out == (("b/empty.jpg", "the file is empty"),)
 
 
-def test_a_name_that_is_not_utf8_is_written_percent_encoded(tmp_path: Path) -> None:
+def test_non_utf8_name_is_percent_encoded(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     Path(os.fsdecode(bytes(tmp_path / "a") + b"/caf\xe9.jpg")).write_bytes(b"x")
 
@@ -57,7 +57,7 @@ def test_a_name_that_is_not_utf8_is_written_percent_encoded(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("moved", [("a/1.jpg", "a/3.jpg"), ("a/1.jpg", "b/1.jpg")])
-def test_another_name_or_label_is_another_version(tmp_path: Path, moved: tuple[str, str]) -> None:
+def test_version_depends_on_name_and_label(tmp_path: Path, moved: tuple[str, str]) -> None:
     put_all(tmp_path, {"a/1.jpg": b"one", "b/2.jpg": b"two"})
     before = manifest.load(tmp_path).version
 
@@ -66,7 +66,7 @@ def test_another_name_or_label_is_another_version(tmp_path: Path, moved: tuple[s
     assert manifest.load(tmp_path).version != before
 
 
-def test_a_folder_of_photos_with_a_manifest_in_it_is_looked_at_itself(tmp_path: Path) -> None:
+def test_manifest_among_photos_is_ignored(tmp_path: Path) -> None:
     put_all(tmp_path, {"a/1.jpg": b"one"})
     (tmp_path / "manifest.json").write_text(manifest.as_json(manifest.load(tmp_path)))
     put_all(tmp_path, {"a/2.jpg": b"two"})
@@ -86,7 +86,7 @@ def test_a_folder_of_photos_with_a_manifest_in_it_is_looked_at_itself(tmp_path: 
         (b'{"format": 1, "version": "00", "photos": []}', "damaged or was edited"),
     ],
 )
-def test_what_is_no_manifest_is_told_with_the_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_manifest_error_has_reason(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "manifest.json"
     path.write_bytes(content)
 
@@ -95,7 +95,7 @@ def test_what_is_no_manifest_is_told_with_the_reason(tmp_path: Path, content: by
     assert str(path) in str(error.value)
 
 
-def test_an_edited_manifest_is_noticed(tmp_path: Path) -> None:
+def test_edited_manifest_is_rejected(tmp_path: Path) -> None:
     put_all(tmp_path / "photos", {"a/1.jpg": b"one"})
     document = json.loads(manifest.as_json(manifest.load(tmp_path / "photos")))
     document["photos"][0]["file"] = "b/1.jpg"
@@ -105,7 +105,7 @@ def test_an_edited_manifest_is_noticed(tmp_path: Path) -> None:
         manifest.load(tmp_path / "m.json")
 
 
-def test_an_older_dogids_output_names_the_way_out(tmp_path: Path) -> None:
+def test_output_of_older_dogid_has_a_hint(tmp_path: Path) -> None:
     (tmp_path / "report.json").write_text("{}")
 
     with pytest.raises(UsageError, match="Give the folder of its photos"):

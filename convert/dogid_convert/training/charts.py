@@ -14,39 +14,42 @@ from dogid_convert.reports.figures import DPI, default_style, png_of
 _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#595959"
 
 
-def learning_curves(learning: dict[str, Any]) -> bytes:
+def draw_learning_curves(learning: dict[str, Any]) -> bytes:
     """Return a PNG of loss and accuracy per epoch, given a report's `learning`."""
     with default_style():
-        figure = Figure(figsize=(10, 4.2), dpi=DPI, layout="constrained")
-        loss, accuracy = figure.subplots(1, 2)
-        _curve(loss, learning, "loss", "loss (nats; lower is better)")
-        _curve(accuracy, learning, "accuracy", "top-1 accuracy (higher is better)")
-        accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
-        loss.set_ylim(bottom=0)
-        accuracy.set_ylim(top=1.01)
-        handles, names = loss.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
-        return png_of(figure)
+        return png_of(plot_learning_curves(learning))
 
 
-def _curve(axes: Axes, learning: dict[str, Any], figure_of: str, title: str) -> None:
+def plot_learning_curves(learning: dict[str, Any]) -> Figure:
+    """Return a figure of two axes, loss and accuracy per epoch, given a report's `learning`."""
+    figure = Figure(figsize=(10, 4.2), dpi=DPI, layout="constrained")
+    loss, accuracy = figure.subplots(1, 2)
+    _plot_metric(loss, learning, "loss", "loss (nats; lower is better)")
+    _plot_metric(accuracy, learning, "accuracy", "top-1 accuracy (higher is better)")
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1.0))
+    loss.set_ylim(bottom=0)
+    accuracy.set_ylim(top=1.01)
+    handles, names = loss.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
+    return figure
+
+
+def _plot_metric(axes: Axes, learning: dict[str, Any], metric: str, title: str) -> None:
     epochs = learning["epochs"]
     numbers = [epoch["epoch"] for epoch in epochs]
-    axes.plot(
-        numbers, [epoch["training"][figure_of] for epoch in epochs], color=_BLUE, marker="o", ms=4, label="training"
-    )
-    watched = [epoch["validation"][figure_of] for epoch in epochs if epoch["validation"]]
-    if watched:
+    axes.plot(numbers, [epoch["training"][metric] for epoch in epochs], color=_BLUE, marker="o", ms=4, label="training")
+    validation = [epoch["validation"][metric] for epoch in epochs if epoch["validation"]]
+    if validation:
         name = learning["validation"].replace("_", " ")
-        axes.plot(numbers, watched, color=_VERMILLION, marker="s", ms=4, linestyle="--", label=name)
+        axes.plot(numbers, validation, color=_VERMILLION, marker="s", ms=4, linestyle="--", label=name)
     if learning["early_stopping"]:
         axes.axvline(learning["kept"], color=_GREY, linestyle=":", label=f"kept: {learning['unit']} {learning['kept']}")
     axes.set_title(title, fontsize=10, loc="left")
-    axes.set_xlabel("step of L-BFGS (each looks at all photos)" if learning["unit"] == "step" else "epoch")
+    axes.set_xlabel("step of L-BFGS (each uses all photos)" if learning["unit"] == "step" else "epoch")
     axes.grid(color="#E0E0E0", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    if learning["unit"] == "step":  # looked at after 1, 2, 3, 5, 8, ... of them
+    if learning["unit"] == "step":  # recorded after 1, 2, 3, 5, 8, ... of them
         axes.set_xscale("log")
         shown = [number for i, number in enumerate(numbers) if i % 2 == 0 or number == numbers[-1]]
         axes.set_xticks(shown, [str(number) for number in shown])

@@ -186,7 +186,7 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
         LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
         manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
         REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
-        CURVES: charts.learning_curves(document["learning"]),
+        CURVES: charts.draw_learning_curves(document["learning"]),
     }
     if evaluation is not None:
         files[CONFUSION] = confusion_png(_title(evaluation), document["labels"], evaluation["confusion"])

@@ -123,6 +123,7 @@ def test_cut_between_blocks_splits_no_branch(base: Path) -> None:
     assert set(path[path.index(cut) + 1 :]) <= set(behind)
 
 
+@pytest.mark.timeout(300)  # the whole network is built; 20 s of CPU
 def test_keras_inception_by_name() -> None:
     backbone = base_network.load("keras:inception_v3", 96, keras_weights=None)
 

@@ -22,7 +22,7 @@ class Peak:
 
 
 @contextmanager
-def watched(daemon: DaemonProcess) -> Iterator[Peak]:
+def measure_peak(daemon: DaemonProcess) -> Iterator[Peak]:
     """Watch a daemon's memory and its unnamed temporary files while the context lasts."""
     peak, over, before = Peak(), threading.Event(), resident(daemon)
 

@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from tests.attacks.resources import MIB, watched
-from tests.attacks.wire import connect, exchange, form, head, many, read_reply, request
+from tests.attacks.resources import MIB, measure_peak
+from tests.attacks.wire import connect, exchange, hold_connections, multipart_form, read_reply, request, request_head
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
@@ -17,7 +17,7 @@ LARGEST = 20_000_000
 @pytest.mark.parametrize("length", ["10000000000", "99999999999999999999", "20100000"])
 @pytest.mark.parametrize("target", ["/classify", "/login", "/results", "/nothing"])
 def test_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, target: str, length: str) -> None:
-    reply = exchange(open_daemon, head(open_daemon, target, "POST", Content_Length=length))
+    reply = exchange(open_daemon, request_head(open_daemon, target, "POST", Content_Length=length))
 
     assert reply is not None
     assert reply.status == 413
@@ -25,7 +25,7 @@ def test_huge_body_is_refused_before_it_is_sent(open_daemon: DaemonProcess, targ
 
 
 def test_expect_continue_of_huge_body_is_refused(open_daemon: DaemonProcess) -> None:
-    asked = head(open_daemon, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
+    asked = request_head(open_daemon, "/classify", "POST", Content_Length="10000000000", Expect="100-continue")
     with connect(open_daemon) as connection:
         connection.sendall(asked)
         first = connection.recv(65536)
@@ -34,8 +34,8 @@ def test_expect_continue_of_huge_body_is_refused(open_daemon: DaemonProcess) -> 
 
 
 def test_endless_chunks_are_cut_off(open_daemon: DaemonProcess) -> None:
-    with watched(open_daemon) as peak, connect(open_daemon) as connection:
-        connection.sendall(head(open_daemon, "/classify", "POST", Transfer_Encoding="chunked"))
+    with measure_peak(open_daemon) as peak, connect(open_daemon) as connection:
+        connection.sendall(request_head(open_daemon, "/classify", "POST", Transfer_Encoding="chunked"))
         chunk = b"100000\r\n" + bytes(0x100000) + b"\r\n"
         sent = 0
         with suppress(OSError):
@@ -54,7 +54,7 @@ def test_concurrent_large_bodies_use_bounded_memory_and_disk(open_daemon: Daemon
     def send(number: int) -> int | None:
         lines = {"Transfer_Encoding": "chunked"} if number % 2 else {"Content_Length": str(18 * MIB)}
         with connect(open_daemon) as connection, suppress(OSError):
-            connection.sendall(head(open_daemon, "/classify", "POST", **lines))
+            connection.sendall(request_head(open_daemon, "/classify", "POST", **lines))
             for _ in range(18):
                 connection.sendall(b"100000\r\n" + part + b"\r\n" if number % 2 else part)
             if number % 2:
@@ -63,7 +63,7 @@ def test_concurrent_large_bodies_use_bounded_memory_and_disk(open_daemon: Daemon
             return None if reply is None else reply.status
         return None
 
-    with watched(open_daemon) as peak, ThreadPoolExecutor(20) as senders:
+    with measure_peak(open_daemon) as peak, ThreadPoolExecutor(20) as senders:
         assert 200 not in set(senders.map(send, range(20)))
     assert peak.resident < 100 * MIB
     assert peak.disk < 7 * LARGEST
@@ -71,11 +71,11 @@ def test_concurrent_large_bodies_use_bounded_memory_and_disk(open_daemon: Daemon
 
 def test_large_bodies_pipelined_after_events_are_bounded(open_daemon: DaemonProcess) -> None:
     """Waiting for their turn behind /events, they would lie on the disk for as long as it lasts."""
-    with watched(open_daemon) as peak, many(open_daemon, 20) as connections:
+    with measure_peak(open_daemon) as peak, hold_connections(open_daemon, 20) as connections:
         for connection in connections:
-            body = head(open_daemon, "/classify", "POST", Content_Length="3000000") + bytes(3_000_000)
+            body = request_head(open_daemon, "/classify", "POST", Content_Length="3000000") + bytes(3_000_000)
             with suppress(OSError):
-                connection.sendall(head(open_daemon, "/events") + body)
+                connection.sendall(request_head(open_daemon, "/events") + body)
         assert request(open_daemon, "/results").status == 200
     assert peak.disk < 10 * 3_000_000
 
@@ -100,7 +100,7 @@ def test_large_bodies_pipelined_after_events_are_bounded(open_daemon: DaemonProc
 )  # fmt: skip
 def test_pathological_forms_are_refused(open_daemon: DaemonProcess, body: bytes) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=w"}
-    with watched(open_daemon) as peak:
+    with measure_peak(open_daemon) as peak:
         reply = request(open_daemon, "/classify", "POST", headers, body)
 
     assert reply.status in (400, 413, 422)
@@ -110,7 +110,7 @@ def test_pathological_forms_are_refused(open_daemon: DaemonProcess, body: bytes)
 def test_large_login_is_refused(token_daemon: DaemonProcess) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     for body in (b"token=" + b"x" * 5_000_000, b"&".join(b"a%d=1" % number for number in range(500_000))):
-        with watched(token_daemon) as peak:
+        with measure_peak(token_daemon) as peak:
             assert request(token_daemon, "/login", "POST", headers, body).status in (303, 400, 413)
         assert peak.resident < 60 * MIB
 
@@ -118,21 +118,21 @@ def test_large_login_is_refused(token_daemon: DaemonProcess) -> None:
 def test_compressed_body_is_not_decompressed(open_daemon: DaemonProcess) -> None:
     bomb = zlib.compress(bytes(10**8), 9)
     for coding in ("gzip", "deflate", "br"):
-        with watched(open_daemon) as peak:
+        with measure_peak(open_daemon) as peak:
             reply = request(open_daemon, "/classify", "POST", {"Content-Encoding": coding}, bomb)
         assert reply.status in (415, 422)
         assert peak.resident < 30 * MIB
 
 
 def test_concurrent_uploads_beyond_capacity_get_503(open_daemon: DaemonProcess) -> None:
-    headers, body = form(b"a.jpg", photo(5, size=(3000, 2000)))
-    asked = head(open_daemon, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
+    headers, body = multipart_form(b"a.jpg", photo(5, size=(3000, 2000)))
+    asked = request_head(open_daemon, "/classify", "POST", Content_Length=str(len(body)), **headers) + body
 
     def ask(number: int) -> int:  # noqa: ARG001
         reply = exchange(open_daemon, asked)
         return 503 if reply is None else reply.status  # None: it closed while we still sent
 
-    with watched(open_daemon) as peak, ThreadPoolExecutor(24) as senders:
+    with measure_peak(open_daemon) as peak, ThreadPoolExecutor(24) as senders:
         statuses = list(senders.map(ask, range(48)))
         assert request(open_daemon, "/results").status == 200
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from PIL import Image
 
-from tests.attacks.resources import MIB, watched
+from tests.attacks.resources import MIB, measure_peak
 from tests.attacks.wire import request
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
@@ -104,7 +104,7 @@ def test_image_bomb_uses_bounded_memory(open_daemon: DaemonProcess, name: str) -
     data = make()
     assert len(data) < 4 * MIB
 
-    with watched(open_daemon) as peak:
+    with measure_peak(open_daemon) as peak:
         reply = request(open_daemon, "/classify", "POST", {"Content-Type": "image/png"}, data)
 
     assert peak.resident < 100 * MIB
@@ -115,7 +115,7 @@ def test_image_bomb_uses_bounded_memory(open_daemon: DaemonProcess, name: str) -
 
 
 def test_largest_allowed_photo_uses_bounded_memory(open_daemon: DaemonProcess) -> None:
-    with watched(open_daemon) as peak:
+    with measure_peak(open_daemon) as peak:
         reply = request(open_daemon, "/classify", "POST", body=_png(9_400, 9_400))
 
     assert reply.status == 200
@@ -125,7 +125,7 @@ def test_largest_allowed_photo_uses_bounded_memory(open_daemon: DaemonProcess) -
 def test_bomb_in_inbox_fails_as_too_large(open_daemon: DaemonProcess) -> None:
     put(open_daemon.inbox / "bomb.png", _png(SIDE, SIDE))
 
-    with watched(open_daemon) as peak:
+    with measure_peak(open_daemon) as peak:
         open_daemon.failed("bomb.png", "too_large")
         reply = request(open_daemon, "/?file=bomb.png")
 

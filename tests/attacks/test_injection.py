@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.attacks.wire import everything, exchange, form, head, host, request
+from tests.attacks.wire import exchange, exchange_raw, host, multipart_form, request, request_head
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
@@ -23,7 +23,7 @@ CANARY = b"X-Injected"
     ],
 )  # fmt: skip
 def test_url_parts_never_become_headers(open_daemon: DaemonProcess, target: str) -> None:
-    reply = exchange(open_daemon, head(open_daemon, target))
+    reply = exchange(open_daemon, request_head(open_daemon, target))
 
     assert reply is not None
     assert not any(CANARY.decode().lower() in f"{name}\n{value}".lower() for name, value in reply.headers)
@@ -39,7 +39,7 @@ def test_url_parts_never_become_headers(open_daemon: DaemonProcess, target: str)
     ],
 )  # fmt: skip
 def test_upload_name_never_becomes_header_or_log_line(open_daemon: DaemonProcess, name: bytes) -> None:
-    headers, body = form(name, photo(1))
+    headers, body = multipart_form(name, photo(1))
 
     reply = request(open_daemon, "/classify", "POST", headers, body)
 
@@ -91,7 +91,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("lines", AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
 def test_ambiguous_body_length_is_refused_and_connection_closed(open_daemon: DaemonProcess, lines: list[str]) -> None:
-    received = everything(open_daemon, _post(open_daemon, *lines) + b"0\r\n\r\n" + SMUGGLED)
+    received = exchange_raw(open_daemon, _post(open_daemon, *lines) + b"0\r\n\r\n" + SMUGGLED)
 
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400", b"HTTP/1.1 501", b"HTTP/1.0 501")), received[:200]
     assert _answers(received) == 1, "the connection was used on"
@@ -102,7 +102,7 @@ def test_ambiguous_body_length_is_refused_and_connection_closed(open_daemon: Dae
 def test_chunked_body_outside_http_1_1_is_refused(open_daemon: DaemonProcess, version: str) -> None:
     asked = _post(open_daemon, "Transfer-Encoding: chunked", "Connection: keep-alive", version=version)
 
-    received = everything(open_daemon, asked + b"0\r\n\r\n" + SMUGGLED)
+    received = exchange_raw(open_daemon, asked + b"0\r\n\r\n" + SMUGGLED)
 
     assert b" 400 " in received.splitlines()[0]
     assert _answers(received) == 1
@@ -117,7 +117,7 @@ def test_chunked_body_outside_http_1_1_is_refused(open_daemon: DaemonProcess, ve
     ],
 )  # fmt: skip
 def test_malformed_chunk_closes_connection(open_daemon: DaemonProcess, chunks: bytes) -> None:
-    received = everything(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
+    received = exchange_raw(open_daemon, _post(open_daemon, "Transfer-Encoding: chunked") + chunks + SMUGGLED)
 
     assert received.startswith(b"HTTP/1.1 400"), received[:200]
     assert _answers(received) == 1
@@ -135,7 +135,7 @@ def test_endless_chunk_line_is_cut_off(open_daemon: DaemonProcess, part: bytes) 
 def test_request_inside_body_is_not_answered(open_daemon: DaemonProcess) -> None:
     asked = _post(open_daemon, f"Content-Length: {len(SMUGGLED)}") + SMUGGLED
 
-    received = everything(open_daemon, asked)
+    received = exchange_raw(open_daemon, asked)
 
     assert _answers(received) == 1
     assert received.startswith(b"HTTP/1.1 422")
@@ -151,11 +151,11 @@ def test_folded_header_is_refused(open_daemon: DaemonProcess) -> None:
 
 
 def test_expect_without_body_does_not_swallow_next_request(open_daemon: DaemonProcess) -> None:
-    asked = head(open_daemon, "/results/41", Expect="100-continue") + head(
+    asked = request_head(open_daemon, "/results/41", Expect="100-continue") + request_head(
         open_daemon, "/results/42", Connection="close"
     )
 
-    received = everything(open_daemon, asked)
+    received = exchange_raw(open_daemon, asked)
 
     assert received.count(b"HTTP/1.1 404") == 2
     assert received.index(b"no result 41") < received.index(b"no result 42")
@@ -198,7 +198,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 def test_garbage_gets_error_or_nothing(open_daemon: DaemonProcess, data: bytes) -> None:
-    received = everything(open_daemon, data)
+    received = exchange_raw(open_daemon, data)
 
     lines = [line for line in received.split(b"\r\n") if line.startswith(b"HTTP/1.")]
     assert all(line.split()[1][:1] == b"4" or line.split()[1] == b"501" for line in lines), lines

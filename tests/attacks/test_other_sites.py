@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.attacks.conftest import BEARER, TOKEN
-from tests.attacks.wire import Reply, everything, exchange, form, host, place, request
+from tests.attacks.wire import Reply, address, exchange, exchange_raw, host, multipart_form, request
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
@@ -33,7 +33,7 @@ FOREIGN: list[Callable[[str], dict[str, str]]] = [
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=lambda make: str(make("127.0.0.1:8000")))
 def test_cross_site_upload_is_refused(open_daemon: DaemonProcess, foreign: Callable[[str], dict[str, str]]) -> None:
-    headers, body = form(b"a.jpg", photo(1))
+    headers, body = multipart_form(b"a.jpg", photo(1))
 
     reply = request(open_daemon, "/classify", "POST", headers | foreign(host(open_daemon)), body)
 
@@ -114,7 +114,7 @@ REBOUND = [
 
 @pytest.mark.parametrize("name", REBOUND, ids=lambda name: name[:30])
 def test_foreign_host_is_refused(open_daemon: DaemonProcess, name: str) -> None:
-    asked = name.format(port=place(open_daemon)[1])
+    asked = name.format(port=address(open_daemon)[1])
 
     reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode("latin-1"))
 
@@ -150,7 +150,7 @@ def test_token_does_not_excuse_foreign_host(token_daemon: DaemonProcess) -> None
     "name", ["127.0.0.1", "localhost", "LOCALHOST:{port}", "[::1]", "[::1]:{port}", "dogid.localhost"]
 )
 def test_own_hosts_are_accepted(open_daemon: DaemonProcess, name: str) -> None:
-    asked = name.format(port=place(open_daemon)[1])
+    asked = name.format(port=address(open_daemon)[1])
 
     reply = exchange(open_daemon, f"GET /results HTTP/1.1\r\nHost: {asked}\r\n\r\n".encode())
 
@@ -160,7 +160,7 @@ def test_own_hosts_are_accepted(open_daemon: DaemonProcess, name: str) -> None:
 
 def test_no_redirect_leads_to_another_site(token_daemon: DaemonProcess) -> None:
     for target in ("//evil.example", "//evil.example/..", "/\\evil.example", "/page/login?next=https://evil.example"):
-        received = everything(
+        received = exchange_raw(
             token_daemon, f"GET {target} HTTP/1.1\r\nHost: {host(token_daemon)}\r\nAccept: text/html\r\n\r\n".encode()
         )
         locations = [line for line in received.split(b"\r\n") if line.lower().startswith(b"location:")]

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.attacks.resources import MIB, is_idle, resident
-from tests.attacks.wire import head, many, read_all, request
+from tests.attacks.wire import hold_connections, read_all, request, request_head
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
@@ -20,7 +20,7 @@ SLOW = 500
 
 def test_slow_requests_block_nobody_and_are_cut_off(open_daemon: DaemonProcess) -> None:
     heads = b"GET /results HTTP/1.1\r\nHost: x\r\nX-Slow: "
-    with many(open_daemon, SLOW) as connections:
+    with hold_connections(open_daemon, SLOW) as connections:
         for connection in connections:
             connection.sendall(heads)
         with _trickle(connections) as still_open:
@@ -31,10 +31,12 @@ def test_slow_requests_block_nobody_and_are_cut_off(open_daemon: DaemonProcess) 
 
 def test_slow_bodies_block_nobody(open_daemon: DaemonProcess) -> None:
     """Small ones may take as long as a slow radio needs; large ones come a few at a time."""
-    with many(open_daemon, SLOW) as connections:
+    with hold_connections(open_daemon, SLOW) as connections:
         for number, connection in enumerate(connections):
             length = {"Content_Length": "1000"} if number % 2 else {"Transfer_Encoding": "chunked"}
-            connection.sendall(head(open_daemon, "/classify", "POST", **length) + b"5\r\nhello"[: 3 + number % 2])
+            connection.sendall(
+                request_head(open_daemon, "/classify", "POST", **length) + b"5\r\nhello"[: 3 + number % 2]
+            )
         with _trickle(connections) as still_open:
             for _ in range(20):
                 _assert_answers(open_daemon)
@@ -42,9 +44,9 @@ def test_slow_bodies_block_nobody(open_daemon: DaemonProcess) -> None:
 
 
 def test_stalled_uploads_give_way_to_a_photo(open_daemon: DaemonProcess) -> None:
-    with many(open_daemon, 4) as connections:
+    with hold_connections(open_daemon, 4) as connections:
         for connection in connections:
-            connection.sendall(head(open_daemon, "/classify", "POST", Content_Length="1000000") + b"x")
+            connection.sendall(request_head(open_daemon, "/classify", "POST", Content_Length="1000000") + b"x")
         data = photo(3, "PNG", size=(400, 400))
         assert len(data) > 65_536
         with _trickle(connections):
@@ -56,7 +58,7 @@ def test_stalled_uploads_give_way_to_a_photo(open_daemon: DaemonProcess) -> None
 
 
 def test_new_connections_replace_silent_ones(open_daemon: DaemonProcess) -> None:
-    with many(open_daemon, 680):
+    with hold_connections(open_daemon, 680):
         for _ in range(200):  # none of them is taken for the one who had its place
             _assert_answers(open_daemon)
 
@@ -84,8 +86,8 @@ def test_unread_responses_hold_no_thread_and_bounded_memory(
     with ThreadPoolExecutor(12) as readers:  # what answering costs, without those who do not read
         list(readers.map(lambda _: request(daemon, "/results?limit=1000"), range(24)))
     before = resident(daemon)
-    asked = head(daemon, "/results?limit=1000")
-    with many(daemon, 100, small_window=True) as connections:
+    asked = request_head(daemon, "/results?limit=1000")
+    with hold_connections(daemon, 100, small_window=True) as connections:
         for connection in connections:
             connection.sendall(asked * 3)  # at once: the second must not wait in a thread for the first to be read
         _assert_answers(daemon)
@@ -97,17 +99,17 @@ def test_unread_responses_hold_no_thread_and_bounded_memory(
 def test_slow_reader_gets_complete_responses(with_long_answers: DaemonProcess) -> None:
     daemon = with_long_answers
     page = request(daemon, "/results?limit=1000").body
-    with many(daemon, 1, small_window=True) as (connection,):
-        asked = head(daemon, "/results?limit=1000")
-        connection.sendall(asked * 2 + head(daemon, "/results?limit=1000", Connection="close"))
+    with hold_connections(daemon, 1, small_window=True) as (connection,):
+        asked = request_head(daemon, "/results?limit=1000")
+        connection.sendall(asked * 2 + request_head(daemon, "/results?limit=1000", Connection="close"))
         assert read_all(connection).count(page) == 3
 
 
 def test_unread_event_streams_block_nobody(make_daemon: MakeDaemon) -> None:
     daemon = make_daemon("--settle", "1").start()
-    with many(daemon, 100, small_window=True) as connections:
+    with hold_connections(daemon, 100, small_window=True) as connections:
         for connection in connections:
-            connection.sendall(head(daemon, "/events"))
+            connection.sendall(request_head(daemon, "/events"))
         for _ in range(10):
             _assert_answers(daemon)
 

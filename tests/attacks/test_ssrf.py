@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.wire import exchange, form, head, request
+from tests.attacks.wire import exchange, multipart_form, request, request_head
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 
@@ -35,7 +35,7 @@ def canary() -> Iterator[socket.socket]:
 def test_url_as_file_is_never_fetched(open_daemon: DaemonProcess, canary: socket.socket, url: str) -> None:
     target = url.format(port=canary.getsockname()[1])
 
-    reply = exchange(open_daemon, head(open_daemon, f"/?file={target}"))
+    reply = exchange(open_daemon, request_head(open_daemon, f"/?file={target}"))
 
     assert reply is not None
     assert reply.status in (403, 404)
@@ -64,5 +64,5 @@ def test_url_inside_image_is_not_fetched(open_daemon: DaemonProcess, canary: soc
 def test_url_as_upload_name_is_not_fetched(open_daemon: DaemonProcess, canary: socket.socket) -> None:
     with contextlib.suppress(OSError):
         url = b"http://127.0.0.1:%d/x.jpg" % canary.getsockname()[1]
-        headers, body = form(url, photo(1))
+        headers, body = multipart_form(url, photo(1))
         assert request(open_daemon, "/classify", "POST", headers, body).status == 200

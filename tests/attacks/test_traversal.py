@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.wire import exchange, form, head, request
+from tests.attacks.wire import exchange, multipart_form, request, request_head
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
@@ -105,7 +105,7 @@ TARGETS = [
 def test_path_variants_stay_in_inbox(open_daemon: DaemonProcess, secret: Path, name: str) -> None:
     target = name.replace("{secret}", str(secret)).replace("{inbox}", str(open_daemon.inbox))
 
-    reply = exchange(open_daemon, head(open_daemon, f"/?file={target}"))
+    reply = exchange(open_daemon, request_head(open_daemon, f"/?file={target}"))
 
     assert reply is not None
     assert reply.status in (400, 403, 404, 422), reply.body[:300]
@@ -131,7 +131,7 @@ def test_path_variants_stay_in_inbox(open_daemon: DaemonProcess, secret: Path, n
     ],
 )
 def test_url_path_variants_reach_no_file(open_daemon: DaemonProcess, target: str) -> None:
-    reply = exchange(open_daemon, head(open_daemon, target))
+    reply = exchange(open_daemon, request_head(open_daemon, target))
 
     assert reply is not None
     assert reply.status in (308, 400, 404)
@@ -142,7 +142,7 @@ def test_url_path_variants_reach_no_file(open_daemon: DaemonProcess, target: str
 
 @pytest.mark.parametrize("query", ["file=mine.jpg&file=../secret.jpg", "file=mine.jpg&%66ile=../secret.jpg"])
 def test_repeated_file_parameter_is_refused(open_daemon: DaemonProcess, query: str) -> None:
-    reply = exchange(open_daemon, head(open_daemon, f"/?{query}"))
+    reply = exchange(open_daemon, request_head(open_daemon, f"/?{query}"))
 
     assert reply is not None
     assert reply.status == 400
@@ -150,7 +150,7 @@ def test_repeated_file_parameter_is_refused(open_daemon: DaemonProcess, query: s
 
 def test_upload_name_is_never_a_path(open_daemon: DaemonProcess) -> None:
     before = _files(open_daemon.inbox.parent)
-    headers, body = form(b"../../../sent.jpg", MINE)
+    headers, body = multipart_form(b"../../../sent.jpg", MINE)
 
     reply = request(open_daemon, "/classify", "POST", headers, body)
 

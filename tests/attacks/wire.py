@@ -38,7 +38,7 @@ class Reply:
         return code
 
 
-def place(daemon: DaemonProcess) -> tuple[str, int]:
+def address(daemon: DaemonProcess) -> tuple[str, int]:
     """Where the daemon listens."""
     parts = urlsplit(daemon.url)
     assert parts.hostname is not None
@@ -57,11 +57,11 @@ def connect(daemon: DaemonProcess, *, small_window: bool = False) -> socket.sock
     if small_window:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.settimeout(TIMEOUT)
-    connection.connect(place(daemon))
+    connection.connect(address(daemon))
     return connection
 
 
-def head(daemon: DaemonProcess, target: str = "/results", method: str = "GET", **headers: str) -> bytes:
+def request_head(daemon: DaemonProcess, target: str = "/results", method: str = "GET", **headers: str) -> bytes:
     """The head of a well-formed request; a keyword `content_type` is the header Content-Type."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host(daemon)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -87,7 +87,7 @@ def read_reply(connection: socket.socket) -> Reply | None:
     return Reply(response.status, tuple(response.getheaders()), body)
 
 
-def everything(daemon: DaemonProcess, raw: bytes) -> bytes:
+def exchange_raw(daemon: DaemonProcess, raw: bytes) -> bytes:
     """Send bytes; return all that comes until the daemon closes, or has said nothing for a while."""
     with connect(daemon) as connection:
         with contextlib.suppress(OSError):
@@ -113,14 +113,14 @@ def request(
     body: bytes | None = None,
 ) -> Reply:
     """Send a well-formed request of any client; return the answer, whatever its status."""
-    client = http.client.HTTPConnection(*place(daemon), timeout=TIMEOUT)
+    client = http.client.HTTPConnection(*address(daemon), timeout=TIMEOUT)
     with contextlib.closing(client):
         client.request(method, target, body, dict(headers or {}))
         response = client.getresponse()
         return Reply(response.status, tuple(response.getheaders()), response.read())
 
 
-def form(name: bytes, data: bytes, boundary: bytes = b"wall") -> tuple[dict[str, str], bytes]:
+def multipart_form(name: bytes, data: bytes, boundary: bytes = b"wall") -> tuple[dict[str, str], bytes]:
     """A form with one file; the name stands in it as it is."""
     body = b'--%s\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n' % (boundary, name)
     body += b"Content-Type: image/jpeg\r\n\r\n" + data + b"\r\n--" + boundary + b"--\r\n"
@@ -128,7 +128,7 @@ def form(name: bytes, data: bytes, boundary: bytes = b"wall") -> tuple[dict[str,
 
 
 @contextlib.contextmanager
-def many(daemon: DaemonProcess, number: int, *, small_window: bool = False) -> Iterator[list[socket.socket]]:
-    """Hold so many connections."""
+def hold_connections(daemon: DaemonProcess, count: int, *, small_window: bool = False) -> Iterator[list[socket.socket]]:
+    """Hold count connections while the context lasts."""
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(connect(daemon, small_window=small_window)) for _ in range(number)]
+        yield [stack.enter_context(connect(daemon, small_window=small_window)) for _ in range(count)]

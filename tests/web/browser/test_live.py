@@ -15,11 +15,6 @@ SOON = 30_000  # milliseconds
 LOOK_AGAIN = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
 
 
-def answers_with(status: int) -> Callable[[Route], None]:
-    """What stands in for a daemon that has a fault."""
-    return lambda route: route.fulfill(status=status, body="{}")
-
-
 def test_empty_inbox_shows_what_to_do(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     page.goto(daemon.url)
 
@@ -97,8 +92,8 @@ def test_page_reports_lost_connection_and_recovers(visitor: Visitor, make_daemon
     assert gone
 
 
-def answering(status: int) -> Callable[[Route], None]:
-    """Return a handler that answers whatever is asked by an error."""
+def respond_with(status: int) -> Callable[[Route], None]:
+    """Return a handler that answers every request with an error."""
     return lambda route: route.fulfill(status=status, body="{}")
 
 
@@ -107,7 +102,7 @@ def test_error_response_is_shown_with_status(visitor: Visitor, daemon: DaemonPro
     page.goto(daemon.url)
     for status in (500, 503):
         visitor.expect_status(status)
-        page.route(daemon.url, answering(status))
+        page.route(daemon.url, respond_with(status))
         page.evaluate(LOOK_AGAIN)
         expect(page.locator("#link")).to_have_text(f"dogid returned status {status}; trying again", timeout=SOON)
         page.unroute(daemon.url)

@@ -129,3 +129,4 @@ def test_outcome_of_each_reload_is_recorded(tmp_path: Path, monkeypatch: pytest.
         monkeypatch.setattr("os.kill", lambda *_, said=refusal: record_reload_outcome(said, environ))
 
         assert main() == status
+    assert (tmp_path / "reload.json").stat().st_mode & 0o777 == 0o640

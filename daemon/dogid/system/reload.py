@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _FILE = "reload.json"
 _POLL_SECONDS = 0.05
+_MODE = 0o640  # a rejection names files and settings
 
 
 def record_reload_outcome(rejection: str | None, environ: Mapping[str, str] = os.environ) -> None:
@@ -28,7 +29,7 @@ def record_reload_outcome(rejection: str | None, environ: Mapping[str, str] = os
         return
     number = _read(path).get("number", 0) + 1
     try:
-        write_atomically(path, json.dumps({"number": number, "rejection": rejection}).encode())
+        write_atomically(path, json.dumps({"number": number, "rejection": rejection}).encode(), _MODE)
     except OSError as error:
         log.warning("cannot write the outcome of the reload: %s", error)  # no reason to end the daemon
 

@@ -8,7 +8,9 @@ CASES ?= 20000
 DIST ?= dist
 MINUTES ?= 30
 WORKERS ?= 3
-CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py tests/attacks/test_slow.py \
+CANARY_VERSIONS ?= lowest-direct highest
+CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py \
+  tests/web/api/test_classify_upload.py tests/attacks/test_slow.py \
   tests/inbox/test_watch.py tests/inbox/test_watch_tree.py tests/photo/test_decode.py tests/commands/test_tables.py
 
 RUN := .venv
@@ -57,7 +59,7 @@ mutants: $(DEV)/.mutants
 canary: check-python
 	@$(PYTHON) -m venv --clear $(CANARY)
 	@$(CANARY)/bin/python $(PIP) uv
-	@set -e; for resolution in lowest-direct highest; do \
+	@set -e; for resolution in $(CANARY_VERSIONS); do \
 	  home=$(CANARY)/$$resolution; install="$(CANARY)/bin/uv pip install --quiet --python $$home/bin/python"; \
 	  $(CANARY)/bin/uv venv --quiet --python $(PYTHON) $$home; \
 	  $$install --resolution $$resolution --editable .; \

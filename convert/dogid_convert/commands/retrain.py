@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--base",
         metavar="GRAPH",
-        help="the network to start from: a frozen graph, an earlier retrained_graph.pb, a Keras file (.h5, .keras), "
-        "keras:mobilenet_v1, keras:mobilenet_v2 or keras:inception_v3 (downloaded); default: what dogid ships",
+        help="the network to start from: a graph (.pb, .pbtxt, SavedModel folder, .keras, .h5), also an earlier "
+        "retrained_graph.pb, or keras:mobilenet_v1, keras:mobilenet_v2, keras:inception_v3 (downloaded); default: the "
+        "graph that dogid ships",
     )
     parser.add_argument("--seed", type=_natural, default=0, metavar="N", help="random seed (default 0)")
     parser.add_argument(

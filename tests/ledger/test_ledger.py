@@ -3,6 +3,7 @@
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -383,3 +384,80 @@ def test_many_new_files_wait_for_the_disk_rarely(inbox: Inbox) -> None:
 
     assert len(levels) == 200
     assert sum("FULL" in level for level in levels) <= 3
+
+
+def test_results_are_recorded_while_the_inbox_hangs(inbox: Inbox) -> None:
+    put(inbox.folder / "working.jpg", b"working")
+    put(inbox.folder / "a.jpg", b"a")
+    put(inbox.folder / "moved.jpg", b"moved")
+    inbox.observe("working.jpg", "a.jpg", "moved.jpg")
+    job = next(job for job in inbox.ledger.claim(9, ()) if job.path == b"working.jpg")
+    for old, new in (("a", "b"), ("moved", "moved too")):
+        (inbox.folder / f"{old}.jpg").rename(inbox.folder / f"{new}.jpg")
+    found, moved = inbox.look("b.jpg"), inbox.look("moved too.jpg")
+    hangs, goes_on = threading.Barrier(2), threading.Event()
+
+    def hang(path: bytes) -> FoundFile | None:
+        hangs.wait(60)
+        assert goes_on.wait(60)
+        return find_file(inbox.folder, path)
+
+    inbox.ledger._look_at = hang
+    reconciler = threading.Thread(
+        target=lambda: [inbox.ledger.observe([found]), inbox.ledger.moved(b"moved.jpg", moved)], daemon=True
+    )
+    reconciler.start()
+    hangs.wait(60)  # at the former name of b.jpg
+    inbox.classify(job)
+    assert inbox.states()["working.jpg"] == "classified"
+    goes_on.set()
+    hangs.wait(60)  # at that of the moved one
+    reconciler.join(60)
+    assert set(inbox.states()) == {"working.jpg", "b.jpg", "moved too.jpg"}
+
+
+def test_photo_answered_while_its_names_are_looked_at_is_renamed(inbox: Inbox) -> None:
+    """A worker read the file before it was renamed: the row is that file's only once its outcome is written."""
+    path = put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    job = inbox.job()
+    path.write_bytes(b"written on")
+    outcome = Failed(job, inbox.look("a.jpg").version, PhotoCode.CORRUPT, "bad")
+    path.rename(inbox.folder / "b.jpg")
+    put(inbox.folder / "link.jpg", b"other")
+    inbox.observe("link.jpg")
+    os.link(inbox.folder / "link.jpg", inbox.folder / "linked.jpg")
+
+    def record_first(path: bytes) -> FoundFile | None:
+        inbox.ledger.record([outcome])
+        return find_file(inbox.folder, path)
+
+    inbox.ledger._look_at = record_first
+    inbox.observe("linked.jpg", "b.jpg")
+
+    assert inbox.states() == {"b.jpg": "failed", "link.jpg": "pending", "linked.jpg": "pending"}
+
+
+def test_many_names_of_one_file_are_looked_at_together(inbox: Inbox) -> None:
+    put(inbox.folder / "0.jpg", b"x")
+    names = [f"{number}.jpg" for number in range(100)]
+    for name in names[1:]:
+        os.link(inbox.folder / "0.jpg", inbox.folder / name)
+    changes = inbox.ledger.changes
+    inbox.observe(*names)
+
+    assert inbox.ledger.changes - changes <= 3
+    assert set(inbox.states()) == set(names)
+
+
+def test_renames_do_not_wait_for_the_disk(inbox: Inbox) -> None:
+    put(inbox.folder / "0.jpg", b"x")
+    inbox.observe("0.jpg")
+    statements: list[str] = []
+    inbox.ledger._db.set_trace_callback(statements.append)
+    for number in range(10):
+        (inbox.folder / f"{number}.jpg").rename(inbox.folder / f"{number + 1}.jpg")
+        inbox.ledger.moved(f"{number}.jpg".encode(), inbox.look(f"{number + 1}.jpg"))
+
+    assert set(inbox.states()) == {"10.jpg"}
+    assert "PRAGMA synchronous = FULL" not in statements

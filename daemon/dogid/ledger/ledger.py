@@ -1,20 +1,21 @@
 """The daemon's memory of photos: what is there, what waits, what was answered.
 
-All writing goes through one connection under one lock; each public method is one transaction, on disk when it returns.
-Only what `observe` notes, and when waiting photos are tried again, is on disk with the next one: the folder tells it.
+All writing goes through one connection under one lock, in transactions that are on disk when a method returns. What
+`observe` and `moved` write, and when waiting photos are tried again, is on disk with the next one: should it be lost,
+the folder still shows it.
 """
 
 import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
-from dogid.inbox.scan import FoundFile
+from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.observe import FileObserver, LookAt
+from dogid.ledger.observe import FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
@@ -28,6 +29,9 @@ _RESERVED_BATCHES = 10
 """Batches of files as large as the present one for which ids are reserved: a backlog waits for the disk a tenth as
 often."""
 _JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
+
+LookAt = Callable[[bytes], FoundFile | None]
+"""Given a path relative to the inbox, what is there now."""
 
 
 class Ledger:
@@ -66,7 +70,6 @@ class Ledger:
         self.moved_aside = opened.moved_aside
         self._observer = FileObserver(
             self._db,
-            self._look_at,
             self._clock,
             stable_inodes=self._stable_inodes,
             keep_versions=self._keep_versions,
@@ -132,12 +135,24 @@ class Ledger:
         }
         # new names first: where photos hand their names on, each is found under its new one before its old one goes
         changed.sort(key=lambda file: file.path in current)
+        looks: dict[bytes, Version | None] = {}
         while changed:
             with self._reserving_transaction(len(changed)):
-                done = self._observer.upsert_files(changed, wake=wake)
+                done = self._observer.upsert_files(changed, looks, wake=wake)
             ids |= {file.path: photo_id for file, photo_id in zip(changed, done, strict=False)}
             changed = changed[len(done) :]
+            if changed:
+                # what is seen may be outdated when it is used. Then the change since has its own event, or the next
+                # scan finds it, as of a file that changes just after a look inside a transaction
+                looks |= self._look_at_other_names(changed)
         return [photo_id for file in found if (photo_id := ids.get(file.path)) is not None]
+
+    def _look_at_other_names(self, files: Sequence[FoundFile]) -> dict[bytes, Version | None]:
+        """Look, outside any transaction, at the other names that files have in the ledger."""
+        with self._lock:
+            names = self._observer.other_names(files)
+        found = {name: self._look_at(name) for name in names}
+        return {name: None if file is None else file.version for name, file in found.items()}
 
     @contextlib.contextmanager
     def _reserving_transaction(self, count: int) -> Iterator[None]:
@@ -156,8 +171,9 @@ class Ledger:
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that source was renamed to found; return the photo's id where it became pending or is due."""
-        with self._transaction():
-            renamed = self._observer.move(source, found)
+        seen = self._look_at(source)
+        with self._transaction(durable=False):
+            renamed = self._observer.move(source, found, {source: None if seen is None else seen.version})
         return renamed if renamed is not None else self.observe([found], wake=True)
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:

@@ -1,15 +1,17 @@
 """Bringing the ledger up to files as they are: new, changed, renamed, returned.
 
-All of it happens inside a transaction of the ledger's, but for `current` and `needs_attention`, which only read.
+All of it happens inside a transaction of the ledger's, but for `current`, `needs_attention` and `other_names`, which
+only read. No file is looked at here: an inbox that hangs must not stop whoever writes results.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
-from dogid.inbox.scan import FoundFile, same_version
+from dogid.inbox.scan import FoundFile, Version, same_version
 from dogid.ledger.schema import note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
@@ -24,28 +26,48 @@ _DELETE_OLD_VERSIONS = """DELETE FROM photo WHERE id IN (
         SELECT id FROM photo WHERE history_id = :history AND state = 'superseded' ORDER BY id DESC LIMIT 1 OFFSET :keep
     ) ORDER BY id LIMIT :most)"""
 
-LookAt = Callable[[bytes], FoundFile | None]
-"""Given a path relative to the inbox, what is there now."""
+Looks = Mapping[bytes, Version | None]
+"""What was found at paths relative to the inbox a moment ago; None where there was nothing."""
+
+
+class UnknownPathError(Exception):
+    """Whether a file was renamed cannot be decided before its other names have been looked at."""
 
 
 class FileObserver:
     """Files on their way into the database."""
 
-    def __init__(
-        self, db: sqlite3.Connection, look_at: LookAt, clock: Clock, *, stable_inodes: bool, keep_versions: int
-    ) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, *, stable_inodes: bool, keep_versions: int) -> None:
         self.keep_versions = keep_versions
         self._db = db
-        self._look_at = look_at
         self._clock = clock
         self._stable_inodes = stable_inodes
 
-    def upsert_files(self, files: Sequence[FoundFile], *, wake: bool) -> list[int | None]:
-        """Bring the ledger up to files; return for each the id of its photo where that became pending or due."""
-        return [self.upsert_file(file, wake=wake) for file in files]
+    def upsert_files(self, files: Sequence[FoundFile], looks: Looks, *, wake: bool) -> list[int | None]:
+        """Bring the ledger up to files, in their order, as far as looks allow: to the first that needs another look.
 
-    def upsert_file(self, file: FoundFile, *, wake: bool) -> int | None:
-        """Bring the ledger up to a file; return the id of its photo where that became pending or due."""
+        Return for each of these the id of its photo where that became pending or due.
+        """
+        done: list[int | None] = []
+        for file in files:
+            try:
+                photo_id = self._upsert_file(file, looks, wake=wake)
+            except UnknownPathError:
+                break
+            done.append(photo_id)
+        return done
+
+    def other_names(self, files: Sequence[FoundFile]) -> set[bytes]:
+        """Return the paths that have to be looked at before it is known which of files were renamed."""
+        versions = Counter(file.version for file in files)
+        names = {bytes(row["path"]) for file in files for row in self._same_file(file)}
+        return names | {file.path for file in files if versions[file.version] > 1}
+
+    def _upsert_file(self, file: FoundFile, looks: Looks, *, wake: bool) -> int | None:
+        """Bring the ledger up to a file; return the id of its photo where that became pending or due.
+
+        Raise UnknownPathError, with nothing done, where looks lacks another name of the file.
+        """
         row = self.current([file.path]).get(file.path)
         if not self.needs_attention(row, file, wake=wake):
             return None  # a worker has answered since the first look
@@ -56,7 +78,9 @@ class FileObserver:
                 self._requeue(row)
             return int(row["id"])
         same = self._same_file(file)
-        former = next((other for other in same if not self._is_there(other)), None)
+        if not looks.keys() >= {bytes(other["path"]) for other in same}:
+            raise UnknownPathError
+        former = next((other for other in same if not _is_there(other, looks)), None)
         if former is not None:
             return self._rename(former, file)
         if row is None:
@@ -70,13 +94,13 @@ class FileObserver:
             note(self._db, self._clock, photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
         return photo_id
 
-    def move(self, source: bytes, file: FoundFile) -> list[int] | None:
+    def move(self, source: bytes, file: FoundFile, looks: Looks) -> list[int] | None:
         """Note that source was renamed to file; return the id of the photo where it became pending or due.
 
         None where source is not known as that file, or is there still.
         """
         row = self.current([source]).get(source)
-        if row is None or version_of(row) != file.version or self._is_there(row):
+        if row is None or version_of(row) != file.version or _is_there(row, looks):
             return None
         renamed = self._rename(row, file)
         return [] if renamed is None else [renamed]
@@ -142,11 +166,6 @@ class FileObserver:
             (*file.version, file.path, _RENAME_CANDIDATES),
         ).fetchall()
 
-    def _is_there(self, row: sqlite3.Row) -> bool:
-        """Whether the very file of a row is where it was: another may have come in its place."""
-        found = self._look_at(bytes(row["path"]))
-        return found is not None and found.version == version_of(row)
-
     def _rename(self, row: sqlite3.Row, file: FoundFile) -> int | None:
         """Give a row its file's new name; return its id where the photo became pending or due."""
         replaced = self.current([file.path]).get(file.path)
@@ -179,3 +198,8 @@ class FileObserver:
         marks = ",".join("?" * len(paths))
         query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
         return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
+
+
+def _is_there(row: sqlite3.Row, looks: Looks) -> bool:
+    """Whether the very file of a row is where it was: another may have come in its place."""
+    return looks[bytes(row["path"])] == version_of(row)

@@ -7,9 +7,6 @@ from numpy.typing import NDArray
 
 from dogid.errors import UsageError
 
-MOBILENET_MEAN = MOBILENET_STD = 128.0
-"""What the retrain example's `label_image` feeds MobileNets with."""
-
 
 @dataclass(frozen=True, slots=True)
 class Normalisation:

@@ -7,8 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
-from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
+from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.reports.training_report import REPORT, recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite

@@ -8,9 +8,10 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
+from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid.model.model_file import read_model_file
 from dogid_convert.graph.network import GraphFact, Hints
-from dogid_convert.graph.normalisation import MOBILENET_MEAN, MOBILENET_STD, Normalisation
+from dogid_convert.graph.normalisation import Normalisation
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, pack, unpack

@@ -10,7 +10,9 @@ from dogid.errors import UsageError
 from dogid.model.model_file import RunnableModel
 from dogid.photo.decode import Pixels
 
-_MOBILENET_MEAN = _MOBILENET_STD = 127.5  # pixels to -1..1, where a float model does not tell
+MOBILENET_MEAN = MOBILENET_STD = 127.5
+"""Normalisation of float models that do not declare one: pixels to -1..1, as MobileNets are trained on. The converter
+assumes the same of graphs, so that a model is judged on the pixels that the daemon will feed it."""
 
 _KINDS = (np.dtype(np.uint8), np.dtype(np.int8), np.dtype(np.float32))
 _FEWEST_LEVELS = 32
@@ -70,7 +72,7 @@ class InputEncoder:
         told = Normalisation.of(model)
         if dtype == np.float32:
             unchecked = "unchecked: the file does not tell"
-            usual = Normalisation.made((_MOBILENET_MEAN,), (_MOBILENET_STD,), unchecked)
+            usual = Normalisation.made((MOBILENET_MEAN,), (MOBILENET_STD,), unchecked)
             used = told or usual
             return cls(dtype, planar, used, None, f"{used}, {used.source}")
         levels = _levels(dtype, details["quantization"], told) if told else None

@@ -272,7 +272,7 @@ def test_photos_in_long_trouble_are_tried_again_together(inbox: Inbox) -> None:
     assert len(inbox.ledger.claim(9, ())) == 9
 
 
-def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> None:
+def test_pending_ids_come_in_the_order_of_files(inbox: Inbox) -> None:
     for name in ("1", "2", "3"):
         put(inbox.folder / name, name.encode())
         inbox.observe(name)
@@ -285,7 +285,7 @@ def test_what_became_pending_is_told_in_the_order_of_the_files(inbox: Inbox) -> 
     assert [job.path for at in ids for job in inbox.ledger.claim_these([at])] == [b"1", b"2", b"3", b"new"]
 
 
-def test_a_photo_that_a_scan_found_first_is_told_when_its_word_comes(inbox: Inbox) -> None:
+def test_pending_photo_is_returned_again_when_its_event_comes(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     found = [inbox.look("a")]
     (known,) = inbox.ledger.observe(found)

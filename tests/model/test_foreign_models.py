@@ -51,7 +51,7 @@ def test_logits_that_look_like_probabilities_get_their_softmax(tmp_path: Path) -
     assert scores.sum() == pytest.approx(1)
 
 
-def test_a_softmax_written_out_is_told_by_trying(tmp_path: Path) -> None:
+def test_softmax_of_single_operators_is_found_by_trying(tmp_path: Path) -> None:
     def written_out(image: Any) -> Any:
         powers = tf.exp(means(image))
         return powers / tf.reduce_sum(powers, axis=1, keepdims=True)
@@ -63,7 +63,7 @@ def test_a_softmax_written_out_is_told_by_trying(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("logit", [False, True])
-def test_one_output_tells_two_labels_apart(logit: bool, tmp_path: Path) -> None:
+def test_one_output_stands_for_two_labels(logit: bool, tmp_path: Path) -> None:
     def red(image: Any) -> Any:
         value = means(image) @ tf.constant([[1.0], [0.0], [0.0]])
         return value if logit else tf.sigmoid(value)
@@ -96,7 +96,7 @@ def test_the_metadatas_normalisation_is_used_for_float_input(tmp_path: Path) -> 
 
     expected = np.exp([4, 0, 0]) / np.exp([4, 0, 0]).sum()
     assert answer.classify(flat((255, 0, 0))) == pytest.approx(expected, abs=1e-4)
-    assert answer.input_kind["normalisation"] == "(pixel - 0) / 255, told by the model's metadata"
+    assert answer.input_kind["normalisation"] == "(pixel - 0) / 255, by the model's metadata"
 
 
 @pytest.mark.parametrize(("divisor", "shift"), [(127.5, -1.0), (1.0, 0.0)])

@@ -11,7 +11,7 @@ from dogid.model.shipped import shipped_model
 from tests.model.small_models import LABELS, SIZE, with_labels
 
 
-def test_the_shipped_model_tells_all_and_all_of_it_is_checked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_shipped_model_shows_and_checks_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "show", str(shipped_model()), "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
 

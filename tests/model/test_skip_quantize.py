@@ -39,7 +39,7 @@ def test_the_shipped_model_begins_with_its_second_operator_and_answers_the_same_
         assert classifier.classify(pixels).tobytes() == interpreter.get_tensor(given).reshape(-1).tobytes()
 
 
-def test_what_is_told_of_the_model_is_what_the_file_says() -> None:
+def test_shown_input_kind_is_that_of_the_file() -> None:
     model = load_model(shipped_model())
 
     assert model.classifier().input_kind == {"dtype": "uint8", "normalisation": "pixels as they are"}

@@ -8,24 +8,24 @@ from dogid.model.tflite_metadata import OutputKind, read_metadata
 from tests.model.foreign_models import with_metadata
 
 
-def test_what_the_flatbuffer_tells(float_model: bytes) -> None:
-    told = read_metadata(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
+def test_metadata_of_a_flatbuffer(float_model: bytes) -> None:
+    metadata = read_metadata(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
 
-    assert (told.ending, told.classes) == (OutputKind.PROBABILITIES, 3)
-    assert (told.mean, told.std, told.labels_file, told.damage) == ((10.0,), (20.0,), "names.txt", "")
+    assert (metadata.output_kind, metadata.classes) == (OutputKind.PROBABILITIES, 3)
+    assert (metadata.mean, metadata.std, metadata.labels_file, metadata.damage) == ((10.0,), (20.0,), "names.txt", "")
 
 
 def test_logits_end_in_a_layer_or_are_unknown(logits_model: bytes, uint8_logits_model: bytes) -> None:
-    assert read_metadata(logits_model).ending is not OutputKind.PROBABILITIES
-    assert read_metadata(uint8_logits_model).ending is not OutputKind.PROBABILITIES
+    assert read_metadata(logits_model).output_kind is not OutputKind.PROBABILITIES
+    assert read_metadata(uint8_logits_model).output_kind is not OutputKind.PROBABILITIES
 
 
-def test_bytes_cut_off_anywhere_are_told_as_damage(float_model: bytes) -> None:
+def test_cut_off_bytes_are_reported_as_damage(float_model: bytes) -> None:
     model = with_metadata(float_model, mean=1, std=1)
-    told = [read_metadata(model[:length]) for length in range(0, len(model), 7)]
+    found = [read_metadata(model[:length]) for length in range(0, len(model), 7)]
 
-    assert all(one.damage or one.classes == 3 for one in told)
-    assert told[0].damage
+    assert all(one.damage or one.classes == 3 for one in found)
+    assert found[0].damage
 
 
 def test_bytes_changed_anywhere_neither_crash_nor_hang(float_model: bytes) -> None:

@@ -38,10 +38,10 @@ class Report:
 
     def text(self) -> str:
         """For people."""
-        told = ", ".join(f"{count} {what}" for what, count in self.outcomes.most_common())
+        counts = ", ".join(f"{count} {what}" for what, count in self.outcomes.most_common())
         figures = f"{self.seconds:.0f} s, slowest {self.slowest * 1000:.0f} ms, peak memory {self.peak_mib:.0f} MiB"
         return "\n".join(
-            [f"{self.outcomes.total()} cases: {told}", figures, f"{len(self.faults)} faults", *self.faults]
+            [f"{self.outcomes.total()} cases: {counts}", figures, f"{len(self.faults)} faults", *self.faults]
         )
 
 

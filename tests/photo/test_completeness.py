@@ -2,7 +2,7 @@
 
 import pytest
 
-from dogid.photo.completeness import Ending, ending, ends_early
+from dogid.photo.completeness import Completeness, check_completeness, is_cut_off
 from tests.support.photos import photo
 
 WITH_END_MARK = ["JPEG", "PNG", "GIF"]
@@ -11,34 +11,34 @@ WITH_LENGTH = ["WEBP", "BMP"]
 
 @pytest.mark.parametrize("kind", [*WITH_END_MARK, *WITH_LENGTH, "TIFF"])
 def test_a_whole_photo_is_whole(kind: str) -> None:
-    assert ending(photo(1, kind)) is Ending.WHOLE
-    assert not ends_early(photo(1, kind))
+    assert check_completeness(photo(1, kind)) is Completeness.COMPLETE
+    assert not is_cut_off(photo(1, kind))
 
 
 @pytest.mark.parametrize("kind", [*WITH_END_MARK, *WITH_LENGTH])
-def test_a_photo_that_is_cut_off_ends_early(kind: str) -> None:
-    assert ends_early(photo(1, kind)[:-20])
+def test_a_photo_that_is_cut_off_is_cut_off(kind: str) -> None:
+    assert is_cut_off(photo(1, kind)[:-20])
 
 
 @pytest.mark.parametrize("kind", WITH_END_MARK)
 def test_zeros_in_the_place_of_the_end_mark_are_an_unwritten_end(kind: str) -> None:
     data = photo(1, kind)
 
-    assert ending(data[:-100] + bytes(100)) is Ending.UNWRITTEN
-    assert ending(data + bytes(5000)) is Ending.WHOLE  # some cameras round their files up
+    assert check_completeness(data[:-100] + bytes(100)) is Completeness.UNWRITTEN
+    assert check_completeness(data + bytes(5000)) is Completeness.COMPLETE  # some cameras round their files up
 
 
 @pytest.mark.parametrize("kind", [*WITH_LENGTH, "TIFF"])
 def test_zeros_at_the_end_of_a_format_without_an_end_mark_are_doubtful(kind: str) -> None:
-    assert ending(photo(1, kind)[:-100] + bytes(100)) is Ending.DOUBTFUL
+    assert check_completeness(photo(1, kind)[:-100] + bytes(100)) is Completeness.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     "data", [b"\xff", b"\xff\xd8", b"\x89PN", b"GIF8", b"RIF", b"B", b"II*", b"II*\0\x08\0\0\0", bytes(900)]
 )
 def test_the_beginning_of_a_photo_is_not_taken_for_something_else(data: bytes) -> None:
-    assert ends_early(data)
+    assert is_cut_off(data)
 
 
 def test_what_is_no_photo_has_no_end() -> None:
-    assert ends_early(b"hello world, this is a text") is None
+    assert is_cut_off(b"hello world, this is a text") is None

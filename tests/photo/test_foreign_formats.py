@@ -31,7 +31,7 @@ def of_brands(first: bytes, *others: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (of_brands(b"heic", b"mif1", b"heic"), "HEIC is not decoded: have the phone take JPEG (iPhone: Settings"),
         (of_brands(b"mif1", b"mif1", b"heic"), "HEIC is not decoded"),
@@ -56,9 +56,9 @@ def of_brands(first: bytes, *others: bytes) -> bytes:
         ((0xFFFFFFFF).to_bytes(4) + b"ftyp", "a video (or sound) is not decoded"),
     ],
 )
-def test_it_is_named_with_the_way_out(data: bytes, told: str) -> None:
+def test_it_is_named_with_the_way_out(data: bytes, message: str) -> None:
     with pytest.raises(PhotoError) as caught:
         decode(data, (8, 8))
 
     assert caught.value.code is PhotoCode.UNSUPPORTED
-    assert told in caught.value.message
+    assert message in caught.value.message

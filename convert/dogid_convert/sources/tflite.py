@@ -107,7 +107,7 @@ def _normalisation(path: Path, hints: Hints) -> Normalisation:
     file = read_model_file(path)
     if file.mean is not None and file.std:
         return Normalisation(file.mean, file.std, "from the record inside the model")
-    metadata = file.told
+    metadata = file.metadata
     if len(set(metadata.mean)) == len(set(metadata.std)) == 1:
         return Normalisation(metadata.mean[0], metadata.std[0], metadata.reason)
     if metadata.mean:

@@ -44,7 +44,7 @@ def make_classifier(
         labels_from="the graph's labels",
         mean=normalisation.mean,
         std=normalisation.std,
-        told=read_metadata(model),
+        metadata=read_metadata(model),
     )
     with suppress_stderr():
         return Classifier(runnable, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))

@@ -53,7 +53,7 @@ def describe(model: "Model") -> dict[str, Any]:
                 f"expected scores, within {golden.tolerance:g}" if golden else "unchecked: the file has none"
             ),
         },
-        "structure": f"damaged: {file.told.damage}" if file.told.damage else "complete",
+        "structure": f"damaged: {file.metadata.damage}" if file.metadata.damage else "complete",
         "provenance": record.get("provenance"),
     }
 

@@ -99,7 +99,7 @@ def _mark(folder: Path) -> Path:
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether an error tells of a damaged database, and not of a full disk or a busy one."""
+    """Whether an error means a damaged database, and not of a full disk or a busy one."""
     text = str(error)
     return "malformed" in text or "not a database" in text or "no such table" in text or "already exists" in text
 

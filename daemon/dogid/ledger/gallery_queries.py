@@ -11,7 +11,7 @@ _FACTS = (
     " photo.superseded_by, model.sha256 AS model_sha256"
     " FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE photo.id = ?"
 )
-# without being told, SQLite takes the index by state, and reads all that is classified
+# by itself SQLite takes the index by state, and reads all that is classified
 _NEXT_LABEL = (
     "SELECT label FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label > ? ORDER BY label LIMIT 1"
 )

@@ -220,7 +220,7 @@ class Ledger:
         return None if earliest is None else max(1, earliest - now)
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Write what became of jobs, all in one transaction; return what was news.
+        """Write what became of jobs, all in one transaction; return the outcomes that readers did not know.
 
         The rest are outcomes of files that have changed since, and photos that were only touched. Raise
         sqlite3.OperationalError where the disk is full.

@@ -12,7 +12,7 @@ from dogid.clock import Clock
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
 from dogid.ledger.schema import note, version_of
 
-_RETRIES_TOLD = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
+_NOTED_RETRIES = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _LONG_DELAY_MS = 4_000
 _TOGETHER_MS = 1_000  # photos in long trouble are tried again in groups: an inbox that is gone may leave thousands
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
@@ -43,15 +43,15 @@ class OutcomeWriter:
         self._clock = clock
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Write what became of jobs; return what was news.
+        """Write what became of jobs; return the outcomes that readers did not know.
 
         The rest are outcomes of files that have changed since, and photos that were only touched.
         """
         group = self._group(outcomes)
         standing = [outcome for outcome in outcomes if self._still_stands(outcome, group)]
-        news = [outcome for outcome in standing if self._record(outcome, group)]
+        recorded = [outcome for outcome in standing if self._record(outcome, group)]
         self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
-        return news
+        return recorded
 
     def _group(self, outcomes: Sequence[Outcome]) -> "_Group":
         """Read at once what is known of all these photos: each question costs a thread the interpreter's lock."""
@@ -71,7 +71,7 @@ class OutcomeWriter:
         return _Group({row["id"]: row for row in pending}, formers, seq)
 
     def _record(self, outcome: Outcome, group: "_Group") -> bool:
-        """Write one outcome; return whether it was news."""
+        """Write one outcome; return whether readers did not know it."""
         match outcome:
             case Classified():
                 former = group.formers.get((outcome.job.id, outcome.sha256, outcome.model_id))
@@ -169,5 +169,5 @@ class OutcomeWriter:
                 outcome.job.id,
             ),
         )
-        if outcome.job.attempts < _RETRIES_TOLD or outcome.code != outcome.job.last_error:
+        if outcome.job.attempts < _NOTED_RETRIES or outcome.code != outcome.job.last_error:
             note(self._db, self._clock, outcome.job.id, "waiting", f"{outcome.code}: {outcome.message}")

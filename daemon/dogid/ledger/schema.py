@@ -61,7 +61,7 @@ CREATE INDEX photo_label ON photo (label, id) WHERE state = 'classified';
 CREATE UNIQUE INDEX photo_seq ON photo (seq) WHERE seq IS NOT NULL;
 CREATE INDEX photo_successor ON photo (superseded_by) WHERE superseded_by IS NOT NULL;
 
--- What happened to a photo besides being seen and answered, which the photo's own row tells.
+-- What happened to a photo besides being seen and answered, which the photo's own row holds.
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
     photo_id INTEGER NOT NULL REFERENCES photo (id) ON DELETE CASCADE,

@@ -32,31 +32,31 @@ class Classifier:
             self.size = _photo_size(self._input["shape"])
             outputs = _class_count(self._output["shape"])
             self.labels = _labels(model, outputs)
-            self._entry = InputEncoder.of(self._input, model)
-            self._taken_dtype = "uint8" if model.takes_uint8 else self._entry.dtype.name
-            self._outcome = read_score_decoder(self._output, model.told.ending, self.size, self._run)
+            self._encode = InputEncoder.for_input(self._input, model)
+            self._taken_dtype = "uint8" if model.takes_uint8 else self._encode.dtype.name
+            self._decode = read_score_decoder(self._output, model.metadata.output_kind, self.size, self._run)
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"{model.title}: not an image classifier that dogid can run: {error}") from error
 
     @property
     def input_kind(self) -> dict[str, str]:
         """What the model's input takes, for people."""
-        return {"dtype": self._taken_dtype, "normalisation": self._entry.explained}
+        return {"dtype": self._taken_dtype, "normalisation": self._encode.description}
 
     @property
     def output_kind(self) -> dict[str, str]:
         """What the output tensor gives, for people."""
-        return {"dtype": np.dtype(self._output["dtype"]).name, "reading": self._outcome.explained}
+        return {"dtype": np.dtype(self._output["dtype"]).name, "reading": self._decode.description}
 
     def classify(self, pixels: Pixels) -> Scores:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
-        scores = self._outcome(self._run(pixels))
+        scores = self._decode(self._run(pixels))
         if not np.isfinite(scores).all():
             raise RuntimeError("the model returned NaN")
         return scores
 
     def _run(self, pixels: Pixels) -> NDArray[Any]:
-        self._interpreter.set_tensor(self._input["index"], self._entry(pixels))
+        self._interpreter.set_tensor(self._input["index"], self._encode(pixels))
         self._interpreter.invoke()
         raw: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return raw
@@ -129,7 +129,7 @@ def _photo_size(shape: Sequence[int]) -> tuple[int, int]:
         raise ValueError(f"its input is {list(map(int, shape))}, not [1, height, width, 3]")
     height, width = (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
     if min(height, width) < 2:
-        raise ValueError(f"its input is {list(map(int, shape))}: it does not tell the size of its images")
+        raise ValueError(f"its input is {list(map(int, shape))}: it does not define the size of its images")
     return int(width), int(height)
 
 
@@ -141,7 +141,7 @@ def _class_count(shape: Sequence[int]) -> int:
 
 
 def _labels(model: RunnableModel, outputs: int) -> tuple[str, ...]:
-    outputs = max(outputs, 2)  # one output tells two labels apart: it is the probability of the second
+    outputs = max(outputs, 2)  # one output stands for two labels: it is the probability of the second
     if model.labels is None:
         raise UsageError(
             f"{model.title}: no labels inside the model or beside it; give a file with {outputs} lines by --labels"

@@ -29,19 +29,19 @@ class Normalisation:
 
     @classmethod
     def of(cls, model: RunnableModel) -> "Normalisation | None":
-        """Return what the file tells: dogid's own record first, then what others write."""
+        """Return what dogid's own record in the file defines, or else its metadata; None where neither does."""
         if model.mean is not None and model.std:
-            return cls.made((model.mean,), (model.std,), "as the file tells")
-        if model.told.mean:
-            return cls.made(model.told.mean, model.told.std, model.told.reason)
+            return cls.from_numbers((model.mean,), (model.std,), "as the file defines")
+        if model.metadata.mean:
+            return cls.from_numbers(model.metadata.mean, model.metadata.std, model.metadata.reason)
         return None
 
     @classmethod
-    def made(cls, mean: tuple[float, ...], std: tuple[float, ...], source: str) -> "Normalisation":
+    def from_numbers(cls, mean: tuple[float, ...], std: tuple[float, ...], source: str) -> "Normalisation":
         """Return it from plain numbers."""
         return cls(np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32), source)
 
-    def applied(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
+    def apply(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Return the values for pixels [..., 3]."""
         return np.asarray((pixels.astype(np.float32) - self.mean) / self.std)
 
@@ -60,25 +60,25 @@ class InputEncoder:
     float_input: Normalisation | None
     levels: NDArray[Any] | None
     """[256, 3] in dtype: the quantized value of each pixel value, by colour; None where pixels go in as they are."""
-    explained: str
+    description: str
 
     @classmethod
-    def of(cls, details: dict[str, Any], model: RunnableModel) -> "InputEncoder":
+    def for_input(cls, details: dict[str, Any], model: RunnableModel) -> "InputEncoder":
         """Given the interpreter's details of the input, decide once how to feed it. Raise UsageError."""
         dtype = np.dtype(details["dtype"])
         if dtype not in _KINDS:
             raise UsageError(f"{model.title}: the input is {dtype}; dogid feeds uint8, int8 and float32")
         planar = details["shape"][3] != 3
-        told = Normalisation.of(model)
+        defined = Normalisation.of(model)
         if dtype == np.float32:
-            unchecked = "unchecked: the file does not tell"
-            usual = Normalisation.made((MOBILENET_MEAN,), (MOBILENET_STD,), unchecked)
-            used = told or usual
+            unchecked = "unchecked: the file does not define it"
+            usual = Normalisation.from_numbers((MOBILENET_MEAN,), (MOBILENET_STD,), unchecked)
+            used = defined or usual
             return cls(dtype, planar, used, None, f"{used}, {used.source}")
-        levels = _levels(dtype, details["quantization"], told) if told else None
+        levels = _levels(dtype, details["quantization"], defined) if defined else None
         if levels is None:
             return cls(dtype, planar, None, None, "pixels as they are")
-        return cls(dtype, planar, None, levels, f"{told}, then quantized, {told.source if told else ''}")
+        return cls(dtype, planar, None, levels, f"{defined}, then quantized, {defined.source if defined else ''}")
 
     def __call__(self, pixels: Pixels) -> NDArray[Any]:
         """Given pixels [height, width, 3], return the tensor's content."""
@@ -87,7 +87,7 @@ class InputEncoder:
 
     def _fed(self, pixels: Pixels) -> NDArray[Any]:
         if self.float_input is not None:
-            return self.float_input.applied(pixels)
+            return self.float_input.apply(pixels)
         if self.levels is not None:
             return np.stack([self.levels[pixels[..., colour], colour] for colour in range(3)], axis=-1)
         if self.dtype == np.int8:
@@ -96,10 +96,12 @@ class InputEncoder:
         return pixels
 
 
-def _levels(dtype: "np.dtype[Any]", quantization: tuple[float, int], told: Normalisation) -> NDArray[Any] | None:
+def _levels(
+    dtype: "np.dtype[Any]", quantization: tuple[float, int], normalisation: Normalisation
+) -> NDArray[Any] | None:
     """Return the quantized value of every pixel value [256, 3]; None where that is the pixel itself.
 
-    Also None where the told normalisation cannot be meant for this tensor: many writers copied the float model's, and
+    Also None where the normalisation cannot be meant for this tensor: many writers copied the float model's, and
     most pixels would then become the same few levels.
     """
     scale, zero_point = quantization
@@ -107,7 +109,7 @@ def _levels(dtype: "np.dtype[Any]", quantization: tuple[float, int], told: Norma
         return None
     kind = np.iinfo(dtype)
     pixels = np.repeat(np.arange(256)[:, np.newaxis], 3, axis=1)
-    exact = told.applied(pixels) / np.float32(scale) + zero_point
+    exact = normalisation.apply(pixels) / np.float32(scale) + zero_point
     levels = np.clip(np.rint(exact), kind.min, kind.max)
     # zero points are integers and scales are rounded: one level is nothing
     if np.abs(levels - (pixels + kind.min)).max() <= 1:

@@ -57,8 +57,8 @@ class RunnableModel:
     mean: float | None
     """Normalisation of a float input: (pixel - mean) / std. None where the model does not define it."""
     std: float | None
-    told: ModelMetadata
-    """What the flatbuffer itself tells."""
+    metadata: ModelMetadata
+    """What the flatbuffer itself says."""
     takes_uint8: bool = False
     """Whether the model's own input is uint8 though that of data is int8."""
 
@@ -88,8 +88,8 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     packed = _packed(path)
     record = _record(path, packed)
     _check_seal(path, data, record)
-    told = read_metadata(data)
-    names, names_from = _labels(path, packed, labels, told)
+    metadata = read_metadata(data)
+    names, names_from = _labels(path, packed, labels, metadata)
     shorter = strip_input_quantize(data)
     return ModelFile(
         name=path.name,
@@ -103,7 +103,7 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
         std=_number(record, "std"),
         golden=_golden(path, record, packed),
         record=record,
-        told=told,
+        metadata=metadata,
         takes_uint8=shorter is not None,
     )
 
@@ -151,14 +151,14 @@ def _check_seal(path: Path, data: bytes, record: Mapping[str, Any]) -> None:
 
 
 def _labels(
-    path: Path, packed: Mapping[str, bytes], given: Path | None, told: ModelMetadata
+    path: Path, packed: Mapping[str, bytes], given: Path | None, metadata: ModelMetadata
 ) -> tuple[tuple[str, ...] | None, str]:
     if given is not None:
         return _read_labels(given), str(given)
-    inside = {name: names for name in _by_likelihood(packed, told) if (names := _text_labels(packed[name]))}
+    inside = {name: names for name in _by_likelihood(packed, metadata) if (names := _text_labels(packed[name]))}
     if inside:
         # where several texts are packed and nothing names the labels, their number does
-        fitting = [name for name, names in inside.items() if len(names) == max(told.classes, 2)]
+        fitting = [name for name, names in inside.items() if len(names) == max(metadata.classes, 2)]
         best = (fitting or list(inside))[0]
         return inside[best], f"{best} inside {path.name}"
     for beside in (path.with_suffix(".txt"), path.with_name(path.name + ".txt"), path.with_name(LABELS)):
@@ -167,13 +167,13 @@ def _labels(
     return None, ""
 
 
-def _by_likelihood(packed: Mapping[str, bytes], told: ModelMetadata) -> list[str]:
+def _by_likelihood(packed: Mapping[str, bytes], metadata: ModelMetadata) -> list[str]:
     """The members that may hold labels, the likeliest first."""
     texts = [name for name in packed if PurePosixPath(name).suffix.lower() not in {".json", *_IMAGES}]
 
     def likelihood(name: str) -> tuple[bool, ...]:
         named = "label" in name.lower(), PurePosixPath(name).suffix.lower() == ".txt"
-        return (name == told.labels_file, name == LABELS, *named)
+        return (name == metadata.labels_file, name == LABELS, *named)
 
     return sorted(sorted(texts), key=likelihood, reverse=True)
 

@@ -29,8 +29,8 @@ class ScoreDecoder:
     """Whether there is one output for two labels: the probability (or logit) of the second one."""
 
     @property
-    def explained(self) -> str:
-        """What is done, for people."""
+    def description(self) -> str:
+        """How values are read, for people."""
         if self.single:
             return "one value: the probability of the second label" + (", as a logit" if self.logits else "")
         return "logits: their softmax" if self.logits else "probabilities as they are"
@@ -47,24 +47,24 @@ class ScoreDecoder:
         return np.asarray(exponentials / exponentials.sum(), dtype=np.float32)
 
 
-def read_score_decoder(details: dict[str, Any], ending: OutputKind, size: tuple[int, int], run: Run) -> ScoreDecoder:
-    """Given the interpreter's details of the output and the model's ending, decide.
+def read_score_decoder(details: dict[str, Any], kind: OutputKind, size: tuple[int, int], run: Run) -> ScoreDecoder:
+    """Given the interpreter's details of the output and what it comes out of, decide how to read it.
 
-    Where the ending does not tell, a quantized output is judged by the range that it can express (a sum would not do:
+    Where that is not known, a quantized output is judged by the range that it can express (a sum would not do:
     rounding a thousand small probabilities to 1/256 leaves it far from 1), a float one by its answers to a few
     generated images: run takes pixels [height, width, 3] and returns the output tensor.
     """
     scale, zero_point = details["quantization"]
     quantized = details["dtype"] != np.float32 and scale > 0
     single = int(np.prod(details["shape"])) == 1
-    if ending is OutputKind.UNKNOWN and quantized:
-        kind = np.iinfo(details["dtype"])
-        low, high = (kind.min - zero_point) * scale, (kind.max - zero_point) * scale
+    if kind is OutputKind.UNKNOWN and quantized:
+        limits = np.iinfo(details["dtype"])
+        low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
         logits = not (low > -_SLACK and high < 1 + _SLACK)
-    elif ending is OutputKind.UNKNOWN:
+    elif kind is OutputKind.UNKNOWN:
         logits = not all(_are_probabilities(run(image).reshape(-1), single=single) for image in _images(size))
     else:
-        logits = ending is OutputKind.LOGITS
+        logits = kind is OutputKind.LOGITS
     return ScoreDecoder(scale if quantized else 0.0, zero_point, logits, single)
 
 
@@ -84,5 +84,5 @@ def _dequantized(raw: NDArray[Any], scale: float, zero_point: int) -> Scores:
     if scale == 0:
         return raw.astype(np.float32)
     # int8 minus its zero point would overflow
-    widened = raw.astype(np.int32) - zero_point
-    return np.asarray(widened * np.float32(scale), dtype=np.float32)
+    levels = raw.astype(np.int32) - zero_point
+    return np.asarray(levels * np.float32(scale), dtype=np.float32)

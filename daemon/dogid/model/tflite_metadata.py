@@ -1,4 +1,4 @@
-"""What a `.tflite` file tells of itself: its last operator, its classes, how its input is scaled, where its labels are.
+"""What a `.tflite` file says of itself: its last operator, its classes, how its input is scaled, where its labels are.
 
 Sources: tensorflow/lite/schema/schema.fbs, and metadata_schema.fbs of TensorFlow Lite Metadata. The numbers of fields
 are their order there.
@@ -39,16 +39,16 @@ class OutputKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """What a file tells; empty where it does not."""
+    """What a file says of itself; empty where it says nothing."""
 
-    ending: OutputKind = OutputKind.UNKNOWN
+    output_kind: OutputKind = OutputKind.UNKNOWN
     classes: int = 0
     """Number of outputs; 0 where there are several output tensors."""
     mean: tuple[float, ...] = ()
     """Of (pixel - mean) / std: one number, or one each for red, green and blue."""
     std: tuple[float, ...] = ()
     reason: str = ""
-    """What told mean and std."""
+    """Where mean and std come from."""
     labels_file: str = ""
     """The name of the labels in the appended zip."""
     damage: str = ""
@@ -56,13 +56,13 @@ class ModelMetadata:
 
 
 def read_metadata(data: bytes) -> ModelMetadata:
-    """Return what a model's bytes tell; of damaged bytes, that they are."""
+    """Given a model's bytes, return what they say of themselves; of damaged ones, why they cannot be read."""
     try:
         model = root(data, b"TFL3")
         graph = next(model.tables(_SUBGRAPHS))
         outputs, tensors = graph.numbers(_OUTPUTS, "i"), list(graph.tables(_TENSORS))
         classes = math.prod(tensors[outputs[0]].numbers(0, "i")) if len(outputs) == 1 else 0
-        ending = _Operators(model, graph).ending(outputs[0]) if len(outputs) == 1 else OutputKind.UNKNOWN
+        output_kind = _Operators(model, graph).output_kind(outputs[0]) if len(outputs) == 1 else OutputKind.UNKNOWN
         mean, reason = _scaling(model, graph, tensors)
     except (FlatbufferError, StopIteration, IndexError) as error:
         return ModelMetadata(damage=str(error) or "a part is missing")
@@ -70,15 +70,15 @@ def read_metadata(data: bytes) -> ModelMetadata:
     mean = mean[:1]
     try:
         metadata = _metadata(data, model)
-        told = _normalisation(metadata) if metadata else ()
+        normalisation = _normalisation(metadata) if metadata else ()
         labels = _labels_file(metadata) if metadata else ""
     except (FlatbufferError, StopIteration, IndexError) as error:
         return ModelMetadata(
-            ending, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}"
+            output_kind, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}"
         )
-    if told:
-        mean, std, reason = *told, "told by the model's metadata"
-    return ModelMetadata(ending, classes, mean, std, reason, labels)
+    if normalisation:
+        mean, std, reason = *normalisation, "by the model's metadata"
+    return ModelMetadata(output_kind, classes, mean, std, reason, labels)
 
 
 class _Operators:
@@ -91,7 +91,7 @@ class _Operators:
     def kind(self, operator: Table) -> int:
         return self._kinds[operator.number(0, "I")]
 
-    def ending(self, tensor: int, depth: int = 0) -> OutputKind:
+    def output_kind(self, tensor: int, depth: int = 0) -> OutputKind:
         """Walk back from a tensor over operators that change no value."""
         maker = self._makers.get(tensor)
         if maker is None or depth > _DEEPEST:
@@ -102,9 +102,9 @@ class _Operators:
         if kind in _SUMS:
             return OutputKind.LOGITS
         if kind in _SAME_VALUES:
-            return self.ending(maker.numbers(1, "i")[0], depth + 1)
+            return self.output_kind(maker.numbers(1, "i")[0], depth + 1)
         if kind in _JOINS:
-            parts = {self.ending(part, depth + 10) for part in maker.numbers(1, "i")}
+            parts = {self.output_kind(part, depth + 10) for part in maker.numbers(1, "i")}
             return parts.pop() if len(parts) == 1 else OutputKind.UNKNOWN
         return OutputKind.UNKNOWN
 
@@ -117,7 +117,7 @@ def _kind(code: Table) -> int:
 def _scaling(model: Table, graph: Table, tensors: list[Table]) -> tuple[tuple[float, ...], str]:
     """Return (mean, std) and the reason where a float model begins by scaling pixels itself; else nothing.
 
-    Its first operators then tell the range that they expect: 0 to 255 or 0 to 1.
+    Its first operators then show the range that they expect: 0 to 255 or 0 to 1.
     """
     source = graph.numbers(_INPUTS, "i")[0]
     if tensors[source].number(1, "b") != _FLOAT32:

@@ -1,4 +1,4 @@
-"""Does a photo's data look whole? Told from the format's own end marks and lengths, without decoding.
+"""Does a photo's data look complete? Judged by the format's own end marks and lengths, without decoding.
 
 Sources: JPEG, ITU-T T.81 B.1 (EOI); PNG, W3C PNG 3rd edition 5.6 (IEND); GIF89a 27 (trailer); WebP, RFC 9649 2.4
 (RIFF size); BMP, BITMAPFILEHEADER.bfSize; TIFF 6.0, section 2 (image file directory; no end mark).
@@ -13,30 +13,30 @@ _TIFF_STARTS = {b"II*\0": "little", b"MM\0*": "big"}
 _SIGNATURES = (b"\xff\xd8\xff", _PNG_START, *_GIF_STARTS, b"RIFF", b"BM", *_TIFF_STARTS)
 
 _END_WITHIN = 1 << 16  # an end mark may be followed by what cameras and editors append
-_BLANK_RUN = 16  # zeros at an end that make a file look reserved but not yet written
+_RESERVED_ZEROS = 16  # zeros at an end that make a file look reserved but not yet written
 _TIFF_ENTRY = 12  # bytes
 
 
-class Ending(Enum):
-    """What the end of a photo that decodes tells."""
+class Completeness(Enum):
+    """Whether the data of a photo that decodes has been written to its end."""
 
-    WHOLE = "whole"
+    COMPLETE = "complete"
     DOUBTFUL = "doubtful"
     """It may be unwritten, or be so by nature (black pixels): worth waiting whether it changes."""
     UNWRITTEN = "unwritten"
     """Zeros where the format's end mark belongs."""
 
 
-def ending(data: bytes) -> Ending:
-    """Given the data of a photo that decodes, tell whether its end has been written."""
-    if data[-_BLANK_RUN:].strip(b"\0"):
-        return Ending.DOUBTFUL if _lacks_its_end(data) else Ending.WHOLE
+def check_completeness(data: bytes) -> Completeness:
+    """Given the data of a photo that decodes, return whether its end has been written."""
+    if data[-_RESERVED_ZEROS:].strip(b"\0"):
+        return Completeness.DOUBTFUL if _lacks_end_mark(data) else Completeness.COMPLETE
     if _has_end_mark(data):
-        return Ending.UNWRITTEN if ends_early(data.rstrip(b"\0")) else Ending.WHOLE
-    return Ending.DOUBTFUL
+        return Completeness.UNWRITTEN if is_cut_off(data.rstrip(b"\0")) else Completeness.COMPLETE
+    return Completeness.DOUBTFUL
 
 
-def ends_early(data: bytes) -> bool | None:
+def is_cut_off(data: bytes) -> bool | None:
     """Whether data of a known format is cut off; None where the format is not known or has no end mark."""
     if data.startswith(_JPEG_START):
         return _JPEG_END not in data[-_END_WITHIN:]
@@ -49,21 +49,21 @@ def ends_early(data: bytes) -> bool | None:
     if data.startswith(b"BM"):
         return len(data) < 14 or len(data) < int.from_bytes(data[2:6], "little")
     if data.startswith(tuple(_TIFF_STARTS)):
-        return _lacks_its_directory(data) or None
-    return _is_stub(data) or _is_blank_at_its_start(data) or None
+        return _lacks_directory(data) or None
+    return _is_stub(data) or _starts_with_zeros(data) or None
 
 
 def _has_end_mark(data: bytes) -> bool:
     return data.startswith((_JPEG_START, _PNG_START, *_GIF_STARTS))
 
 
-def _lacks_its_end(data: bytes) -> bool:
+def _lacks_end_mark(data: bytes) -> bool:
     # a JPEG whose pixels are all there but not its mark decodes: what comes after the pixels does not matter, and
     # videos that phones append are longer than we look back
-    return not data.startswith(_JPEG_START) and ends_early(data) is True
+    return not data.startswith(_JPEG_START) and is_cut_off(data) is True
 
 
-def _lacks_its_directory(data: bytes) -> bool:
+def _lacks_directory(data: bytes) -> bool:
     """Whether a TIFF's first directory, which many writers put at the end, is not there or blank."""
     order = _TIFF_STARTS[data[:4]]
     at = int.from_bytes(data[4:8], order)  # type: ignore[arg-type]
@@ -76,6 +76,6 @@ def _is_stub(data: bytes) -> bool:
     return any(signature.startswith(data) for signature in _SIGNATURES)
 
 
-def _is_blank_at_its_start(data: bytes) -> bool:
+def _starts_with_zeros(data: bytes) -> bool:
     """Whether the beginning is still to be written: some programs reserve the place, or write the end first."""
-    return not data[:_BLANK_RUN].strip(b"\0")
+    return not data[:_RESERVED_ZEROS].strip(b"\0")

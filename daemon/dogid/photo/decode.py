@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import foreign_formats
-from dogid.photo.completeness import Ending, ending, ends_early
+from dogid.photo.completeness import Completeness, check_completeness, is_cut_off
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Pillow's names of the formats that are accepted, whatever a file is called."""
@@ -87,10 +87,10 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise _damaged(data, error) from error
-    end = ending(data)
-    if end is Ending.UNWRITTEN:
+    completeness = check_completeness(data)
+    if completeness is Completeness.UNWRITTEN:
         raise PhotoError(PhotoCode.TRUNCATED, "the end of the photo is not written")
-    return DecodedPhoto(pixels, width, height, complete=end is Ending.WHOLE)
+    return DecodedPhoto(pixels, width, height, complete=completeness is Completeness.COMPLETE)
 
 
 def _check_pixels(image: Image.Image) -> None:
@@ -160,16 +160,16 @@ def _swapped(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _unidentified(data: bytes) -> PhotoError:
-    early = ends_early(data)
-    if early is None:
+    cut_off = is_cut_off(data)
+    if cut_off is None:
         known = f"not a photo in a known format ({', '.join(FORMATS)})"
         return PhotoError(PhotoCode.UNSUPPORTED, foreign_formats.explain(data) or known)
-    if early:
+    if cut_off:
         return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
     return PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")
 
 
 def _damaged(data: bytes, error: Exception) -> PhotoError:
-    if ends_early(data) or "truncated" in str(error):
+    if is_cut_off(data) or "truncated" in str(error):
         return PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {error}")
     return PhotoError(PhotoCode.CORRUPT, f"the photo is damaged: {error}")

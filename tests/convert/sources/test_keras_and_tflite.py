@@ -160,7 +160,7 @@ def test_float16_tflite_becomes_int8(tmp_path: Path, pixels: Pixels) -> None:
 def test_tflite_of_one_value_becomes_two_probabilities(logit: bool, tmp_path: Path, pixels: Pixels) -> None:
     path = converted(lambda x: body(x)[:, :1] if logit else tf.sigmoid(body(x)[:, :1]), tmp_path / "one.tflite")
     source = open_source(path, Hints())
-    second = tf.sigmoid(body(tf.constant(((pixels - 128.0) / 128).astype(np.float32)))[:, :1]).numpy()
+    second = tf.sigmoid(body(tf.constant(((pixels - MEAN) / STD).astype(np.float32)))[:, :1]).numpy()
     np.testing.assert_allclose(answers(source, pixels), np.concatenate([1 - second, second], axis=1), atol=1e-5)
 
 

@@ -42,7 +42,7 @@ def pixels() -> Pixels:
 
 @pytest.fixture(scope="module")
 def expected(pixels: Pixels) -> NDArray[np.float32]:
-    """The probabilities of the network itself for (pixel - 128) / 128."""
+    """The probabilities of the network itself for pixels that are normalised by default."""
     return probabilities(pixels, MEAN, STD)
 
 
@@ -136,13 +136,13 @@ def test_jpeg_decoder_is_cut_off(content: str, tmp_path: Path, pixels: Pixels, e
         decoded = tf.image.decode_jpeg(data, channels=3, name="DecodeJpeg")
         batch = tf.expand_dims(tf.cast(decoded, tf.float32), 0)
         resized = v1.image.resize_bilinear(batch, [SIDE, SIDE])
-        tf.nn.softmax(body(tf.multiply(resized - 128.0, 1 / 128, name="Mul")), name="final_result")
+        tf.nn.softmax(body(tf.multiply(resized - MEAN, 1 / STD, name="Mul")), name="final_result")
 
     path = saved(tmp_path, build)
     for wanted in (None, "Mul:0", "Mul"):
         source = open_source(path, Hints(input=wanted))
         assert source.size == (SIDE, SIDE)
-        assert (source.normalisation.mean, source.normalisation.std) == (128, 128)
+        assert (source.normalisation.mean, source.normalisation.std) == (MEAN, STD)
         np.testing.assert_allclose(answers(source, pixels), expected, atol=1e-5)
 
 

@@ -16,7 +16,7 @@ class RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
     def execute(self) -> None:
         """Send the answer to `request`, whose `error` says why it is refused."""
         error: Error = self.request.error
-        self.request.headers.pop("CONNECTION", None)  # whatever it asked for, the connection ends
+        self.request.headers.pop("CONNECTION", None)  # the connection ends, also if it was to be kept
         code, message = error.reason.lower().replace(" ", "_"), error.body
         if error.code == RequestEntityTooLarge.code:
             limit = self.channel.adj.max_request_body_size - BODY_ALLOWANCE

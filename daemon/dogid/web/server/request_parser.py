@@ -24,7 +24,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     completed: bool = False
 
     def __init__(self, adjustments: Any, has_room_for_body: Callable[[], bool]) -> None:
-        """Start with no bytes; has_room_for_body is asked once, after the head of a request with a large body."""
+        """Start with no bytes; has_room_for_body is called once, after the head of a request with a large body."""
         super().__init__(adjustments)
         self.started = time.monotonic()
         self._has_room_for_body = has_room_for_body

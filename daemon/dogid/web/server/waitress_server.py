@@ -49,7 +49,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
     _next_cleanup = 0.0
 
     def has_room_for_body(self) -> bool:
-        """Return whether one more large body may come; where there are too many, one that hardly moves is cut."""
+        """Return whether one more large body may come; where there are too many, the slowest is cut."""
         channels = list(self.active_channels.values())
         uploads = [(request.bytes_per_second(), channel) for channel in channels for request in channel.large_bodies()]
         if len(uploads) <= limits.MAX_LARGE_BODIES:

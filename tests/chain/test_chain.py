@@ -1,4 +1,4 @@
-"""The whole way, with the real programs: photos in folders, a graph, a model, a daemon, an answer."""
+"""End to end, with the real programs: photos in folders, a graph, a model, a daemon, a result."""
 
 import json
 import shutil
@@ -59,7 +59,7 @@ def model(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.timeout(300)
-def test_a_model_of_ones_own_classes_answers_in_the_daemon(model: Path, make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_own_model_classifies_in_the_daemon(model: Path, make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = make_daemon("--model", str(model)).start()
     expected = {}
     for number, label in enumerate(LABELS):
@@ -76,7 +76,7 @@ def test_a_model_of_ones_own_classes_answers_in_the_daemon(model: Path, make_dae
 
 
 @pytest.mark.timeout(300)
-def test_the_graph_has_the_retrain_examples_nodes_and_its_labels_and_report_lie_beside_it(model: Path) -> None:
+def test_graph_has_usual_nodes_labels_and_report(model: Path) -> None:
     import tensorflow as tf
 
     folder = model.parent / "graph"
@@ -95,7 +95,7 @@ def test_the_graph_has_the_retrain_examples_nodes_and_its_labels_and_report_lie_
     assert (folder / "retrained_graph.pb").stat().st_size < 20_000_000
 
 
-def test_what_is_no_dog_is_other(make_daemon: MakeDaemon, inbox: Path) -> None:
+def test_photos_without_dogs_are_other(make_daemon: MakeDaemon, inbox: Path) -> None:
     import sklearn.datasets
 
     samples = Path(sklearn.datasets.__file__).parent / "images"
@@ -106,7 +106,7 @@ def test_what_is_no_dog_is_other(make_daemon: MakeDaemon, inbox: Path) -> None:
     assert {result["label"] for result in daemon.settled(2)} == {"other"}
 
 
-def test_the_daemon_never_imports_tensorflow() -> None:
+def test_daemon_never_imports_tensorflow() -> None:
     code = "import sys, dogid.daemon.daemon, dogid.web.app, dogid.commands.classify; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
 

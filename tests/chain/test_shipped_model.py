@@ -16,21 +16,21 @@ LABELS = ("dachshund", "other", "poodle", "pug")
 _EACH = 25
 
 
-def test_it_knows_its_labels_and_proves_itself() -> None:
+def test_shipped_model_has_labels_and_golden_photo() -> None:
     model = load_model(shipped_model())
 
     assert sorted(model.labels) == sorted(LABELS)
     assert model.file.golden is not None
 
 
-def test_it_is_small_enough_to_ship() -> None:
+def test_shipped_files_are_small() -> None:
     assert shipped_model().stat().st_size <= 5_000_000
     assert (ROOT / "models" / "retrained_graph.pb").stat().st_size <= 20_000_000
 
 
 @needs(PHOTOS)
 @pytest.mark.parametrize("label", LABELS)
-def test_photos_it_was_trained_on_get_their_label(label: str) -> None:
+def test_training_photos_get_their_label(label: str) -> None:
     photos = sorted((PHOTOS / label).iterdir())[:: max(1, len(list((PHOTOS / label).iterdir())) // _EACH)]
 
     done = dogid("classify", "--json", *map(str, photos))

@@ -50,7 +50,7 @@ def audited(inbox: Path, state: Path) -> tuple[Audit, int]:
     return found, len(asked)
 
 
-def test_other_names_of_a_file_are_found_by_its_inode_and_not_by_looking_at_every_photo(state: Path) -> None:
+def test_other_names_are_found_by_inode(state: Path) -> None:
     Ledger(state, lambda _: None, Clock()).close()
     db = open_for_reading(state)
     plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1, 1)))
@@ -59,7 +59,7 @@ def test_other_names_of_a_file_are_found_by_its_inode_and_not_by_looking_at_ever
     assert "USING INDEX photo_inode (inode=?)" in plan
 
 
-def test_a_file_under_another_name_counts_twice_where_the_rename_was_missed(inbox: Path, state: Path) -> None:
+def test_missed_rename_counts_twice(inbox: Path, state: Path) -> None:
     linked(inbox, 2)
     answer_all(inbox, state)
     with contextlib.closing(sqlite3.connect(state / FILE_NAME)) as db:
@@ -75,7 +75,7 @@ def test_a_file_under_another_name_counts_twice_where_the_rename_was_missed(inbo
     assert not found.is_clean
 
 
-def test_of_two_names_that_were_seen_together_one_may_go(inbox: Path, state: Path) -> None:
+def test_one_of_two_linked_names_may_go(inbox: Path, state: Path) -> None:
     linked(inbox, 3)
     answer_all(inbox, state)
     for gone in ("0.jpg", "2.jpg"):
@@ -84,7 +84,7 @@ def test_of_two_names_that_were_seen_together_one_may_go(inbox: Path, state: Pat
         assert audited(inbox, state)[0].is_clean
 
 
-def test_a_file_with_hundreds_of_names_costs_a_few_questions_for_each(inbox: Path, state: Path) -> None:
+def test_file_with_hundreds_of_names_costs_few_queries_each(inbox: Path, state: Path) -> None:
     linked(inbox, 200)
     answer_all(inbox, state)
 

@@ -164,7 +164,7 @@ def test_ledger_shrinks_gradually_to_fewer_versions(inbox: Inbox) -> None:
     assert inbox.db.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_touching_a_photo_again_and_again_keeps_its_history_short(inbox: Inbox) -> None:
+def test_repeated_touches_keep_history_short(inbox: Inbox) -> None:
     inbox.overwrite("a", "content")
     for number in range(150):
         inbox.clock.advance(1000)

@@ -25,13 +25,13 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
     made.close()
 
 
-def test_a_file_observed_again_and_again_is_one_row(inbox: Inbox) -> None:
+def test_file_observed_repeatedly_is_one_row(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     assert [inbox.observe("a") for _ in range(3)] == [1, 0, 0]
     assert queries.counts(inbox.db) == {"pending": 1, "classified": 0, "failed": 0}
 
 
-def test_the_database_itself_refuses_a_second_current_row_of_a_file(inbox: Inbox) -> None:
+def test_database_refuses_second_current_row(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     inbox.observe("a")
     copy = "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at) VALUES (x'61', 9, 9, 9, 'pending', 0)"
@@ -44,7 +44,7 @@ def test_the_database_itself_refuses_a_second_current_row_of_a_file(inbox: Inbox
     "change",
     ["state = 'lost'", "state = 'classified'", "state = 'failed'", "label = 'cat'", "superseded_by = id"],
 )
-def test_the_database_itself_refuses_rows_that_contradict_themselves(inbox: Inbox, change: str) -> None:
+def test_database_refuses_contradictory_rows(inbox: Inbox, change: str) -> None:
     put(inbox.folder / "a", b"a")
     inbox.observe("a")
 
@@ -52,7 +52,7 @@ def test_the_database_itself_refuses_rows_that_contradict_themselves(inbox: Inbo
         db.execute(f"UPDATE photo SET {change}")
 
 
-def test_newest_photos_are_claimed_first_and_the_oldest_when_asked(inbox: Inbox) -> None:
+def test_newest_photos_are_claimed_first_by_default(inbox: Inbox) -> None:
     names = [f"{number}" for number in range(10)]
     for name in names:
         put(inbox.folder / name, b"x")
@@ -63,7 +63,7 @@ def test_newest_photos_are_claimed_first_and_the_oldest_when_asked(inbox: Inbox)
     assert [job.path for job in inbox.ledger.claim(2, (10, 9))] == [b"7", b"6"]
 
 
-def test_an_answer_to_an_older_version_is_not_written(inbox: Inbox) -> None:
+def test_outcome_of_older_version_is_not_written(inbox: Inbox) -> None:
     path = put(inbox.folder / "a", b"first")
     inbox.observe("a")
     job = inbox.job()
@@ -77,7 +77,7 @@ def test_an_answer_to_an_older_version_is_not_written(inbox: Inbox) -> None:
     assert inbox.states() == {"a": "classified"}
 
 
-def test_an_answer_that_comes_twice_is_written_once(inbox: Inbox) -> None:
+def test_repeated_outcome_is_written_once(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     inbox.observe("a")
     job = inbox.job()
@@ -88,7 +88,7 @@ def test_an_answer_that_comes_twice_is_written_once(inbox: Inbox) -> None:
     assert queries.newest_seq(inbox.db) == 1
 
 
-def test_a_failure_at_an_old_name_does_not_touch_a_photo_that_was_renamed(inbox: Inbox) -> None:
+def test_failure_at_old_name_leaves_renamed_photo_pending(inbox: Inbox) -> None:
     path = put(inbox.folder / "a", b"a")
     inbox.observe("a")
     job = inbox.job()
@@ -99,7 +99,7 @@ def test_a_failure_at_an_old_name_does_not_touch_a_photo_that_was_renamed(inbox:
     assert inbox.states() == {"b": "pending"}
 
 
-def test_a_photo_touched_twice_while_pending_keeps_its_first_result(inbox: Inbox) -> None:
+def test_photo_touched_twice_keeps_its_first_result(inbox: Inbox) -> None:
     path = put(inbox.folder / "a", b"a")
     inbox.observe("a")
     inbox.classify(inbox.job())
@@ -119,7 +119,7 @@ def test_a_photo_touched_twice_while_pending_keeps_its_first_result(inbox: Inbox
     assert (result["id"], result["file"], result["status"]) == (first["id"], "b", "classified")
 
 
-def test_waiting_ends_when_its_time_comes_and_not_before(inbox: Inbox) -> None:
+def test_waiting_ends_when_its_time_comes(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     inbox.observe("a")
     job = inbox.job()
@@ -145,7 +145,7 @@ def test_a_wake_up_ends_waiting_at_once(inbox: Inbox) -> None:
     assert inbox.job().last_error == "unreadable"
 
 
-def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox: Inbox) -> None:
+def test_restart_retries_waiting_photos_and_keeps_attempts(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     inbox.observe("a")
     for _ in range(5):
@@ -160,7 +160,7 @@ def test_a_restart_tries_what_waited_and_remembers_how_often_it_was_tried(inbox:
     assert (job.attempts, job.unchanged_since) == (5, 7)
 
 
-def test_a_wall_clock_that_jumps_changes_no_order_and_no_waiting(inbox: Inbox) -> None:
+def test_wall_clock_jumps_change_no_order_and_no_waiting(inbox: Inbox) -> None:
     for number, wall in enumerate((NOON, 0, NOON * 2, -5, NOON)):
         inbox.clock.set_wall(wall)
         put(inbox.folder / str(number), str(number).encode())
@@ -181,7 +181,7 @@ def test_a_wall_clock_that_jumps_changes_no_order_and_no_waiting(inbox: Inbox) -
     assert [result["file"] for result in newest] == ["waiting", "4"]
 
 
-def test_ids_only_grow_also_after_rows_are_forgotten(inbox: Inbox) -> None:
+def test_ids_only_grow_after_rows_are_forgotten(inbox: Inbox) -> None:
     path = put(inbox.folder / "a", b"a")
     inbox.observe("a")
     job = inbox.job()
@@ -218,7 +218,7 @@ def test_counts_are_those_of_the_rows(inbox: Inbox) -> None:
     assert queries.counts(inbox.db) == counted == {"pending": 2, "classified": 2, "failed": 2}
 
 
-def test_pages_of_results_are_complete_and_disjoint_while_photos_come(inbox: Inbox) -> None:
+def test_pages_stay_disjoint_while_photos_arrive(inbox: Inbox) -> None:
     def add(first: int, count: int) -> None:
         for number in range(first, first + count):
             put(inbox.folder / f"{number:03}", b"x")
@@ -235,9 +235,7 @@ def test_pages_of_results_are_complete_and_disjoint_while_photos_come(inbox: Inb
     assert seen == [f"{number:03}" for number in reversed(range(25))]
 
 
-def test_a_photo_that_is_answered_between_two_looks_keeps_its_answer(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_result_written_between_two_looks_stands(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     put(inbox.folder / "a.jpg", b"one")
     inbox.observe("a.jpg")
     job = inbox.job()
@@ -296,7 +294,7 @@ def test_pending_photo_is_returned_again_when_its_event_comes(inbox: Inbox) -> N
     assert inbox.ledger.observe(found, wake=True) == []
 
 
-def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_path: Path) -> None:
+def test_new_inode_numbers_do_not_make_files_new(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     put(inbox.folder / "a.jpg", b"one")
     inbox.observe("a.jpg")
@@ -310,9 +308,7 @@ def test_a_file_system_that_numbers_its_files_anew_does_not_make_them_new(tmp_pa
     ledger.close()
 
 
-def test_a_large_ledger_that_was_closed_cleanly_is_checked_where_damage_is_suspected(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_suspected_damage_is_checked_after_clean_close(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(60):
         put(inbox.folder / f"{number}.jpg", str(number).encode())
     inbox.observe(*(f"{number}.jpg" for number in range(60)))
@@ -416,7 +412,7 @@ def test_results_are_recorded_while_the_inbox_hangs(inbox: Inbox) -> None:
     assert set(inbox.states()) == {"working.jpg", "b.jpg", "moved too.jpg"}
 
 
-def test_photo_answered_while_its_names_are_looked_at_is_renamed(inbox: Inbox) -> None:
+def test_outcome_recorded_during_a_look_still_allows_rename(inbox: Inbox) -> None:
     """A worker read the file before it was renamed: the row is that file's only once its outcome is written."""
     path = put(inbox.folder / "a.jpg", b"a")
     inbox.observe("a.jpg")

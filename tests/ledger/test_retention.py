@@ -30,7 +30,7 @@ def former_versions(inbox: Inbox) -> int:
     return int(inbox.db.execute("SELECT count(*) FROM photo WHERE state = 'superseded'").fetchone()[0])
 
 
-def test_by_age_only_old_results_of_photos_that_left_are_forgotten(inbox: Inbox) -> None:
+def test_retention_by_age_forgets_old_results_only(inbox: Inbox) -> None:
     for name in ("old", "new"):
         (inbox.folder / name).unlink()
 
@@ -38,7 +38,7 @@ def test_by_age_only_old_results_of_photos_that_left_are_forgotten(inbox: Inbox)
     assert set(inbox.states()) == {"kept", "new", "sub/deep"}
 
 
-def test_by_number_the_newest_results_of_photos_that_left_are_kept(inbox: Inbox) -> None:
+def test_retention_by_number_keeps_newest_results(inbox: Inbox) -> None:
     for name in ("old", "new"):
         (inbox.folder / name).unlink()
 
@@ -46,12 +46,12 @@ def test_by_number_the_newest_results_of_photos_that_left_are_kept(inbox: Inbox)
     assert set(inbox.states()) == {"kept", "new", "sub/deep"}
 
 
-def test_results_of_photos_that_are_still_there_are_never_forgotten(inbox: Inbox) -> None:
+def test_results_of_present_photos_are_never_forgotten(inbox: Inbox) -> None:
     assert forget(inbox, days=1, rows=1) == 0
     assert inbox.observe("old", "kept", "new", "sub/deep") == 0
 
 
-def test_what_lay_in_a_folder_that_is_empty_now_is_kept_as_its_disk_may_not_be_mounted(inbox: Inbox) -> None:
+def test_retention_keeps_results_of_empty_folders(inbox: Inbox) -> None:
     (inbox.folder / "sub" / "deep").unlink()
     assert forget(inbox, days=1) == 0
     for name in ("old", "kept", "new"):

@@ -78,7 +78,7 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize(("closed", "first"), [(1, 18), (0, 100_018)])
-def test_upgrade_gives_no_id_again_that_a_power_cut_took(state: Path, closed: int, first: int) -> None:
+def test_upgrade_gives_no_lost_id_again(state: Path, closed: int, first: int) -> None:
     with sqlite3.connect(state / "ledger.db") as db:
         db.execute("UPDATE counter SET value = ? WHERE name = 'closed'", (closed,))
     db.close()

@@ -17,7 +17,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Model:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_every_kind_of_input_and_output_gives_the_right_label(model: Model, colour: str) -> None:
+def test_every_input_and_output_kind_gives_right_label(model: Model, colour: str) -> None:
     scores = model.classifier().classify(flat(COLOURS[colour]))
 
     assert next(iter(best_scores(scores, model.labels))) == colour
@@ -36,7 +36,7 @@ def test_the_size_is_the_models_own(model: Model) -> None:
     assert model.size == (SIZE, SIZE)
 
 
-def test_two_classifiers_of_one_model_do_not_disturb_each_other(float_model: bytes, tmp_path: Path) -> None:
+def test_classifiers_of_one_model_are_independent(float_model: bytes, tmp_path: Path) -> None:
     model = load_model(with_labels(float_model, tmp_path / "model.tflite"))
     one, other = model.classifier(), model.classifier()
     first = one.classify(flat(COLOURS["red"]))
@@ -45,14 +45,14 @@ def test_two_classifiers_of_one_model_do_not_disturb_each_other(float_model: byt
     assert one.classify(flat(COLOURS["red"])) == pytest.approx(first)
 
 
-def test_labels_that_do_not_fit_are_refused_with_both_counts(float_model: bytes, tmp_path: Path) -> None:
+def test_misfit_labels_are_refused_with_both_counts(float_model: bytes, tmp_path: Path) -> None:
     path = with_labels(float_model, tmp_path / "model.tflite", labels=("cat", "dog"))
 
     with pytest.raises(UsageError, match=r"2 labels \(cat, dog\), but the model has 3 outputs"):
         load_model(path)
 
 
-def test_a_model_without_labels_is_refused_with_the_way_out(float_model: bytes, tmp_path: Path) -> None:
+def test_model_without_labels_is_refused_with_hint(float_model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(float_model)
 
@@ -69,7 +69,7 @@ def test_a_model_cut_short_is_refused_by_name(float_model: bytes, tmp_path: Path
         load_model(path)
 
 
-def test_best_scores_come_best_first_and_at_most_five() -> None:
+def test_best_scores_are_ordered_and_at_most_five() -> None:
     scores = np.array([0.1, 0.3, 0.05, 0.25, 0.1, 0.2], np.float32)
 
     best = best_scores(scores, ["a", "b", "c", "d", "e", "f"])

@@ -25,7 +25,7 @@ def sigmoid_model() -> bytes:
     return model_of(lambda image: tf.sigmoid(means(image)))
 
 
-def test_values_of_a_multi_label_model_stay_as_they_are(sigmoid_model: bytes, tmp_path: Path) -> None:
+def test_multi_label_values_stay_as_they_are(sigmoid_model: bytes, tmp_path: Path) -> None:
     answer = classifier(sigmoid_model, tmp_path)
     expected = 1 / (1 + np.exp([-4, 4, 4]))
 
@@ -100,7 +100,7 @@ def test_the_metadatas_normalisation_is_used_for_float_input(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("divisor", "shift"), [(127.5, -1.0), (1.0, 0.0)])
-def test_a_model_that_scales_pixels_itself_is_fed_whole_pixels(divisor: float, shift: float, tmp_path: Path) -> None:
+def test_model_that_scales_pixels_gets_raw_pixels(divisor: float, shift: float, tmp_path: Path) -> None:
     def scaled(image: Any) -> Any:
         pixels = image / divisor + shift if divisor > 1 else (image - tf.constant([120.0, 121, 122])) / 128.0
         return tf.nn.softmax(means(pixels))
@@ -111,7 +111,7 @@ def test_a_model_that_scales_pixels_itself_is_fed_whole_pixels(divisor: float, s
     assert answer.input_kind["normalisation"].startswith("(pixel - 0) / 1,")
 
 
-def test_quantized_input_that_does_not_span_the_pixels_is_computed(tmp_path: Path) -> None:
+def test_quantized_input_of_another_range_is_computed(tmp_path: Path) -> None:
     plain = model_of(lambda image: tf.nn.softmax(means(image)), quantized=True)
     usual = classifier(with_metadata(plain, mean=127.5, std=127.5), tmp_path)
     # twice the scale: half of the levels are enough for -1..1
@@ -125,7 +125,7 @@ def test_quantized_input_that_does_not_span_the_pixels_is_computed(tmp_path: Pat
     assert answer.classify(unsure) == pytest.approx(usual.classify(unsure), abs=0.03)
 
 
-def test_a_float_models_normalisation_in_a_quantized_model_is_not_believed(tmp_path: Path) -> None:
+def test_float_normalisation_in_quantized_model_is_ignored(tmp_path: Path) -> None:
     plain = model_of(lambda image: tf.nn.softmax(means(image)), quantized=True)
     answer = classifier(with_metadata(plain, mean=0, std=1), tmp_path)
 
@@ -140,7 +140,7 @@ def test_of_several_texts_the_metadata_names_the_labels(sigmoid_model: bytes, tm
     assert load_model(path).labels == ("red", "green", "blue")
 
 
-def test_of_several_texts_without_metadata_the_one_that_fits_is_taken(sigmoid_model: bytes, tmp_path: Path) -> None:
+def test_label_file_with_fitting_count_is_chosen(sigmoid_model: bytes, tmp_path: Path) -> None:
     path = packed(sigmoid_model, tmp_path / "model.tflite", about_txt="Made by me.\n", classes_names=THREE)
 
     assert load_model(path).labels == ("red", "green", "blue")

@@ -23,11 +23,11 @@ def test_every_backend_that_is_installed_runs_the_model(module: str, int8_model:
     interpreter.invoke()
 
 
-def test_a_backend_that_is_not_there_is_named_with_the_way_out(int8_model: bytes) -> None:
+def test_missing_backend_is_named_with_hint(int8_model: bytes) -> None:
     with pytest.raises(UsageError, match=r"no_such_backend: not installed.*pip install ai-edge-litert"):
         choose_backend(int8_model, "no_such_backend")
 
 
-def test_a_model_that_cannot_be_read_is_the_models_fault() -> None:
+def test_unreadable_model_is_not_blamed_on_backends() -> None:
     with pytest.raises(UsageError, match="the model cannot be loaded"):
         choose_backend(b"\0\0\0\0TFL3" + b"\xff" * 100)

@@ -10,7 +10,7 @@ def test_numbered_and_plain_lines_give_the_same_labels(text: str) -> None:
     assert parse_labels(text) == ("cat", "dog")
 
 
-def test_labels_that_begin_with_a_number_of_their_own_stay_whole() -> None:
+def test_labels_beginning_with_numbers_stay_whole() -> None:
     text = "61326 scratch mark\n61326 slot damage\n61326 0k back\n"
 
     assert parse_labels(text) == ("61326 scratch mark", "61326 slot damage", "61326 0k back")

@@ -14,7 +14,7 @@ from tests.model.small_models import LABELS, SIZE, flat, with_labels
 
 
 @pytest.mark.parametrize("member", ["labels.txt", "labelmap.txt", "inat_bird_labels.txt", "imagenet.txt"])
-def test_labels_are_found_in_the_appended_zip_under_any_name(float_model: bytes, tmp_path: Path, member: str) -> None:
+def test_labels_in_zip_may_have_any_name(float_model: bytes, tmp_path: Path, member: str) -> None:
     path = with_labels(float_model, tmp_path / "model.tflite", member)
 
     assert read_model_file(path).labels == LABELS
@@ -49,7 +49,7 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
         read_model_file(tmp_path / "missing.tflite")
 
 
-def test_weights_that_differ_from_the_sealed_ones_are_refused(float_model: bytes, tmp_path: Path) -> None:
+def test_altered_weights_are_refused(float_model: bytes, tmp_path: Path) -> None:
     damaged = bytearray(float_model)
     damaged[len(damaged) // 2] ^= 0xFF
     path = tmp_path / "model.tflite"
@@ -92,7 +92,7 @@ def _append_record(path: Path, record: dict[str, object]) -> None:
         archive.writestr(RECORD, json.dumps(record))
 
 
-def test_labels_named_after_the_model_come_before_those_of_its_folder(float_model: bytes, tmp_path: Path) -> None:
+def test_labels_named_after_model_precede_folder_labels(float_model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(float_model)
     (tmp_path / "labels.txt").write_text("a\nb\nc\n")

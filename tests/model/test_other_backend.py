@@ -70,9 +70,7 @@ def test_the_shipped_model_answers_alike_with_both_libraries(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["float", "int8"])
-def test_a_model_whose_answers_differ_from_photo_to_photo_does_so_alike(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_varied_scores_agree_between_backends(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     from PIL import Image
 
     model = with_labels(request.getfixturevalue(f"{kind}_model"), tmp_path / "model.tflite")
@@ -86,7 +84,7 @@ def test_a_model_whose_answers_differ_from_photo_to_photo_does_so_alike(
         assert min(one[label] for one in scores) < 0.1 < 0.9 < max(one[label] for one in scores)
 
 
-def test_the_shipped_model_proves_itself_with_the_other_library() -> None:
+def test_shipped_model_passes_self_test_with_other_backend() -> None:
     shown = asked(PYTHON, "model", "show", str(shipped_model()), backend=BACKEND)
 
     assert shown["backend"] == BACKEND

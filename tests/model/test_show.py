@@ -20,7 +20,7 @@ def test_shipped_model_shows_and_checks_everything(capsys: pytest.CaptureFixture
     assert shown["provenance"]["gate"]["passed"] is True
 
 
-def test_what_cannot_be_checked_is_said_to_be_unchecked(
+def test_unchecked_parts_are_shown_as_unchecked(
     float_model: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = with_labels(float_model, tmp_path / "foreign.tflite")
@@ -40,14 +40,14 @@ def test_people_get_a_table(float_model: bytes, tmp_path: Path, capsys: pytest.C
     assert "red, green, blue" in capsys.readouterr().out
 
 
-def test_a_file_that_is_no_model_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_that_is_no_model_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "text.tflite").write_text("no model")
 
     assert main(["model", "show", str(tmp_path / "text.tflite")]) == 2
     assert "text.tflite: not a TensorFlow Lite model" in capsys.readouterr().err
 
 
-def test_a_gate_that_was_not_measured_is_said_to_be(
+def test_unmeasured_gate_is_shown_as_such(
     tmp_path: Path, float_model: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record: dict[str, Any] = {

@@ -22,7 +22,7 @@ def operators(data: bytes) -> list[tuple[int, ...]]:
     return [operator.numbers(field, "i") for operator in graph.tables(3) for field in (1, 2)]
 
 
-def test_the_shipped_model_begins_with_its_second_operator_and_answers_the_same_to_the_bit() -> None:
+def test_stripped_shipped_model_has_identical_scores() -> None:
     path = shipped_model()
     whole, model = path.read_bytes(), load_model(path)
     random = np.random.default_rng(1)
@@ -64,7 +64,7 @@ def test_models_of_others_answer_the_same(path: Path) -> None:
 
 
 @pytest.mark.parametrize("zero_point", [0, 127])
-def test_an_operator_that_does_more_than_flip_a_bit_stays(zero_point: int) -> None:
+def test_quantize_operator_that_rescales_stays(zero_point: int) -> None:
     whole = bytearray(shipped_model().read_bytes())
     graph = next(root(bytes(whole), b"TFL3").tables(2))
     quantization = next(graph.tables(0)).table(4)
@@ -76,7 +76,7 @@ def test_an_operator_that_does_more_than_flip_a_bit_stays(zero_point: int) -> No
     assert strip_input_quantize(bytes(whole)) is None
 
 
-def test_a_model_without_a_zero_point_is_left_to_the_interpreter() -> None:
+def test_model_without_zero_point_is_unchanged() -> None:
     whole = bytearray(shipped_model().read_bytes())
     quantization = next(next(root(bytes(whole), b"TFL3").tables(2)).tables(0)).table(4)
     assert quantization is not None

@@ -16,12 +16,12 @@ def test_a_whole_photo_is_whole(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*WITH_END_MARK, *WITH_LENGTH])
-def test_a_photo_that_is_cut_off_is_cut_off(kind: str) -> None:
+def test_cut_off_photo_is_recognised(kind: str) -> None:
     assert is_cut_off(photo(1, kind)[:-20])
 
 
 @pytest.mark.parametrize("kind", WITH_END_MARK)
-def test_zeros_in_the_place_of_the_end_mark_are_an_unwritten_end(kind: str) -> None:
+def test_zeros_instead_of_end_mark_are_unwritten(kind: str) -> None:
     data = photo(1, kind)
 
     assert check_completeness(data[:-100] + bytes(100)) is Completeness.UNWRITTEN
@@ -29,14 +29,14 @@ def test_zeros_in_the_place_of_the_end_mark_are_an_unwritten_end(kind: str) -> N
 
 
 @pytest.mark.parametrize("kind", [*WITH_LENGTH, "TIFF"])
-def test_zeros_at_the_end_of_a_format_without_an_end_mark_are_doubtful(kind: str) -> None:
+def test_zeros_at_end_without_end_mark_are_doubtful(kind: str) -> None:
     assert check_completeness(photo(1, kind)[:-100] + bytes(100)) is Completeness.DOUBTFUL
 
 
 @pytest.mark.parametrize(
     "data", [b"\xff", b"\xff\xd8", b"\x89PN", b"GIF8", b"RIF", b"B", b"II*", b"II*\0\x08\0\0\0", bytes(900)]
 )
-def test_the_beginning_of_a_photo_is_not_taken_for_something_else(data: bytes) -> None:
+def test_photo_signatures_are_no_foreign_formats(data: bytes) -> None:
     assert is_cut_off(data)
 
 

@@ -103,9 +103,9 @@ def self_test(classifier: Classifier, golden: GoldenPhoto) -> str | None:
     scores = classifier.classify(photo.pixels)
     if len(scores) != len(golden.scores):
         return f"{len(scores)} scores instead of {len(golden.scores)}"
-    worst = float(np.abs(scores - np.asarray(golden.scores)).max())
+    deviation = float(np.abs(scores - np.asarray(golden.scores)).max())
     # written so that NaN fails too
-    return None if worst <= golden.tolerance else f"a score lies {worst:.3f} from the known one"
+    return None if deviation <= golden.tolerance else f"a score differs by {deviation:.3f} from the known one"
 
 
 def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES) -> dict[str, float]:

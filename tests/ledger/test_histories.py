@@ -177,6 +177,7 @@ def test_repeated_touches_keep_history_short(inbox: Inbox) -> None:
 
     found = steps(inbox, "a")
     assert [event for event, _ in found] == [*["touched"] * 100, "classified", "seen"]
+    assert inbox.db.execute("SELECT count(*) FROM event").fetchone()[0] == 100
 
 
 def test_failed_versions_are_part_of_a_history(inbox: Inbox) -> None:

@@ -15,7 +15,7 @@ class Suite(NamedTuple):
 SUITES = {
     "ledger": Suite(
         ("daemon/dogid/ledger/record.py", "daemon/dogid/ledger/observe.py"),
-        ("tests/ledger",),
+        ("tests/ledger/test_ledger.py", "tests/ledger/test_histories.py"),
     ),
     "photo": Suite(
         ("daemon/dogid/photo/decode.py", "daemon/dogid/photo/completeness.py"),
@@ -27,7 +27,7 @@ SUITES = {
     ),
     "scores": Suite(
         ("daemon/dogid/model/output_scores.py",),
-        ("tests/model",),
+        ("tests/model/test_output_scores.py",),
     ),
     "gate": Suite(
         ("convert/dogid_convert/evaluation/compare.py", "convert/dogid_convert/evaluation/metrics.py"),

@@ -144,7 +144,9 @@ def test_one_output_is_read_as_single(classes: int, single: bool) -> None:
         (np.uint8, 1.025 / 255, 0, True),
         (np.uint8, 1 / 256, 5, False),  # -5/256 is rounding
         (np.uint8, 1 / 256, 6, True),
+        (np.int8, 1.03 / 255, -128, True),
         (np.int8, 0.1, 0, True),
+        (np.int32, 0.0, 0, True),  # not quantized: the answers decide
     ],
 )
 def test_range_of_quantized_output_decides(dtype: Any, scale: float, zero_point: int, logits: bool) -> None:

@@ -52,6 +52,13 @@ def test_changed_photo_settles_anew() -> None:
     assert policy().on_incomplete(old, GROWN, "short") == outcome
 
 
+def test_unfinished_photo_is_first_retried_after_a_quarter_of_a_second() -> None:
+    outcome = policy().on_photo_error(job(), VERSION, PhotoError(PhotoCode.EMPTY, "empty"))
+
+    assert isinstance(outcome, Waiting)
+    assert 187 <= outcome.delay_ms <= 250
+
+
 def test_unfinished_photo_is_retried_when_it_settles() -> None:
     settling = job(unchanged_since=5_100, attempts=20)
 

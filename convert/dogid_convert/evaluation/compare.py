@@ -68,7 +68,7 @@ def compare_accuracy(
     predictions = first.argmax(axis=1), second.argmax(axis=1)
     occurring = np.unique(np.concatenate([labels, *predictions]))
     if len(occurring) == 1:  # a matrix needs two
-        occurring = np.unique(np.append(occurring, [0, 1]))[:2]
+        occurring = np.unique(np.append(occurring, 0 if occurring[0] else 1))
     place = np.searchsorted(occurring, labels)
     return Accuracies(
         labels=tuple(names[i] for i in occurring),

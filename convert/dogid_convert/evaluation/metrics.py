@@ -55,7 +55,7 @@ def evaluate(probabilities: Probabilities, labels: ClassIndices, *, samples: int
     counts = confusion_matrix(labels, predicted, labels=np.arange(probabilities.shape[1]))
     hits = np.diag(counts).astype(float)
     accuracies, macros = _bootstrap(counts, samples, seed)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         recalls = hits / counts.sum(axis=1)
         precisions = hits / counts.sum(axis=0)
     return Evaluation(
@@ -76,8 +76,8 @@ def expected_calibration_error(probabilities: Probabilities, labels: ClassIndice
     _check(probabilities, labels)
     confidence = probabilities.max(axis=1)
     hit = (probabilities.argmax(axis=1) == labels).astype(float)
-    place = np.clip((confidence * bins).astype(int), 0, bins - 1)
-    distance = np.abs(np.bincount(place, weights=confidence - hit, minlength=bins))
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    distance = np.abs(np.bincount(place, weights=confidence - hit))
     return float(distance.sum() / len(labels))
 
 
@@ -127,7 +127,7 @@ def _least_rate(photos: NDArray[np.int64]) -> float:
         return float((photos * np.log(rates(factor))).sum() - np.log(_TAIL))
 
     # at the lower end each rate is below 1e-9, and all photos right far rarer than 2.5 %
-    factor = brentq(excess, 1e-9 / photos.max(), 1.0 / photos.min(), xtol=1e-15)
+    factor = brentq(excess, 1e-9 / photos.max(), 1.0 / photos.min())
     return float(rates(factor).mean())
 
 

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 
 from dogid_convert.evaluation.compare import compare_accuracy, mcnemar, measure_agreement, share_interval
+from dogid_convert.evaluation.metrics import evaluate
 
 
 def test_agreement_counts_equal_top_labels() -> None:
     first = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.5, 0.5]])
-    second = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9], [0.5, 0.5]])
+    second = np.array([[0.7, 0.3], [0.4, 0.6], [0.1, 0.9], [0.5, 0.5]])
     found = measure_agreement(first, second)
     assert (found.photos, found.same, found.share) == (4, 3, 0.75)
+    assert found.interval == share_interval(3, 4)
+    assert found.mean_difference == pytest.approx((0.2 + 0 + 0.1 + 0) / 4)
     assert found.largest_difference == pytest.approx(0.2)
 
 
@@ -56,3 +59,25 @@ def test_absent_labels_are_not_in_the_matrix() -> None:
     assert found.labels == ("label 3", "label 7", "label 4000")
     assert found.converted.confusion == ((0, 0, 0), (0, 2, 0), (1, 0, 1))
     assert found.converted.accuracy == 0.75
+
+
+def test_both_models_are_evaluated_on_the_same_labels() -> None:
+    names = ("a", "b", "c")
+    first, second = np.eye(3)[[0, 0, 2, 2, 2]], np.eye(3)[[0, 2, 2, 0, 0]]
+    labels = np.array([0, 0, 2, 2, 0])
+    found = compare_accuracy(first, second, labels, names)
+    assert found.labels == ("a", "c")
+    assert found.float_model == evaluate(first[:, [0, 2]], np.array([0, 0, 1, 1, 0]))
+    assert found.converted == evaluate(second[:, [0, 2]], np.array([0, 0, 1, 1, 0]))
+    assert found.disagreement == mcnemar(
+        np.array([True, True, True, True, False]), np.array([True, False, True, False, True])
+    )
+
+
+@pytest.mark.parametrize(("label", "shown"), [(0, ("a", "b")), (1, ("a", "b")), (2, ("a", "c"))])
+def test_single_label_gets_a_second_beside_it(label: int, shown: tuple[str, ...]) -> None:
+    answers = np.eye(3)[[label, label]]
+    found = compare_accuracy(answers, answers, np.array([label, label]), ("a", "b", "c"))
+    assert found.labels == shown
+    assert sum(map(sum, found.converted.confusion)) == 2
+    assert found.converted.accuracy == 1.0

@@ -14,13 +14,20 @@ LABELS = np.array([0, 1, 1, 2])
 def test_confusion_matrix_has_a_row_per_true_label() -> None:
     found = metrics.evaluate(SURE, LABELS)
 
+    assert found.photos == 4
     assert found.confusion == ((1, 0, 0), (1, 1, 0), (0, 0, 1))
     assert found.accuracy == 0.75
     assert found.recalls == (1.0, 0.5, 1.0)
     assert found.precisions == (0.5, 1.0, 1.0)
     assert found.macro_recall == pytest.approx(2.5 / 3)
+    assert found.calibration_error == metrics.expected_calibration_error(SURE, LABELS)
 
 
+def test_evaluation_is_the_same_each_time() -> None:
+    assert metrics.evaluate(SURE, LABELS) == metrics.evaluate(SURE, LABELS)
+
+
+@pytest.mark.filterwarnings("error")
 def test_label_without_photos_is_left_out_of_macro_recall() -> None:
     found = metrics.evaluate(SURE[:3], LABELS[:3])
 
@@ -40,6 +47,22 @@ def test_interval_is_binomial() -> None:
     found = metrics.evaluate(np.tile(SURE, (100, 1)), np.tile(LABELS, 100)).accuracy_interval
 
     assert found.low == pytest.approx(0.75 - 1.96 * math.sqrt(0.75 * 0.25 / 400), abs=0.01)
+
+
+@pytest.mark.filterwarnings("error")
+def test_macro_recall_interval_is_that_of_photos_drawn_again() -> None:
+    labels = np.repeat([0, 1, 2], [2, 10, 20])  # each seventh sample has none of label 0
+    predicted = np.array([0, 1, *[1] * 8, 2, 2, *[2] * 18, 1, 1])
+    draws = np.random.default_rng(1).integers(0, len(labels), (4000, len(labels)))
+    hits = [np.where(labels[draws] == label, labels[draws] == predicted[draws], 0).sum(axis=1) for label in range(3)]
+    totals = [(labels[draws] == label).sum(axis=1) for label in range(3)]
+    recalls = np.array(
+        [np.where(total > 0, hit / np.maximum(total, 1), np.nan) for hit, total in zip(hits, totals, strict=True)]
+    )
+    low, high = np.quantile(np.nanmean(recalls, axis=0), (0.025, 0.975))
+
+    found = metrics.evaluate(np.eye(3)[predicted], labels).macro_recall_interval
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
 
 
 @pytest.mark.parametrize(("photos", "least"), [(1, 0.025), (4, 0.398), (10, 0.692), (100, 0.964)])
@@ -64,7 +87,16 @@ def test_label_of_one_photo_widens_macro_recall_interval() -> None:
     found = metrics.evaluate(np.eye(4)[labels], labels)
 
     assert found.accuracy_interval.low > 0.99
-    assert found.macro_recall_interval.low == pytest.approx((0.025 + 3) / 4, abs=0.01)
+    assert found.macro_recall_interval.low == pytest.approx((0.025 + 3) / 4, abs=1e-6)
+    assert found.macro_recall_interval.high == 1.0
+
+
+def test_label_of_one_photo_widens_interval_of_all_wrong() -> None:
+    labels = np.repeat([0, 1, 2, 3], [1, 400, 400, 400])
+    found = metrics.evaluate(np.eye(4)[(labels + 1) % 4], labels)
+
+    assert found.macro_recall_interval.low == 0.0
+    assert found.macro_recall_interval.high == pytest.approx(1 - (0.025 + 3) / 4, abs=1e-6)
 
 
 def test_calibration_error_is_confidence_minus_accuracy() -> None:
@@ -72,6 +104,15 @@ def test_calibration_error_is_confidence_minus_accuracy() -> None:
 
     assert metrics.expected_calibration_error(confident, np.array([0] * 9 + [1])) == pytest.approx(0.0)
     assert metrics.expected_calibration_error(confident, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.4)
+
+
+def test_calibration_error_is_weighed_by_bins() -> None:
+    confidence = np.repeat([0.7, 0.9, 0.95, 1.0], 10)  # the last two share the last of 15 bins
+    answers = np.stack([confidence, 1 - confidence], axis=1)
+    right = np.array([*[0] * 10, *[0] * 6, *[1] * 4, *[0] * 10, *[0] * 5, *[1] * 5])
+
+    error = metrics.expected_calibration_error(answers, right)
+    assert error == pytest.approx((abs(7 - 10) + abs(9 - 6) + abs(9.5 - 10 + 10 - 5)) / 40)
 
 
 def test_thousand_labels_take_little_memory() -> None:
@@ -89,8 +130,13 @@ def test_thousand_labels_take_little_memory() -> None:
 
 
 def test_no_photos_raise() -> None:
-    with pytest.raises(ValueError, match="no photos"):
+    with pytest.raises(ValueError, match=r"^no photos to evaluate on$"):
         metrics.evaluate(np.zeros((0, 3)), np.zeros(0, np.int64))
+
+
+def test_answers_for_other_photos_raise() -> None:
+    with pytest.raises(ValueError, match=r"^4 answers for 3 photos$"):
+        metrics.evaluate(SURE, LABELS[:3])
 
 
 def test_temperature_calibrates_overconfident_network() -> None:

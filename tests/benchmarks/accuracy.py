@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from dogid.model.classifier import Model
-from dogid.photo.decode import Pixels, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import Pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.model import classify_photo as classify_module
-from dogid.photo.decode import DEFAULT_MAX_PIXELS, DecodedPhoto, decode, limit_pixels
+from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
+from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.dispatcher import JOBS_AHEAD
 from dogid.pipeline.worker_pool import WorkerPool
 from dogid.settings import Settings

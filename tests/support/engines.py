@@ -12,7 +12,8 @@ from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Job, Outcome
 from dogid.model.classifier import Model
 from dogid.model.self_test import reference_for
-from dogid.photo.decode import DecodedPhoto, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.engine import Engine
 from dogid.pipeline.engine_proofs import EngineProofs
 from dogid.pipeline.in_progress import InProgress

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageFilter
 
-from dogid.photo.decode import Pixels, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import Pixels
 
 _WORKING_SIDE = 320  # pixels; enough for a crop to be shrunk, not enlarged, to a MobileNet's input
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from dogid.errors import DogidError, PhotoError
-from dogid.photo.decode import Pixels, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import Pixels
 from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
 from dogid_convert.support.free_memory import free_memory

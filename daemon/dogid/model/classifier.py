@@ -14,7 +14,8 @@ from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count
 from dogid.model.model_file import GoldenPhoto, ModelFile, RunnableModel, read_model_file
 from dogid.model.output_scores import Scores, read_score_decoder
-from dogid.photo.decode import Pixels, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import Pixels
 
 SHOWN_SCORES = 5
 """How many of the best scores a result keeps."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import UsageError
 from dogid.model.model_file import RunnableModel
-from dogid.photo.decode import Pixels
+from dogid.photo.pixels import Pixels
 
 MOBILENET_MEAN = MOBILENET_STD = 127.5
 """Normalisation of float models that do not declare one: pixels to -1..1, as MobileNets are trained on. The converter

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.model.tflite_metadata import OutputKind
-from dogid.photo.decode import Pixels
+from dogid.photo.pixels import Pixels
 
 _SLACK = 0.02
 

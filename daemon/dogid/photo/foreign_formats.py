@@ -6,6 +6,7 @@ QuickTime File Format (files without that box), RIFF (Microsoft and IBM 1991), I
 PKWARE APPNOTE 4.3.7; CR3 and RAF as ExifTool knows them.
 """
 
+_RAW = "a camera's raw data"
 _AVIF, _HEIC, _HEIF = "AVIF", "HEIC", "HEIF"
 _VIDEO, _SOUND, _ARCHIVE = "a video (or sound)", "a sound recording", "a ZIP archive (or a document made like one)"
 
@@ -15,7 +16,9 @@ _BEGINNINGS = {
     b"\0\0\0\x0cjP  ": "JPEG 2000",
     b"%PDF-": "a PDF",
     b"8BPS": "a Photoshop file",
-    b"FUJIFILM": "a camera's raw data",
+    **dict.fromkeys(
+        (b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"II\x1a\0\0\0HEAPCCDR", b"FOVb", b"\0MRM"), _RAW
+    ),
     b"<svg": "an SVG drawing",
     b"\x1aE\xdf\xa3": _VIDEO,
     b"PK\x03\x04": _ARCHIVE,
@@ -23,9 +26,9 @@ _BEGINNINGS = {
 _RIFF_KINDS = {b"AVI ": _VIDEO, b"WAVE": _SOUND}
 _QUICKTIME_BOXES = (b"moov", b"mdat", b"wide")
 
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
-_HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"avci", b"avcs", b"jpeg"})
+AVIF_BRANDS = frozenset({b"avif", b"avis"})
+HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+HEIF_BRANDS = frozenset({b"mif1", b"mif2", b"msf1", b"avci", b"avcs", b"jpeg"})
 _SOUND_BRANDS = frozenset({b"M4A ", b"M4B "})
 _MOST_BRANDS = 64  # of a box whose length may be damaged
 
@@ -55,17 +58,25 @@ def _kind(data: bytes) -> str | None:
     return next((kind for beginning, kind in _BEGINNINGS.items() if data.startswith(beginning)), None)
 
 
-def _of_brands(data: bytes) -> str:
-    """Photos, videos and sounds all begin with this box; its first brand is how to read it, the others may be, too."""
+def read_brands(data: bytes) -> frozenset[bytes]:
+    """Return the brands of the file type box that photos, videos and sounds begin with; none without one.
+
+    The first brand is how to read the file, the others are how it may be read, too.
+    """
+    if data[4:8] != b"ftyp":
+        return frozenset()
     end = min(int.from_bytes(data[:4]), 16 + 4 * _MOST_BRANDS)
-    first = data[8:12]
-    brands = {first, *(data[at : at + 4] for at in range(16, end, 4))}
-    if brands & _AVIF_BRANDS:
+    return frozenset({data[8:12], *(data[at : at + 4] for at in range(16, end, 4))})
+
+
+def _of_brands(data: bytes) -> str:
+    first, brands = data[8:12], read_brands(data)
+    if brands & AVIF_BRANDS:
         return _AVIF
-    if brands & _HEIC_BRANDS:
+    if brands & HEIC_BRANDS:
         return _HEIC
-    if brands & _HEIF_BRANDS:
+    if brands & HEIF_BRANDS:
         return _HEIF
     if first == b"crx ":
-        return "a camera's raw data"
+        return _RAW
     return _SOUND if first in _SOUND_BRANDS else _VIDEO

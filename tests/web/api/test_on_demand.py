@@ -13,7 +13,7 @@ from dogid.daemon.daemon import Daemon
 from dogid.inbox.safe_open import Root, open_root
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
-from dogid.photo.decode import Pixels
+from dogid.photo.pixels import Pixels
 from dogid.settings import Settings
 from dogid.web.api import classify_file
 from dogid.web.api.on_demand import OnDemandClassifier

@@ -18,7 +18,8 @@ from dogid.errors import PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
-from dogid.photo.decode import Pixels, decode
+from dogid.photo.decode import decode
+from dogid.photo.pixels import Pixels
 from dogid.web.deadline_executor import DeadlineExecutor
 
 TILE, LARGE = 320, 960

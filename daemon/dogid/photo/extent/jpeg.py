@@ -1,0 +1,131 @@
+"""Where the parts of a JPEG are: segments by their lengths, then the entropy-coded data of its scans.
+
+Source: ITU-T T.81, B.1 (markers) and G.1.1.1.1 (progressive scans).
+"""
+
+import re
+from dataclasses import dataclass
+
+from dogid.errors import PhotoCode, PhotoError
+
+_SOI, _EOI, _SOS, _RESTARTS = 0xD8, 0xD9, 0xDA, range(0xD0, 0xD8)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # all but DHT, JPG and DAC
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
+_WITHOUT_LENGTH = frozenset({0x00, 0x01, _SOI, *_RESTARTS})
+_SEGMENTS = frozenset({0xC4, 0xCC, _SOS, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})  # that may follow a scan
+_COEFFICIENTS = frozenset(range(64))  # of a block
+
+_SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # that ends entropy-coded data
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a JPEG's header, from its marker to before the next."""
+
+    marker: int
+    at: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """What stands before a JPEG's first scan."""
+
+    segments: tuple[Segment, ...]
+    """All of them; the last is the first scan's SOS."""
+    process: int
+    """The marker of the frame: 0xC0 baseline, 0xC2 progressive, 0xC3 lossless, ..."""
+    precision: int
+    """Bits of a sample."""
+    components: int
+    is_one_scan: bool
+    """Whether the first scan holds all of the picture."""
+
+    @property
+    def scan(self) -> int:
+        """Where the entropy-coded data begin."""
+        return self.segments[-1].end
+
+
+def read_header(data: bytes) -> JpegHeader:
+    """Return the header of a JPEG; thumbnails in it are skipped as part of their segment.
+
+    Raise PhotoError with `truncated` where the data end in it, with an end mark or without.
+    """
+    try:
+        return _read_header(data)
+    except IndexError as error:
+        raise PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header") from error
+
+
+def _read_header(data: bytes) -> JpegHeader:
+    segments: list[Segment] = []
+    process = precision = components = 0
+    at = 2
+    while True:
+        while data[at] != 0xFF:  # bytes between segments: decoders skip them, as they do fill bytes
+            at = data.find(b"\xff", at)
+            if at < 0:
+                raise IndexError
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker in _WITHOUT_LENGTH:
+            at += 2
+            continue
+        if marker == _EOI:
+            raise PhotoError(PhotoCode.TRUNCATED, "the photo ends before its pixels")
+        end = at + 2 + (data[at + 2] << 8 | data[at + 3])
+        if end >= len(data):
+            raise IndexError
+        segments.append(Segment(marker, at, end))
+        if marker in _FRAMES:
+            process, precision, components = marker, data[at + 4], data[at + 9]
+        elif marker == _SOS:
+            is_one_scan = data[at + 4] == components and process not in _PROGRESSIVE
+            return JpegHeader(tuple(segments), process, precision, components, is_one_scan)
+        at = end
+
+
+def lacks_scans(data: bytes, header: JpegHeader) -> bool:
+    """Whether a JPEG ends between two of its scans, which decodes without an error: to a coarse picture."""
+    if header.is_one_scan:
+        return False
+    missing: dict[int, frozenset[int]] = {}
+    for found in _SCAN_OR_END.finditer(data, header.segments[-1].at):
+        at = found.start()
+        if data[at + 1] == _EOI:
+            break
+        count = data[at + 4] if at + 4 < len(data) else 0
+        parameters = at + 5 + 2 * count
+        if not 1 <= count <= 4 or parameters + 3 > len(data) or int.from_bytes(data[at + 2 : at + 4]) != 6 + 2 * count:
+            continue  # these two bytes inside a table
+        exact = _COEFFICIENTS
+        if header.process in _PROGRESSIVE:
+            is_last_bit = data[parameters + 2] & 0x0F == 0
+            exact = frozenset(range(data[parameters], data[parameters + 1] + 1)) if is_last_bit else frozenset()
+        for component in data[at + 5 : parameters : 2]:
+            missing[component] = missing.get(component, _COEFFICIENTS) - exact
+    return len(missing) < header.components or any(missing.values())
+
+
+def find_end(data: bytes, header: JpegHeader) -> tuple[int, bool]:
+    """Return where the last scan's data end, and whether the end mark (EOI) stands there.
+
+    Slow where a photo has many scans: ask only where a decoder was not content.
+    """
+    at = header.scan
+    while True:
+        found = _MARKER.search(data, at)
+        if found is None:
+            return len(data), False
+        at = found.start()
+        marker = data[at + 1]
+        if marker == _EOI:
+            return at, True
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
+        if header.is_one_scan or marker not in _SEGMENTS or end > len(data):
+            return at, False
+        at = end

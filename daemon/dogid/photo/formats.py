@@ -1,0 +1,58 @@
+"""The formats that are decoded, known by how a file begins, whatever it is called."""
+
+from collections.abc import Callable
+
+from dogid.photo.extent import bmp, gif, isobmff, png, tiff, webp
+from dogid.photo.extent.extent import Extent
+from dogid.photo.foreign_formats import AVIF_BRANDS, HEIC_BRANDS, read_brands
+
+JPEG, PNG, WEBP, BMP, GIF, TIFF, HEIC, AVIF = "JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIC", "AVIF"
+
+EXTENTS: dict[str, Callable[[bytes], Extent]] = {
+    PNG: png.find_extent,
+    WEBP: webp.find_extent,
+    BMP: bmp.find_extent,
+    GIF: gif.find_extent,
+    TIFF: tiff.find_extent,
+    HEIC: isobmff.find_extent,
+    AVIF: isobmff.find_extent,
+}
+"""Where a photo of a format ends; JPEG's decoder looks for itself."""
+
+_JPEG_START = b"\xff\xd8\xff"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_GIF_STARTS = (b"GIF87a", b"GIF89a")
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")  # the last two: wrong, but decoded
+_SIGNATURES = (_JPEG_START, _PNG_START, *_GIF_STARTS, b"BM", *_TIFF_STARTS)
+_RIFF, _WEBP, _WEBP_LENGTH = b"RIFF", b"WEBP", 12
+
+_BLANK_RUN = 16  # zeros at a beginning that make a file look reserved but not yet written
+
+
+def identify(data: bytes) -> str | None:
+    """Return the name of the format that data are in; None where it is not one that is decoded."""
+    if data.startswith(_JPEG_START):
+        return JPEG
+    if data.startswith(_PNG_START):
+        return PNG
+    if data.startswith(_RIFF) and data[8:12] == _WEBP:
+        return WEBP
+    if data.startswith(b"BM"):
+        return BMP
+    if data.startswith(_GIF_STARTS):
+        return GIF
+    if data.startswith(_TIFF_STARTS):
+        return TIFF
+    brands = read_brands(data)
+    if brands & AVIF_BRANDS:
+        return AVIF
+    return HEIC if brands & HEIC_BRANDS else None
+
+
+def is_beginning(data: bytes) -> bool:
+    """Whether data of no known format may become a photo: a signature's beginning and no more, or zeros before it."""
+    if any(signature.startswith(data) for signature in _SIGNATURES) or not data[:_BLANK_RUN].strip(b"\0"):
+        return True
+    is_riff = len(data) < _WEBP_LENGTH and (_RIFF.startswith(data[:4]) and _WEBP.startswith(data[8:]))
+    is_isobmff = len(data) < 12 or len(data) < int.from_bytes(data[:4])
+    return is_riff or (is_isobmff and data[4:8] in (b"ftyp", b"fty", b"ft", b"f"))

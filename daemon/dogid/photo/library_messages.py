@@ -1,0 +1,26 @@
+"""Keeps Pillow's and libtiff's own lines about damaged photos from users: our errors say it, with the file's name."""
+
+import contextlib
+import ctypes
+import warnings
+from functools import cache
+from pathlib import Path
+
+_MAPPED = Path("/proc/self/maps")
+
+
+def silence_pillow() -> None:
+    """Ignore the warnings of Pillow's readers. Warnings of decompression bombs are of another kind, and stay."""
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@cache
+def silence_libtiff() -> None:
+    """Take libtiff's handlers away, which print on stderr. Call once Pillow has loaded it."""
+    with contextlib.suppress(OSError, AttributeError):
+        loaded = {line.split(maxsplit=5)[-1] for line in _MAPPED.read_text().splitlines() if "libtiff" in line}
+        for path in loaded:
+            library = ctypes.CDLL(path)  # the copy that is loaded, no other
+            for setter in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+                setter.argtypes, setter.restype = [ctypes.c_void_p], ctypes.c_void_p
+                setter(None)

@@ -1,0 +1,76 @@
+"""libjpeg-turbo through simplejpeg: the same pixels as Pillow's, and the warnings that Pillow drops.
+
+A JPEG of which a part is missing decodes: libjpeg fills the rest with grey and only warns. simplejpeg has wheels for
+x86-64 and aarch64; elsewhere Pillow decodes, and a photo that was cut off and then closed with an end mark passes.
+"""
+
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    import simplejpeg
+except ImportError:  # no wheel for this machine
+    simplejpeg = None
+
+_COLOURS = {"L": ("GRAY", 1), "RGB": ("RGB", 3), "CMYK": ("CMYK", 4)}
+
+# From libjpeg-turbo's jerror.h. Only a file's first warning is reported.
+_MISSING_DATA = ("premature end of data segment", "Premature end of JPEG file", "found marker 0xd9 instead of RST")
+_DAMAGED_DATA = ("Corrupt JPEG data", "Inconsistent progression sequence")
+_HARMLESS = (
+    "Invalid SOS parameters",
+    "Unknown Adobe color transform",
+    "Warning: unknown JFIF revision",
+    "Obtained XMS handle",
+    "bad ICC marker",
+)
+
+
+class Finding(Enum):
+    """What libjpeg says of a JPEG that it decoded."""
+
+    CLEAN = "clean"
+    HARMLESS = "harmless"
+    """A value in the header is unusual; a later warning would not have been reported."""
+    LEFT_OVER = "left over"
+    """All pixels were decoded, and before the end mark there were more bytes."""
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    """The data ended before the picture did."""
+    REFUSED = "refused"
+    """There are no pixels, or not all."""
+
+
+def is_available() -> bool:
+    """Whether simplejpeg is installed."""
+    return simplejpeg is not None
+
+
+def decode_mode(data: bytes, mode: str, size: tuple[int, int]) -> tuple[NDArray[np.uint8], Finding, str]:
+    """Decode to Pillow's mode L, RGB or CMYK, at the scale of libjpeg that gives exactly size = (width, height).
+
+    Return the pixels [height, width, channels], what libjpeg found, and its words for it. CMYK is as in the file:
+    editors store it inverted.
+    """
+    width, height = size
+    colours, channels = _COLOURS[mode]
+    pixels = np.empty((height, width, channels), np.uint8)
+    try:
+        decoded = simplejpeg.decode_jpeg(data, colours, min_width=width, min_height=height, buffer=pixels)
+    except ValueError as error:
+        return pixels, _classify(str(error)), str(error)
+    if decoded.shape != pixels.shape:
+        return pixels, Finding.REFUSED, f"decoded to {decoded.shape[1]}x{decoded.shape[0]}"
+    return pixels, Finding.CLEAN, ""
+
+
+def _classify(message: str) -> Finding:
+    if any(text in message for text in _HARMLESS):
+        return Finding.HARMLESS
+    if any(text in message for text in _MISSING_DATA):
+        return Finding.MISSING
+    if message.endswith("extraneous bytes before marker 0xd9"):
+        return Finding.LEFT_OVER
+    return Finding.DAMAGED if message.startswith(_DAMAGED_DATA) else Finding.REFUSED

@@ -18,7 +18,7 @@ SUITES = {
         ("tests/ledger/test_ledger.py", "tests/ledger/test_histories.py"),
     ),
     "photo": Suite(
-        ("daemon/dogid/photo/decode.py", "daemon/dogid/photo/completeness.py"),
+        ("daemon/dogid/photo/decode.py", "daemon/dogid/photo/jpeg.py", "daemon/dogid/photo/extent/jpeg.py"),
         ("tests/photo",),
     ),
     "retry": Suite(

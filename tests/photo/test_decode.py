@@ -185,8 +185,6 @@ def test_measurements_are_unsupported(mode: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(range(256)), id="HEIC"),
-        pytest.param(b"\0\0\0\x20ftypavif\0\0\0\0avifmif1" + bytes(range(256)), id="AVIF"),
         pytest.param(b"P6 2 2 255\n" + bytes(range(12)), id="PPM, which Pillow could read"),
         pytest.param(b"RIFF\x24\0\0\0WAVEfmt " + bytes(range(64)), id="sound"),
         pytest.param(b"Dear diary, today I saw a dog.\n", id="text"),

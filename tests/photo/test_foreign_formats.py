@@ -33,10 +33,6 @@ def of_brands(first: bytes, *others: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (of_brands(b"heic", b"mif1", b"heic"), "HEIC is not decoded: have the phone take JPEG (iPhone: Settings"),
-        (of_brands(b"mif1", b"mif1", b"heic"), "HEIC is not decoded"),
-        (of_brands(b"avif", b"mif1", b"miaf"), "AVIF is not decoded: convert it to JPEG first"),
-        (of_brands(b"mif1", b"avif", b"miaf"), "AVIF is not decoded"),
         (of_brands(b"avci", b"mif1"), "HEIF is not decoded: convert it"),
         (of_brands(b"crx ", b"isom"), "a camera's raw data is not decoded"),
         (
@@ -52,11 +48,33 @@ def of_brands(first: bytes, *others: bytes) -> bytes:
         (real("JPEG2000"), "JPEG 2000 is not decoded: convert it"),
         (real("PDF"), "a PDF is not decoded: convert it"),
         (archive(), "a ZIP archive (or a document made like one) is not decoded: where photos are in it, unpack it"),
-        (b"hello world, this is a text", "not a photo in a known format (JPEG, PNG, WEBP, BMP, GIF, TIFF)"),
+        (b"hello world, this is a text", "not a photo in a known format (JPEG, PNG, WEBP, BMP, GIF, TIFF, HEIC, AVIF)"),
         ((0xFFFFFFFF).to_bytes(4) + b"ftyp", "a video (or sound) is not decoded"),
     ],
 )
 def test_it_is_named_with_the_way_out(data: bytes, message: str) -> None:
+    with pytest.raises(PhotoError) as caught:
+        decode(data, (8, 8))
+
+    assert caught.value.code is PhotoCode.UNSUPPORTED
+    assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (of_brands(b"heic", b"mif1", b"heic"), "HEIC is not decoded: have the phone take JPEG (iPhone: Settings"),
+        (of_brands(b"mif1", b"mif1", b"heic"), "HEIC is not decoded"),
+        (of_brands(b"avif", b"mif1", b"miaf"), "AVIF is not decoded: convert it to JPEG first"),
+        (of_brands(b"mif1", b"avif", b"miaf"), "AVIF is not decoded"),
+    ],
+)
+def test_phone_formats_are_named_without_their_libraries(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, message: str
+) -> None:
+    monkeypatch.setattr("dogid.photo.heif.is_available", lambda: False)
+    monkeypatch.setattr("PIL.features.check", lambda _: False)
+
     with pytest.raises(PhotoError) as caught:
         decode(data, (8, 8))
 

@@ -12,7 +12,7 @@ from dogid.inbox.read import ReadPhoto, read_photo
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.model import classify_photo as classify_module
-from dogid.photo import decode as photo_module
+from dogid.photo import pixels as photo_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.pixels import DecodedPhoto
 from dogid.result_document import Result

@@ -27,9 +27,19 @@ def picture(seed: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
 
 
 def photo(seed: int = 0, kind: str = "JPEG", size: tuple[int, int] = (SIDE, SIDE), **options: Any) -> bytes:
-    """Given a seed and Pillow's name of a format, return the bytes of a photo."""
+    """Given a seed and Pillow's name of a format or HEIC, return the bytes of a photo."""
+    return encode(picture(seed, size), kind, **options)
+
+
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return the bytes of an image in a format: Pillow's name of it, or HEIC."""
     stream = io.BytesIO()
-    picture(seed, size).save(stream, kind, **options)
+    if kind == "HEIC":
+        import pillow_heif
+
+        pillow_heif.from_pillow(image).save(stream, **options)
+    else:
+        image.save(stream, kind, **options)
     return stream.getvalue()
 
 

@@ -8,7 +8,7 @@ import importlib
 import io
 import warnings
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 from PIL.ImageFile import ImageFile
 
 from dogid.errors import PhotoCode, PhotoError
@@ -62,7 +62,7 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     if not data:
         raise PhotoError(PhotoCode.EMPTY, "the file is empty")
     kind = formats.identify(data)
-    if kind is None or (kind == formats.HEIC and not heif.is_available()):
+    if kind is None or not _is_installed(kind):
         raise _unknown(data)
     try:
         return decode_jpeg(data, size) if kind == formats.JPEG else _decode_other(data, kind, size)
@@ -77,6 +77,12 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         raise _explain(data, kind, error) from error
 
 
+def _is_installed(kind: str) -> bool:
+    if kind == formats.HEIC:
+        return heif.is_available()
+    return kind != formats.AVIF or bool(features.check("avif"))
+
+
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:
     if kind in _PLUGINS:  # which Pillow would look for among all its plugins, and load those
         importlib.import_module(_PLUGINS[kind])
@@ -86,12 +92,12 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
             return decode_jpeg(preview.data, size, preview.turn)
         image, turn = load_tiff(data)
     elif kind == formats.HEIC:
-        image, turn = heif.open_heic(data), 1
+        image, turn = heif.load_heic(data), 1
     else:
         image = Image.open(io.BytesIO(data), formats=(kind,))
         turn = read_orientation(image)
     with image:
-        check_pixels(image)
+        check_pixels(image.size)
         if isinstance(image, ImageFile):
             # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
             image.decodermaxblock = max(len(data), image.decodermaxblock)
@@ -107,7 +113,7 @@ def _is_written(data: bytes, extent: Extent) -> bool:
 def _unknown(data: bytes) -> PhotoError:
     if formats.is_beginning(data):
         return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
-    known = f"not a photo in a known format ({', '.join(FORMATS)})"
+    known = f"not a photo in a known format ({', '.join(filter(_is_installed, FORMATS))})"
     return PhotoError(PhotoCode.UNSUPPORTED, foreign_formats.explain(data) or known)
 
 

@@ -26,6 +26,7 @@ _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"MM*\0", b"II\0*")  # t
 _SIGNATURES = (_JPEG_START, _PNG_START, *_GIF_STARTS, b"BM", *_TIFF_STARTS)
 _RIFF, _WEBP, _WEBP_LENGTH = b"RIFF", b"WEBP", 12
 
+_LONGEST_TYPE_BOX = 272  # bytes, of 64 brands; real ones have less than a dozen
 _BLANK_RUN = 16  # zeros at a beginning that make a file look reserved but not yet written
 
 
@@ -54,5 +55,6 @@ def is_beginning(data: bytes) -> bool:
     if any(signature.startswith(data) for signature in _SIGNATURES) or not data[:_BLANK_RUN].strip(b"\0"):
         return True
     is_riff = len(data) < _WEBP_LENGTH and (_RIFF.startswith(data[:4]) and _WEBP.startswith(data[8:]))
-    is_isobmff = len(data) < 12 or len(data) < int.from_bytes(data[:4])
-    return is_riff or (is_isobmff and data[4:8] in (b"ftyp", b"fty", b"ft", b"f"))
+    length = int.from_bytes(data[:4])
+    is_type_box = len(data) > 4 and b"ftyp".startswith(data[4:8]) and len(data) < length <= _LONGEST_TYPE_BOX
+    return is_riff or is_type_box

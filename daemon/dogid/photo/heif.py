@@ -4,24 +4,26 @@ pi-heif has wheels for x86-64 and aarch64; elsewhere such photos are reported as
 """
 
 import io
-from functools import cache
+from importlib.util import find_spec
 
 from PIL import Image
 
-_OPENER = "HEIF"
+from dogid.photo.pixels import check_pixels
 
 
-@cache
 def is_available() -> bool:
-    """Whether HEIC can be decoded here; from the first call on Pillow can."""
-    try:
-        import pi_heif
-    except ImportError:
-        return False
-    pi_heif.register_heif_opener(thumbnails=False)
-    return True
+    """Whether HEIC can be decoded here."""
+    return find_spec("pi_heif") is not None
 
 
-def open_heic(data: bytes) -> Image.Image:
-    """Return a HEIC's main image, not yet decoded. libheif turns it upright."""
-    return Image.open(io.BytesIO(data), formats=(_OPENER,))
+def load_heic(data: bytes) -> Image.Image:
+    """Return a HEIC's main image. libheif turns it upright by the file's properties; its EXIF orientation is a copy.
+
+    Raise PhotoError with `too_large` for too many pixels, and whatever pi-heif raises on damaged files.
+    """
+    import pi_heif
+
+    photo = pi_heif.open_heif(io.BytesIO(data))  # the header only
+    check_pixels(photo.size)
+    image: Image.Image = photo.to_pillow()
+    return image

@@ -34,7 +34,7 @@ def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> 
         )
     image, data = _open(data, header)
     with image:
-        check_pixels(image)
+        check_pixels(image.size)
         turn = read_orientation(image) if turn is None else turn
         width, height = turn_size(image.size, turn)
         if lacks_scans(data, header):

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import logging
 import warnings
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,9 @@ _MAPPED = Path("/proc/self/maps")
 
 
 def silence_pillow() -> None:
-    """Ignore the warnings of Pillow's readers. Warnings of decompression bombs are of another kind, and stay."""
+    """Ignore the warnings and log lines of Pillow's readers; warnings of decompression bombs are of another kind."""
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @cache

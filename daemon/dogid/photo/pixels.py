@@ -37,10 +37,10 @@ class DecodedPhoto:
     """False where the photo decodes but may be damaged or not yet written to its end: wait whether it changes."""
 
 
-def check_pixels(image: Image.Image) -> None:
-    """Raise PhotoError with `too_large` where an image has more pixels than the limit."""
+def check_pixels(size: tuple[int, int]) -> None:
+    """Raise PhotoError with `too_large` where an image of that width and height has more pixels than the limit."""
     # Pillow only warns between once and twice the limit, and warnings can be turned off
-    limit, count = Image.MAX_IMAGE_PIXELS, image.width * image.height
+    limit, count = Image.MAX_IMAGE_PIXELS, size[0] * size[1]
     if limit is not None and count > limit:
         raise PhotoError(PhotoCode.TOO_LARGE, f"{count} pixels; at most {limit} are decoded (max_pixels)")
 

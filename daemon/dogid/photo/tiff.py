@@ -70,7 +70,7 @@ def load_tiff(data: bytes) -> tuple[Image.Image, int]:
     image: ImageFile = Image.open(io.BytesIO(data), formats=("TIFF",))
     silence_libtiff()
     image.seek(number)
-    check_pixels(image)
+    check_pixels(image.size)
     # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
     image.decodermaxblock = max(len(data), image.decodermaxblock)
     image.load()
@@ -161,9 +161,7 @@ def _read_planes(data: bytes, page: Directory, layout: TiffLayout) -> tuple[Imag
             PhotoCode.UNSUPPORTED,
             "a TIFF of 16 bits in planes that are not RGB is not decoded: convert it to JPEG first",
         )
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and width * height > limit:
-        raise PhotoError(PhotoCode.TOO_LARGE, f"{width * height} pixels; at most {limit} are decoded (max_pixels)")
+    check_pixels((width, height))
     starts, lengths = page.tags[layout_of.STRIP_OFFSETS], page.tags.get(layout_of.STRIP_LENGTHS, ())
     strips = b"".join(data[at : at + length] for at, length in zip(starts, lengths, strict=False))
     high_byte = 1 if layout.order == "little" else 0

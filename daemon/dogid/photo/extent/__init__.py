@@ -1,1 +1,1 @@
-"""Where a photo's own data end, and whether all of it is there: one module for each format, without decoding."""
+"""Where a photo's own data end, and whether all of it is there, by format; start reading at `extent.py`."""

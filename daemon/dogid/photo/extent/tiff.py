@@ -141,7 +141,7 @@ class _Reader:
             start = self._integer(start, self._pointer)
         if start + length > len(self.data):
             raise missing()
-        if tag in _NEEDED and kind in _INTEGERS and count <= self._left:
+        if tag in _NEEDED and kind in _INTEGERS and 0 < count <= self._left:
             self._left -= count
             tags[tag] = struct.unpack_from(f"{self._sign}{count}{_INTEGERS[kind]}", self.data, start)
         return start + length

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dogid.model.output_scores import ScoreDecoder, read_score_decoder
 from dogid.model.tflite_metadata import OutputKind
-from dogid.photo.decode import Pixels
+from dogid.photo.pixels import Pixels
 
 SIZE = (4, 2)  # width, height
 PROBABILITIES = [0.25, 0.5, 0.25]

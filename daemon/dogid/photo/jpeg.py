@@ -2,24 +2,23 @@
 
 import io
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import turbojpeg
 from dogid.photo.extent.jpeg import JpegHeader, find_end, lacks_scans, read_header
 from dogid.photo.jpeg_header import rewrite_header
-from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
+from dogid.photo.pixels import ORIENTATION, DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.samsung import find_trailer
 from dogid.photo.turbojpeg import Finding
 
 _EOI = b"\xff\xd9"
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
+_SCALES = (8, 4, 2)
 _HOLE = bytes(64)  # shorter runs of zeros occur in the data of black pictures, and damage little
 _NO_END = "the end of the photo is not written"
-
-Array = NDArray[np.uint8]
+_APP1, _EXIF = 0xE1, b"Exif\0\0"
 
 
 def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> DecodedPhoto:
@@ -28,81 +27,111 @@ def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> 
     Raise PhotoError where a part is missing (`truncated`) or where it cannot be decoded; Pillow's errors pass through.
     """
     header = read_header(data)
-    if header.precision not in (0, 8) and header.process not in _LOSSLESS:
+    if header.precision != 8 and header.process not in _LOSSLESS:
         raise PhotoError(
             PhotoCode.UNSUPPORTED, f"a JPEG of {header.precision} bits is not decoded: save it with 8 bits first"
         )
-    image, data = _open(data, header)
-    with image:
-        check_pixels(image.size)
-        turn = read_orientation(image) if turn is None else turn
-        width, height = turn_size(image.size, turn)
-        if lacks_scans(data, header):
-            raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there")
-        # the scale that Pillow would choose: models are trained on its pixels
-        if header.process not in _LOSSLESS:
-            image.draft(None, turn_size(size, turn))
-        decoded, complete = _load(image, data)
-        return DecodedPhoto(shrink(decoded, size, turn), width, height, complete)
+    check_pixels(header.size)
+    turn = _read_orientation(data, header) if turn is None else turn
+    if lacks_scans(data, header):
+        raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there")
+    image, complete = _load(data, header, _reduced_size(header, turn_size(size, turn)))
+    width, height = turn_size(header.size, turn)
+    return DecodedPhoto(shrink(image, size, turn), width, height, complete)
 
 
-def _open(data: bytes, header: JpegHeader) -> tuple[Image.Image, bytes]:
+def _read_orientation(data: bytes, header: JpegHeader) -> int:
+    blocks = [
+        segment for segment in header.segments if segment.marker == _APP1 and data.startswith(_EXIF, segment.at + 4)
+    ]
+    if len(blocks) == 1:  # nearly always; Pillow's way to it costs more than the rest of the header
+        exif = Image.Exif()
+        try:
+            exif.load(data[blocks[0].at + 4 : blocks[0].end])
+            if ORIENTATION in exif:
+                return read_orientation(exif)
+        except Exception:  # damaged EXIF is no reason to refuse a good image
+            return 1
+    elif not blocks and data.find(b"Orientation", 0, header.scan) < 0:  # not in its XMP either
+        return 1
+    with _open(data, header) as image:
+        return read_orientation(image)
+
+
+def _open(data: bytes, header: JpegHeader) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=("JPEG",)), data
+        return Image.open(io.BytesIO(data), formats=("JPEG",))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise
     except Exception:
         # a header of which a part is damaged, before pixels that are good
-        data = rewrite_header(data, header)
-        return Image.open(io.BytesIO(data), formats=("JPEG",)), data
+        return Image.open(io.BytesIO(rewrite_header(data, header)), formats=("JPEG",))
 
 
-def _load(image: Image.Image, data: bytes) -> tuple[Image.Image, bool]:
+def _reduced_size(header: JpegHeader, target: tuple[int, int]) -> tuple[int, int]:
+    """Return the size at the scale that Pillow's `draft` would choose: models are trained on its pixels."""
+    width, height = header.size
+    if header.process in _LOSSLESS:
+        return width, height
+    reserve = min(width // target[0], height // target[1])
+    scale = next((scale for scale in _SCALES if reserve >= scale), 1)
+    return -(-width // scale), -(-height // scale)
+
+
+def _load(data: bytes, header: JpegHeader, size: tuple[int, int]) -> tuple[Image.Image, bool]:
     """Return the decoded image, and whether there is no doubt that all of it is there."""
-    if not turbojpeg.is_available() or image.mode not in ("L", "RGB", "CMYK"):
+    mode = _MODES.get(header.components)
+    if mode is None or not all(size) or not turbojpeg.is_available():
+        return _load_with_pillow(data, header, size), True
+    image, finding, words = turbojpeg.decode_mode(data, mode, size)
+    if finding is Finding.CLEAN:
         return image, True
-    pixels, finding, words = turbojpeg.decode_mode(data, image.mode, image.size)
     if finding is Finding.HARMLESS:
-        data = rewrite_header(data, read_header(data))
-        pixels, finding, words = turbojpeg.decode_mode(data, image.mode, image.size)
-    complete = finding is Finding.CLEAN
-    if not complete:
-        examined = _examine(data, image, pixels, finding, words)
-        if examined is None:
+        data = rewrite_header(data, header)
+        header = read_header(data)
+        image, finding, words = turbojpeg.decode_mode(data, mode, size)
+        if finding is Finding.CLEAN:
             return image, True
-        pixels, complete = examined
-    if image.mode == "CMYK":
-        pixels = 255 - pixels  # Pillow takes Adobe's convention for granted
-    return Image.fromarray(pixels[:, :, 0] if image.mode == "L" else pixels, image.mode), complete
-
-
-def _examine(data: bytes, image: Image.Image, pixels: Array, finding: Finding, words: str) -> tuple[Array, bool] | None:
-    """Find out what is wrong with a JPEG: missing data are an error, damaged data a doubt; None: let Pillow try."""
-    header = read_header(data)
     end, is_closed = find_end(data, header)
     if not is_closed:
-        return _without_end(data, image, end)
+        return _load_without_end(data, header, mode, size, end)
     hole = data.find(_HOLE, header.scan, end)
     if hole >= 0:
-        # cameras pad with zeros, too: then all pixels are before them
-        pixels, finding, _ = turbojpeg.decode_mode(data[:hole] + _EOI, image.mode, image.size)
-        if finding is Finding.CLEAN:
-            return pixels, True
-        raise PhotoError(PhotoCode.TRUNCATED, "a part of the photo is not written: there are zeros in its place")
+        return _load_before_hole(data, mode, size, hole)
     if finding is Finding.MISSING:
         raise PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {words}")
-    return None if finding is Finding.REFUSED else (pixels, False)
+    if finding is Finding.REFUSED:
+        return _load_with_pillow(data, header, size), True
+    return image, False
 
 
-def _without_end(data: bytes, image: Image.Image, end: int) -> tuple[Array, bool]:
-    """Return the pixels of a JPEG without its end mark where all of them are there."""
+def _load_with_pillow(data: bytes, header: JpegHeader, size: tuple[int, int]) -> Image.Image:
+    image = _open(data, header)
+    if size != image.size:
+        image.draft(None, size)
+    image.load()
+    return image
+
+
+def _load_without_end(
+    data: bytes, header: JpegHeader, mode: str, size: tuple[int, int], end: int
+) -> tuple[Image.Image, bool]:
+    """Return the image of a JPEG without its end mark where all pixels are there."""
     trailer = find_trailer(data)
     if trailer is not None:
         end = min(end, trailer)
     elif end < len(data):
         raise PhotoError(PhotoCode.TRUNCATED, _NO_END)
-    pixels, finding, _ = turbojpeg.decode_mode(data[:end] + _EOI, image.mode, image.size)
-    is_filled = trailer is not None and data.find(_HOLE, read_header(data).scan, end) < 0
+    image, finding, _ = turbojpeg.decode_mode(data[:end] + _EOI, mode, size)
+    is_filled = trailer is not None and data.find(_HOLE, header.scan, end) < 0
     if finding is Finding.CLEAN or (finding is Finding.LEFT_OVER and is_filled):
-        return pixels, trailer is not None
+        return image, trailer is not None
     raise PhotoError(PhotoCode.TRUNCATED, _NO_END)
+
+
+def _load_before_hole(data: bytes, mode: str, size: tuple[int, int], hole: int) -> tuple[Image.Image, bool]:
+    # cameras pad with zeros, too: then all pixels are before them
+    image, finding, _ = turbojpeg.decode_mode(data[:hole] + _EOI, mode, size)
+    if finding is Finding.CLEAN:
+        return image, True
+    raise PhotoError(PhotoCode.TRUNCATED, "a part of the photo is not written: there are zeros in its place")

@@ -11,7 +11,9 @@ from dogid.errors import PhotoCode, PhotoError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
-_ORIENTATION = 0x0112  # the EXIF and TIFF tag
+ORIENTATION = 0x0112
+"""The EXIF and TIFF tag."""
+
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -45,10 +47,11 @@ def check_pixels(size: tuple[int, int]) -> None:
         raise PhotoError(PhotoCode.TOO_LARGE, f"{count} pixels; at most {limit} are decoded (max_pixels)")
 
 
-def read_orientation(image: Image.Image) -> int:
-    """Return an image's EXIF orientation, 1 to 8; 1 (upright) where there is none."""
+def read_orientation(source: Image.Image | Image.Exif) -> int:
+    """Return the EXIF orientation of an image, 1 to 8; 1 (upright) where there is none."""
     try:
-        turn = image.getexif().get(_ORIENTATION, 1)
+        exif = source if isinstance(source, Image.Exif) else source.getexif()
+        turn = exif.get(ORIENTATION, 1)
     except Exception:  # damaged EXIF is no reason to refuse a good image
         return 1
     return turn if turn in _TURNS else 1

@@ -38,6 +38,8 @@ class JpegHeader:
     """The marker of the frame: 0xC0 baseline, 0xC2 progressive, 0xC3 lossless, ..."""
     precision: int
     """Bits of a sample."""
+    size: tuple[int, int]
+    """Width and height as stored."""
     components: int
     is_one_scan: bool
     """Whether the first scan holds all of the picture."""
@@ -62,6 +64,7 @@ def read_header(data: bytes) -> JpegHeader:
 def _read_header(data: bytes) -> JpegHeader:
     segments: list[Segment] = []
     process = precision = components = 0
+    size = 0, 0
     at = 2
     while True:
         while data[at] != 0xFF:  # bytes between segments: decoders skip them, as they do fill bytes
@@ -83,9 +86,10 @@ def _read_header(data: bytes) -> JpegHeader:
         segments.append(Segment(marker, at, end))
         if marker in _FRAMES:
             process, precision, components = marker, data[at + 4], data[at + 9]
+            size = data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]
         elif marker == _SOS:
             is_one_scan = data[at + 4] == components and process not in _PROGRESSIVE
-            return JpegHeader(tuple(segments), process, precision, components, is_one_scan)
+            return JpegHeader(tuple(segments), process, precision, size, components, is_one_scan)
         at = end
 
 

@@ -1,7 +1,10 @@
 """Photos that are overwritten, replaced, touched, renamed or removed."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
@@ -69,6 +72,101 @@ def test_touched_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> N
     assert result["id"] == first["id"]
     assert result["classified_at"] == first["classified_at"]
     assert answers(daemon, "touched.jpg") == ["classified"]
+
+
+def chmod(path: Path) -> None:
+    path.chmod(0o600)
+
+
+def chown(path: Path) -> None:
+    os.chown(path, 12345, -1)
+
+
+def link(path: Path) -> None:
+    path.with_name(".other-name").hardlink_to(path)
+
+
+def move_away_and_back(path: Path) -> None:
+    path.rename(path.with_name(".away"))
+    path.with_name(".away").rename(path)
+
+
+@pytest.mark.parametrize("change", [chmod, chown, link, move_away_and_back])
+@pytest.mark.parametrize("data", [photo(7), b"no photo"], ids=["photo", "broken"])
+def test_changed_status_costs_no_new_result(
+    daemon: DaemonProcess, inbox: Path, change: Callable[[Path], None], data: bytes
+) -> None:
+    path = put(inbox / "same.jpg", data)
+    before = daemon.settled(1)
+    put(inbox / "last.jpg", photo(8))
+    last = daemon.classified("last.jpg", photo(8))
+    change(path)
+    daemon.scanned_again()
+
+    assert daemon.status()["counts"]["pending"] == 0
+    assert daemon.results() == [last, *before]
+    daemon.audit_is_clean(2)
+
+
+def frames() -> tuple[bytes, bytes]:
+    """Two photos of the same size in bytes."""
+    return photo(1, "BMP"), photo(2, "BMP")
+
+
+def put_dated(path: Path, data: bytes, mode: str = "wb") -> Path:
+    """Write a file with a date as of a camera that has no clock."""
+    with path.open(mode) as file:
+        file.write(data)
+    os.utime(path, (315_532_800, 315_532_800))
+    return path
+
+
+def test_photo_overwritten_with_its_date_kept_is_classified_anew(daemon: DaemonProcess, inbox: Path) -> None:
+    first, second = frames()
+    path = put_dated(inbox / "latest.bmp", first)
+    daemon.classified("latest.bmp", first)
+    put_dated(path, second, "r+b")
+
+    daemon.classified("latest.bmp", second)
+    daemon.audit_is_clean(1)
+
+
+def test_photo_overwritten_during_downtime_with_its_date_kept(daemon: DaemonProcess, inbox: Path) -> None:
+    first, second = frames()
+    path = put_dated(inbox / "latest.bmp", first)
+    daemon.classified("latest.bmp", first)
+    daemon.stop()
+    put_dated(path, second, "r+b")
+    assert daemon.audit()["lost"] == ["latest.bmp"]
+    daemon.start()
+
+    daemon.classified("latest.bmp", second)
+
+
+@pytest.mark.parametrize("name", ["new.bmp", "former.bmp"])
+def test_other_photo_with_inode_size_and_date_of_a_removed_one(daemon: DaemonProcess, inbox: Path, name: str) -> None:
+    first, second = frames()
+    put(inbox / "stays.jpg", photo(3))
+    path = put_dated(inbox / "former.bmp", first)
+    inode = path.stat().st_ino
+    daemon.classified("former.bmp", first)
+    path.unlink()
+    path = put_dated(inbox / name, second)
+    if path.stat().st_ino != inode:
+        pytest.skip("this file system gave the file another inode")
+
+    daemon.classified(name, second)
+    daemon.audit_is_clean(2)
+
+
+def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(daemon: DaemonProcess, inbox: Path) -> None:
+    first, second = frames()
+    path = put_dated(inbox / "latest.bmp", first)
+    daemon.classified("latest.bmp", first)
+    put_dated(path, second, "r+b").rename(inbox / "0001.bmp")
+
+    daemon.classified("0001.bmp", second)
+    daemon.audit_is_clean(1)
 
 
 def test_photo_with_many_events_is_classified_once(daemon: DaemonProcess, inbox: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sqlite3
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,8 @@ def answer_all(inbox: Path, state: Path) -> None:
     model = ledger.register_model("m.tflite", "00", ("cat",))
     ledger.observe(list(scan(inbox)))
     jobs = ledger.claim(1000, ())
-    ledger.record([Classified(job, job.version, "00", 1, 1, {"cat": 1.0}, model, Timings(1, 1, 1)) for job in jobs])
+    digest = sha256(b"photo").hexdigest()
+    ledger.record([Classified(job, job.version, digest, 1, 1, {"cat": 1.0}, model, Timings(1, 1, 1)) for job in jobs])
     ledger.close()
 
 
@@ -53,7 +55,7 @@ def audited(inbox: Path, state: Path) -> tuple[Audit, int]:
 def test_other_names_are_found_by_inode(state: Path) -> None:
     Ledger(state, lambda _: None, Clock()).close()
     db = open_for_reading(state)
-    plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1, 1)))
+    plan = " ".join(str(row["detail"]) for row in db.execute(f"EXPLAIN QUERY PLAN {SAME_FILE}", (1, 1, 1, 1, "00")))
     db.close()
 
     assert "USING INDEX photo_inode (inode=?)" in plan

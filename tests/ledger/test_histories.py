@@ -95,6 +95,7 @@ def test_page_may_begin_within_a_version(inbox: Inbox, monkeypatch: pytest.Monke
     (inbox.folder / "a").rename(inbox.folder / "b")
     inbox.clock.advance(1000)
     inbox.observe("b")
+    inbox.classify(inbox.job())
     pages = list(all_pages(inbox.db, 4))
 
     assert [len(page.steps) for page in pages] == [3, 3, 3]
@@ -121,6 +122,7 @@ def test_history_holds_both_pasts_of_a_renamed_photo(inbox: Inbox) -> None:
     (inbox.folder / "a").rename(inbox.folder / "b")
     inbox.clock.advance(1000)
     inbox.observe("b")
+    inbox.classify(inbox.job())
 
     assert steps(inbox, "b") == [
         ("renamed", 2),

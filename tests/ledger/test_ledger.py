@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import FoundFile, Version, find_file
 from dogid.ledger import queries
+from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
 from tests.ledger.ledger_folder import NOON, Inbox
@@ -414,11 +416,12 @@ def test_results_are_recorded_while_the_inbox_hangs(inbox: Inbox) -> None:
 
 def test_outcome_recorded_during_a_look_still_allows_rename(inbox: Inbox) -> None:
     """A worker read the file before it was renamed: the row is that file's only once its outcome is written."""
+    digest = sha256(b"written on").hexdigest()
     path = put(inbox.folder / "a.jpg", b"a")
     inbox.observe("a.jpg")
     job = inbox.job()
     path.write_bytes(b"written on")
-    outcome = Failed(job, inbox.look("a.jpg").version, PhotoCode.CORRUPT, "bad")
+    outcome = Failed(job, inbox.look("a.jpg").version, PhotoCode.CORRUPT, "bad", digest)
     path.rename(inbox.folder / "b.jpg")
     put(inbox.folder / "link.jpg", b"other")
     inbox.observe("link.jpg")
@@ -430,6 +433,8 @@ def test_outcome_recorded_during_a_look_still_allows_rename(inbox: Inbox) -> Non
 
     inbox.ledger._look_at = record_first
     inbox.observe("linked.jpg", "b.jpg")
+    (renamed,) = (job for job in inbox.ledger.claim(9, ()) if job.path == b"b.jpg")
+    inbox.ledger.record([Failed(renamed, renamed.version, PhotoCode.CORRUPT, "bad", digest)])
 
     assert inbox.states() == {"b.jpg": "failed", "link.jpg": "pending", "linked.jpg": "pending"}
 
@@ -457,3 +462,44 @@ def test_renames_do_not_wait_for_the_disk(inbox: Inbox) -> None:
 
     assert set(inbox.states()) == {"10.jpg"}
     assert "PRAGMA synchronous = FULL" not in statements
+
+
+def test_file_of_another_ctime_is_doubtful_and_not_pending(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(inbox.job())
+    path.chmod(0o600)
+
+    assert inbox.observe("a") == 0
+    assert inbox.ledger.doubtful.take() == inbox.look("a")
+    assert inbox.ledger.decide(inbox.look("a"), sha256(b"a").hexdigest()) == []
+    assert inbox.observe("a") == 0
+    assert inbox.states() == {"a": "classified"}
+
+
+def test_doubtful_file_of_other_content_becomes_pending(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(inbox.job())
+    path.chmod(0o600)
+
+    assert inbox.ledger.decide(inbox.look("a"), sha256(b"b").hexdigest()) == [2]
+    assert inbox.states() == {"a": "pending"}
+
+
+def test_unstable_inodes_leave_no_file_doubtful_at_a_scan(inbox: Inbox) -> None:
+    """Such file systems invent the ctime, too: asked at every scan, every file would be read again and again."""
+    inbox.close()
+    inbox.ledger = Ledger(inbox.state, lambda path: find_file(inbox.folder, path), inbox.clock, stable_inodes=False)
+    inbox.db = open_for_reading(inbox.state)
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(inbox.job())
+    found = inbox.look("a")
+    invented = found._replace(version=found.version._replace(inode=1, ctime_ns=1))
+
+    assert inbox.ledger.observe([invented]) == []
+    inbox.ledger.observe([invented], wake=True)
+    assert inbox.ledger.doubtful.take() == invented
+    inbox.ledger.doubtful.close()
+    assert inbox.ledger.doubtful.take() is None

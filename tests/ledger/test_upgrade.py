@@ -23,8 +23,9 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.histories import all_pages
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.schema import MIGRATIONS
-from tests.ledger.ledger_folder import NOON
+from tests.ledger.ledger_folder import NOON, Inbox
 from tests.support.clocks import SetClock
+from tests.support.photos import put
 
 _FOLDER = Path(__file__).with_name("upgrade")
 _BEFORE: dict[str, Any] = json.loads((_FOLDER / "schema_1.json").read_text())
@@ -75,6 +76,21 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
     assert (jobs[b"waits.jpg"].attempts, jobs[b"waits.jpg"].last_error) == (1, "unreadable")
     ((_, deaths),) = ledger.interrupted([jobs[b"interrupted.jpg"].id])
     assert deaths == 3
+
+
+def test_upgrade_classifies_no_photo_anew(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    inbox.classify(inbox.job())
+    inbox.ledger._db.execute("UPDATE photo SET ctime_ns = NULL")  # as of a ledger that has no ctimes
+    (inbox.folder / "a.jpg").chmod(0o600)
+
+    assert inbox.observe("a.jpg") == 0
+    assert inbox.states() == {"a.jpg": "classified"}
+    (ctime,) = inbox.db.execute("SELECT ctime_ns FROM photo").fetchone()
+    assert ctime == (inbox.folder / "a.jpg").stat().st_ctime_ns
+    inbox.close()
 
 
 @pytest.mark.parametrize(("closed", "first"), [(1, 18), (0, 100_018)])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from dogid.clock import Clock
+from dogid.daemon.content_checker import ContentChecker
 from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.reconciler import Reconciler
@@ -91,6 +92,7 @@ class Daemon:
         self.counters = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_worker_count(settings), on_recorded=self._report)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, self._clock)
+        self._content_checker = ContentChecker(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending)
         self._health_check = HealthCheck(
             self._pipeline,
             self._thread_failure,
@@ -156,7 +158,12 @@ class Daemon:
         self._extend_watchdog()
 
     def _thread_failure(self) -> str | None:
-        for name, is_alive in (("coordinator", self._pipeline.is_alive), ("reconciler", self._reconciler.is_alive)):
+        parts = {
+            "coordinator": self._pipeline.is_alive,
+            "reconciler": self._reconciler.is_alive,
+            "content checker": self._content_checker.is_alive,
+        }
+        for name, is_alive in parts.items():
             if not is_alive:
                 return f"the {name} has ended"
         return None
@@ -206,6 +213,7 @@ class Daemon:
         with self._notifier.extend_start_timeout("trying photos that may have killed the daemon"):
             self._fail_deadly_photos()
         first_round = self._pipeline.start()
+        self._content_checker.start()
         self._reconciler.start()
         self._retention_thread.start(_retention(self.settings))
         try:
@@ -226,10 +234,11 @@ class Daemon:
         """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
         self._stopping.set()
         self.result_signal.close()
-        for thread in (self._health_check, self._retention_thread, self._reconciler):
+        for thread in (self._health_check, self._retention_thread, self._content_checker, self._reconciler):
             thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
         self._retention_thread.join(ends)
+        self._content_checker.join(ends)
         self._reconciler.join(ends)
         self._in_progress.clear()
         self.ledger.close()

@@ -14,6 +14,7 @@ _NETWORK = frozenset(
     }
 )
 _FAT = frozenset({"vfat", "msdos", "exfat", "fuseblk"})  # memory cards: Linux invents the inodes
+_SHARED_BY_HOST = frozenset({"vboxsf", "prl_fs", "vmhgfs", "osxfs", "fakeowner"})  # their drivers invent them too
 _LOCAL_FUSE = frozenset({"fuse.mergerfs", "fuse.ntfs", "fuse.exfat", "fuse.snapraid"})
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
@@ -57,8 +58,9 @@ def mounts_inside(folder: Path) -> tuple[Mount, ...]:
 
 
 def has_stable_inodes(fs_type: str) -> bool:
-    """Return whether a file keeps its inode for its whole life, across remounts and cache pressure."""
-    return fs_type not in _FAT and not fs_type.startswith("fuse") and fs_type not in ("cifs", "smb3", "smbfs")
+    """Return whether a file keeps its inode for its whole life, across remounts and cache pressure, and its ctime."""
+    invented = _FAT | _SHARED_BY_HOST | {"cifs", "smb3", "smbfs"}
+    return fs_type not in invented and not fs_type.startswith("fuse")
 
 
 def is_remote(fs_type: str) -> bool:

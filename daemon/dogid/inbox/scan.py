@@ -22,6 +22,8 @@ class Version(NamedTuple):
     size: int
     """In bytes."""
     mtime_ns: int
+    ctime_ns: int | None = None
+    """When the content, name or rights changed last: no program can set it. None where it was not noted."""
 
     @classmethod
     def from_stat(cls, status: os.stat_result) -> "Version":
@@ -29,7 +31,16 @@ class Version(NamedTuple):
 
         Inodes of some network file systems are larger, and dates may be anywhere: ext4 goes to 2446, int64 to 2262.
         """
-        return cls(_to_int64(status.st_ino), status.st_size, _to_int64(status.st_mtime_ns))
+        return cls(
+            _to_int64(status.st_ino), status.st_size, _to_int64(status.st_mtime_ns), _to_int64(status.st_ctime_ns)
+        )
+
+    def has_same_date(self, other: "Version") -> bool:
+        """Return whether inode, size and mtime agree: the same file, or one that was given the other's date and inode.
+
+        Any program can set an mtime, equal sizes are usual, and ext4 gives a freed inode to the next file.
+        """
+        return self[:3] == other[:3]
 
 
 def _to_int64(number: int) -> int:
@@ -37,8 +48,13 @@ def _to_int64(number: int) -> int:
 
 
 def same_version(one: Version, other: Version, *, stable_inodes: bool) -> bool:
-    """Return whether two versions are equal: by size and date alone where the file system's inodes are not stable."""
-    return one == other if stable_inodes else one[1:] == other[1:]
+    """Return whether two versions are equal: by size and mtime alone where the file system invents its inodes.
+
+    Such file systems often keep no ctime either. A ctime that was not noted agrees with any.
+    """
+    if not stable_inodes:
+        return one[1:3] == other[1:3]
+    return one.has_same_date(other) and (None in (one.ctime_ns, other.ctime_ns) or one.ctime_ns == other.ctime_ns)
 
 
 class FoundFile(NamedTuple):

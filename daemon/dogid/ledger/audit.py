@@ -7,8 +7,10 @@ from typing import Any
 
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
+from dogid.inbox.content_hash import hash_file
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import FoundFile, ScanErrors, Version, find_file, same_version, scan
+from dogid.ledger.schema import version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
         for file in scan(inbox, errors):
             photos += 1
             row = rows.at(file.path)
-            if row is None or not same_version(row.version, file.version, stable_inodes=stable):
+            if row is None or not _is_accounted(inbox, file, row, stable_inodes=stable):
                 lost.append(file.path)
             elif rows.has_former_name(file, row):
                 counted_twice.append(file.path)
@@ -59,14 +61,24 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     return Audit(photos, tuple(lost), tuple(counted_twice))
 
 
+def _is_accounted(inbox: Path, file: FoundFile, row: "_CurrentRow", *, stable_inodes: bool) -> bool:
+    """Whether a row is about the file at its path: by content where only the ctime differs, as after a chmod."""
+    if same_version(row.version, file.version, stable_inodes=stable_inodes):
+        return True
+    if not row.version.has_same_date(file.version):
+        return False
+    read = None if row.sha256 is None else hash_file(inbox, file.path)
+    return read is None or read[1] == row.sha256
+
+
 _LINKED = "EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = photo.id)"
 _AT_PATH = (
-    f"SELECT inode, size, mtime_ns, id, {_LINKED} FROM photo"  # noqa: S608
+    f"SELECT inode, size, mtime_ns, ctime_ns, id, sha256, {_LINKED} AS linked FROM photo"  # noqa: S608
     " WHERE path = ? AND state != 'superseded'"
 )
 # the plus keeps SQLite from the index of states: there are few rows of one inode, and many that are classified
 SAME_FILE = (
-    "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ?"  # noqa: S608
+    "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ? AND sha256 = ?"  # noqa: S608
     f" AND state != 'superseded' AND +state = 'classified' AND NOT {_LINKED}"
 )
 """Other classified photos that are the very same file."""
@@ -78,6 +90,7 @@ class _CurrentRow:
 
     id: int
     version: Version
+    sha256: str | None
     linked: bool
     """Whether the file was seen under two names at once: then each is a photo."""
 
@@ -92,11 +105,11 @@ class _CurrentRows:
     def at(self, path: bytes) -> _CurrentRow | None:
         """Return the row of the photo at path, relative to the inbox."""
         row = self._db.execute(_AT_PATH, (path,)).fetchone()
-        return None if row is None else _CurrentRow(row["id"], Version(*row[:3]), bool(row[4]))
+        return None if row is None else _CurrentRow(row["id"], version_of(row), row["sha256"], bool(row["linked"]))
 
     def has_former_name(self, file: FoundFile, row: _CurrentRow) -> bool:
         """Whether a file also counts under a name that is no longer there, by a rename that was missed."""
         if row.linked:
             return False  # checked before the other names are looked at: they may be thousands
-        others = self._db.execute(SAME_FILE, (*file.version, row.id))
+        others = self._db.execute(SAME_FILE, (*file.version[:3], row.id, row.sha256))
         return any(find_file(self._inbox, bytes(other["path"])) is None for other in others)

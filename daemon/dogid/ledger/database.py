@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dogid.errors import UsageError
-from dogid.ledger.schema import NewerLedgerError, migrate
+from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, migrate
 
 FILE_NAME = "ledger.db"
 _BUSY_MS = 10_000
@@ -50,8 +50,12 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
         # one thread uses it, but another one may close it: the one that drops the last reference
         connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False)
         connection.execute("SELECT rows FROM tally").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
+    if version < len(MIGRATIONS):
+        connection.close()
+        raise UsageError(f"{path}: written by an older dogid; restart the daemon, which brings it up to date")
     connection.row_factory = sqlite3.Row
     # each thread that answers has a connection, and with it a cache: the kernel's is there for all
     connection.execute(f"PRAGMA cache_size = -{_READERS_CACHE_KIB}")

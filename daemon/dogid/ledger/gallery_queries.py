@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dogid.inbox.scan import Version
+from dogid.ledger.schema import version_of
 
 _FACTS = (
-    "SELECT photo.path, photo.inode, photo.size, photo.mtime_ns, photo.state, photo.sha256, photo.width, photo.height,"
-    " photo.superseded_by, model.sha256 AS model_sha256"
+    "SELECT photo.path, photo.inode, photo.size, photo.mtime_ns, photo.ctime_ns, photo.state, photo.sha256,"
+    " photo.width, photo.height, photo.superseded_by, model.sha256 AS model_sha256"
     " FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE photo.id = ?"
 )
 # by itself SQLite takes the index by state, and reads all that is classified
@@ -51,7 +52,7 @@ def photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
         return None
     return PhotoFacts(
         path=bytes(row["path"]),
-        version=Version(row["inode"], row["size"], row["mtime_ns"]),
+        version=version_of(row),
         state=row["state"],
         sha256=row["sha256"],
         size=None if row["width"] is None else (row["width"], row["height"]),

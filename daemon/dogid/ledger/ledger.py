@@ -15,7 +15,8 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.observe import FileObserver
+from dogid.ledger.doubtful_files import DoubtfulFiles
+from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
@@ -28,7 +29,7 @@ daemon was killed."""
 _RESERVED_BATCHES = 10
 """Batches of files as large as the present one for which ids are reserved: a backlog waits for the disk a tenth as
 often."""
-_JOB = "id, path, inode, size, mtime_ns, still_since, attempts, error_code"
+_JOB = "id, path, inode, size, mtime_ns, ctime_ns, still_since, attempts, error_code"
 
 LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
@@ -55,6 +56,8 @@ class Ledger:
         self._started = clock.steady_ms()
         self.changes = 0
         """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
+        self.doubtful = DoubtfulFiles()
+        """Files whose content has to be compared; `decide` takes the outcome."""
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -127,9 +130,9 @@ class Ledger:
         """
         with self._lock:
             current = self._observer.current([file.path for file in found])
-            changed = [
-                file for file in found if self._observer.needs_attention(current.get(file.path), file, wake=wake)
-            ]
+            assessed = [(self._observer.assess(current.get(file.path), file, wake=wake), file) for file in found]
+        changed = [file for assessment, file in assessed if assessment is Assessment.CHANGED]
+        self.doubtful.add([file for assessment, file in assessed if assessment is Assessment.DOUBTFUL])
         ids: dict[bytes, int | None] = {
             path: row["id"] for path, row in current.items() if wake and row["state"] == "pending"
         }
@@ -170,11 +173,22 @@ class Ledger:
         self._reserved = reserved
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
-        """Note that source was renamed to found; return the photo's id where it became pending or is due."""
+        """Note that the kernel reported that source was renamed to found; return the photo's id where that is pending.
+
+        Its content is compared afterwards, as it may have been overwritten under its old name.
+        """
         seen = self._look_at(source)
         with self._transaction(durable=False):
             renamed = self._observer.move(source, found, {source: None if seen is None else seen.version})
-        return renamed if renamed is not None else self.observe([found], wake=True)
+        if renamed is None:
+            return self.observe([found], wake=True)
+        return renamed or self.observe([found])
+
+    def decide(self, found: FoundFile, sha256: str) -> list[int]:
+        """Given the content of a doubtful file, return the photo's id where it is another than its result is of."""
+        with self._reserving_transaction(1):
+            photo_id = self._observer.decide(found, sha256)
+        return [] if photo_id is None else [photo_id]
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""

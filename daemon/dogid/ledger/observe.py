@@ -1,12 +1,13 @@
 """Bringing the ledger up to files as they are: new, changed, renamed, returned.
 
-All of it happens inside a transaction of the ledger's, but for `current`, `needs_attention` and `other_names`, which
-only read. No file is looked at here: an inbox that hangs must not stop whoever writes results.
+All of it happens inside a transaction of the ledger's, but for `current`, `assess` and `other_names`, which only read.
+No file is looked at here: an inbox that hangs must not stop whoever writes results.
 """
 
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 from dogid.clock import Clock
 from dogid.errors import PhotoCode
@@ -15,7 +16,7 @@ from dogid.inbox.scan import FoundFile, Version, same_version
 from dogid.ledger.schema import note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
-_CURRENT = "path, id, inode, size, mtime_ns, state, error_code, due"
+_CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due"
 
 _MOST_DELETED = 100
 """Former versions that are deleted at once. Fewer and an older ledger takes longer to shrink to `keep_versions`, more
@@ -28,6 +29,15 @@ _DELETE_OLD_VERSIONS = """DELETE FROM photo WHERE id IN (
 
 Looks = Mapping[bytes, Version | None]
 """What was found at paths relative to the inbox a moment ago; None where there was nothing."""
+
+
+class Assessment(Enum):
+    """How a file compares with its current row."""
+
+    SAME = 1
+    CHANGED = 2
+    DOUBTFUL = 3
+    """Size and mtime agree and the ctime does not: only the content says whether the row's result is the file's."""
 
 
 class UnknownPathError(Exception):
@@ -59,9 +69,9 @@ class FileObserver:
 
     def other_names(self, files: Sequence[FoundFile]) -> set[bytes]:
         """Return the paths that have to be looked at before it is known which of files were renamed."""
-        versions = Counter(file.version for file in files)
+        versions = Counter(file.version[:3] for file in files)
         names = {bytes(row["path"]) for file in files for row in self._same_file(file)}
-        return names | {file.path for file in files if versions[file.version] > 1}
+        return names | {file.path for file in files if versions[file.version[:3]] > 1}
 
     def _upsert_file(self, file: FoundFile, looks: Looks, *, wake: bool) -> int | None:
         """Bring the ledger up to a file; return the id of its photo where that became pending or due.
@@ -69,19 +79,22 @@ class FileObserver:
         Raise UnknownPathError, with nothing done, where looks lacks another name of the file.
         """
         row = self.current([file.path]).get(file.path)
-        if not self.needs_attention(row, file, wake=wake):
+        if self.assess(row, file, wake=wake) is not Assessment.CHANGED:
             return None  # a worker has answered since the first look
-        if row is not None and version_of(row) == file.version:
-            if row["state"] == "pending":
+        if row is not None and self._is_known(row, file):
+            if row["error_code"] == PhotoCode.VANISHED and row["state"] == "failed":
+                self._requeue(row)
+            elif row["state"] == "pending":
                 self._refresh(row, file, wake=wake)
             else:
-                self._requeue(row)
+                self._adopt_version(row, file.version)
+                return None
             return int(row["id"])
         same = self._same_file(file)
         if not looks.keys() >= {bytes(other["path"]) for other in same}:
             raise UnknownPathError
         former = next((other for other in same if not _is_there(other, looks)), None)
-        if former is not None:
+        if former is not None and _has_no_result(former):
             return self._rename(former, file)
         if row is None:
             photo_id = self._insert(file)
@@ -90,7 +103,9 @@ class FileObserver:
             self._refresh(row, file, wake=wake)
         else:
             photo_id = self._supersede(row, file)
-        if same:
+        if former is not None:
+            self._db.execute("UPDATE photo SET maybe_former_id = ? WHERE id = ?", (former["id"], photo_id))
+        elif same:
             note(self._db, self._clock, photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
         return photo_id
 
@@ -100,7 +115,7 @@ class FileObserver:
         None where source is not known as that file, or is there still.
         """
         row = self.current([source]).get(source)
-        if row is None or version_of(row) != file.version or _is_there(row, looks):
+        if row is None or not version_of(row).has_same_date(file.version) or _is_there(row, looks):
             return None
         renamed = self._rename(row, file)
         return [] if renamed is None else [renamed]
@@ -109,11 +124,17 @@ class FileObserver:
         """Bring a pending row up to the file as it is now."""
         if version_of(row) != file.version:
             self._db.execute(
-                "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, still_since = ? WHERE id = ?",
+                "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, still_since = ? WHERE id = ?",
                 (*file.version, self._clock.steady_ms(), row["id"]),
             )
         if wake:
             self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (row["id"],))
+
+    def _adopt_version(self, row: sqlite3.Row, version: Version) -> None:
+        """Note the version of a file whose content is the row's."""
+        self._db.execute(
+            "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, ctime_ns = ? WHERE id = ?", (*version, row["id"])
+        )
 
     def _requeue(self, row: sqlite3.Row) -> None:
         """Take up a photo that had vanished and is there again: with the disk it lies on, or by another name."""
@@ -152,8 +173,8 @@ class FileObserver:
 
     def _insert(self, file: FoundFile) -> int:
         cursor = self._db.execute(
-            "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at, still_since)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?)",
+            "INSERT INTO photo (path, inode, size, mtime_ns, ctime_ns, state, seen_at, still_since)"
+            " VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
             (file.path, *file.version, self._clock.wall_ms(), self._clock.steady_ms()),
         )
         return int(cursor.lastrowid or 0)
@@ -163,7 +184,7 @@ class FileObserver:
         return self._db.execute(
             f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
             " AND size = ? AND mtime_ns = ? AND path != ? LIMIT ?",
-            (*file.version, file.path, _RENAME_CANDIDATES),
+            (*file.version[:3], file.path, _RENAME_CANDIDATES),
         ).fetchall()
 
     def _rename(self, row: sqlite3.Row, file: FoundFile) -> int | None:
@@ -180,18 +201,45 @@ class FileObserver:
             "renamed",
             f"from {shown_name(bytes(row['path']))} to {shown_name(file.path)}",
         )
-        if row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED:
+        if _has_no_result(row):
+            self._adopt_version(row, file.version)
             self._requeue(row)
             return int(row["id"])
         return None
 
-    def needs_attention(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> bool:
-        """Whether a file is not as its current row says; with wake, also whether it still waits to be tried."""
-        if row is None or not same_version(version_of(row), file.version, stable_inodes=self._stable_inodes):
-            return True
+    def _is_known(self, row: sqlite3.Row, file: FoundFile) -> bool:
+        """Whether a file is the one of its row as far as can be known without reading it."""
+        version = version_of(row)
+        if row["error_code"] == PhotoCode.TOO_LARGE and version.has_same_date(file.version):
+            return True  # it was not read, and is as large as before
+        return same_version(version, file.version, stable_inodes=self._stable_inodes)
+
+    def assess(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> Assessment:
+        """Compare a file with its current row; with wake, a row that waits to be tried counts as changed."""
+        if row is None:
+            return Assessment.CHANGED
+        version = version_of(row)
+        agrees = same_version(version, file.version, stable_inodes=self._stable_inodes)
         if row["state"] == "pending":
-            return wake and row["due"] > 0
-        return bool(row["error_code"] == PhotoCode.VANISHED)
+            return Assessment.CHANGED if not agrees or (wake and row["due"] > 0) else Assessment.SAME
+        if row["error_code"] == PhotoCode.VANISHED or (self._stable_inodes and version.ctime_ns is None):
+            return Assessment.CHANGED
+        if agrees:
+            # an event says that something happened, and a file system without stable inodes has no ctime to ask
+            is_doubtful = wake and not self._stable_inodes and row["sha256"] is not None
+            return Assessment.DOUBTFUL if is_doubtful else Assessment.SAME
+        has_content = row["sha256"] is not None
+        return Assessment.DOUBTFUL if has_content and version.has_same_date(file.version) else Assessment.CHANGED
+
+    def decide(self, file: FoundFile, sha256: str) -> int | None:
+        """Given the content of a doubtful file, keep its result or have it classified; return the id in that case."""
+        row = self.current([file.path]).get(file.path)
+        if row is None or row["state"] == "pending" or row["sha256"] is None:
+            return None
+        if row["sha256"] != sha256:
+            return self._supersede(row, file)
+        self._adopt_version(row, file.version)
+        return None
 
     def current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         """Return the current rows of paths, as far as there are any."""
@@ -200,6 +248,12 @@ class FileObserver:
         return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
 
 
+def _has_no_result(row: sqlite3.Row) -> bool:
+    """Whether a row's file is read in any case: then another file cannot get its result."""
+    return bool(row["state"] == "pending" or row["error_code"] == PhotoCode.VANISHED)
+
+
 def _is_there(row: sqlite3.Row, looks: Looks) -> bool:
     """Whether the very file of a row is where it was: another may have come in its place."""
-    return looks[bytes(row["path"])] == version_of(row)
+    seen = looks[bytes(row["path"])]
+    return seen is not None and seen.has_same_date(version_of(row))

@@ -53,6 +53,8 @@ class Failed:
     version: Version
     code: PhotoCode
     message: str
+    sha256: str | None = None
+    """Of the bytes that failed; None where it was not their fault, or where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dogid.clock import Clock
+from dogid.file_names import shown_name
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
 from dogid.ledger.schema import note, version_of
 
 _NOTED_RETRIES = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _LONG_DELAY_MS = 4_000
 _TOGETHER_MS = 1_000  # photos in long trouble are tried again in groups: an inbox that is gone may leave thousands
+_ANSWER = "id, sha256, model_id, error_code"
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -24,8 +26,8 @@ class _Group:
 
     pending: dict[int, sqlite3.Row]
     """Those that are still to be answered, by id."""
-    formers: dict[tuple[int, str, int], int]
-    """Answered versions by the id of the one that came after, content and model."""
+    formers: dict[tuple[int, str | None, int | str], int]
+    """Answered versions by the id of the one that came after, content, and the model or the error code."""
     seq: int
     """Of the latest result."""
 
@@ -58,31 +60,39 @@ class OutcomeWriter:
         ids = [outcome.job.id for outcome in outcomes]
         marks = ",".join("?" * len(ids))
         pending = self._db.execute(
-            f"SELECT id, path, inode, size, mtime_ns FROM photo WHERE id IN ({marks}) AND state = 'pending'",  # noqa: S608
+            f"SELECT id, path, inode, size, mtime_ns, ctime_ns, maybe_former_id FROM photo"  # noqa: S608
+            f" WHERE id IN ({marks}) AND state = 'pending'",
             ids,
-        )
+        ).fetchall()
         answered = self._db.execute(
-            f"SELECT superseded_by, id, sha256, model_id FROM photo WHERE superseded_by IN ({marks})"  # noqa: S608
-            " AND label IS NOT NULL ORDER BY id",
+            f"SELECT superseded_by, {_ANSWER} FROM photo WHERE superseded_by IN ({marks})"  # noqa: S608
+            " AND sha256 IS NOT NULL ORDER BY id",
             ids,
         )
         (seq,) = self._db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
-        formers = {(row["superseded_by"], row["sha256"], row["model_id"]): int(row["id"]) for row in answered}
+        formers = {(row["superseded_by"], row["sha256"], row["model_id"] or row["error_code"]): int(row["id"])
+                   for row in answered}  # fmt: skip
+        for row in pending:
+            if row["maybe_former_id"] is not None:
+                query = f"SELECT {_ANSWER} FROM photo WHERE id = ? AND sha256 IS NOT NULL"  # noqa: S608
+                for former in self._db.execute(query, (row["maybe_former_id"],)):
+                    formers[row["id"], former["sha256"], former["model_id"] or former["error_code"]] = int(former["id"])
         return _Group({row["id"]: row for row in pending}, formers, seq)
 
     def _record(self, outcome: Outcome, group: "_Group") -> bool:
         """Write one outcome; return whether readers did not know it."""
-        match outcome:
-            case Classified():
-                former = group.formers.get((outcome.job.id, outcome.sha256, outcome.model_id))
-                if former is not None:
-                    self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
-                    return False
-                self._record_classified(outcome, group.next_seq())
-            case Failed():
-                self._record_failed(outcome, group.next_seq())
-            case Waiting():
-                self._record_waiting(outcome)
+        if isinstance(outcome, Waiting):
+            self._record_waiting(outcome)
+            return True
+        answer = outcome.model_id if isinstance(outcome, Classified) else outcome.code
+        former = group.formers.get((outcome.job.id, outcome.sha256, answer))
+        if former is not None:
+            self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
+            return False
+        if isinstance(outcome, Classified):
+            self._record_classified(outcome, group.next_seq())
+        else:
+            self._record_failed(outcome, group.next_seq())
         return True
 
     def _still_stands(self, outcome: Outcome, group: "_Group") -> bool:
@@ -104,7 +114,8 @@ class OutcomeWriter:
         self._db.execute(
             "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
             " scores = ?, sha256 = ?, width = ?, height = ?, decode_ms = ?, invoke_ms = ?, total_ms = ?,"
-            " inode = ?, size = ?, mtime_ns = ?, error_code = NULL, error_message = NULL, attempts = attempts + 1"
+            " inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, error_code = NULL, error_message = NULL,"
+            " maybe_former_id = NULL, attempts = attempts + 1"
             " WHERE id = ? AND state = 'pending'",
             (
                 seq,
@@ -124,28 +135,49 @@ class OutcomeWriter:
             ),
         )
 
-    def _restore(self, former: int, outcome: Classified, path: bytes) -> None:
-        """Bring back the result of a file that was only touched, under its new version and path."""
+    def _restore(self, former: int, outcome: Classified | Failed, path: bytes) -> None:
+        """Bring back the result of a file that was only touched or renamed, under its new version and path."""
+        (old_path, state, label, history, successor) = self._db.execute(
+            "SELECT path, state, label, history_id, superseded_by FROM photo WHERE id = ?", (former,)
+        ).fetchone()
+        if successor not in (None, outcome.job.id):
+            self._split_history(former, history)
+        (own,) = self._db.execute("SELECT history_id FROM photo WHERE id = ?", (outcome.job.id,)).fetchone()
+        if own is not None and history != own:  # it was renamed to the name of another photo
+            self._db.execute("UPDATE photo SET history_id = ? WHERE history_id = ? OR id = ?", (own, history, former))
         self._db.execute(
             "UPDATE photo SET superseded_by = ? WHERE superseded_by = ? AND id != ?",
             (former, outcome.job.id, former),
         )
         self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
         self._db.execute(
-            "UPDATE photo SET state = 'classified', path = ?, inode = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            (path, *outcome.version, former),
+            "UPDATE photo SET state = ?, superseded_by = NULL, path = ?, inode = ?, size = ?, mtime_ns = ?,"
+            " ctime_ns = ? WHERE id = ?",
+            ("failed" if label is None else "classified", path, *outcome.version, former),
         )
-        note(self._db, self._clock, former, "touched", "the file's date or place changed, its content did not")
+        if state == "superseded" and successor == outcome.job.id:
+            note(self._db, self._clock, former, "touched", "the file's date or place changed, its content did not")
+        else:
+            note(self._db, self._clock, former, "renamed", f"from {shown_name(bytes(old_path))} to {shown_name(path)}")
+
+    def _split_history(self, former: int, history: int) -> None:
+        """Let the versions after one be those of another photo, which has taken its name."""
+        (first,) = self._db.execute(
+            "SELECT min(id) FROM photo WHERE history_id = ? AND id > ?", (history, former)
+        ).fetchone()
+        self._db.execute("UPDATE photo SET history_id = ? WHERE history_id = ? AND id > ?", (first, history, former))
 
     def _record_failed(self, outcome: Failed, seq: int) -> None:
         self._db.execute(
             "UPDATE photo SET state = 'failed', seq = ?, classified_at = ?, error_code = ?, error_message = ?,"
-            " inode = ?, size = ?, mtime_ns = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+            " sha256 = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, maybe_former_id = NULL,"
+            " attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
             (
                 seq,
                 self._clock.wall_ms(),
                 outcome.code,
                 outcome.message,
+                outcome.sha256,
                 *outcome.version,
                 outcome.job.id,
             ),
@@ -158,8 +190,8 @@ class OutcomeWriter:
             due += -due % _TOGETHER_MS
         still = outcome.version == outcome.job.version
         self._db.execute(
-            "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, still_since = ?, error_code = ?,"
-            " error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+            "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, still_since = ?,"
+            " error_code = ?, error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
             (
                 due,
                 *outcome.version,

@@ -111,7 +111,26 @@ DELETE FROM counter WHERE name = 'closed';
 INSERT INTO counter SELECT 'reserved', seq FROM sqlite_sequence WHERE name = 'photo';
 """
 
-MIGRATIONS = (_FIRST, _HISTORIES)
+_PRESENCE = """
+ALTER TABLE photo ADD COLUMN ctime_ns INTEGER;           -- NULL: of an older dogid, to be noted without a question
+ALTER TABLE photo ADD COLUMN maybe_former_id INTEGER;    -- pending: the row of the same file, if its content agrees
+ALTER TABLE photo ADD COLUMN absent_at INTEGER;          -- since when the file is known not to be in the inbox
+CREATE INDEX photo_present ON photo (id) WHERE state != 'superseded' AND absent_at IS NULL;
+CREATE INDEX photo_absent ON photo (id) WHERE absent_at IS NOT NULL;
+INSERT INTO tally VALUES ('absent', 0);                  -- classified rows whose file is not in the inbox
+CREATE TRIGGER photo_presence AFTER UPDATE OF absent_at, state ON photo BEGIN
+    UPDATE tally SET rows = rows - 1
+        WHERE state = 'absent' AND old.state = 'classified' AND old.absent_at IS NOT NULL;
+    UPDATE tally SET rows = rows + 1
+        WHERE state = 'absent' AND new.state = 'classified' AND new.absent_at IS NOT NULL;
+END;
+CREATE TRIGGER photo_absent_deleted AFTER DELETE ON photo
+    WHEN old.state = 'classified' AND old.absent_at IS NOT NULL BEGIN
+    UPDATE tally SET rows = rows - 1 WHERE state = 'absent';
+END;
+"""
+
+MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
 MOST_EVENTS = 100
@@ -136,7 +155,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 def version_of(row: sqlite3.Row) -> Version:
     """Return the version of the file that a row of photos is about."""
-    return Version(row["inode"], row["size"], row["mtime_ns"])
+    return Version(row["inode"], row["size"], row["mtime_ns"], row["ctime_ns"])
 
 
 def note(db: sqlite3.Connection, clock: Clock, photo_id: int, kind: str, detail: str) -> None:

@@ -1,5 +1,6 @@
 """One photo through reading, decoding and the model: the work of a worker thread."""
 
+import dataclasses
 import hashlib
 import logging
 import time
@@ -7,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.errors import PhotoError
+from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
-from dogid.ledger.outcomes import Classified, Job, Outcome, Timings
+from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings
 from dogid.model.classifier import Classifier
 from dogid.model.classify_photo import classify_photo, elapsed_ms
 from dogid.pipeline.in_progress import InProgress
@@ -43,7 +44,7 @@ class PhotoProcessor:
                 return on_error(job, reason)
 
     def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
-        version = job.version
+        version, digest = job.version, None
         started = time.perf_counter()
         try:
             read = read_photo(self.inbox, job.path, self.max_bytes)
@@ -55,7 +56,10 @@ class PhotoProcessor:
             photo = classify_photo(read.data, classifier)
             total_ms = elapsed_ms(started)
         except PhotoError as error:
-            return self.retry_policy.on_photo_error(job, version, error)
+            outcome = self.retry_policy.on_photo_error(job, version, error)
+            if isinstance(outcome, Failed) and outcome.code is not PhotoCode.INTERNAL:
+                return dataclasses.replace(outcome, sha256=digest)
+            return outcome
         except TemporaryError as error:
             return self.retry_policy.on_io_error(job, str(error))
         if not photo.complete:

@@ -1,0 +1,64 @@
+"""The thread that reads files whose size and date agree with the ledger, and whose ctime does not.
+
+Rights, owner, links and restored dates change a ctime; so does another photo that got the date of the one before.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dogid.inbox.content_hash import hash_file
+from dogid.ledger.ledger import Ledger
+
+log = logging.getLogger(__name__)
+
+
+class ContentChecker:
+    """Decides by content whether a result is still that of the file under its name."""
+
+    def __init__(self, inbox: Path, ledger: Ledger, on_pending: Callable[[Sequence[int]], None]) -> None:
+        """Set up, without starting the thread. on_pending is called with the ids of photos that are others now."""
+        self._inbox = inbox
+        self._ledger = ledger
+        self._on_pending = on_pending
+        self._stopping = False
+        self._thread = threading.Thread(target=self._check_again_and_again, name="content-checker", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def request_stop(self) -> None:
+        """Have the thread end after the file that is being read."""
+        self._stopping = True
+        self._ledger.doubtful.close()
+
+    def join(self, ends: float) -> None:
+        """Wait for the thread's end, until the monotonic time ends."""
+        self._thread.join(max(0.0, ends - time.monotonic()))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread lives: it ends only by `request_stop`."""
+        return self._thread.is_alive()
+
+    def _check_again_and_again(self) -> None:
+        while (file := self._ledger.doubtful.take()) is not None and not self._stopping:
+            try:
+                self._check(file.path)
+            except sqlite3.OperationalError:
+                continue  # the disk is full, which others report; the next scan finds the file again
+            except Exception:
+                log.warning("a file could not be compared with its result", exc_info=True)
+
+    def _check(self, path: bytes) -> None:
+        read = hash_file(self._inbox, path)
+        if read is None or self._stopping:
+            return  # gone, closed or being written: an event or the next scan finds it again
+        file, sha256 = read
+        changed = self._ledger.decide(file, sha256)
+        if changed:
+            self._on_pending(changed)

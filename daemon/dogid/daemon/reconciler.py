@@ -74,7 +74,7 @@ class Reconciler:
         self._clock = clock
         self._changed = threading.Condition()
         self._events: dict[bytes, FileEvent] = {}
-        self._folders: deque[bytes] = deque()
+        self._folders: deque[FileEvent] = deque()
         self._scan_wanted = False
         self._stopping = False
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
@@ -164,7 +164,7 @@ class Reconciler:
                 self._scan_wanted = True  # new rights, perhaps: no haste, and not for each file of a long copy
                 continue
             if event.is_folder:
-                self._folders.append(event.path)
+                self._folders.append(event)
                 continue
             found = find_file(self._inbox, event.path)
             if found is None or (event.kind == "created" and found.version.size == 0):
@@ -179,9 +179,19 @@ class Reconciler:
     def _compare_next_folder(self) -> None:
         if not self._folders:
             return
+        event = self._folders.popleft()
         # gone again, or not to be read: the next scan of everything reports it
         with contextlib.suppress(OSError):
-            self._observe(scan(self._inbox, folder=self._folders.popleft()), arrivals=_ARRIVALS_OF_A_FLOOD, listen=True)
+            if event.moved_from is not None:
+                self._rename_files(event.moved_from, event.path)
+            self._observe(scan(self._inbox, folder=event.path), arrivals=_ARRIVALS_OF_A_FLOOD, listen=True)
+
+    def _rename_files(self, source: bytes, folder: bytes) -> None:
+        """Note the new names of the files in a folder that the kernel reported as renamed. Raise OSError."""
+        for file in scan(self._inbox, folder=folder):
+            self._notify_pending(self._ledger.moved(source + file.path[len(folder) :], file), arrivals=0)
+            if self._stopping:
+                return
 
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""

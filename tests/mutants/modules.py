@@ -34,8 +34,8 @@ SUITES = {
         ("tests/convert/evaluation",),
     ),
     "training": Suite(
-        ("convert/dogid_convert/training/fine_tuning.py",),
-        ("tests/convert/training/test_trainer.py",),
+        ("convert/dogid_convert/training/fine_tuning.py", "convert/dogid_convert/training/early_stopping.py"),
+        ("tests/convert/training/test_training_step.py", "tests/convert/training/test_early_stopping.py"),
         own_process=True,
     ),
 }

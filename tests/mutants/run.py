@@ -137,7 +137,7 @@ def _configuration(suite: Suite) -> str:
         "pytest_add_cli_args": ["-q", "-p", "no:xdist", "-p", "no:cacheprovider"],
         "pytest_add_cli_args_test_selection": list(suite.tests),
         "process_isolation": ["forkserver" if suite.own_process else "fork"],
-        "forkserver_warmup": ["none"],
+        "forkserver_warmup": ["collect"],
     }
     return "[mutmut]\n" + "".join(
         f"{name} =\n" + "".join(f"    {value}\n" for value in values) if len(values) > 1 else f"{name} = {values[0]}\n"

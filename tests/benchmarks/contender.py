@@ -1,4 +1,4 @@
-"""A contender: a process that answers photos in its own way, whenever it is told which.
+"""A contender: a process that answers photos in its own way, whenever it is sent their paths.
 
 Each runs in a process of its own, so that none has another's threads, memory or lock, and stays for the whole
 run, so that rounds can be interleaved: what else the machine does then falls on all alike.
@@ -63,7 +63,7 @@ class Contender:
         return Lap(**self._ask({"lap": [str(path) for path in paths]}))
 
     def answers(self, paths: Sequence[Path]) -> list[list[float]]:
-        """Have it answer photos, and tell the probabilities."""
+        """Have it answer photos, and return the probabilities."""
         found: list[list[float]] = self._ask({"answers": [str(path) for path in paths]})["scores"]
         return found
 

@@ -35,8 +35,10 @@ def row(path: Path) -> tuple[str, ...]:
         done = subprocess.run([sys.executable, "-c", _MEASURED, *command], capture_output=True, text=True, check=False)
     seconds = f"{time.perf_counter() - started:.0f}"
     *_, peak = done.stderr.splitlines() or ["0"]
-    told = _told(path, done.stdout) if done.returncode in (0, 1) and done.stdout else done.stderr.splitlines()[:1]
-    return (path.name, {0: "yes", 1: "FAILED"}.get(done.returncode, "refused"), *told, seconds, peak)
+    outcome = (
+        _read_outcome(path, done.stdout) if done.returncode in (0, 1) and done.stdout else done.stderr.splitlines()[:1]
+    )
+    return (path.name, {0: "yes", 1: "FAILED"}.get(done.returncode, "refused"), *outcome, seconds, peak)
 
 
 _MEASURED = """
@@ -59,7 +61,7 @@ def _run(path: Path) -> list[str]:
     return ["classify", *map(str, sorted(path.parent.glob("*.jpg"))), "--model", str(path), "--json"]
 
 
-def _told(path: Path, output: str) -> list[str]:
+def _read_outcome(path: Path, output: str) -> list[str]:
     document = json.loads(output)
     if path.suffix == ".tflite":
         return [", ".join(f"{one['file'].split('/')[-1]}: {one['label']}" for one in document["results"])]

@@ -91,7 +91,7 @@ def wait_for(process: DaemonProcess, count: int, begun: float) -> None:
     """Wait until so many are answered, and return within milliseconds; meanwhile the daemon has all cores.
 
     Looks into the ledger, seldom while much is left. Towards the end it only asks whether somebody has committed, which
-    is told from shared memory: https://sqlite.org/pragma.html#pragma_data_version.
+    SQLite reads from shared memory: https://sqlite.org/pragma.html#pragma_data_version.
     """
     with contextlib.closing(open_for_reading(process.state)) as db:
         known, done = None, 0

@@ -82,12 +82,12 @@ class Grown:
         return max(cost for _, cost in self.milliseconds) / self.milliseconds[0][1]
 
 
-def grown(sizes: Sequence[int], tell: Callable[[str], None]) -> Grown:
+def grown(sizes: Sequence[int], report: Callable[[str], None]) -> Grown:
     """Fill ledgers, measure what a photo costs at each size, and start a daemon on the largest."""
     with tempfile.TemporaryDirectory(prefix="dogid-ledger-", dir=disk()) as name:
         costs = ledger_cost.measure(Path(name), sizes)
         for size, cost in costs:
-            tell(f"{size:,} rows: {cost:.4f} ms a photo")
+            report(f"{size:,} rows: {cost:.4f} ms a photo")
         with daemon(Path(name), state=Path(name) / str(sizes[-1])) as process:
             for path in ("/status", "/results?limit=1000", "/results?status=classified"):
                 process.get(path)

@@ -13,7 +13,7 @@ class Row:
     what: str
     figure: float | None
     unit: str
-    sense: Literal["at least", "at most", "tells"]
+    sense: Literal["at least", "at most", "info"]
     goal: float | None = None
 
     @property
@@ -24,7 +24,7 @@ class Row:
     @property
     def met(self) -> bool | None:
         """Whether it was reached; None where nothing was asked or measured."""
-        if self.figure is None or self.goal is None or self.sense == "tells":
+        if self.figure is None or self.goal is None or self.sense == "info":
             return None
         return self.figure >= self.goal if self.sense == "at least" else self.figure <= self.goal
 
@@ -38,7 +38,7 @@ def as_table(rows: Sequence[Row]) -> str:
     """For people, in Markdown."""
     lines = ["| figure | goal | measured | of the goal | |", "| --- | ---: | ---: | ---: | --- |"]
     for row in rows:
-        sign = {"at least": ">= ", "at most": "<= ", "tells": ""}[row.sense]
+        sign = {"at least": ">= ", "at most": "<= ", "info": ""}[row.sense]
         goal = "" if row.goal is None else f"{sign}{row.goal:g} {row.unit}"
         figure = "not measured" if row.figure is None else f"{_rounded(row.figure)} {row.unit}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"

@@ -1,6 +1,6 @@
 """Other ways to the same answers: `python -m tests.benchmarks.peers article|script|mediapipe|onnx ...`.
 
-Each is written as its own documentation, or the article, does it, and told apart from the daemon by nothing but that.
+Each is written as its own documentation, or the article, does it, and differs from the daemon in nothing but that.
 """
 
 import argparse

@@ -22,7 +22,7 @@ from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo
 from tests.support.waiting import eventually
 
-_GLANCE = 0.0005  # seconds between looks, each of which is to cost the daemon's cores nothing
+_POLL = 0.0005  # seconds between looks, each of which is to cost the daemon's cores nothing
 _TIMEOUT = 30.0
 _LONGEST_PAUSE = 0.03
 
@@ -36,7 +36,7 @@ class Latencies:
     on_disk: Sequence[float]
     """Until the row was committed, and so to be seen by any reader."""
     alone: Sequence[float]
-    """Decoding and invoking, as the result tells them."""
+    """Decoding and invoking, as the result contains them."""
     invoke: Sequence[float]
     """Of that, invoking."""
 
@@ -61,7 +61,7 @@ def latencies(paths: Sequence[Path], *, backlog: int = 0, small_side: int = 320)
         _fill(process.inbox, backlog, small_side)
         if backlog:
             eventually(lambda: sum(process.status()["counts"].values()) >= backlog, "all are known", _TIMEOUT)
-        process.get("/results")  # what the first question costs, Flask's import, is told apart: page_cost.py
+        process.get("/results")  # what the first question costs, Flask's import, is measured elsewhere: page_cost.py
         found = _one_by_one(process, paths)
         if backlog:
             assert process.status()["counts"]["pending"], "the backlog was over before the last arrival: make it larger"
@@ -98,14 +98,14 @@ def _one(
     path.rename(there)
     known = None
     while True:
-        # whether somebody has committed is told from shared memory: https://sqlite.org/pragma.html#pragma_data_version
+        # whether somebody has committed is read from shared memory: https://sqlite.org/pragma.html#pragma_data_version
         (version,) = db.execute("PRAGMA data_version").fetchone()
         if version != known and db.execute(query, (name,)).fetchone() is not None:
             break
         if time.perf_counter() - begun > _TIMEOUT:
             raise AssertionError(f"{there.name} has no result after {_TIMEOUT:g} s")
         known = version
-        time.sleep(_GLANCE)
+        time.sleep(_POLL)
     on_disk = time.perf_counter()
     connection.request("GET", "/results?limit=1")
     (row,) = json.loads(connection.getresponse().read())["results"]

@@ -83,7 +83,7 @@ class Figures:
     accuracy: Accuracy | None
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Progress, to stderr."""
     print(line, file=sys.stderr, flush=True)  # noqa: T201
 
@@ -91,7 +91,7 @@ def tell(line: str) -> None:
 def measure(folder: Path, extent: Extent) -> Figures:
     """Run everything; photos go into folder."""
     kinds = [replace(kind, count=max(8, kind.count // extent.share)) for kind in KINDS]
-    tell(f"making photos in {folder}: {source()}")
+    report(f"making photos in {folder}: {source()}")
     materials = make(folder, kinds)
     cores = len(os.sched_getaffinity(0))
     onnx = _onnx(folder)
@@ -99,22 +99,22 @@ def measure(folder: Path, extent: Extent) -> Figures:
         _check_answers(peers[LIMIT].answers(materials[0].paths[:3]), materials[0].paths[:3])
         _check_peers(peers, materials[0].paths[:_COMPARED])
         runs = {"daemon": daemon_lap.lap, **{name: peer.lap for name, peer in peers.items()}}
-        races = [race(material, runs, rounds=extent.rounds, tell=tell) for material in materials]
+        races = [race(material, runs, rounds=extent.rounds, report=report) for material in materials]
     by_cores = [(workers, _with_workers(materials[0], workers)) for workers in range(1, cores + 1)]
     small = materials[0].paths
-    tell("latency")
+    report("latency")
     quiet = latencies(small[: extent.arrivals])
     busy = latencies(small[: extent.arrivals], backlog=extent.waiting)
     by_load = latency_by_load(small, races[0].per_second("daemon"), extent.load_seconds)
-    tell("starts")
+    report("starts")
     ready, version = ready_seconds(extent.starts), version_seconds(extent.starts)
-    tell("idle")
+    report("idle")
     at_rest = idle(folder, extent.idle_photos, extent.idle_seconds)
-    tell("backlog memory")
+    report("backlog memory")
     backlog_mb = [(count, memory_in_backlog(folder, count, extent.backlog_seconds)) for count in extent.backlogs]
-    tell("ledger")
-    ledger = grown(extent.ledger_sizes, tell)
-    tell("accuracy")
+    report("ledger")
+    ledger = grown(extent.ledger_sizes, report)
+    report("accuracy")
     right = accuracy(load_model(MODEL), PHOTOS, extent.accuracy_every) if PHOTOS.is_dir() else None
     return Figures(races, by_cores, quiet, busy, ready, version, at_rest, by_load, backlog_mb, ledger, right)
 
@@ -122,7 +122,7 @@ def measure(folder: Path, extent: Extent) -> Figures:
 def _with_workers(material: Material, workers: int) -> Race:
     part = replace(material, paths=material.paths[: len(material.paths) // 2])
     run = functools.partial(_pinned_lap, workers)
-    return race(part, {"daemon": run}, rounds=2, tell=tell)
+    return race(part, {"daemon": run}, rounds=2, report=report)
 
 
 def _pinned_lap(workers: int, paths: Sequence[Path]) -> Any:
@@ -136,12 +136,12 @@ def _pinned_lap(workers: int, paths: Sequence[Path]) -> Any:
 
 
 def _onnx(folder: Path) -> Path | None:
-    """The model converted for ONNX Runtime; None, with the reason told, where that fails."""
+    """The model converted for ONNX Runtime; None, with the reason reported, where that fails."""
     path = folder / "model.onnx"
     command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", str(MODEL), "--output", str(path), "--opset", "16"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not path.exists():
-        tell(f"no ONNX peer: tf2onnx: {done.stderr.strip().splitlines()[-1:]}")
+        report(f"no ONNX peer: tf2onnx: {done.stderr.strip().splitlines()[-1:]}")
         return None
     return path
 
@@ -176,8 +176,8 @@ def rows(figures: Figures) -> list[Row]:
         key = run.material.kind.name.replace(".", "_") + "mp"
         is_large, is_small = run.material.kind.megapixels > 10, run.material.kind.megapixels < 1
         found += [
-            Row(f"limit_per_second_{key}", f"{size}: the bare limit", run.per_second(LIMIT), "photos/s", "tells"),
-            Row(f"daemon_per_second_{key}", f"{size}: the daemon", run.per_second("daemon"), "photos/s", "tells"),
+            Row(f"limit_per_second_{key}", f"{size}: the bare limit", run.per_second(LIMIT), "photos/s", "info"),
+            Row(f"daemon_per_second_{key}", f"{size}: the daemon", run.per_second("daemon"), "photos/s", "info"),
             Row(
                 f"over_limit_{key}", f"{size}: throughput over the limit", run.speed_over(LIMIT), "x", "at least", 0.92
             ),
@@ -200,14 +200,14 @@ def rows(figures: Figures) -> list[Row]:
     found += [
         Row("latency_p50", "arrival to /results beyond decode and invoke, p50", quiet.over(50), "ms", "at most", 4),
         Row("latency_p99", "the same, p99", quiet.over(99), "ms", "at most", 25),
-        Row("latency_disk_p50", "of that, until it is on disk, p50", percentile_on_disk(quiet), "ms", "tells"),
+        Row("latency_disk_p50", "of that, until it is on disk, p50", percentile_on_disk(quiet), "ms", "info"),
         Row("latency_busy", "p99 in a backlog over p99 idle", busy.of(99) / quiet.of(99), "x", "at most", 2),
-        Row("latency_busy_p99", "p99 in a backlog", busy.of(99), "ms", "tells"),
+        Row("latency_busy_p99", "p99 in a backlog", busy.of(99), "ms", "info"),
         Row("ready", "process start to READY", figures.ready_seconds, "s", "at most", 0.45),
         Row("version", "`dogid --version`", figures.version_seconds * 1000, "ms", "at most", 60),
         Row("memory_unasked", "memory idle, before the first request", at_rest.memory_unasked_mb, "MB", "at most", 75),
         Row("memory_idle", "memory idle, after it", at_rest.memory_mb, "MB", "at most", 75),
-        Row("memory_after", f"memory after {at_rest.photos:,} photos", at_rest.memory_after_mb, "MB", "tells"),
+        Row("memory_after", f"memory after {at_rest.photos:,} photos", at_rest.memory_after_mb, "MB", "info"),
         Row(
             "memory_backlog",
             f"memory in a backlog of {figures.backlog_mb[-1][0]:,}, peak",
@@ -227,13 +227,13 @@ def rows(figures: Figures) -> list[Row]:
             "at most",
             0.3,
         ),
-        Row("ledger_cost", "ledger, a photo at the first size", ledger.milliseconds[0][1], "ms", "tells"),
+        Row("ledger_cost", "ledger, a photo at the first size", ledger.milliseconds[0][1], "ms", "info"),
         Row("ledger_spread", "ledger, the dearest size over the first", ledger.spread, "x", "at most", 1.05),
     ]
     if figures.accuracy is not None:
         right = figures.accuracy
         found += [
-            Row("top1", f"top-1 on {right.photos} photos", right.top1_small, "%", "tells"),
+            Row("top1", f"top-1 on {right.photos} photos", right.top1_small, "%", "info"),
             Row("top1_change", "top-1 against decoding whole", right.top1_change, "points", "at least", -0.2),
             Row("probability_change", "mean probability against decoding whole", right.probability_change, "points",
                 "at least", -0.2),
@@ -248,7 +248,7 @@ def percentile_on_disk(measured: Latencies) -> float:
 
 def _peer(run: Race, name: str, what: str, goal: float | None) -> Row:
     size = run.material.kind.name
-    sense: Any = "tells" if goal is None else "at least"
+    sense: Any = "info" if goal is None else "at least"
     key = f"over_{name.replace('-', '_')}_{size.replace('.', '_')}mp"
     return Row(key, f"{size} MP: over {what}", run.speed_over(name), "x", sense, goal)
 

@@ -71,7 +71,7 @@ def contenders(model: Path, graph: Path, onnx: Path | None, threads: int) -> dic
 
 
 def race(
-    material: Material, runs: Mapping[str, RunLap], *, rounds: int, tell: Callable[[str], None] = lambda _: None
+    material: Material, runs: Mapping[str, RunLap], *, rounds: int, report: Callable[[str], None] = lambda _: None
 ) -> Race:
     """Let all run in turn, so many rounds; the peers only in the first three."""
     laps: dict[str, list[Lap]] = {name: [] for name in runs}
@@ -83,12 +83,12 @@ def race(
             at = number * shares[name] % max(1, len(material.paths) - shares[name] + 1)
             lap = run(material.paths[at : at + shares[name]])
             laps[name].append(lap)
-            tell(f"{material.kind.name} MP, round {number + 1}: {name} {lap.per_second:.1f} photos/s")
+            report(f"{material.kind.name} MP, round {number + 1}: {name} {lap.per_second:.1f} photos/s")
     return Race(material, laps)
 
 
 def _shares(material: Material, runs: Mapping[str, RunLap]) -> dict[str, int]:
-    """How many photos each gets in a lap. The daemon gets as many as the limit, since a short lap tells it too slow."""
+    """How many photos each gets in a lap. The daemon gets as many as the limit, since a short lap shows it too slow."""
     found: dict[str, int] = {}
     for name, run in runs.items():
         run(material.paths[:_LEAST])

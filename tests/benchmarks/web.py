@@ -231,12 +231,12 @@ def listener_figures(daemon: DaemonProcess, inbox: Path) -> Iterator[Figure]:
             streams.append(client.getresponse())
         yield Figure(f"{_LISTENERS} listeners", "< 20", memory_mib(daemon) - before, "MiB")
         for number in range(100):
-            put(inbox / f"news-{number}.jpg", photo(number, size=(64, 64)))
+            put(inbox / f"new-{number}.jpg", photo(number, size=(64, 64)))
         began = time.monotonic()
         for stream in streams:
-            while b"news-99.jpg" not in stream.readline():
+            while b"new-99.jpg" not in stream.readline():
                 pass
-        yield Figure(f"100 results told to {_LISTENERS} listeners in", "", time.monotonic() - began, "s")
+        yield Figure(f"100 results sent to {_LISTENERS} listeners in", "", time.monotonic() - began, "s")
         yield Figure(f"{_LISTENERS} listeners after 100 results", "< 20", memory_mib(daemon) - before, "MiB")
 
 

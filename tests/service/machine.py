@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.service import lab_coverage
 from tests.support.daemon import ROOT
 from tests.support.waiting import eventually
 
@@ -65,6 +66,8 @@ class Machine:
             raise RuntimeError("the test machine's disk could not be made")
         self.root = Path(f"/proc/{self._holder.pid}/root{self._folder}/root")
         self._groups = Path(f"/proc/{self._holder.pid}/root{self._folder}/cgroup")
+        if lab_coverage.is_measured():
+            lab_coverage.install(self.root)
 
     def __enter__(self) -> "Machine":
         return self
@@ -186,6 +189,8 @@ class Machine:
 
     def close(self) -> None:
         """Power it off, and leave nothing behind."""
+        if lab_coverage.is_measured():
+            lab_coverage.collect(self.root)
         if self._unshare is not None and self._unshare.poll() is None:
             if self._init:
                 os.kill(self._init, signal.SIGKILL)  # what a test machine has written is of no further use

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from tests.service import lab_coverage
 from tests.service.machine import Machine
 from tests.support.daemon import ROOT
 from tests.support.waiting import TIMEOUT, eventually
@@ -14,7 +15,7 @@ CONFIG = "/etc/dogid/dogid.toml"
 LEFT_BEHIND = ("/opt/dogid", "/etc/dogid", STATE, "/etc/systemd/system/dogid.service", "/usr/local/bin/dogid")
 """What an installation brings."""
 _DROP_INS = "/etc/systemd/system/dogid.service.d"
-_SOURCES = {"PYTHONPATH": str(ROOT / "daemon"), "PYTHONDONTWRITEBYTECODE": "1"}
+_SOURCES = str(ROOT / "daemon")
 _OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/wheels", "PIP_ROOT_USER_ACTION": "ignore"}
 
 
@@ -30,8 +31,11 @@ class Service:
 
     def dogid(self, *arguments: str, check: bool = True) -> Any:
         """Run the clone's `dogid`, as root, on the system's Python: what `sudo .venv/bin/dogid` comes to."""
-        command = ["/usr/bin/python3", "-m", "dogid", *arguments]
-        return self.machine.run(*command, check=check, environ={**_SOURCES, **_OFFLINE})
+        options, path = [], _SOURCES
+        if lab_coverage.is_measured():
+            options, path = lab_coverage.python_options(), f"{_SOURCES}:{lab_coverage.library()}"
+        environ = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **_OFFLINE}
+        return self.machine.run("/usr/bin/python3", *options, "-m", "dogid", *arguments, check=check, environ=environ)
 
     def start(self) -> None:
         """Have it run, and remember its settings."""

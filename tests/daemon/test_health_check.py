@@ -1,4 +1,4 @@
-"""The ping to systemd's watchdog depends on the known photo's way through every worker."""
+"""The ping to systemd's watchdog depends on the reference photo's way through every worker."""
 
 import queue
 from pathlib import Path
@@ -74,5 +74,5 @@ def test_only_lasting_problems_are_logged_as_errors(
     check.check()
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(errors) == 1
-    assert "fails on the known photo" in errors[0]
+    assert "fails on the reference photo" in errors[0]
     pool.workers.stop(0)

@@ -1,4 +1,4 @@
-"""The known photo's way through every worker, and a new engine's before any worker goes over to it."""
+"""The reference photo's way through every worker, and a new engine's before any worker goes over to it."""
 
 import dataclasses
 import math
@@ -7,27 +7,27 @@ from pathlib import Path
 
 from dogid.ledger.outcomes import Classified
 from dogid.model.classifier import Model
-from dogid.model.self_test import Reference, reference_for
+from dogid.model.reference_photo import ReferencePhoto, make_reference_photo
 from dogid.photo.decode import decode
 from tests.support.engines import Hanging, Pool, engine, wrong
 from tests.support.photos import photo, put
 from tests.support.waiting import TIMEOUT
 
 
-def test_known_photo_is_made_where_the_model_has_none(model: Model) -> None:
+def test_reference_photo_is_made_where_the_model_has_none(model: Model) -> None:
     plain = dataclasses.replace(model, file=dataclasses.replace(model.file, golden=None))
-    made = reference_for(plain)
+    made = make_reference_photo(plain)
 
     assert not made.is_golden
-    assert made.deviation(model.classifier()) is None
-    assert decode(made.known.data, model.size).pixels.shape == (model.size[1], model.size[0], 3)
+    assert made.find_deviation(model.classifier()) is None
+    assert decode(made.photo.data, model.size).pixels.shape == (model.size[1], model.size[0], 3)
 
 
 def test_nan_scores_are_a_deviation(model: Model) -> None:
-    good = reference_for(model).known
-    broken = Reference(dataclasses.replace(good, scores=tuple(math.nan for _ in good.scores)), is_golden=False)
+    good = make_reference_photo(model).photo
+    broken = ReferencePhoto(dataclasses.replace(good, scores=tuple(math.nan for _ in good.scores)), is_golden=False)
 
-    assert broken.deviation(model.classifier()) is not None
+    assert broken.find_deviation(model.classifier()) is not None
 
 
 def test_sound_workers_pass_a_round(pool: Pool) -> None:
@@ -37,7 +37,7 @@ def test_sound_workers_pass_a_round(pool: Pool) -> None:
 def test_wrong_answer_fails_the_round(pool: Pool, model: Model, inbox: Path) -> None:
     number = pool.proofs.switch_engine(wrong(engine(model, inbox)))
 
-    assert "fails on the known photo" in (pool.wait_for_health_round(number, TIMEOUT) or "")
+    assert "fails on the reference photo" in (pool.wait_for_health_round(number, TIMEOUT) or "")
     pool.proofs.switch_engine(engine(model, inbox))
     assert pool.prove() is None
 
@@ -48,7 +48,7 @@ def test_rejected_engine_classifies_no_photo(pool: Pool, model: Model, inbox: Pa
     for number in range(200):
         pool.add(number, b"a.jpg")
 
-    assert "fails on the known photo" in (pool.proofs.validate_engine(other, TIMEOUT) or "")
+    assert "fails on the reference photo" in (pool.proofs.validate_engine(other, TIMEOUT) or "")
     outcomes = [pool.next_outcome() for _ in range(200)]
     assert {outcome.model_id for outcome in outcomes if isinstance(outcome, Classified)} == {1}
     assert len({outcome.job.id for outcome in outcomes}) == 200

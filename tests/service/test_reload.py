@@ -13,7 +13,7 @@ import pytest
 from dogid.daemon.daemon import Daemon
 from dogid.errors import DogidError
 from dogid.ledger import queries
-from dogid.model.self_test import Reference, reference_for
+from dogid.model.reference_photo import ReferencePhoto, make_reference_photo
 from dogid.settings import Settings
 from dogid.system.reload import main, record_reload_outcome
 from tests.conftest import MakeDaemon
@@ -88,10 +88,12 @@ def test_model_failing_its_golden_photo_is_rejected(
 def test_model_failing_in_workers_is_rejected(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = Settings(inbox=inbox, state=tmp_path / "state", workers=2)
     service = Daemon(before)
-    known = reference_for(service.model).known
-    wrong = Reference(dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True)
+    known = make_reference_photo(service.model).photo
+    wrong = ReferencePhoto(
+        dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True
+    )
     other = put(tmp_path / "other.tflite", MODEL.read_bytes())
-    monkeypatch.setattr("dogid.daemon.daemon.reference_for", lambda _: wrong)
+    monkeypatch.setattr("dogid.daemon.daemon.make_reference_photo", lambda _: wrong)
     with service.running():
         with pytest.raises(DogidError, match=r"other.tflite: the model does not work in every worker: worker \d fails"):
             service.reload(dataclasses.replace(before, model=other, workers=3))

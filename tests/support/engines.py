@@ -11,7 +11,7 @@ from dogid.clock import Clock
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Job, Outcome
 from dogid.model.classifier import Model
-from dogid.model.self_test import reference_for
+from dogid.model.reference_photo import make_reference_photo
 from dogid.photo.decode import decode
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.engine import Engine
@@ -29,14 +29,14 @@ def engine(model: Model, inbox: Path, decode_timeout: float = 600, model_id: int
     """An engine for photos of an inbox; beside it the file of photos in progress."""
     retry_policy = RetryPolicy(1000, Clock())
     processor = PhotoProcessor(inbox, 10_000_000, model_id, retry_policy, InProgress(inbox.parent))
-    return Engine(model, processor, reference_for(model), decode_timeout)
+    return Engine(model, processor, make_reference_photo(model), decode_timeout)
 
 
 def wrong(good: Engine) -> Engine:
-    """The same engine with another answer expected of the known photo."""
-    known = good.reference.known
+    """The same engine with another answer expected of the reference photo."""
+    known = good.reference_photo.photo
     other = dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores))
-    return dataclasses.replace(good, reference=dataclasses.replace(good.reference, known=other))
+    return dataclasses.replace(good, reference_photo=dataclasses.replace(good.reference_photo, photo=other))
 
 
 class Hanging:

@@ -102,7 +102,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     model, fallbacks = _make_model(settings, source, float_model, photos, labels, track)
     facts = read_facts(model)
     answer = run.make_classifier(model, labels.names, source.normalisation)
-    reference = run.make_classifier(float_model, labels.names, source.normalisation)
+    float_classifier = run.make_classifier(float_model, labels.names, source.normalisation)
     compared = _compare_answers(source, answer, photos.to_compare, labels, track)
     evaluated = _Evaluated()
     if evaluation is not None:
@@ -118,7 +118,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
         facts=source.facts,
         labels=labels,
         representative_dataset=_describe_dataset(photos),
-        float_cost=Cost(len(float_model), run.measure_milliseconds(reference, blank)),
+        float_cost=Cost(len(float_model), run.measure_milliseconds(float_classifier, blank)),
         cost=Cost(len(model), run.measure_milliseconds(answer, blank)),
         float_operators=dict(Counter(facts.float_operators)) if settings.dtype == "int8" else {},
         agreement=gate.agreement,

@@ -80,7 +80,7 @@ def best_int8(
 
     Where none agrees, return the one that agrees best.
     """
-    reference = run.predict(run.make_classifier(float_model, labels, normalisation), pixels, track, "float model")
+    float_scores = run.predict(run.make_classifier(float_model, labels, normalisation), pixels, track, "float model")
     attempts: list[Attempt] = []
     failures: list[str] = []
     best: Attempt | None = None
@@ -95,7 +95,7 @@ def best_int8(
                 failures.append(f"{name}: not possible: {error}")
                 continue
             given = run.predict(run.make_classifier(model, labels, normalisation), pixels, track, "int8 model")
-            made.append(Attempt(name, model, measure_agreement(reference, given)))
+            made.append(Attempt(name, model, measure_agreement(float_scores, given)))
         made.sort(key=_quality)
         attempts += made
         if made and _is_enough(made[-1].agreement, min_agreement):

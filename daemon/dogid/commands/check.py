@@ -76,13 +76,13 @@ def _model(chosen: Settings) -> str:
 
 def _backend(chosen: Settings) -> str:
     from dogid.model.classifier import load_model
-    from dogid.model.self_test import reference_for
+    from dogid.model.reference_photo import make_reference_photo
     from dogid.model.shipped import shipped_model
 
     model = load_model(chosen.model or shipped_model(), chosen.labels)
-    reference, classifier = reference_for(model), model.classifier()
+    reference_photo, classifier = make_reference_photo(model), model.classifier()
     began = time.perf_counter()
-    deviation = reference.deviation(classifier)
+    deviation = reference_photo.find_deviation(classifier)
     milliseconds = (time.perf_counter() - began) * 1000
     if deviation is not None:
         raise _CheckFailedError(f"{model.backend.module}: wrong result: {deviation}; install dogid again")

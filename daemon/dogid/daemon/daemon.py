@@ -25,7 +25,7 @@ from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
 from dogid.model.classifier import Model, load_model
-from dogid.model.self_test import reference_for
+from dogid.model.reference_photo import make_reference_photo
 from dogid.model.shipped import shipped_model
 from dogid.photo.decode import limit_pixels
 from dogid.pipeline.counters import ResultCounters
@@ -120,11 +120,11 @@ class Daemon:
         model_id = self.ledger.register_model(model.file.name, model.file.sha256, model.labels)
         retry_policy = RetryPolicy(round(settings.settle * 1000), self._clock)
         processor = PhotoProcessor(self.inbox, settings.max_bytes, model_id, retry_policy, self._in_progress)
-        return Engine(model, processor, reference_for(model), settings.decode_timeout)
+        return Engine(model, processor, make_reference_photo(model), settings.decode_timeout)
 
     @property
     def health(self) -> Health:
-        """Whether a known photo still gets the right answer from every worker."""
+        """Whether a reference photo still gets the right answer from every worker."""
         return self._health_check.health
 
     def status_line(self) -> str:
@@ -207,7 +207,7 @@ class Daemon:
             log.error(
                 "the ledger was damaged and is now %s; a new one is made from the folder", self.ledger_moved_aside
             )
-        if not self._engine.reference.is_golden:
+        if not self._engine.reference_photo.is_golden:
             log.info("the model carries no golden photo: the workers are compared with its own first answer")
         self._extend_watchdog()
         with self._notifier.extend_start_timeout("trying photos that may have killed the daemon"):

@@ -1,4 +1,4 @@
-"""The check of the daemon itself: is the known photo still answered correctly by every worker?"""
+"""The check of the daemon itself: is the reference photo still answered correctly by every worker?"""
 
 import logging
 import threading
@@ -16,14 +16,14 @@ INTERVAL_SECONDS = 10.0
 Turned up, a fault is noticed later; turned down, an idle machine is woken more often.
 """
 _ROUNDS_MISSED = 4  # after which the last result no longer counts; fewer report a loaded machine, more hide a hang
-_HEALTHY = "the known photo passed through every worker"
+_HEALTHY = "the reference photo passed through every worker"
 
 
 class HealthTarget(Protocol):
     """What is checked: the pipeline."""
 
     def start_health_round(self) -> int:
-        """Ask every worker to classify the known photo; return the number of this round."""
+        """Ask every worker to classify the reference photo; return the number of this round."""
 
     def wait_for_health_round(self, number: int, timeout: float) -> str | None:
         """Wait until a round is passed, at most timeout seconds; return the first problem, or None."""

@@ -89,24 +89,24 @@ def load_model(path: Path, labels: Path | None = None) -> Model:
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     classifier = Classifier(file, backend)
-    deviation = self_test(classifier, file.golden) if file.golden else None
+    deviation = find_deviation(classifier, file.golden) if file.golden else None
     if deviation is not None:
         raise UsageError(f"{path}: the model fails its self-test, so its answers cannot be trusted: {deviation}")
     return Model(file, backend, classifier.labels, classifier.size)
 
 
-def self_test(classifier: Classifier, golden: GoldenPhoto) -> str | None:
-    """Classify a known photo; return how the answer differs from the known one, or None if it does not."""
+def find_deviation(classifier: Classifier, golden: GoldenPhoto) -> str | None:
+    """Classify a golden photo; return how the scores differ from the expected ones, or None if they do not."""
     try:
         photo = decode(golden.data, classifier.size)
     except PhotoError as error:
-        return f"the known photo cannot be decoded: {error.message}"
+        return f"the golden photo cannot be decoded: {error.message}"
     scores = classifier.classify(photo.pixels)
     if len(scores) != len(golden.scores):
         return f"{len(scores)} scores instead of {len(golden.scores)}"
     deviation = float(np.abs(scores - np.asarray(golden.scores)).max())
     # written so that NaN fails too
-    return None if deviation <= golden.tolerance else f"a score differs by {deviation:.3f} from the known one"
+    return None if deviation <= golden.tolerance else f"a score differs by {deviation:.3f} from the expected one"
 
 
 def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES) -> dict[str, float]:

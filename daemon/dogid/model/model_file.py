@@ -32,14 +32,14 @@ _IMAGES = frozenset({".png", ".jpg", ".jpeg"})
 
 @dataclass(frozen=True, slots=True)
 class GoldenPhoto:
-    """A known image and the answer that the model gave to it when it was made."""
+    """An image in the model file, and the scores that the model gave it when the file was made."""
 
     data: bytes
     """An encoded image in the model's input size."""
     scores: tuple[float, ...]
     """Probabilities in the order of the labels."""
     tolerance: float
-    """How far a score may lie from the known one: kernels differ between processors."""
+    """How far a score may lie from the expected one: kernels differ between processors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

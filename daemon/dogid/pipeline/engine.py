@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dogid.model.classifier import Model
-from dogid.model.self_test import Reference
+from dogid.model.reference_photo import ReferencePhoto
 from dogid.pipeline.photo_processor import PhotoProcessor
 
 
@@ -13,7 +13,7 @@ class Engine:
 
     model: Model
     processor: PhotoProcessor
-    reference: Reference
-    """The known photo and its answer."""
+    reference_photo: ReferencePhoto
+    """With the expected scores."""
     decode_timeout: float
     """Seconds that decoding and classifying one photo may take; then its worker is given up."""

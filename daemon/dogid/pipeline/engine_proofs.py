@@ -1,7 +1,7 @@
 """Which engine the workers use, and the proof that it works in each of them.
 
-Every worker classifies the known photo now and then, in rounds: the health check waits for that. A new engine is tried
-in every worker before any of them goes over to it.
+Every worker classifies the reference photo now and then, in rounds: the health check waits for that. A new engine
+is tried in every worker before any of them goes over to it.
 """
 
 import contextlib
@@ -78,7 +78,7 @@ class EngineProofs:
             self._changed.notify_all()
 
     def start_round(self) -> int:
-        """Ask every worker to classify the known photo; return the number of this round."""
+        """Ask every worker to classify the reference photo; return the number of this round."""
         with self._changed:
             self._round += 1
             self._ask_all()
@@ -120,7 +120,7 @@ class EngineProofs:
             self.prove(member)
 
     def prove(self, member: WorkerEngine) -> None:
-        """Try the engine on trial, where there is one, and classify the known photo with the newest; in its thread.
+        """Try the engine on trial, where there is one, and classify the reference photo with the newest; in its thread.
 
         The worker goes over to the newest engine only where that has given the right answer.
         """
@@ -130,7 +130,7 @@ class EngineProofs:
         made = member.classifier if newest is member.engine else None
         if made is None and member.tried is newest:
             made = member.tried_classifier
-        classifier, failure = _classify_known_photo(newest, made)
+        classifier, failure = _classify_reference_photo(newest, made)
         with self._changed:
             member.proved_round, member.failure = number, failure
             if member.tried is newest:
@@ -140,7 +140,7 @@ class EngineProofs:
             member.engine, member.classifier = newest, classifier
 
     def _try(self, member: WorkerEngine, trial: Engine) -> None:
-        classifier, refusal = _classify_known_photo(trial, None)
+        classifier, refusal = _classify_reference_photo(trial, None)
         with self._changed:
             member.tried, member.refusal = trial, refusal
             member.tried_classifier = classifier if self._trial is trial else None  # it may be refused by now
@@ -162,7 +162,7 @@ class EngineProofs:
             if member.proved_round < number:
                 return f"worker {worker.number} has not come back{worker.photo_hint}"
             if member.failure is not None:
-                return f"worker {worker.number} fails on the known photo: {member.failure}"
+                return f"worker {worker.number} fails on the reference photo: {member.failure}"
         return None
 
     def _is_decided(self, engine: Engine) -> bool:
@@ -176,18 +176,18 @@ class EngineProofs:
             return "the daemon is stopping"
         for member in self._members:
             if member.tried is engine and member.refusal is not None:
-                return f"worker {member.worker.number} fails on the known photo: {member.refusal}"
+                return f"worker {member.worker.number} fails on the reference photo: {member.refusal}"
         for member in self._members:
             if member.tried is not engine:
                 return f"worker {member.worker.number} has not come back{member.worker.photo_hint}"
         return None
 
 
-def _classify_known_photo(engine: Engine, classifier: Classifier | None) -> tuple[Classifier | None, str | None]:
-    """Classify the known photo, by a new classifier where none is given; return the classifier and the problem."""
+def _classify_reference_photo(engine: Engine, classifier: Classifier | None) -> tuple[Classifier | None, str | None]:
+    """Classify the reference photo, by a new classifier where none is given; return the classifier and the problem."""
     try:
         classifier = classifier or engine.model.classifier()
-        return classifier, engine.reference.deviation(classifier)
+        return classifier, engine.reference_photo.find_deviation(classifier)
     except Exception as error:
-        log.warning("the known photo could not be classified", exc_info=True)  # the caller reports what follows
+        log.warning("the reference photo could not be classified", exc_info=True)  # the caller reports what follows
         return None, f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ class WorkerCommand(Enum):
     """What a worker is asked to do between photos."""
 
     PROVE = "prove"
-    """Classify the known photo with the newest engine."""
+    """Classify the reference photo with the newest engine."""
     EXIT = "exit"
     """End: the daemon stops, or fewer workers are wanted."""
 

@@ -87,7 +87,7 @@ class Pipeline:
         self.mailbox.notify_pending()
 
     def start_health_round(self) -> int:
-        """Ask every worker to classify the known photo; return the number of this round."""
+        """Ask every worker to classify the reference photo; return the number of this round."""
         self._workers.start_missing()
         return self._proofs.start_round()
 

@@ -16,7 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from dogid.cli import main
 from dogid.errors import DogidError
-from dogid.model.classifier import load_model, self_test
+from dogid.model.classifier import find_deviation, load_model
 from dogid.photo.decode import decode
 from dogid_convert.conversion import convert
 from dogid_convert.conversion.label_files import find_labels
@@ -95,7 +95,7 @@ def test_converted_model_passes_its_self_test(model: Path) -> None:
     assert loaded.size == (SIDE, SIDE)
     assert loaded.file.golden is not None
     assert len(loaded.file.golden.scores) == len(LABELS)
-    assert self_test(loaded.classifier(), loaded.file.golden) is None
+    assert find_deviation(loaded.classifier(), loaded.file.golden) is None
 
 
 def test_converted_model_classifies_colours(model: Path, workspace: Workspace) -> None:

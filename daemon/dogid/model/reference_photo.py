@@ -1,4 +1,4 @@
-"""The known photo by which a model, and later every worker, shows that it still answers rightly."""
+"""The reference photo: each worker's scores of it are compared with the expected ones, as long as it lives."""
 
 import io
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dogid.model.classifier import Classifier, Model, self_test
+from dogid.model.classifier import Classifier, Model, find_deviation
 from dogid.model.model_file import GoldenPhoto
 from dogid.photo.decode import decode
 
@@ -14,27 +14,27 @@ _TOLERANCE = 1e-4  # between two runs of the same interpreter on the same proces
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A photo, and the answer that is expected of it."""
+class ReferencePhoto:
+    """A photo with the scores that are expected of it: the model's golden photo, or one made here."""
 
-    known: GoldenPhoto
+    photo: GoldenPhoto
     is_golden: bool
-    """Whether the model carries photo and answer; if not, the answer is its own first one and proves less."""
+    """Whether the model carries it; if not, the expected scores are the model's own first ones and prove less."""
 
-    def deviation(self, classifier: Classifier) -> str | None:
-        """Classify the photo; return how the answer differs from the expected one, or None if it does not."""
-        return self_test(classifier, self.known)
+    def find_deviation(self, classifier: Classifier) -> str | None:
+        """Classify the photo; return how the scores differ from the expected ones, or None if they do not."""
+        return find_deviation(classifier, self.photo)
 
 
-def reference_for(model: Model) -> Reference:
-    """Return the golden photo that the model carries, or else a picture of ours with the model's own answer of now."""
+def make_reference_photo(model: Model) -> ReferencePhoto:
+    """Return the golden photo that the model carries, or else a generated one with the model's scores of now."""
     golden = model.file.golden
     if golden is not None:
-        return Reference(golden, is_golden=True)
+        return ReferencePhoto(golden, is_golden=True)
     classifier = model.classifier()
     photo = _picture(classifier.size)
     scores = classifier.classify(decode(photo, classifier.size).pixels)
-    return Reference(GoldenPhoto(photo, tuple(map(float, scores)), _TOLERANCE), is_golden=False)
+    return ReferencePhoto(GoldenPhoto(photo, tuple(map(float, scores)), _TOLERANCE), is_golden=False)
 
 
 def _picture(size: tuple[int, int]) -> bytes:

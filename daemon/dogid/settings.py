@@ -91,9 +91,7 @@ class Settings:
     )
     max_upload: int = _setting(20_000_000, _integer(1000, 1_000_000_000), "N", "maximum size of an upload, in bytes")
     workers: int = _setting(0, _integer(0, 64), "N", "number of photos processed in parallel; 0: one per core")
-    settle: float = _setting(
-        5.0, _seconds(0, 3600), "SECONDS", "seconds a truncated or empty file must stay unchanged before it fails"
-    )
+    settle: float = _setting(5.0, _seconds(0, 3600), "SECONDS", "seconds a file must stay unchanged before it fails")
     max_bytes: int = _setting(
         100_000_000, _integer(1000, 2_000_000_000), "N", "maximum size of a file, in bytes; larger ones fail"
     )

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
+from tests.support.waiting import eventually
 
 LONG_AGO = 1_000_000_000
 
@@ -39,6 +40,20 @@ def test_writer_that_reopens_the_file_gets_one_result(shared_waiting_daemon: Dae
     steps = [step["event"] for step in shared_waiting_daemon.history(result)]
     assert steps.count("classified") == 1
     assert "failed" not in steps
+
+
+@pytest.mark.parametrize("beginning", [b"no photo yet", photo(9)[:20], photo(9, "TIFF")[:200]])
+def test_unreadable_beginning_is_no_failure_while_the_file_is_young(
+    shared_waiting_daemon: DaemonProcess, beginning: bytes
+) -> None:
+    name = f"young-{len(beginning)}.jpg"
+    path = put(shared_waiting_daemon.inbox / name, beginning)
+    result = shared_waiting_daemon.has(name, "pending")
+    eventually(lambda: shared_waiting_daemon.by_name()[name]["error"], "it was tried")
+    path.write_bytes(photo(9))
+
+    assert shared_waiting_daemon.classified(name, photo(9))["id"] == result["id"]
+    assert "failed" not in [step["event"] for step in shared_waiting_daemon.history(result)]
 
 
 def test_empty_file_filled_later_is_classified(shared_waiting_daemon: DaemonProcess) -> None:

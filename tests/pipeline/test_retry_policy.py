@@ -20,14 +20,21 @@ def job(unchanged_since: int = 9_000, attempts: int = 0, last_error: str | None 
     return Job(1, b"a.jpg", VERSION, unchanged_since, attempts, last_error)
 
 
-@pytest.mark.parametrize("code", [PhotoCode.CORRUPT, PhotoCode.UNSUPPORTED, PhotoCode.TOO_LARGE])
-def test_broken_photo_fails_at_once(code: PhotoCode) -> None:
-    outcome = policy().on_photo_error(job(), GROWN, PhotoError(code, "bad"))
+def test_too_large_photo_fails_at_once() -> None:
+    outcome = policy().on_photo_error(job(), GROWN, PhotoError(PhotoCode.TOO_LARGE, "bad"))
 
-    assert outcome == Failed(job(), GROWN, code, "bad")
+    assert outcome == Failed(job(), GROWN, PhotoCode.TOO_LARGE, "bad")
 
 
-@pytest.mark.parametrize("code", [PhotoCode.TRUNCATED, PhotoCode.EMPTY])
+@pytest.mark.parametrize("code", [PhotoCode.CORRUPT, PhotoCode.UNSUPPORTED])
+def test_broken_photo_is_retried_once_when_it_settles(code: PhotoCode) -> None:
+    outcome = policy().on_photo_error(job(), VERSION, PhotoError(code, "bad"))
+
+    assert isinstance(outcome, Waiting)
+    assert outcome.delay_ms == 4_000
+
+
+@pytest.mark.parametrize("code", [PhotoCode.TRUNCATED, PhotoCode.EMPTY, PhotoCode.CORRUPT, PhotoCode.UNSUPPORTED])
 def test_unfinished_photo_waits_for_the_settle_time(code: PhotoCode) -> None:
     error = PhotoError(code, "short")
     settling, settled = job(unchanged_since=5_001), job(unchanged_since=5_000)

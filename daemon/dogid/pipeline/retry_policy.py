@@ -1,8 +1,8 @@
 """When a photo that could not be classified is believed to be broken, and when it is tried again.
 
-A copy in progress looks like a broken photo. So a broken one is tried again until it has not changed for the settle
-time. Errors of the machine (rights, I/O, memory) are tried again for as long as they last; faults of dogid or of the
-model only so often.
+A copy in progress can look broken in any way. So each failure but `too_large` counts only once the file has not changed
+for the settle time. Errors of the machine (rights, I/O, memory) are tried again for as long as they last; faults of
+dogid or of the model only so often.
 """
 
 import random
@@ -18,7 +18,8 @@ _FIRST_DELAY_MS = 250
 _LONGEST_DELAY_MS = 60_000
 _LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may be written still
 _INTERNAL_ATTEMPTS = 8  # about half a minute; fewer fail photos for what would pass, more hide the fault
-_MAY_BE_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
+# Of others the next attempt comes at the end of the settle time, or when the file changes: most of them never will.
+_LOOK_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,9 @@ class RetryPolicy:
             return Waiting(job, version, error.code, error.message, _FIRST_DELAY_MS)
         if error.code is PhotoCode.INTERNAL:
             return self.on_internal_error(job, error.message)
-        if error.code in _MAY_BE_UNFINISHED:
-            left = self._until_settled(job, version)
-            if left > 0:
-                return self._wait_until_settled(job, version, error, left)
+        left = 0 if error.code is PhotoCode.TOO_LARGE else self._until_settled(job, version)
+        if left > 0:
+            return self._wait_until_settled(job, version, error, left)
         return Failed(job, version, error.code, error.message)
 
     def on_incomplete(self, job: Job, version: Version, reason: str) -> Waiting | None:
@@ -71,7 +71,9 @@ class RetryPolicy:
         return job.unchanged_since + self.settle_ms - self.clock.steady_ms()
 
     def _wait_until_settled(self, job: Job, version: Version, error: PhotoError, left: int) -> Waiting:
-        delay = min(backoff_ms(job.attempts), _LONGEST_SETTLING_DELAY_MS, left)
+        delay = left
+        if error.code in _LOOK_UNFINISHED:
+            delay = min(backoff_ms(job.attempts), _LONGEST_SETTLING_DELAY_MS, left)
         return Waiting(job, version, error.code, error.message, delay)
 
 

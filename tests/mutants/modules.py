@@ -15,7 +15,12 @@ class Suite(NamedTuple):
 SUITES = {
     "ledger": Suite(
         ("daemon/dogid/ledger/record.py", "daemon/dogid/ledger/observe.py"),
-        ("tests/ledger/test_ledger.py", "tests/ledger/test_histories.py"),
+        (
+            "tests/ledger/test_record.py",
+            "tests/ledger/test_observe.py",
+            "tests/ledger/test_ledger.py",
+            "tests/ledger/test_histories.py",
+        ),
     ),
     "photo": Suite(
         ("daemon/dogid/photo/decode.py", "daemon/dogid/photo/jpeg.py", "daemon/dogid/photo/extent/jpeg.py"),

@@ -29,7 +29,7 @@ _STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
 _SQL_LITERAL = re.compile(r"'[^']*'")
 # SQL is written with its keywords in capitals; a part of a statement may have none
 _SQL = re.compile(r"\b(?:SELECT|UPDATE|DELETE|INSERT|VALUES|WHERE|FROM|SET|AND|LIMIT|ORDER BY|NULL)\b|= \?")
-_ROW = re.compile(r"\b(?:row|other|asked)\[$")
+_ROW = re.compile(r"(?:\b(?:row|other|asked)|\.pending\[[^\]]*\])\[$")
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ def difference(before: str, after: str) -> str:
         ('" scores = ?, sha256 = ?,"', '" SCORES = ?, SHA256 = ?,"'),
         ("\"UPDATE photo SET state = 'failed'\"", "\"update photo set state = 'failed'\""),
         ('return int(row["id"])', 'return int(row["ID"])'),
+        ('group.pending[job.id]["path"]', 'group.pending[job.id]["PATH"]'),
     ],
 )
 def test_case_of_sql_and_columns_is_equivalent(before: str, after: str) -> None:
@@ -42,6 +43,7 @@ def test_case_of_sql_and_columns_is_equivalent(before: str, after: str) -> None:
         ('note(db, "set from its name")', 'note(db, "SET FROM ITS NAME")'),
         ('" WHERE id = ?"', '"XX WHERE id = ?XX"'),
         ('db.execute("DELETE FROM photo", ids)', 'db.execute("DELETE FROM photo", None)'),
+        ('details["dtype"]', 'details["DTYPE"]'),
         ("seq = True", "seq = TRUE"),
     ],
 )

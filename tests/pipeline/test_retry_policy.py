@@ -59,7 +59,7 @@ def test_changed_photo_settles_anew() -> None:
     assert policy().on_incomplete(old, GROWN, "short") == outcome
 
 
-def test_unfinished_photo_is_first_retried_after_a_quarter_of_a_second() -> None:
+def test_unfinished_photo_is_first_retried_soon() -> None:
     outcome = policy().on_photo_error(job(), VERSION, PhotoError(PhotoCode.EMPTY, "empty"))
 
     assert isinstance(outcome, Waiting)
@@ -127,7 +127,7 @@ def test_photos_with_the_same_error_return_apart() -> None:
     assert len({backoff_ms(8) for _ in range(50)}) > 10
 
 
-def test_delays_are_between_three_quarters_and_all_of_the_backoff() -> None:
+def test_delay_is_three_quarters_to_all_of_backoff() -> None:
     delays = [backoff_ms(2) for _ in range(2_000)]
 
     assert 750 <= min(delays) < 760

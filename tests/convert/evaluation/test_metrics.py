@@ -50,7 +50,7 @@ def test_interval_is_binomial() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_macro_recall_interval_is_that_of_photos_drawn_again() -> None:
+def test_macro_recall_interval_is_the_bootstraps() -> None:
     labels = np.repeat([0, 1, 2], [2, 10, 20])  # each seventh sample has none of label 0
     predicted = np.array([0, 1, *[1] * 8, 2, 2, *[2] * 18, 1, 1])
     draws = np.random.default_rng(1).integers(0, len(labels), (4000, len(labels)))

@@ -149,7 +149,7 @@ def are_close(first: Weights, second: Weights) -> bool:
 
 
 @pytest.mark.parametrize("scale", [1.0, 40.0], ids=["short gradients", "clipped gradients"])
-def test_each_epoch_gives_the_weights_that_numpy_computes(scale: float) -> None:
+def test_each_epoch_has_the_weights_numpy_computes(scale: float) -> None:
     layers, samples = make_layers(), make_samples(scale=scale)
     seen: list[Weights] = []
     numbers: list[int] = []
@@ -167,7 +167,7 @@ def test_each_epoch_gives_the_weights_that_numpy_computes(scale: float) -> None:
     assert not are_close(seen[0], seen[-1])
 
 
-def test_photos_beyond_the_last_whole_batch_wait_for_another_epoch() -> None:
+def test_incomplete_last_batch_is_left_out() -> None:
     schedule = replace(SCHEDULE, epochs=3, batch_size=2)
     alike = make_samples(1)
     samples = Samples(np.repeat(alike.values, 5, axis=0), np.repeat(alike.labels, 5), np.repeat(alike.sample_weight, 5))
@@ -201,7 +201,7 @@ def test_any_augmentation_of_a_photo_may_be_drawn() -> None:
     assert drawn == {0, 1}
 
 
-def test_training_stops_after_the_epoch_that_says_so() -> None:
+def test_training_stops_where_after_epoch_says_so() -> None:
     layers, samples = make_layers(), make_samples()
     numbers: list[int] = []
 

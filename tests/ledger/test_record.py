@@ -1,0 +1,148 @@
+"""Writing what became of photos: what is reported to readers, noted in histories, and when a photo is tried again."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from dogid.errors import PhotoCode
+from dogid.inbox.scan import Version
+from dogid.ledger import queries
+from dogid.ledger.histories import Step, history_page
+from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
+from tests.ledger.ledger_folder import Inbox
+from tests.support.photos import put
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    made = Inbox(tmp_path)
+    yield made
+    made.close()
+
+
+def add(inbox: Inbox, name: str) -> Job:
+    """Put a photo into the inbox and return its job."""
+    put(inbox.folder / name, name.encode())
+    inbox.observe(name)
+    (job,) = (job for job in inbox.ledger.claim(9, ()) if job.path == name.encode())
+    return job
+
+
+def classified(inbox: Inbox, job: Job) -> Classified:
+    digest = sha256(job.path).hexdigest()
+    return Classified(job, job.version, digest, 4, 3, {"cat": 0.75, "dog": 0.25}, inbox.model_id, Timings(1, 2, 4))
+
+
+def waiting(job: Job, delay_ms: int = 1000, code: PhotoCode = PhotoCode.UNREADABLE) -> Waiting:
+    return Waiting(job, job.version, code, "EIO", delay_ms)
+
+
+def events(inbox: Inbox, photo_id: int, kind: str) -> list[Step]:
+    return [step for step in history_page(inbox.db, photo_id).steps if step["event"] == kind]
+
+
+def test_outcomes_that_readers_did_not_know_are_returned(inbox: Inbox) -> None:
+    touched, overwritten = add(inbox, "touched"), add(inbox, "overwritten")
+    inbox.ledger.record([classified(inbox, touched)])
+    os.utime(inbox.folder / "touched", (1, 1))
+    inbox.observe("touched")
+    (again,) = (job for job in inbox.ledger.claim(9, ()) if job.path == b"touched")
+    put(inbox.folder / "overwritten", b"something else")
+    inbox.observe("overwritten")
+    news: list[Outcome] = [
+        classified(inbox, add(inbox, "a")),
+        Failed(job := add(inbox, "b"), job.version, PhotoCode.CORRUPT, "bad"),
+        waiting(add(inbox, "c")),
+    ]
+    seq = queries.newest_seq(inbox.db)
+
+    assert inbox.ledger.record([classified(inbox, again), classified(inbox, overwritten), *news]) == news
+    states = {"touched": "classified", "overwritten": "pending", "a": "classified", "b": "failed", "c": "pending"}
+    assert inbox.states() == states
+    assert queries.newest_seq(inbox.db) == seq + 2
+
+
+def test_classified_photo_has_all_of_its_result(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.clock.advance(1500)
+    inbox.ledger.record([replace(classified(inbox, job), version=Version(7, 8, 9_000_000_000))])
+
+    result = queries.find_result(inbox.db, job.id)
+    assert result == {
+        "id": job.id,
+        "file": "a",
+        "status": "classified",
+        "label": "cat",
+        "score": 0.75,
+        "scores": {"cat": 0.75, "dog": 0.25},
+        "model": "m.tflite",
+        "sha256": sha256(b"a").hexdigest(),
+        "width": 4,
+        "height": 3,
+        "timings_ms": {"decode": 1.0, "invoke": 2.0, "total": 4.0},
+        "modified_at": "1970-01-01T00:00:09.000Z",
+        "classified_at": "2023-11-14T22:13:21.500Z",
+        "error": None,
+    }
+
+
+def test_touched_photo_has_the_date_and_place_it_has_now(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.record([classified(inbox, job)])
+    os.utime(inbox.folder / "a", (7, 7))
+    inbox.observe("a")
+    inbox.ledger.record([classified(inbox, inbox.job())])
+
+    result = queries.find_result(inbox.db, job.id)
+    assert result is not None
+    assert (result["modified_at"], result["classified_at"]) == ("1970-01-01T00:00:07.000Z", "2023-11-14T22:13:20.000Z")
+    (step,) = events(inbox, job.id, "touched")
+    assert step["detail"] == "the file's date or place changed, its content did not"
+    assert inbox.observe("a") == 0
+
+
+def test_photo_that_waits_unchanged_settles_on(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.clock.advance(700)
+    inbox.ledger.record([waiting(job)])
+    inbox.observe("a", wake=True)
+
+    assert inbox.job().unchanged_since == job.unchanged_since
+
+
+def test_photo_that_changed_settles_anew(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.clock.advance(700)
+    grown = job.version._replace(size=100)
+    inbox.ledger.record([replace(waiting(job, 1), version=grown)])
+    inbox.clock.advance(1)
+    inbox.ledger.wake_due()
+
+    again = inbox.job()
+    assert (again.version, again.unchanged_since) == (grown, job.unchanged_since + 700)
+
+
+@pytest.mark.parametrize(("delay", "left"), [(3_999, 3_999), (4_000, 4_999), (4_999, 4_999), (5_000, 5_999)])
+def test_long_delays_end_together(inbox: Inbox, delay: int, left: int) -> None:
+    job = add(inbox, "a")
+    inbox.clock.advance(1)  # past a whole second
+    inbox.ledger.record([waiting(job, delay)])
+
+    assert inbox.ledger.wake_due() == left
+
+
+@pytest.mark.parametrize(
+    ("attempts", "last_error", "is_noted"),
+    [(0, None, True), (49, "unreadable", True), (50, "unreadable", False), (50, "truncated", True)],
+)
+def test_fifty_retries_with_one_error_are_noted(
+    inbox: Inbox, attempts: int, last_error: str | None, is_noted: bool
+) -> None:
+    job = replace(add(inbox, "a"), attempts=attempts, last_error=last_error)
+    inbox.ledger.record([waiting(job)])
+
+    assert [step["detail"] for step in events(inbox, job.id, "waiting")] == ["unreadable: EIO"] * is_noted

@@ -126,7 +126,7 @@ def test_bomb_in_inbox_fails_as_too_large(open_daemon: DaemonProcess) -> None:
     put(open_daemon.inbox / "bomb.png", _png(SIDE, SIDE))
 
     with measure_peak(open_daemon) as peak:
-        open_daemon.failed("bomb.png", "too_large")
+        open_daemon.wait_for_failed("bomb.png", "too_large")
         reply = request(open_daemon, "/?file=bomb.png")
 
     assert (reply.status, reply.code) == (422, "too_large")

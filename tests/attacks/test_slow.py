@@ -71,7 +71,7 @@ def with_long_answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daem
         put(folder / "inbox" / f"{number}-{'x' * 150}.jpg", b"no photo")
     daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "0")
     try:
-        daemon.start().settled(1000)
+        daemon.start().wait_for_all_answers(1000)
         yield daemon
     finally:
         daemon.close()

@@ -39,7 +39,7 @@ def measure(folder: Path) -> list[float]:
     (folder / "inbox").mkdir()
     daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1").start()
     try:
-        daemon.settled(fill(daemon.inbox))
+        daemon.wait_for_all_answers(fill(daemon.inbox))
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

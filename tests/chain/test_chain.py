@@ -67,9 +67,9 @@ def test_own_model_classifies_in_the_daemon(model: Path, make_daemon: MakeDaemon
             name = f"{label}-{fresh}.jpg"
             draw(label, 500_000 + 1000 * number + fresh).save(inbox / name)
             expected[name] = label
-    daemon.settled(len(expected))
+    daemon.wait_for_all_answers(len(expected))
 
-    found = {name: result["label"] for name, result in daemon.by_name().items()}
+    found = {name: result["label"] for name, result in daemon.results_by_name().items()}
 
     assert daemon.status()["model"]["labels"] == sorted(LABELS)
     assert sum(found[name] == label for name, label in expected.items()) >= len(expected) - 1
@@ -103,7 +103,7 @@ def test_photos_without_dogs_are_other(make_daemon: MakeDaemon, inbox: Path) -> 
         shutil.copy(samples / name, inbox / name)
     daemon = make_daemon().start()
 
-    assert {result["label"] for result in daemon.settled(2)} == {"other"}
+    assert {result["label"] for result in daemon.wait_for_all_answers(2)} == {"other"}
 
 
 def test_daemon_never_imports_tensorflow() -> None:

@@ -29,7 +29,7 @@ def run_on_terminal(*arguments: str) -> str:
 def test_headings_are_printed_on_a_terminal_only(daemon: DaemonProcess, inbox: Path) -> None:
     name = "[bold]a.jpg"
     (inbox / name).write_bytes(photo(1))
-    daemon.answered(name)
+    daemon.wait_for_answer(name)
     state = ("--state", str(daemon.state))
 
     shown = run_on_terminal("results", *state)

@@ -18,7 +18,7 @@ def start_until_it_lives(daemon: DaemonProcess, deadly: str) -> int:
     deaths = 0
     while True:
         daemon.launch()
-        if daemon.lives_until(lambda: daemon.by_name().get(deadly, {}).get("status") == "failed"):
+        if daemon.lives_until(lambda: daemon.results_by_name().get(deadly, {}).get("status") == "failed"):
             return deaths
         deaths += 1
         assert deaths < 10
@@ -37,14 +37,14 @@ def test_deadly_photo_fails_and_those_beside_it_are_answered(make_daemon: MakeDa
     assert start_until_it_lives(daemon, "deadly.jpg") >= 2
 
     for number in range(6):
-        daemon.answered(f"slow-{number}.png")
-    result = daemon.failed("deadly.jpg", "corrupt")
+        daemon.wait_for_answer(f"slow-{number}.png")
+    result = daemon.wait_for_failed("deadly.jpg", "corrupt")
     assert "decoding it kills the process (Killed)" in result["error"]["message"]
     assert "deadly.jpg: failed, corrupt: decoding it kills" in daemon.log.read_text()
     history = daemon.get(f"/results/{result['id']}")["history"]
     assert [step["event"] for step in history].count("interrupted") >= 2
     put(inbox / "deadly.jpg", photo(9))
-    daemon.answered("deadly.jpg")
+    daemon.wait_for_answer("deadly.jpg")
 
 
 def test_photos_in_progress_are_left_over_after_one_death(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ def test_slowly_copied_photo_gets_the_right_result(waiting_daemon: DaemonProcess
         for at in range(0, len(data), step):
             file.write(data[at : at + step])
             if at + step < len(data):
-                waiting_daemon.waits("slow.jpg", "truncated")
-                waiting_daemon.scanned_again()
+                waiting_daemon.wait_for_pending("slow.jpg", "truncated")
+                waiting_daemon.wait_for_next_scan()
 
-    waiting_daemon.classified("slow.jpg", data)
-    waiting_daemon.audit_is_clean(1)
+    waiting_daemon.wait_for_classified("slow.jpg", data)
+    waiting_daemon.wait_for_clean_audit(1)
 
 
 def test_writer_that_reopens_the_file_gets_one_result(shared_waiting_daemon: DaemonProcess) -> None:
@@ -34,9 +34,9 @@ def test_writer_that_reopens_the_file_gets_one_result(shared_waiting_daemon: Dae
         with path.open("ab") as file:
             file.write(data[at : at + len(data) // 3 + 1])
         if path.stat().st_size < len(data):
-            shared_waiting_daemon.waits("scanner.jpg", "truncated")
+            shared_waiting_daemon.wait_for_pending("scanner.jpg", "truncated")
 
-    result = shared_waiting_daemon.classified("scanner.jpg", data)
+    result = shared_waiting_daemon.wait_for_classified("scanner.jpg", data)
     steps = [step["event"] for step in shared_waiting_daemon.history(result)]
     assert steps.count("classified") == 1
     assert "failed" not in steps
@@ -58,40 +58,40 @@ def test_unreadable_beginning_is_no_failure_while_the_file_is_young(
 
 def test_empty_file_filled_later_is_classified(shared_waiting_daemon: DaemonProcess) -> None:
     path = put(shared_waiting_daemon.inbox / "later.jpg", b"")
-    shared_waiting_daemon.waits("later.jpg", "empty")
+    shared_waiting_daemon.wait_for_pending("later.jpg", "empty")
     path.write_bytes(photo(3))
 
-    shared_waiting_daemon.classified("later.jpg", photo(3))
+    shared_waiting_daemon.wait_for_classified("later.jpg", photo(3))
 
 
 def test_failed_empty_file_is_classified_when_filled(
     shared_daemon: DaemonProcess,
 ) -> None:
     path = put(shared_daemon.inbox / "empty.jpg", b"")
-    shared_daemon.failed("empty.jpg", "empty")
+    shared_daemon.wait_for_failed("empty.jpg", "empty")
     path.write_bytes(photo(4))
 
-    shared_daemon.classified("empty.jpg", photo(4))
+    shared_daemon.wait_for_classified("empty.jpg", photo(4))
 
 
 def test_truncated_file_fails_once_unchanged(shared_daemon: DaemonProcess) -> None:
     put(shared_daemon.inbox / "cut.jpg", photo(5)[:-3000])
 
-    shared_daemon.failed("cut.jpg", "truncated")
+    shared_daemon.wait_for_failed("cut.jpg", "truncated")
 
 
 def test_complete_photo_replaces_a_truncated_one(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "again.jpg", photo(6)[:-3000])
-    failed = daemon.failed("again.jpg", "truncated")
+    failed = daemon.wait_for_failed("again.jpg", "truncated")
     path.write_bytes(photo(6))
-    result = daemon.classified("again.jpg", photo(6))
+    result = daemon.wait_for_classified("again.jpg", photo(6))
 
     assert result["id"] > failed["id"]
     assert [step["event"] for step in daemon.history(result) if step["event"] in ("failed", "classified")] == [
         "classified",
         "failed",
     ]
-    daemon.audit_is_clean(1)
+    daemon.wait_for_clean_audit(1)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF"])
@@ -102,11 +102,11 @@ def test_preallocated_photo_is_pending_until_its_end_is_written(
     path = shared_waiting_daemon.inbox / f"reserved-{kind}"
     with path.open("wb", buffering=0) as file:
         file.write(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
-        shared_waiting_daemon.waits(f"reserved-{kind}", "truncated")
+        shared_waiting_daemon.wait_for_pending(f"reserved-{kind}", "truncated")
         file.seek(len(data) // 2)
         file.write(data[len(data) // 2 :])
 
-    result = shared_waiting_daemon.classified(f"reserved-{kind}", data)
+    result = shared_waiting_daemon.wait_for_classified(f"reserved-{kind}", data)
     assert [step["event"] for step in shared_waiting_daemon.history(result)].count("classified") == 1
 
 
@@ -115,17 +115,17 @@ def test_file_of_zeros_is_pending_until_written(
 ) -> None:
     data = photo(8)
     path = put(shared_waiting_daemon.inbox / "zeros.jpg", bytes(len(data)))
-    shared_waiting_daemon.waits("zeros.jpg", "truncated")
+    shared_waiting_daemon.wait_for_pending("zeros.jpg", "truncated")
     path.write_bytes(data)
 
-    shared_waiting_daemon.classified("zeros.jpg", data)
+    shared_waiting_daemon.wait_for_classified("zeros.jpg", data)
 
 
 def test_photo_with_an_old_date_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     source = put(tmp_path / "old.jpg", photo(9))
     os.utime(source, (LONG_AGO, LONG_AGO))
     shutil.copy2(source, shared_daemon.inbox / "old.jpg")
-    result = shared_daemon.classified("old.jpg", photo(9))
+    result = shared_daemon.wait_for_classified("old.jpg", photo(9))
 
     assert result["modified_at"] == "2001-09-09T01:46:40.000Z"
 
@@ -136,13 +136,13 @@ def test_photo_with_an_extreme_date_is_classified(shared_daemon: DaemonProcess) 
         os.utime(path, (seconds, seconds))
 
     for name in ("before.jpg", "ahead.jpg"):
-        shared_daemon.classified(name, photo(10))
+        shared_daemon.wait_for_classified(name, photo(10))
 
 
 def test_photo_moved_in_is_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     put(tmp_path / "moved.jpg", photo(11)).rename(shared_daemon.inbox / "moved.jpg")
 
-    shared_daemon.classified("moved.jpg", photo(11))
+    shared_daemon.wait_for_classified("moved.jpg", photo(11))
 
 
 def test_hard_linked_photo_is_classified_under_each_name(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
@@ -150,19 +150,22 @@ def test_hard_linked_photo_is_classified_under_each_name(daemon: DaemonProcess, 
     for name in ("first.jpg", "second.jpg"):
         os.link(source, inbox / name)
 
-    assert daemon.classified("first.jpg", photo(12))["id"] != daemon.classified("second.jpg", photo(12))["id"]
-    daemon.audit_is_clean(2)
+    assert (
+        daemon.wait_for_classified("first.jpg", photo(12))["id"]
+        != daemon.wait_for_classified("second.jpg", photo(12))["id"]
+    )
+    daemon.wait_for_clean_audit(2)
 
 
 def test_audit_is_clean_after_removing_one_hard_link(daemon: DaemonProcess, inbox: Path) -> None:
     first = put(inbox / "first.jpg", photo(13))
-    daemon.classified("first.jpg", photo(13))
+    daemon.wait_for_classified("first.jpg", photo(13))
     os.link(first, inbox / "second.jpg")
-    daemon.classified("second.jpg", photo(13))
+    daemon.wait_for_classified("second.jpg", photo(13))
     first.unlink()
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
 
-    daemon.audit_is_clean(1)
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_written_under_a_temporary_name_counts_once(daemon: DaemonProcess, inbox: Path) -> None:
@@ -170,12 +173,12 @@ def test_photo_written_under_a_temporary_name_counts_once(daemon: DaemonProcess,
     names = [".photo.jpg.Xa81bQ", "photo.jpg.part", "photo.jpg.filepart", ".syncthing.photo.jpg.tmp"]
     for number, name in enumerate(names):
         path = put(inbox / name, data)
-        daemon.scanned_again()
+        daemon.wait_for_next_scan()
         path.rename(inbox / f"photo{number}.jpg")
-        daemon.classified(f"photo{number}.jpg", data)
+        daemon.wait_for_classified(f"photo{number}.jpg", data)
 
     assert len(daemon.results()) == len(names)
-    daemon.audit_is_clean(len(names))
+    daemon.wait_for_clean_audit(len(names))
 
 
 def test_hidden_and_temporary_files_are_ignored(daemon: DaemonProcess, inbox: Path) -> None:
@@ -183,18 +186,18 @@ def test_hidden_and_temporary_files_are_ignored(daemon: DaemonProcess, inbox: Pa
     for name in ("._a.jpg", ".hidden/a.jpg", "@eaDir/a.jpg/thumb.jpg", "Thumbs.db", "#recycle/a.jpg", "a.jpg~"):
         put(inbox / name, data)
     put(inbox / "a.jpg", data)
-    daemon.classified("a.jpg", data)
-    daemon.scanned_again()
+    daemon.wait_for_classified("a.jpg", data)
+    daemon.wait_for_next_scan()
 
-    assert list(daemon.by_name()) == ["a.jpg"]
-    daemon.audit_is_clean(1)
+    assert list(daemon.results_by_name()) == ["a.jpg"]
+    daemon.wait_for_clean_audit(1)
 
 
 @pytest.mark.parametrize("name", ["UPPER.JPG", "wrong.heic", "no_extension", "two.dots.jpeg.txt", "photo.jpg.txt"])
 def test_format_is_detected_by_content(shared_daemon: DaemonProcess, name: str) -> None:
     put(shared_daemon.inbox / name, photo(16))
 
-    shared_daemon.classified(name, photo(16))
+    shared_daemon.wait_for_classified(name, photo(16))
 
 
 def test_folder_tree_copied_in_is_complete(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
@@ -203,9 +206,9 @@ def test_folder_tree_copied_in_is_complete(daemon: DaemonProcess, inbox: Path, t
         put(tmp_path / "tree" / name, photo(number % 4, size=(64, 64)))
     shutil.copytree(tmp_path / "tree", inbox / "tree")
 
-    daemon.settled(len(names))
-    assert set(daemon.by_name()) == {f"tree/{name}" for name in names}
-    daemon.audit_is_clean(len(names))
+    daemon.wait_for_all_answers(len(names))
+    assert set(daemon.results_by_name()) == {f"tree/{name}" for name in names}
+    daemon.wait_for_clean_audit(len(names))
 
 
 def test_photos_of_a_moved_in_folder_are_classified(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
@@ -214,11 +217,11 @@ def test_photos_of_a_moved_in_folder_are_classified(shared_daemon: DaemonProcess
     (tmp_path / "tree").rename(shared_daemon.inbox / "tree")
 
     for number in range(5):
-        shared_daemon.classified(f"tree/deep/{number}.jpg", photo(number))
+        shared_daemon.wait_for_classified(f"tree/deep/{number}.jpg", photo(number))
 
 
 def test_file_that_is_never_closed_is_found_by_scans(shared_daemon: DaemonProcess) -> None:
     data = photo(17)
     with (shared_daemon.inbox / "open.jpg").open("wb", buffering=0) as file:
         file.write(data)
-        shared_daemon.classified("open.jpg", data)
+        shared_daemon.wait_for_classified("open.jpg", data)

@@ -17,7 +17,7 @@ FLAT_MIB = 40
 def test_memory_does_not_grow_with_the_backlog(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
     daemon = make_daemon(state=tmp_path / "small").start()
     put(inbox / "one.jpg", photo(1))
-    daemon.classified("one.jpg", photo(1))
+    daemon.wait_for_classified("one.jpg", photo(1))
     few = peak_mib(daemon.pid)
     daemon.stop()
     fill(inbox / "many", MANY)

@@ -13,15 +13,15 @@ from tests.support.photos import photo, put
 
 def answers(daemon: DaemonProcess, name: str) -> list[str]:
     """The labels and failures in a photo's history, newest first."""
-    steps = daemon.history(daemon.by_name()[name])
+    steps = daemon.history(daemon.results_by_name()[name])
     return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
 
 
 def test_overwritten_photo_gets_a_new_result_and_keeps_history(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "latest.jpg", photo(1))
-    first = daemon.classified("latest.jpg", photo(1))
+    first = daemon.wait_for_classified("latest.jpg", photo(1))
     path.write_bytes(photo(2))
-    second = daemon.classified("latest.jpg", photo(2))
+    second = daemon.wait_for_classified("latest.jpg", photo(2))
 
     assert second["id"] > first["id"]
     shas = [step["sha256"] for step in daemon.history(second) if step["event"] == "classified"]
@@ -33,42 +33,42 @@ def test_repeatedly_overwritten_photo_has_the_last_result(daemon: DaemonProcess,
     for number in range(40):
         put(inbox / "latest.jpg", photo(number, size=(96, 96)))
 
-    daemon.classified("latest.jpg", photo(39, size=(96, 96)))
+    daemon.wait_for_classified("latest.jpg", photo(39, size=(96, 96)))
     assert len(daemon.results()) == 1
-    daemon.audit_is_clean(1)
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(3))
-    daemon.classified("latest.jpg", photo(3))
+    daemon.wait_for_classified("latest.jpg", photo(3))
     put(inbox / ".latest.jpg.new", photo(4)).rename(inbox / "latest.jpg")
-    daemon.classified("latest.jpg", photo(4))
+    daemon.wait_for_classified("latest.jpg", photo(4))
 
     assert answers(daemon, "latest.jpg") == ["classified", "classified"]
-    daemon.audit_is_clean(1)
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_renamed_over_another_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "old.jpg", photo(5))
     new = put(inbox / "new.jpg", photo(6))
-    daemon.classified("old.jpg", photo(5))
-    result = daemon.classified("new.jpg", photo(6))
+    daemon.wait_for_classified("old.jpg", photo(5))
+    result = daemon.wait_for_classified("new.jpg", photo(6))
     new.rename(inbox / "old.jpg")
 
-    assert daemon.classified("old.jpg", photo(6))["id"] == result["id"]
-    assert list(daemon.by_name()) == ["old.jpg"]
-    daemon.audit_is_clean(1)
+    assert daemon.wait_for_classified("old.jpg", photo(6))["id"] == result["id"]
+    assert list(daemon.results_by_name()) == ["old.jpg"]
+    daemon.wait_for_clean_audit(1)
 
 
 def test_touched_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "touched.jpg", photo(7))
-    first = daemon.classified("touched.jpg", photo(7))
+    first = daemon.wait_for_classified("touched.jpg", photo(7))
     for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
         os.utime(path, (seconds, seconds))
-        daemon.scanned_again()
-        daemon.audit_is_clean(1)
+        daemon.wait_for_next_scan()
+        daemon.wait_for_clean_audit(1)
 
-    result = daemon.classified("touched.jpg", photo(7))
+    result = daemon.wait_for_classified("touched.jpg", photo(7))
     assert result["id"] == first["id"]
     assert result["classified_at"] == first["classified_at"]
     assert answers(daemon, "touched.jpg") == ["classified"]
@@ -97,15 +97,15 @@ def test_changed_status_costs_no_new_result(
     daemon: DaemonProcess, inbox: Path, change: Callable[[Path], None], data: bytes
 ) -> None:
     path = put(inbox / "same.jpg", data)
-    before = daemon.settled(1)
+    before = daemon.wait_for_all_answers(1)
     put(inbox / "last.jpg", photo(8))
-    last = daemon.classified("last.jpg", photo(8))
+    last = daemon.wait_for_classified("last.jpg", photo(8))
     change(path)
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
 
     assert daemon.status()["counts"]["pending"] == 0
     assert daemon.results() == [last, *before]
-    daemon.audit_is_clean(2)
+    daemon.wait_for_clean_audit(2)
 
 
 def frames() -> tuple[bytes, bytes]:
@@ -124,23 +124,23 @@ def put_dated(path: Path, data: bytes, mode: str = "wb") -> Path:
 def test_photo_overwritten_with_its_date_kept_is_classified_anew(daemon: DaemonProcess, inbox: Path) -> None:
     first, second = frames()
     path = put_dated(inbox / "latest.bmp", first)
-    daemon.classified("latest.bmp", first)
+    daemon.wait_for_classified("latest.bmp", first)
     put_dated(path, second, "r+b")
 
-    daemon.classified("latest.bmp", second)
-    daemon.audit_is_clean(1)
+    daemon.wait_for_classified("latest.bmp", second)
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_overwritten_during_downtime_with_its_date_kept(daemon: DaemonProcess, inbox: Path) -> None:
     first, second = frames()
     path = put_dated(inbox / "latest.bmp", first)
-    daemon.classified("latest.bmp", first)
+    daemon.wait_for_classified("latest.bmp", first)
     daemon.stop()
     put_dated(path, second, "r+b")
     assert daemon.audit()["lost"] == ["latest.bmp"]
     daemon.start()
 
-    daemon.classified("latest.bmp", second)
+    daemon.wait_for_classified("latest.bmp", second)
 
 
 @pytest.mark.parametrize("name", ["new.bmp", "former.bmp"])
@@ -149,24 +149,24 @@ def test_other_photo_with_inode_size_and_date_of_a_removed_one(daemon: DaemonPro
     put(inbox / "stays.jpg", photo(3))
     path = put_dated(inbox / "former.bmp", first)
     inode = path.stat().st_ino
-    daemon.classified("former.bmp", first)
+    daemon.wait_for_classified("former.bmp", first)
     path.unlink()
     path = put_dated(inbox / name, second)
     if path.stat().st_ino != inode:
         pytest.skip("this file system gave the file another inode")
 
-    daemon.classified(name, second)
-    daemon.audit_is_clean(2)
+    daemon.wait_for_classified(name, second)
+    daemon.wait_for_clean_audit(2)
 
 
 def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(daemon: DaemonProcess, inbox: Path) -> None:
     first, second = frames()
     path = put_dated(inbox / "latest.bmp", first)
-    daemon.classified("latest.bmp", first)
+    daemon.wait_for_classified("latest.bmp", first)
     put_dated(path, second, "r+b").rename(inbox / "0001.bmp")
 
-    daemon.classified("0001.bmp", second)
-    daemon.audit_is_clean(1)
+    daemon.wait_for_classified("0001.bmp", second)
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_with_many_events_is_classified_once(daemon: DaemonProcess, inbox: Path) -> None:
@@ -176,95 +176,98 @@ def test_photo_with_many_events_is_classified_once(daemon: DaemonProcess, inbox:
             pass
         path.chmod(0o644)
 
-    daemon.has("noisy.jpg", "classified")
-    daemon.scanned_again()
+    daemon.wait_for_status("noisy.jpg", "classified")
+    daemon.wait_for_next_scan()
     assert answers(daemon, "noisy.jpg") == ["classified"]
 
 
 def test_renamed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(9))
-    first = daemon.classified("before.jpg", photo(9))
+    first = daemon.wait_for_classified("before.jpg", photo(9))
     path.rename(inbox / "after.jpg")
 
-    assert daemon.classified("after.jpg", photo(9))["id"] == first["id"]
-    assert list(daemon.by_name()) == ["after.jpg"]
-    daemon.audit_is_clean(1)
+    assert daemon.wait_for_classified("after.jpg", photo(9))["id"] == first["id"]
+    assert list(daemon.results_by_name()) == ["after.jpg"]
+    daemon.wait_for_clean_audit(1)
 
 
 def test_photo_renamed_during_downtime_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(10))
-    first = daemon.classified("before.jpg", photo(10))
+    first = daemon.wait_for_classified("before.jpg", photo(10))
     daemon.stop()
     (inbox / "sub").mkdir()
     path.rename(inbox / "sub" / "after.jpg")
     daemon.start()
 
-    assert daemon.classified("sub/after.jpg", photo(10))["id"] == first["id"]
-    assert list(daemon.by_name()) == ["sub/after.jpg"]
+    assert daemon.wait_for_classified("sub/after.jpg", photo(10))["id"] == first["id"]
+    assert list(daemon.results_by_name()) == ["sub/after.jpg"]
 
 
 def test_photos_that_rotate_names_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "latest.jpg", photo(11))
-    first = daemon.classified("latest.jpg", photo(11))
+    first = daemon.wait_for_classified("latest.jpg", photo(11))
     daemon.stop()
     (inbox / "latest.jpg").rename(inbox / "0001.jpg")
     put(inbox / "latest.jpg", photo(12))
     daemon.start()
 
-    daemon.classified("latest.jpg", photo(12))
-    assert daemon.classified("0001.jpg", photo(11))["id"] == first["id"]
+    daemon.wait_for_classified("latest.jpg", photo(12))
+    assert daemon.wait_for_classified("0001.jpg", photo(11))["id"] == first["id"]
     assert len(daemon.results()) == 2
-    daemon.audit_is_clean(2)
+    daemon.wait_for_clean_audit(2)
 
 
 def test_photos_of_a_renamed_folder_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         put(inbox / "before" / "deep" / f"{number}.jpg", photo(number))
-    ids = {daemon.classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
+    ids = {daemon.wait_for_classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
     (inbox / "before").rename(inbox / "after")
 
-    assert {daemon.classified(f"after/deep/{number}.jpg", photo(number))["id"] for number in range(3)} == ids
+    assert {daemon.wait_for_classified(f"after/deep/{number}.jpg", photo(number))["id"] for number in range(3)} == ids
     assert len(daemon.results()) == 3
     put(inbox / "after" / "deep" / "more.jpg", photo(3))
-    daemon.classified("after/deep/more.jpg", photo(3))
-    daemon.audit_is_clean(4)
+    daemon.wait_for_classified("after/deep/more.jpg", photo(3))
+    daemon.wait_for_clean_audit(4)
 
 
 def test_removed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "gone.jpg", photo(13))
-    first = daemon.classified("gone.jpg", photo(13))
+    first = daemon.wait_for_classified("gone.jpg", photo(13))
     path.unlink()
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
 
-    assert daemon.by_name()["gone.jpg"] == first
-    daemon.audit_is_clean(0)
+    assert daemon.results_by_name()["gone.jpg"] == first
+    daemon.wait_for_clean_audit(0)
 
 
 def test_photo_removed_before_reading_fails_as_vanished(make_daemon: MakeDaemon, inbox: Path) -> None:
     path = put(inbox / "short.jpg", photo(14)[:-3000])
     daemon = make_daemon("--settle", "600").start()
-    daemon.waits("short.jpg", "truncated")
+    daemon.wait_for_pending("short.jpg", "truncated")
     path.unlink()
 
-    daemon.failed("short.jpg", "vanished")
-    daemon.audit_is_clean(0)
+    daemon.wait_for_failed("short.jpg", "vanished")
+    daemon.wait_for_clean_audit(0)
 
 
 def test_vanished_photo_is_classified_on_return(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
     path = put(inbox / "back.jpg", photo(15)[:-3000])
     daemon = make_daemon("--settle", "600").start()
-    daemon.waits("back.jpg", "truncated")
+    daemon.wait_for_pending("back.jpg", "truncated")
     path.rename(tmp_path / "away.jpg")
-    daemon.failed("back.jpg", "vanished")
+    daemon.wait_for_failed("back.jpg", "vanished")
     put(inbox / "back.jpg", photo(15))
 
-    daemon.classified("back.jpg", photo(15))
-    daemon.audit_is_clean(1)
+    daemon.wait_for_classified("back.jpg", photo(15))
+    daemon.wait_for_clean_audit(1)
 
 
 def test_identical_photos_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "one.jpg", photo(16))
     put(inbox / "other.jpg", photo(16))
 
-    assert daemon.classified("one.jpg", photo(16))["id"] != daemon.classified("other.jpg", photo(16))["id"]
-    daemon.audit_is_clean(2)
+    assert (
+        daemon.wait_for_classified("one.jpg", photo(16))["id"]
+        != daemon.wait_for_classified("other.jpg", photo(16))["id"]
+    )
+    daemon.wait_for_clean_audit(2)

@@ -28,7 +28,7 @@ def assert_still_works(daemon: DaemonProcess) -> None:
     """Check that the same process classifies a photo afterwards."""
     later = f"later-{len(list(daemon.inbox.iterdir()))}.jpg"
     put(daemon.inbox / later, photo(99))
-    daemon.classified(later, photo(99))
+    daemon.wait_for_classified(later, photo(99))
     assert daemon.running
 
 
@@ -36,7 +36,7 @@ def test_decompression_bomb_is_rejected_before_decoding(shared_daemon: DaemonPro
     rows = zlib.compress(bytes(2501 * 20000), 9)
     put(shared_daemon.inbox / "bomb.png", png(20000, 20000, chunk(b"IDAT", rows)))
 
-    shared_daemon.failed("bomb.png", "too_large")
+    shared_daemon.wait_for_failed("bomb.png", "too_large")
     assert_still_works(shared_daemon)
 
 
@@ -44,8 +44,8 @@ def test_photo_with_maximum_dimensions_is_rejected(shared_daemon: DaemonProcess)
     put(shared_daemon.inbox / "huge.png", png(2**31 - 1, 2**31 - 1, chunk(b"IDAT", zlib.compress(b"\0"))))
     put(shared_daemon.inbox / "huge.gif", b"GIF89a" + struct.pack("<HHBBB", 65535, 65535, 0x80, 0, 0) + bytes(6) + b";")
 
-    shared_daemon.failed("huge.png", "too_large")
-    shared_daemon.has("huge.gif", "failed")
+    shared_daemon.wait_for_failed("huge.png", "too_large")
+    shared_daemon.wait_for_status("huge.gif", "failed")
     assert_still_works(shared_daemon)
 
 
@@ -54,8 +54,8 @@ def test_pixel_limit_is_inclusive(make_daemon: MakeDaemon, inbox: Path) -> None:
     put(inbox / "over.jpg", photo(1, size=(301, 300)))
     put(inbox / "at.jpg", photo(1, size=(300, 300)))
 
-    daemon.failed("over.jpg", "too_large")
-    daemon.classified("at.jpg", photo(1, size=(300, 300)))
+    daemon.wait_for_failed("over.jpg", "too_large")
+    daemon.wait_for_classified("at.jpg", photo(1, size=(300, 300)))
 
 
 def test_file_over_the_byte_limit_is_not_read(make_daemon: MakeDaemon, inbox: Path) -> None:
@@ -63,14 +63,14 @@ def test_file_over_the_byte_limit_is_not_read(make_daemon: MakeDaemon, inbox: Pa
     with (inbox / "sparse.jpg").open("wb") as file:
         file.truncate(1 << 40)
 
-    daemon.failed("sparse.jpg", "too_large")
+    daemon.wait_for_failed("sparse.jpg", "too_large")
     assert_still_works(daemon)
 
 
 def test_text_chunks_that_inflate_hugely_do_no_harm(shared_daemon: DaemonProcess) -> None:
     text = chunk(b"zTXt", b"comment\0\0" + zlib.compress(bytes(200_000_000), 9))
     put(shared_daemon.inbox / "text.png", png(10, 10, text, chunk(b"IDAT", zlib.compress(bytes(30)))))
-    result = shared_daemon.has("text.png", "failed", "classified")
+    result = shared_daemon.wait_for_status("text.png", "failed", "classified")
 
     assert result["status"] == "classified" or result["error"]["code"] == "corrupt"
     assert_still_works(shared_daemon)
@@ -82,7 +82,7 @@ def test_unlisted_formats_are_not_decoded(shared_daemon: DaemonProcess, kind: st
     Image.new("1" if kind in ("MSP", "XBM") else "RGB", (32, 32)).save(stream, kind)
     put(shared_daemon.inbox / f"{kind}.jpg", stream.getvalue())
 
-    shared_daemon.failed(f"{kind}.jpg", "unsupported")
+    shared_daemon.wait_for_failed(f"{kind}.jpg", "unsupported")
 
 
 def test_photo_with_damaged_exif_is_classified(shared_daemon: DaemonProcess) -> None:
@@ -91,7 +91,7 @@ def test_photo_with_damaged_exif_is_classified(shared_daemon: DaemonProcess) -> 
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     put(shared_daemon.inbox / "exif.jpg", good[:2] + segment + good[2:])
 
-    result = shared_daemon.has("exif.jpg", "classified", "failed")
+    result = shared_daemon.wait_for_status("exif.jpg", "classified", "failed")
     assert result["status"] == "classified"
 
 
@@ -103,4 +103,4 @@ def test_endless_animation_is_one_photo(shared_daemon: DaemonProcess) -> None:
         put(shared_daemon.inbox / f"frames.{kind.lower()}", stream.getvalue())
 
     for kind in ("gif", "webp", "png"):
-        shared_daemon.has(f"frames.{kind}", "classified")
+        shared_daemon.wait_for_status(f"frames.{kind}", "classified")

@@ -29,7 +29,7 @@ NAMES = [
 def test_name_with_any_characters_is_kept(shared_daemon: DaemonProcess, name: str) -> None:
     put(shared_daemon.inbox / name, photo(1))
 
-    shared_daemon.classified(name, photo(1))
+    shared_daemon.wait_for_classified(name, photo(1))
     assert shared_daemon.audit()["clean"]
     assert shared_daemon.command("why", str(shared_daemon.inbox / name)).returncode == 0
 
@@ -37,11 +37,11 @@ def test_name_with_any_characters_is_kept(shared_daemon: DaemonProcess, name: st
 def test_name_that_is_not_utf8_is_percent_encoded(daemon: DaemonProcess, inbox: Path) -> None:
     raw = os.path.join(os.fsencode(inbox), b"caf\xe9.jpg")
     Path(os.fsdecode(raw)).write_bytes(photo(2))
-    daemon.classified("caf%E9.jpg", photo(2))
+    daemon.wait_for_classified("caf%E9.jpg", photo(2))
     put(inbox / "later.jpg", photo(3))
 
-    daemon.classified("later.jpg", photo(3))
-    daemon.audit_is_clean(2)
+    daemon.wait_for_classified("later.jpg", photo(3))
+    daemon.wait_for_clean_audit(2)
     assert daemon.command("why", "caf%E9.jpg").returncode == 0
 
 
@@ -49,8 +49,8 @@ def test_names_with_the_same_encoding_are_two_photos(daemon: DaemonProcess, inbo
     Path(os.fsdecode(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))).write_bytes(photo(2))
     put(inbox / "caf%E9.jpg", photo(3))
 
-    assert len({(result["id"], result["sha256"]) for result in daemon.settled(2)}) == 2
-    daemon.audit_is_clean(2)
+    assert len({(result["id"], result["sha256"]) for result in daemon.wait_for_all_answers(2)}) == 2
+    daemon.wait_for_clean_audit(2)
 
 
 def test_longest_names_and_paths_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
@@ -59,8 +59,8 @@ def test_longest_names_and_paths_are_classified(daemon: DaemonProcess, inbox: Pa
     put(inbox / longest, photo(4))
     put(inbox / deep, photo(5))
 
-    daemon.classified(longest, photo(4))
-    daemon.classified(deep, photo(5))
+    daemon.wait_for_classified(longest, photo(4))
+    daemon.wait_for_classified(deep, photo(5))
 
 
 def test_path_beyond_path_max_does_not_affect_others(daemon: DaemonProcess, inbox: Path) -> None:
@@ -72,15 +72,15 @@ def test_path_beyond_path_max_does_not_affect_others(daemon: DaemonProcess, inbo
         os.close(descriptor)
     put(inbox / "near.jpg", photo(6))
 
-    daemon.classified("near.jpg", photo(6))
-    daemon.scanned_again()
+    daemon.wait_for_classified("near.jpg", photo(6))
+    daemon.wait_for_next_scan()
     put(inbox / "later.jpg", photo(7))
-    daemon.classified("later.jpg", photo(7))
+    daemon.wait_for_classified("later.jpg", photo(7))
 
 
 def test_names_differing_in_case_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "Photo.jpg", photo(8))
     put(inbox / "photo.JPG", photo(9))
 
-    daemon.classified("Photo.jpg", photo(8))
-    daemon.classified("photo.JPG", photo(9))
+    daemon.wait_for_classified("Photo.jpg", photo(8))
+    daemon.wait_for_classified("photo.JPG", photo(9))

@@ -15,13 +15,13 @@ def test_restart_repeats_nothing(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(5):
         put(inbox / f"{number}.jpg", photo(number))
     put(inbox / "bad.jpg", b"bad")
-    before = daemon.settled(6)
+    before = daemon.wait_for_all_answers(6)
     for _ in range(2):
         daemon.stop()
         daemon.start()
-        daemon.scanned_again()
+        daemon.wait_for_next_scan()
         assert daemon.results() == before
-    daemon.audit_is_clean(6)
+    daemon.wait_for_clean_audit(6)
 
 
 def test_photos_from_downtime_are_classified(daemon: DaemonProcess, inbox: Path) -> None:
@@ -31,26 +31,26 @@ def test_photos_from_downtime_are_classified(daemon: DaemonProcess, inbox: Path)
     daemon.start()
 
     for number in range(5):
-        daemon.classified(f"sub{number}/a.jpg", photo(number))
+        daemon.wait_for_classified(f"sub{number}/a.jpg", photo(number))
 
 
 def test_photos_older_than_the_daemon_are_classified(make_daemon: MakeDaemon, inbox: Path) -> None:
     put(inbox / "older.jpg", photo(6))
 
-    make_daemon().start().classified("older.jpg", photo(6))
+    make_daemon().start().wait_for_classified("older.jpg", photo(6))
 
 
 def test_photo_half_copied_at_a_restart_gets_the_right_result(make_daemon: MakeDaemon, inbox: Path) -> None:
     data = photo(7)
     path = put(inbox / "half.jpg", data[: len(data) // 2])
     daemon = make_daemon("--settle", "600").start()
-    waiting = daemon.waits("half.jpg", "truncated")
+    waiting = daemon.wait_for_pending("half.jpg", "truncated")
     daemon.kill()
     daemon.start()
-    daemon.waits("half.jpg", "truncated")
+    daemon.wait_for_pending("half.jpg", "truncated")
     path.write_bytes(data)
 
-    assert daemon.classified("half.jpg", data)["id"] == waiting["id"]
+    assert daemon.wait_for_classified("half.jpg", data)["id"] == waiting["id"]
 
 
 def test_killed_daemon_completes_the_backlog_and_repeats_nothing(daemon: DaemonProcess, inbox: Path) -> None:
@@ -60,18 +60,18 @@ def test_killed_daemon_completes_the_backlog_and_repeats_nothing(daemon: DaemonP
     before = {result["id"]: result for result in daemon.results() if result["status"] == "classified"}
     daemon.kill()
     daemon.start()
-    after = {result["id"]: result for result in daemon.settled(200)}
+    after = {result["id"]: result for result in daemon.wait_for_all_answers(200)}
 
     assert {number: after[number] for number in before} == before
     assert len({result["file"] for result in after.values()}) == 200
-    daemon.audit_is_clean(200)
+    daemon.wait_for_clean_audit(200)
 
 
 @pytest.mark.parametrize("damage", ["header", "middle", "everything", "cut"])
 def test_damaged_ledger_is_moved_aside_and_rebuilt(daemon: DaemonProcess, inbox: Path, damage: str) -> None:
     for number in range(40):
         put(inbox / f"{number}.jpg", photo(number % 3, size=(64, 64)))
-    before = {result["file"]: result["scores"] for result in daemon.settled(40)}
+    before = {result["file"]: result["scores"] for result in daemon.wait_for_all_answers(40)}
     daemon.stop()
     ledger = daemon.state / "ledger.db"
     data = bytearray(ledger.read_bytes())
@@ -87,12 +87,12 @@ def test_damaged_ledger_is_moved_aside_and_rebuilt(daemon: DaemonProcess, inbox:
     ledger.write_bytes(data)
     daemon.start()
 
-    assert {result["file"]: result["scores"] for result in daemon.settled(40)} == before
+    assert {result["file"]: result["scores"] for result in daemon.wait_for_all_answers(40)} == before
     aside = Path(daemon.status()["ledger"]["moved_aside"])
     assert aside.read_bytes() == data
     assert "damaged" in aside.name
     assert str(aside) in daemon.log_text()
-    daemon.audit_is_clean(40)
+    daemon.wait_for_clean_audit(40)
 
 
 def test_ledger_of_a_newer_version_is_rejected_unchanged(daemon: DaemonProcess) -> None:
@@ -116,7 +116,7 @@ def test_second_daemon_on_the_same_state_is_rejected(daemon: DaemonProcess, inbo
     assert second.wait() == 2
     assert "another dogid" in second.log_text()
     put(inbox / "a.jpg", photo(8))
-    daemon.classified("a.jpg", photo(8))
+    daemon.wait_for_classified("a.jpg", photo(8))
 
 
 def test_killed_daemon_leaves_no_lock(daemon: DaemonProcess, inbox: Path) -> None:
@@ -124,7 +124,7 @@ def test_killed_daemon_leaves_no_lock(daemon: DaemonProcess, inbox: Path) -> Non
     daemon.start()
     put(inbox / "a.jpg", photo(9))
 
-    daemon.classified("a.jpg", photo(9))
+    daemon.wait_for_classified("a.jpg", photo(9))
 
 
 def test_missing_inbox_is_created(make_daemon: MakeDaemon, inbox: Path) -> None:
@@ -132,12 +132,12 @@ def test_missing_inbox_is_created(make_daemon: MakeDaemon, inbox: Path) -> None:
     daemon = make_daemon().start()
     put(inbox / "a.jpg", photo(10))
 
-    daemon.classified("a.jpg", photo(10))
+    daemon.wait_for_classified("a.jpg", photo(10))
 
 
 def test_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(11))
-    daemon.classified("a.jpg", photo(11))
+    daemon.wait_for_classified("a.jpg", photo(11))
     daemon.stop()
 
     assert daemon.audit()["clean"] is True
@@ -148,7 +148,7 @@ def test_audit_and_why_work_without_a_daemon(daemon: DaemonProcess, inbox: Path)
 
 def test_audit_finds_photos_missing_from_the_ledger(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "known.jpg", photo(12))
-    daemon.classified("known.jpg", photo(12))
+    daemon.wait_for_classified("known.jpg", photo(12))
     daemon.stop()
     put(inbox / "unknown.jpg", photo(13))
     path.write_bytes(photo(14))
@@ -161,11 +161,11 @@ def test_audit_finds_photos_missing_from_the_ledger(daemon: DaemonProcess, inbox
 
 def test_why_prints_the_whole_history(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "a.jpg", photo(15)[:-3000])
-    daemon.failed("a.jpg", "truncated")
+    daemon.wait_for_failed("a.jpg", "truncated")
     path.write_bytes(photo(15))
-    daemon.classified("a.jpg", photo(15))
+    daemon.wait_for_classified("a.jpg", photo(15))
     path.rename(inbox / "b.jpg")
-    daemon.classified("b.jpg", photo(15))
+    daemon.wait_for_classified("b.jpg", photo(15))
     output = daemon.command("why", str(inbox / "b.jpg")).stdout
 
     for word in ("seen", "waiting", "truncated", "failed", "classified", "renamed", "from a.jpg to b.jpg"):

@@ -15,10 +15,10 @@ from tests.support.photos import photo, put
 def still_works(daemon: DaemonProcess, inbox: Path, photos: int = 1) -> None:
     """A photo that comes afterwards is classified, and nothing else is counted."""
     put(inbox / "witness.jpg", photo(99))
-    daemon.classified("witness.jpg", photo(99))
-    daemon.scanned_again()
+    daemon.wait_for_classified("witness.jpg", photo(99))
+    daemon.wait_for_next_scan()
     assert len(daemon.results()) == photos
-    daemon.audit_is_clean(photos)
+    daemon.wait_for_clean_audit(photos)
 
 
 def test_named_pipe_is_not_opened(daemon: DaemonProcess, inbox: Path) -> None:
@@ -44,7 +44,7 @@ def test_device_is_not_opened(daemon: DaemonProcess, inbox: Path) -> None:
 
 def test_folder_named_like_a_photo_is_a_folder(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "x.jpg" / "y.jpg", photo(1))
-    daemon.classified("x.jpg/y.jpg", photo(1))
+    daemon.wait_for_classified("x.jpg/y.jpg", photo(1))
     still_works(daemon, inbox, photos=2)
 
 
@@ -54,7 +54,7 @@ def test_link_to_a_photo_in_the_inbox_is_followed(daemon: DaemonProcess, inbox: 
     (inbox / "absolute.jpg").symlink_to(inbox / "sub" / "real.jpg")
 
     for name in ("relative.jpg", "absolute.jpg", "sub/real.jpg"):
-        daemon.classified(name, photo(2))
+        daemon.wait_for_classified(name, photo(2))
     still_works(daemon, inbox, photos=4)
 
 
@@ -81,10 +81,10 @@ def test_broken_and_circular_and_device_links_are_ignored(daemon: DaemonProcess,
 
 def test_link_to_a_later_photo_is_classified(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "link.jpg").symlink_to("later.jpg")
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
     put(inbox / "later.jpg", photo(4))
 
-    daemon.classified("link.jpg", photo(4))
+    daemon.wait_for_classified("link.jpg", photo(4))
 
 
 def test_inbox_may_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
@@ -95,8 +95,8 @@ def test_inbox_may_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_path: Path)
     put(inbox / "a.jpg", photo(5))
     (inbox / "link.jpg").symlink_to(inbox / "a.jpg")
 
-    daemon.classified("a.jpg", photo(5))
-    daemon.classified("link.jpg", photo(5))
+    daemon.wait_for_classified("a.jpg", photo(5))
+    daemon.wait_for_classified("link.jpg", photo(5))
 
 
 def test_other_files_fail_as_unsupported(daemon: DaemonProcess, inbox: Path) -> None:
@@ -107,7 +107,7 @@ def test_other_files_fail_as_unsupported(daemon: DaemonProcess, inbox: Path) -> 
     put(inbox / "eps.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
 
     for name in ("text.jpg", "program.png", "vector.svg", "paper.pdf", "eps.jpg"):
-        daemon.failed(name, "unsupported")
+        daemon.wait_for_failed(name, "unsupported")
 
 
 def test_inbox_is_never_modified(daemon: DaemonProcess, inbox: Path) -> None:
@@ -116,7 +116,7 @@ def test_inbox_is_never_modified(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "cut.jpg", photo(7)[:-3000])
     listing = ["find", str(inbox), "-printf", "%P %i %s %T@ %C@ %m %u\n"]
     before = subprocess.run(listing, capture_output=True, check=True).stdout
-    daemon.settled(3)
+    daemon.wait_for_all_answers(3)
     daemon.stop()
 
     assert subprocess.run(listing, capture_output=True, check=True).stdout == before

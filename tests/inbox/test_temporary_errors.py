@@ -26,27 +26,27 @@ def test_unreadable_photo_is_classified_once_readable(ordinary_daemon: DaemonPro
     path = put(inbox / ".closed.jpg", photo(1))
     path.chmod(0)
     path.rename(inbox / "closed.jpg")
-    waiting = daemon.waits("closed.jpg", "unreadable")
+    waiting = daemon.wait_for_pending("closed.jpg", "unreadable")
     assert "EACCES" in waiting["error"]["message"]
     (inbox / "closed.jpg").chmod(0o644)
 
-    daemon.classified("closed.jpg", photo(1))
-    daemon.audit_is_clean(1)
+    daemon.wait_for_classified("closed.jpg", photo(1))
+    daemon.wait_for_clean_audit(1)
 
 
 def test_unreadable_photo_stays_pending_across_restarts(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "closed.jpg", photo(2)).chmod(0)
     daemon = ordinary_daemon.start()
-    before = daemon.waits("closed.jpg", "unreadable")
+    before = daemon.wait_for_pending("closed.jpg", "unreadable")
     for _ in range(2):
         daemon.stop()
         daemon.start()
-        assert daemon.waits("closed.jpg", "unreadable")["id"] == before["id"]
+        assert daemon.wait_for_pending("closed.jpg", "unreadable")["id"] == before["id"]
     waits = [step for step in daemon.history(before) if step["event"] == "waiting"]
     assert len(waits) >= 3
     (inbox / "closed.jpg").chmod(0o644)
 
-    assert daemon.classified("closed.jpg", photo(2))["id"] == before["id"]
+    assert daemon.wait_for_classified("closed.jpg", photo(2))["id"] == before["id"]
 
 
 def test_unreadable_photos_do_not_delay_others(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
@@ -55,7 +55,7 @@ def test_unreadable_photos_do_not_delay_others(ordinary_daemon: DaemonProcess, i
     daemon = ordinary_daemon.start()
     put(inbox / "open.jpg", photo(4))
 
-    daemon.classified("open.jpg", photo(4))
+    daemon.wait_for_classified("open.jpg", photo(4))
     counts = daemon.status()["counts"]
     assert (counts["classified"], counts["failed"]) == (1, 0)
 
@@ -65,11 +65,11 @@ def test_unreadable_folder_is_in_the_status_until_readable(ordinary_daemon: Daem
     (inbox / "sub").chmod(0)
     daemon = ordinary_daemon.start()
     put(inbox / "b.jpg", photo(6))
-    daemon.classified("b.jpg", photo(6))
+    daemon.wait_for_classified("b.jpg", photo(6))
     eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status contains the folder")
     (inbox / "sub").chmod(0o755)
 
-    daemon.classified("sub/a.jpg", photo(5))
+    daemon.wait_for_classified("sub/a.jpg", photo(5))
     eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status has no error any more")
 
 
@@ -80,7 +80,7 @@ def test_folder_without_execute_permission_is_in_the_status(ordinary_daemon: Dae
     eventually(lambda: "sub" in (daemon.status()["watcher"]["trouble"] or ""), "the status contains the folder")
     (inbox / "sub").chmod(0o755)
 
-    daemon.classified("sub/a.jpg", photo(7))
+    daemon.wait_for_classified("sub/a.jpg", photo(7))
 
 
 def test_inbox_without_write_permission_works(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
@@ -88,8 +88,8 @@ def test_inbox_without_write_permission_works(ordinary_daemon: DaemonProcess, in
     put(inbox / "a.jpg", photo(8)).chmod(0o444)
     inbox.chmod(0o555)
     try:
-        daemon.classified("a.jpg", photo(8))
-        daemon.audit_is_clean(1)
+        daemon.wait_for_classified("a.jpg", photo(8))
+        daemon.wait_for_clean_audit(1)
     finally:
         inbox.chmod(0o755)
 
@@ -100,7 +100,7 @@ def test_read_only_mounted_inbox_works(make_daemon: MakeDaemon, inbox: Path) -> 
     script = f'mount --bind "{inbox}" "{inbox}" && mount -o remount,bind,ro "{inbox}" && exec "$@"'
     daemon = make_daemon(before=["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]).start()
 
-    daemon.classified("a.jpg", photo(9))
+    daemon.wait_for_classified("a.jpg", photo(9))
 
 
 @needs_root
@@ -111,7 +111,7 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
     daemon = make_daemon("--settle", "1", before=before, state=state).start()
     put(inbox / "first.jpg", photo(10))
-    daemon.classified("first.jpg", photo(10))
+    daemon.wait_for_classified("first.jpg", photo(10))
     filler = Path(f"/proc/{daemon.pid}/root{state}/filler")
     fill(filler)
     names = [f"{number}.jpg" for number in range(300)]
@@ -122,7 +122,7 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     assert daemon.running
     filler.unlink()
 
-    daemon.settled(len(names) + 1)
+    daemon.wait_for_all_answers(len(names) + 1)
     assert daemon.status()["counts"] == {"pending": 0, "classified": len(names) + 1, "failed": 0}
     command = ["nsenter", "--mount", "--target", str(daemon.pid), sys.executable, "-m", "dogid", "audit"]
     command += ["--inbox", str(inbox), "--state", str(state)]
@@ -149,8 +149,8 @@ def test_bad_files_do_not_affect_good_ones(daemon: DaemonProcess, inbox: Path) -
             put(inbox / f"{number:02}good.jpg", photo(number))
 
     for number in range(5, 60, 10):
-        daemon.classified(f"{number:02}good.jpg", photo(number))
-    results = daemon.settled(66)
+        daemon.wait_for_classified(f"{number:02}good.jpg", photo(number))
+    results = daemon.wait_for_all_answers(66)
     assert {result["status"] for result in results if "bad" in result["file"]} == {"failed"}
 
 
@@ -165,4 +165,4 @@ def test_suspend_fails_no_photo(make_daemon: MakeDaemon, inbox: Path) -> None:
     time.sleep(2.5)  # longer than decode_timeout: what is waited for is the time itself
     daemon.send(signal.SIGCONT)
 
-    assert {result["status"] for result in daemon.settled(40)} == {"classified"}
+    assert {result["status"] for result in daemon.wait_for_all_answers(40)} == {"classified"}

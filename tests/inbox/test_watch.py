@@ -40,7 +40,7 @@ def many(folder: Path, count: int) -> None:
 @pytest.mark.timeout(300)
 def test_many_files_from_a_pause_are_all_found(daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "before.jpg", photo(1))
-    daemon.classified("before.jpg", photo(1))
+    daemon.wait_for_classified("before.jpg", photo(1))
     daemon.send(signal.SIGSTOP)
     many(inbox, OVERFLOW)
     daemon.send(signal.SIGCONT)
@@ -48,7 +48,7 @@ def test_many_files_from_a_pause_are_all_found(daemon: DaemonProcess, inbox: Pat
     photos = OVERFLOW // 40
     expected = {"pending": 0, "classified": photos + 1, "failed": OVERFLOW - photos}
     eventually(lambda: daemon.status()["counts"] == expected, "all files are answered", timeout=240)
-    daemon.audit_is_clean(OVERFLOW + 1)
+    daemon.wait_for_clean_audit(OVERFLOW + 1)
 
 
 def test_event_queue_overflow_triggers_a_scan(make_daemon: MakeDaemon, inbox: Path) -> None:
@@ -65,65 +65,65 @@ def test_event_queue_overflow_triggers_a_scan(make_daemon: MakeDaemon, inbox: Pa
     daemon.send(signal.SIGCONT)
 
     for name in names:
-        daemon.classified(name, photo(2))
+        daemon.wait_for_classified(name, photo(2))
     eventually(lambda: "queue overflowed" in daemon.log_text(), "the kernel reported lost events")
     put(inbox / "sub" / "later.jpg", photo(3))
-    daemon.classified("sub/later.jpg", photo(3))
+    daemon.wait_for_classified("sub/later.jpg", photo(3))
     assert daemon.status()["watcher"]["mode"] == "events"
 
 
 def test_replaced_inbox_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     put(inbox / "old.jpg", photo(4))
-    daemon.classified("old.jpg", photo(4))
+    daemon.wait_for_classified("old.jpg", photo(4))
     inbox.rename(tmp_path / "away")
     put(tmp_path / "fresh" / "new.jpg", photo(5))
     (tmp_path / "fresh").rename(inbox)
-    daemon.classified("new.jpg", photo(5))
+    daemon.wait_for_classified("new.jpg", photo(5))
     eventually(lambda: "watching it anew" in daemon.log_text(), "the new folder is watched")
     put(inbox / "later.jpg", photo(6))
 
-    daemon.classified("later.jpg", photo(6))
+    daemon.wait_for_classified("later.jpg", photo(6))
     assert daemon.status()["watcher"]["mode"] == "events"
     put(tmp_path / "away" / "elsewhere.jpg", photo(7))
-    daemon.scanned_again()
-    assert set(daemon.by_name()) == {"old.jpg", "new.jpg", "later.jpg"}
+    daemon.wait_for_next_scan()
+    assert set(daemon.results_by_name()) == {"old.jpg", "new.jpg", "later.jpg"}
 
 
 def test_inbox_that_was_missing_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     put(inbox / "old.jpg", photo(8))
-    first = daemon.classified("old.jpg", photo(8))
+    first = daemon.wait_for_classified("old.jpg", photo(8))
     inbox.rename(tmp_path / "away")
     eventually(lambda: daemon.status()["watcher"]["trouble"], "the status contains the missing inbox")
     put(tmp_path / "away" / "meanwhile.jpg", photo(9))
     (tmp_path / "away").rename(inbox)
 
-    daemon.classified("meanwhile.jpg", photo(9))
+    daemon.wait_for_classified("meanwhile.jpg", photo(9))
     eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status has no error any more")
-    assert daemon.by_name()["old.jpg"] == first
+    assert daemon.results_by_name()["old.jpg"] == first
     put(inbox / "later.jpg", photo(10))
-    daemon.classified("later.jpg", photo(10))
+    daemon.wait_for_classified("later.jpg", photo(10))
     assert daemon.status()["watcher"]["mode"] == "events"
-    daemon.audit_is_clean(3)
+    daemon.wait_for_clean_audit(3)
 
 
 @needs_root
 def test_disk_mounted_over_the_inbox_is_watched(mounting_daemon: DaemonProcess, inbox: Path) -> None:
     daemon = mounting_daemon.start()
     put(inbox / "below.jpg", photo(11))
-    daemon.classified("below.jpg", photo(11))
+    daemon.wait_for_classified("below.jpg", photo(11))
     mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox))
     mounted = Path(f"/proc/{daemon.pid}/root{inbox}")
     put(mounted / "first.jpg", photo(12))
-    daemon.classified("first.jpg", photo(12))
+    daemon.wait_for_classified("first.jpg", photo(12))
     eventually(lambda: "tmpfs" in daemon.status()["watcher"]["reason"], "the mounted disk is watched")
     put(mounted / "second.jpg", photo(13))
-    daemon.classified("second.jpg", photo(13))
+    daemon.wait_for_classified("second.jpg", photo(13))
 
     mount(daemon, "umount", str(inbox))
     eventually(lambda: "tmpfs" not in daemon.status()["watcher"]["reason"], "the folder below is watched again")
     put(inbox / "third.jpg", photo(14))
-    daemon.classified("third.jpg", photo(14))
-    results = daemon.by_name()
+    daemon.wait_for_classified("third.jpg", photo(14))
+    results = daemon.results_by_name()
     assert set(results) == {"below.jpg", "first.jpg", "second.jpg", "third.jpg"}
     assert {result["status"] for result in results.values()} == {"classified"}
 
@@ -133,14 +133,14 @@ def test_remounted_disk_keeps_its_results(mounting_daemon: DaemonProcess, inbox:
     put(tmp_path / "disk" / "kept.jpg", photo(15))
     daemon = mounting_daemon.start()
     mount(daemon, "mount", "--bind", str(tmp_path / "disk"), str(inbox))
-    first = daemon.classified("kept.jpg", photo(15))
+    first = daemon.wait_for_classified("kept.jpg", photo(15))
     mount(daemon, "umount", str(inbox))
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
     put(tmp_path / "disk" / "meanwhile.jpg", photo(16))
     mount(daemon, "mount", "--bind", str(tmp_path / "disk"), str(inbox))
 
-    daemon.classified("meanwhile.jpg", photo(16))
-    assert daemon.by_name()["kept.jpg"] == first
+    daemon.wait_for_classified("meanwhile.jpg", photo(16))
+    assert daemon.results_by_name()["kept.jpg"] == first
 
 
 @needs_root
@@ -150,11 +150,11 @@ def test_disk_mounted_inside_the_inbox_is_watched(mounting_daemon: DaemonProcess
     mount(daemon, "mount", "-t", "tmpfs", "tmpfs", str(inbox / "sub"))
     mounted = Path(f"/proc/{daemon.pid}/root{inbox}/sub")
     put(mounted / "first.jpg", photo(17))
-    daemon.classified("sub/first.jpg", photo(17))
+    daemon.wait_for_classified("sub/first.jpg", photo(17))
     eventually(lambda: "watching it anew" in daemon.log_text(), "the mounted disk is watched")
     put(mounted / "second.jpg", photo(18))
 
-    daemon.classified("sub/second.jpg", photo(18))
+    daemon.wait_for_classified("sub/second.jpg", photo(18))
 
 
 @needs_root
@@ -168,15 +168,15 @@ def test_remote_file_system_is_scanned(mounting_daemon: DaemonProcess, inbox: Pa
     ]  # fmt: skip
     daemon = mounting_daemon.start()
     try:
-        daemon.classified("first.jpg", photo(19))
+        daemon.wait_for_classified("first.jpg", photo(19))
         watcher = daemon.status()["watcher"]
         assert watcher["mode"] == "scan"
         assert "fuse" in watcher["reason"]
         put(remote / "deep" / "second.jpg", photo(20))  # behind the mount's back, as another machine does
-        daemon.classified("deep/second.jpg", photo(20))
+        daemon.wait_for_classified("deep/second.jpg", photo(20))
         (remote / "first.jpg").write_bytes(photo(21))
-        daemon.classified("first.jpg", photo(21))
-        daemon.scanned_again()
+        daemon.wait_for_classified("first.jpg", photo(21))
+        daemon.wait_for_next_scan()
         assert len(daemon.results()) == 2
     finally:
         mount(daemon, "umount", "--lazy", str(inbox))
@@ -186,9 +186,9 @@ def test_without_inotify_instances_it_scans_and_names_the_sysctl(make_daemon: Ma
     daemon = limited_daemon(make_daemon, "instances", 0)
     put(inbox / "a.jpg", photo(22))
 
-    daemon.classified("a.jpg", photo(22))
+    daemon.wait_for_classified("a.jpg", photo(22))
     assert daemon.status()["watcher"]["mode"] == "scan"
-    daemon.scanned_again()
+    daemon.wait_for_next_scan()
     assert daemon.log_text().count("fs.inotify.max_user_instances") == 2  # the warning, and the start's summary
 
 
@@ -196,7 +196,7 @@ def test_without_inotify_watches_it_scans_and_names_the_sysctl(make_daemon: Make
     daemon = limited_daemon(make_daemon, "watches", 0)
     put(inbox / "a.jpg", photo(23))
 
-    daemon.classified("a.jpg", photo(23))
+    daemon.wait_for_classified("a.jpg", photo(23))
     assert daemon.status()["watcher"]["mode"] == "scan"
     assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
 
@@ -209,7 +209,7 @@ def test_folders_beyond_the_watch_limit_are_scanned(make_daemon: MakeDaemon, inb
         put(inbox / f"sub{number}" / "a.jpg", photo(24))
 
     for number in range(6):
-        daemon.classified(f"sub{number}/a.jpg", photo(24))
+        daemon.wait_for_classified(f"sub{number}/a.jpg", photo(24))
     assert daemon.status()["watcher"]["mode"] == "events"
     assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
     assert "fs.inotify.max_user_watches" in daemon.log_text()

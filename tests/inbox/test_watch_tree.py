@@ -235,6 +235,6 @@ def test_daemon_scans_where_watchdog_lacks_a_name(make_daemon: MakeDaemon, inbox
     daemon = make_daemon("--settle", "1", environ={"PYTHONPATH": path}).start()
     put(inbox / "a.jpg", photo(1))
 
-    daemon.classified("a.jpg", photo(1))
+    daemon.wait_for_classified("a.jpg", photo(1))
     assert daemon.status()["watcher"]["mode"] == "scan"
     assert "inotify_c.InotifyFD.add_callback is missing" in daemon.log_text()

@@ -104,7 +104,7 @@ class Service:
         counts: dict[str, int] = self.machine.get("/status")["counts"]
         return counts
 
-    def has(self, *names: str, status: str = "classified") -> dict[str, dict[str, Any]]:
+    def wait_for_results(self, *names: str, status: str = "classified") -> dict[str, dict[str, Any]]:
         """Wait until all these files have a result of this status; return all results."""
 
         def ask() -> dict[str, dict[str, Any]] | None:

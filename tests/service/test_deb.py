@@ -80,7 +80,7 @@ def test_package_life_cycle_keeps_only_photos(machine: Machine) -> None:
     assert machine.run("dpkg", "--verify", "dogid").stdout == ""
     machine.run("usermod", "--append", "--groups", "dogid", "visitor")
     service.photo("first.jpg", photo(1))
-    before = service.has("first.jpg")
+    before = service.wait_for_results("first.jpg")
     service.configure("settle = 7")
 
     machine.run("dogid", "service", "install", "--instance", "garden")
@@ -91,7 +91,7 @@ def test_package_life_cycle_keeps_only_photos(machine: Machine) -> None:
     assert machine.show("dogid@garden", "MainPID") != running
     assert "settle = 7" in machine.read(CONFIG)
     service.photo("second.jpg", photo(2))
-    assert service.has("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
+    assert service.wait_for_results("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
 
     dpkg(machine, "--remove", "dogid")
     assert not is_active(machine)
@@ -99,7 +99,7 @@ def test_package_life_cycle_keeps_only_photos(machine: Machine) -> None:
     assert not machine.has("/opt/dogid")
     assert machine.has(CONFIG)
     install(machine, "newer")
-    assert service.has("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
+    assert service.wait_for_results("first.jpg", "second.jpg")["first.jpg"] == before["first.jpg"]
 
     refused = machine.run("dogid", "service", "install", check=False)
     assert refused.returncode == 2

@@ -39,26 +39,26 @@ def test_service_user_owns_only_the_state(installed: Service) -> None:
 
 def test_reinstalling_keeps_settings_and_results(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
     service.configure("settle = 7")
     printed = service.dogid("service", "install").stdout
 
     assert f"already: write {CONFIG}" in printed
     assert "settle = 7" in service.machine.read(CONFIG)
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
     service.audit(1)
 
 
 def test_uninstalling_keeps_data_for_reinstalling(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
     service.dogid("service", "uninstall")
 
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == ["/etc/dogid", STATE]
     assert service.machine.run("systemctl", "list-unit-files", "dogid*", check=False).stdout.count("dogid") == 0
     service.dogid("service", "uninstall")  # again: nothing to do is no error
     service.dogid("service", "install", "--user", "visitor")
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
     service.audit(1)
 
 
@@ -132,7 +132,7 @@ def test_install_without_root_prints_sudo_command(service: Service) -> None:
 
 def test_status_command_shows_service(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
     document = json.loads(service.dogid("service", "status", "--json").stdout)
 
     assert (document["installed"], document["active"], document["starts_at_boot"]) == (True, True, True)

@@ -106,6 +106,6 @@ def test_stderr_outside_journal_gets_plain_lines(make_daemon: MakeDaemon, inbox:
     status = os.stat("/dev/null")  # as systemd sets it for a stderr that was redirected since
     daemon = make_daemon(environ={"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}).start()
     put(inbox / "a.jpg", photo(1))
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
 
     assert " INFO a.jpg: " in daemon.log_text()

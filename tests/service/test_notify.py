@@ -56,7 +56,7 @@ def test_daemon_notifies_each_state(make_daemon: MakeDaemon, notify_socket: Noti
     reloading = notify_socket.receive_until("RELOADING=1")
     assert reloading[1].removeprefix("MONOTONIC_USEC=").isdecimal()
     assert notify_socket.receive_until("READY=1")
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
     assert daemon.stop() == 0
     assert notify_socket.receive_until("STOPPING=1")
 

@@ -43,14 +43,14 @@ def test_reload_changes_model_for_next_photo(
     configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
 ) -> None:
     put(inbox / "before.jpg", photo(1))
-    configured.answered("before.jpg")
+    configured.wait_for_answer("before.jpg")
     other = put(tmp_path / "other.tflite", MODEL.read_bytes())
     config.write_text(f'model = "{other}"\nworkers = 3\n')
     reload(configured, "reloaded: model other.tflite")
     put(inbox / "after.jpg", photo(2))
 
-    assert configured.answered("after.jpg")["model"] == "other.tflite"
-    assert configured.by_name()["before.jpg"]["model"] == MODEL.name
+    assert configured.wait_for_answer("after.jpg")["model"] == "other.tflite"
+    assert configured.results_by_name()["before.jpg"]["model"] == MODEL.name
     assert configured.status()["model"]["name"] == "other.tflite"
     assert len(configured.get("/?file=after.jpg")[0]) == len(configured.status()["model"]["labels"])
 
@@ -63,7 +63,7 @@ def test_invalid_settings_are_rejected_on_reload(
     reload(configured, "reload rejected; keeping current settings")
     put(inbox / "after.jpg", photo(2))
 
-    assert configured.answered("after.jpg")["model"] == MODEL.name
+    assert configured.wait_for_answer("after.jpg")["model"] == MODEL.name
     assert configured.running
 
 
@@ -82,7 +82,7 @@ def test_model_failing_its_golden_photo_is_rejected(
     reload(configured, "the model fails its self-test")
     put(inbox / "after.jpg", photo(2))
 
-    assert configured.answered("after.jpg")["model"] == MODEL.name
+    assert configured.wait_for_answer("after.jpg")["model"] == MODEL.name
 
 
 def test_model_failing_in_workers_is_rejected(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

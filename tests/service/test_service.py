@@ -29,7 +29,7 @@ HOLDER = ("/usr/bin/python3", "-I", "/srv/test/hold.py")
 def test_photo_copied_with_umask_077_is_classified(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
 
-    assert service.has("visit.jpg")["visit.jpg"]["label"]
+    assert service.wait_for_results("visit.jpg")["visit.jpg"]["label"]
     assert service.machine.run("stat", "-c", "%U:%G", f"{INBOX}/visit.jpg").stdout == "visitor:dogid\n"
     service.audit(1)
 
@@ -40,7 +40,7 @@ def test_photos_in_user_made_folders_are_classified(service: Service) -> None:
     service.machine.write("/srv/test/album/one.jpg", photo(2))
     service.machine.run_as("visitor", f"umask 077 && cp -r /srv/test/album {INBOX}/")
 
-    service.has("2026/june/visit.jpg", "album/one.jpg")
+    service.wait_for_results("2026/june/visit.jpg", "album/one.jpg")
     service.audit(2)
 
 
@@ -50,13 +50,13 @@ def test_owner_only_photo_waits_for_rights(service: Service) -> None:
     service.machine.run_as("visitor", f"cp ~visitor/own.jpg {INBOX}/")
     service.eventually(lambda: service.results()["own.jpg"]["error"], "the photo waits, with a reason")
     service.photo("other.jpg", photo(2))
-    service.has("other.jpg")
+    service.wait_for_results("other.jpg")
 
     error = service.results()["own.jpg"]["error"]
     assert error["code"] == "unreadable"
     assert error["message"].endswith(f"try: chmod g+r {INBOX}/own.jpg")
     service.machine.run_as("visitor", f"chmod g+r {INBOX}/own.jpg")
-    service.has("own.jpg")
+    service.wait_for_results("own.jpg")
 
 
 def test_user_outside_group_has_no_access(service: Service) -> None:
@@ -86,7 +86,7 @@ def test_killed_service_restarts_and_loses_nothing(service: Service) -> None:
     service.machine.run("kill", "-KILL", str(service.pid))
     service.photo("late.jpg", photo(1))
 
-    service.has(*names, "late.jpg")
+    service.wait_for_results(*names, "late.jpg")
     assert service.restarts == 1
     service.audit(151)
 
@@ -101,7 +101,7 @@ def test_hang_restarts_service_and_fails_the_photo(
     service.eventually(lambda: service.restarts == 1 and service.is_active, "the watchdog restarts it")
     service.photo("next.jpg", photo(1))
 
-    found = service.has("next.jpg")
+    found = service.wait_for_results("next.jpg")
     assert found["hangs.jpg"]["error"]["code"] == "too_large"
     said = service.machine.messages()
     assert "Watchdog timeout" in said
@@ -125,7 +125,7 @@ def test_reload_under_load_loses_nothing(service: Service, record_property: Reco
     record_property("reload_seconds", seconds)
     service.photo("late.jpg", photo(1))
 
-    found = service.has(*names, "late.jpg")
+    found = service.wait_for_results(*names, "late.jpg")
     assert service.pid == pid
     assert found["late.jpg"]["model"] == "other.tflite"
     assert {result["model"] for result in found.values()} == {MODEL.name, "other.tflite"}
@@ -171,7 +171,7 @@ def test_broken_reload_is_rejected_by_service(service: Service, broken: str) -> 
     service.photo("after.jpg", photo(1))
 
     assert refused.returncode != 0
-    assert service.has("after.jpg")["after.jpg"]["model"] == MODEL.name
+    assert service.wait_for_results("after.jpg")["after.jpg"]["model"] == MODEL.name
     assert service.pid == pid
     assert service.is_active
     assert "reload rejected" in service.machine.messages("-p", "err")
@@ -182,7 +182,7 @@ def test_reboot_starts_service_and_classifies_backlog(service: Service) -> None:
     service.photo("before.jpg", photo(1))
     service.machine.reboot()
 
-    service.has("before.jpg")
+    service.wait_for_results("before.jpg")
     assert service.is_active
     service.audit(1)
 
@@ -196,15 +196,15 @@ def test_service_stops_in_time_under_load(service: Service, record_property: Rec
 
     assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
     service.machine.run("systemctl", "start", "dogid")
-    service.has(*names)
+    service.wait_for_results(*names)
     service.audit(300)
 
 
 def test_journal_has_fields_and_priorities(service: Service) -> None:
     service.photo("good.jpg", photo(1))
     service.photo("text.jpg", b"no photo\n" * 30)
-    good = service.has("good.jpg")["good.jpg"]
-    service.has("text.jpg", status="failed")
+    good = service.wait_for_results("good.jpg")["good.jpg"]
+    service.wait_for_results("text.jpg", status="failed")
 
     invocation = f"_SYSTEMD_INVOCATION_ID={service.machine.show('dogid', 'InvocationID')}"
     entries = {entry["DOGID_FILE"]: entry for entry in service.machine.journal(invocation) if "DOGID_FILE" in entry}
@@ -233,7 +233,7 @@ def test_service_survives_full_disk(service: Service) -> None:
         service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
         service.machine.run("systemctl", "start", "dogid")
         service.photo("first.jpg", photo(1))
-        service.has("first.jpg")
+        service.wait_for_results("first.jpg")
         service.machine.run("sh", "-c", f"cat /dev/zero >{STATE}/filler", check=False)
         # links take no room, so that the photos arrive although nothing can be written about them
         names = [f"{number}.jpg" for number in range(40)]
@@ -246,7 +246,7 @@ def test_service_survives_full_disk(service: Service) -> None:
         assert service.is_active
         service.machine.run("rm", f"{STATE}/filler")
 
-        service.has("first.jpg", *names)
+        service.wait_for_results("first.jpg", *names)
         assert service.restarts == 0
     finally:
         service.machine.run("systemctl", "stop", "dogid")
@@ -258,12 +258,12 @@ def test_inbox_may_be_bound_from_a_home(service: Service) -> None:
     service.drop_in(f"BindReadOnlyPaths=/home/visitor/photos:{INBOX}")
     service.machine.run_as("visitor", "cat >~visitor/photos/home.jpg", stdin=photo(1))
 
-    service.has("home.jpg")
+    service.wait_for_results("home.jpg")
 
 
 def test_group_members_read_results_and_service_user_checks(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
-    service.has("visit.jpg")
+    service.wait_for_results("visit.jpg")
 
     assert "visit.jpg" in service.machine.run_as("visitor", "dogid results").stdout
     checked = service.machine.run("runuser", "-u", "dogid", "--", "dogid", "check").stdout
@@ -284,10 +284,10 @@ def test_disk_mounted_on_inbox_is_watched(
         service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
         service.photo("on-the-disk.jpg", photo(1))
         service.machine.run("chown", "dogid", f"{INBOX}/on-the-disk.jpg")
-        service.has("on-the-disk.jpg")
+        service.wait_for_results("on-the-disk.jpg")
         assert may_write()
         service.machine.run("systemctl", "restart", "dogid")
         assert not may_write()
-        service.has("on-the-disk.jpg")
+        service.wait_for_results("on-the-disk.jpg")
     finally:
         service.machine.run("umount", "-l", INBOX)

@@ -109,13 +109,13 @@ def _wrong_results(daemon: DaemonProcess, folder: Folder, seen: Observations, re
         files = dict(folder.files)
 
     def is_answered() -> bool:
-        found = daemon.by_name()
+        found = daemon.results_by_name()
         return all(name in found and found[name]["sha256"] == content.sha256 for name, content in files.items())
 
     with contextlib.suppress(AssertionError):  # then each that is wrong is named below
         eventually(is_answered, "every file has the result of its bytes")
         eventually(lambda: all(content.sha256 in seen.heard for content in files.values()), "all came as events")
-    results = daemon.by_name()
+    results = daemon.results_by_name()
     report.results = len(files)
     for name, content in files.items():
         result = results.get(name)

@@ -169,7 +169,7 @@ class DaemonProcess:
             following = page["next"]
         return found
 
-    def by_name(self) -> dict[str, Result]:
+    def results_by_name(self) -> dict[str, Result]:
         """Current results by file name; fails where a name has two."""
         found = self.results()
         named = {result["file"]: result for result in found}
@@ -186,35 +186,35 @@ class DaemonProcess:
             following = page["next"]
         return steps
 
-    def answered(self, name: str) -> Result:
+    def wait_for_answer(self, name: str) -> Result:
         """Wait until a file has been classified or has failed; return its result."""
-        return self.has(name, "classified", "failed")
+        return self.wait_for_status(name, "classified", "failed")
 
-    def has(self, name: str, *statuses: str) -> Result:
+    def wait_for_status(self, name: str, *statuses: str) -> Result:
         """Wait until a file's result has one of these statuses; return it."""
 
         def ask() -> Result | None:
-            result = self.by_name().get(name)
+            result = self.results_by_name().get(name)
             return result if result is not None and result["status"] in statuses else None
 
         return eventually(ask, f"{name!r} is {' or '.join(statuses)}; log:\n{self.log_text()[-3000:]}")
 
-    def waits(self, name: str, code: str) -> Result:
+    def wait_for_pending(self, name: str, code: str) -> Result:
         """Wait until a file is pending with this error code; return its result."""
 
         def ask() -> Result | None:
-            result = self.by_name().get(name)
+            result = self.results_by_name().get(name)
             waiting = result is not None and result["status"] == "pending" and result["error"] is not None
             return result if waiting and result is not None and result["error"]["code"] == code else None
 
         return eventually(ask, f"{name!r} waits for {code}")
 
-    def classified(self, name: str, data: bytes) -> Result:
+    def wait_for_classified(self, name: str, data: bytes) -> Result:
         """Wait until a file's result is that of these very bytes, and the right one; return it."""
         digest = hashlib.sha256(data).hexdigest()
 
         def ask() -> Result | None:
-            result = self.by_name().get(name)
+            result = self.results_by_name().get(name)
             return result if result is not None and result["sha256"] == digest else None
 
         result = eventually(ask, f"{name!r} has the result of its bytes; log:\n{self.log_text()[-3000:]}")
@@ -222,13 +222,13 @@ class DaemonProcess:
         assert result["scores"] == expected_scores(data)
         return result
 
-    def failed(self, name: str, code: str) -> Result:
+    def wait_for_failed(self, name: str, code: str) -> Result:
         """Wait until a file has failed, with this code; return its result."""
-        result = self.has(name, "failed")
+        result = self.wait_for_status(name, "failed")
         assert result["error"]["code"] == code
         return result
 
-    def settled(self, count: int) -> list[Result]:
+    def wait_for_all_answers(self, count: int) -> list[Result]:
         """Wait until so many files have their answer and none is pending; return the results."""
 
         def ask() -> bool:
@@ -238,7 +238,7 @@ class DaemonProcess:
         eventually(ask, f"{count} files are answered; counts {self.status()['counts']}")
         return self.results()
 
-    def scanned_again(self) -> None:
+    def wait_for_next_scan(self) -> None:
         """Wait for the end of a scan that has begun after this call."""
         called = datetime.now(UTC) + _NOTED_LATE
 
@@ -262,7 +262,7 @@ class DaemonProcess:
         assert done.returncode == (0 if document["clean"] else 1)
         return document
 
-    def audit_is_clean(self, photos: int) -> None:
+    def wait_for_clean_audit(self, photos: int) -> None:
         """Wait until the audit finds so many photos, none lost, none counted twice."""
         eventually(
             lambda: self.audit() == {"clean": True, "photos": photos, "lost": [], "counted_twice": []},

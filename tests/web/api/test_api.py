@@ -38,7 +38,7 @@ def refused(daemon: DaemonProcess, path: str) -> tuple[int, str]:
 
 def test_result_has_exactly_the_documented_fields(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "fields.jpg").write_bytes(photo(1, size=(300, 200)))
-    result = shared_daemon.answered("fields.jpg")
+    result = shared_daemon.wait_for_answer("fields.jpg")
 
     assert set(result) == FIELDS
     assert set(result["timings_ms"]) == {"decode", "invoke", "total"}
@@ -52,7 +52,7 @@ def test_result_has_exactly_the_documented_fields(shared_daemon: DaemonProcess) 
 
 def test_failed_result_has_code_message_and_no_label(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "failed.jpg").write_text("no photo")
-    result = shared_daemon.failed("failed.jpg", "unsupported")
+    result = shared_daemon.wait_for_failed("failed.jpg", "unsupported")
 
     assert set(result) == FIELDS
     assert set(result["error"]) == {"code", "message"}
@@ -64,7 +64,7 @@ def test_failed_result_has_code_message_and_no_label(shared_daemon: DaemonProces
 def test_pages_are_newest_first_without_gaps_or_repeats(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(7):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
-    daemon.settled(7)
+    daemon.wait_for_all_answers(7)
 
     seen, following, pages = [], "/results?limit=3", 0
     while following:
@@ -74,7 +74,7 @@ def test_pages_are_newest_first_without_gaps_or_repeats(daemon: DaemonProcess, i
         seen += [result["id"] for result in page["results"]]
         following, pages = page["next"], pages + 1
         (inbox / f"late-{pages}.jpg").write_bytes(photo(100 + pages))  # arrivals do not shift the pages
-        daemon.answered(f"late-{pages}.jpg")
+        daemon.wait_for_answer(f"late-{pages}.jpg")
 
     assert seen == sorted(seen, reverse=True)
     assert len(seen) == len(set(seen)) == 7
@@ -83,8 +83,8 @@ def test_pages_are_newest_first_without_gaps_or_repeats(daemon: DaemonProcess, i
 def test_results_are_filtered_by_label_and_status(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "text.jpg").write_text("no photo")
     (inbox / "a.jpg").write_bytes(photo(1))
-    daemon.settled(2)
-    label = daemon.by_name()["a.jpg"]["label"]
+    daemon.wait_for_all_answers(2)
+    label = daemon.results_by_name()["a.jpg"]["label"]
 
     names = {}
     for query in (
@@ -108,7 +108,7 @@ def test_invalid_query_is_refused(shared_daemon: DaemonProcess, query: str) -> N
 
 def test_single_result_has_history(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "history.jpg").write_bytes(photo(1))
-    result = shared_daemon.answered("history.jpg")
+    result = shared_daemon.wait_for_answer("history.jpg")
 
     status, document = ask(shared_daemon, f"/results/{result['id']}")
 
@@ -126,7 +126,7 @@ def test_missing_resources_are_404(shared_daemon: DaemonProcess, path: str) -> N
 
 def test_file_responds_with_labels_and_scores(shared_daemon: DaemonProcess) -> None:
     (shared_daemon.inbox / "my dog.jpg").write_bytes(photo(1))
-    result = shared_daemon.answered("my dog.jpg")
+    result = shared_daemon.wait_for_answer("my dog.jpg")
     labels = shared_daemon.status()["model"]["labels"]
 
     for name in (
@@ -147,7 +147,7 @@ def test_file_finds_non_utf8_names(shared_daemon: DaemonProcess) -> None:
     with open(os.path.join(os.fsencode(shared_daemon.inbox), b"caf\xe9.jpg"), "wb") as file:
         file.write(photo(1))
 
-    shown = shared_daemon.answered("caf%E9.jpg")["file"]
+    shown = shared_daemon.wait_for_answer("caf%E9.jpg")["file"]
 
     assert ask(shared_daemon, f"/?file={shown}")[0] == 200
 
@@ -212,7 +212,7 @@ def test_file_that_is_no_photo_is_422(shared_daemon: DaemonProcess) -> None:
 
 def test_status_has_counts_model_watcher_and_versions(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
-    daemon.settled(1)
+    daemon.wait_for_all_answers(1)
     status = daemon.status()
 
     assert status["counts"] == {"pending": 0, "classified": 1, "failed": 0}
@@ -236,10 +236,10 @@ def test_unsupported_method_is_405(shared_daemon: DaemonProcess) -> None:
 def test_results_survive_restart(make_daemon: MakeDaemon, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     daemon = make_daemon().start()
-    before = daemon.settled(1)
+    before = daemon.wait_for_all_answers(1)
     assert daemon.stop() == 0
 
-    assert make_daemon().start().settled(1) == before
+    assert make_daemon().start().wait_for_all_answers(1) == before
 
 
 def test_port_in_use_stops_start(make_daemon: MakeDaemon) -> None:

@@ -27,7 +27,7 @@ def test_api_table_and_openapi_list_same_routes(shared_daemon: DaemonProcess) ->
 @pytest.mark.parametrize(("method", "path"), ROWS)
 def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: str, path: str) -> None:
     put(shared_daemon.inbox / "a.jpg", photo(1))
-    result = shared_daemon.answered("a.jpg")
+    result = shared_daemon.wait_for_answer("a.jpg")
     paths = fetch(shared_daemon.url, "/openapi.json").document["paths"]
     documented = paths[template(path)][method.lower()]["responses"]["200"]["content"]
 

@@ -17,7 +17,7 @@ def test_event_equals_listed_result(daemon: DaemonProcess, inbox: Path) -> None:
         assert listener.response.headers["Content-Type"].startswith("text/event-stream")
         (inbox / "a.jpg").write_bytes(photo(1))
         ((_, result),) = listener.receive(1)
-    assert result == daemon.answered("a.jpg")
+    assert result == daemon.wait_for_answer("a.jpg")
 
 
 def test_failed_photo_is_an_event(daemon: DaemonProcess, inbox: Path) -> None:
@@ -34,7 +34,7 @@ def test_reconnecting_listener_gets_missed_events_in_order(daemon: DaemonProcess
         first = listener.receive(3)
     for number in range(3, 8):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
-    daemon.settled(8)
+    daemon.wait_for_all_answers(8)
 
     with closing(Listener(daemon, last_event_id=first[-1][0])) as listener:
         missed = listener.receive(5)
@@ -55,7 +55,7 @@ def test_events_resume_after_restart(make_daemon: MakeDaemon, inbox: Path) -> No
     daemon.stop()
     (inbox / "b.jpg").write_bytes(photo(2))
     daemon.start()
-    daemon.answered("b.jpg")
+    daemon.wait_for_answer("b.jpg")
     with closing(Listener(daemon, last_event_id=heard)) as listener:
         (inbox / "c.jpg").write_bytes(photo(3))
         assert [result["file"] for _, result in listener.receive(2)] == ["b.jpg", "c.jpg"]

@@ -22,7 +22,7 @@ def seen(shared_daemon: DaemonProcess) -> DaemonProcess:
     (shared_daemon.inbox / "a.jpg").write_bytes(photo(1))
     (shared_daemon.inbox / "text.jpg").write_text("no photo")
     (shared_daemon.inbox / "caf\udce9.jpg").write_bytes(photo(2))
-    shared_daemon.settled(3)
+    shared_daemon.wait_for_all_answers(3)
     return shared_daemon
 
 

@@ -11,7 +11,7 @@ from tests.support.photos import photo
 
 def test_unchanged_page_gives_304(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
     first = fetch(daemon.url, "/results")
 
     again = fetch(daemon.url, "/results", headers={"If-None-Match": first.headers["ETag"]})
@@ -19,7 +19,7 @@ def test_unchanged_page_gives_304(daemon: DaemonProcess, inbox: Path) -> None:
     assert again.headers["ETag"] == first.headers["ETag"]
 
     (inbox / "b.jpg").write_bytes(photo(2))
-    daemon.answered("b.jpg")
+    daemon.wait_for_answer("b.jpg")
     changed = fetch(daemon.url, "/results", headers={"If-None-Match": first.headers["ETag"]})
     assert changed.status == 200
     assert [result["file"] for result in changed.document["results"]] == ["b.jpg", "a.jpg"]
@@ -28,7 +28,7 @@ def test_unchanged_page_gives_304(daemon: DaemonProcess, inbox: Path) -> None:
 
 def test_etag_survives_restart(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
     before = fetch(daemon.url, "/results").headers["ETag"]
     daemon.stop()
     daemon.start()
@@ -38,7 +38,7 @@ def test_etag_survives_restart(daemon: DaemonProcess, inbox: Path) -> None:
 def test_filters_are_cached_separately(daemon: DaemonProcess, inbox: Path) -> None:
     (inbox / "a.jpg").write_bytes(photo(1))
     (inbox / "text.jpg").write_text("no photo")
-    daemon.settled(2)
+    daemon.wait_for_all_answers(2)
     pages = {query: fetch(daemon.url, f"/results?{query}").body for query in ("", "status=failed", "limit=1")}
     assert {query: fetch(daemon.url, f"/results?{query}").body for query in pages} == pages
     assert len(set(pages.values())) == 3
@@ -47,7 +47,7 @@ def test_filters_are_cached_separately(daemon: DaemonProcess, inbox: Path) -> No
 def test_responses_are_gzipped_on_request(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(5):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
-    daemon.settled(5)
+    daemon.wait_for_all_answers(5)
     plain = fetch(daemon.url, "/results")
     for path in ("/results", "/openapi.json"):
         packed = fetch(daemon.url, path, headers={"Accept-Encoding": "gzip"})

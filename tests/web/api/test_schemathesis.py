@@ -15,7 +15,7 @@ def test_responses_pass_schemathesis(daemon: DaemonProcess, inbox: Path, tmp_pat
     for number in range(3):
         put(inbox / f"{number}.jpg", photo(number, size=(64, 64)))
     put(inbox / "text.jpg", b"no photo")
-    daemon.settled(4)
+    daemon.wait_for_all_answers(4)
 
     # /events is left out: its answer has no end, and schemathesis waits for one
     command = [

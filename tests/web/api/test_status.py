@@ -40,7 +40,7 @@ def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(3):
         (inbox / f"{number}.jpg").write_bytes(photo(number))
     (inbox / "text.jpg").write_text("no photo")
-    daemon.settled(4)
+    daemon.wait_for_all_answers(4)
 
     found = figures(daemon)
 
@@ -61,18 +61,18 @@ def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
 
 def is_dated(daemon: DaemonProcess, name: str, year: int) -> bool:
     """Whether the photo's result is that of a file of this year."""
-    return str(daemon.by_name()[name]["modified_at"]).startswith(str(year))
+    return str(daemon.results_by_name()[name]["modified_at"]).startswith(str(year))
 
 
 def test_touched_photo_is_counted_once(daemon: DaemonProcess, inbox: Path) -> None:
     file = put(inbox / "a.jpg", photo(1))
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
     for year in (1971, 1972):
         moment = datetime(year, 1, 1, tzinfo=UTC).timestamp()
         os.utime(file, (moment, moment))
         eventually(functools.partial(is_dated, daemon, "a.jpg", year), "it is noticed")
     put(inbox / "b.jpg", photo(2))
-    daemon.answered("b.jpg")
+    daemon.wait_for_answer("b.jpg")
 
     found = figures(daemon)
     assert sum(value for key, value in found.items() if key[0] == "dogid_results_total") == 2

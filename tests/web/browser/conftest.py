@@ -51,7 +51,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]
     daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1").start()
     try:
         count = fill(daemon.inbox)
-        daemon.settled(count)
+        daemon.wait_for_all_answers(count)
         yield daemon
     finally:
         daemon.close()

@@ -31,7 +31,7 @@ def main() -> None:
         fill(daemon.inbox)
         try:
             daemon.start()
-            daemon.settled(len(_SHOWN) + 1)
+            daemon.wait_for_all_answers(len(_SHOWN) + 1)
             take(daemon)
         finally:
             daemon.close()
@@ -73,7 +73,7 @@ def take(daemon: DaemonProcess) -> None:
         visitor.wait_for_pictures()
         keep(visitor, "desktop")
         visitor.use_device(PHONE, "dark")
-        visitor.page.goto(f"{daemon.url}page/photo/{daemon.by_name()['garden-0021.jpg']['id']}")
+        visitor.page.goto(f"{daemon.url}page/photo/{daemon.results_by_name()['garden-0021.jpg']['id']}")
         visitor.wait_for_pictures()
         keep(visitor, "phone")
         visitor.close()

@@ -27,7 +27,7 @@ def test_arriving_photo_appears_without_reload(page: Page, daemon: DaemonProcess
     page.evaluate("window.sameDocument = true")
 
     put(inbox / "first.jpg", photo(1))
-    result = daemon.answered("first.jpg")
+    result = daemon.wait_for_answer("first.jpg")
 
     tile = page.locator("#photos > li")
     expect(tile).to_have_count(1, timeout=SOON)
@@ -42,7 +42,7 @@ def test_arriving_photo_appears_without_reload(page: Page, daemon: DaemonProcess
 
 def test_new_tile_comes_first_and_focus_stays(page: Page, daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
-    daemon.answered("a.jpg")
+    daemon.wait_for_answer("a.jpg")
     page.goto(daemon.url)
     page.locator("#photos a").focus()
 
@@ -129,7 +129,7 @@ def test_burst_of_photos_causes_few_refreshes(visitor: Visitor, daemon: DaemonPr
 
     for number in range(100):
         put(inbox / f"{number:03d}.jpg", photo(number, size=(64, 64)))
-    daemon.settled(100)
+    daemon.wait_for_all_answers(100)
 
     expect(visitor.page.get_by_role("link", name=re.compile("^Classified 100$"))).to_be_visible(timeout=SOON)
     assert visitor.page.locator("#photos > li").count() == 24
@@ -141,7 +141,7 @@ def test_page_of_pending_photo_shows_result_when_classified(
 ) -> None:
     data = photo(1)
     file = put(inbox / "slow.jpg", data[:5000])
-    waiting = waiting_daemon.waits("slow.jpg", "truncated")
+    waiting = waiting_daemon.wait_for_pending("slow.jpg", "truncated")
     page.goto(f"{waiting_daemon.url}page/photo/{waiting['id']}")
     expect(page.get_by_role("heading", name="Waiting to be classified")).to_be_visible()
 

@@ -16,7 +16,7 @@ VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing
 
 def address(daemon: DaemonProcess, view: str) -> str:
     """Where a view is found."""
-    photos = daemon.by_name()
+    photos = daemon.results_by_name()
     paths = {
         "photos": "/",
         "failed": "/?status=failed",
@@ -72,7 +72,7 @@ def test_long_name_keeps_page_width(visitor: Visitor, gallery: DaemonProcess) ->
     page.goto(gallery.url)
     visitor.assert_fits()
 
-    page.goto(gallery.url + f"page/photo/{gallery.by_name()[LONGEST]['id']}")
+    page.goto(gallery.url + f"page/photo/{gallery.results_by_name()[LONGEST]['id']}")
     visitor.assert_fits()
 
 
@@ -84,7 +84,7 @@ def test_filters_are_bookmarkable_links(page: Page, gallery: DaemonProcess) -> N
     expect(page.locator("#photos .file")).to_have_text([r["file"] for r in gallery.results() if r["file"] in FAILED])
     expect(page.get_by_role("link", name="Failed 3")).to_have_attribute("aria-current", "page")
 
-    label = gallery.by_name()["garden-20.jpg"]["label"]
+    label = gallery.results_by_name()["garden-20.jpg"]["label"]
     page.get_by_role("list", name="By label").get_by_role("link", name=label).click()
     assert urllib.parse.urlsplit(page.url).query == f"label={label}"
     assert set(page.locator("#photos .answer b").all_text_contents()) == {label}
@@ -109,11 +109,11 @@ def test_failed_photos_show_reason_and_fix(page: Page, gallery: DaemonProcess) -
 
     expect(row.get_by_text("The file ends early.")).to_be_visible()
     expect(row.get_by_text("Copy it into the inbox once more.")).to_be_visible()
-    expect(row.get_by_text(gallery.by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
+    expect(row.get_by_text(gallery.results_by_name()["cut.jpg"]["error"]["message"])).to_be_visible()
 
 
 def test_photo_page_shows_scores_history_timings_and_input(page: Page, gallery: DaemonProcess) -> None:
-    result = gallery.by_name()["garden-20.jpg"]
+    result = gallery.results_by_name()["garden-20.jpg"]
     page.goto(gallery.url)
     page.get_by_role("link", name="garden-20.jpg").click()
 

@@ -34,12 +34,12 @@ def ask(daemon: DaemonProcess, path: str, **headers: str) -> tuple[int, bytes, M
 
 def thumbnail(daemon: DaemonProcess, name: str) -> tuple[int, bytes, Message]:
     """Ask for the thumbnail of a file's present result."""
-    return ask(daemon, f"/page/thumbnail/{daemon.answered(name)['id']}")
+    return ask(daemon, f"/page/thumbnail/{daemon.wait_for_answer(name)['id']}")
 
 
 def addresses(daemon: DaemonProcess, name: str) -> tuple[str, str, str]:
     """Where the page and a photo's own page say that its pictures are: tile, large, what the model saw."""
-    number = daemon.answered(name)["id"]
+    number = daemon.wait_for_answer(name)["id"]
     html = ask(daemon, "/")[1].decode() + ask(daemon, f"/page/photo/{number}")[1].decode()
     tile, large, seen = re.findall(rf'src="(/page/(?:thumbnail|seen)/{number}\b[^"]*)"', html)
     return tile, unescape(large), seen
@@ -48,7 +48,7 @@ def addresses(daemon: DaemonProcess, name: str) -> tuple[str, str, str]:
 def test_page_is_smaller_than_50_kilobytes(daemon: DaemonProcess, inbox: Path) -> None:
     for number in range(30):
         put(inbox / f"camera-in-the-garden-2026-11-{number:02d}T12-00-00.jpg", photo(number, size=(64, 64)))
-    daemon.settled(30)
+    daemon.wait_for_all_answers(30)
 
     _, html, _ = ask(daemon, "/")
     parts = set(re.findall(r'(?:href|src)="(/page/static/[^"]+)"', html.decode()))
@@ -105,7 +105,7 @@ def test_only_versioned_picture_urls_are_cached(make_daemon: MakeDaemon, inbox: 
     for seed in (1, 2):
         put(inbox / "a.jpg", photo(seed))
         daemon = make_daemon("--settle", "1", state=tmp_path / f"state-{seed}").start()
-        assert daemon.classified("a.jpg", photo(seed))["id"] == 1
+        assert daemon.wait_for_classified("a.jpg", photo(seed))["id"] == 1
         for path in addresses(daemon, "a.jpg"):
             assert path not in before, "a browser would show what it has kept of another photo"
             before[path] = ask(daemon, path)[1]
@@ -144,10 +144,10 @@ def test_older_result_never_shows_newer_photo(
     shared_daemon: DaemonProcess,
 ) -> None:
     put(shared_daemon.inbox / "replaced.jpg", photo(1))
-    old = shared_daemon.classified("replaced.jpg", photo(1))
+    old = shared_daemon.wait_for_classified("replaced.jpg", photo(1))
     assert ask(shared_daemon, f"/page/thumbnail/{old['id']}")[0] == 200
     put(shared_daemon.inbox / "replaced.jpg", photo(2))
-    new = shared_daemon.classified("replaced.jpg", photo(2))
+    new = shared_daemon.wait_for_classified("replaced.jpg", photo(2))
 
     assert ask(shared_daemon, f"/page/thumbnail/{old['id']}")[0] == 404
     assert ask(shared_daemon, f"/page/seen/{old['id']}")[0] == 404
@@ -159,7 +159,7 @@ def test_older_result_never_shows_newer_photo(
 def test_no_thumbnail_of_photo_outside_inbox(shared_daemon: DaemonProcess, tmp_path: Path) -> None:
     outside = put(tmp_path / "secret.jpg", photo(1))
     put(shared_daemon.inbox / "outside.jpg", photo(1))
-    result = shared_daemon.classified("outside.jpg", photo(1))
+    result = shared_daemon.wait_for_classified("outside.jpg", photo(1))
     os.replace(outside, tmp_path / "moved.jpg")
     (shared_daemon.inbox / "outside.jpg").unlink()
     (shared_daemon.inbox / "outside.jpg").symlink_to(tmp_path / "moved.jpg")
@@ -171,7 +171,7 @@ def test_no_thumbnail_of_photo_outside_inbox(shared_daemon: DaemonProcess, tmp_p
 def test_seen_picture_is_exact_model_input(shared_daemon: DaemonProcess) -> None:
     data = photo(3, size=(700, 500))
     put(shared_daemon.inbox / "seen.jpg", data)
-    status, png, _ = ask(shared_daemon, f"/page/seen/{shared_daemon.answered('seen.jpg')['id']}")
+    status, png, _ = ask(shared_daemon, f"/page/seen/{shared_daemon.wait_for_answer('seen.jpg')['id']}")
 
     assert status == 200
     shown = Image.open(io.BytesIO(png))
@@ -181,7 +181,7 @@ def test_seen_picture_is_exact_model_input(shared_daemon: DaemonProcess) -> None
 
 def test_pending_photo_is_shown_with_reason(waiting_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "half.jpg", photo(1)[:5000])
-    result = waiting_daemon.waits("half.jpg", "truncated")
+    result = waiting_daemon.wait_for_pending("half.jpg", "truncated")
 
     status, html, _ = ask(waiting_daemon, "/")
     assert status == 200
@@ -215,7 +215,7 @@ def test_login_form_shows_failure(shared_daemon: DaemonProcess) -> None:
 
 def test_page_has_no_inline_styles_or_scripts(shared_daemon: DaemonProcess) -> None:
     put(shared_daemon.inbox / "plain.jpg", photo(1))
-    result = shared_daemon.answered("plain.jpg")
+    result = shared_daemon.wait_for_answer("plain.jpg")
     for path in ("/", f"/page/photo/{result['id']}", "/page/login"):
         html = ask(shared_daemon, path)[1].decode()
         assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]* src=)|(?:src|href)=\"(?:https?:)?//", html)

@@ -48,11 +48,11 @@ def test_unreadable_beginning_is_no_failure_while_the_file_is_young(
 ) -> None:
     name = f"young-{len(beginning)}.jpg"
     path = put(shared_waiting_daemon.inbox / name, beginning)
-    result = shared_waiting_daemon.has(name, "pending")
-    eventually(lambda: shared_waiting_daemon.by_name()[name]["error"], "it was tried")
+    result = shared_waiting_daemon.wait_for_status(name, "pending")
+    eventually(lambda: shared_waiting_daemon.results_by_name()[name]["error"], "it was tried")
     path.write_bytes(photo(9))
 
-    assert shared_waiting_daemon.classified(name, photo(9))["id"] == result["id"]
+    assert shared_waiting_daemon.wait_for_classified(name, photo(9))["id"] == result["id"]
     assert "failed" not in [step["event"] for step in shared_waiting_daemon.history(result)]
 
 

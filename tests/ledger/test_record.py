@@ -53,14 +53,14 @@ def test_outcomes_that_readers_did_not_know_are_returned(inbox: Inbox) -> None:
     (again,) = (job for job in inbox.ledger.claim(9, ()) if job.path == b"touched")
     put(inbox.folder / "overwritten", b"something else")
     inbox.observe("overwritten")
-    news: list[Outcome] = [
+    reported: list[Outcome] = [
         classified(inbox, add(inbox, "a")),
         Failed(job := add(inbox, "b"), job.version, PhotoCode.CORRUPT, "bad"),
         waiting(add(inbox, "c")),
     ]
     seq = queries.newest_seq(inbox.db)
 
-    assert inbox.ledger.record([classified(inbox, again), classified(inbox, overwritten), *news]) == news
+    assert inbox.ledger.record([classified(inbox, again), classified(inbox, overwritten), *reported]) == reported
     states = {"touched": "classified", "overwritten": "pending", "a": "classified", "b": "failed", "c": "pending"}
     assert inbox.states() == states
     assert queries.newest_seq(inbox.db) == seq + 2

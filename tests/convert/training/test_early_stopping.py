@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dogid_convert.training.early_stopping import EarlyStopping, Epoch, Metrics, compute_metrics
+from dogid_convert.training.early_stopping import EarlyStopping, Epoch, Metrics, TrainingHistory, compute_metrics
 
 
 def train_with_losses(losses: list[float], patience: int, warm_up: int = 0) -> EarlyStopping:
@@ -38,6 +38,24 @@ def test_warm_up_epochs_use_no_patience() -> None:
 def test_only_an_early_end_counts_as_stopped() -> None:
     assert not train_with_losses([3, 2, 1], 2).history(steps=False).stopped
     assert train_with_losses([1, 2, 3], 2).history(steps=False).stopped
+
+
+def test_record_returns_whether_an_epoch_is_the_best() -> None:
+    stopping = EarlyStopping(patience=2)
+    losses = [3.0, 2.0, 2.0, 1.0]
+
+    found = [stopping.record(Epoch(at, Metrics(0.0, 1.0), Metrics(loss, 0.5))) for at, loss in enumerate(losses)]
+    assert found == [True, True, False, True]
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_history_without_validation_keeps_the_last_epoch(steps: bool) -> None:
+    stopping = EarlyStopping(patience=0)
+    epochs = tuple(Epoch(number, Metrics(1.0, 0.5), None) for number in range(3))
+    for epoch in epochs:
+        stopping.record(epoch)
+
+    assert stopping.history(steps=steps) == TrainingHistory(epochs, kept=2, patience=0, stopped=False, steps=steps)
 
 
 def test_loss_is_mean_nll_in_nats() -> None:

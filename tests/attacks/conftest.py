@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.wire import Reply, request
+from tests.attacks.wire import request
 from tests.support.daemon import DaemonProcess
 from tests.support.expected_scores import expected_scores
+from tests.support.http_client import Reply
 from tests.support.photos import photo, put
 
 TOKEN = "a-token-that-nobody-knows-0123456789"
@@ -69,4 +70,4 @@ def assert_still_healthy(daemon: DaemonProcess, headers: dict[str, str]) -> None
     assert request(daemon, "/results", headers=headers).status == 200
     data = photo(77)
     sent = request(daemon, "/classify", "POST", headers, data)
-    assert (sent.status, sent.json["scores"]) == (200, expected_scores(data))
+    assert (sent.status, sent.document["scores"]) == (200, expected_scores(data))

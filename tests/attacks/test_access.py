@@ -11,9 +11,10 @@ import pytest
 
 from dogid.web.auth.access import COOKIE, Access
 from tests.attacks.conftest import BEARER, TOKEN
-from tests.attacks.wire import Reply, exchange, host, request
+from tests.attacks.wire import exchange, host, request
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import Reply
 from tests.support.photos import photo, put
 
 PATHS = [
@@ -41,7 +42,7 @@ def _login(daemon: DaemonProcess, token: str) -> Reply:
 
 
 def _cookie(reply: Reply) -> str:
-    return (reply.header("Set-Cookie") or "").partition(";")[0]
+    return (reply.headers["Set-Cookie"] or "").partition(";")[0]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -73,7 +74,7 @@ def test_wrong_tokens_are_refused_and_rate_limited(own_token_daemon: DaemonProce
     assert statuses[-1] == 429
     refused = request(own_token_daemon, headers={"Authorization": f"Bearer {WRONG[0]}"})
     assert (refused.status, refused.code) == (429, "too_many_tries")
-    assert 0 < int(refused.header("Retry-After") or 0) <= 60
+    assert 0 < int(refused.headers["Retry-After"] or 0) <= 60
     assert request(own_token_daemon, headers=inside).status == 200
     assert request(own_token_daemon, headers=BEARER).status == 200
 
@@ -83,9 +84,9 @@ def test_login_attempts_are_rate_limited(own_token_daemon: DaemonProcess) -> Non
     with ThreadPoolExecutor(20) as guessers:
         replies = list(guessers.map(lambda number: _login(own_token_daemon, f"guess-{number:040}"), range(200)))
 
-    assert [reply.header("Set-Cookie") for reply in replies] == [None] * 200
+    assert [reply.headers["Set-Cookie"] for reply in replies] == [None] * 200
     assert sum(reply.status != 429 for reply in replies) <= 20, "those already being answered, and ten"
-    assert _login(own_token_daemon, TOKEN).header("Set-Cookie") is not None
+    assert _login(own_token_daemon, TOKEN).headers["Set-Cookie"] is not None
     assert request(own_token_daemon, headers=inside).status == 200
 
 
@@ -120,9 +121,9 @@ def test_token_in_url_is_refused(token_daemon: DaemonProcess, query: str) -> Non
 
 def test_cookie_is_http_only_same_site_and_holds_no_token(token_daemon: DaemonProcess) -> None:
     reply = _login(token_daemon, TOKEN)
-    set_cookie = reply.header("Set-Cookie") or ""
+    set_cookie = reply.headers["Set-Cookie"] or ""
 
-    assert reply.header("Location") == "/"
+    assert reply.headers["Location"] == "/"
     assert "HttpOnly" in set_cookie
     assert "SameSite=Strict" in set_cookie
     assert TOKEN not in set_cookie

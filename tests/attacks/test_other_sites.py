@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.attacks.conftest import BEARER, TOKEN
-from tests.attacks.wire import Reply, address, exchange, exchange_raw, host, multipart_form, request
+from tests.attacks.wire import address, exchange, exchange_raw, host, multipart_form, request
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import Reply
 from tests.support.photos import photo
 
 FOREIGN: list[Callable[[str], dict[str, str]]] = [
@@ -51,7 +52,7 @@ def test_cross_site_session_use_is_refused(token_daemon: DaemonProcess) -> None:
     login = request(
         token_daemon, "/login", "POST", {"Content-Type": "application/x-www-form-urlencoded"}, f"token={TOKEN}".encode()
     )
-    cookie = (login.header("Set-Cookie") or "").partition(";")[0]
+    cookie = (login.headers["Set-Cookie"] or "").partition(";")[0]
     evil = {"Cookie": cookie, "Origin": "https://evil.example"}
 
     assert request(token_daemon, "/classify", "POST", evil, photo(1)).status == 403
@@ -64,14 +65,14 @@ def test_cross_site_login_is_refused(token_daemon: DaemonProcess) -> None:
     reply = request(token_daemon, "/login", "POST", headers, f"token={TOKEN}".encode())
 
     assert reply.status == 403
-    assert reply.header("Set-Cookie") is None
+    assert reply.headers["Set-Cookie"] is None
 
 
 def test_cross_site_logout_is_refused(token_daemon: DaemonProcess) -> None:
     reply = request(token_daemon, "/logout", "POST", {"Origin": "https://evil.example"})
 
     assert reply.status in (401, 403)
-    assert reply.header("Set-Cookie") is None
+    assert reply.headers["Set-Cookie"] is None
 
 
 @pytest.mark.parametrize(
@@ -80,12 +81,12 @@ def test_cross_site_logout_is_refused(token_daemon: DaemonProcess) -> None:
 def test_responses_forbid_cross_site_reading_framing_and_sniffing(open_daemon: DaemonProcess, path: str) -> None:
     reply = request(open_daemon, path, headers={"Origin": "https://evil.example"})
 
-    assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
-    assert reply.header("X-Content-Type-Options") == "nosniff"
-    assert reply.header("X-Frame-Options") == "DENY"
-    assert reply.header("Cross-Origin-Resource-Policy") == "same-origin"
-    assert reply.header("Referrer-Policy") == "same-origin"
-    policy = reply.header("Content-Security-Policy") or ""
+    assert not [name for name, _ in reply.headers.items() if name.lower().startswith("access-control-")]
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["X-Frame-Options"] == "DENY"
+    assert reply.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert reply.headers["Referrer-Policy"] == "same-origin"
+    policy = reply.headers["Content-Security-Policy"] or ""
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
@@ -98,7 +99,7 @@ def test_preflight_is_not_granted(open_daemon: DaemonProcess) -> None:
     }  # fmt: skip
     reply = request(open_daemon, "/classify", "OPTIONS", headers)
 
-    assert not [name for name, _ in reply.headers if name.lower().startswith("access-control-")]
+    assert not [name for name, _ in reply.headers.items() if name.lower().startswith("access-control-")]
 
 
 REBOUND = [

@@ -109,7 +109,7 @@ def test_path_variants_stay_in_inbox(open_daemon: DaemonProcess, secret: Path, n
 
     assert reply is not None
     assert reply.status in (400, 403, 404, 422), reply.body[:300]
-    assert set(reply.json) == {"error"}
+    assert set(reply.document) == {"error"}
     assert str(open_daemon.inbox.parent).encode() not in reply.body, "the response reveals the path of the inbox"
 
 
@@ -137,7 +137,7 @@ def test_url_path_variants_reach_no_file(open_daemon: DaemonProcess, target: str
     assert reply.status in (308, 400, 404)
     assert b"root:" not in reply.body
     assert b"import" not in reply.body
-    assert not (reply.header("Location") or "").startswith("//"), "it sends people to another site"
+    assert not (reply.headers["Location"] or "").startswith("//"), "it sends people to another site"
 
 
 @pytest.mark.parametrize("query", ["file=mine.jpg&file=../secret.jpg", "file=mine.jpg&%66ile=../secret.jpg"])
@@ -191,13 +191,13 @@ def swapping(open_daemon: DaemonProcess, secret: Path) -> Iterator[list[int]]:
 
 
 def test_swapped_links_never_leak_outside_photo(open_daemon: DaemonProcess, swapping: list[int]) -> None:
-    mine = request(open_daemon, "/?file=mine.jpg").json
-    theirs = request(open_daemon, "/classify", "POST", body=SECRET).json["scores"]
+    mine = request(open_daemon, "/?file=mine.jpg").document
+    theirs = request(open_daemon, "/classify", "POST", body=SECRET).document["scores"]
     assert dict(zip(*mine, strict=True)) != theirs, "the two photos must have different scores"
 
     def ask(number: int) -> tuple[int, object]:
         reply = request(open_daemon, "/?file=" + ("swapped.jpg", "folder/photo.jpg")[number % 2])
-        return reply.status, reply.json
+        return reply.status, reply.document
 
     with ThreadPoolExecutor(2) as askers:  # as many as the daemon answers at once
         replies = list(askers.map(ask, range(SWAPPED)))

@@ -2,40 +2,15 @@
 
 import contextlib
 import http.client
-import json
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import Reply, fetch
 
 TIMEOUT = 20.0
 _SILENCE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-
-    def header(self, name: str) -> str | None:
-        """The value of a header, or None."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str:
-        """The error's code."""
-        code: str = self.json["error"]["code"]
-        return code
 
 
 def address(daemon: DaemonProcess) -> tuple[str, int]:
@@ -84,7 +59,7 @@ def read_reply(connection: socket.socket) -> Reply | None:
         body = response.read()
     except (http.client.HTTPException, ConnectionError):
         return None
-    return Reply(response.status, tuple(response.getheaders()), body)
+    return Reply(response.status, response.headers, body)
 
 
 def exchange_raw(daemon: DaemonProcess, raw: bytes) -> bytes:
@@ -113,11 +88,7 @@ def request(
     body: bytes | None = None,
 ) -> Reply:
     """Send a well-formed request of any client; return the answer, whatever its status."""
-    client = http.client.HTTPConnection(*address(daemon), timeout=TIMEOUT)
-    with contextlib.closing(client):
-        client.request(method, target, body, dict(headers or {}))
-        response = client.getresponse()
-        return Reply(response.status, tuple(response.getheaders()), response.read())
+    return fetch(daemon.url, target, method=method, body=body, headers=headers)
 
 
 def multipart_form(name: bytes, data: bytes, boundary: bytes = b"wall") -> tuple[dict[str, str], bytes]:

@@ -59,8 +59,8 @@ def memory_in_backlog(folder: Path, photos: int, seconds: float) -> float:
         process = DaemonProcess(inbox, Path(name) / "state")
         try:
             process.start()
-            ends = time.monotonic() + seconds
-            while time.monotonic() < ends or sum(process.status()["counts"].values()) < photos:
+            deadline = time.monotonic() + seconds
+            while time.monotonic() < deadline or sum(process.status()["counts"].values()) < photos:
                 time.sleep(0.5)
             return peak_resident_mb(process.pid)
         finally:

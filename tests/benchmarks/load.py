@@ -19,13 +19,13 @@ async def run(
 
     Return the milliseconds of each answer.
     """
-    ends, taken = time.perf_counter() + seconds, list[float]()
+    deadline, taken = time.perf_counter() + seconds, list[float]()
     pause = connections / rate if rate else 0.0
 
     async def client() -> None:
         reader, writer = await asyncio.open_connection(host, port)
         due = time.perf_counter() + random.uniform(0, pause)
-        while time.perf_counter() < ends:
+        while time.perf_counter() < deadline:
             if pause:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 due += pause

@@ -107,8 +107,8 @@ def _change(backlog: Backlog, chance: random.Random) -> None:
 
 def _await_more_than(daemon: DaemonProcess, before: int) -> None:
     """Wait until the daemon has answered more than before; a daemon that has all done is not waited for long."""
-    ends = time.monotonic() + 3.0
-    while daemon.running and time.monotonic() < ends and _answers(daemon.state) <= before:
+    deadline = time.monotonic() + 3.0
+    while daemon.running and time.monotonic() < deadline and _answers(daemon.state) <= before:
         time.sleep(0.01)
 
 

@@ -208,8 +208,8 @@ class Machine:
     def _remove_group(self) -> None:
         if self._group is None:
             return
-        ends = time.monotonic() + 10
-        while self._group.exists() and time.monotonic() < ends:
+        deadline = time.monotonic() + 10
+        while self._group.exists() and time.monotonic() < deadline:
             for folder, _, _ in os.walk(self._group, topdown=False):
                 with contextlib.suppress(OSError):  # its last processes may still be going
                     os.rmdir(folder)

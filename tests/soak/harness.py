@@ -93,11 +93,11 @@ def run(seconds: float, seed: int = 1, *, progress: bool = False) -> Report:
 
 
 def _wait(seconds: float, daemon: DaemonProcess, users: Users, *, progress: bool) -> None:
-    ends = time.monotonic() + seconds
-    while time.monotonic() < ends and daemon.running:
-        users.all_end.wait(min(10.0, max(0.0, ends - time.monotonic())))
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and daemon.running:
+        users.all_end.wait(min(10.0, max(0.0, deadline - time.monotonic())))
         if progress:
-            left, faults = ends - time.monotonic(), len(users.seen.faults)
+            left, faults = deadline - time.monotonic(), len(users.seen.faults)
             print(f"{left:.0f} s left, {sum(users.seen.counts.values())} operations, {faults} faults", file=sys.stderr)  # noqa: T201
     if not daemon.running:
         users.seen.fault(f"the daemon ended: {daemon.log_text()[-2000:]}")

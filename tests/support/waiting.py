@@ -14,11 +14,11 @@ T = TypeVar("T")
 
 def eventually(condition: Callable[[], T | None], description: str, timeout: float = TIMEOUT) -> T:
     """Call condition until its answer is true, and return it; fail, with the last answer, after timeout seconds."""
-    ends = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout
     while True:
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             raise AssertionError(f"did not happen in {timeout:g} s: {description}; last seen: {answer!r}")
         time.sleep(_PAUSE)

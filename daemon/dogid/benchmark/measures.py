@@ -49,8 +49,8 @@ def photo_cost(sample: Sample, classifier: Classifier) -> PhotoCost:
     decoding: list[float] = []
     invoking: list[float] = []
     classify_photo(sample.photos[0], classifier)
-    ends = time.perf_counter() + _MIN_SECONDS
-    while not decoding or time.perf_counter() < ends:
+    deadline = time.perf_counter() + _MIN_SECONDS
+    while not decoding or time.perf_counter() < deadline:
         for data in sample.photos:
             photo = classify_photo(data, classifier)
             decoding.append(photo.decode_ms)
@@ -103,8 +103,8 @@ def _time_single(db: sqlite3.Connection, path: Path, inbox: Path) -> float:
 
 
 def _wait(condition: Callable[[], bool]) -> None:
-    ends = time.monotonic() + _TIMEOUT_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not condition():
-        if time.monotonic() > ends:
+        if time.monotonic() > deadline:
             raise DogidError(f"the photos had no results after {_TIMEOUT_SECONDS:g} s; `dogid check` may show why")
         time.sleep(_POLL_SECONDS)

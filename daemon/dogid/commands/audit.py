@@ -34,10 +34,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _audit_with_retries(db: sqlite3.Connection, inbox: Path) -> Audit:
     """Audit; where something disagrees, repeat for some seconds, as a running daemon may be about to correct it."""
-    ends = time.monotonic() + _RETRY_SECONDS
+    deadline = time.monotonic() + _RETRY_SECONDS
     while True:
         found = audit(db, inbox)
-        if found.is_clean or time.monotonic() > ends:
+        if found.is_clean or time.monotonic() > deadline:
             return found
         time.sleep(_PAUSE_SECONDS)
 

@@ -25,10 +25,10 @@ class ContentChecker:
         self._ledger = ledger
         self._on_pending = on_pending
         self._stopping = False
-        self._thread = threading.Thread(target=self._check_again_and_again, name="content-checker", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="content-checker", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start reading the files that the ledger doubts."""
         self._thread.start()
 
     def request_stop(self) -> None:
@@ -36,16 +36,16 @@ class ContentChecker:
         self._stopping = True
         self._ledger.doubtful.close()
 
-    def join(self, ends: float) -> None:
-        """Wait for the thread's end, until the monotonic time ends."""
-        self._thread.join(max(0.0, ends - time.monotonic()))
+    def join(self, deadline: float) -> None:
+        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
     @property
     def is_alive(self) -> bool:
         """Whether the thread lives: it ends only by `request_stop`."""
         return self._thread.is_alive()
 
-    def _check_again_and_again(self) -> None:
+    def _run(self) -> None:
         while (file := self._ledger.doubtful.take()) is not None and not self._stopping:
             try:
                 self._check(file.path)

@@ -42,10 +42,11 @@ from dogid.system.sd_notify import Notifier
 
 log = logging.getLogger(__name__)
 
-# Turned up, a stop takes longer where something hangs; turned down, more photos are classified again after the start.
+# Raising these lets a hang delay the stop for longer; lowering them has more photos classified again at the next start.
 _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
 _STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon after
-_PROOF_SECONDS = 60.0  # for the workers' first interpreters; less fails on the slowest boards, more hides a hang
+# For the workers' first interpreters. Raising this hides a hang for longer; lowering it fails on the slowest boards.
+_PROOF_SECONDS = 60.0
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -124,7 +125,7 @@ class Daemon:
 
     @property
     def health(self) -> Health:
-        """Whether a reference photo still gets the right answer from every worker."""
+        """Whether every worker has lately classified the reference photo correctly and all threads live, or why not."""
         return self._health_check.health
 
     def status_line(self) -> str:
@@ -230,16 +231,16 @@ class Daemon:
         """Whether the daemon has begun to stop."""
         return self._stopping.is_set()
 
-    def _stop(self, ends: float) -> None:
-        """Stop everything, all at once, until the monotonic time ends; what lasts longer ends with the process."""
+    def _stop(self, deadline: float) -> None:
+        """Stop all parts at once; wait until deadline (a `time.monotonic()`) at most, then leave what hangs."""
         self._stopping.set()
         self.result_signal.close()
         for thread in (self._health_check, self._retention_thread, self._content_checker, self._reconciler):
             thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
-        self._retention_thread.join(ends)
-        self._content_checker.join(ends)
-        self._reconciler.join(ends)
+        self._retention_thread.join(deadline)
+        self._content_checker.join(deadline)
+        self._reconciler.join(deadline)
         self._in_progress.clear()
         self.ledger.close()
         os.close(self._lock_file)

@@ -11,7 +11,7 @@ from dogid.errors import UsageError
 log = logging.getLogger(__name__)
 
 _LOCK_FILE = "dogid.lock"
-_LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment; less may take it for a daemon, more delays the refusal
+_LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment: lowering this may take it for a daemon
 _LOCK_PAUSE_SECONDS = 0.01
 
 
@@ -57,12 +57,12 @@ def lock_state(state: Path) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
-    ends = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            if time.monotonic() > ends:
+            if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise UsageError(
                     f"{state}: another dogid uses this state folder; stop it, or give another --state"

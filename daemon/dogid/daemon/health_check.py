@@ -1,4 +1,4 @@
-"""The check of the daemon itself: is the reference photo still answered correctly by every worker?"""
+"""The daemon's check of itself: does every worker still classify the reference photo correctly?"""
 
 import logging
 import threading
@@ -13,9 +13,9 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 10.0
 """Between two rounds; a round costs each worker what one small photo costs.
 
-Turned up, a fault is noticed later; turned down, an idle machine is woken more often.
+Raising this delays noticing a fault; lowering it wakes an idle machine more often.
 """
-_ROUNDS_MISSED = 4  # after which the last result no longer counts; fewer report a loaded machine, more hide a hang
+_ROUNDS_MISSED = 4  # until the last result is outdated; raising this hides a hang, lowering it fails under load
 _HEALTHY = "the reference photo passed through every worker"
 
 
@@ -30,7 +30,7 @@ class HealthTarget(Protocol):
 
 
 class HealthCheck:
-    """A thread that starts one round after another, and pings whoever waits for that only when all were passed."""
+    """A thread that runs one round after another, and reports each that every worker has passed."""
 
     def __init__(
         self,
@@ -51,12 +51,12 @@ class HealthCheck:
         self._timeout = timeout
         self._interval = interval
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._check_again_and_again, name="health-check", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="health-check", daemon=True)
         self._health = Health(ok=False, reason=NOT_CHECKED, checked_at=time.monotonic())
 
     @property
     def health(self) -> Health:
-        """Result of the last round; not healthy once that is longer ago than a round may take."""
+        """The result of the last round; not healthy where that was passed too long ago (see _ROUNDS_MISSED)."""
         known = self._health
         age = time.monotonic() - known.checked_at
         if known.ok and age > self._timeout() + _ROUNDS_MISSED * self._interval:
@@ -74,14 +74,14 @@ class HealthCheck:
         return problem
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start checking, at once and then every interval."""
         self._thread.start()
 
     def request_stop(self) -> None:
         """Start no further round, without waiting for the present one."""
         self._stopping.set()
 
-    def _check_again_and_again(self) -> None:
+    def _run(self) -> None:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:

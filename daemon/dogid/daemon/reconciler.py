@@ -25,19 +25,20 @@ from dogid.status import WatchStatus
 
 log = logging.getLogger(__name__)
 
-# Turned up, a new arrival waits longer for the batch before it; turned down, more transactions for the same files.
+# Raising this makes a new arrival wait longer for the batch before it; lowering it costs more transactions.
 _BATCH = 100  # files that are compared in one transaction
-# Turned up, more of a backlog go before the rest as if somebody waited for them; turned down, somebody may wait.
-_ARRIVALS = 4  # the newest of a batch, for which somebody may be waiting; before them came a backlog
-_ARRIVALS_OF_A_FLOOD = 1  # of a full batch: what else came at that pace is a backlog, too
-# Turned up, more memory for events and more single looks; turned down, a copy of many files is found by scans.
+# The newest files of a batch count as arrivals: they are classified first, since somebody may be waiting for them. The
+# others are backlog. Raising these treats more of a backlog as urgent; lowering them lets somebody wait.
+_ARRIVALS = 4
+_ARRIVALS_OF_A_FLOOD = 1  # the same for a full batch: at that pace, nearly all files are backlog
+# Raising this takes more memory and checks more files one by one; lowering it leaves a copy of many files to scans.
 _MOST_EVENTS = 10_000  # more than these are cheaper to find by a scan
-# Turned up, a folder that was replaced goes unseen for longer; turned down, an idle machine is woken more often.
+# Raising this delays noticing that the inbox was replaced; lowering it wakes an idle machine more often.
 _CHECK_SECONDS = 2.0  # how soon a stale watch is noticed where scans are far apart
-# Turned up, what a lost event missed is found later; turned down, scans of a large inbox take a core to themselves.
-_MIN_IDLE_RATIO = 4  # scans that are wanted at once leave so many times their own length between them
+# Raising this delays finding files whose events were lost; lowering it lets scans of a large inbox fill a core.
+_MIN_IDLE_RATIO = 4  # pause after a scan before one that was requested at once, as a multiple of the scan's length
 _LEDGER_RETRY_SECONDS = 1.0  # shorter fills the log while a disk is full, longer delays the recovery
-_ERROR_RETRY_SECONDS = 5.0  # after an error of our own, which may come again at once
+_ERROR_RETRY_SECONDS = 5.0  # after an unexpected error, which may come again at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class ScanInterval:
         return min(max(scan_seconds / self.share, self.shortest), self.longest)
 
 
-# Turned up (share) or down (bounds), files without an event are found sooner, at a higher cost while nothing happens.
+# Raising the share, or lowering the bounds, finds files without an event sooner, at a higher cost while idle.
 WITH_EVENTS = ScanInterval(share=0.0015, shortest=2.0, longest=600.0)
 WITHOUT_EVENTS = ScanInterval(share=0.01, shortest=1.0, longest=60.0)
 
@@ -92,9 +93,9 @@ class Reconciler:
             self._stopping = True
             self._changed.notify()
 
-    def join(self, ends: float) -> None:
-        """Wait for the thread's end, until the monotonic time ends, and drop the watch."""
-        self._thread.join(max(0.0, ends - time.monotonic()))
+    def join(self, deadline: float) -> None:
+        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most, and drop the watch."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
         self._watch.drop()
 
     @property
@@ -126,7 +127,7 @@ class Reconciler:
                 self._note_ledger_error(f"the ledger cannot be written, trying again: {error}")
                 next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
             except Exception:
-                log.warning("watching the inbox met with an error; it goes on", exc_info=True)
+                log.warning("comparing the inbox with the ledger failed; trying again", exc_info=True)
                 next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
 
     def _take_events(self, until: float, rested: float) -> list[FileEvent]:
@@ -212,8 +213,9 @@ class Reconciler:
     def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:
         """Compare files with the ledger, in batches so that the first are classified while others are read.
 
-        Events have named the files where some of each batch (the last so many) are arrivals. With listen, events that
-        come meanwhile do not wait for the end. Return how many files there were.
+        arrivals: how many of each batch, at its end, have just arrived; 0 for files found by a scan alone.
+        listen: handle events between the batches, so that they need not wait for the last one.
+        Return how many files there were.
         """
         count = 0
         remaining = iter(files)

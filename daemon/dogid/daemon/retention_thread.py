@@ -13,8 +13,8 @@ from dogid.ledger.retention import Retention, forget_departed
 
 log = logging.getLogger(__name__)
 
-_FIRST_SECONDS = 60.0  # the start has more urgent things to do; longer, and a daemon that restarts often never deletes
-_EVERY_SECONDS = 3600.0  # shorter costs more looks at a ledger with nothing to delete; longer keeps more rows than set
+_FIRST_SECONDS = 60.0  # a shorter wait competes with the start; with a longer one, frequent restarts never delete
+_EVERY_SECONDS = 3600.0  # more often reads the ledger in vain; less often keeps more rows than the settings allow
 
 
 class RetentionThread:
@@ -30,10 +30,10 @@ class RetentionThread:
         self._first_seconds = first_seconds
         self._stopping = threading.Event()
         self._retention = Retention(0, 0)
-        self._thread = threading.Thread(target=self._delete_again_and_again, name="retention", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
     def start(self, retention: Retention) -> None:
-        """Start the thread, with the rules to delete by."""
+        """Delete by these rules, for the first time after a while."""
         self._retention = retention
         self._thread.start()
 
@@ -45,11 +45,11 @@ class RetentionThread:
         """Have the thread end after the rows that are being deleted."""
         self._stopping.set()
 
-    def join(self, ends: float) -> None:
-        """Wait for the thread's end, until the monotonic time ends."""
-        self._thread.join(max(0.0, ends - time.monotonic()))
+    def join(self, deadline: float) -> None:
+        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _delete_again_and_again(self) -> None:
+    def _run(self) -> None:
         pause = self._first_seconds
         while not self._stopping.wait(pause):
             pause = _EVERY_SECONDS

@@ -10,8 +10,8 @@ from dogid.inbox.watch import FileEvent, Watch, explain_watch_error
 
 log = logging.getLogger(__name__)
 
-# For folders that could not be watched, since the kernel's limit may have been raised. Turned down, more work in vain;
-# turned up, such folders are found by slow scans for longer.
+# Until folders that could not be watched are tried again, since the kernel's limit may have been raised. Raising this
+# leaves them to slow scans for longer; lowering it starts more watches in vain.
 _RESTART_SECONDS = 60.0
 
 

@@ -18,7 +18,9 @@ from dogid.ledger.outcomes import Failed, Job
 from dogid.photo.decode import decode, limit_pixels
 from dogid.settings import Settings
 
-_MOST_DEATHS = 10  # with a photo in progress; turned down, innocent photos fail with it, up, the daemon dies more often
+# Of the daemon, with the same photo in progress. Raising this lets the daemon die more often; lowering it fails photos
+# that were only in progress beside a deadly one.
+_MOST_DEATHS = 10
 
 
 def find_deadly_photos(

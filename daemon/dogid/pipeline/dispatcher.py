@@ -14,16 +14,16 @@ from dogid.pipeline.job_queue import JobQueue
 JOBS_AHEAD = 64
 """Per worker: enough to work on while results are gathered and a slow disk takes a commit.
 
-Turned down, workers run out of jobs during a slow commit; turned up, more jobs wait in memory, and more photos are
-claimed before newer ones come.
+Raising this keeps more jobs in memory, claimed before newer photos come; lowering it lets workers run out of jobs
+during a slow commit.
 """
-# A tenth of a second of work, where photos are small. Turned up, the last of a crowd of arrivals waits for more of the
-# others; turned down, more of the crowd are treated as backlog.
+# A tenth of a second of work, where photos are small. Raising this makes the last of a crowd of arrivals wait for more
+# of the others; lowering it treats more of the crowd as backlog.
 _ARRIVAL_PLACES = 32  # arrivals per worker that go before the backlog
-# Turned up, an arrival that hangs holds up the grouping of the backlog's results for longer; turned down, the results
-# of slow arrivals wait for those of the backlog to be written.
+# Raising this lets an arrival that hangs delay the grouping of the backlog's results for longer; lowering it makes the
+# results of slow arrivals wait for those of the backlog to be written.
 _ARRIVAL_SECONDS = 1.0  # for which an arrival's result is expected to come soon
-# Turned up, more commits of few results each, so less throughput; turned down, fewer people get theirs at once.
+# Raising this costs throughput, by more commits of few results each; lowering it records fewer results at once.
 _URGENT_ARRIVALS = 2  # per worker: while there are no more, each result is recorded at once
 
 

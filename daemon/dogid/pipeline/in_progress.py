@@ -12,7 +12,7 @@ from pathlib import Path
 
 _FILE_NAME = "in-hand"  # as earlier versions called it: an upgrade must find what they left
 _ENTRY = struct.Struct("<q")  # a photo's id, or 0
-# More than there are workers, with those that hang. Turned down, photos beyond it are not tracked; up, more to read.
+# More than there are workers, with those that hang: photos beyond it are not tracked. Raising it makes the file larger.
 _ENTRIES = 256
 
 

@@ -22,17 +22,19 @@ from dogid.system.malloc import trim_malloc
 
 log = logging.getLogger(__name__)
 
-# A commit costs as much for one result as for many. Turned up, fewer commits, but an arrival waits longer behind one,
-# and a crash repeats more work; turned down, a backlog is slower.
+# A commit costs as much for one result as for many. Raising these makes an arrival wait longer behind a commit, and a
+# crash repeat more work; lowering them makes a backlog slower.
 _GROUP = 16  # results per worker that are enough for a commit
 _GATHER_SECONDS = 0.25  # for which a backlog's results wait for more
-# Turned up, each arrival's result comes later; turned down, several that come together are committed one by one.
+# Raising this delays each arrival's result; lowering it commits results that come together one by one.
 _GATHER_ARRIVALS_SECONDS = 0.02  # the same while results of arrivals are expected
-_BACKLOG = 16  # photos in a row, after which memory is given back; fewer cost time for little, more keep memory
-_DISK_RETRY_SECONDS = 1.0  # shorter fills the log and the processor while a disk is full; longer delays the recovery
-# Between two looks at deadlines while the ledger fails: SQLite waits for another program's lock in between.
-_LONGEST_RETRY_GAP_SECONDS = 15.0  # shorter takes that for a suspended process, longer a suspended process for that
-_DEADLINE_CHECK_SECONDS = 0.5  # shorter wakes an idle processor more often; longer lets a hanging worker hang longer
+_BACKLOG = 16  # photos in a row after which memory is returned; lowering it costs time, raising it keeps memory
+_DISK_RETRY_SECONDS = 1.0  # lowering this costs CPU time while a disk is full; raising it delays the recovery
+# While the ledger fails, SQLite waits for another program's lock between two checks of deadlines. A longer gap than
+# this counts as a suspended process, as one of LONGEST_GAP_SECONDS does otherwise. Raising it fails photos after a
+# suspension of that length; lowering it puts deadlines off during such a wait.
+_LONGEST_RETRY_GAP_SECONDS = 15.0
+_DEADLINE_CHECK_SECONDS = 0.5  # lowering this costs CPU time; raising it lets a worker hang for longer
 
 OnRecorded = Callable[[Sequence[Outcome]], None]
 """Called with outcomes once they are on disk."""
@@ -109,11 +111,11 @@ class Pipeline:
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being classified, record them, and stop. Pending ones stay in the ledger."""
         self._stopping.set()
-        ends = time.monotonic() + timeout
-        self._workers.stop(ends)
+        deadline = time.monotonic() + timeout
+        self._workers.stop(deadline)
         self._workers_are_done.set()
         self.mailbox.notify_pending()
-        self._coordinator.join(max(0.1, ends - time.monotonic()))
+        self._coordinator.join(max(0.1, deadline - time.monotonic()))
 
     def _on_finished(self, outcome: Outcome) -> None:
         self.mailbox.add_outcome(outcome, urgent=self._dispatcher.is_urgent(outcome.job.id))

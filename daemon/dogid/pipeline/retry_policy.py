@@ -1,8 +1,8 @@
 """When a photo that could not be classified is believed to be broken, and when it is tried again.
 
-A copy in progress can look broken in any way. So each failure but `too_large` counts only once the file has not changed
-for the settle time. Errors of the machine (rights, I/O, memory) are tried again for as long as they last; faults of
-dogid or of the model only so often.
+A copy in progress can look broken in any way. So a failure of decoding counts only once the file has not changed for
+the settle time; only TOO_LARGE counts at once. A file that has vanished is looked for twice. Errors of the machine
+(rights, I/O, memory) are retried for as long as they last; an internal error (INTERNAL) only a few times.
 """
 
 import random
@@ -13,12 +13,14 @@ from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Failed, Job, Waiting
 
-# Turned up, what mends itself soon is noticed later; turned down, more attempts in vain.
+# Raising these delays the retry after an error that passes soon; lowering them retries more often in vain.
 _FIRST_DELAY_MS = 250
 _LONGEST_DELAY_MS = 60_000
-_LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may be written still
-_INTERNAL_ATTEMPTS = 8  # about half a minute; fewer fail photos for what would pass, more hide the fault
-# Of others the next attempt comes at the end of the settle time, or when the file changes: most of them never will.
+_LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may still be being written
+# In about half a minute. Raising this reports a lasting fault later; lowering it fails photos for a passing one.
+_INTERNAL_ATTEMPTS = 8
+# Errors that more data usually mend: such a file is tried again soon and more than once. With any other error the next
+# attempt comes when the file changes, or at the end of the settle time.
 _LOOK_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 
 
@@ -50,7 +52,7 @@ class RetryPolicy:
         return self._wait_until_settled(job, version, error, left) if left > 0 else None
 
     def on_change(self, job: Job, version: Version) -> Waiting:
-        """Decide on a photo that changed while it was read."""
+        """Decide on a photo that changed while it was read: wait, as for any unfinished file (`truncated`)."""
         delay = min(backoff_ms(job.attempts), _LONGEST_SETTLING_DELAY_MS)
         return Waiting(job, version, PhotoCode.TRUNCATED, "the file changed while it was read", delay)
 
@@ -59,7 +61,7 @@ class RetryPolicy:
         return Waiting(job, job.version, PhotoCode.UNREADABLE, reason, backoff_ms(job.attempts))
 
     def on_internal_error(self, job: Job, reason: str) -> Failed | Waiting:
-        """Decide on a photo that met with a fault of dogid or of the model: try it some times more, then fail it."""
+        """Decide on a photo that hit a fault of dogid or of the model: retry it a few times, then fail it."""
         if job.last_error == PhotoCode.INTERNAL and job.attempts + 1 >= _INTERNAL_ATTEMPTS:
             message = f"{reason}; given up after {job.attempts + 1} attempts, if the file changes it is tried again"
             return Failed(job, job.version, PhotoCode.INTERNAL, message)

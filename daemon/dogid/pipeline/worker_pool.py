@@ -20,10 +20,10 @@ from dogid.pipeline.worker import Worker
 log = logging.getLogger(__name__)
 
 LONGEST_GAP_SECONDS = 2.0
-"""Between two looks at deadlines, which come twice a second while there is work.
+"""Between two checks of deadlines, which come twice a second while there is work.
 
-After a longer gap the process counts as suspended, and all deadlines are put off. Turned down, load alone
-puts deadlines off; turned up, photos may fail for a suspension of that length.
+After a longer gap the process counts as suspended, and all deadlines are put off. Raising this fails photos after a
+suspension of that length; lowering it puts deadlines off where the machine is merely loaded.
 """
 
 
@@ -103,13 +103,13 @@ class WorkerPool:
                     self._replace(worker)
                     self._fail(job)
 
-    def stop(self, ends: float) -> None:
-        """Have the workers finish their photos, and wait for that until the monotonic time ends."""
+    def stop(self, deadline: float) -> None:
+        """Have the workers finish their photos, and wait for that until deadline (a `time.monotonic()`) at most."""
         self._stopping.set()
         self._jobs.close()
         self._proofs.stop()
         for thread in self._threads:
-            thread.join(max(0.0, ends - time.monotonic()))
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _fail(self, job: Job) -> None:
         reason = f"decoding took longer than {self._proofs.engine.decode_timeout:g} s (decode_timeout)"

@@ -276,7 +276,8 @@ def test_weights_are_restored_as_they_were_returned() -> None:
 
 
 @pytest.mark.parametrize(
-    ("photos", "batch_size", "epochs"), [(64, 64, 20), (10, 64, 20), (100, 64, 20), (640, 64, 2), (639, 64, 3), (2000, 64, 1)]
+    ("photos", "batch_size", "epochs"),
+    [(64, 64, 20), (10, 64, 20), (100, 64, 20), (640, 64, 2), (639, 64, 3), (2000, 64, 1)],
 )
 def test_warm_up_takes_twenty_steps(photos: int, batch_size: int, epochs: int) -> None:
     assert make_layers(replace(SCHEDULE, batch_size=batch_size)).warm_up_epochs(photos) == epochs

@@ -58,6 +58,11 @@ def events(inbox: Inbox, photo_id: int) -> list[tuple[str, str]]:
     return [(step["event"], step["detail"]) for step in steps if step["event"] not in own]
 
 
+def versions(inbox: Inbox, photo_id: int) -> set[int]:
+    """Return the ids of all versions in a photo's history."""
+    return {step["result"] for step in history_page(inbox.db, photo_id).steps}
+
+
 def test_renamed_photo_keeps_its_result(inbox: Inbox) -> None:
     photo = add_classified(inbox, "a")
 
@@ -128,7 +133,7 @@ def test_photo_renamed_over_another_supersedes_it(inbox: Inbox, answered: bool) 
 
     assert moved(inbox, "a", "b") == ([] if answered else [photo])
     assert inbox.states() == {"b": "classified" if answered else "pending"}
-    assert {step["result"] for step in history_page(inbox.db, photo).steps} == {replaced, photo}
+    assert versions(inbox, photo) == {replaced, photo}
 
 
 def test_rename_without_event_is_decided_by_content(inbox: Inbox) -> None:
@@ -141,6 +146,36 @@ def test_rename_without_event_is_decided_by_content(inbox: Inbox) -> None:
     inbox.classify(job_of(inbox, "b"))
     assert inbox.states() == {"b": "classified"}
     assert events(inbox, photo) == [("renamed", "from a to b")]
+
+
+def test_photo_replaced_by_missed_rename_is_a_former_version(inbox: Inbox) -> None:
+    photo, replaced = add_classified(inbox, "a"), add_classified(inbox, "b")
+    (inbox.folder / "a").rename(inbox.folder / "b")
+    inbox.observe("b")
+    inbox.classify(job_of(inbox, "b"))
+
+    assert inbox.states() == {"b": "classified"}
+    assert versions(inbox, photo) == {photo, replaced}
+    inbox.overwrite("b", "something else")
+    assert len(versions(inbox, photo + 3)) == 3
+
+
+def test_histories_part_where_another_photo_took_a_name(inbox: Inbox) -> None:
+    first = add_classified(inbox, "a")
+    inbox.overwrite("a", "second version")
+    (inbox.folder / "a").rename(inbox.folder / "b")
+    put(inbox.folder / "a", b"another photo")
+    inbox.observe("a", "b")
+    inbox.classify(job_of(inbox, "b"))
+    inbox.classify(job_of(inbox, "a"))
+
+    assert inbox.states() == {"a": "classified", "b": "classified"}
+    second, other = first + 1, first + 3
+    assert versions(inbox, second) == {first, second}
+    assert versions(inbox, other) == {other}
+    inbox.overwrite("a", "another photo, changed")
+    assert versions(inbox, other + 1) == {other, other + 1}
+    assert events(inbox, second) == [("renamed", "from a to b")]
 
 
 def test_pending_photo_renamed_without_event_keeps_its_row(inbox: Inbox) -> None:
@@ -173,7 +208,7 @@ def test_overwritten_photo_is_pending_and_keeps_its_history(inbox: Inbox) -> Non
     assert inbox.observe("a") == 1
     job = inbox.job()
     assert job == Job(photo + 1, b"a", inbox.look("a").version, 5_500, 0, None)
-    assert {step["result"] for step in history_page(inbox.db, job.id).steps} == {photo, job.id}
+    assert versions(inbox, job.id) == {photo, job.id}
 
 
 def test_content_decides_on_answered_photos_only(inbox: Inbox) -> None:

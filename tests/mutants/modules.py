@@ -19,7 +19,6 @@ SUITES = {
             "tests/ledger/test_record.py",
             "tests/ledger/test_observe.py",
             "tests/ledger/test_ledger.py",
-            "tests/ledger/test_histories.py",
         ),
     ),
     "photo": Suite(

@@ -138,8 +138,9 @@ def _configuration(suite: Suite) -> str:
         "pytest_add_cli_args_test_selection": list(suite.tests),
         "process_isolation": ["forkserver" if suite.own_process else "fork"],
         "forkserver_warmup": ["collect"],
-        # seconds beside a multiple of what tests take: with fewer, a busy machine makes survivors look killed
-        "timeout_constant": ["30"],
+        # what tests may take: with less, a busy machine makes survivors look killed; with more, endless loops cost time
+        "timeout_multiplier": ["3"],
+        "timeout_constant": ["20"],
     }
     return "[mutmut]\n" + "".join(
         f"{name} =\n" + "".join(f"    {value}\n" for value in values) if len(values) > 1 else f"{name} = {values[0]}\n"

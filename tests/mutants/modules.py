@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Suite(NamedTuple):
-    """Modules that are mutated together, and the tests that are run for them, both beneath the clone."""
+    """Modules that are mutated together, and the tests that are run for them, both relative to the clone."""
 
     modules: tuple[str, ...]
     tests: tuple[str, ...]
@@ -19,6 +19,8 @@ SUITES = {
             "tests/ledger/test_record.py",
             "tests/ledger/test_observe.py",
             "tests/ledger/test_ledger.py",
+            "tests/ledger/test_histories.py::test_only_so_many_former_versions_are_kept",
+            "tests/ledger/test_histories.py::test_renaming_over_a_photo_keeps_no_more_versions",
         ),
     ),
     "photo": Suite(

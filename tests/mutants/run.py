@@ -55,8 +55,7 @@ def run(suite: Suite) -> Score:
 
     Raise RuntimeError where that cannot be known: a file is missing, tests fail without a mutant, or none was made.
     """
-    missing = [name for name in suite.modules + suite.tests if not (ROOT / name).exists()]
-    if missing:
+    if missing := missing_files(suite):
         raise RuntimeError(f"tests/mutants/modules.py names files that are not there: {', '.join(missing)}")
     with tempfile.TemporaryDirectory(prefix="dogid-mutants-") as place:
         work = Path(place)
@@ -68,6 +67,12 @@ def run(suite: Suite) -> Score:
             if not any(name.startswith(_dotted(module) + ".") for name in statuses):
                 raise RuntimeError(f"mutmut made no mutants of {module}")
         return count(statuses, lambda name: _mutmut(work, "show", name))
+
+
+def missing_files(suite: Suite) -> list[str]:
+    """Return which of a suite's modules and tests are not in the clone."""
+    names = [*suite.modules, *(test.partition("::")[0] for test in suite.tests)]
+    return [name for name in names if not (ROOT / name).exists()]
 
 
 def read_results(printed: str) -> dict[str, str]:

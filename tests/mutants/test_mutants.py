@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.mutants.modules import SUITES
-from tests.mutants.run import count, is_equivalent, read_results
-from tests.support.daemon import ROOT
+from tests.mutants.modules import SUITES, Suite
+from tests.mutants.run import count, is_equivalent, missing_files, read_results, run
 
 
 def difference(before: str, after: str) -> str:
@@ -75,7 +74,13 @@ def test_mutant_without_verdict_is_an_error(status: str) -> None:
         count({"a": status}, lambda _: "")
 
 
-@pytest.mark.parametrize("suite", SUITES)
-def test_files_of_each_suite_exist(suite: str) -> None:
-    missing = [name for name in SUITES[suite].modules + SUITES[suite].tests if not (ROOT / name).exists()]
-    assert missing == []
+def test_files_of_all_suites_exist() -> None:
+    assert {name: missing_files(suite) for name, suite in SUITES.items()} == {name: [] for name in SUITES}
+
+
+def test_missing_files_are_named() -> None:
+    suite = Suite(("daemon/dogid/gone.py", "daemon/dogid/cli.py"), ("tests/ledger", "tests/test_gone.py::test_it"))
+
+    assert missing_files(suite) == ["daemon/dogid/gone.py", "tests/test_gone.py"]
+    with pytest.raises(RuntimeError, match=r"not there: daemon/dogid/gone\.py, tests/test_gone\.py"):
+        run(suite)

@@ -16,6 +16,9 @@ MODELS = _FOLDER / "tflite"
 GRAPHS = _FOLDER / "graphs" / "tensorflow-for-poets-2"
 """The graphs of TensorFlow's codelab, with their labels."""
 
+FIELD = _FOLDER / "field"
+"""Photos of kinds that failed, with the right answers in its README.md."""
+
 
 def needs(*folders: Path) -> pytest.MarkDecorator:
     """Skip a test where one of these folders is missing."""

@@ -8,10 +8,11 @@ from dogid.model.shipped import shipped_model
 
 
 @functools.cache
-def _classifier() -> Classifier:
+def shipped_classifier() -> Classifier:
+    """Return the shipped model, loaded once."""
     return load_model(shipped_model()).classifier()
 
 
 def expected_scores(data: bytes) -> dict[str, float]:
     """Given a photo's bytes, return its best scores by label, best first."""
-    return classify_photo(data, _classifier()).best()
+    return classify_photo(data, shipped_classifier()).best()

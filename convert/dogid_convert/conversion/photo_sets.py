@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, PhotoError, UsageError
-from dogid.photo.decode import decode
+from dogid.photo.decode import decode_complete
 from dogid_convert.data.dataset import LabelledPhoto, Unreadable, find_photos, hashed_files
 from dogid_convert.support.progress import Track
 
@@ -110,7 +110,7 @@ def decode_photos(photos: Sequence[LabelledPhoto], size: tuple[int, int], track:
 
 def _pixels_or_reason(photo: LabelledPhoto, size: tuple[int, int]) -> NDArray[np.uint8] | str:
     try:
-        return decode(photo.read(), size).pixels
+        return decode_complete(photo.read(), size).pixels
     except PhotoError as error:
         return error.message
     except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from dogid.errors import DogidError, PhotoError
-from dogid.photo.decode import decode
+from dogid.photo.decode import decode_complete
 from dogid.photo.pixels import Pixels
 from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
@@ -23,7 +23,7 @@ from dogid_convert.training.augmentation import Augmentation, augment
 from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, make_runner
 from dogid_convert.training.bottleneck_cache import BottleneckCache, Half
 
-_FORMAT = 1  # of the cached files; another number, and all are computed again
+_FORMAT = 2  # of the cached files; another number, and all are computed again
 _DECODE_AHEAD = 16  # photos decoded while the network works: more need memory, fewer let it wait
 _MAX_MEMORY_SHARE = 0.8  # the training itself needs the rest
 
@@ -148,7 +148,7 @@ def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, cache: Bottlenec
 def _decode(photo: LabelledPhoto, spec: BottleneckSpec) -> _Pixels:
     data = photo.read()
     size = spec.backbone.size
-    stack = [decode(data, size).pixels]
+    stack = [decode_complete(data, size).pixels]
     for number in range(spec.augmentations):
         rng = np.random.default_rng([int(photo.sha256[:16], 16), number, spec.seed])
         stack.append(augment(data, size, rng, spec.augmentation))

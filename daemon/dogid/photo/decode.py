@@ -77,6 +77,14 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         raise _explain(data, kind, error) from error
 
 
+def decode_complete(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    """Decode a photo to learn from: like `decode`, but one that may be damaged raises PhotoError, too."""
+    photo = decode(data, size)
+    if not photo.complete:
+        raise PhotoError(PhotoCode.TRUNCATED, "the photo may be damaged, or not written to its end")
+    return photo
+
+
 def _is_installed(kind: str) -> bool:
     if kind == formats.HEIC:
         return heif.is_available()

@@ -6,7 +6,7 @@ from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import turbojpeg
-from dogid.photo.extent.jpeg import JpegHeader, find_end, lacks_scans, read_header
+from dogid.photo.extent.jpeg import JpegHeader, find_end, lacks_scans, may_have_zeros, read_header
 from dogid.photo.jpeg_header import rewrite_header
 from dogid.photo.pixels import ORIENTATION, DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.samsung import find_trailer
@@ -17,6 +17,7 @@ _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
 _SCALES = (8, 4, 2)
 _HOLE = bytes(64)  # shorter runs of zeros occur in the data of black pictures, and damage little
+_NOT_WRITTEN = "a part of the photo is not written: there are zeros in its place"
 _NO_END = "the end of the photo is not written"
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
 
@@ -85,6 +86,7 @@ def _load(data: bytes, header: JpegHeader, size: tuple[int, int]) -> tuple[Image
         return _load_with_pillow(data, header, size), True
     image, finding, words = turbojpeg.decode_mode(data, mode, size)
     if finding is Finding.CLEAN:
+        _refuse_hole(data, header)
         return image, True
     if finding is Finding.HARMLESS:
         data = rewrite_header(data, header)
@@ -103,6 +105,13 @@ def _load(data: bytes, header: JpegHeader, size: tuple[int, int]) -> tuple[Image
     if finding is Finding.REFUSED:
         return _load_with_pillow(data, header, size), True
     return image, False
+
+
+def _refuse_hole(data: bytes, header: JpegHeader) -> None:
+    """Raise PhotoError for zeros in the place of data, which may happen to decode."""
+    hole = data.find(_HOLE, header.scan)
+    if hole >= 0 and header.is_one_scan and not may_have_zeros(data, header) and hole < find_end(data, header)[0]:
+        raise PhotoError(PhotoCode.TRUNCATED, _NOT_WRITTEN)
 
 
 def _load_with_pillow(data: bytes, header: JpegHeader, size: tuple[int, int]) -> Image.Image:
@@ -134,4 +143,4 @@ def _load_before_hole(data: bytes, mode: str, size: tuple[int, int], hole: int) 
     image, finding, _ = turbojpeg.decode_mode(data[:hole] + _EOI, mode, size)
     if finding is Finding.CLEAN:
         return image, True
-    raise PhotoError(PhotoCode.TRUNCATED, "a part of the photo is not written: there are zeros in its place")
+    raise PhotoError(PhotoCode.TRUNCATED, _NOT_WRITTEN)

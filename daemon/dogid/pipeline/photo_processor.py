@@ -63,7 +63,7 @@ class PhotoProcessor:
         except TemporaryError as error:
             return self.retry_policy.on_io_error(job, str(error))
         if not photo.complete:
-            unfinished = self.retry_policy.on_incomplete(job, version, "the end of the file may not be written yet")
+            unfinished = self.retry_policy.on_incomplete(job, version, "it may be damaged or still be written")
             if unfinished is not None:
                 return unfinished
         return Classified(

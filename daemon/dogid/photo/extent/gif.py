@@ -1,5 +1,6 @@
 """Where a GIF ends: its blocks up to the trailer. Source: GIF89a specification, sections 17 to 27."""
 
+from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.extent.extent import Extent, missing
 
 _HEADER, _DESCRIPTOR = 13, 10  # bytes, with the screen's descriptor; of an image's descriptor
@@ -8,7 +9,7 @@ _HAS_TABLE, _TABLE_SIZE = 0x80, 0x07
 
 
 def find_extent(data: bytes) -> Extent:
-    """Return a GIF's extent. Raise PhotoError with `truncated` where a block is not all there."""
+    """Return a GIF's extent. Raise PhotoError with `truncated` where a block is not all there, or `corrupt`."""
     try:
         return _walk(data)
     except IndexError as error:
@@ -27,10 +28,12 @@ def _walk(data: bytes) -> Extent:
         elif kind == _IMAGE:
             at = _skip_blocks(data, at + _DESCRIPTOR + _table_length(data[at + 9]) + 1)
             images += 1
+        elif kind:
+            raise PhotoError(PhotoCode.CORRUPT, "the photo is damaged: its blocks do not follow each other")
+        elif data[at:].strip(b"\0"):
+            at += 1  # padding
         else:
-            if not data[at:].strip(b"\0"):
-                raise missing("the end of the photo is not written")
-            at += 1  # decoders skip what they do not know
+            raise missing("the end of the photo is not written")
     if not images or at > len(data):
         raise missing()
     return Extent(at, is_certain=False)  # some programs leave the trailer out

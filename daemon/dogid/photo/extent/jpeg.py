@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dogid.errors import PhotoCode, PhotoError
 
-_SOI, _EOI, _SOS, _RESTARTS = 0xD8, 0xD9, 0xDA, range(0xD0, 0xD8)
+_SOI, _EOI, _SOS, _DHT, _RESTARTS = 0xD8, 0xD9, 0xDA, 0xC4, range(0xD0, 0xD8)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # all but DHT, JPG and DAC
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, _SOI, *_RESTARTS})
@@ -113,6 +113,21 @@ def lacks_scans(data: bytes, header: JpegHeader) -> bool:
         for component in data[at + 5 : parameters : 2]:
             missing[component] = missing.get(component, _COEFFICIENTS) - exact
     return len(missing) < header.components or any(missing.values())
+
+
+def may_have_zeros(data: bytes, header: JpegHeader) -> bool:
+    """Whether long runs of zeros can be pixels: where the code of an empty block is zeros in all of its tables.
+
+    Black pictures of programs that optimise their tables are full of them.
+    """
+    for segment in header.segments:
+        at = segment.at + 4
+        while segment.marker == _DHT and at + 17 < segment.end:
+            is_ac, is_empty_block = data[at] >> 4 == 1, data[at + 17] & 0x0F == 0  # the first symbol's code is zeros
+            if is_ac and not is_empty_block:
+                return False
+            at += 17 + sum(data[at + 1 : at + 17])
+    return True
 
 
 def find_end(data: bytes, header: JpegHeader) -> tuple[int, bool]:

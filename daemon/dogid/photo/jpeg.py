@@ -36,7 +36,7 @@ def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> 
     turn = _read_orientation(data, header) if turn is None else turn
     if lacks_scans(data, header):
         raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there")
-    image, complete = _load(data, header, _reduced_size(header, turn_size(size, turn)))
+    image, complete = _load(data, header, _choose_scale(header, turn_size(size, turn)))
     width, height = turn_size(header.size, turn)
     return DecodedPhoto(shrink(image, size, turn), width, height, complete)
 
@@ -69,21 +69,20 @@ def _open(data: bytes, header: JpegHeader) -> Image.Image:
         return Image.open(io.BytesIO(rewrite_header(data, header)), formats=("JPEG",))
 
 
-def _reduced_size(header: JpegHeader, target: tuple[int, int]) -> tuple[int, int]:
-    """Return the size at the scale that Pillow's `draft` would choose: models are trained on its pixels."""
-    width, height = header.size
+def _choose_scale(header: JpegHeader, target: tuple[int, int]) -> int:
+    """Return by what to divide the photo's sides, as Pillow's `draft` would: models are trained on its pixels."""
     if header.process in _LOSSLESS:
-        return width, height
-    reserve = min(width // target[0], height // target[1])
-    scale = next((scale for scale in _SCALES if reserve >= scale), 1)
-    return -(-width // scale), -(-height // scale)
+        return 1
+    reserve = min(header.size[0] // target[0], header.size[1] // target[1])
+    return next((scale for scale in _SCALES if reserve >= scale), 1)
 
 
-def _load(data: bytes, header: JpegHeader, size: tuple[int, int]) -> tuple[Image.Image, bool]:
+def _load(data: bytes, header: JpegHeader, scale: int) -> tuple[Image.Image, bool]:
     """Return the decoded image, and whether there is no doubt that all of it is there."""
     mode = _MODES.get(header.components)
+    size = -(-header.size[0] // scale), -(-header.size[1] // scale)
     if mode is None or not all(size) or not turbojpeg.is_available():
-        return _load_with_pillow(data, header, size), True
+        return _load_with_pillow(data, header, scale), True
     image, finding, words = turbojpeg.decode_mode(data, mode, size)
     if finding is Finding.CLEAN:
         _refuse_hole(data, header)
@@ -103,7 +102,7 @@ def _load(data: bytes, header: JpegHeader, size: tuple[int, int]) -> tuple[Image
     if finding is Finding.MISSING:
         raise PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {words}")
     if finding is Finding.REFUSED:
-        return _load_with_pillow(data, header, size), True
+        return _load_with_pillow(data, header, scale), True
     return image, False
 
 
@@ -114,10 +113,10 @@ def _refuse_hole(data: bytes, header: JpegHeader) -> None:
         raise PhotoError(PhotoCode.TRUNCATED, _NOT_WRITTEN)
 
 
-def _load_with_pillow(data: bytes, header: JpegHeader, size: tuple[int, int]) -> Image.Image:
+def _load_with_pillow(data: bytes, header: JpegHeader, scale: int) -> Image.Image:
     image = _open(data, header)
-    if size != image.size:
-        image.draft(None, size)
+    if scale > 1:
+        image.draft(None, (header.size[0] // scale, header.size[1] // scale))
     image.load()
     return image
 

@@ -138,6 +138,12 @@ def _refuse_what_pillow_mistakes(page: Directory) -> None:
     """Raise PhotoError for kinds of pixels that Pillow decodes to something else than the picture."""
     bits = page.tags.get(layout_of.BITS, (1,))
     photometric = page.first(layout_of.PHOTOMETRIC)
+    is_raw = page.first(layout_of.COMPRESSION, _NONE) == _NONE
+    if photometric == _YCBCR and is_raw and page.tags.get(layout_of.YCBCR_SUBSAMPLING, (2, 2)) != (1, 1):
+        raise PhotoError(
+            PhotoCode.UNSUPPORTED,
+            "an uncompressed TIFF with fewer colours than pixels (YCbCr) is not decoded: convert it to JPEG first",
+        )
     if any(count not in (1, 2, 4, 8, 16, 32, 64) for count in bits) or (bits == (4,) and photometric == _MIN_IS_WHITE):
         raise PhotoError(
             PhotoCode.UNSUPPORTED, f"a TIFF of {bits[0]} bits a sample is not decoded: convert it to JPEG first"

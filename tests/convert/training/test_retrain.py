@@ -149,7 +149,7 @@ def test_cached_bottlenecks_are_reused(photos: Path, tmp_path: Path, monkeypatch
     def never(*_: object) -> None:
         raise AssertionError("a cached photo was decoded again")
 
-    monkeypatch.setattr(bottlenecks, "decode", never)
+    monkeypatch.setattr(bottlenecks, "decode_complete", never)
     assert retrain(photos, tmp_path / "second", "--augment", "1") == 0
     assert (tmp_path / "first/retrained_graph.pb").read_bytes() == (tmp_path / "second/retrained_graph.pb").read_bytes()
 
@@ -169,13 +169,17 @@ def test_unreadable_photos_are_named_skipped_and_counted(
 ) -> None:
     (photos / "red" / "broken.jpg").write_bytes(pattern_photo("red", 5)[:300])
     (photos / "blue" / "notes.txt").write_text("no photo")
+    (photos / "red" / "closed.jpg").write_bytes(pattern_photo("red", 6)[:-300] + b"\xff\xd9")
+    (photos / "red" / "doubtful.jpg").write_bytes(pattern_photo("red", 7)[:-2])
 
     assert retrain(photos, tmp_path / "out") == 0
 
     messages = capfd.readouterr().err
     assert "broken.jpg" in messages
+    assert "closed.jpg" in messages
+    assert "doubtful.jpg" in messages
     assert "notes.txt" in messages
-    assert report_of(tmp_path / "out")["photos"]["unreadable"] == 2
+    assert report_of(tmp_path / "out")["photos"]["unreadable"] == 4
 
 
 def test_too_many_unreadable_photos_are_an_error(

@@ -1,0 +1,33 @@
+"""On machines for which simplejpeg has no wheels, Pillow decodes JPEGs."""
+
+import numpy as np
+import pytest
+
+from dogid.errors import PhotoCode, PhotoError
+from dogid.photo.decode import decode
+from tests.photo.whole_photos import whole_photos
+
+JPEGS = [name for name in whole_photos() if name.startswith("JPEG")]
+
+
+@pytest.mark.parametrize("name", JPEGS)
+@pytest.mark.parametrize("size", [(32, 32), (200, 150)])
+def test_pixels_are_the_same(monkeypatch: pytest.MonkeyPatch, name: str, size: tuple[int, int]) -> None:
+    usual = decode(whole_photos()[name], size)
+    monkeypatch.setattr("dogid.photo.turbojpeg.simplejpeg", None)
+
+    decoded = decode(whole_photos()[name], size)
+
+    assert np.array_equal(decoded.pixels, usual.pixels)
+    assert decoded.complete
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_cut_photo_is_truncated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("dogid.photo.turbojpeg.simplejpeg", None)
+    data = whole_photos()[name]
+
+    for part in range(1, 16):
+        with pytest.raises(PhotoError) as caught:
+            decode(data[: len(data) * part // 16], (32, 32))
+        assert caught.value.code is PhotoCode.TRUNCATED

@@ -123,6 +123,8 @@ def _faults_of_ledger(db: sqlite3.Connection) -> list[str]:
     faults = [] if verdicts == ["ok"] else [f"integrity: {verdict}" for verdict in verdicts]
     faults += [f"foreign key: {tuple(row)}" for row in db.execute("PRAGMA foreign_key_check")]
     counted = dict(db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
+    (absent,) = db.execute("SELECT count(*) FROM photo WHERE state = 'classified' AND absent_at > 0").fetchone()
+    counted |= {"absent": absent} if absent else {}
     tally = {state: rows for state, rows in db.execute("SELECT state, rows FROM tally") if rows}
     return faults if counted == tally else [*faults, f"tally {tally} instead of {counted}"]
 

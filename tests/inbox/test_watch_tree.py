@@ -47,7 +47,7 @@ class WatchRecorder:
         mark = f"mark-{time.monotonic_ns()}"
         (self.inbox / mark).write_bytes(b"x")
         self.wait_for(mark)
-        return any(event.path.endswith(os.fsencode(path.name)) for event in self.events)
+        return any(event.path.endswith(os.fsencode(path.name)) and event.kind != "gone" for event in self.events)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
+from dogid.ledger.presence import AbsenceCheck
 from dogid.status import WatchStatus
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ _MOST_EVENTS = 10_000  # more than these are cheaper to find by a scan
 _CHECK_SECONDS = 2.0  # how soon a stale watch is noticed where scans are far apart
 # Raising this delays finding files whose events were lost; lowering it lets scans of a large inbox fill a core.
 _MIN_IDLE_RATIO = 4  # pause after a scan before one that was requested at once, as a multiple of the scan's length
+# Raising this counts deleted photos for longer; lowering it may take both halves of a rename for two events.
+_GONE_SECONDS = 0.5
 _LEDGER_RETRY_SECONDS = 1.0  # shorter fills the log while a disk is full, longer delays the recovery
 _ERROR_RETRY_SECONDS = 5.0  # after an unexpected error, which may come again at once
 
@@ -76,6 +79,7 @@ class Reconciler:
         self._changed = threading.Condition()
         self._events: dict[bytes, FileEvent] = {}
         self._folders: deque[FileEvent] = deque()
+        self._gone: dict[bytes, tuple[float, bool]] = {}
         self._scan_wanted = False
         self._stopping = False
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
@@ -116,6 +120,8 @@ class Reconciler:
                 until = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
                 self._handle(self._take_events(until, rested))
                 self._compare_next_folder()
+                self._note_gone()
+                self._ledger.note_foreign_changes()
                 now = time.monotonic()
                 if now >= next_scan or (self._scan_wanted and now >= rested) or self._watch.watch_is_stale:
                     begun = time.monotonic()
@@ -149,6 +155,14 @@ class Reconciler:
 
     def _on_event(self, event: FileEvent) -> None:
         with self._changed:
+            if event.kind == "gone":
+                self._gone[event.path] = time.monotonic(), event.is_folder
+                if len(self._gone) > _MOST_EVENTS:
+                    self._gone.clear()
+                    self._scan_wanted = True
+                return
+            if event.moved_from is not None:
+                self._gone.pop(event.moved_from, None)
             before = self._events.pop(event.path, None)
             self._events[event.path] = event if before is None else event.merged_with(before)
             if len(self._events) > _MOST_EVENTS:
@@ -194,6 +208,30 @@ class Reconciler:
             if self._stopping:
                 return
 
+    def _note_gone(self) -> None:
+        """Note which of the files that the kernel reported as deleted or moved are gone, once renames are known."""
+        with self._changed:
+            until = time.monotonic() - _GONE_SECONDS
+            gone = [(path, is_folder) for path, (at, is_folder) in self._gone.items() if at < until]
+            for path, _ in gone:
+                del self._gone[path]
+        check = AbsenceCheck(self._inbox)
+        missing: list[bytes] = []
+        for path, is_folder in gone:
+            if is_folder:
+                self._sweep(check.is_missing, path)
+            elif check.is_missing(path):
+                missing.append(path)
+        for at in range(0, len(missing), _BATCH):
+            self._ledger.note_left(missing[at : at + _BATCH])
+
+    def _sweep(self, is_gone: Callable[[bytes], bool], folder: bytes = b"") -> None:
+        """Note the absence of photos that the ledger believes to be in the inbox, or in a folder of it."""
+        after = b""
+        while (paths := self._ledger.present_paths(after, _BATCH, folder)) and not self._stopping:
+            self._ledger.note_left([path for path in paths if is_gone(path)])
+            after = paths[-1]
+
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""
         self._scan_wanted = False
@@ -202,6 +240,8 @@ class Reconciler:
         errors = ScanErrors({})
         try:
             files = self._observe(scan(self._inbox, errors), arrivals=0, listen=True)
+            if not errors.folders and self._ledger.count_present() > files:
+                self._sweep(AbsenceCheck(self._inbox).has_left)
         except OSError as error:
             self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
             return WITHOUT_EVENTS.shortest

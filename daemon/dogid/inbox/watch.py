@@ -29,7 +29,8 @@ _USED_NAMES = (
     *("InotifyFD.add_callback", "InotifyFD.remove_callbacks"),
     *("InotifyFD.start", "InotifyFD.stop", "InotifyFD.join", "InotifyFD.is_alive"),
     *("InotifyConstants.IN_CREATE", "InotifyConstants.IN_CLOSE_WRITE", "InotifyConstants.IN_MOVE"),
-    *("InotifyConstants.IN_ATTRIB", "InotifyConstants.IN_ONLYDIR", "InotifyConstants.IN_DONT_FOLLOW"),
+    *("InotifyConstants.IN_DELETE", "InotifyEvent.is_delete", "InotifyConstants.IN_ATTRIB"),
+    *("InotifyConstants.IN_ONLYDIR", "InotifyConstants.IN_DONT_FOLLOW"),
     *("InotifyEvent.is_moved_from", "InotifyEvent.is_moved_to", "InotifyEvent.is_create"),
     *("InotifyEvent.is_close_write", "InotifyEvent.is_directory"),
     *("InotifyEvent.wd", "InotifyEvent.name", "InotifyEvent.cookie"),
@@ -50,7 +51,7 @@ class FileEvent(NamedTuple):
     """Relative to the inbox."""
     is_folder: bool
     kind: str
-    """`closed`, `created`, `moved` or `attrib`."""
+    """`closed`, `created`, `moved`, `attrib` or `gone`."""
     moved_from: bytes | None = None
     """Its former path, where it was renamed inside the inbox."""
 
@@ -187,7 +188,9 @@ class _EventHandler:
             if event.is_directory:
                 self._tree.remove_folder(path)
                 self._tree.add_folder(path)  # another may be there already: its event came before this one
-            return None
+            return FileEvent(path, event.is_directory, "gone")
+        if event.is_delete:
+            return FileEvent(path, event.is_directory, "gone")
         if event.is_directory and (event.is_create or event.is_moved_to):
             self._tree.add_folder(path)
         if event.is_moved_to:

@@ -17,6 +17,7 @@ _EVENTS = Mask(
     InotifyConstants.IN_CREATE  # a folder, a link
     | InotifyConstants.IN_CLOSE_WRITE
     | InotifyConstants.IN_MOVE
+    | InotifyConstants.IN_DELETE
     | InotifyConstants.IN_ATTRIB  # the daemon may have been given the right to read it
     | InotifyConstants.IN_ONLYDIR
 )

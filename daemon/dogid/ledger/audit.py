@@ -79,7 +79,7 @@ _AT_PATH = (
 # the plus keeps SQLite from the index of states: there are few rows of one inode, and many that are classified
 SAME_FILE = (
     "SELECT path FROM photo WHERE inode = ? AND size = ? AND mtime_ns = ? AND id != ? AND sha256 = ?"  # noqa: S608
-    f" AND state != 'superseded' AND +state = 'classified' AND NOT {_LINKED}"
+    f" AND state != 'superseded' AND +state = 'classified' AND absent_at IS NULL AND NOT {_LINKED}"
 )
 """Other classified photos that are the very same file."""
 

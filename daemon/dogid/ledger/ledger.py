@@ -18,6 +18,7 @@ from dogid.ledger.database import is_damage, open_for_writing, suspect
 from dogid.ledger.doubtful_files import DoubtfulFiles
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
+from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
 
@@ -78,6 +79,7 @@ class Ledger:
             keep_versions=self._keep_versions,
         )
         self._writer = OutcomeWriter(self._db, self._clock)
+        self._presence = PresenceWriter(self._db, self._clock)
         with self._transaction():
             # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
             # trouble lasts, waits on as long as before
@@ -87,6 +89,7 @@ class Ledger:
                 "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counter WHERE name = 'reserved'))"
                 " WHERE name = 'photo'"
             )
+        (self._data_version,) = self._db.execute("PRAGMA data_version").fetchone()
         (self._reserved,) = self._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
 
     def keep_versions(self, count: int) -> None:
@@ -189,6 +192,40 @@ class Ledger:
         with self._reserving_transaction(1):
             photo_id = self._observer.decide(found, sha256)
         return [] if photo_id is None else [photo_id]
+
+    def note_left(self, paths: Sequence[bytes]) -> int:
+        """Note that files have left the inbox: results stay, and what has none goes. Return how many were there."""
+        if not paths:
+            return 0
+        with self._transaction(durable=False):
+            return sum(self._presence.note_left(path) for path in paths)
+
+    def count_present(self) -> int:
+        """Return how many photos are in the inbox, as far as the ledger knows."""
+        with self._lock:
+            rows = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
+        return int(rows["pending"] + rows["classified"] + rows["failed"] - rows["absent"])
+
+    def present_paths(self, after: bytes, count: int, folder: bytes = b"") -> list[bytes]:
+        """Return up to count paths of photos in the inbox, or in a folder of it, in their order, that come after one.
+
+        As far as the ledger knows; all are relative to the inbox.
+        """
+        first, end = (folder + b"/", folder + b"0") if folder else (b"", b"\xff" * 8)  # 0 comes after the slash
+        query = (
+            "SELECT path FROM photo WHERE state != 'superseded' AND absent_at IS NULL"
+            " AND path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?"
+        )
+        with self._lock:
+            return [bytes(row["path"]) for row in self._db.execute(query, (after, first, end, count))]
+
+    def note_foreign_changes(self) -> None:
+        """Let `changes` grow where another process has written, as `dogid forget` does."""
+        with self._lock:
+            (version,) = self._db.execute("PRAGMA data_version").fetchone()
+            if version != self._data_version:
+                self._data_version = version
+                self.changes += 1
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""

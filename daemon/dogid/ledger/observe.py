@@ -13,10 +13,10 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, Version, same_version
-from dogid.ledger.schema import note, version_of
+from dogid.ledger.schema import RETURNED, note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
-_CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due"
+_CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due, absent_at"
 
 _MOST_DELETED = 100
 """Former versions that are deleted at once. Fewer and an older ledger takes longer to shrink to `keep_versions`, more
@@ -133,8 +133,11 @@ class FileObserver:
     def _adopt_version(self, row: sqlite3.Row, version: Version) -> None:
         """Note the version of a file whose content is the row's."""
         self._db.execute(
-            "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, ctime_ns = ? WHERE id = ?", (*version, row["id"])
+            "UPDATE photo SET inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, absent_at = NULL WHERE id = ?",
+            (*version, row["id"]),
         )
+        if row["absent_at"] is not None:
+            note(self._db, self._clock, row["id"], "returned", RETURNED)
 
     def _requeue(self, row: sqlite3.Row) -> None:
         """Take up a photo that had vanished and is there again: with the disk it lies on, or by another name."""
@@ -144,7 +147,7 @@ class FileObserver:
             (self._clock.steady_ms(), row["id"]),
         )
         if row["state"] != "pending":
-            note(self._db, self._clock, row["id"], "returned", "the file is there again")
+            note(self._db, self._clock, row["id"], "returned", RETURNED)
 
     def _supersede(self, row: sqlite3.Row, file: FoundFile) -> int:
         """Make a row a former version of a new pending one; return the new one's id."""
@@ -193,7 +196,7 @@ class FileObserver:
         if replaced is not None:
             self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (replaced["id"],))
             self._join_histories(replaced["id"], row["id"])
-        self._db.execute("UPDATE photo SET path = ? WHERE id = ?", (file.path, row["id"]))
+        self._db.execute("UPDATE photo SET path = ?, absent_at = NULL WHERE id = ?", (file.path, row["id"]))
         note(
             self._db,
             self._clock,
@@ -223,6 +226,8 @@ class FileObserver:
         if row["state"] == "pending":
             return Assessment.CHANGED if not agrees or (wake and row["due"] > 0) else Assessment.SAME
         if row["error_code"] == PhotoCode.VANISHED or (self._stable_inodes and version.ctime_ns is None):
+            return Assessment.CHANGED
+        if agrees and row["absent_at"] is not None:
             return Assessment.CHANGED
         if agrees:
             # an event says that something happened, and a file system without stable inodes has no ctime to ask

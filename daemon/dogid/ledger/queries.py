@@ -15,7 +15,7 @@ MAX_ID = (1 << 63) - 1
 
 RESULT_ROW = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
     classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
-    size, seen_at, seq, history_id
+    absent_at, size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
 _decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
 
@@ -29,6 +29,8 @@ class ResultFilter:
     """Only results with a smaller id."""
     label: str | None = None
     status: str | None = None
+    present: bool | None = None
+    """Only results of files that are in the inbox, or only of those that are not; None for both."""
 
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
@@ -47,6 +49,8 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
             return  # only these have a label; SQLite would look at every photo that has it
         conditions.append("state = 'classified' AND label = ?")
         values.append(wanted.label)
+    if wanted.present is not None:
+        conditions.append(f"absent_at IS {'NULL' if wanted.present else 'NOT NULL'}")
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
@@ -101,11 +105,17 @@ def counts(db: sqlite3.Connection) -> dict[str, int]:
     return {status: rows[status] for status in STATUSES}
 
 
+def present_counts(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many photos are in each state whose files are in the inbox."""
+    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    return {status: rows[status] - (rows["absent"] if status == "classified" else 0) for status in STATUSES}
+
+
 def as_result(row: sqlite3.Row) -> Result:
     """Given a row of photo with its model's name, return it as RESULT."""
     # by position: to find thirteen columns by name would take longer than all the rest
     (number, path, state, label, _, scores, sha256, width, height, mtime_ns, classified_at,
-     model, decode_ms, invoke_ms, total_ms, error_code, error_message, *_) = row  # fmt: skip
+     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, *_) = row  # fmt: skip
     return result_document(
         number=number,
         file=shown_name(path),
@@ -122,6 +132,7 @@ def as_result(row: sqlite3.Row) -> Result:
         total_ms=total_ms,
         error_code=error_code,
         error_message=error_message,
+        present=absent_at is None and state != "superseded",
     )
 
 

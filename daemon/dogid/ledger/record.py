@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from dogid.clock import Clock
 from dogid.file_names import shown_name
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
-from dogid.ledger.schema import note, version_of
+from dogid.ledger.schema import RETURNED, note, version_of
 
 _NOTED_RETRIES = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _LONG_DELAY_MS = 4_000
@@ -137,8 +137,8 @@ class OutcomeWriter:
 
     def _restore(self, former: int, outcome: Classified | Failed, path: bytes) -> None:
         """Bring back the result of a file that was only touched or renamed, under its new version and path."""
-        (old_path, state, label, history, successor) = self._db.execute(
-            "SELECT path, state, label, history_id, superseded_by FROM photo WHERE id = ?", (former,)
+        (old_path, state, label, history, successor, absent_at) = self._db.execute(
+            "SELECT path, state, label, history_id, superseded_by, absent_at FROM photo WHERE id = ?", (former,)
         ).fetchone()
         if successor not in (None, outcome.job.id):
             self._split_history(former, history)
@@ -152,10 +152,12 @@ class OutcomeWriter:
         self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
         self._db.execute(
             "UPDATE photo SET state = ?, superseded_by = NULL, path = ?, inode = ?, size = ?, mtime_ns = ?,"
-            " ctime_ns = ? WHERE id = ?",
+            " ctime_ns = ?, absent_at = NULL WHERE id = ?",
             ("failed" if label is None else "classified", path, *outcome.version, former),
         )
-        if state == "superseded" and successor == outcome.job.id:
+        if bytes(old_path) == path and absent_at is not None:
+            note(self._db, self._clock, former, "returned", RETURNED)
+        elif state == "superseded" and successor == outcome.job.id:
             note(self._db, self._clock, former, "touched", "the file's date or place changed, its content did not")
         else:
             note(self._db, self._clock, former, "renamed", f"from {shown_name(bytes(old_path))} to {shown_name(path)}")

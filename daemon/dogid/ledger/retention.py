@@ -6,13 +6,13 @@ A result that is forgotten while its photo is still there would be made again. A
 folder that has been emptied: so what was in a folder that is empty now is kept.
 """
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.ledger.ledger import Ledger
+from dogid.ledger.presence import AbsenceCheck
 
 _PAGE = 500
 _DAY_MS = 86_400_000
@@ -40,14 +40,14 @@ def forget_departed(
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> int:
     """Forget what retention does not keep; return how many results that were. db is a connection for reading."""
-    folders = _Folders(inbox)
+    check = AbsenceCheck(inbox)
     forgotten = departed = 0
     for page in _pages(db):
         if is_stopping():
             break
         unwanted: list[int] = []
         for row in page:
-            if not folders.has_lost(bytes(row["path"])):
+            if not check.has_left(bytes(row["path"])):
                 continue
             departed += 1
             too_old = retention.days and row["classified_at"] < now_ms - retention.days * _DAY_MS
@@ -67,36 +67,3 @@ def _pages(db: sqlite3.Connection) -> Iterator[list[sqlite3.Row]]:
     while page := db.execute(query, (below, _PAGE)).fetchall():
         yield page
         below = page[-1]["id"]
-
-
-class _Folders:
-    """Looks into the inbox's folders, each once."""
-
-    def __init__(self, inbox: Path) -> None:
-        self._inbox = os.fsencode(inbox)
-        self._is_empty: dict[bytes, bool] = {}
-
-    def has_lost(self, path: bytes) -> bool:
-        """Whether the file at path is surely no longer in the inbox."""
-        try:
-            os.lstat(os.path.join(self._inbox, path))
-        except (FileNotFoundError, NotADirectoryError):
-            return not self._nearest_is_empty(os.path.dirname(path))
-        except OSError:
-            return False
-        return False
-
-    def _nearest_is_empty(self, folder: bytes) -> bool:
-        """Whether the nearest folder that exists, upwards from folder, is empty or cannot be read."""
-        if folder not in self._is_empty:
-            self._is_empty[folder] = self._look(folder)
-        return self._is_empty[folder]
-
-    def _look(self, folder: bytes) -> bool:
-        try:
-            with os.scandir(os.path.join(self._inbox, folder) if folder else self._inbox) as entries:
-                return next(entries, None) is None
-        except (FileNotFoundError, NotADirectoryError):
-            return not folder or self._nearest_is_empty(os.path.dirname(folder))
-        except OSError:
-            return True

@@ -133,6 +133,9 @@ END;
 MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
+RETURNED = "the file is there again"
+"""Detail of the event of that name."""
+
 MOST_EVENTS = 100
 """Events that are kept of one result. More make the pages of its history longer, which no page may become at will."""
 

@@ -53,6 +53,8 @@ _RESULT = {
     "classified_at": {"anyOf": [_TIME, {"type": "null"}]},
     "model": _or_null("string"),
     "timings_ms": reference("Timings"),
+    "present": {"type": "boolean", "description": "whether the file is in the inbox, as this version"},
+    "folder": _or_null("string", description="of the inbox; empty for the inbox itself, null for an uploaded photo"),
     "error": {
         "anyOf": [
             _object({"code": {"type": "string", "enum": list(PhotoCode)}, "message": {"type": "string"}}),
@@ -101,6 +103,7 @@ ANSWER = {
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
+        "present": _object(dict.fromkeys(STATUSES, _COUNT)),
         "queue": _object({"pending": _COUNT, "in_flight": _COUNT}),
         "model": _object(
             {

@@ -57,6 +57,7 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
     aside = daemon.ledger_moved_aside
     return {
         "counts": counts,
+        "present": queries.present_counts(daemon.reader()),
         "queue": {"pending": counts["pending"], "in_flight": daemon.in_flight},
         "model": {
             "name": daemon.model.file.name,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
+from tests.support.inotify_limit import with_inotify_limit
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -79,7 +80,7 @@ def test_replaced_inbox_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp
     put(tmp_path / "fresh" / "new.jpg", photo(5))
     (tmp_path / "fresh").rename(inbox)
     daemon.wait_for_classified("new.jpg", photo(5))
-    eventually(lambda: "watching it anew" in daemon.log_text(), "the new folder is watched")
+    eventually(lambda: "starting a new watch" in daemon.log_text(), "the new folder is watched")
     put(inbox / "later.jpg", photo(6))
 
     daemon.wait_for_classified("later.jpg", photo(6))
@@ -151,7 +152,7 @@ def test_disk_mounted_inside_the_inbox_is_watched(mounting_daemon: DaemonProcess
     mounted = Path(f"/proc/{daemon.pid}/root{inbox}/sub")
     put(mounted / "first.jpg", photo(17))
     daemon.wait_for_classified("sub/first.jpg", photo(17))
-    eventually(lambda: "watching it anew" in daemon.log_text(), "the mounted disk is watched")
+    eventually(lambda: "starting a new watch" in daemon.log_text(), "the mounted disk is watched")
     put(mounted / "second.jpg", photo(18))
 
     daemon.wait_for_classified("sub/second.jpg", photo(18))
@@ -216,10 +217,5 @@ def test_folders_beyond_the_watch_limit_are_scanned(make_daemon: MakeDaemon, inb
 
 
 def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> DaemonProcess:
-    """A daemon in a user namespace with its own inotify limit; the machine's limits stay unchanged."""
-    script = f'echo {limit} > /proc/sys/user/max_inotify_{what} && exec "$@"'
-    before = ["unshare", "--user", "--map-root-user", "sh", "-c", script, "sh"]
-    tried = subprocess.run([*before, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"no user namespaces here: {tried.stderr.strip()}")
-    return make_daemon("--settle", "1", before=before).start()
+    """A daemon in a user namespace with its own inotify limit."""
+    return make_daemon("--settle", "1", before=with_inotify_limit(what, limit)).start()

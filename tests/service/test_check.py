@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 
 from dogid.commands.check import check_all
 from dogid.settings import Settings
-from tests.support.daemon import DaemonProcess, dogid
+from tests.support.daemon import DaemonProcess, dogid, environment
+from tests.support.inotify_limit import with_inotify_limit
 
 NAMES = ["backend", "model", "inbox", "watch", "state", "disk", "port"]
 
@@ -42,6 +45,20 @@ def test_check_prints_lines_or_json(tmp_path: Path) -> None:
     assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
     assert document["ok"]
     assert [set(check) for check in document["checks"]] == [{"name", "ok", "detail"}] * len(NAMES)
+
+
+@pytest.mark.parametrize("what", ["watches", "instances"])
+def test_check_passes_without_inotify_and_names_the_sysctl(tmp_path: Path, what: str) -> None:
+    (tmp_path / "inbox").mkdir()
+    command = [*with_inotify_limit(what, 0), sys.executable, "-m", "dogid", "check", "--port", "0"]
+    command += ["--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state")]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+
+    line = next(line for line in done.stdout.splitlines() if line.split()[1] == "watch")
+    assert done.returncode == 0
+    assert line.startswith("ok")
+    assert "by scans only" in line
+    assert f"fs.inotify.max_user_{what}" in line
 
 
 def test_check_finds_broken_model(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def _run_check(name: str, check: Callable[[Settings], str], chosen: Settings) ->
         return CheckResult(name, ok=False, detail=f"{error.filename or name}: {error.strerror or error}")
 
 
-def _model(chosen: Settings) -> str:
+def _check_model(chosen: Settings) -> str:
     from dogid.model.classifier import load_model
     from dogid.model.shipped import shipped_model
 
@@ -74,7 +74,7 @@ def _model(chosen: Settings) -> str:
     return f"{model.file.path}: {len(model.labels)} labels, {width} x {height} pixels, {proof}"
 
 
-def _backend(chosen: Settings) -> str:
+def _check_backend(chosen: Settings) -> str:
     from dogid.model.classifier import load_model
     from dogid.model.reference_photo import make_reference_photo
     from dogid.model.shipped import shipped_model
@@ -89,7 +89,7 @@ def _backend(chosen: Settings) -> str:
     return f"{model.backend.module}, {milliseconds:.1f} ms for a small photo"
 
 
-def _inbox(chosen: Settings) -> str:
+def _check_inbox(chosen: Settings) -> str:
     from dogid.inbox.mounts import file_system_type
 
     inbox = chosen.inbox.absolute()
@@ -100,17 +100,18 @@ def _inbox(chosen: Settings) -> str:
         raise _CheckFailedError(f"{inbox}: is not a folder; give another by --inbox")
     if not os.access(inbox, os.R_OK | os.X_OK):
         raise _CheckFailedError(f"{inbox}: cannot be read; try: chmod u+rx {inbox}")
-    return f"{inbox}: readable, {file_system_type(inbox)}{_unreadable(inbox)}"
+    return f"{inbox}: readable, {file_system_type(inbox)}{_describe_unreadable_files(inbox)}"
 
 
-def _unreadable(inbox: Path) -> str:
+def _describe_unreadable_files(inbox: Path) -> str:
     """Return a hint about unreadable files, or "". The check passes: such photos stay pending."""
     with os.scandir(inbox) as entries:
         closed = [entry.name for entry in entries if entry.is_file() and not os.access(entry.path, os.R_OK)]
     return f"; {len(closed)} files in it cannot be read, try: chmod g+r {inbox / closed[0]}" if closed else ""
 
 
-def _watch(chosen: Settings) -> str:
+def _check_watch(chosen: Settings) -> str:
+    """Return how the inbox will be watched. Never fails: without inotify, scans find the photos, only later."""
     from dogid.inbox.mounts import file_system_type, is_remote
     from dogid.inbox.watch import Watch, explain_watch_error
 
@@ -132,10 +133,10 @@ def _watch(chosen: Settings) -> str:
         watch.stop()
 
 
-def _state(chosen: Settings) -> str:
+def _check_state(chosen: Settings) -> str:
     state = chosen.state.absolute()
     if not state.exists():
-        _require_writable(_nearest(state), f"the state folder {state} cannot be created")
+        _require_writable(_find_nearest_folder(state), f"the state folder {state} cannot be created")
         return f"{state}: will be created"
     if not state.is_dir():
         raise _CheckFailedError(f"{state}: is not a folder; give another by --state")
@@ -143,8 +144,8 @@ def _state(chosen: Settings) -> str:
     return f"{state}: writable" + (", in use by a running daemon" if is_running(state) else "")
 
 
-def _disk(chosen: Settings) -> str:
-    folder = _nearest(chosen.state.absolute())
+def _check_disk(chosen: Settings) -> str:
+    folder = _find_nearest_folder(chosen.state.absolute())
     free = shutil.disk_usage(folder).free
     inodes = os.statvfs(folder)
     if free < _MIN_FREE_BYTES:
@@ -154,7 +155,7 @@ def _disk(chosen: Settings) -> str:
     return f"{free / 1e9:.1f} GB are free"
 
 
-def _port(chosen: Settings) -> str:
+def _check_port(chosen: Settings) -> str:
     address = f"{chosen.host} port {chosen.port}"
     try:
         family, kind, protocol, _, where = socket.getaddrinfo(chosen.host, chosen.port, type=socket.SOCK_STREAM)[0]
@@ -177,17 +178,17 @@ def _require_writable(folder: Path, problem: str) -> None:
         raise _CheckFailedError(f"{problem}: {folder} is not writable; try: chmod u+rwx {folder}")
 
 
-def _nearest(path: Path) -> Path:
+def _find_nearest_folder(path: Path) -> Path:
     """Return the path itself, or the nearest existing folder above it."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
 _CHECKS: dict[str, Callable[[Settings], str]] = {
-    "backend": _backend,
-    "model": _model,
-    "inbox": _inbox,
-    "watch": _watch,
-    "state": _state,
-    "disk": _disk,
-    "port": _port,
+    "backend": _check_backend,
+    "model": _check_model,
+    "inbox": _check_inbox,
+    "watch": _check_watch,
+    "state": _check_state,
+    "disk": _check_disk,
+    "port": _check_port,
 }

@@ -1,4 +1,4 @@
-"""Keeps the kernel's watch on the inbox: starts it, replaces it where it has become stale, and explains it."""
+"""Keeps the inotify watch on the inbox: starts it, replaces a stale one, and explains what is not watched."""
 
 import logging
 import time
@@ -43,7 +43,7 @@ class WatchKeeper:
     def refresh(self) -> None:
         """Start a watch where there is none, or a new one in place of one that is stale or incomplete."""
         if self.watch_is_stale:
-            log.warning("the inbox was replaced or remounted; watching it anew")
+            log.warning("the inbox was replaced or remounted, or its watch has ended; starting a new watch")
             self.drop()
         if self._watch is not None and self._watch.folder_error and time.monotonic() > self._started + _RESTART_SECONDS:
             self.drop()
@@ -69,7 +69,7 @@ class WatchKeeper:
             self._explain(self._watch)
 
     def drop(self) -> None:
-        """End the watch, where there is one."""
+        """Stop the watch, where there is one."""
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.stop()

@@ -57,7 +57,7 @@ def add_classify_endpoint(registry: EndpointRegistry, daemon: DaemonView, classi
         with classifier.slot() as slot:
             name, data = _read_photo(limit)
             classification = classifier.classify(data, slot)
-        return json_response(_result(name, data, classification, clock.wall_ms()))
+        return json_response(_make_result(name, data, classification, clock.wall_ms()))
 
     registry.add(CLASSIFY, classify)
 
@@ -97,7 +97,7 @@ def _no_photo_error() -> ApiError:
     )
 
 
-def _result(name: str | None, data: bytes, classification: Classification, now_ms: int) -> Result:
+def _make_result(name: str | None, data: bytes, classification: Classification, now_ms: int) -> Result:
     """Return the result document of a photo that is in no inbox and has no id."""
     return result_document(
         number=None,

@@ -30,13 +30,13 @@ def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView) -> None
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         if not registries:
-            registries.append(_registry(daemon))
+            registries.append(_make_registry(daemon))
         return Response(generate_latest(registries[0]), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     registry.add(METRICS, metrics)
 
 
-def _registry(daemon: DaemonView) -> "CollectorRegistry":
+def _make_registry(daemon: DaemonView) -> "CollectorRegistry":
     from prometheus_client.platform_collector import PlatformCollector
     from prometheus_client.process_collector import ProcessCollector
     from prometheus_client.registry import CollectorRegistry
@@ -44,11 +44,11 @@ def _registry(daemon: DaemonView) -> "CollectorRegistry":
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_collector(daemon))
+    registry.register(_make_collector(daemon))
     return registry
 
 
-def _collector(daemon: DaemonView) -> "Collector":
+def _make_collector(daemon: DaemonView) -> "Collector":
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
@@ -83,7 +83,7 @@ def _collector(daemon: DaemonView) -> "Collector":
                 "dogid_photo_seconds", "Time that photos took since the start", labels=["stage"]
             )
             for stage, histogram in daemon.counters.stage_durations().items():
-                family.add_metric([stage], _buckets(histogram), histogram.total)
+                family.add_metric([stage], _format_buckets(histogram), histogram.total)
             return family
 
         def _state(self) -> Iterator[Metric]:
@@ -105,7 +105,7 @@ def _collector(daemon: DaemonView) -> "Collector":
     return DaemonCollector()
 
 
-def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+def _format_buckets(histogram: Histogram) -> list[tuple[str, float]]:
     """Return (upper bound, observations up to it) for each bucket: Prometheus counts cumulatively."""
     bounds = [str(bound) for bound in BUCKETS] + ["+Inf"]
     buckets, cumulative = list[tuple[str, float]](), 0

@@ -26,7 +26,7 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         path = _PATH_PART.sub(r"{\g<name>}", endpoint.rule)
-        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint)
+        paths.setdefault(path, {})[endpoint.method.lower()] = _describe_operation(endpoint)
     return {
         "openapi": "3.1.0",
         "info": {"title": "dogid", "version": __version__, "license": {"name": "Apache-2.0"}},
@@ -39,15 +39,18 @@ def openapi_document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _operation(endpoint: Endpoint) -> dict[str, Any]:
+def _describe_operation(endpoint: Endpoint) -> dict[str, Any]:
     responses = COMMON_ERRORS | (_PARAMETER_ERRORS if endpoint.parameters else {}) | dict(endpoint.responses)
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "operationId": re.sub(r"\W+", "_", f"{endpoint.method.lower()}{endpoint.rule}").strip("_"),
-        "responses": {str(status): _response(spec) for status, spec in sorted(responses.items())},
+        "responses": {str(status): _describe_response(spec) for status, spec in sorted(responses.items())},
     }
-    parameters = [*_path_parameters(endpoint.rule), *(_parameter(item, "query") for item in endpoint.parameters)]
-    parameters += [_parameter(item, "header") for item in endpoint.headers]
+    parameters = [
+        *_path_parameters(endpoint.rule),
+        *(_describe_parameter(item, "query") for item in endpoint.parameters),
+    ]
+    parameters += [_describe_parameter(item, "header") for item in endpoint.headers]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body:
@@ -68,14 +71,14 @@ def _path_parameters(rule: str) -> list[dict[str, Any]]:
     ]
 
 
-def _parameter(parameter: Parameter, location: str) -> dict[str, Any]:
+def _describe_parameter(parameter: Parameter, location: str) -> dict[str, Any]:
     described: dict[str, Any] = {"name": parameter.name, "in": location, "description": parameter.description}
     if location == "query" and not parameter.required:
         described["allowEmptyValue"] = True
     return described | {"required": parameter.required, "schema": parameter.schema}
 
 
-def _response(spec: ResponseSpec) -> dict[str, Any]:
+def _describe_response(spec: ResponseSpec) -> dict[str, Any]:
     described: dict[str, Any] = {"description": spec.description}
     if spec.content:
         described["content"] = {kind: {"schema": schema} for kind, schema in spec.content.items()}

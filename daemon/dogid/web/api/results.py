@@ -16,9 +16,9 @@ from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 _MAX_PAGES = 16
-"""Pages in the cache: several clients that poll for different labels. With fewer they drive out each other's pages."""
+"""Pages in the cache: several clients that poll for different labels. With fewer they evict each other's pages."""
 _MAX_PAGE_BYTES = 200_000
-"""Larger pages are made anew for each request: the cache holds 3 MB at most."""
+"""Larger pages are not cached. So the cache holds 3.2 MB at most, and the compressed copies, a tenth of that or so."""
 _MAX_STEP = 1000
 """Far above the steps that the ledger keeps of one version."""
 

@@ -25,7 +25,7 @@ def register(app: Flask, daemon: DaemonView) -> None:
     """Add the routes below /page. The caller routes `/` to `index`."""
     app.extensions[_KEY] = pages = _LazyPages(daemon)
     for name, address in _ROUTES.items():
-        app.add_url_rule(address, f"page_{name}", _view(pages, name))
+        app.add_url_rule(address, f"page_{name}", _make_view(pages, name))
 
 
 def index() -> Response:
@@ -51,7 +51,7 @@ class _LazyPages:
             return self._pages
 
 
-def _view(pages: _LazyPages, name: str) -> Any:
+def _make_view(pages: _LazyPages, name: str) -> Any:
     def view(**values: Any) -> Any:
         return getattr(pages.get(), name)(**values)
 

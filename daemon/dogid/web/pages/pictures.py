@@ -25,7 +25,7 @@ class Pictures:
     def thumbnail(self, facts: PhotoFacts | None) -> Response:
         """Return a thumbnail, upright: of LARGE size where the request asks for it, else of TILE size."""
         if facts is None or facts.sha256 is None:
-            return _placeholder()
+            return _make_placeholder()
         side = LARGE if request.args.get("size") == "large" else TILE
         inbox, max_bytes = self._daemon.inbox, self._daemon.settings.max_bytes
         tag = f"{facts.sha256}-{side}"
@@ -38,7 +38,7 @@ class Pictures:
         """Return the exact input of the model, as a PNG."""
         size = None if facts is None else self.model_input_size(facts)
         if facts is None or facts.sha256 is None or size is None:
-            return _placeholder()
+            return _make_placeholder()
         inbox, max_bytes = self._daemon.inbox, self._daemon.settings.max_bytes
         tag = f"{facts.sha256}-{size[0]}x{size[1]}"
         response = self._respond(
@@ -60,9 +60,9 @@ class Pictures:
             else:
                 response = Response(make(), mimetype=media_type)
         except PhotoGoneError:
-            return _placeholder()
+            return _make_placeholder()
         except BusyError:
-            return _busy()
+            return _make_busy_response()
         response.set_etag(tag)
         return response
 
@@ -81,7 +81,7 @@ def _set_cache_control(response: Response, version: str) -> Response:
     return response
 
 
-def _placeholder() -> Response:
+def _make_placeholder() -> Response:
     """Return status 404 with a drawing, which browsers show in the place of the photo."""
     data, media_type, _ = load_asset("gone.svg")
     response = Response(data, HTTPStatus.NOT_FOUND, mimetype=media_type)
@@ -89,7 +89,7 @@ def _placeholder() -> Response:
     return response
 
 
-def _busy() -> Response:
+def _make_busy_response() -> Response:
     response = Response("busy: other pictures are being made; try again", HTTPStatus.SERVICE_UNAVAILABLE)
     response.mimetype = "text/plain"
     response.headers["Retry-After"] = "1"

@@ -19,7 +19,7 @@ def render_page(template: str, status: int = 200, **values: Any) -> Response:
     """Return a response with a rendered template, which shared caches may not keep."""
     now = dt.datetime.now().astimezone()
     signed_in = COOKIE in request.cookies  # only a daemon that requires a token sets one
-    html = _environment().get_template(template).render(now=now, signed_in=signed_in, **values)
+    html = _make_environment().get_template(template).render(now=now, signed_in=signed_in, **values)
     response = Response(html, status, mimetype="text/html")
     response.headers["Cache-Control"] = "private, no-cache"
     return response
@@ -41,7 +41,7 @@ def asset_url(name: str) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
+def _make_environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("dogid.web.pages"),
         autoescape=True,

@@ -39,10 +39,10 @@ def health_item(daemon: DaemonView) -> StatusItem:
 
 def status_items(daemon: DaemonView, inbox: Disk, state: Disk) -> list[StatusItem]:
     """Return the items of the inbox, the model, and the disks of the inbox and the state folder."""
-    return [_inbox(daemon), _model(daemon), *_disks(inbox, state)]
+    return [_describe_inbox(daemon), _describe_model(daemon), *_describe_disks(inbox, state)]
 
 
-def _inbox(daemon: DaemonView) -> StatusItem:
+def _describe_inbox(daemon: DaemonView) -> StatusItem:
     watch = daemon.watch_status
     path = visible_path(daemon.inbox)
     if watch.problem:
@@ -52,7 +52,7 @@ def _inbox(daemon: DaemonView) -> StatusItem:
     return StatusItem("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
 
 
-def _model(daemon: DaemonView) -> StatusItem:
+def _describe_model(daemon: DaemonView) -> StatusItem:
     model = daemon.model
     tested = "self-test passed" if model.file.golden else "no self-test, as it has no golden photo"
     width, height = model.size
@@ -60,16 +60,19 @@ def _model(daemon: DaemonView) -> StatusItem:
     return StatusItem("Model", visible(model.file.name), detail, "plain")
 
 
-def _disks(inbox: Disk, state: Disk) -> list[StatusItem]:
+def _describe_disks(inbox: Disk, state: Disk) -> list[StatusItem]:
     """Return an item for each disk: one where the inbox and the state folder share it."""
     of_inbox, of_state = inbox.status(), state.status()
     usages = of_inbox.usage, of_state.usage
     if usages[0] and usages[1] and usages[0].device == usages[1].device and not of_inbox.error:
-        return [_disk("Disk", state.folder, of_state)]
-    return [_disk("Disk of the inbox", inbox.folder, of_inbox), _disk("Disk of the ledger", state.folder, of_state)]
+        return [_describe_disk("Disk", state.folder, of_state)]
+    return [
+        _describe_disk("Disk of the inbox", inbox.folder, of_inbox),
+        _describe_disk("Disk of the ledger", state.folder, of_state),
+    ]
 
 
-def _disk(name: str, folder: Path, status: DiskStatus) -> StatusItem:
+def _describe_disk(name: str, folder: Path, status: DiskStatus) -> StatusItem:
     usage, error = status.usage, status.error
     if usage is None:
         return StatusItem(name, "unknown", f"{visible_path(folder)}: {error}", "bad")

@@ -73,8 +73,8 @@ class Thumbnails:
         key = (facts.sha256, side)
         if (cached := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
             return cached
-        size = _fitting(facts.size, side)
-        made = self._making.run(lambda: _jpeg(_decoded(inbox, facts, size, max_bytes)), self._timeout())
+        size = _fit(facts.size, side)
+        made = self._making.run(lambda: _encode_jpeg(_decode(inbox, facts, size, max_bytes)), self._timeout())
         self._cache.put(key, made)
         return made
 
@@ -83,7 +83,7 @@ class Thumbnails:
 
         size: (width, height) of the model's input. Others: see thumbnail. Raise PhotoGoneError, BusyError.
         """
-        return self._making.run(lambda: _png(_decoded(inbox, facts, size, max_bytes)), self._timeout())
+        return self._making.run(lambda: _encode_png(_decode(inbox, facts, size, max_bytes)), self._timeout())
 
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Return whether a result's file is in the inbox and the same as when it was classified. Raise BusyError."""
@@ -91,7 +91,7 @@ class Thumbnails:
         return found is not None and found.version.has_same_date(facts.version)
 
 
-def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
+def _decode(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
     try:
         read = read_photo(inbox, facts.path, max_bytes)
         if hashlib.sha256(read.data).hexdigest() != facts.sha256:
@@ -101,19 +101,19 @@ def _decoded(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: i
         raise PhotoGoneError from error
 
 
-def _fitting(size: tuple[int, int], side: int) -> tuple[int, int]:
+def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
     """Return the size of a picture scaled down until its longer side is at most side; none is scaled up."""
     scale = min(1.0, side / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _jpeg(pixels: Pixels) -> bytes:
+def _encode_jpeg(pixels: Pixels) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=_JPEG_QUALITY)
     return stream.getvalue()
 
 
-def _png(pixels: Pixels) -> bytes:
+def _encode_png(pixels: Pixels) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG", compress_level=3)
     return stream.getvalue()

@@ -54,7 +54,7 @@ class Pages:
     def photo(self, photo_id: int) -> Response:
         """Return the page of one result, with one page of its photo's history."""
         db = self._daemon.reader()
-        facts = self._facts(photo_id)
+        facts = self._find_facts(photo_id)
         result = None if facts is None else queries.find_result(db, photo_id)
         if facts is None or result is None:
             return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
@@ -74,11 +74,11 @@ class Pages:
 
     def thumbnail(self, photo_id: int) -> Response:
         """Return a thumbnail of a result's photo."""
-        return self._pictures.thumbnail(self._facts(photo_id))
+        return self._pictures.thumbnail(self._find_facts(photo_id))
 
     def model_input(self, photo_id: int) -> Response:
         """Return the exact input that the model got for a result's photo."""
-        return self._pictures.model_input(self._facts(photo_id))
+        return self._pictures.model_input(self._find_facts(photo_id))
 
     def login(self) -> Response:
         """Return the form for the token."""
@@ -98,7 +98,7 @@ class Pages:
             response.headers["Cache-Control"] = "no-cache"
         return response
 
-    def _facts(self, photo_id: int) -> PhotoFacts | None:
+    def _find_facts(self, photo_id: int) -> PhotoFacts | None:
         return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
 
 

@@ -1,4 +1,4 @@
-"""Makes a process that has this folder on its path hang or die in photos which hold one of the words below.
+"""Makes a process that has this folder on its path hang or die in JPEGs which hold one of the words below.
 
 That is what a decoder's own faults do. This file stands alone: a test writes it into a machine of its own.
 """
@@ -14,28 +14,27 @@ HANGS = b"a photo that hangs the decoder"
 KILLS = b"a photo that kills the decoder"
 
 
-class _PatchPillow(importlib.abc.MetaPathFinder):
-    """Changes PIL.Image.open once the module is there."""
+class _PatchDecoder(importlib.abc.MetaPathFinder):
+    """Changes simplejpeg.decode_jpeg once the module is there."""
 
     def find_spec(self, *_: Any) -> None:
-        module = sys.modules.get("PIL.Image")
-        if module is not None and hasattr(module, "open"):
+        module = sys.modules.get("simplejpeg")
+        if module is not None and hasattr(module, "decode_jpeg"):
             sys.meta_path.remove(self)
             _patch(module)
 
 
 def _patch(module: Any) -> None:
-    original = module.open
+    original = module.decode_jpeg
 
-    def open_or_do_harm(file: Any, *rest: Any, **named: Any) -> Any:
-        data = file.getvalue() if hasattr(file, "getvalue") else b""
+    def decode_or_do_harm(data: bytes, *rest: Any, **named: Any) -> Any:
         if KILLS in data:
             os.kill(os.getpid(), signal.SIGKILL)
         while HANGS in data:
             hang_in_this_photo()
-        return original(file, *rest, **named)
+        return original(data, *rest, **named)
 
-    module.open = open_or_do_harm
+    module.decode_jpeg = decode_or_do_harm
 
 
 def hang_in_this_photo() -> None:
@@ -43,4 +42,4 @@ def hang_in_this_photo() -> None:
     time.sleep(0.1)
 
 
-sys.meta_path.insert(0, _PatchPillow())
+sys.meta_path.insert(0, _PatchDecoder())

@@ -63,7 +63,7 @@ def body(pixels: Any, *, dropout: Body = lambda x: x, bias: bool = True) -> Any:
     return tf.identity(logits + tf.constant([0.1, 0.0, -0.1]) if bias else logits, name="logits")
 
 
-def graph_of(build: Callable[[], None]) -> Any:
+def build_graph(build: Callable[[], None]) -> Any:
     """Return the GraphDef that build makes."""
     with v1.Graph().as_default() as graph:
         v1.set_random_seed(3)
@@ -78,7 +78,7 @@ def retrained(shape: list[int | None] | None = None) -> Any:
         pixels = v1.placeholder(tf.float32, shape or [1, SIDE, SIDE, 3], name="input")
         tf.nn.softmax(body(pixels), name="final_result")
 
-    return graph_of(build)
+    return build_graph(build)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def probabilities(pixels: Pixels, mean: Any, std: float) -> NDArray[np.float32]:
 def saved(folder: Path, build: Callable[[], None], name: str = "graph.pb") -> Path:
     """Write the GraphDef that build makes."""
     path = folder / name
-    path.write_bytes(graph_of(build).SerializeToString())
+    path.write_bytes(build_graph(build).SerializeToString())
     return path
 
 

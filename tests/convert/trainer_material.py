@@ -20,8 +20,8 @@ TrainerMaterial = tuple[Trainer, Samples, ValidationSet]
 def make_trainer(*, fine: bool, patience: int) -> TrainerMaterial:
     tf.config.experimental.enable_op_determinism()
     backbone = base_network.load(str(small_graph()))
-    path = surgery.main_path(backbone.graph, "input", backbone.embedding)
-    cut = surgery.cut_before(backbone.graph, path, 2) if fine else path[-1]
+    path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
+    cut = surgery.find_cut(backbone.graph, path, 2) if fine else path[-1]
     rng = np.random.default_rng(0)
     pixels = rng.uniform(-1, 1, (48, SIDE, SIDE, 3)).astype(np.float32)
     labels = (np.arange(48) % 3).astype(np.int64)

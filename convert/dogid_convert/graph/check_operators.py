@@ -37,7 +37,7 @@ def check_operators(graph: tf.compat.v1.GraphDef) -> None:
         )
 
 
-def unconvertible(error: Exception) -> str:
+def explain_failure(error: Exception) -> str:
     """Given the converter's many pages about operators that TFLite does not have, return their names."""
     text = str(error)
     names = sorted(set(re.findall(r"tf\.([A-Z]\w+)", text)))

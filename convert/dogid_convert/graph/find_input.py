@@ -13,8 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
-from dogid_convert.graph.normalisation import Normalisation, Scaling, normalisation_of
-from dogid_convert.graph.surgery import constant, node_name, nodes_by_name
+from dogid_convert.graph.normalisation import Scaling, UniformNormalisation, determine_normalisation
+from dogid_convert.graph.surgery import index_nodes, parse_node_name, read_constant
 from dogid_convert.support.suggestions import did_you_mean
 
 _DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeBmp", "DecodeGif", "DecodeImage"})
@@ -36,7 +36,7 @@ class GraphInput:
     """Name of a node whose first output is float [batch, height, width, 3]."""
     size: tuple[int, int] | None
     """(width, height), None where the graph does not define it."""
-    normalisation: Normalisation
+    normalisation: UniformNormalisation
     reason: str
     """How it was found, for the user."""
 
@@ -51,7 +51,7 @@ class _Front:
 
 
 def find_input(
-    graph: tf.compat.v1.GraphDef, wanted: str | None, given: tuple[float, float] | None, usual: Normalisation
+    graph: tf.compat.v1.GraphDef, wanted: str | None, given: tuple[float, float] | None, usual: UniformNormalisation
 ) -> GraphInput:
     """Return where pixels go into a graph that has only what its output needs.
 
@@ -60,24 +60,24 @@ def find_input(
 
     Raise UsageError naming the candidates where there is none or more than one.
     """
-    nodes = nodes_by_name(graph)
-    source = _source(nodes, wanted)
-    front = _front(graph, nodes, _origin(nodes, source), through=source if wanted else None)
+    nodes = index_nodes(graph)
+    source = _choose_source(nodes, wanted)
+    front = _find_front(graph, nodes, _find_origin(nodes, source), through=source if wanted else None)
     last = front.nodes[-1]
-    size = front.size or _shape_size(nodes[last]) or _shape_size(nodes[source])
-    reason = "named by --input" if wanted else _found(nodes, source, front.nodes)
-    return GraphInput(last, size, normalisation_of(front.scaling, given, usual), reason)
+    size = front.size or _read_size(nodes[last]) or _read_size(nodes[source])
+    reason = "named by --input" if wanted else _explain_choice(nodes, source, front.nodes)
+    return GraphInput(last, size, determine_normalisation(front.scaling, given, usual), reason)
 
 
-def image_inputs(nodes: Nodes) -> list[str]:
+def list_image_inputs(nodes: Nodes) -> list[str]:
     """Return the nodes that may take an image, in the graph's order."""
     return [node.name for node in nodes.values() if _takes_image(node, nodes)]
 
 
-def _source(nodes: Nodes, wanted: str | None) -> str:
-    candidates = image_inputs(nodes)
+def _choose_source(nodes: Nodes, wanted: str | None) -> str:
+    candidates = list_image_inputs(nodes)
     if wanted is not None:
-        name = node_name(wanted)
+        name = parse_node_name(wanted)
         if name not in nodes:
             meant = did_you_mean(name, list(nodes), candidates)
             raise UsageError(f"no input {wanted!r} on the way to the output. {meant}")
@@ -87,7 +87,7 @@ def _source(nodes: Nodes, wanted: str | None) -> str:
         return candidates[0]
     if not candidates and not others:
         raise UsageError("the graph takes no input: it has no placeholder on the way to its output")
-    names = ", ".join(_described(nodes[name]) for name in candidates + others)
+    names = ", ".join(_describe_node(nodes[name]) for name in candidates + others)
     if len(candidates) == 1 and others:
         raise UsageError(f"the graph has several inputs ({names}); dogid runs graphs that take an image only")
     if not candidates:
@@ -99,7 +99,7 @@ def _takes_image(node: Node, nodes: Nodes) -> bool:
     kind = tf.as_dtype(node.attr["dtype"].type) if "dtype" in node.attr else None
     if kind == tf.string:
         decoders = (user for user in nodes.values() if user.op in _DECODERS)
-        return any(node_name(user.input[0]) == node.name for user in decoders)
+        return any(parse_node_name(user.input[0]) == node.name for user in decoders)
     if node.op != "Placeholder" or kind not in (tf.float32, tf.float16, tf.uint8, tf.int32):
         return False
     shape = node.attr["shape"].shape
@@ -108,16 +108,16 @@ def _takes_image(node: Node, nodes: Nodes) -> bool:
     return len(shape.dim) in (3, 4) and shape.dim[-1].size in (3, -1)
 
 
-def _described(node: Node) -> str:
+def _describe_node(node: Node) -> str:
     shape = node.attr["shape"].shape
     dims = ", ".join("?" if dim.size < 0 else str(dim.size) for dim in shape.dim)
     return f"{node.name} [{dims}]" if shape.dim else node.name
 
 
-def _origin(nodes: Nodes, name: str) -> str:
+def _find_origin(nodes: Nodes, name: str) -> str:
     """Walk back from a named input over decoders and scalers to the source of the pixels."""
     while nodes[name].op in _FRONT:
-        data = [node_name(tensor) for tensor in nodes[name].input]
+        data = [parse_node_name(tensor) for tensor in nodes[name].input]
         variable = [other for other in data if not _is_constant(nodes, other) or _takes_image(nodes[other], nodes)]
         if len(variable) != 1 or nodes[variable[0]].op not in _FRONT | {"Placeholder", "Const"}:
             return name
@@ -125,10 +125,10 @@ def _origin(nodes: Nodes, name: str) -> str:
     return name
 
 
-def _front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through: str | None) -> _Front:
+def _find_front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through: str | None) -> _Front:
     users: dict[str, list[Node]] = {}
     for node in graph.node:
-        for name in {node_name(tensor) for tensor in node.input}:
+        for name in {parse_node_name(tensor) for tensor in node.input}:
             users.setdefault(name, []).append(node)
     path, scale, shift, size = [origin], 1.0, 0.0, None
     passed = through is None or through == origin
@@ -138,10 +138,10 @@ def _front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through: str
     while len(users.get(path[-1], [])) == 1:
         node = users[path[-1]][0]
         if node.op in _RESIZERS:
-            height, width = (int(side) for side in _value(nodes, node.input[1]).ravel())
+            height, width = (int(side) for side in _read_value(nodes, node.input[1]).ravel())
             size = (width, height)
         elif node.op in _SCALERS:
-            step = _step(nodes, node, path[-1])
+            step = _read_step(nodes, node, path[-1])
             if step is None:
                 break
             factor, offset = step
@@ -158,13 +158,13 @@ def _front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through: str
     return _Front(tuple(path), Scaling(scale, shift, decoded, channel_shift), size)
 
 
-def _step(nodes: Nodes, node: Node, before: str) -> tuple[Values, Values] | None:
+def _read_step(nodes: Nodes, node: Node, before: str) -> tuple[Values, Values] | None:
     """Return (factor, offset) of a node that computes factor * x + offset, None where it does not."""
-    first, second = (node_name(tensor) for tensor in node.input)
+    first, second = (parse_node_name(tensor) for tensor in node.input)
     other = second if first == before else first
     if first == second or not _is_constant(nodes, other):
         return None
-    value = _value(nodes, other).astype(np.float64)
+    value = _read_value(nodes, other).astype(np.float64)
     value = value.reshape(()) if value.size == 1 else value
     one, none = np.ones(()), np.zeros(())
     if node.op in ("Add", "AddV2"):
@@ -177,30 +177,30 @@ def _step(nodes: Nodes, node: Node, before: str) -> tuple[Values, Values] | None
 
 
 def _is_constant(nodes: Nodes, name: str) -> bool:
-    return bool(_behind_casts(nodes, name).op == "Const")
+    return bool(_skip_casts(nodes, name).op == "Const")
 
 
-def _behind_casts(nodes: Nodes, name: str) -> Node:
+def _skip_casts(nodes: Nodes, name: str) -> Node:
     while nodes[name].op in ("Identity", "Cast"):
-        name = node_name(nodes[name].input[0])
+        name = parse_node_name(nodes[name].input[0])
     return nodes[name]
 
 
-def _value(nodes: Nodes, tensor: str) -> Values:
-    node = _behind_casts(nodes, node_name(tensor))
+def _read_value(nodes: Nodes, tensor: str) -> Values:
+    node = _skip_casts(nodes, parse_node_name(tensor))
     if node.op != "Const":
         raise UsageError(f"the graph computes the size of its image, {node.name!r}, as it runs; name a later --input")
-    return constant(node)
+    return read_constant(node)
 
 
-def _shape_size(node: Node) -> tuple[int, int] | None:
+def _read_size(node: Node) -> tuple[int, int] | None:
     dims = [dim.size for dim in node.attr["shape"].shape.dim] if "shape" in node.attr else []
     if len(dims) == 4 and dims[1] > 0 and dims[2] > 0:
         return dims[2], dims[1]
     return None
 
 
-def _found(nodes: Nodes, source: str, front: tuple[str, ...]) -> str:
+def _explain_choice(nodes: Nodes, source: str, front: tuple[str, ...]) -> str:
     if source == front[-1]:
         return "the graph's only input"
     changed = any(nodes[name].op in _DECODERS | _RESIZERS | _SCALERS for name in front)

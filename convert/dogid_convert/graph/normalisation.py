@@ -9,8 +9,8 @@ from dogid.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
-class Normalisation:
-    """How a pixel 0..255 becomes a network's input: (pixel - mean) / std; and how that is known."""
+class UniformNormalisation:
+    """How a pixel 0..255 becomes a network's input: (pixel - mean) / std, alike for R, G and B; how that is known."""
 
     mean: float
     std: float
@@ -33,7 +33,9 @@ class Scaling:
     """The mean of the constants where a shift by channel follows, which is not one number."""
 
 
-def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual: Normalisation) -> Normalisation:
+def determine_normalisation(
+    scaling: Scaling, given: tuple[float, float] | None, usual: UniformNormalisation
+) -> UniformNormalisation:
     """Return the normalisation of the network behind a scaling.
 
     given is the user's (mean, std); usual is returned where nothing else is known.
@@ -41,31 +43,31 @@ def normalisation_of(scaling: Scaling, given: tuple[float, float] | None, usual:
     Raise UsageError where the range of x is not clear.
     """
     if given is not None:
-        return _behind(scaling, *given, "given by --mean and --std")
+        return _undo_scaling(scaling, *given, "given by --mean and --std")
     scaled = scaling.scale != 1.0 or scaling.shift != 0.0
     found = f"the graph scales its input by {scaling.scale:.6g} and adds {scaling.shift:.6g}"
     if scaling.decoded:
-        return _behind(scaling, 0.0, 1.0, found if scaled else "the graph takes pixels as they are")
+        return _undo_scaling(scaling, 0.0, 1.0, found if scaled else "the graph takes pixels as they are")
     if scaled and 0.3 <= abs(scaling.scale) * 255 <= 8:
-        return _behind(scaling, 0.0, 1.0, f"{found}: it takes pixels 0 to 255")
+        return _undo_scaling(scaling, 0.0, 1.0, f"{found}: it takes pixels 0 to 255")
     if scaled and 0.3 <= abs(scaling.scale) <= 8:
-        return _behind(scaling, 0.0, 255.0, f"{found}: it takes values 0 to 1")
+        return _undo_scaling(scaling, 0.0, 255.0, f"{found}: it takes values 0 to 1")
     if scaling.channel_shift is not None and scaling.channel_shift > 8:
-        return _behind(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
+        return _undo_scaling(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
     if scaling.channel_shift is not None:
-        return _behind(scaling, 0.0, 255.0, "the graph subtracts a mean colour of values 0 to 1")
+        return _undo_scaling(scaling, 0.0, 255.0, "the graph subtracts a mean colour of values 0 to 1")
     if scaled:
         raise UsageError(f"{found}: its range of pixels is not clear; give it by --mean and --std")
     return usual
 
 
-def _behind(scaling: Scaling, mean: float, std: float, reason: str) -> Normalisation:
+def _undo_scaling(scaling: Scaling, mean: float, std: float, reason: str) -> UniformNormalisation:
     """Given the source's mean and std, return the network's: scale * (pixel - mean) / std + shift."""
     scale = scaling.scale / std
-    return Normalisation(_tidy(mean - scaling.shift / scale), _tidy(1.0 / scale), reason)
+    return UniformNormalisation(_round_float32(mean - scaling.shift / scale), _round_float32(1.0 / scale), reason)
 
 
-def _tidy(value: float) -> float:
+def _round_float32(value: float) -> float:
     """Undo float32's rounding: 127.50000023 is 127.5."""
     rounded = round(value, 4)
     return rounded if abs(value - rounded) < 1e-4 else value

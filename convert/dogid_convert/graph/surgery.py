@@ -19,23 +19,23 @@ _PASS_THROUGH = ("Identity", "PlaceholderWithDefault", "StopGradient", "CheckNum
 _POOLING = ("Mean", "AvgPool", "MaxPool")
 
 
-def node_name(tensor: str) -> str:
+def parse_node_name(tensor: str) -> str:
     """Return the node that an input of a NodeDef names: `^a`, `a:0` and `a` are all of `a`."""
     return tensor.removeprefix("^").split(":")[0]
 
 
-def nodes_by_name(graph: tf.compat.v1.GraphDef) -> dict[str, tf.compat.v1.NodeDef]:
+def index_nodes(graph: tf.compat.v1.GraphDef) -> dict[str, tf.compat.v1.NodeDef]:
     """Return the nodes, in the graph's order."""
     return {node.name: node for node in graph.node}
 
 
-def constant(node: tf.compat.v1.NodeDef) -> Array:
+def read_constant(node: tf.compat.v1.NodeDef) -> Array:
     """Return the value of a Const."""
     value: Array = tf.make_ndarray(node.attr["value"].tensor)
     return value
 
 
-def constant_node(name: str, value: Array) -> tf.compat.v1.NodeDef:
+def make_constant(name: str, value: Array) -> tf.compat.v1.NodeDef:
     """Return a Const of that value."""
     node = tf.compat.v1.NodeDef(name=name, op="Const")
     node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
@@ -43,16 +43,16 @@ def constant_node(name: str, value: Array) -> tf.compat.v1.NodeDef:
     return node
 
 
-def graph_of(nodes: Iterable[tf.compat.v1.NodeDef], like: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def make_graph(nodes: Iterable[tf.compat.v1.NodeDef], like: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """Return a GraphDef of these nodes, for the same version of TensorFlow as like."""
     graph = tf.compat.v1.GraphDef(node=list(nodes))
     graph.versions.CopyFrom(like.versions)
     return graph
 
 
-def needed(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
+def extract_subgraph(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
     """Return the nodes that output needs, inputs before users, without control inputs."""
-    nodes = nodes_by_name(graph)
+    nodes = index_nodes(graph)
     done: dict[str, tf.compat.v1.NodeDef] = {}
     begun: set[str] = set()
     stack = [(output, False)]
@@ -73,17 +73,17 @@ def needed(graph: tf.compat.v1.GraphDef, output: str) -> tf.compat.v1.GraphDef:
         else:
             begun.add(name)
             stack.append((name, True))
-            stack.extend((node_name(tensor), False) for tensor in reversed(data))
-    return graph_of(done.values(), graph)
+            stack.extend((parse_node_name(tensor), False) for tensor in reversed(data))
+    return make_graph(done.values(), graph)
 
 
 def simplify(graph: tf.compat.v1.GraphDef, output: str, keep: str = "") -> tf.compat.v1.GraphDef:
     """Return the graph up to output in the plain form. The node called keep (the input) stays as it is."""
-    plain = needed(_without_pass_through(needed(graph, output), {output, keep}), output)
-    return needed(_folded(_computed(plain)), output)
+    plain = extract_subgraph(_remove_pass_through(extract_subgraph(graph, output), {output, keep}), output)
+    return extract_subgraph(_fold_batch_norms(_fold_constants(plain)), output)
 
 
-def _without_pass_through(graph: tf.compat.v1.GraphDef, keep: set[str]) -> tf.compat.v1.GraphDef:
+def _remove_pass_through(graph: tf.compat.v1.GraphDef, keep: set[str]) -> tf.compat.v1.GraphDef:
     source: dict[str, str] = {}
     kept = []
     for node in graph.node:
@@ -92,32 +92,32 @@ def _without_pass_through(graph: tf.compat.v1.GraphDef, keep: set[str]) -> tf.co
             source[node.name] = node.input[0]
         else:
             kept.append(node)
-    return graph_of(kept, graph)
+    return make_graph(kept, graph)
 
 
-def _computed(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def _fold_constants(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """Replace nodes that depend on constants only by their values."""
     fixed: set[str] = set()
     frontier: set[str] = set()
     for node in graph.node:
-        inputs = [node_name(tensor) for tensor in node.input]
+        inputs = [parse_node_name(tensor) for tensor in node.input]
         if node.op == "Const" or (inputs and all(name in fixed for name in inputs)):
             fixed.add(node.name)
         else:
             frontier.update(name for name in inputs if name in fixed)
-    nodes = nodes_by_name(graph)
+    nodes = index_nodes(graph)
     wanted = [name for name in nodes if name in frontier and nodes[name].op != "Const"]
-    values = dict(zip(wanted, _run(graph, wanted), strict=True))
+    values = dict(zip(wanted, _evaluate(graph, wanted), strict=True))
     result = []
     for node in graph.node:
         if node.name in values:
-            result.append(constant_node(node.name, values[node.name]))
+            result.append(make_constant(node.name, values[node.name]))
         elif node.name not in fixed or node.name in frontier:
             result.append(node)
-    return graph_of(result, graph)
+    return make_graph(result, graph)
 
 
-def _run(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
+def _evaluate(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
     if not names:
         return []
     function = tf.compat.v1.wrap_function(
@@ -127,54 +127,54 @@ def _run(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
     return [tensor.numpy() for tensor in function()]
 
 
-def _folded(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+def _fold_batch_norms(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
     """Multiply factors of a convolution's channels into its weights: batch normalization leaves only a bias."""
     from tensorflow.python.tools.optimize_for_inference_lib import fold_batch_norms
 
     graph = fold_batch_norms(graph)
-    nodes = nodes_by_name(graph)
-    users = _users(graph)
+    nodes = index_nodes(graph)
+    users = _count_users(graph)
     renamed: dict[str, str] = {}
     for node in graph.node:
         node.input[:] = [renamed.get(tensor, tensor) for tensor in node.input]
         if node.op != "Mul" or len(node.input) != 2:
             continue
-        names = [node_name(tensor) for tensor in node.input]
+        names = [parse_node_name(tensor) for tensor in node.input]
         convolution, scale = (nodes[names[0]], nodes[names[1]])
         if convolution.op not in CONVOLUTIONS:
             convolution, scale = scale, convolution
         if convolution.op not in CONVOLUTIONS or scale.op != "Const" or users[convolution.name] != 1:
             continue
-        weights = nodes[node_name(convolution.input[1])]
+        weights = nodes[parse_node_name(convolution.input[1])]
         if weights.op != "Const" or users[weights.name] != 1:
             continue
-        value, factor = constant(weights), constant(scale).astype(np.float32).ravel()
+        value, factor = read_constant(weights), read_constant(scale).astype(np.float32).ravel()
         shape = value.shape[2:] if convolution.op == "DepthwiseConv2dNative" else (1, value.shape[3])
         if factor.size not in (1, int(np.prod(shape))):
             continue
         scaled = value.astype(np.float32) * np.broadcast_to(factor, int(np.prod(shape))).reshape(shape)
-        weights.CopyFrom(constant_node(weights.name, scaled.astype(value.dtype)))
+        weights.CopyFrom(make_constant(weights.name, scaled.astype(value.dtype)))
         renamed[node.name] = convolution.name
-    return graph_of((node for node in graph.node if node.name not in renamed), graph)
+    return make_graph((node for node in graph.node if node.name not in renamed), graph)
 
 
-def _users(graph: tf.compat.v1.GraphDef) -> dict[str, int]:
+def _count_users(graph: tf.compat.v1.GraphDef) -> dict[str, int]:
     users = {node.name: 0 for node in graph.node}
     for node in graph.node:
         for tensor in node.input:
-            users[node_name(tensor)] += 1
+            users[parse_node_name(tensor)] += 1
     return users
 
 
-def main_path(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
+def find_main_path(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
     """Return the nodes that everything on the way from start to end passes through, in order, both ends included.
 
     The graph can be cut in two at each of them. Raise DogidError where no way leads from start to end.
     """
-    graph = needed(graph, end)
+    graph = extract_subgraph(graph, end)
     on_way = {start}
     for node in graph.node:
-        if any(node_name(tensor) in on_way for tensor in node.input):
+        if any(parse_node_name(tensor) in on_way for tensor in node.input):
             on_way.add(node.name)
     if end not in on_way:
         raise DogidError(f"the graph's output {end!r} does not depend on its input {start!r}")
@@ -183,8 +183,8 @@ def main_path(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
     farthest = list(range(len(order)))
     for node in graph.node:
         for tensor in node.input:
-            if node.name in place and node_name(tensor) in place:
-                source = place[node_name(tensor)]
+            if node.name in place and parse_node_name(tensor) in place:
+                source = place[parse_node_name(tensor)]
                 farthest[source] = max(farthest[source], place[node.name])
     # an edge from before a node to behind it is a way around it
     path, reach = [], 0
@@ -195,34 +195,34 @@ def main_path(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
     return path
 
 
-def last_pooling(graph: tf.compat.v1.GraphDef, path: list[str]) -> str | None:
+def find_last_pooling(graph: tf.compat.v1.GraphDef, path: list[str]) -> str | None:
     """Return the last node of the path that pools; what follows it classifies."""
-    nodes = nodes_by_name(graph)
+    nodes = index_nodes(graph)
     return next((name for name in reversed(path) if nodes[name].op in _POOLING), None)
 
 
-def cut_before(graph: tf.compat.v1.GraphDef, path: list[str], convolutions: int) -> str:
+def find_cut(graph: tf.compat.v1.GraphDef, path: list[str], convolutions: int) -> str:
     """Return the last node of the path with at least that many convolutions between it and the path's end."""
-    nodes = nodes_by_name(graph)
+    nodes = index_nodes(graph)
     for candidate in reversed(path):
-        behind = downstream(graph, candidate, path[-1])
+        behind = list_downstream(graph, candidate, path[-1])
         if sum(nodes[name].op in CONVOLUTIONS for name in behind) >= convolutions:
             return candidate
     raise UsageError(f"the base has fewer than {convolutions} convolutions to fine-tune")
 
 
-def downstream(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
+def list_downstream(graph: tf.compat.v1.GraphDef, start: str, end: str) -> list[str]:
     """Return the nodes that depend on start and that end needs, in order, without start."""
-    order = needed(graph, end).node
+    order = extract_subgraph(graph, end).node
     after = {start}
     for node in order:
-        if node.name != start and any(node_name(tensor) in after for tensor in node.input):
+        if node.name != start and any(parse_node_name(tensor) in after for tensor in node.input):
             after.add(node.name)
     return [node.name for node in order if node.name in after and node.name != start]
 
 
-def with_constants(graph: tf.compat.v1.GraphDef, values: dict[str, Array]) -> tf.compat.v1.GraphDef:
+def replace_constants(graph: tf.compat.v1.GraphDef, values: dict[str, Array]) -> tf.compat.v1.GraphDef:
     """Return the graph with other values in the constants of these names."""
-    return graph_of(
-        (constant_node(node.name, values[node.name]) if node.name in values else node for node in graph.node), graph
+    return make_graph(
+        (make_constant(node.name, values[node.name]) if node.name in values else node for node in graph.node), graph
     )

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.quantize.tflite_converter import IoTypes, check_pixels
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.flatbuffer_edit import Model, pack, tensor_name, unpack
@@ -32,7 +32,7 @@ def is_there() -> bool:
 class AiEdgeQuantizer:
     """A float model with the ranges of its tensors as this quantizer sees them."""
 
-    def __init__(self, model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
+    def __init__(self, model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation) -> None:
         """Calibrate with pixels [photos, height, width, 3]."""
         parsed = unpack(model)
         image = tensor_name(parsed, parsed.subgraphs[0].inputs[0])

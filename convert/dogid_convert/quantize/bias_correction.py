@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, pack, tensor_name, tensor_values, unpack
 
@@ -24,7 +24,7 @@ Means = dict[str, NDArray[np.float32]]
 class BiasCorrector:
     """A float model and the means of its layers' inputs, for correcting the int8 models made of it."""
 
-    def __init__(self, float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> None:
+    def __init__(self, float_model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation) -> None:
         """Measure the means with some of the calibration pixels [photos, height, width, 3]."""
         self._means = _channel_means(float_model, pixels, normalisation)
         self._float = unpack(float_model)
@@ -43,7 +43,7 @@ class BiasCorrector:
         return pack(quantized)
 
 
-def _channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Means:
+def _channel_means(model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation) -> Means:
     """Run a float model on some of the pixels; return the mean of each channel of each tensor, by the tensor's name."""
     with suppress_stderr():
         interpreter = Interpreter(model_content=model, experimental_preserve_all_tensors=True)

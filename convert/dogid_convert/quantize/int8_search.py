@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError
 from dogid_convert.evaluation.compare import Agreement, measure_agreement, share_interval
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.quantize import ai_edge
 from dogid_convert.quantize.bias_correction import BiasCorrector
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes, calibrate, quantize
@@ -70,7 +70,7 @@ _USUAL = ("int8", "int8, biases corrected")
 def best_int8(
     float_model: bytes,
     pixels: NDArray[np.uint8],
-    normalisation: Normalisation,
+    normalisation: UniformNormalisation,
     labels: tuple[str, ...],
     min_agreement: float,
     track: Track,
@@ -106,7 +106,7 @@ def best_int8(
 
 
 def _stages(
-    float_model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation, interface: IoTypes
+    float_model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation, interface: IoTypes
 ) -> Iterator[list[tuple[str, Make]]]:
     """Yield stages of attempts, those that cost more speed later. The best of a stage is taken."""
     calibrated = calibrate(float_model, pixels, normalisation)

@@ -13,8 +13,8 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize.calibrator import Calibrator
 
 from dogid.errors import DogidError
-from dogid_convert.graph.check_operators import unconvertible
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.check_operators import explain_failure
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.flatbuffer_edit import Model, facts_of, operator_name, tensor_name, unpack
 
@@ -52,7 +52,7 @@ class Calibrated:
     """Output tensors of all layers with weights, in order."""
 
 
-def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisation) -> Calibrated:
+def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation) -> Calibrated:
     """Run a float model on pixels [photos, height, width, 3] and note the range of every tensor."""
     with suppress_stderr():
         calibrated = bytes(Calibrator(model).calibrate(lambda: _samples(pixels, normalisation)))
@@ -62,7 +62,7 @@ def calibrate(model: bytes, pixels: NDArray[np.uint8], normalisation: Normalisat
 
 def quantize(
     calibrated: Calibrated,
-    normalisation: Normalisation,
+    normalisation: UniformNormalisation,
     float_layers: Sequence[str] = (),
     interface: IoTypes = DEFAULT_IO_TYPES,
     *,
@@ -85,7 +85,7 @@ def quantize(
                 )
             )
         except Exception as error:  # the converter's errors have no public base class
-            raise DogidError(f"the graph cannot be quantized: {unconvertible(error)}") from error
+            raise DogidError(f"the graph cannot be quantized: {explain_failure(error)}") from error
     check_pixels(unpack(model), normalisation)
     return model
 
@@ -96,7 +96,7 @@ def _layer_outputs(model: Model) -> tuple[str, ...]:
     return tuple(tensor_name(model, op.outputs[0]) for op in operators if operator_name(model, op) in kinds)
 
 
-def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterator[list[NDArray[np.float32]]]:
+def _samples(pixels: NDArray[np.uint8], normalisation: UniformNormalisation) -> Iterator[list[NDArray[np.float32]]]:
     for i in range(len(pixels)):
         sample = pixels[i : i + 1].copy()
         if i == 0:
@@ -105,7 +105,7 @@ def _samples(pixels: NDArray[np.uint8], normalisation: Normalisation) -> Iterato
         yield [normalisation.apply(sample)]
 
 
-def check_pixels(model: Model, normalisation: Normalisation) -> None:
+def check_pixels(model: Model, normalisation: UniformNormalisation) -> None:
     """Raise DogidError unless quantized input q stands for (q - mean) / std, or for int8 (q + 128 - mean) / std.
 
     A zero point is an integer: a mean of 127.5 shifts pixels by half a level, which no photo shows.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.reports.training_report import REPORT, recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite
@@ -30,7 +30,7 @@ class FloatSource(Protocol):
         """Number of its outputs."""
 
     @property
-    def normalisation(self) -> Normalisation:
+    def normalisation(self) -> UniformNormalisation:
         """How pixels 0..255 become its input."""
 
     @property
@@ -61,7 +61,7 @@ class GraphSource:
         return self.network.classes
 
     @property
-    def normalisation(self) -> Normalisation:
+    def normalisation(self) -> UniformNormalisation:
         """See FloatSource."""
         return self.network.normalisation
 
@@ -89,11 +89,11 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
         return GraphSource(make_network(read_graph(path), hints, _normalisation_beside(path)))
 
 
-def _normalisation_beside(graph: Path) -> Normalisation:
+def _normalisation_beside(graph: Path) -> UniformNormalisation:
     """Return the normalisation for a graph that defines none: as its training recorded it, or MobileNet's default."""
     recorded = recorded_normalisation(graph)
     if recorded is not None:
-        return Normalisation(*recorded, f"from {REPORT} beside the graph")
-    return Normalisation(
+        return UniformNormalisation(*recorded, f"from {REPORT} beside the graph")
+    return UniformNormalisation(
         MOBILENET_MEAN, MOBILENET_STD, "not defined by the graph: MobileNet's default; --mean and --std change it"
     )

@@ -11,7 +11,7 @@ from dogid.errors import DogidError, UsageError
 from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid.model.model_file import read_model_file
 from dogid_convert.graph.network import GraphFact, Hints
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, pack, unpack
@@ -29,7 +29,7 @@ class TfliteSource:
     model: bytes
     size: tuple[int, int]
     classes: int
-    normalisation: Normalisation
+    normalisation: UniformNormalisation
     facts: tuple[GraphFact, ...]
 
     def predict(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
@@ -101,21 +101,21 @@ def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFa
         raise UsageError(f"{path}: the input {source.name} is {list(source.shape)}, not an image [1, height, width, 3]")
 
 
-def _normalisation(path: Path, hints: Hints) -> Normalisation:
+def _normalisation(path: Path, hints: Hints) -> UniformNormalisation:
     if hints.normalisation is not None:
-        return Normalisation(*hints.normalisation, "given by --mean and --std")
+        return UniformNormalisation(*hints.normalisation, "given by --mean and --std")
     file = read_model_file(path)
     if file.mean is not None and file.std:
-        return Normalisation(file.mean, file.std, "from the record inside the model")
+        return UniformNormalisation(file.mean, file.std, "from the record inside the model")
     metadata = file.metadata
     if len(set(metadata.mean)) == len(set(metadata.std)) == 1:
-        return Normalisation(metadata.mean[0], metadata.std[0], metadata.reason)
+        return UniformNormalisation(metadata.mean[0], metadata.std[0], metadata.reason)
     if metadata.mean:
         raise UsageError(
             f"{path}: its metadata has a mean and std for each colour ({metadata.mean}, {metadata.std}): dogid runs it "
             "as it is; to convert it, give one --mean and --std for all"
         )
-    return Normalisation(
+    return UniformNormalisation(
         MOBILENET_MEAN, MOBILENET_STD, "not defined by the model: MobileNet's default; --mean and --std change it"
     )
 

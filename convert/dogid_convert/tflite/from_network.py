@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from dogid.errors import DogidError
-from dogid_convert.graph.check_operators import unconvertible
+from dogid_convert.graph.check_operators import explain_failure
 from dogid_convert.graph.network import Network
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
@@ -14,7 +14,7 @@ def convert_network(network: Network, dtype: str) -> bytes:
     Raise DogidError naming the operators that TensorFlow Lite does not have.
     """
     with suppress_stderr():
-        function = network.concrete_function()
+        function = network.get_concrete_function()
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
         if dtype != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -23,4 +23,4 @@ def convert_network(network: Network, dtype: str) -> bytes:
         try:
             return bytes(converter.convert())
         except Exception as error:  # the converter's errors have no public base class
-            raise DogidError(f"the graph cannot be converted: {unconvertible(error)}") from error
+            raise DogidError(f"the graph cannot be converted: {explain_failure(error)}") from error

@@ -11,7 +11,7 @@ from dogid.model.classifier import Classifier
 from dogid.model.interpreter import Backend, Interpreter, choose_backend
 from dogid.model.model_file import RunnableModel
 from dogid.model.tflite_metadata import read_metadata
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.progress import Track
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
@@ -33,7 +33,7 @@ class _OtherKernels(Backend):
 
 
 def make_classifier(
-    model: bytes, labels: tuple[str, ...], normalisation: Normalisation, *, accelerated: bool = True
+    model: bytes, labels: tuple[str, ...], normalisation: UniformNormalisation, *, accelerated: bool = True
 ) -> Classifier:
     """Return the daemon's own classifier for a model that is not a file yet."""
     runnable = RunnableModel(

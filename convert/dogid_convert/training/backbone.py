@@ -63,18 +63,18 @@ def cut_backbone(
 ) -> Backbone:
     """Cut the classifier off a graph from the pixels at input_node to output. Raise DogidError or UsageError."""
     plain = surgery.simplify(graph, output, input_node)
-    path = surgery.main_path(plain, input_node, plain.node[-1].name)
-    embedding = surgery.last_pooling(plain, path)
+    path = surgery.find_main_path(plain, input_node, plain.node[-1].name)
+    embedding = surgery.find_last_pooling(plain, path)
     if embedding is None:
         raise UsageError(f"the base {name} has no pooling layer that all its data passes, so no embedding to train on")
-    plain = _with_input(surgery.needed(plain, embedding), input_node, size)
+    plain = _with_input(surgery.extract_subgraph(plain, embedding), input_node, size)
     return Backbone(plain, embedding, size, _width(plain, embedding, size, name), name, sha256)
 
 
 def make_runner(backbone: Backbone, tensor: str) -> Callable[[Floats], Floats]:
     """Return the function from pixels [photos, height, width, 3] in -1..1 to the values of a node of the backbone."""
     width, height = backbone.size
-    graph = surgery.needed(backbone.graph, tensor)
+    graph = surgery.extract_subgraph(backbone.graph, tensor)
 
     def computed(pixels: tf.Tensor) -> tf.Tensor:
         return tf.import_graph_def(graph, {f"{INPUT}:0": pixels}, [f"{tensor}:0"], name="")[0]
@@ -99,7 +99,7 @@ def attach_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
     definition = graph.as_graph_def()
     for node in definition.node:
         node.attr.pop("_output_shapes", None)
-    return surgery.needed(definition, RESULT)
+    return surgery.extract_subgraph(definition, RESULT)
 
 
 def _with_input(graph: tf.compat.v1.GraphDef, input_node: str, size: tuple[int, int]) -> tf.compat.v1.GraphDef:
@@ -109,8 +109,8 @@ def _with_input(graph: tf.compat.v1.GraphDef, input_node: str, size: tuple[int, 
     placeholder.attr["shape"].shape.CopyFrom(tf.TensorShape([None, size[1], size[0], 3]).as_proto())
     nodes = [node for node in graph.node if node.name != input_node]
     for node in nodes:
-        node.input[:] = [INPUT if surgery.node_name(tensor) == input_node else tensor for tensor in node.input]
-    return surgery.graph_of([placeholder, *nodes], graph)
+        node.input[:] = [INPUT if surgery.parse_node_name(tensor) == input_node else tensor for tensor in node.input]
+    return surgery.make_graph([placeholder, *nodes], graph)
 
 
 def _width(graph: tf.compat.v1.GraphDef, embedding: str, size: tuple[int, int], name: str) -> int:

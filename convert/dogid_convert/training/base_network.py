@@ -8,8 +8,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from dogid.errors import DogidError, UsageError
-from dogid_convert.graph.network import Hints, cut_network, fitting_sides
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.network import Hints, cut_network, find_fitting_sides
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.keras import freeze_model
@@ -18,7 +18,7 @@ from dogid_convert.training.backbone import MEAN, STD, Backbone, cut_backbone
 
 KERAS_PREFIX = "keras:"
 _GRAPH_NAME = "retrained_graph.pb"
-_USUAL = Normalisation(MEAN, STD, "not stated by the graph: MobileNet's usual one")
+_USUAL = UniformNormalisation(MEAN, STD, "not stated by the graph: MobileNet's usual one")
 _SLACK = 1.0  # in units of a pixel: 127.5, as Keras has it, is near enough
 _DEFAULT_SIDE = 224  # pixels, where a graph does not say: what MobileNet was published with
 _INCEPTION_SIDE = 299
@@ -80,7 +80,7 @@ def _backbone(graph: tf.compat.v1.GraphDef, name: str, sha256: str, size: int | 
 
 def _fitting_size(graph: tf.compat.v1.GraphDef, entrance: str, output: str) -> tuple[int, int]:
     """Return the input size of a graph without one: the size that its last pooling was made for."""
-    sides = fitting_sides(graph, entrance, output)
+    sides = find_fitting_sides(graph, entrance, output)
     # a network that pools over all fits any; one with a window of its own also fits a little more than it was made for
     side = _DEFAULT_SIDE if not sides or _DEFAULT_SIDE in sides else sides[0]
     return side, side

@@ -205,15 +205,15 @@ class FineTunedLayers:
 
 def _trainable_weights(backbone: Backbone, cut: str) -> dict[str, Floats]:
     """Return the weights and biases that only the part behind the cut uses."""
-    nodes = surgery.nodes_by_name(backbone.graph)
+    nodes = surgery.index_nodes(backbone.graph)
     found: dict[str, Floats] = {}
-    for name in surgery.downstream(backbone.graph, cut, backbone.embedding):
+    for name in surgery.list_downstream(backbone.graph, cut, backbone.embedding):
         if nodes[name].op not in _WEIGHTED:
             continue
         for tensor in nodes[name].input:
-            source = nodes[surgery.node_name(tensor)]
+            source = nodes[surgery.parse_node_name(tensor)]
             if source.op == "Const":
-                value = surgery.constant(source)
+                value = surgery.read_constant(source)
                 if value.dtype == np.float32 and value.ndim:
                     found[source.name] = value.astype(np.float32)
     return found

@@ -174,8 +174,8 @@ def _make_data(computed: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Reci
 
 def _find_cut(backbone: Backbone, recipe: Recipe) -> str:
     """Return the node up to which the backbone stays frozen."""
-    path = surgery.main_path(backbone.graph, INPUT, backbone.embedding)
-    return surgery.cut_before(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
+    path = surgery.find_main_path(backbone.graph, INPUT, backbone.embedding)
+    return surgery.find_cut(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
 
 
 def _predict_by_group(

@@ -76,7 +76,7 @@ class Trainer:
 
     def graph(self, temperature: float) -> tf.compat.v1.GraphDef:
         """Return the whole network, its logits divided by temperature."""
-        changed = surgery.with_constants(self._backbone.graph, dict(self._constants))
+        changed = surgery.replace_constants(self._backbone.graph, dict(self._constants))
         head = Head(self._head.weights, self._head.biases + self._prior)
         return attach_head(replace(self._backbone, graph=changed), head.with_temperature(temperature))
 

@@ -25,7 +25,7 @@ class Normalisation:
 
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
-    source: str
+    reason: str
 
     @classmethod
     def of(cls, model: RunnableModel) -> "Normalisation | None":
@@ -37,9 +37,9 @@ class Normalisation:
         return None
 
     @classmethod
-    def from_numbers(cls, mean: tuple[float, ...], std: tuple[float, ...], source: str) -> "Normalisation":
+    def from_numbers(cls, mean: tuple[float, ...], std: tuple[float, ...], reason: str) -> "Normalisation":
         """Return it from plain numbers."""
-        return cls(np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32), source)
+        return cls(np.array(mean, dtype=np.float32), np.array(std, dtype=np.float32), reason)
 
     def apply(self, pixels: NDArray[Any]) -> NDArray[np.float32]:
         """Return the values for pixels [..., 3]."""
@@ -74,11 +74,11 @@ class InputEncoder:
             unchecked = "unchecked: the file does not define it"
             usual = Normalisation.from_numbers((MOBILENET_MEAN,), (MOBILENET_STD,), unchecked)
             used = defined or usual
-            return cls(dtype, planar, used, None, f"{used}, {used.source}")
+            return cls(dtype, planar, used, None, f"{used}, {used.reason}")
         levels = _levels(dtype, details["quantization"], defined) if defined else None
         if levels is None:
             return cls(dtype, planar, None, None, "pixels as they are")
-        return cls(dtype, planar, None, levels, f"{defined}, then quantized, {defined.source if defined else ''}")
+        return cls(dtype, planar, None, levels, f"{defined}, then quantized, {defined.reason if defined else ''}")
 
     def __call__(self, pixels: Pixels) -> NDArray[Any]:
         """Given pixels [height, width, 3], return the tensor's content."""

@@ -14,7 +14,7 @@ import pytest
 tf = pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.cli import main
-from tests.convert.small_graphs import LABELS, SIDE, Workspace, body, graph_of, make_workspace, retrained
+from tests.convert.small_graphs import LABELS, SIDE, Workspace, body, build_graph, make_workspace, retrained
 
 v1 = tf.compat.v1
 Refused = Callable[..., str]
@@ -70,7 +70,7 @@ def test_operators_that_tflite_lacks_are_named(refused: Refused, workspace: Work
         pixels = v1.placeholder(tf.float32, [1, SIDE, SIDE, 3], name="input")
         tf.nn.softmax(tf.math.erfinv(body(pixels)), name="final_result")
 
-    workspace.save(graph_of(build))
+    workspace.save(build_graph(build))
     assert "Erfinv" in refused(status=1)
 
 
@@ -80,7 +80,7 @@ def test_graph_with_variables_is_not_frozen(refused: Refused, workspace: Workspa
         scale = v1.get_variable("scale", [3], use_resource=True)
         tf.nn.softmax(body(pixels) * scale, name="final_result")
 
-    workspace.save(graph_of(build))
+    workspace.save(build_graph(build))
     assert "not frozen: scale" in refused(status=1)
 
 
@@ -228,7 +228,7 @@ def two_inputs() -> Any:
         right = v1.placeholder(tf.float32, [1, SIDE, SIDE, 3], name="right")
         tf.nn.softmax(body(left + right), name="final_result")
 
-    return graph_of(build)
+    return build_graph(build)
 
 
 def two_outputs() -> Any:
@@ -237,7 +237,7 @@ def two_outputs() -> Any:
         tf.nn.softmax(logits, name="colours")
         tf.nn.softmax(-logits, name="opposites")
 
-    return graph_of(build)
+    return build_graph(build)
 
 
 def test_several_inputs_are_listed(refused: Refused, workspace: Workspace) -> None:

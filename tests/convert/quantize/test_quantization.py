@@ -14,7 +14,7 @@ from dogid.errors import DogidError
 from dogid_convert.conversion.photo_sets import decode_photos, interleave_labels, read_folder
 from dogid_convert.evaluation.compare import measure_agreement
 from dogid_convert.graph.network import Hints
-from dogid_convert.graph.normalisation import Normalisation
+from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.quantize import ai_edge, int8_search
 from dogid_convert.quantize.bias_correction import BiasCorrector
 from dogid_convert.quantize.tflite_converter import IoTypes, calibrate, quantize
@@ -54,7 +54,7 @@ def scores(model: bytes, source: FloatSource, pixels: NDArray[np.uint8]) -> NDAr
 def test_int8_input_takes_raw_pixels(
     mean: float, std: float, zero_point: int, float_model: bytes, pixels: NDArray[np.uint8]
 ) -> None:
-    normalisation = Normalisation(mean, std, "")
+    normalisation = UniformNormalisation(mean, std, "")
     facts = read_facts(quantize(calibrate(float_model, pixels, normalisation), normalisation)).input
     assert facts.dtype == "UINT8"
     assert facts.scale == pytest.approx(1 / std)
@@ -62,7 +62,7 @@ def test_int8_input_takes_raw_pixels(
 
 
 def test_model_that_cannot_take_raw_pixels_is_refused(float_model: bytes, pixels: NDArray[np.uint8]) -> None:
-    bright = Normalisation(-100, 128, "")  # int8 has no room for the range from 0, which it must hold
+    bright = UniformNormalisation(-100, 128, "")  # int8 has no room for the range from 0, which it must hold
     with pytest.raises(DogidError, match="--dtype float32"):
         quantize(calibrate(float_model, pixels, bright), bright)
 

@@ -23,7 +23,7 @@ from tests.convert.small_graphs import (
     Pixels,
     answers,
     body,
-    graph_of,
+    build_graph,
     image,
     probabilities,
     random_pixels,
@@ -160,7 +160,7 @@ def test_batch_normalization_of_2015_is_folded(tmp_path: Path, pixels: Pixels) -
             tf.constant(value, name=name)
         finish(tf.identity(tf.zeros([1, 15, 15, 8]), name="norm"))
 
-    graph = graph_of(build)
+    graph = build_graph(build)
     node = next(node for node in graph.node if node.name == "norm")
     node.op = "BatchNormWithGlobalNormalization"
     node.input[:] = ["conv", "mean", "variance", "beta", "gamma"]
@@ -215,7 +215,7 @@ def test_functions_of_tensorflow_1_are_inlined(tmp_path: Path, pixels: Pixels, e
         layers = function.Defun(tf.float32, func_name="layers")(lambda x: tf.nn.softmax(body(x)))
         layers(image()).set_shape([None, 3])
 
-    graph = graph_of(build)
+    graph = build_graph(build)
     assert "layers" in {node.op for node in graph.node}
     path = tmp_path / "graph.pb"
     path.write_bytes(graph.SerializeToString())
@@ -242,7 +242,7 @@ def test_inference_branch_of_a_condition_is_taken(tmp_path: Path, pixels: Pixels
     with v1.Graph().as_default():
         v1.enable_control_flow_v2()
         try:
-            graph = graph_of(build)
+            graph = build_graph(build)
         finally:
             v1.disable_control_flow_v2()
     assert {"If", "StatelessIf"} & {node.op for node in graph.node}

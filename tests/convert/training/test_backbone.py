@@ -128,7 +128,7 @@ def test_head_has_the_node_names_of_retrain() -> None:
     graph = attach_head(backbone, head)
 
     assert graph.node[-1].name == "final_result"
-    assert "final_training_ops/Wx_plus_b/MatMul" in surgery.nodes_by_name(graph)
+    assert "final_training_ops/Wx_plus_b/MatMul" in surgery.index_nodes(graph)
     odds = np.exp([0.0, 1.0, 2.0])
     np.testing.assert_allclose(values_of(graph, "input", "final_result", PIXELS), [odds / odds.sum()] * 2, rtol=1e-5)
 
@@ -143,21 +143,21 @@ def test_globally_pooling_base_takes_another_size() -> None:
 
 def test_cut_leaves_the_given_number_of_convolutions() -> None:
     backbone = base_network.load(str(small_graph()))
-    path = surgery.main_path(backbone.graph, "input", backbone.embedding)
-    nodes = surgery.nodes_by_name(backbone.graph)
+    path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
+    nodes = surgery.index_nodes(backbone.graph)
 
     for count in (1, 2, 5, 27):
-        cut = surgery.cut_before(backbone.graph, path, count)
-        behind = surgery.downstream(backbone.graph, cut, backbone.embedding)
+        cut = surgery.find_cut(backbone.graph, path, count)
+        behind = surgery.list_downstream(backbone.graph, cut, backbone.embedding)
         assert sum(nodes[name].op in surgery.CONVOLUTIONS for name in behind) == count
 
 
 def test_too_many_convolutions_is_a_usage_error() -> None:
     backbone = base_network.load(str(small_graph()))
-    path = surgery.main_path(backbone.graph, "input", backbone.embedding)
+    path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
 
     with pytest.raises(UsageError, match="fewer than 28"):
-        surgery.cut_before(backbone.graph, path, 28)
+        surgery.find_cut(backbone.graph, path, 28)
 
 
 def test_keras_name_without_weights() -> None:

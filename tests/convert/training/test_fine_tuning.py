@@ -29,8 +29,8 @@ def inception(folder: Path) -> Path:
 
 def make_layers(backbone: Backbone, schedule: Schedule) -> tuple[FineTunedLayers, Samples]:
     """Return the layers behind the last four convolutions, and random photos with random labels for them."""
-    path = surgery.main_path(backbone.graph, "input", backbone.embedding)
-    cut = surgery.cut_before(backbone.graph, path, 4)
+    path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
+    cut = surgery.find_cut(backbone.graph, path, 4)
     rng = np.random.default_rng(0)
     pixels = rng.uniform(-1, 1, (PHOTOS, backbone.size[1], backbone.size[0], 3)).astype(np.float32)
     values = make_runner(backbone, cut)(pixels).astype(np.float16)[:, None]

@@ -112,12 +112,12 @@ def test_retrained_graph_predicts_the_labels(base: Path, form: str, tmp_path: Pa
 
 def test_cut_between_blocks_splits_no_branch(base: Path) -> None:
     backbone = base_network.load(str(base))
-    path = surgery.main_path(backbone.graph, "input", backbone.embedding)
-    nodes = surgery.nodes_by_name(backbone.graph)
+    path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
+    nodes = surgery.index_nodes(backbone.graph)
 
-    cut = surgery.cut_before(backbone.graph, path, 3)
+    cut = surgery.find_cut(backbone.graph, path, 3)
 
-    behind = surgery.downstream(backbone.graph, cut, backbone.embedding)
+    behind = surgery.list_downstream(backbone.graph, cut, backbone.embedding)
     # the two shrinking branches end where they are joined: a cut inside them would leave one out
     assert sum(nodes[name].op == "Conv2D" for name in behind) >= 3
     assert set(path[path.index(cut) + 1 :]) <= set(behind)

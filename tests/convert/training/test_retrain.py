@@ -121,10 +121,10 @@ def test_fine_tuning_moves_the_last_convolutions_only(noisy_photos: Path, tmp_pa
 
     retrain(noisy_photos, tmp_path / "out", "--fine-tune", "2", "--epochs", "100")
 
-    before = surgery.nodes_by_name(base_network.load(str(small_graph())).graph)
+    before = surgery.index_nodes(base_network.load(str(small_graph())).graph)
     after = tf.compat.v1.GraphDef.FromString((tmp_path / "out/retrained_graph.pb").read_bytes())
     moved = {
-        node.name: np.abs(np.subtract(surgery.constant(node), surgery.constant(before[node.name]))).max()
+        node.name: np.abs(np.subtract(surgery.read_constant(node), surgery.read_constant(before[node.name]))).max()
         for node in after.node
         if node.op == "Const" and node.name in before
     }

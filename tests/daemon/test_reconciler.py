@@ -1,5 +1,6 @@
 """Which files the reconciler reports as arrivals: those that somebody may be waiting for."""
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dogid.inbox.scan import find_file
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
 from tests.support.photos import put
+from tests.support.waiting import TIMEOUT, eventually
 
 
 class Arrivals(list[int]):
@@ -67,6 +69,11 @@ def test_flood_of_renames_is_a_flood(reconciler: Reconciler, inbox: Path, arriva
 
 def test_files_found_by_a_scan_are_no_arrivals(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
     closed(inbox, 3)
-    reconciler._scan_all()
+    reconciler.start()
+    try:
+        eventually(lambda: reconciler.status.last_scan, "the inbox is scanned")
+    finally:
+        reconciler.request_stop()
+        reconciler.join(time.monotonic() + TIMEOUT)
 
     assert arrivals == [0]

@@ -1,6 +1,7 @@
 """A folder and its ledger, for the tests of the ledger."""
 
 import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -41,12 +42,11 @@ class Inbox:
         self.folder.mkdir()
         self.state.mkdir()
         self.clock = SetClock([NOON, 5_000])
+        self.find: Callable[[bytes], FoundFile | None] = lambda path: find_file(self.folder, path)
         self.open()
 
     def open(self) -> None:
-        self.ledger = Ledger(
-            self.state, lambda path: find_file(self.folder, path), self.clock, keep_versions=self.keep_versions
-        )
+        self.ledger = Ledger(self.state, lambda path: self.find(path), self.clock, keep_versions=self.keep_versions)
         self.model_id = self.ledger.register_model("m.tflite", "00", ("cat",))
         self.db = open_for_reading(self.state)
 

@@ -310,7 +310,7 @@ def test_new_inode_numbers_do_not_make_files_new(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_suspected_damage_is_checked_after_clean_close(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_suspected_damage_is_checked_after_clean_close(inbox: Inbox) -> None:
     for number in range(60):
         put(inbox.folder / f"{number}.jpg", str(number).encode())
     inbox.observe(*(f"{number}.jpg" for number in range(60)))
@@ -319,7 +319,7 @@ def test_suspected_damage_is_checked_after_clean_close(inbox: Inbox, monkeypatch
     data = bytearray(path.read_bytes())
     data[4096:] = os.urandom(len(data) - 4096)
     path.write_bytes(data)
-    monkeypatch.setattr("dogid.ledger.database._QUICK_CHECK_BYTES", 0)  # as if it were too large to be checked
+    os.truncate(path, 64 << 20)  # too large to be checked at every start
 
     inbox.open()
 
@@ -400,7 +400,7 @@ def test_results_are_recorded_while_the_inbox_hangs(inbox: Inbox) -> None:
         assert goes_on.wait(60)
         return find_file(inbox.folder, path)
 
-    inbox.ledger._look_at = hang
+    inbox.find = hang
     reconciler = threading.Thread(
         target=lambda: [inbox.ledger.observe([found]), inbox.ledger.moved(b"moved.jpg", moved)], daemon=True
     )
@@ -431,7 +431,7 @@ def test_outcome_recorded_during_a_look_still_allows_rename(inbox: Inbox) -> Non
         inbox.ledger.record([outcome])
         return find_file(inbox.folder, path)
 
-    inbox.ledger._look_at = record_first
+    inbox.find = record_first
     inbox.observe("linked.jpg", "b.jpg")
     (renamed,) = (job for job in inbox.ledger.claim(9, ()) if job.path == b"b.jpg")
     inbox.ledger.record([Failed(renamed, renamed.version, PhotoCode.CORRUPT, "bad", digest)])

@@ -129,7 +129,7 @@ def _counts(state: Path) -> dict[str, int]:
     except UsageError:
         return {"pending": 0, "classified": 0, "failed": 0}
     try:
-        return queries.counts(db)
+        return queries.count_by_status(db)
     finally:
         db.close()
 

@@ -109,7 +109,7 @@ def wait_for(process: DaemonProcess, count: int, begun: float) -> None:
 
 
 def _answered(db: sqlite3.Connection, process: DaemonProcess) -> int:
-    counts = queries.counts(db)
+    counts = queries.count_by_status(db)
     if counts["failed"]:
         raise AssertionError(f"photos failed:\n{process.log_text()[-2000:]}")
     return counts["classified"]

@@ -30,7 +30,7 @@ def inbox(tmp_path: Path) -> Iterator[Inbox]:
 def test_file_observed_repeatedly_is_one_row(inbox: Inbox) -> None:
     put(inbox.folder / "a", b"a")
     assert [inbox.observe("a") for _ in range(3)] == [1, 0, 0]
-    assert queries.counts(inbox.db) == {"pending": 1, "classified": 0, "failed": 0}
+    assert queries.count_by_status(inbox.db) == {"pending": 1, "classified": 0, "failed": 0}
 
 
 def test_database_refuses_second_current_row(inbox: Inbox) -> None:
@@ -87,7 +87,7 @@ def test_repeated_outcome_is_written_once(inbox: Inbox) -> None:
     inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
 
     assert inbox.states() == {"a": "classified"}
-    assert queries.newest_seq(inbox.db) == 1
+    assert queries.read_newest_seq(inbox.db) == 1
 
 
 def test_failure_at_old_name_leaves_renamed_photo_pending(inbox: Inbox) -> None:
@@ -177,7 +177,7 @@ def test_wall_clock_jumps_change_no_order_and_no_waiting(inbox: Inbox) -> None:
     inbox.clock.times[1] += 1000
     assert inbox.ledger.wake_due() is None
 
-    found = queries.results_since(inbox.db, 0, 100)
+    found = queries.list_results_since(inbox.db, 0, 100)
     assert [result["file"] for _, result in found] == ["0", "1", "2", "3", "4"]
     newest = queries.list_results(inbox.db, queries.ResultFilter(limit=2))
     assert [result["file"] for result in newest] == ["waiting", "4"]
@@ -217,7 +217,7 @@ def test_counts_are_those_of_the_rows(inbox: Inbox) -> None:
             inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
 
     counted = dict(inbox.db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
-    assert queries.counts(inbox.db) == counted == {"pending": 2, "classified": 2, "failed": 2}
+    assert queries.count_by_status(inbox.db) == counted == {"pending": 2, "classified": 2, "failed": 2}
 
 
 def test_pages_stay_disjoint_while_photos_arrive(inbox: Inbox) -> None:

@@ -58,12 +58,12 @@ def test_outcomes_that_readers_did_not_know_are_returned(inbox: Inbox) -> None:
         Failed(job := add(inbox, "b"), job.version, PhotoCode.CORRUPT, "bad"),
         waiting(add(inbox, "c")),
     ]
-    seq = queries.newest_seq(inbox.db)
+    seq = queries.read_newest_seq(inbox.db)
 
     assert inbox.ledger.record([classified(inbox, again), classified(inbox, overwritten), *reported]) == reported
     states = {"touched": "classified", "overwritten": "pending", "a": "classified", "b": "failed", "c": "pending"}
     assert inbox.states() == states
-    assert queries.newest_seq(inbox.db) == seq + 2
+    assert queries.read_newest_seq(inbox.db) == seq + 2
 
 
 def test_classified_photo_has_all_of_its_result(inbox: Inbox) -> None:

@@ -63,8 +63,8 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
         for row in db.execute("SELECT id FROM photo")
     }
 
-    assert queries.counts(db) == _BEFORE["counts"]
-    assert queries.newest_seq(db) == _BEFORE["newest_seq"]
+    assert queries.count_by_status(db) == _BEFORE["counts"]
+    assert queries.read_newest_seq(db) == _BEFORE["newest_seq"]
     # since then a result says whether its file is present: all are until a scan finds otherwise
     since = [result | {"present": True, "folder": result["file"].rpartition("/")[0]} for result in _BEFORE["results"]]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == since

@@ -75,7 +75,7 @@ def folder_cost(sample: Sample, settings: Settings, folder: Path) -> FolderCost:
         begun = time.perf_counter()
         for path in backlog:
             path.rename(chosen.inbox / path.name)
-        _wait(lambda: queries.counts(db)["classified"] >= len(photos))
+        _wait(lambda: queries.count_by_status(db)["classified"] >= len(photos))
         seconds = time.perf_counter() - begun
     singles.sort()
     p99 = singles[max(0, -(-len(singles) * 99 // 100) - 1)]

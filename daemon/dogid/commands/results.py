@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     for result in reversed(found):
         _print_one(result, as_json=args.json)
     while True:
-        for seq, result in queries.results_since(db, since, 1000):
+        for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
             if args.label in (None, result["label"]) and args.status in (None, result["status"]):
                 _print_one(result, as_json=args.json)

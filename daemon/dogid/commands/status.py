@@ -23,12 +23,12 @@ def run(args: argparse.Namespace) -> int:
         "running": is_running(chosen.state),
         "inbox": str(chosen.inbox.absolute()),
         "state": str(chosen.state.absolute()),
-        "counts": queries.counts(db),
+        "counts": queries.count_by_status(db),
     }
     if args.json:
         print_json(document)
     else:
         rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
-        rows += [(key, str(value)) for key, value in queries.counts(db).items()]
+        rows += [(key, str(value)) for key, value in queries.count_by_status(db).items()]
         print_table(rows, ("what", "now"))
     return 0

@@ -130,7 +130,7 @@ class Daemon:
 
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""
-        counts = queries.counts(self.reader())
+        counts = queries.count_by_status(self.reader())
         numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
         return f"{numbers}; {self.in_flight} in progress; model {self.model.file.name}"
 

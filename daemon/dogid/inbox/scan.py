@@ -35,8 +35,8 @@ class Version(NamedTuple):
             _to_int64(status.st_ino), status.st_size, _to_int64(status.st_mtime_ns), _to_int64(status.st_ctime_ns)
         )
 
-    def has_same_date(self, other: "Version") -> bool:
-        """Return whether inode, size and mtime agree: the same file, or one that was given the other's date and inode.
+    def has_same_stat(self, other: "Version") -> bool:
+        """Return whether inode, size and mtime agree: probably, but not certainly, the same content.
 
         Any program can set an mtime, equal sizes are usual, and ext4 gives a freed inode to the next file.
         """
@@ -54,7 +54,7 @@ def same_version(one: Version, other: Version, *, stable_inodes: bool) -> bool:
     """
     if not stable_inodes:
         return one[1:3] == other[1:3]
-    return one.has_same_date(other) and (None in (one.ctime_ns, other.ctime_ns) or one.ctime_ns == other.ctime_ns)
+    return one.has_same_stat(other) and (None in (one.ctime_ns, other.ctime_ns) or one.ctime_ns == other.ctime_ns)
 
 
 class FoundFile(NamedTuple):

@@ -65,7 +65,7 @@ def _is_accounted(inbox: Path, file: FoundFile, row: "_CurrentRow", *, stable_in
     """Whether a row is about the file at its path: by content where only the ctime differs, as after a chmod."""
     if same_version(row.version, file.version, stable_inodes=stable_inodes):
         return True
-    if not row.version.has_same_date(file.version):
+    if not row.version.has_same_stat(file.version):
         return False
     read = None if row.sha256 is None else hash_file(inbox, file.path)
     return read is None or read[1] == row.sha256

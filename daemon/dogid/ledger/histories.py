@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dogid.clock import iso_utc
-from dogid.ledger.queries import RESULT_ROW, as_result
+from dogid.ledger.queries import RESULT_QUERY, as_result
 from dogid.ledger.schema import MOST_EVENTS
 
 PAGE = 50
 """Steps on a page."""
 
 _VERSIONS = (
-    RESULT_ROW.format(
+    RESULT_QUERY.format(
         # former versions only, besides the one that is asked for: what came after a former one is not its history
         "history_id = :history AND photo.id <= :last AND (state = 'superseded' OR photo.id = :asked)"
     )
@@ -78,7 +78,7 @@ def _positioned_steps(
 
 def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) -> Iterator[sqlite3.Row]:
     """The version that is asked for and those before it, newest first; no more than a page has steps."""
-    asked = db.execute(RESULT_ROW.format("photo.id = ?"), (photo_id,)).fetchone()
+    asked = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
     if asked is None:
         return
     if asked["history_id"] is None:

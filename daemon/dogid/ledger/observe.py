@@ -115,7 +115,7 @@ class FileObserver:
         None where source is not known as that file, or is there still.
         """
         row = self.current([source]).get(source)
-        if row is None or not version_of(row).has_same_date(file.version) or _is_there(row, looks):
+        if row is None or not version_of(row).has_same_stat(file.version) or _is_there(row, looks):
             return None
         renamed = self._rename(row, file)
         return [] if renamed is None else [renamed]
@@ -213,7 +213,7 @@ class FileObserver:
     def _is_known(self, row: sqlite3.Row, file: FoundFile) -> bool:
         """Whether a file is the one of its row as far as can be known without reading it."""
         version = version_of(row)
-        if row["error_code"] == PhotoCode.TOO_LARGE and version.has_same_date(file.version):
+        if row["error_code"] == PhotoCode.TOO_LARGE and version.has_same_stat(file.version):
             return True  # it was not read, and is as large as before
         return same_version(version, file.version, stable_inodes=self._stable_inodes)
 
@@ -234,7 +234,7 @@ class FileObserver:
             is_doubtful = wake and not self._stable_inodes and row["sha256"] is not None
             return Assessment.DOUBTFUL if is_doubtful else Assessment.SAME
         has_content = row["sha256"] is not None
-        return Assessment.DOUBTFUL if has_content and version.has_same_date(file.version) else Assessment.CHANGED
+        return Assessment.DOUBTFUL if has_content and version.has_same_stat(file.version) else Assessment.CHANGED
 
     def decide(self, file: FoundFile, sha256: str) -> int | None:
         """Given the content of a doubtful file, keep its result or have it classified; return the id in that case."""
@@ -261,4 +261,4 @@ def _has_no_result(row: sqlite3.Row) -> bool:
 def _is_there(row: sqlite3.Row, looks: Looks) -> bool:
     """Whether the very file of a row is where it was: another may have come in its place."""
     seen = looks[bytes(row["path"])]
-    return seen is not None and seen.has_same_date(version_of(row))
+    return seen is not None and seen.has_same_stat(version_of(row))

@@ -1,4 +1,4 @@
-"""Questions to the ledger: results and counts. Nothing here writes."""
+"""Reads results and counts from the ledger. Nothing here writes."""
 
 import json
 import sqlite3
@@ -13,10 +13,11 @@ STATUSES = ("pending", "classified", "failed")
 MAX_ID = (1 << 63) - 1
 """The largest id or sequence number: SQLite's largest integer."""
 
-RESULT_ROW = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
+RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
     classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
     absent_at, size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
+"""A template: `format` takes the condition. `as_result` reads the rows."""
 _decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
 
 
@@ -54,7 +55,7 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
-    query = RESULT_ROW.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
+    query = RESULT_QUERY.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
     yield from map(as_result, db.execute(query, (*values, wanted.limit)))
 
 
@@ -62,7 +63,7 @@ def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple
     """Return current results, newest first, and the sequence number to follow them from, of one state of the ledger."""
     db.execute("BEGIN")  # else a result that comes between the two queries would be in both
     try:
-        return list_results(db, wanted), newest_seq(db)
+        return list_results(db, wanted), read_newest_seq(db)
     finally:
         db.execute("COMMIT")
 
@@ -73,20 +74,20 @@ def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
     return row is not None
 
 
-def results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
+def list_results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
     """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
-    query = RESULT_ROW.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
+    query = RESULT_QUERY.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
     return [(row["seq"], as_result(row)) for row in db.execute(query, (seq, limit))]
 
 
-def newest_seq(db: sqlite3.Connection) -> int:
+def read_newest_seq(db: sqlite3.Connection) -> int:
     """Return the sequence number of the newest answer; 0 where there is none."""
     return int(db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
 
 
 def find_result(db: sqlite3.Connection, photo_id: int) -> Result | None:
     """Return the result with this id, also a superseded one; None if there is none."""
-    row = db.execute(RESULT_ROW.format("photo.id = ?"), (photo_id,)).fetchone()
+    row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
     return None if row is None else as_result(row)
 
 
@@ -99,21 +100,21 @@ def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
     return None
 
 
-def counts(db: sqlite3.Connection) -> dict[str, int]:
+def count_by_status(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many photos are in each state."""
     rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
     return {status: rows[status] for status in STATUSES}
 
 
-def present_counts(db: sqlite3.Connection) -> dict[str, int]:
+def count_present_by_status(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many photos are in each state whose files are in the inbox."""
     rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
     return {status: rows[status] - (rows["absent"] if status == "classified" else 0) for status in STATUSES}
 
 
 def as_result(row: sqlite3.Row) -> Result:
-    """Given a row of photo with its model's name, return it as RESULT."""
-    # by position: to find thirteen columns by name would take longer than all the rest
+    """Return a row of RESULT_QUERY as RESULT."""
+    # by position: looking the columns up by name would take longer than all the rest
     (number, path, state, label, _, scores, sha256, width, height, mtime_ns, classified_at,
      model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, *_) = row  # fmt: skip
     return result_document(

@@ -104,7 +104,7 @@ class EventStream:
                 f"there are {MAX_LISTENERS} listeners already; poll /results instead",
                 {"Retry-After": "30"},
             )
-        newest = queries.newest_seq(self._daemon.reader())
+        newest = queries.read_newest_seq(self._daemon.reader())
         seq = newest if after is None or after > newest else after
         return self._stream(seq, is_disconnected)
 
@@ -156,7 +156,7 @@ class EventStream:
         if number == self._signal_number:
             return
         if self._complete_after is None:
-            self._complete_after = queries.newest_seq(self._daemon.reader())
+            self._complete_after = queries.read_newest_seq(self._daemon.reader())
         newest = self._events[-1].seq if self._events else self._complete_after
         found = self._read(newest)
         for event in found:
@@ -167,5 +167,5 @@ class EventStream:
             self._signal_number = number
 
     def _read(self, seq: int) -> list[Event]:
-        found = queries.results_since(self._daemon.reader(), seq, _BATCH)
+        found = queries.list_results_since(self._daemon.reader(), seq, _BATCH)
         return [Event(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode_json(result))) for at, result in found]

@@ -68,7 +68,7 @@ def _make_collector(daemon: DaemonView) -> "Collector":
 
         def _photos(self) -> Iterator[Metric]:
             gauge = GaugeMetricFamily("dogid_photos", "Photos by their present status", labels=["status"])
-            for status, number in queries.counts(daemon.reader()).items():
+            for status, number in queries.count_by_status(daemon.reader()).items():
                 gauge.add_metric([status], number)
             yield gauge
             counter = CounterMetricFamily(

@@ -53,11 +53,11 @@ def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
 def status_document(daemon: DaemonView) -> dict[str, Any]:
     """Return the body of `GET /status`."""
     watch = daemon.watch_status
-    counts = queries.counts(daemon.reader())
+    counts = queries.count_by_status(daemon.reader())
     aside = daemon.ledger_moved_aside
     return {
         "counts": counts,
-        "present": queries.present_counts(daemon.reader()),
+        "present": queries.count_present_by_status(daemon.reader()),
         "queue": {"pending": counts["pending"], "in_flight": daemon.in_flight},
         "model": {
             "name": daemon.model.file.name,

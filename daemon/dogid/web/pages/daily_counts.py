@@ -50,7 +50,7 @@ class DailyCounter:
     def counts(self, db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
         """Return the counts of the days up to now, in the time zone of now; they may be a minute old."""
         with self._lock:
-            seq, clock = queries.newest_seq(db), time.monotonic()
+            seq, clock = queries.read_newest_seq(db), time.monotonic()
             last = self._last
             changed = seq != self._seq or clock > self._expires_at
             if last is None or last.days[-1] != now.date() or (changed and clock > self._fresh_until):

@@ -88,7 +88,7 @@ class Thumbnails:
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Return whether a result's file is in the inbox and the same as when it was classified. Raise BusyError."""
         found = self._checking.run(lambda: find_file(inbox, facts.path), min(_STAT_SECONDS, self._timeout()))
-        return found is not None and found.version.has_same_date(facts.version)
+        return found is not None and found.version.has_same_stat(facts.version)
 
 
 def _decode(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:

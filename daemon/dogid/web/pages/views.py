@@ -34,7 +34,7 @@ class Pages:
         db = self._daemon.reader()
         photo_filter = PhotoFilter.from_query(request.args)
         found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
-        counts = queries.counts(db)
+        counts = queries.count_by_status(db)
         return render_page(
             "index.html",
             photo_filter=photo_filter,

@@ -70,7 +70,7 @@ def test_only_lasting_problems_are_logged_as_errors(
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
     check = HealthCheck(pool, lambda: None, lambda: None, lambda: TIMEOUT)
-    pool.proofs.switch_engine(wrong(engine(model, inbox)))
+    pool.checks.switch_engine(wrong(engine(model, inbox)))
     check.check()
     errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert len(errors) == 1

@@ -56,7 +56,7 @@ def test_prioritized_photo_moves_to_the_arrivals() -> None:
 def test_commands_come_before_photos_to_their_worker_only() -> None:
     queue = JobQueue()
     queue.enqueue(job(1), arrived=True)
-    queue.send_command(1, WorkerCommand.PROVE)
+    queue.send_command(1, WorkerCommand.CHECK)
 
     assert isinstance(queue.next_task(0), Job)
-    assert queue.next_task(1) is WorkerCommand.PROVE
+    assert queue.next_task(1) is WorkerCommand.CHECK

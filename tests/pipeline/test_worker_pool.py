@@ -24,12 +24,12 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_more_and_fewer_workers_all_prove_themselves(pool: Pool) -> None:
+def test_more_and_fewer_workers_all_pass_the_check(pool: Pool) -> None:
     for count in (5, 1, 3):
         pool.workers.resize(count)
 
         assert pool.workers.count == count
-        assert pool.prove() is None
+        assert pool.check() is None
 
 
 def test_dismissed_worker_finishes_its_photo(pool: Pool, hanging: Hanging) -> None:
@@ -51,9 +51,9 @@ def test_hanging_worker_is_replaced_and_reported_while_it_lives(impatient_pool: 
     assert isinstance(failed, Failed)
     assert (failed.job.id, failed.code) == (1, PhotoCode.TOO_LARGE)
     assert pool.workers.count == 1
-    assert "still hangs from hangs.jpg" in (pool.prove() or "")
+    assert "still hangs from hangs.jpg" in (pool.check() or "")
     hanging.release()
-    eventually(lambda: pool.prove() is None, "with the late thread gone all is well")
+    eventually(lambda: pool.check() is None, "with the late thread gone all is well")
     assert pool.finished.empty()
 
 
@@ -70,9 +70,9 @@ def test_dismissed_worker_that_hangs_fails_its_photo(impatient_pool: Pool, hangi
     pool.workers.fail_timed_out()
     assert pool.finished.empty()
     assert pool.workers.count == 0
-    assert "still hangs from hangs.jpg" in (pool.prove() or "")
+    assert "still hangs from hangs.jpg" in (pool.check() or "")
     hanging.release()
-    eventually(lambda: pool.prove() is None, "with the late thread gone all is well")
+    eventually(lambda: pool.check() is None, "with the late thread gone all is well")
     assert pool.finished.empty()
 
 
@@ -81,10 +81,10 @@ def test_refused_threads_leave_the_workers_as_they_were(pool: Pool, no_threads: 
         pool.workers.resize(5)
 
     assert pool.workers.count == 2
-    assert pool.prove() is None
+    assert pool.check() is None
     no_threads.undo()
     pool.workers.resize(5)
-    assert pool.prove() is None
+    assert pool.check() is None
 
 
 def test_missing_worker_is_started_once_there_are_threads(
@@ -96,8 +96,8 @@ def test_missing_worker_is_started_once_there_are_threads(
     pool.workers.fail_timed_out()
     assert pool.next_outcome().job.id == 1
     hanging.release()
-    eventually(lambda: "workers are missing" in (pool.prove() or ""), "the late thread is gone, and was not replaced")
+    eventually(lambda: "workers are missing" in (pool.check() or ""), "the late thread is gone, and was not replaced")
     no_threads.undo()
 
-    assert pool.prove() is None
+    assert pool.check() is None
     assert pool.workers.count == 1

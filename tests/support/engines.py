@@ -15,11 +15,11 @@ from dogid.model.reference_photo import make_reference_photo
 from dogid.photo.decode import decode
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.engine import Engine
-from dogid.pipeline.engine_proofs import EngineProofs
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.job_queue import JobQueue
 from dogid.pipeline.photo_processor import PhotoProcessor
 from dogid.pipeline.retry_policy import RetryPolicy
+from dogid.pipeline.worker_checks import WorkerChecks
 from dogid.pipeline.worker_pool import WorkerPool
 from tests.support.photos import photo, put
 from tests.support.waiting import TIMEOUT
@@ -65,27 +65,27 @@ class Hanging:
 
 
 class Pool:
-    """Workers with their proofs and queue, and what they have finished."""
+    """Workers with their checks and queue, and what they have finished."""
 
     def __init__(self, chosen: Engine, count: int) -> None:
         self.finished: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
         self.jobs = JobQueue()
-        self.proofs = EngineProofs(chosen, self.jobs)
-        self.workers = WorkerPool(self.jobs, self.proofs, self.finished.put)
+        self.checks = WorkerChecks(chosen, self.jobs)
+        self.workers = WorkerPool(self.jobs, self.checks, self.finished.put)
         self.workers.resize(count)
 
     def start_health_round(self) -> int:
         """As the pipeline does."""
         self.workers.start_missing()
-        return self.proofs.start_round()
+        return self.checks.start_round()
 
     def wait_for_health_round(self, number: int, timeout: float) -> str | None:
         """As the pipeline does."""
-        problem = self.proofs.wait_for_round(number, timeout)
+        problem = self.checks.wait_for_round(number, timeout)
         return self.workers.problem() or problem
 
-    def prove(self) -> str | None:
-        """Run a round of proofs; return the problem."""
+    def check(self) -> str | None:
+        """Run a round of checks; return the problem."""
         return self.wait_for_health_round(self.start_health_round(), TIMEOUT)
 
     def add(self, number: int, name: bytes) -> None:

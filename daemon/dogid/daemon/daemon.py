@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not finish stays pending
 _STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon after
 # For the workers' first interpreters. Raising this hides a hang for longer; lowering it fails on the slowest boards.
-_PROOF_SECONDS = 60.0
+_FIRST_ROUND_SECONDS = 60.0
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -218,7 +218,7 @@ class Daemon:
         self._reconciler.start()
         self._retention_thread.start(_retention(self.settings))
         try:
-            problem = self._pipeline.wait_for_health_round(first_round, _PROOF_SECONDS)
+            problem = self._pipeline.wait_for_health_round(first_round, _FIRST_ROUND_SECONDS)
             if problem is not None:
                 raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {problem}")
             self._health_check.start()

@@ -16,7 +16,7 @@ _OLD_AT_LATEST = 16  # the same while arrivals come without a pause
 class WorkerCommand(Enum):
     """What a worker is asked to do between photos."""
 
-    PROVE = "prove"
+    CHECK = "check"
     """Classify the reference photo with the newest engine."""
     EXIT = "exit"
     """End: the daemon stops, or fewer workers are wanted."""

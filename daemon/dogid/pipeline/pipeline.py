@@ -14,9 +14,9 @@ from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.pipeline.dispatcher import Dispatcher
 from dogid.pipeline.engine import Engine
-from dogid.pipeline.engine_proofs import EngineProofs
 from dogid.pipeline.job_queue import JobQueue
 from dogid.pipeline.mailbox import Mailbox, Messages
+from dogid.pipeline.worker_checks import WorkerChecks
 from dogid.pipeline.worker_pool import WorkerPool
 from dogid.system.malloc import trim_malloc
 
@@ -49,8 +49,8 @@ class Pipeline:
         self._on_recorded = on_recorded
         self.mailbox = Mailbox()
         jobs = JobQueue()
-        self._proofs = EngineProofs(engine, jobs)
-        self._workers = WorkerPool(jobs, self._proofs, self._on_finished)
+        self._checks = WorkerChecks(engine, jobs)
+        self._workers = WorkerPool(jobs, self._checks, self._on_finished)
         self._dispatcher = Dispatcher(ledger, jobs)
         self._woken = True
         self._in_a_row = 0
@@ -64,7 +64,7 @@ class Pipeline:
 
         Raise DogidError where the machine gives no threads for all workers.
         """
-        number = self._proofs.start_round()
+        number = self._checks.start_round()
         self._workers.resize(self._count)
         self._coordinator.start()
         return number
@@ -76,7 +76,7 @@ class Pipeline:
         Raise DogidError where the machine gives no threads for so many.
         """
         self._workers.resize(max(workers, self._count))
-        problem = self._proofs.validate_engine(engine, timeout)
+        problem = self._checks.validate_engine(engine, timeout)
         if problem is not None:
             self._workers.resize(self._count)
         return problem
@@ -85,17 +85,17 @@ class Pipeline:
         """Use another engine from the next photos on, with so many workers. Raise DogidError as `validate_engine`."""
         self._workers.resize(workers)
         self._count = workers
-        self._proofs.switch_engine(engine)
+        self._checks.switch_engine(engine)
         self.mailbox.notify_pending()
 
     def start_health_round(self) -> int:
         """Ask every worker to classify the reference photo; return the number of this round."""
         self._workers.start_missing()
-        return self._proofs.start_round()
+        return self._checks.start_round()
 
     def wait_for_health_round(self, number: int, timeout: float) -> str | None:
         """Wait until every worker has passed a round, at most timeout seconds; return the first problem, or None."""
-        problem = self._proofs.wait_for_round(number, timeout)
+        problem = self._checks.wait_for_round(number, timeout)
         return self._workers.problem() or problem
 
     @property

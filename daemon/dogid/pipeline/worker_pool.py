@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from dogid.errors import DogidError, PhotoCode
 from dogid.ledger.outcomes import Failed, Job, Outcome
-from dogid.pipeline.engine_proofs import EngineProofs, WorkerEngine
 from dogid.pipeline.job_queue import JobQueue, WorkerCommand
 from dogid.pipeline.worker import Worker
+from dogid.pipeline.worker_checks import WorkerChecks, WorkerEngine
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ suspension of that length; lowering it puts deadlines off where the machine is m
 class WorkerPool:
     """The workers: how many there are, and what becomes of those that hang."""
 
-    def __init__(self, jobs: JobQueue, proofs: EngineProofs, on_finished: Callable[[Outcome], None]) -> None:
+    def __init__(self, jobs: JobQueue, checks: WorkerChecks, on_finished: Callable[[Outcome], None]) -> None:
         self._jobs = jobs
-        self._proofs = proofs
+        self._checks = checks
         self._on_finished = on_finished
         self._workers: list[Worker] = []
         self._leaving: list[Worker] = []
@@ -107,12 +107,12 @@ class WorkerPool:
         """Have the workers finish their photos, and wait for that until deadline (a `time.monotonic()`) at most."""
         self._stopping.set()
         self._jobs.close()
-        self._proofs.stop()
+        self._checks.stop()
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _fail(self, job: Job) -> None:
-        reason = f"decoding took longer than {self._proofs.engine.decode_timeout:g} s (decode_timeout)"
+        reason = f"decoding took longer than {self._checks.engine.decode_timeout:g} s (decode_timeout)"
         self._on_finished(Failed(job, job.version, PhotoCode.TOO_LARGE, reason))
 
     def _replace(self, worker: Worker) -> None:
@@ -122,7 +122,7 @@ class WorkerPool:
             self._leaving.remove(worker)
             return
         self._workers.remove(worker)
-        self._proofs.remove(worker)
+        self._checks.remove(worker)
         try:
             self._workers.append(self._start_worker())
         except RuntimeError:  # the machine gives no more threads; those that are left go on
@@ -132,14 +132,14 @@ class WorkerPool:
         while len(self._workers) > count:
             worker = self._workers.pop()
             self._leaving.append(worker)
-            self._proofs.remove(worker)
+            self._checks.remove(worker)
             self._jobs.send_command(worker.number, WorkerCommand.EXIT)
 
     def _start_worker(self) -> Worker:
         """Start a worker thread. Raise RuntimeError where the machine gives none."""
         worker = Worker(next(self._numbers))
         name = f"worker-{worker.number}"
-        with self._proofs.joining(worker) as engine:
+        with self._checks.joining(worker) as engine:
             worker.thread = threading.Thread(target=self._run_worker, args=(worker, engine), name=name, daemon=True)
             worker.thread.start()
         self._threads = [thread for thread in self._threads if thread.is_alive()] + [worker.thread]
@@ -147,13 +147,13 @@ class WorkerPool:
 
     def _run_worker(self, worker: Worker, mine: WorkerEngine) -> None:
         """A worker thread: one photo after another, with an interpreter of its own."""
-        self._proofs.begin(mine)
+        self._checks.begin(mine)
         while not self._stopping.is_set():
             task = self._jobs.next_task(worker.number)
             if task is WorkerCommand.EXIT:
                 return
             if isinstance(task, WorkerCommand):
-                self._proofs.prove(mine)
+                self._checks.check(mine)
                 continue
             worker.begin_job(task)
             on_read = functools.partial(worker.start_deadline, mine.engine.decode_timeout)

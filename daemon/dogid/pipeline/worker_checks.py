@@ -1,7 +1,7 @@
-"""Which engine the workers use, and the proof that it works in each of them.
+"""Which engine the workers use, and the checks that it works in each of them.
 
-Every worker classifies the reference photo now and then, in rounds: the health check waits for that. A new engine
-is tried in every worker before any of them goes over to it.
+In each round of the health check, every worker classifies the reference photo. A new engine is tried in every worker
+before any of them switches to it.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class WorkerEngine:
-    """The engine as one worker uses it, with an interpreter of its own, and the results of its proofs.
+    """The engine as one worker uses it, with an interpreter of its own, and the results of its checks.
 
-    `engine` and `classifier` belong to the worker's thread; the others are written under the lock of the proofs.
+    `engine` and `classifier` belong to the worker's thread; the others are written under the lock of the checks.
     """
 
     worker: Worker
     engine: Engine
     classifier: Classifier = field(init=False)
-    proved_round: int = 0
+    checked_round: int = 0
     """The latest round that it has taken part in."""
     failure: str | None = None
     """Its problem in that round."""
@@ -37,11 +37,11 @@ class WorkerEngine:
     refusal: str | None = None
     """Its problem with that one."""
     tried_classifier: Classifier | None = None
-    """Its classifier of that one, kept for when all go over."""
+    """Its classifier of that one, kept until all workers switch to it."""
 
 
-class EngineProofs:
-    """The engine in use, the one on trial, and what each worker has proved."""
+class WorkerChecks:
+    """The engine in use, the one on trial, and how each worker did with them."""
 
     def __init__(self, engine: Engine, jobs: JobQueue) -> None:
         self._engine = engine
@@ -66,13 +66,13 @@ class EngineProofs:
             self._members.append(member)
 
     def remove(self, worker: Worker) -> None:
-        """Expect no more proofs of a worker, which leaves or was given up."""
+        """Expect no more checks of a worker, which leaves or was given up."""
         with self._changed:
             self._members = [member for member in self._members if member.worker is not worker]
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Wake all that wait for proofs: there will be no more."""
+        """Wake all threads that wait for a check: there will be no more."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -107,7 +107,7 @@ class EngineProofs:
             return problem
 
     def switch_engine(self, engine: Engine) -> int:
-        """Have all workers use another engine from their next photo on; return the round in which they prove it."""
+        """Have all workers use another engine from their next photo on; return the round that checks it."""
         with self._changed:
             self._engine, self._trial = engine, None
             return self.start_round()
@@ -117,12 +117,12 @@ class EngineProofs:
         engine = self._engine
         member.engine, member.classifier = engine, engine.model.classifier()
         if self._round:
-            self.prove(member)
+            self.check(member)
 
-    def prove(self, member: WorkerEngine) -> None:
+    def check(self, member: WorkerEngine) -> None:
         """Try the engine on trial, where there is one, and classify the reference photo with the newest; in its thread.
 
-        The worker goes over to the newest engine only where that has given the right answer.
+        The worker switches to the newest engine only where that has given the right answer.
         """
         number, newest, trial = self._round, self._engine, self._trial
         if trial is not None and member.tried is not trial:
@@ -132,7 +132,7 @@ class EngineProofs:
             made = member.tried_classifier
         classifier, failure = _classify_reference_photo(newest, made)
         with self._changed:
-            member.proved_round, member.failure = number, failure
+            member.checked_round, member.failure = number, failure
             if member.tried is newest:
                 member.tried_classifier = None
             self._changed.notify_all()
@@ -148,18 +148,18 @@ class EngineProofs:
 
     def _ask_all(self) -> None:
         for member in self._members:
-            self._jobs.send_command(member.worker.number, WorkerCommand.PROVE)
+            self._jobs.send_command(member.worker.number, WorkerCommand.CHECK)
 
     def _is_open(self, number: int) -> bool:
         """Whether waiting longer can make a round pass."""
-        return any(member.worker.is_alive and member.proved_round < number for member in self._members)
+        return any(member.worker.is_alive and member.checked_round < number for member in self._members)
 
     def _round_problem(self, number: int) -> str | None:
         for member in self._members:
             worker = member.worker
             if not worker.is_alive:
                 return f"worker {worker.number} has ended"
-            if member.proved_round < number:
+            if member.checked_round < number:
                 return f"worker {worker.number} has not come back{worker.photo_hint}"
             if member.failure is not None:
                 return f"worker {worker.number} fails on the reference photo: {member.failure}"

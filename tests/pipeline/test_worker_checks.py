@@ -1,4 +1,4 @@
-"""The reference photo's way through every worker, and a new engine's before any worker goes over to it."""
+"""Every worker classifies the reference photo; a new engine is tried in each before any switches to it."""
 
 import dataclasses
 import math
@@ -31,15 +31,15 @@ def test_nan_scores_are_a_deviation(model: Model) -> None:
 
 
 def test_sound_workers_pass_a_round(pool: Pool) -> None:
-    assert pool.prove() is None
+    assert pool.check() is None
 
 
 def test_wrong_answer_fails_the_round(pool: Pool, model: Model, inbox: Path) -> None:
-    number = pool.proofs.switch_engine(wrong(engine(model, inbox)))
+    number = pool.checks.switch_engine(wrong(engine(model, inbox)))
 
     assert "fails on the reference photo" in (pool.wait_for_health_round(number, TIMEOUT) or "")
-    pool.proofs.switch_engine(engine(model, inbox))
-    assert pool.prove() is None
+    pool.checks.switch_engine(engine(model, inbox))
+    assert pool.check() is None
 
 
 def test_rejected_engine_classifies_no_photo(pool: Pool, model: Model, inbox: Path) -> None:
@@ -48,11 +48,11 @@ def test_rejected_engine_classifies_no_photo(pool: Pool, model: Model, inbox: Pa
     for number in range(200):
         pool.add(number, b"a.jpg")
 
-    assert "fails on the reference photo" in (pool.proofs.validate_engine(other, TIMEOUT) or "")
+    assert "fails on the reference photo" in (pool.checks.validate_engine(other, TIMEOUT) or "")
     outcomes = [pool.next_outcome() for _ in range(200)]
     assert {outcome.model_id for outcome in outcomes if isinstance(outcome, Classified)} == {1}
     assert len({outcome.job.id for outcome in outcomes}) == 200
-    assert pool.prove() is None
+    assert pool.check() is None
 
 
 def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbox: Path, hanging: Hanging) -> None:
@@ -61,7 +61,7 @@ def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbo
     pool.add(0, b"hangs.jpg")
     hanging.wait()
     problems: list[str | None] = []
-    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, TIMEOUT)))
+    trial = threading.Thread(target=lambda: problems.append(pool.checks.validate_engine(other, TIMEOUT)))
     trial.start()
     for number in range(1, 51):
         pool.add(number, b"a.jpg")
@@ -71,7 +71,7 @@ def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbo
 
     assert {outcome.model_id for outcome in during if isinstance(outcome, Classified)} == {1}
     assert problems == [None]
-    pool.proofs.switch_engine(other)
+    pool.checks.switch_engine(other)
     pool.next_outcome()
     pool.add(60, b"a.jpg")
     after = pool.next_outcome()
@@ -80,8 +80,8 @@ def test_no_worker_switches_before_all_have_tried(pool: Pool, model: Model, inbo
 
 
 def test_validated_engine_changes_nothing_until_switched_to(pool: Pool, model: Model, inbox: Path) -> None:
-    assert pool.proofs.validate_engine(engine(model, inbox), TIMEOUT) is None
-    assert pool.prove() is None
+    assert pool.checks.validate_engine(engine(model, inbox), TIMEOUT) is None
+    assert pool.check() is None
 
 
 def test_stopping_ends_the_wait_for_a_trial(pool: Pool, model: Model, inbox: Path, hanging: Hanging) -> None:
@@ -89,7 +89,7 @@ def test_stopping_ends_the_wait_for_a_trial(pool: Pool, model: Model, inbox: Pat
     hanging.wait()
     problems: list[str | None] = []
     other = engine(model, inbox)
-    trial = threading.Thread(target=lambda: problems.append(pool.proofs.validate_engine(other, 10 * TIMEOUT)))
+    trial = threading.Thread(target=lambda: problems.append(pool.checks.validate_engine(other, 10 * TIMEOUT)))
     trial.start()
     pool.workers.stop(0)
     trial.join(TIMEOUT)
@@ -102,7 +102,7 @@ def test_switching_engines_drops_no_photo(pool: Pool, model: Model, inbox: Path)
     for number in range(200):
         pool.add(number, b"a.jpg")
         if number % 50 == 0:
-            pool.proofs.switch_engine(engine(model, inbox))
+            pool.checks.switch_engine(engine(model, inbox))
             pool.workers.resize(1 + number % 3)
     outcomes = [pool.next_outcome() for _ in range(200)]
 

@@ -24,13 +24,15 @@ _PHOTO_BYTES = 150_000_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the flags."""
+    """Add GRAPH, --out, --dtype, the photos to calibrate and evaluate with, and the other flags."""
     forms = ".pb, .pbtxt, SavedModel folder, .keras, .h5 or float .tflite"
     parser.add_argument("graph", type=Path, metavar="GRAPH", help=forms)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL.tflite", help="the file to write")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="a label a line (default: found beside the graph)")
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="one label per line (default: found beside the graph)"
+    )
     parser.add_argument("--calibrate", type=Path, metavar="DIR", help="photos like those that the model will see")
-    parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, a sub-folder a label")
+    parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, one sub-folder per label")
     dtypes = ("int8", "dynamic", "float16", "float32")
     parser.add_argument("--dtype", choices=dtypes, default="int8", help="kind of model (default: int8)")
     kinds = ("uint8", "int8", "float32")
@@ -45,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="output type of an int8 model (default: float32); other models give float32",
     )
     parser.add_argument(
-        "--min-agreement", type=_share, default=0.98, metavar="F", help="same labels as the float graph (default: 0.98)"
+        "--min-agreement",
+        type=_share,
+        default=0.98,
+        metavar="F",
+        help="share of photos on which the model must agree with the float graph (default: 0.98)",
     )
     parser.add_argument("--input", metavar="NAME", help="the graph's input node (default: found)")
     parser.add_argument("--output-node", metavar="NAME", help="the graph's output node (default: found)")

@@ -22,7 +22,7 @@ from dogid_convert.conversion.photo_sets import (
 from dogid_convert.conversion.report import Cost, Report, RepresentativeDataset
 from dogid_convert.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid_convert.graph.network import Hints
-from dogid_convert.quantize.int8_search import best_int8
+from dogid_convert.quantize.int8_search import find_best_int8
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import Track
@@ -99,7 +99,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     warnings = _collect_warnings(folder, labels)
     photos = _split_photos(settings, folder, source, track)
     float_model = source.tflite("float32")
-    model, fallbacks = _make_model(settings, source, float_model, photos, labels, track)
+    model, attempts = _make_model(settings, source, float_model, photos, labels, track)
     facts = read_facts(model)
     answer = run.make_classifier(model, labels.names, source.normalisation)
     float_classifier = run.make_classifier(float_model, labels.names, source.normalisation)
@@ -126,7 +126,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
         accuracies=evaluated.accuracies,
         evaluated=evaluation,
         differences=gate.differences,
-        fallbacks=fallbacks,
+        attempts=attempts,
         warnings=(*warnings, *(f"left out: {line}" for line in left_out)),
     )
     return Converted(model, facts, source, labels, report)
@@ -173,10 +173,13 @@ def _make_model(
     labels: GraphLabels,
     track: Track,
 ) -> tuple[bytes, tuple[str, ...]]:
-    """Return the model and the attempts to make it agree."""
-    if photos.to_calibrate is None:
-        return (float_model if settings.dtype == "float32" else source.tflite(settings.dtype)), ()
-    quantized = best_int8(
+    """Return the model of the wanted dtype, and for int8 a line for each attempt to make it agree."""
+    if settings.dtype == "float32":
+        return float_model, ()
+    if settings.dtype != "int8":
+        return source.tflite(settings.dtype), ()
+    assert photos.to_calibrate is not None, "int8 needs photos: `_read_calibration_folder` requires them"
+    quantized = find_best_int8(
         float_model,
         photos.to_calibrate.pixels,
         source.normalisation,
@@ -185,7 +188,7 @@ def _make_model(
         track,
         settings.interface,
     )
-    return quantized.model, quantized.fallbacks
+    return quantized.model, quantized.attempt_lines
 
 
 def _compare_answers(

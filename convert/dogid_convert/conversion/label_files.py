@@ -45,7 +45,7 @@ def find_labels(graph: Path, given: Path | None) -> GraphLabels:
         if path.is_file() or given is not None:
             return GraphLabels(_read(path), path)
     looked = ", ".join(str(path) for path in places)
-    raise UsageError(f"no labels for {graph} (searched: {looked}); give a file with a label a line by --labels")
+    raise UsageError(f"no labels for {graph} (searched: {looked}); give a file with one label per line by --labels")
 
 
 def check_labels(labels: GraphLabels, classes: int) -> None:

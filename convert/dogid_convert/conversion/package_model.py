@@ -84,7 +84,7 @@ def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, 
             "passed": report.passed,
         },
         "in_float": report.float_operators,
-        "remedies": list(report.fallbacks),
+        "remedies": list(report.attempts),
         "versions": {"dogid": __version__, "python": platform.python_version(), **_versions()},
         "command": _command(settings),
     }

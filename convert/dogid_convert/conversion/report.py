@@ -55,8 +55,8 @@ class Report:
     evaluated: PhotoFolder | None
     differences: tuple[PhotoDifference, ...]
     """The photos on which the models differ most; none where no photos were given."""
-    fallbacks: tuple[str, ...]
-    """What was tried because plain quantization failed the gate, with the agreement that each reached."""
+    attempts: tuple[str, ...]
+    """Where plain quantization did not agree: a line for each attempt, with its agreement, the kept one last."""
     warnings: tuple[str, ...]
 
     @property
@@ -89,7 +89,7 @@ class Report:
             "min_agreement": self.min_agreement,
             "evaluation": None if self.accuracies is None else asdict(self.accuracies),
             "differences": [asdict(one) | {"photo": str(one.photo)} for one in self.differences],
-            "remedies": list(self.fallbacks),
+            "remedies": list(self.attempts),
             "warnings": list(self.warnings),
             "passed": self.passed,
         }

@@ -15,7 +15,7 @@ def report_text(report: Report) -> str:
     lines = [*_facts(report), "", *_table(report), ""]
     if report.accuracies is not None:
         lines += [*_accuracies(report.accuracies, report.dtype), ""]
-    lines += [f"tried: {fallback}" for fallback in report.fallbacks]
+    lines += [f"tried: {attempt}" for attempt in report.attempts]
     lines += _verdict(report)
     return "\n".join(lines) + "\n"
 

@@ -1,1 +1,1 @@
-"""GraphFact and changing the parts of a TensorFlow graph; start reading at `network.py`."""
+"""Finding and changing the parts of a TensorFlow graph; start reading at `network.py`."""

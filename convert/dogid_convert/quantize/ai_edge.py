@@ -24,7 +24,7 @@ _SIGNATURE, _IMAGE = "serving_default", "image"
 Ranges = dict[str, Any]
 
 
-def is_there() -> bool:
+def is_installed() -> bool:
     """Whether the package is installed."""
     return importlib.util.find_spec("ai_edge_quantizer") is not None
 

@@ -1,6 +1,8 @@
-"""The best int8 model that can be made of a float one: plain first, then with fallbacks where it answers differently.
+"""The search for the int8 model of a float one that agrees with it and has the fewest layers in float.
 
-Fallbacks are chosen by the calibration photos; the photos of the final comparison have no part in it.
+It tries TensorFlow's quantizer first, plain and with corrected biases; where that model does not agree, fallbacks that
+leave more and more layers in float. Agreement is measured on the calibration photos: the photos of the final comparison
+must have no part in the choice.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +21,15 @@ from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 
 _MARGIN = 0.01
-"""Required beyond the gate, as the fallback was chosen by the same photos. Higher, and more layers stay in float."""
+"""Required beyond the gate, since the same photos choose the model. Raising it leaves more layers in float."""
 
 _CONFIDENCE = 0.6
 """Of the two-sided interval whose lower end has to pass the gate: four chances in five that photos like them do, too.
 
-Higher, and more layers stay in float without need; lower, and more models fail the gate in the final comparison.
+Raising it leaves more layers in float without need; lowering it lets more models fail the gate in the final comparison.
 """
 _FLOAT_PARTS = (0.25, 0.5, 0.75, 0.9)
+"""Shares of the layers, from the first on, that fallbacks leave in float. More of them make the search longer."""
 
 Make = Callable[[], bytes]
 
@@ -56,8 +59,8 @@ class Quantized:
     """A line for each fallback that could not be tried."""
 
     @property
-    def fallbacks(self) -> tuple[str, ...]:
-        """Attempts beyond the usual way, the kept one last; empty where the usual way was good enough."""
+    def attempt_lines(self) -> tuple[str, ...]:
+        """A line for each attempt, the kept one last; empty where no fallback had to be tried."""
         if len(self.attempts) <= len(_USUAL):
             return ()
         *others, kept = (attempt.line for attempt in self.attempts)
@@ -67,7 +70,7 @@ class Quantized:
 _USUAL = ("int8", "int8, biases corrected")
 
 
-def best_int8(
+def find_best_int8(
     float_model: bytes,
     pixels: NDArray[np.uint8],
     normalisation: UniformNormalisation,
@@ -76,9 +79,9 @@ def best_int8(
     track: Track,
     interface: IoTypes = DEFAULT_IO_TYPES,
 ) -> Quantized:
-    """Calibrate with pixels [photos, height, width, 3]; return the int8 model with the fewest float layers that agrees.
+    """Calibrate with pixels [photos, height, width, 3]; return the first model that agrees, or else the best of all.
 
-    Where none agrees, return the one that agrees best.
+    The attempts come in the order of `_stages`: the fewest float layers first.
     """
     float_scores = run.predict(run.make_classifier(float_model, labels, normalisation), pixels, track, "float model")
     attempts: list[Attempt] = []
@@ -108,11 +111,14 @@ def best_int8(
 def _stages(
     float_model: bytes, pixels: NDArray[np.uint8], normalisation: UniformNormalisation, interface: IoTypes
 ) -> Iterator[list[tuple[str, Make]]]:
-    """Yield stages of attempts, those that cost more speed later. The best of a stage is taken."""
+    """Yield stages, each a list of (name, attempt), from the fastest models to the slowest.
+
+    Of the attempts of one stage, which cost about the same speed, the one that agrees best is taken.
+    """
     calibrated = calibrate(float_model, pixels, normalisation)
     corrector = BiasCorrector(float_model, pixels, normalisation)
 
-    def ours(float_layers: Sequence[str], *, correct: bool = True, head: bool = True) -> Make:
+    def by_tensorflow(float_layers: Sequence[str], *, correct: bool = True, head: bool = True) -> Make:
         def make() -> bytes:
             model = quantize(calibrated, normalisation, float_layers, interface, float_head=head)
             return corrector.correct(model) if correct else model
@@ -120,14 +126,14 @@ def _stages(
         return make
 
     head = not interface.whole
-    yield [(_USUAL[0], ours((), correct=False, head=head))]
-    yield [(_USUAL[1], ours((), head=head))]
+    yield [(_USUAL[0], by_tensorflow((), correct=False, head=head))]
+    yield [(_USUAL[1], by_tensorflow((), head=head))]
     other: ai_edge.AiEdgeQuantizer | None = None
 
-    def theirs(float_layers: Sequence[str]) -> Make:
+    def by_ai_edge(float_layers: Sequence[str]) -> Make:
         def make() -> bytes:
             nonlocal other
-            if not ai_edge.is_there():
+            if not ai_edge.is_installed():
                 raise DogidError("it is not installed (pip install ai-edge-quantizer)")
             other = other or ai_edge.AiEdgeQuantizer(float_model, pixels, normalisation)
             return other.quantize((*calibrated.head, *float_layers), interface)
@@ -136,20 +142,19 @@ def _stages(
 
     last_in_float = "the last layer left in float"
     yield [
-        *([(f"int8, {last_in_float}", ours(()))] if interface.whole else []),
-        (f"{ai_edge.NAME}, {last_in_float}", theirs(())),
+        *([(f"int8, {last_in_float}", by_tensorflow(()))] if interface.whole else []),
+        (f"{ai_edge.NAME}, {last_in_float}", by_ai_edge(())),
     ]
     layers = calibrated.layers
     for part in _FLOAT_PARTS:
-        # errors of early layers grow through all that follow
+        # the first layers, since their errors grow through all that follow
         count = max(1, round(part * len(layers)))
         name = f"the first {count} of {len(layers)} layers left in float"
-        # and the last: small differences there decide among a thousand labels
+        # and the last, where small differences decide among a thousand labels
         chosen = [*layers[:count], layers[-1]]
-        # the other quantizer once is enough where it is not there
-        tries = [(name, ours(chosen))]
-        if other is not None:
-            tries.append((f"{ai_edge.NAME}, {name}", theirs(chosen)))
+        tries = [(name, by_tensorflow(chosen))]
+        if other is not None:  # else the stage before has reported that it is not installed
+            tries.append((f"{ai_edge.NAME}, {name}", by_ai_edge(chosen)))
         yield tries
 
 

@@ -1,1 +1,1 @@
-"""What conversion and training reports share: confusion matrices, report.json; start reading where you need it."""
+"""Parts that all reports use: confusion matrices, figures, report.json; start reading where you need it."""

@@ -29,7 +29,7 @@ def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: C
     How far the answer depends on the kernels sets the tolerance, the two functions being the same model run by
     different ones; of the least sure images it is the one whose doubt is the largest beside its tolerance.
     """
-    images = [generated(size, seed) for seed in range(_SEEDS)]
+    images = [generate_image(size, seed) for seed in range(_SEEDS)]
     answers = [classify(image) for image in images]
     unsure = sorted(range(_SEEDS), key=lambda seed: float(answers[seed].max()))[:_CANDIDATES]
     moved = {seed: float(np.abs(with_other_kernels(images[seed]) - answers[seed]).max()) for seed in unsure}
@@ -42,7 +42,7 @@ def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: C
     )
 
 
-def generated(size: tuple[int, int], seed: int) -> Pixels:
+def generate_image(size: tuple[int, int], seed: int) -> Pixels:
     """Return squares of several sizes [height, width, 3]: by a formula with the same result on all processors."""
     width, height = size
     total = np.zeros((height, width, 3))

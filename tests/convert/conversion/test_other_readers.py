@@ -15,7 +15,7 @@ from mediapipe.tasks.python import vision
 
 from dogid.cli import main
 from dogid.model.classifier import load_model
-from dogid_convert.tflite.golden import generated
+from dogid_convert.tflite.golden import generate_image
 from tests.convert.small_graphs import LABELS, make_workspace
 
 
@@ -44,7 +44,7 @@ def test_mediapipe_gives_the_same_scores(flags: list[str], tmp_path: Path) -> No
     options = vision.ImageClassifierOptions(base_options=tasks.BaseOptions(model_asset_path=str(out)))
     with vision.ImageClassifier.create_from_options(options) as theirs:
         for seed in range(5):
-            pixels = generated(ours.size, seed)
+            pixels = generate_image(ours.size, seed)
             image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
             [found] = theirs.classify(image).classifications
             scores = {category.category_name: category.score for category in found.categories}

@@ -33,7 +33,7 @@ def page(labels: tuple[str, ...]) -> str:
         accuracies=compare_accuracy(first, first, truth, labels),
         evaluated=None,
         differences=(),
-        fallbacks=(),
+        attempts=(),
         warnings=("only a few photos",),
     )
     return html_report(report)

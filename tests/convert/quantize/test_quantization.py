@@ -27,7 +27,7 @@ from dogid_convert.tflite.flatbuffer_edit import (
     read_facts,
     unpack,
 )
-from dogid_convert.tflite.golden import generated
+from dogid_convert.tflite.golden import generate_image
 from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workspace
 
 
@@ -43,7 +43,7 @@ def float_model(source: FloatSource) -> bytes:
 
 @pytest.fixture(scope="module")
 def pixels() -> NDArray[np.uint8]:
-    return np.stack([generated((SIDE, SIDE), seed) for seed in range(30)])
+    return np.stack([generate_image((SIDE, SIDE), seed) for seed in range(30)])
 
 
 def scores(model: bytes, source: FloatSource, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -104,11 +104,13 @@ def test_fallbacks_are_tried_until_one_agrees(
         return type(measured)(1000, round(1000 * share), share, (0, 1), measured.mean_difference, 0)
 
     monkeypatch.setattr("dogid_convert.quantize.int8_search.measure_agreement", staged)
-    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert len(kept.fallbacks) == 5
-    assert any(line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.fallbacks)
-    assert kept.fallbacks[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
-    assert kept.fallbacks[-1].endswith("; kept")
+    kept = int8_search.find_best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert len(kept.attempt_lines) == 5
+    assert any(
+        line.startswith("ai-edge-quantizer, the last layer left in float: 95.0 %") for line in kept.attempt_lines
+    )
+    assert kept.attempt_lines[-1].startswith("the first 1 of 4 layers left in float: 99.5 %")
+    assert kept.attempt_lines[-1].endswith("; kept")
     assert kept.model == kept.attempts[-1].model
 
 
@@ -123,18 +125,18 @@ def test_best_model_is_kept_without_good_fallback(
         return type(measured)(1000, 900, next(found), (0, 1), measured.mean_difference, 0)
 
     monkeypatch.setattr("dogid_convert.quantize.int8_search.measure_agreement", staged)
-    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert len(kept.fallbacks) == len(shares)
-    assert "93.0 %" in kept.fallbacks[-1]
+    kept = int8_search.find_best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert len(kept.attempt_lines) == len(shares)
+    assert "93.0 %" in kept.attempt_lines[-1]
 
 
 def test_missing_other_quantizer_is_named(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_there", lambda: False)
+    monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_installed", lambda: False)
     monkeypatch.setattr("dogid_convert.quantize.int8_search._is_enough", lambda *_: False)
-    kept = int8_search.best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.fallbacks)
+    kept = int8_search.find_best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.attempt_lines)
 
 
 @pytest.mark.parametrize("interface", [IoTypes(), IoTypes("int8", "int8"), IoTypes("float32", "uint8")])
@@ -154,8 +156,8 @@ def test_other_quantizer_keeps_io_types(
 def test_good_model_needs_no_fallback(source: FloatSource, float_model: bytes, tmp_path: Path) -> None:
     folder = read_folder(colour_photos(tmp_path / "photos"))
     photos = decode_photos(interleave_labels(folder.photos), source.size, untracked, "")
-    kept = int8_search.best_int8(float_model, photos.pixels, source.normalisation, LABELS, 0.98, untracked)
-    assert kept.fallbacks == ()
+    kept = int8_search.find_best_int8(float_model, photos.pixels, source.normalisation, LABELS, 0.98, untracked)
+    assert kept.attempt_lines == ()
     assert kept.attempts[-1].agreement.share == 1
 
 

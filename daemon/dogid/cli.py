@@ -37,6 +37,7 @@ COMMANDS = {
     "results": Command("dogid.commands.results", "list the results of a daemon"),
     "status": Command("dogid.commands.status", "count photos by state, and show whether a daemon runs"),
     "why": Command("dogid.commands.why", "show the history of one photo"),
+    "forget": Command("dogid.commands.forget", "delete results of photos that have left the inbox"),
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: photos lost or counted twice"),
     "check": Command("dogid.commands.check", "check model, folders, watch, disk and port"),
     "bench": Command("dogid.commands.bench", "measure decoding, inference and throughput on this device"),

@@ -192,6 +192,15 @@ def test_renamed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> N
     daemon.wait_for_clean_audit(1)
 
 
+def test_why_follows_a_rename(daemon: DaemonProcess, inbox: Path) -> None:
+    path = put(inbox / "before.jpg", photo(9))
+    daemon.wait_for_classified("before.jpg", photo(9))
+    path.rename(inbox / "after.jpg")
+    daemon.wait_for_classified("after.jpg", photo(9))
+
+    assert daemon.command("why", "before.jpg").stdout.startswith("after.jpg: classified")
+
+
 def test_photo_renamed_during_downtime_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
     path = put(inbox / "before.jpg", photo(10))
     first = daemon.wait_for_classified("before.jpg", photo(10))

@@ -16,10 +16,13 @@ _HEADINGS = ("id", "answered", "label", "score", "file")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --limit, --label, --status, --follow and the flags of `reading_state`."""
+    """Add --limit, --label, --status, --present, --absent, --follow and the flags of `reading_state`."""
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--present", action="store_true", help="only photos that are in the inbox")
+    where.add_argument("--absent", action="store_true", help="only photos that have left the inbox")
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
     reading_state.add_arguments(parser)
 
@@ -31,7 +34,11 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.limit <= _MAX_LIMIT:
         raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
     db = reading_state.open_state(args)
-    wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status)
+    problem = None if args.label is None else queries.unknown_label(db, args.label)
+    if problem is not None:
+        raise UsageError(f"--label: {problem}")
+    present = True if args.present else False if args.absent else None
+    wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status, present=present)
     found, since = queries.list_results_with_seq(db, wanted)
     if not args.follow:
         if args.json:
@@ -44,7 +51,11 @@ def run(args: argparse.Namespace) -> int:
     while True:
         for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
-            if args.label in (None, result["label"]) and args.status in (None, result["status"]):
+            if (
+                args.label in (None, result["label"])
+                and args.status in (None, result["status"])
+                and present in (None, result["present"])
+            ):
                 _print_one(result, as_json=args.json)
         time.sleep(_POLL_SECONDS)
 

@@ -24,11 +24,14 @@ def run(args: argparse.Namespace) -> int:
         "inbox": str(chosen.inbox.absolute()),
         "state": str(chosen.state.absolute()),
         "counts": queries.count_by_status(db),
+        "present": queries.count_present_by_status(db),
     }
     if args.json:
         print_json(document)
     else:
         rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
-        rows += [(key, str(value)) for key, value in queries.count_by_status(db).items()]
+        counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
+        rows += [(key, str(value)) for key, value in present.items()]
+        rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
         print_table(rows, ("what", "now"))
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line
+from dogid.commands.reading_state import names_in_ledger
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 
@@ -25,7 +26,10 @@ def run(args: argparse.Namespace) -> int:
 
     db = reading_state.open_state(args)
     inbox = settings.load(args).inbox.absolute()
-    photo_id = next((found for name in _names(args.file, inbox) if (found := queries.find_photo(db, name))), None)
+    names = names_in_ledger(args.file, inbox)
+    photo_id = next((found for name in names if (found := queries.find_photo(db, name))), None)
+    if photo_id is None:
+        photo_id = next((found for name in names if (found := queries.find_renamed(db, name))), None)
     result = None if photo_id is None else queries.find_result(db, photo_id)
     if photo_id is None or result is None:
         raise DogidError(f"{one_line(args.file)}: not in the ledger; {_reason(args.file, inbox)}")
@@ -40,21 +44,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _names(file: str, inbox: Path) -> list[str]:
-    """Return the names that the ledger may have for a file: relative to the inbox, or as given."""
-    folder, name = os.path.split(os.path.abspath(file))
-    # links of the folder are resolved, but not of the file: the ledger has a linked photo under the link's name
-    for full, root in ((folder, os.path.abspath(inbox)), (os.path.realpath(folder), os.path.realpath(inbox))):
-        if f"{full}/".startswith(f"{root}/"):
-            return [os.path.join(full, name)[len(root) + 1 :], file]
-    return [file]
-
-
 def _reason(file: str, inbox: Path) -> str:
     from dogid.inbox.ignored_names import is_ignored_path
     from dogid.inbox.scan import find_file
 
-    name = os.fsencode(_names(file, inbox)[0])
+    name = os.fsencode(names_in_ledger(file, inbox)[0])
     if is_ignored_path(name):
         return "dogid ignores its name (hidden or temporary file)"
     if find_file(inbox, name) is None:

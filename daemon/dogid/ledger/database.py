@@ -62,6 +62,14 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_for_changes(folder: Path) -> sqlite3.Connection:
+    """Open the ledger for writing beside the daemon that may own it. Raise sqlite3.OperationalError."""
+    address = f"file:{_uri_path(folder / FILE_NAME)}?mode=rw"
+    connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000)
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
 def _open(path: Path) -> sqlite3.Connection:
     mark = _mark(path.parent)
     log = path.with_name(path.name + "-wal")

@@ -16,6 +16,7 @@ from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import is_damage, open_for_writing, suspect
 from dogid.ledger.doubtful_files import DoubtfulFiles
+from dogid.ledger.forget import delete_photos
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.presence import PresenceWriter
@@ -310,14 +311,9 @@ class Ledger:
         return suspects
 
     def forget(self, ids: Sequence[int]) -> int:
-        """Delete those of ids that are photos' current results, with the versions before them; return how many."""
-        if not ids:
-            return 0
-        results = f"id IN ({','.join('?' * len(ids))}) AND state IN ('classified', 'failed')"
-        histories = f"SELECT history_id FROM photo WHERE {results}"  # noqa: S608
+        """Delete those of ids that are photos' current rows, with the versions before them; return how many."""
         with self._transaction():
-            self._db.execute(f"DELETE FROM photo WHERE state = 'superseded' AND history_id IN ({histories})", ids)  # noqa: S608
-            return self._db.execute(f"DELETE FROM photo WHERE {results}", ids).rowcount  # noqa: S608
+            return delete_photos(self._db, ids)
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Reads results and counts from the ledger. Nothing here writes."""
 
+import difflib
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from dogid.file_names import possible_names, shown_name
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
+
+_NAMED_LABELS = 20  # more make an error message unreadable
 
 MAX_ID = (1 << 63) - 1
 """The largest id or sequence number: SQLite's largest integer."""
@@ -110,6 +113,37 @@ def count_present_by_status(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many photos are in each state whose files are in the inbox."""
     rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
     return {status: rows[status] - (rows["absent"] if status == "classified" else 0) for status in STATUSES}
+
+
+def known_labels(db: sqlite3.Connection) -> list[str]:
+    """Return the labels of all models that the ledger knows, each once, in the order of the alphabet."""
+    return sorted({label for (labels,) in db.execute("SELECT labels FROM model") for label in json.loads(labels)})
+
+
+def unknown_label(db: sqlite3.Connection, label: str) -> str | None:
+    """Return an error message that names the labels there are, the most similar first; None where label is one."""
+    known = known_labels(db)
+    if label in known:
+        return None
+    similar = difflib.get_close_matches(label, known, n=3)
+    named = [*similar, *(other for other in known if other not in similar)]
+    more = f" and {len(named) - _NAMED_LABELS} others" if len(named) > _NAMED_LABELS else ""
+    return f"there is no label {label!r}; labels are {', '.join(named[:_NAMED_LABELS]) or 'none yet'}{more}"
+
+
+def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
+    """Given the former name of a photo, return the id of its current row, or None."""
+    prefix = f"from {shown} to "
+    row = db.execute(
+        "SELECT photo.id, state, history_id FROM event JOIN photo ON photo.id = photo_id"
+        " WHERE kind = 'renamed' AND substr(detail, 1, ?) = ? ORDER BY event.id DESC LIMIT 1",
+        (len(prefix), prefix),
+    ).fetchone()
+    if row is None or row["state"] != "superseded":
+        return None if row is None else int(row["id"])
+    current = "SELECT id FROM photo WHERE history_id = ? AND state != 'superseded'"
+    found = db.execute(current, (row["history_id"],)).fetchone()
+    return None if found is None else int(found["id"])
 
 
 def as_result(row: sqlite3.Row) -> Result:

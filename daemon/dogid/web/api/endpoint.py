@@ -95,6 +95,8 @@ class Endpoint:
     """Request headers that the endpoint reads."""
     body: Mapping[str, Schema] = field(default_factory=dict)
     """Schemas of the request's body by media type."""
+    rejects_unknown: bool = False
+    """Whether a query parameter that is not declared is an error. Programs add one to keep caches from answering."""
 
 
 QueryParams = dict[str, Any]
@@ -116,7 +118,21 @@ class EndpointRegistry:
         self.endpoints.append(endpoint)
 
         def validate_and_view(**path: Any) -> AnyResponse:
+            if endpoint.rejects_unknown:
+                _reject_unknown_parameters(endpoint)
             return view({parameter.name: parameter.value() for parameter in endpoint.parameters}, **path)
 
         name = f"{endpoint.method} {endpoint.rule}".replace(".", "-")
         self._app.add_url_rule(endpoint.rule, name, validate_and_view, methods=[endpoint.method])
+
+
+def _reject_unknown_parameters(endpoint: Endpoint) -> None:
+    """Raise ApiError, which names the known ones, where the present request has a parameter that is not declared."""
+    known = [parameter.name for parameter in endpoint.parameters]
+    unknown = next((name for name in request.args if name not in known), None)
+    if unknown is not None:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "bad_request",
+            f"there is no parameter {unknown!r}; parameters are {', '.join(known)}",
+        )

@@ -25,6 +25,11 @@ _MAX_STEP = 1000
 LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
 BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=queries.MAX_ID)
 LABEL = Parameter("label", "only photos with this label")
+PRESENT = Parameter(
+    "present",
+    "only photos that are in the inbox (true), or only those that have left it (false)",
+    choices=("true", "false"),
+)
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
 HISTORY_POSITION = (
     Parameter("before", "only the history of versions with a smaller id", minimum=0, maximum=queries.MAX_ID),
@@ -41,7 +46,8 @@ RESULTS = Endpoint(
         304: ResponseSpec("The page still has the ETag that was sent (If-None-Match)"),
         400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
     },
-    parameters=(LIMIT, BEFORE, LABEL, STATUS),
+    parameters=(LIMIT, BEFORE, LABEL, STATUS, PRESENT),
+    rejects_unknown=True,
 )
 RESULT = Endpoint(
     "GET",
@@ -53,6 +59,7 @@ RESULT = Endpoint(
         404: ResponseSpec("There is no such result", {JSON: reference("Error")}),
     },
     parameters=HISTORY_POSITION,
+    rejects_unknown=True,
 )
 
 
@@ -61,10 +68,12 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
     cache = PageCache()
 
     def results(params: QueryParams) -> Response:
-        result_filter = queries.ResultFilter(**params)
+        present = {"true": True, "false": False}.get(params["present"])
+        result_filter = queries.ResultFilter(**params | {"present": present})
         changes = daemon.ledger_changes  # before the query: a cached page may be newer than its number, never older
         page = cache.get(result_filter, changes)
         if page is None:
+            _reject_unknown_label(daemon, result_filter.label)
             page = CachedResponse(_encode_page(daemon, result_filter))
             cache.put(result_filter, changes, page)
         return page.response()
@@ -79,6 +88,13 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
 
     registry.add(RESULTS, results)
     registry.add(RESULT, result)
+
+
+def _reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
+    """Raise ApiError, which names the labels there are, where no model has a label."""
+    problem = None if label is None else queries.unknown_label(daemon.reader(), label)
+    if problem is not None:
+        raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", problem)
 
 
 def history_position(params: QueryParams) -> Position | None:
@@ -103,6 +119,8 @@ def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> byt
 
 def _next_link(this: queries.ResultFilter, last_id: int) -> str:
     params = {"before": str(last_id), "limit": str(this.limit), "label": this.label, "status": this.status}
+    if this.present is not None:
+        params["present"] = "true" if this.present else "false"
     return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in params.items() if value)
 
 

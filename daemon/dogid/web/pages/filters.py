@@ -27,6 +27,8 @@ class PhotoFilter:
     status: str | None = None
     label: str | None = None
     before: int | None = None
+    shows_absent: bool = False
+    """Whether photos that have left the inbox are shown, too."""
 
     @classmethod
     def from_query(cls, params: Mapping[str, str]) -> "PhotoFilter":
@@ -36,15 +38,22 @@ class PhotoFilter:
             status=status if status in STATUSES else None,
             label=label,
             before=_whole_number(before),
+            shows_absent=params.get("show") == "all",
         )
 
     def to_result_filter(self, limit: int = PAGE) -> ResultFilter:
         """Return the same filter for the ledger, for at most limit results."""
-        return ResultFilter(limit=limit, before=self.before, label=self.label, status=self.status)
+        present = None if self.shows_absent else True
+        return ResultFilter(limit=limit, before=self.before, label=self.label, status=self.status, present=present)
 
     def link(self, **changes: str | int | None) -> str:
         """Return the URL of the page with this filter and some changes, starting at the newest photo."""
-        params: dict[str, str | int | None] = {"status": self.status, "label": self.label, **changes}
+        params: dict[str, str | int | None] = {
+            "status": self.status,
+            "label": self.label,
+            "show": "all" if self.shows_absent else None,
+            **changes,
+        }
         query = urlencode({key: value for key, value in params.items() if value is not None})
         return f"/?{query}" if query else "/"
 

@@ -34,13 +34,14 @@ class Pages:
         db = self._daemon.reader()
         photo_filter = PhotoFilter.from_query(request.args)
         found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
-        counts = queries.count_by_status(db)
+        all_counts, present_counts = queries.count_by_status(db), queries.count_present_by_status(db)
         return render_page(
             "index.html",
             photo_filter=photo_filter,
             results=found[:PAGE],
             older=found[PAGE - 1]["id"] if len(found) > PAGE else None,
-            counts=counts,
+            counts=all_counts if photo_filter.shows_absent else present_counts,
+            absent=all_counts["classified"] - present_counts["classified"],
             choices=label_choices(db, photo_filter.label),
             chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),

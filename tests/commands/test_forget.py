@@ -1,0 +1,58 @@
+"""`dogid forget`: results of photos that have left the inbox, with and without a daemon that runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import DaemonProcess
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def left(daemon: DaemonProcess, inbox: Path) -> DaemonProcess:
+    """A daemon with a photo that is there and two that have left."""
+    put(inbox / "stays.jpg", photo(1))
+    gone = [put(inbox / name, photo(2 + at)) for at, name in enumerate(("first.jpg", "second.jpg"))]
+    daemon.wait_for_all_answers(3)
+    for path in gone:
+        path.unlink()
+    eventually(lambda: sum(result["present"] for result in daemon.results()) == 1, "both have left")
+    return daemon
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_forget_absent_deletes_all_that_left(left: DaemonProcess, running: bool) -> None:
+    left.get("/results")
+    if not running:
+        left.stop()
+    dry = left.command("forget", "--absent", "--dry-run", "--json")
+    assert json.loads(dry.stdout) == {"forgotten": ["first.jpg", "second.jpg"], "dry_run": True}
+    done = left.command("forget", "--absent")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "forgotten: first.jpg\nforgotten: second.jpg\n"
+    if not running:
+        left.start()
+    eventually(lambda: list(left.results_by_name()) == ["stays.jpg"], "only the photo that is there is listed")
+
+
+def test_forget_names_one_photo(left: DaemonProcess) -> None:
+    done = left.command("forget", "first.jpg", "--json")
+
+    assert json.loads(done.stdout) == {"forgotten": ["first.jpg"], "dry_run": False}
+    eventually(lambda: set(left.results_by_name()) == {"stays.jpg", "second.jpg"}, "it is forgotten")
+
+
+def test_forget_refuses_photos_that_are_there(left: DaemonProcess) -> None:
+    done = left.command("forget", "first.jpg", "stays.jpg")
+
+    assert done.returncode == 1
+    assert "stays.jpg: is in the inbox" in done.stderr
+    assert len(left.results()) == 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["--absent", "first.jpg"]])
+def test_forget_needs_files_or_absent(left: DaemonProcess, arguments: list[str]) -> None:
+    assert left.command("forget", *arguments).returncode == 2

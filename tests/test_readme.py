@@ -1,6 +1,9 @@
 """The README names what there is."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from tests.support.daemon import ROOT
 
@@ -24,3 +27,32 @@ def test_every_path_in_the_readme_exists() -> None:
     assert links
     assert folders
     assert not missing
+
+
+@pytest.mark.parametrize("package", ["daemon/dogid", "convert/dogid_convert"])
+def test_guides_to_the_code_name_existing_modules(package: str) -> None:
+    root = ROOT / package
+    text = (root.parent / "README.md").read_text()
+    rooms = {path.name for path in root.iterdir() if path.is_dir()}
+    named = set(re.findall(r"`(\w+/\w*)`", text))
+    missing = [path for path in named if path.split("/")[0] in rooms and not _is_module(root / path)]
+
+    assert len(named) > 20
+    assert not missing
+
+
+@pytest.mark.parametrize("package", ["daemon/dogid", "convert/dogid_convert"])
+def test_guides_to_the_code_name_existing_functions(package: str) -> None:
+    root = ROOT / package
+    table = (root.parent / "README.md").read_text().split("## Where is ...?")[1].split("\n## ")[0]
+    named = re.findall(r"`([\w/]+)` \(((?:`[\w.-]+`(?:, )?)+)\)", table)
+
+    assert len(named) >= 5
+    for module, names in named:
+        code = (root / f"{module}.py").read_text()
+        for name in re.findall(r"[\w-]+(?=`)", names):
+            assert name in code, f"{module} has no {name}"
+
+
+def _is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").is_file()

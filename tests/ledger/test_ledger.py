@@ -13,10 +13,10 @@ import pytest
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import FoundFile, Version, find_file
 from dogid.ledger import queries
-from dogid.ledger.database import open_for_reading
+from dogid.ledger.database import open_for_reading, suspect
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
-from tests.ledger.ledger_folder import NOON, Inbox
+from tests.ledger.ledger_folder import NOON, Inbox, insert_versions
 from tests.support.photos import put
 
 
@@ -310,21 +310,24 @@ def test_new_inode_numbers_do_not_make_files_new(tmp_path: Path) -> None:
     ledger.close()
 
 
-def test_suspected_damage_is_checked_after_clean_close(inbox: Inbox) -> None:
-    for number in range(60):
-        put(inbox.folder / f"{number}.jpg", str(number).encode())
-    inbox.observe(*(f"{number}.jpg" for number in range(60)))
+@pytest.mark.parametrize("damaged", [True, False])
+def test_suspected_damage_is_checked_in_large_ledger(inbox: Inbox, damaged: bool) -> None:
+    insert_versions(inbox.ledger, 2000)
     inbox.close()
     path = inbox.state / "ledger.db"
-    data = bytearray(path.read_bytes())
-    data[4096:] = os.urandom(len(data) - 4096)
-    path.write_bytes(data)
-    os.truncate(path, 64 << 20)  # too large to be checked at every start
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size - 4096)
+        file.write(os.urandom(4096) if damaged else b"")
+        file.truncate(64 << 20)  # too large to be checked at every start
 
     inbox.open()
+    assert inbox.ledger.moved_aside is None
 
-    assert inbox.ledger.moved_aside is not None
-    assert inbox.observe("1.jpg") == 1
+    inbox.close()
+    suspect(inbox.state)
+    inbox.open()
+    assert (inbox.ledger.moved_aside is not None) == damaged
 
 
 def die(inbox: Inbox, disk: Path) -> None:

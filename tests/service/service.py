@@ -29,13 +29,20 @@ class Service:
         self.made_by_dry_run: list[str] = []
         self._config = ""
 
-    def dogid(self, *arguments: str, check: bool = True) -> Any:
-        """Run the clone's `dogid`, as root, on the system's Python: what `sudo .venv/bin/dogid` comes to."""
+    def dogid(self, *arguments: str, check: bool = True, hidden: str | None = None) -> Any:
+        """Run the clone's `dogid`, as root, on the system's Python: what `sudo .venv/bin/dogid` comes to.
+
+        hidden is a folder that is empty for this command only.
+        """
         options, path = [], _SOURCES
         if lab_coverage.is_measured():
             options, path = lab_coverage.python_options(), f"{_SOURCES}:{lab_coverage.library()}"
         environ = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **_OFFLINE}
-        return self.machine.run("/usr/bin/python3", *options, "-m", "dogid", *arguments, check=check, environ=environ)
+        command = ["/usr/bin/python3", *options, "-m", "dogid", *arguments]
+        if hidden is not None:
+            hide = 'mount -t tmpfs tmpfs "$0" && exec "$@"'
+            command = ["unshare", "--mount", "sh", "-c", hide, hidden, *command]
+        return self.machine.run(*command, check=check, environ=environ)
 
     def start(self) -> None:
         """Have it run, and remember its settings."""

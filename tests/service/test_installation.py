@@ -4,6 +4,8 @@ import json
 import tomllib
 from dataclasses import fields
 
+import pytest
+
 from dogid.settings import Settings
 from tests.service.service import CONFIG, INBOX, LEFT_BEHIND, STATE, Service
 from tests.support.photos import photo
@@ -106,9 +108,69 @@ def test_reinstalling_repairs_failed_service(service: Service) -> None:
 
     service.machine.run("systemctl", "stop", "dogid")
     service.eventually(is_given_up, "systemd gives it up")
+    failed = service.dogid("service", "install", check=False)
+    assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
+    assert "dogid.service does not start; see: journalctl -u dogid.service -p err" in failed.stderr
     service.machine.write(CONFIG, f'inbox = "{INBOX}"\nstate = "{STATE}"\n')
     service.dogid("service", "install")
 
+    assert service.is_active
+
+
+@pytest.mark.parametrize(
+    ("flags", "script", "message"),
+    [
+        (["--user", "ghost"], "", "--user ghost: there is no such user"),
+        (["--python", "/srv/test/none"], "", "/srv/test/none: cannot be run: No such file or directory"),
+        (["--python", "/srv/test/python"], "exit 1", "is older than Python 3.11; give a newer one by --python"),
+        (["--python", "/srv/test/python"], "echo No module named venv >&2; exit 1", "its venv module is missing"),
+        (["--instance", "Garden"], "", "--instance Garden: must be 1 to 32 of a-z"),
+    ],
+)
+def test_unusable_option_of_install_is_refused(service: Service, flags: list[str], script: str, message: str) -> None:
+    service.machine.write("/srv/test/python", f"#!/bin/sh\n{script}\n", 0o755)
+    refused = service.dogid("service", "install", *flags, check=False)
+
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert service.is_active
+
+
+@pytest.mark.parametrize(
+    ("hidden", "flags", "message"),
+    [
+        ("/run/systemd", [], "this machine does not run systemd; start `dogid run` by other means"),
+        ("/opt/dogid", ["--instance", "garden"], "install the service itself first: sudo dogid service install"),
+    ],
+)
+def test_install_names_missing_prerequisite(service: Service, hidden: str, flags: list[str], message: str) -> None:
+    refused = service.dogid("service", "install", *flags, check=False, hidden=hidden)
+
+    assert refused.returncode == 2
+    assert message in refused.stderr
+
+
+def test_debian_package_is_left_to_apt(service: Service) -> None:
+    listed = "/var/lib/dpkg/info/dogid.list"
+    service.machine.write(listed, "/opt/dogid/venv/bin/dogid\n")
+    refused = [service.dogid("service", *verb, check=False) for verb in (["install"], ["uninstall", "--delete-data"])]
+    service.machine.run("rm", listed)
+
+    assert [done.returncode for done in refused] == [2, 2]
+    assert "sudo apt install ./dogid_*.deb" in refused[0].stderr
+    assert "sudo apt purge dogid" in refused[1].stderr
+    assert service.is_active
+
+
+def test_deleting_data_leaves_nothing(service: Service) -> None:
+    service.photo("visit.jpg", photo(1))
+    service.wait_for_results("visit.jpg")
+    service.dogid("service", "uninstall", "--delete-data")
+
+    assert [path for path in LEFT_BEHIND if service.machine.has(path)] == []
+    assert service.machine.run("getent", "passwd", "dogid", check=False).returncode != 0
+    service.dogid("service", "uninstall", "--delete-data")  # again: nothing to do is no error
+    service.dogid("service", "install", "--user", "visitor")
     assert service.is_active
 
 

@@ -1,0 +1,94 @@
+"""`dogid results`: lists, filters and follows the results of a daemon."""
+
+import contextlib
+import json
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
+from tests.support.daemon import DaemonProcess, dogid
+from tests.support.photos import photo, put
+
+
+@pytest.fixture
+def answered(daemon: DaemonProcess, inbox: Path) -> DaemonProcess:
+    """A daemon with a classified and a failed photo."""
+    put(inbox / "good.jpg", photo(1))
+    daemon.wait_for_status("good.jpg", "classified")
+    put(inbox / "text.jpg", b"no photo at all")
+    daemon.wait_for_status("text.jpg", "failed")
+    return daemon
+
+
+def list_names(*flags: str) -> list[str]:
+    return [result["file"] for result in json.loads(dogid("results", "--json", *flags).stdout)["results"]]
+
+
+def test_results_are_limited_and_filtered(answered: DaemonProcess) -> None:
+    state = ("--state", str(answered.state))
+    label = answered.results_by_name()["good.jpg"]["label"]
+
+    assert list_names(*state) == ["text.jpg", "good.jpg"]
+    assert list_names("--limit", "1", *state) == ["text.jpg"]
+    assert list_names("--status", "classified", *state) == ["good.jpg"]
+    assert list_names("--status", "pending", *state) == []
+    assert list_names("--label", label, *state) == ["good.jpg"]
+    assert list_names("--label", "no such label", *state) == []
+
+
+def test_failed_photo_is_listed_with_its_code(answered: DaemonProcess) -> None:
+    code = answered.results_by_name()["text.jpg"]["error"]["code"]
+    lines = dogid("results", "--state", str(answered.state)).stdout.splitlines()
+
+    assert f"(failed: {code})" in lines[0]
+    assert lines[0].endswith("text.jpg")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "1000001"])
+def test_limit_out_of_range_is_refused(tmp_path: Path, limit: str) -> None:
+    done = dogid("results", "--limit", limit, "--state", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "--limit must be from 1 to 1000000" in done.stderr
+
+
+def test_missing_ledger_is_explained(tmp_path: Path) -> None:
+    done = dogid("results", "--state", str(tmp_path))
+
+    assert done.returncode == 2
+    assert f"{tmp_path / 'ledger.db'}: there is no ledger" in done.stderr
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_follow_prints_new_results_until_ctrl_c(answered: DaemonProcess, inbox: Path, flags: tuple[str, ...]) -> None:
+    command = dogid_in_a_terminal(
+        *("results", "--follow", "--status", "classified", "--state", str(answered.state)), *flags
+    )
+    with command:
+        assert command.stdout is not None
+        assert "good.jpg" in command.stdout.readline()
+        put(inbox / "more text.jpg", b"no photo either")
+        answered.wait_for_status("more text.jpg", "failed")
+        put(inbox / "new.jpg", photo(2))
+        line = command.stdout.readline()
+        command.send_signal(signal.SIGINT)
+        rest = command.stdout.read()
+
+    assert "new.jpg" in line
+    assert rest == ""
+    assert command.returncode in INTERRUPTED
+
+
+def test_older_ledger_names_the_way_out(make_daemon: MakeDaemon) -> None:
+    daemon = make_daemon().start()
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as db:
+        db.execute("PRAGMA user_version = 0")
+    done = dogid("results", "--state", str(daemon.state))
+
+    assert done.returncode == 2
+    assert "written by an older dogid; restart the daemon" in done.stderr

@@ -136,6 +136,17 @@ def test_photo_renamed_over_another_supersedes_it(inbox: Inbox, answered: bool) 
     assert versions(inbox, photo) == {replaced, photo}
 
 
+def test_photo_renamed_over_another_joins_both_histories(inbox: Inbox) -> None:
+    for text in ("first", "second"):
+        inbox.overwrite("a", f"{text} of a")
+        inbox.overwrite("b", f"{text} of b")
+
+    assert moved(inbox, "a", "b") == []
+    assert versions(inbox, 3) == {1, 2, 3, 4}
+    inbox.overwrite("b", "third of b")
+    assert versions(inbox, 5) == {1, 2, 3, 4, 5}
+
+
 def test_rename_without_event_is_decided_by_content(inbox: Inbox) -> None:
     photo = add_classified(inbox, "a")
     data = (inbox.folder / "a").read_bytes()

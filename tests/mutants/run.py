@@ -29,7 +29,7 @@ _STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
 _SQL_LITERAL = re.compile(r"'[^']*'")
 # SQL is written with its keywords in capitals; a part of a statement may have none
 _SQL = re.compile(r"\b(?:SELECT|UPDATE|DELETE|INSERT|VALUES|WHERE|FROM|SET|AND|LIMIT|ORDER BY|NULL)\b|= \?")
-_ROW = re.compile(r"(?:\b(?:row|other|asked)|\.pending\[[^\]]*\])\[$")
+_ROW = re.compile(r"(?:\b(?:row|other|former|replaced)|\.pending\[[^\]]*\])\[$")
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ def run(suite: Suite) -> Score:
 
 def missing_files(suite: Suite) -> list[str]:
     """Return which of a suite's modules and tests are not in the clone."""
-    names = [*suite.modules, *(test.partition("::")[0] for test in suite.tests)]
+    names = [*suite.modules, *(test.partition("::")[0] for test in (*suite.tests, *suite.left_out))]
     return [name for name in names if not (ROOT / name).exists()]
 
 
@@ -139,7 +139,12 @@ def _configuration(suite: Suite) -> str:
         "source_paths": ["src"],
         "only_mutate": [_place(module) for module in suite.modules],
         "also_copy": ["models", "daemon", "convert", "systemd", "README.md", "pyproject.toml"],
-        "pytest_add_cli_args": ["-q", "-p", "no:xdist", "-p", "no:cacheprovider"],
+        "pytest_add_cli_args": [
+            "-q",
+            "-pno:xdist",
+            "-pno:cacheprovider",
+            *(f"--deselect={name}" for name in suite.left_out),
+        ],
         "pytest_add_cli_args_test_selection": list(suite.tests),
         "process_isolation": ["forkserver" if suite.own_process else "fork"],
         "forkserver_warmup": ["collect"],

@@ -25,7 +25,7 @@ def difference(before: str, after: str) -> str:
         ('" WHERE id = ? ORDER BY id",', '" where id = ? order by id",'),
         ('" scores = ?, sha256 = ?,"', '" SCORES = ?, SHA256 = ?,"'),
         ("\"UPDATE photo SET state = 'failed'\"", "\"update photo set state = 'failed'\""),
-        ('return int(row["id"])', 'return int(row["ID"])'),
+        ('f(replaced["id"], row["id"])', 'f(replaced["ID"], row["id"])'),
         ('group.pending[job.id]["path"]', 'group.pending[job.id]["PATH"]'),
     ],
 )

@@ -107,6 +107,21 @@ def test_touched_photo_has_the_date_and_place_it_has_now(inbox: Inbox) -> None:
     assert inbox.observe("a") == 0
 
 
+@pytest.mark.parametrize("code", [PhotoCode.CORRUPT, PhotoCode.UNSUPPORTED])
+def test_broken_photo_that_was_touched_is_reported_once(inbox: Inbox, code: PhotoCode) -> None:
+    job, digest = add(inbox, "a"), sha256(b"a").hexdigest()
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad", digest)])
+    os.utime(inbox.folder / "a", (7, 7))
+    inbox.observe("a")
+    again = inbox.job()
+    outcome = Failed(again, again.version, code, "bad", digest)
+
+    is_known = code is PhotoCode.CORRUPT
+    assert inbox.ledger.record([outcome]) == ([] if is_known else [outcome])
+    assert inbox.states() == {"a": "failed"}
+    assert len(events(inbox, job.id, "touched")) == is_known
+
+
 def test_photo_that_waits_unchanged_settles_on(inbox: Inbox) -> None:
     job = add(inbox, "a")
     inbox.clock.advance(700)

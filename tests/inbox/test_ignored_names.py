@@ -10,11 +10,13 @@ IGNORED = [
     *("photo.jpg.part", "photo.jpg.filepart", "photo.jpg.crdownload", "photo.jpg.tacitpart", "photo.jpg.partial"),
     *("photo.jpg.download", "photo.jpg.aria2", "photo.jpg.!qB", "photo.jpg~", "~$photo.jpg", "photo.JPG.PART"),
     *("@eaDir", "#recycle", "Thumbs.db", "THUMBS.DB", "desktop.ini", "lost+found", "$RECYCLE.BIN", "__MACOSX"),
+    *("photo.jpg.!sync", "photo.jpg.bts", "photo.jpg.ffs_tmp", "photo.jpg.~1a2b3c", "photo.jpg.sb-3f2a1b-x8KdQ1"),
 ]
 
 PHOTOS = [
     *("photo.jpg", "PHOTO.JPG", "photo", "photo.heic", "partly.jpg", "part.png", "tmp", "tmp.jpg", "temp.jpeg"),
     *("a.tmp.jpg", "download.jpg", "~photo.jpg", "thumbs.jpg", "recycle", "#1.jpg", "@home.jpg", "$5.jpg", "-.jpg"),
+    *("photo.~1a2b.jpg", "sync.jpg", "photo.sb-1.jpg"),
 ]
 
 

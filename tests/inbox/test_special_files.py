@@ -48,14 +48,26 @@ def test_folder_named_like_a_photo_is_a_folder(daemon: DaemonProcess, inbox: Pat
     still_works(daemon, inbox, photos=2)
 
 
-def test_link_to_a_photo_in_the_inbox_is_followed(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "sub" / "real.jpg", photo(2))
-    (inbox / "relative.jpg").symlink_to("sub/real.jpg")
-    (inbox / "absolute.jpg").symlink_to(inbox / "sub" / "real.jpg")
+def test_link_to_a_hidden_photo_in_the_inbox_is_followed(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / ".store" / "real.jpg", photo(3))
+    (inbox / "relative.jpg").symlink_to(".store/real.jpg")
+    (inbox / "absolute.jpg").symlink_to(inbox / ".store" / "real.jpg")
 
-    for name in ("relative.jpg", "absolute.jpg", "sub/real.jpg"):
-        daemon.wait_for_classified(name, photo(2))
-    still_works(daemon, inbox, photos=4)
+    for name in ("relative.jpg", "absolute.jpg"):
+        daemon.wait_for_classified(name, photo(3))
+    daemon.wait_for_clean_audit(2)
+
+
+def test_link_to_a_photo_that_counts_by_itself_is_ignored(daemon: DaemonProcess, inbox: Path) -> None:
+    """As of motion's lastsnap.jpg, which links to the newest snapshot."""
+    put(inbox / "sub" / "real.jpg", photo(3))
+    (inbox / "lastsnap.jpg").symlink_to("sub/real.jpg")
+    (inbox / "absolute.jpg").symlink_to(inbox / "sub" / "real.jpg")
+    daemon.wait_for_classified("sub/real.jpg", photo(3))
+    daemon.wait_for_next_scan()
+
+    assert list(daemon.results_by_name()) == ["sub/real.jpg"]
+    daemon.wait_for_clean_audit(1)
 
 
 def test_link_out_of_the_inbox_is_not_followed(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
@@ -80,9 +92,9 @@ def test_broken_and_circular_and_device_links_are_ignored(daemon: DaemonProcess,
 
 
 def test_link_to_a_later_photo_is_classified(daemon: DaemonProcess, inbox: Path) -> None:
-    (inbox / "link.jpg").symlink_to("later.jpg")
+    (inbox / "link.jpg").symlink_to(".later.jpg")
     daemon.wait_for_next_scan()
-    put(inbox / "later.jpg", photo(4))
+    put(inbox / ".later.jpg", photo(4))
 
     daemon.wait_for_classified("link.jpg", photo(4))
 
@@ -93,7 +105,8 @@ def test_inbox_may_be_a_link(daemon: DaemonProcess, inbox: Path, tmp_path: Path)
     inbox.symlink_to(tmp_path / "real")
     daemon.start()
     put(inbox / "a.jpg", photo(5))
-    (inbox / "link.jpg").symlink_to(inbox / "a.jpg")
+    put(inbox / ".hidden.jpg", photo(5))
+    (inbox / "link.jpg").symlink_to(inbox / ".hidden.jpg")
 
     daemon.wait_for_classified("a.jpg", photo(5))
     daemon.wait_for_classified("link.jpg", photo(5))

@@ -18,6 +18,9 @@ _TEMPORARY_SUFFIXES = (
     b".!ut",  # uTorrent
     b".!qb",  # qBittorrent
     b".tacitpart",  # Tacit sync (photoprism/photoprism#1473)
+    b".!sync",  # Resilio Sync, BitTorrent Sync: help.resilio.com ("!sync files")
+    b".bts",  # Resilio Sync: parts of a file
+    b".ffs_tmp",  # FreeFileSync
     b".upload",  # Pure-FTPd-likes and web uploaders
     b".swp",  # Vim
     b".lock",
@@ -30,6 +33,8 @@ _NAMES = re.compile(
     | @eadir | \#recycle        # Synology's indexes and bin (paperless-ngx#13511)
     | @__thumb | @recycle       # QNAP's
     | thumbs\.db | ehthumbs\.db | desktop\.ini  # Windows Explorer
+    | .*\.~[0-9a-f]+          # older ownCloud and Nextcloud clients: owncloud/client#192, nextcloud/desktop#1134
+    | .*\.sb-[0-9a-z]+(-[0-9a-z]+)*  # macOS, while a program saves a file in place
     | ~syncthing~.*             # Syncthing on Windows
     | \~\$.*                    # Office's owner files
     | lost\+found               # ext file systems

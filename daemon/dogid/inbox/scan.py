@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dogid.inbox.ignored_names import is_ignored
+from dogid.inbox.ignored_names import is_ignored, is_ignored_path
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 
 _SIGN_BIT = 1 << 63  # of SQLite's integers
@@ -77,7 +77,8 @@ def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> 
     """Yield every file of the inbox (or of a folder inside it) that may be a photo, as it is now.
 
     Folders are opened afresh, which also defeats network file systems' attribute caches. Ignored names, special files,
-    links to anything but a regular file inside the inbox, and linked folders are left out.
+    linked folders, and links to anything but a regular file in the inbox are left out. So are links to photos that are in
+    the inbox under their own names, as a camera's "latest" is.
     Raise OSError where the inbox (or that folder) cannot be read; other folders' errors are added to errors.
     """
     waiting = [folder]
@@ -139,7 +140,18 @@ def _file_of_entry(inbox: Path, entry: "os.DirEntry[bytes]", path: bytes) -> Fou
     return None
 
 
+def own_name(inbox: Path, path: bytes) -> bytes | None:
+    """Given a link's path relative to the inbox, return the path of its file there, if that counts by itself."""
+    root, target = os.path.realpath(os.fsencode(inbox)), os.path.realpath(os.path.join(os.fsencode(inbox), path))
+    if not target.startswith(root.rstrip(b"/") + b"/"):
+        return None
+    name = target[len(root.rstrip(b"/")) + 1 :]
+    return None if name == path or is_ignored_path(name) else name
+
+
 def _file_behind_link(inbox: Path, path: bytes) -> FoundFile | None:
+    if own_name(inbox, path) is not None:
+        return None
     try:
         with open_root(inbox) as root:
             descriptor = open_beneath(root, path)

@@ -16,7 +16,7 @@ from typing import Any
 from dogid.errors import UsageError
 
 _PREFIX = "DOGID_"
-_SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; less suggests unrelated names, more misses a wrong letter
+_SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 

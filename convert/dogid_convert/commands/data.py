@@ -17,7 +17,7 @@ _SIDE = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the actions and their flags."""
+    """Add `diff OLD NEW`, with --json."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     diff = actions.add_parser(
         "diff",

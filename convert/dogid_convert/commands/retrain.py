@@ -24,7 +24,7 @@ _SMALLEST, _LARGEST = 32, 1024  # pixels of an input's side
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's flags."""
+    """Add PHOTOS, --out, --base, and the flags of training, evaluation and cache."""
     parser.add_argument("photos", type=Path, metavar="PHOTOS", help="a folder with one sub-folder of photos per label")
     out = parser.add_mutually_exclusive_group(required=True)
     out.add_argument(
@@ -246,4 +246,4 @@ def _pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression: {error}") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from error

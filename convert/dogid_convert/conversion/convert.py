@@ -31,10 +31,10 @@ from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import ModelFacts, read_facts
 
 CALIBRATION_PHOTOS = 200
-"""More take longer and change nothing: ranges are minima and maxima. Fewer may miss a layer's extremes."""
+"""Raising it only takes longer, since ranges are minima and maxima; lowering it may miss a layer's extremes."""
 
 COMPARISON_PHOTOS = 800
-"""Agreement of 99 % is then known to within 0.7 points; more photos narrow that and take longer."""
+"""Agreement of 99 % is then known to within 0.7 points. Raising it narrows that and takes longer."""
 
 _FEW = 50
 _FEWEST = 2

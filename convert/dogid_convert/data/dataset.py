@@ -181,7 +181,7 @@ def _files(folder: Path, unreadable: list[Unreadable]) -> list[Path]:
 
 
 def _is_picture(path: Path) -> bool:
-    """Whether a file starts like a photo. A licence in each label's folder is no photo with two labels."""
+    """Whether a file starts like a photo. A licence in each label's folder is not a photo with two labels."""
     from PIL import Image
 
     try:

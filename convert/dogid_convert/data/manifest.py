@@ -118,9 +118,11 @@ def read(path: Path) -> Manifest:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UsageError(f"{path} is no manifest: it is not JSON; give the {MANIFEST} of a training") from error
+        raise UsageError(f"{path} is not a manifest: it is not JSON; give the {MANIFEST} of a training") from error
     if not isinstance(document, dict) or not {"format", "version", "photos"} <= document.keys():
-        raise UsageError(f"{path} is no manifest: no format, version and photos; give the {MANIFEST} of a training")
+        raise UsageError(
+            f"{path} is not a manifest: format, version or photos are missing; give the {MANIFEST} of a training"
+        )
     if document["format"] != FORMAT:
         raise UsageError(f"{path} has format {document['format']!r}; this dogid reads {FORMAT}: use a newer dogid")
     try:

@@ -44,7 +44,7 @@ def _replace_old_batch_norms(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.Graph
 def _take_defaults(graph: tf.compat.v1.GraphDef, keep: str | None) -> tf.compat.v1.GraphDef:
     """A placeholder with a default is its default, except where it is the input: named by the user, or for images.
 
-    Fake quantization goes too: it prepares weights for a quantization with ranges of its own, which is done here anew.
+    Fake quantization goes too: it prepares weights for a quantization with other ranges than those measured here.
     """
     kept = []
     for node in graph.node:

@@ -16,7 +16,7 @@ from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
 from dogid_convert.tflite.flatbuffer_edit import Model, operator_name, pack, tensor_name, tensor_values, unpack
 
-_PHOTOS = 50  # the means are known to a percent then; more take longer
+_PHOTOS = 50  # the means are then known to a percent; raising it takes longer
 
 Means = dict[str, NDArray[np.float32]]
 

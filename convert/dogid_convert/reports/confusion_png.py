@@ -45,7 +45,7 @@ def _name_rows_and_columns(axes: Axes, labels: Sequence[str], totals: NDArray[np
     every = int(np.ceil(size * 1.15 / (cell * 72)))  # of a thousand labels, those that there is room for
     places = np.arange(0, len(labels), every)
     names = [_shortened(labels[int(i)]) for i in places]
-    # a dollar sign in a label is no formula
+    # a dollar sign in a label does not begin a formula
     axes.set_xticks(places, names, rotation=45 if cell > 0.5 else 90, fontsize=size, parse_math=False)
     if cell > 0.5:
         for text in axes.get_xticklabels():

@@ -13,7 +13,7 @@ _PACKAGES = 600e6
 _COPIES = 12
 """How often a graph's weights are in memory at most: read, rebuilt, converted, calibrated and packed.
 
-Lower, and the kernel kills large conversions half-way; higher, and conversions that would fit are refused.
+Raising it refuses conversions that would fit; lowering it lets the kernel kill large conversions half-way.
 """
 
 _RESERVE = 1e6

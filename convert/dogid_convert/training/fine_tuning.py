@@ -21,7 +21,7 @@ _WEIGHTED = (*surgery.CONVOLUTIONS, "Add", "AddV2", "BiasAdd", "Mul")
 _WARM_UP_STEPS = 20  # with fewer, Adam's first steps are long and in poor directions; more delay the training
 _MAX_GRADIENT_NORM = 5.0  # a lower one also shortens ordinary steps, a higher one lets an odd batch do damage
 _HEAD_L2 = 1e-4  # higher: smaller weights of the head, less certain predictions
-_PREDICTION_BATCH = 64  # photos; more need more memory and save nothing
+_PREDICTION_BATCH = 64  # photos; raising it needs more memory and saves no time
 
 
 @dataclass(frozen=True, slots=True)

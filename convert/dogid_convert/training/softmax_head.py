@@ -14,7 +14,7 @@ from dogid_convert.training.backbone import Floats, Head
 _L2 = 2e-3
 """Weight of the mean squared weight, for embeddings of standard deviation 1."""
 MAX_STEPS = 500
-"""Of L-BFGS. It converges in a few dozen on most data; fewer leave the head worse, more cost time only."""
+"""Of L-BFGS. It converges in a few dozen on most data; lowering it makes the head worse, raising it only costs time."""
 _CHECKPOINTS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, MAX_STEPS)
 """The numbers of steps after which `fit_head_stepwise` yields the head: each costs a fit from the start."""
 _UNSEEN_LOGIT = -10.0

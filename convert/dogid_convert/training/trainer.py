@@ -15,7 +15,7 @@ from dogid_convert.training.early_stopping import EarlyStopping, Epoch, Training
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule
 
 _AUGMENTATIONS_FOR_HEAD = 3  # a head has too few weights to gain from more; each costs time
-_MAX_SCORED_PHOTOS = 512  # training photos whose loss is recorded after each epoch; more cost time
+_MAX_SCORED_PHOTOS = 512  # training photos whose loss is recorded after each epoch; raising it costs time
 
 
 @dataclass(frozen=True, slots=True)

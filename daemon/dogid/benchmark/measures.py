@@ -17,8 +17,8 @@ from dogid.model.classifier import Classifier
 from dogid.model.classify_photo import classify_photo
 from dogid.settings import Settings
 
-_MIN_SECONDS = 0.5  # for each sample; more makes the medians steadier and the command slower
-_POLL_SECONDS = 0.0005  # the error of a latency; less takes more of a core from the daemon
+_MIN_SECONDS = 0.5  # for each sample; raising it makes the medians steadier and the command slower
+_POLL_SECONDS = 0.0005  # the error of a latency; lowering it takes CPU time from the daemon
 _TIMEOUT_SECONDS = 120.0  # for one result, or for the backlog
 _SINGLES = 20  # photos put in one at a time, for the latency
 _BACKLOG = 96  # photos put in at once, for the throughput

@@ -18,7 +18,7 @@ from dogid.photo.decode import decode
 SIZES = (("0.3 MP", 640, 480, 48), ("2 MP", 1632, 1224, 8), ("12 MP", 4000, 3000, 3))
 """Name, width, height, count."""
 
-_MAX_PHOTOS = 100  # of a folder; more takes longer to read and changes the medians little
+_MAX_PHOTOS = 100  # of a folder; raising it takes longer and changes the medians little
 _MAX_BYTES = 300_000_000  # of all photos together: they are copied
 _COARSE = 20  # pixels that one random value spans
 _NOISE = 6.0  # standard deviation, in levels: without noise a JPEG is far smaller than a camera's, and decodes faster

@@ -12,7 +12,7 @@ from dogid.file_names import one_line, shown_name
 from dogid.ledger.audit import Audit, audit
 
 _RETRY_SECONDS = 5.0  # a running daemon needs a moment for a photo that has just arrived
-_PAUSE_SECONDS = 0.2  # between two audits; less keeps the disk of a large inbox busy
+_PAUSE_SECONDS = 0.2  # between two audits; lowering it keeps the disk of a large inbox busy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

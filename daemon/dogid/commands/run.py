@@ -113,7 +113,7 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
 
 
 def _exit_after(seconds: float) -> None:
-    """Exit after so many seconds even if a thread hangs; unfinished photos stay pending, so nothing is lost."""
+    """Exit after this many seconds even if a thread hangs; unfinished photos stay pending, so nothing is lost."""
 
     def give_up() -> None:
         log.warning("some threads did not end within %g s; unfinished photos stay pending", seconds)

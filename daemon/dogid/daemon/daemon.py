@@ -83,7 +83,7 @@ class Daemon:
         except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
-                f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder not ours?"
+                f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder another user's?"
             ) from error
         self.ledger_moved_aside = self.ledger.moved_aside
         self._readers = Readers(self.state)

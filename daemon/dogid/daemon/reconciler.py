@@ -269,7 +269,7 @@ class Reconciler:
         return count
 
     def _notify_pending(self, pending: Sequence[int], *, arrivals: int) -> None:
-        """Report what became pending; the last ones, so many, have just arrived."""
+        """Report photos that have become pending, of which the last `arrivals` have just arrived."""
         if pending:
             self._on_pending(pending[-arrivals:] if arrivals else ())
 

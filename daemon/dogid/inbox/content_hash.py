@@ -7,7 +7,7 @@ from pathlib import Path
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 from dogid.inbox.scan import FoundFile, Version
 
-_CHUNK = 1 << 20  # bytes; less costs more calls, more costs memory
+_CHUNK = 1 << 20  # bytes; lowering it costs more calls, raising it costs memory
 
 
 def hash_file(inbox: Path, path: bytes) -> tuple[FoundFile, str] | None:

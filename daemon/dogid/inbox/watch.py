@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_JOIN_SECONDS = 1.0  # for watchdog's thread at a stop; longer delays the daemon's end, shorter may leave it running
+_JOIN_SECONDS = (
+    1.0  # for watchdog's thread at a stop; raising it may delay the daemon's end, lowering it may leave it running
+)
 
 _MODULE = "watchdog.observers.inotify_c"
 _USED_NAMES = (

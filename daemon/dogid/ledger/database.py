@@ -25,7 +25,7 @@ class OpenedDatabase:
 
 
 def open_for_writing(folder: Path) -> OpenedDatabase:
-    """Open (or make) the ledger in folder; one that is damaged is moved aside with its date and begun anew.
+    """Open (or make) the ledger in folder; one that is damaged is moved aside, and a new one begun.
 
     Raise UsageError where a later dogid wrote the ledger, sqlite3.OperationalError where there is no room for it or no
     right to it.

@@ -45,7 +45,7 @@ class Ledger:
     ) -> None:
         """Open the ledger in folder, or make it.
 
-        look_at looks into the inbox; stable_inodes is false where its file system numbers files anew at will;
+        look_at looks into the inbox; stable_inodes is false where its file system may renumber files at any time;
         keep_versions is the number of former versions that are kept of a photo, 0 for all. Raise UsageError where a
         later dogid wrote the ledger, sqlite3.OperationalError where it cannot be written.
         """
@@ -82,8 +82,8 @@ class Ledger:
         self._writer = OutcomeWriter(self._db, self._clock)
         self._presence = PresenceWriter(self._db, self._clock)
         with self._transaction():
-            # the steady clock of the process before ours means nothing here: what waited is tried now, and if its
-            # trouble lasts, waits on as long as before
+            # times on the steady clock of a previous process mean nothing here: photos that waited are tried now, and
+            # if the error lasts, wait for as long as before
             self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
             # an id that was given may have been lost with its row in a power cut: whoever saw it shall not see it again
             self._db.execute(
@@ -249,7 +249,7 @@ class Ledger:
     def _job(self, row: sqlite3.Row) -> Job:
         unchanged_since = row["still_since"]
         if not self._started <= unchanged_since <= self._clock.steady_ms():
-            unchanged_since = self._started  # noted by a process before ours, on a clock that may have begun anew
+            unchanged_since = self._started  # noted by a previous process, whose clock may have been another
         return Job(
             id=row["id"],
             path=bytes(row["path"]),
@@ -282,10 +282,10 @@ class Ledger:
             return self._writer.record(outcomes)
 
     def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
-        """Note that the daemon died with these photos in hand; return those that it happened to before, and how often.
+        """Note that the daemon died while these photos were in progress; return those of repeated deaths, and how many.
 
-        Once may be any death. Those returned may be its cause; where they turn out not to be, and it goes on, they wait
-        longer each time and never together.
+        A single death may have any cause. The photos returned may be the cause; if they turn out not to be, they wait
+        longer each time, and never together.
         """
         suspects: list[tuple[Job, int]] = []
         with self._transaction():

@@ -156,7 +156,7 @@ def as_result(row: sqlite3.Row) -> Result:
         file=shown_name(path),
         status=state if state != "superseded" else _former_status(label, classified_at),
         scores=_decoded(scores, 0)[0] if scores else {},
-        sha256=sha256 if label is not None else None,  # of a failed photo it is no part of the result
+        sha256=sha256 if label is not None else None,  # a failed photo's is not part of the result
         width=width,
         height=height,
         modified_ms=mtime_ns // 1_000_000,

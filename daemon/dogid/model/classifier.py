@@ -65,7 +65,7 @@ class Classifier:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that has been read and has proved that it runs: makes classifiers for workers."""
+    """A model that was read and that has passed its self-test: makes classifiers for workers."""
 
     file: ModelFile
     backend: Backend
@@ -79,7 +79,7 @@ class Model:
 
 
 def load_model(path: Path, labels: Path | None = None) -> Model:
-    """Read a model, choose the backend, and let it prove itself on its golden photo where it carries one.
+    """Read a model, choose the backend, and run the self-test on the golden photo where there is one.
 
     Raise UsageError naming the file and the reason.
     """

@@ -32,7 +32,7 @@ class Interpreter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """An interpreter library that has proved to work with a model."""
+    """An interpreter library that works with a model: it was tried."""
 
     module: str
 
@@ -73,7 +73,7 @@ def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
 
 def _make(module: str, model: bytes) -> Any:
     library = importlib.import_module(module)
-    # tf.lite is no module that can be imported by name: TensorFlow makes it when it is first asked for
+    # tf.lite cannot be imported by name: TensorFlow makes it at the first access
     interpreter = getattr(library, "lite", library).Interpreter(model_content=model, num_threads=1)
     interpreter.allocate_tensors()
     return interpreter

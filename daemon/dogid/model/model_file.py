@@ -179,7 +179,7 @@ def _by_likelihood(packed: Mapping[str, bytes], metadata: ModelMetadata) -> list
 
 
 def _text_labels(content: bytes) -> tuple[str, ...]:
-    """The labels in a text; none where it is no text."""
+    """The labels in a text; none where it is not text."""
     return () if b"\0" in content else parse_labels(content.decode("utf-8", "replace"))
 
 

@@ -27,7 +27,7 @@ class ReferencePhoto:
 
 
 def make_reference_photo(model: Model) -> ReferencePhoto:
-    """Return the golden photo that the model carries, or else a generated one with the model's scores of now."""
+    """Return the golden photo that the model carries, or else a generated one with the model's present scores."""
     golden = model.file.golden
     if golden is not None:
         return ReferencePhoto(golden, is_golden=True)

@@ -1,4 +1,4 @@
-"""What a file is that is no photo of a kind that dogid decodes, recognised by how it begins.
+"""Naming the format of files that dogid does not decode, by how they begin.
 
 Sources: ISO/IEC 14496-12 4.3 and mp4ra.org (brands of the file type box), ISO/IEC 23008-12 (HEIF), AVIF 1.1 section 6,
 QuickTime File Format (files without that box), RIFF (Microsoft and IBM 1991), ISO/IEC 18181-2 (JPEG XL), ISO/IEC

@@ -1,4 +1,4 @@
-"""The header of a JPEG written anew, with what decodes its pixels and nothing that decoders stumble over."""
+"""Rewriting the header of a JPEG: with what its pixels need, and without what decoders stumble over."""
 
 from dogid.photo.extent.jpeg import JpegHeader, Segment
 

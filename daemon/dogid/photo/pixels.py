@@ -36,7 +36,7 @@ class DecodedPhoto:
     """Of the photo itself, upright, in pixels."""
     height: int
     complete: bool
-    """False where the photo decodes but may be damaged or not yet written to its end: wait whether it changes."""
+    """False where the photo decodes but may be damaged or half-written: then wait and see whether it changes."""
 
 
 def check_pixels(size: tuple[int, int]) -> None:

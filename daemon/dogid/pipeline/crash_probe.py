@@ -34,7 +34,7 @@ def find_deadly_photos(
     for job, deaths in suspects:
         cause = probe_crash(job.path, inbox, settings, size)
         if cause is None and deaths < _MOST_DEATHS:
-            continue  # another photo, or nothing to do with photos: it goes on, after a while
+            continue  # another photo was the cause, or none: this one is tried again, after a while
         reason = f"decoding it kills the process ({cause})" if cause else f"the daemon died of it {deaths} times"
         message = f"{reason}; if the file changes it is tried again"
         failures.append(Failed(job, job.version, PhotoCode.CORRUPT, message))

@@ -76,7 +76,7 @@ class Dispatcher:
             self._dispatch(job, arrived=True)
 
     def refill(self, workers: int, *, woken: bool) -> bool:
-        """Dispatch what is due, as far as there is room for so many workers; return whether the ledger was read.
+        """Dispatch what is due, as far as there is room for this many workers; return whether the ledger was read.
 
         woken means that more may have come.
         """

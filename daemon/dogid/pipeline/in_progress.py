@@ -20,12 +20,12 @@ class InProgress:
     """The file. Written without fsync: it is to outlive the process; after a power cut it may be empty."""
 
     def __init__(self, folder: Path) -> None:
-        """Open the file in folder, and read what the process before ours left in it. Raise OSError."""
+        """Open the file in folder, and read what the previous process left in it. Raise OSError."""
         self._descriptor = os.open(folder / _FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         data = os.pread(self._descriptor, _ENTRIES * _ENTRY.size, 0)
         whole = data[: len(data) - len(data) % _ENTRY.size]
         self.left_over = sorted({number for (number,) in _ENTRY.iter_unpack(whole) if number > 0})
-        """The ids of photos that were in progress when the process before ours ended without stopping."""
+        """The ids of photos that were in progress when the previous process died."""
         self._free = list(range(_ENTRIES))
         self.clear()
 

@@ -9,7 +9,7 @@ from enum import Enum
 from dogid.ledger.outcomes import Job
 
 # Raising these makes old photos of a large backlog wait longer; lowering them makes each new one wait longer.
-_OLD_EVERY = 8  # one photo in so many is taken from the backlog's old end
+_OLD_EVERY = 8  # every eighth photo is taken from the backlog's old end
 _OLD_AT_LATEST = 16  # the same while arrivals come without a pause
 
 

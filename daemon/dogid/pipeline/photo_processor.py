@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PhotoProcessor:
-    """Makes an outcome of each photo, whatever it meets with."""
+    """Makes an outcome of each photo, whatever goes wrong."""
 
     inbox: Path
     max_bytes: int
@@ -37,7 +37,7 @@ class PhotoProcessor:
         with self.in_progress.track(job.id):
             try:
                 return self._process(job, classifier, on_read)
-            except Exception as error:  # a fault of ours, of the model or of the machine: the other photos go on
+            except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
                 log.warning("a photo could not be classified", exc_info=True)
                 reason = f"{type(error).__name__}: {error}"
                 on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error

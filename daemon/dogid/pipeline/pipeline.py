@@ -73,7 +73,7 @@ class Pipeline:
         """Have as many workers as `switch_engine` will want try another engine; return the problem, or None.
 
         Photos go on by the present engine meanwhile, and, where there is a problem, by as many workers as before.
-        Raise DogidError where the machine gives no threads for so many.
+        Raise DogidError where the machine gives no threads for that many.
         """
         self._workers.resize(max(workers, self._count))
         problem = self._checks.validate_engine(engine, timeout)
@@ -82,7 +82,7 @@ class Pipeline:
         return problem
 
     def switch_engine(self, engine: Engine, workers: int) -> None:
-        """Use another engine from the next photos on, with so many workers. Raise DogidError as `validate_engine`."""
+        """Use another engine from the next photos on, with this many workers. Raise DogidError as `validate_engine`."""
         self._workers.resize(workers)
         self._count = workers
         self._checks.switch_engine(engine)
@@ -142,8 +142,8 @@ class Pipeline:
             except Exception as error:
                 if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
                     self._ledger.suspect_damage()
-                    log.critical("the ledger is damaged; at the next start it is moved aside and made anew")
-                    raise  # the thread's end is noticed: the health check fails, and systemd starts the daemon anew
+                    log.critical("the ledger is damaged; the next start moves it aside and makes a new one")
+                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
                 log.warning("results could not be recorded; their photos are classified again", exc_info=True)
                 if self._wait_before_retry():
                     return

@@ -40,6 +40,6 @@ class ResultSignal:
             return self._number
 
     def wait_until_closed(self, seconds: float) -> None:
-        """Wait at most so many seconds for the end of all results."""
+        """Wait at most this many seconds for the end of all results."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed, seconds)

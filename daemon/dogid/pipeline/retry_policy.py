@@ -19,8 +19,8 @@ _LONGEST_DELAY_MS = 60_000
 _LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may still be being written
 # In about half a minute. Raising this reports a lasting fault later; lowering it fails photos for a passing one.
 _INTERNAL_ATTEMPTS = 8
-# Errors that more data usually mend: such a file is tried again soon and more than once. With any other error the next
-# attempt comes when the file changes, or at the end of the settle time.
+# Errors that usually pass as more data arrive: such a file is tried again soon, and repeatedly. With any other error
+# the next attempt comes when the file changes, or at the end of the settle time.
 _LOOK_UNFINISHED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY})
 
 

@@ -38,7 +38,7 @@ class Worker:
             self._job, self._deadline = job, math.inf
 
     def start_deadline(self, seconds: float) -> None:
-        """Give the photo so many seconds from now on."""
+        """Give the photo this many seconds from now on."""
         with self._lock:
             self._deadline = time.monotonic() + seconds
 

@@ -78,7 +78,7 @@ def _read_photo(limit: int) -> tuple[str | None, bytes]:
         raise ApiError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
-            f"{one_line(request.mimetype)[:80]} is no photo; send it as the field `file` of a form, or as an image",
+            f"{one_line(request.mimetype)[:80]} is not a photo; send one as the field `file` of a form, or as an image",
         )
     if not data:
         raise _no_photo_error()

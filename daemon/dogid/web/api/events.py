@@ -27,7 +27,7 @@ MAX_LISTENERS = 64
 _MAX_EVENTS = 256
 """Events in memory, for listeners that lag behind; with fewer, more of them read the ledger."""
 _BATCH = 100
-"""Events that are read and sent at once; more would take more memory for each listener."""
+"""Events that are read and sent at once. Raising it takes more memory for each listener."""
 _PACE_SECONDS = 0.1
 """Pause between two batches of a backlog. A shorter one takes processor time from the photos, a longer one slows
 clients that catch up."""

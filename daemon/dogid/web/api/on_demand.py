@@ -54,8 +54,8 @@ class OnDemandClassifier:
             message = f"decoding took longer than {timeout:g} s (decode_timeout)"
             raise ApiError(unprocessable, PhotoCode.TOO_LARGE, message) from None
         except PhotoError as error:
-            ours = error.code is PhotoCode.INTERNAL
-            status = HTTPStatus.INTERNAL_SERVER_ERROR if ours else unprocessable
+            is_internal = error.code is PhotoCode.INTERNAL
+            status = HTTPStatus.INTERNAL_SERVER_ERROR if is_internal else unprocessable
             raise ApiError(status, error.code, error.message) from error
 
     def _present_classifier(self, slot: Slot, timeout: float) -> Classifier:

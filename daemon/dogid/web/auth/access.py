@@ -98,7 +98,7 @@ def decide_access(settings: Settings, address: str, environ: Mapping[str, str] =
 
 
 def same_origin(origin: str | None, site: str | None, host: str | None) -> bool:
-    """Return whether a request comes from a page of ours or from a program that is no browser.
+    """Return whether a request comes from one of the daemon's pages or from a program other than a browser.
 
     origin, site, host: the headers Origin, Sec-Fetch-Site and Host. Only browsers send the first two. Source:
     https://www.w3.org/TR/fetch-metadata/

@@ -10,7 +10,7 @@ WINDOW_SECONDS = 60.0
 _MAX_FAILURES = 10
 """Wrong tokens in one window. A higher number helps people who mistype, and attackers as much."""
 _MAX_ADDRESSES = 1024
-"""Addresses that are remembered, the latest ones; more take more memory while many addresses attack."""
+"""Latest addresses that are remembered. Raising it takes more memory while many addresses attack."""
 
 
 class LoginRateLimit:

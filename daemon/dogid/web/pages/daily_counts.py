@@ -19,7 +19,7 @@ _REST = "other labels"
 _MAX_AGE_SECONDS = 60.0
 """Counts are never older."""
 _COST_FACTOR = 20
-"""Counts are used for so many times as long as counting took, so that it takes a twentieth of the time at most."""
+"""Counts are reused for this multiple of the time that counting took: so it takes a twentieth of the time at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class DailyCounter:
         self._expires_at = 0.0
 
     def counts(self, db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
-        """Return the counts of the days up to now, in the time zone of now; they may be a minute old."""
+        """Return the counts of the days up to now, in the time zone of `now`; they may be a minute old."""
         with self._lock:
             seq, clock = queries.read_newest_seq(db), time.monotonic()
             last = self._last
@@ -88,5 +88,5 @@ def _most_frequent(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[st
 
 
 def _midnight(day: dt.date, now: dt.datetime) -> int:
-    """Return when a day begins in the time zone of now, in milliseconds since 1970."""
+    """Return when a day begins in the time zone of `now`, in milliseconds since 1970."""
     return round(dt.datetime.combine(day, dt.time(), now.tzinfo).timestamp() * 1000)

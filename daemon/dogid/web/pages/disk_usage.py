@@ -8,7 +8,7 @@ from dogid.clock import Clock, iso_utc
 from dogid.web.deadline_executor import BusyError, DeadlineExecutor
 
 _TIMEOUT_SECONDS = 0.2
-"""A sound disk answers in microseconds; more makes the page slow while a disk hangs, less calls a busy one hanging."""
+"""A sound disk answers in microseconds. Raising it slows the page while a disk hangs; lowering it fails busy disks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ PAGE = 24
 """Photos on a page: rows of two, three, four or six leave no gap."""
 
 _MAX_LINKS = 12
-"""Up to so many labels are links; more are a drop-down list, as their links would push the photos off the screen."""
+"""Labels up to this number are links; more are a drop-down list, as links would push the photos off the screen."""
 _MAX_LISTED = 200
 """Labels in the drop-down list; each makes every page some 60 bytes longer."""
 _MAX_COUNTED = 1000

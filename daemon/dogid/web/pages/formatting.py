@@ -69,7 +69,7 @@ def percentage(score: float) -> str:
 
 
 def short_time(moment: str, now: dt.datetime) -> str:
-    """Return a moment in short, in the time zone of now.
+    """Return a short form of a moment, in the time zone of `now`.
 
     moment: ISO 8601 in UTC.
     now: the present, which decides whether the day and the year are shown.
@@ -83,7 +83,7 @@ def short_time(moment: str, now: dt.datetime) -> str:
 
 
 def full_time(moment: str, now: dt.datetime) -> str:
-    """Return a moment, ISO 8601 in UTC, to the second and in the time zone of now."""
+    """Return a moment, ISO 8601 in UTC, to the second and in the time zone of `now`."""
     return f"{dt.datetime.fromisoformat(moment).astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
 
 

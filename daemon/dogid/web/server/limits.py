@@ -5,7 +5,7 @@ happens without each of them.
 """
 
 THREADS = 6
-"""Requests that are answered at the same time. More would only wait for each other, with fewer a slow disk shows."""
+"""Requests that are answered at the same time. More only wait for each other; with fewer, a slow disk delays all."""
 
 MAX_CONNECTIONS = 700
 """Connections at the same time; more wait in the kernel. With more, file descriptors (1,024) could run out."""
@@ -15,16 +15,16 @@ EVICTION_START = 650
 The distance to MAX_CONNECTIONS is the time that closing one takes: with less, bursts wait; with more, fewer fit."""
 
 CLEANUP_SECONDS = 2.0
-"""Between two looks for connections that are late: higher lets them stay so much longer, lower costs idle power."""
+"""Between two checks for late connections. Raising it lets them stay for longer; lowering it costs power while idle."""
 
 IDLE_SECONDS = 60.0
-"""How long a connection may be silent, or an answer unread. Lower cuts off browsers between two requests."""
+"""How long a connection may be silent, or an answer unread. Lowering it cuts off browsers between requests."""
 
 HEADER_SECONDS = 10.0
-"""How long the head of a request may take: one packet for any honest client. Higher leaves slow attackers more room."""
+"""How long the head of a request may take: one packet for any honest client. Raising it helps slow attackers."""
 
 BODY_SECONDS = 120.0
-"""How long a request may take with its body. Lower cuts off photos that come over a slow radio."""
+"""How long a request may take with its body. Lowering it cuts off photos that come over a slow radio link."""
 
 MAX_HEADER_BYTES = 16_384
 """Bytes of a request's head, and of what stands between two chunks of a body. Browsers send less than 8 kB."""
@@ -33,25 +33,25 @@ BODY_ALLOWANCE = 10_000
 """Bytes that a form puts around a photo."""
 
 LARGE_BODY = 65_536
-"""Bytes; larger bodies wait on disk, and only MAX_LARGE_BODIES at a time. Higher holds more memory for each upload."""
+"""Bytes; larger bodies wait on disk, and only MAX_LARGE_BODIES at a time. Raising it takes more memory per upload."""
 
 MAX_LARGE_BODIES = 4
 """Large bodies at the same time: each takes up to `max_upload` of the temporary folder, often memory."""
 
 BODY_GRACE_SECONDS = 10.0
-"""How long a large body is safe; then a slower one than all others is replaced by a new one. Lower cuts off uploads
-that only begin slowly, higher lets four connections that hardly send block all uploads for longer."""
+"""How long a large body is safe; after that, a new one replaces the slowest of all. Lowering it cuts off uploads that
+only begin slowly; raising it lets four connections that hardly send anything block all uploads for longer."""
 
 LINGER_SECONDS = 10.0
 """How long the rest of a refused body is read and thrown away, so that its sender can read the refusal."""
 
 LINGER_BYTES = 64 << 20
-"""How many bytes of it. Lower loses the refusal of larger files, as the kernel then resets the connection."""
+"""How many bytes of it. Lowering it loses the refusal of larger files, as the kernel then resets the connection."""
 
 MAX_UNSENT_BYTES = 262_144
-"""Unread bytes of answers from which on a connection's next answer waits. Higher lets each client that does not read
-take more of the temporary folder; lower makes slow readers wait between two answers."""
+"""Unread bytes of answers from which on a connection's next answer waits. Raising it lets each client that does not
+read take more of the temporary folder; lowering it makes slow readers wait between two answers."""
 
 MAX_UNSENT_BYTES_IN_MEMORY = 65_536
-"""Unread bytes of an answer; above, it lies in a temporary file. Higher holds more memory for each client that does not
-read, lower writes pages to files that are read at once."""
+"""Unread bytes of an answer; above, it lies in a temporary file. Raising it takes more memory for each client that does
+not read; lowering it writes pages to files that are read at once."""

@@ -1,4 +1,4 @@
-"""Serving the application by waitress, on a socket of our own so that a taken port is reported at once."""
+"""Serving the application by waitress, on a socket opened here, so that a port in use is reported at once."""
 
 import contextlib
 import errno
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dogid.web.server.waitress_server import Server
 
 _BACKLOG = 128  # connections that wait in the kernel to be accepted; with fewer, a burst of clients sees refusals
-_STOP_SECONDS = 0.5  # for answers that are being made; higher delays the stop while a client reads slowly
+_STOP_SECONDS = 0.5  # for answers that are being made; raising it delays the stop while a client reads slowly
 
 
 class WebServer:
@@ -81,7 +81,7 @@ class WebServer:
         dispatcher = self._server.task_dispatcher
         with self._threads_lock:
             if self._is_stopping:
-                return  # all are to end; a number would start some of them anew
+                return  # all are to end; any other number would start new ones
             known = set(dispatcher.threads)
             try:
                 dispatcher.set_thread_count(self._threads + by)

@@ -78,8 +78,8 @@ def test_manifest_among_photos_is_ignored(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         (b"\xff\xfe", "not JSON"),
-        (b"[]", "no format, version and photos"),
-        (b'{"labels": []}', "no format, version and photos"),
+        (b"[]", "format, version or photos are missing"),
+        (b'{"labels": []}', "format, version or photos are missing"),
         (b'{"format": 9, "version": "", "photos": []}', "use a newer dogid"),
         (b'{"format": 1, "version": "", "photos": [{"file": "a"}]}', "damaged"),
         (b'{"format": 1, "version": "", "photos": 7}', "damaged"),

@@ -17,7 +17,8 @@ import numpy as np
 
 from dogid.errors import PhotoError
 from dogid.photo.decode import FORMATS, decode, limit_pixels
-from tests.support.photos import photo
+from tests.photo.whole_photos import samsung_trailer
+from tests.support.photos import encode, photo, picture
 
 _SIZE = (64, 64)
 _MAX_PIXELS = 4_000_000
@@ -57,6 +58,12 @@ def seeds() -> tuple[bytes, ...]:
         photo(13, "TIFF", size=(70, 50), compression="tiff_lzw"),
         photo(14, "TIFF", size=(70, 50), compression="jpeg"),
         photo(15, "TIFF", size=(70, 50), compression="tiff_adobe_deflate"),
+        photo(16, "TIFF", size=(70, 50), big_tiff=True),
+        encode(picture(17, (70, 50)).convert("CMYK"), "JPEG"),
+        photo(18, "JPEG", size=(70, 50), restart_marker_blocks=3),
+        photo(19, "JPEG", size=(70, 50))[:-2] + samsung_trailer(bytes(range(256))),
+        photo(20, "HEIC", size=(70, 50), exif=_turned()),
+        photo(21, "AVIF", size=(70, 50), exif=_turned()),
     )
 
 

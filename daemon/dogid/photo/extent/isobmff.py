@@ -5,15 +5,18 @@ Sources: ISO/IEC 14496-12, 4.2 (boxes) and 8.11.3 (item location box); ISO/IEC 2
 
 from collections.abc import Iterator
 
+from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.extent.extent import Extent, missing
 
 _NEEDED = frozenset({b"ftyp", b"meta", b"mdat"})
 _HEADER, _LONG_HEADER, _FULL_BOX = 8, 16, 4
+_MOST_EXTENTS = 1 << 16  # of a damaged file; a photo of 48 megapixels in tiles has about 200
 _IN_FILE = 0  # an item's construction method: offsets in the file
 
 
 def find_extent(data: bytes) -> Extent:
-    """Return the extent of an image of this family. Raise PhotoError with `truncated` where it is not all there."""
+    """Return the extent of an image of this family. Raise PhotoError with `truncated` where it is not all there,
+    or `corrupt`."""
     end = last = 0
     has_meta = False
     for kind, start, end in _boxes(data, 0, len(data)):
@@ -50,7 +53,10 @@ def _last_extent(data: bytes, at: int, limit: int) -> int:
     """Return where the last of the items ends that the item location box in a meta box lists."""
     for kind, start, end in _boxes(data, at, limit):
         if kind == b"iloc":
-            return max(_item_ends(data[start:end]), default=0)
+            try:
+                return max(_item_ends(data[start:end]), default=0)
+            except IndexError as error:
+                raise PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged") from error
     return 0
 
 
@@ -60,6 +66,7 @@ def _item_ends(box: bytes) -> Iterator[int]:
     base_size, index_size = box[5] >> 4, (box[5] & 15 if version else 0)
     wide = 4 if version == 2 else 2  # bytes of counts and identifiers
     count, at = int.from_bytes(box[6 : 6 + wide]), 6 + wide
+    left = _MOST_EXTENTS
     for _ in range(count):
         if at >= len(box):
             return
@@ -70,6 +77,9 @@ def _item_ends(box: bytes) -> Iterator[int]:
         at += 2  # the data reference
         base, at = int.from_bytes(box[at : at + base_size]), at + base_size
         extents, at = int.from_bytes(box[at : at + 2]), at + 2
+        left -= extents
+        if left < 0:
+            return
         for _ in range(extents):
             if at >= len(box):
                 return

@@ -194,6 +194,11 @@ def test_unknown_format_is_unsupported(data: bytes) -> None:
     assert code(data) is PhotoCode.UNSUPPORTED
 
 
+@pytest.mark.parametrize("data", [b"\xff\xd8 no marker here", b"\x89PNG\r\n\x1a\n" + photo(1, "PNG")[33:]])
+def test_damaged_header_is_corrupt(data: bytes) -> None:
+    assert code(data) is PhotoCode.CORRUPT
+
+
 def test_no_bytes_are_empty() -> None:
     assert code(b"") is PhotoCode.EMPTY
 

@@ -39,8 +39,9 @@ _PLUGINS = {
     formats.TIFF: "PIL.TiffImagePlugin",
     formats.AVIF: "PIL.AvifImagePlugin",
 }
+_JPEG_START = b"\xff\xd8"
 _BLANK_RUN = 16  # zeros at an end that make a file look reserved but not yet written
-_NOT_DECODED = ("unsupported", "not supported", "cannot ", "not available", "no decoder")
+_NOT_DECODED = ("unsupported", "not supported", "cannot handle", "not available", "no decoder")
 
 silence_pillow()
 
@@ -121,6 +122,8 @@ def _is_written(data: bytes, extent: Extent) -> bool:
 def _unknown(data: bytes) -> PhotoError:
     if formats.is_beginning(data):
         return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
+    if data.startswith(_JPEG_START):
+        return PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")
     known = f"not a photo in a known format ({', '.join(filter(_is_installed, FORMATS))})"
     return PhotoError(PhotoCode.UNSUPPORTED, foreign_formats.explain(data) or known)
 

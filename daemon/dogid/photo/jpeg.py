@@ -15,6 +15,7 @@ from dogid.photo.turbojpeg import Finding
 _EOI = b"\xff\xd9"
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}  # Pillow's, by the number of components
+_DEEP = frozenset({12, 16})  # bits of a sample
 _SCALES = (8, 4, 2)
 _HOLE = bytes(64)  # shorter runs of zeros occur in the data of black pictures, and damage little
 _NOT_WRITTEN = "a part of the photo is not written: there are zeros in its place"
@@ -28,7 +29,7 @@ def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> 
     Raise PhotoError where a part is missing (`truncated`) or where it cannot be decoded; Pillow's errors pass through.
     """
     header = read_header(data)
-    if header.precision != 8 and header.process not in _LOSSLESS:
+    if header.precision in _DEEP and header.process not in _LOSSLESS:
         raise PhotoError(
             PhotoCode.UNSUPPORTED, f"a JPEG of {header.precision} bits is not decoded: save it with 8 bits first"
         )
@@ -77,17 +78,21 @@ def _choose_scale(header: JpegHeader, target: tuple[int, int]) -> int:
     return next((scale for scale in _SCALES if reserve >= scale), 1)
 
 
+def _scale(header: JpegHeader, scale: int) -> tuple[int, int]:
+    return -(-header.size[0] // scale), -(-header.size[1] // scale)
+
+
 def _load(data: bytes, header: JpegHeader, scale: int) -> tuple[Image.Image, bool]:
     """Return the decoded image, and whether there is no doubt that all of it is there."""
     mode = _MODES.get(header.components)
-    size = -(-header.size[0] // scale), -(-header.size[1] // scale)
+    size = _scale(header, scale)
     if mode is None or not all(size) or not turbojpeg.is_available():
         return _load_with_pillow(data, header, scale), True
     image, finding, words = turbojpeg.decode_mode(data, mode, size)
     if finding is Finding.CLEAN:
         _refuse_hole(data, header)
         return image, True
-    if finding is Finding.HARMLESS:
+    if finding in (Finding.HARMLESS, Finding.DAMAGED):  # which may lie in the header
         data = rewrite_header(data, header)
         header = read_header(data)
         image, finding, words = turbojpeg.decode_mode(data, mode, size)
@@ -95,15 +100,13 @@ def _load(data: bytes, header: JpegHeader, scale: int) -> tuple[Image.Image, boo
             return image, True
     end, is_closed = find_end(data, header)
     if not is_closed:
-        return _load_without_end(data, header, mode, size, end)
+        return _load_without_end(data, header, mode, scale, end)
     hole = data.find(_HOLE, header.scan, end)
     if hole >= 0:
         return _load_before_hole(data, mode, size, hole)
     if finding is Finding.MISSING:
         raise PhotoError(PhotoCode.TRUNCATED, f"the photo ends early: {words}")
-    if finding is Finding.REFUSED:
-        return _load_with_pillow(data, header, scale), True
-    return image, False
+    return _load_with_pillow(data, header, scale), finding is Finding.REFUSED
 
 
 def _refuse_hole(data: bytes, header: JpegHeader) -> None:
@@ -121,19 +124,20 @@ def _load_with_pillow(data: bytes, header: JpegHeader, scale: int) -> Image.Imag
     return image
 
 
-def _load_without_end(
-    data: bytes, header: JpegHeader, mode: str, size: tuple[int, int], end: int
-) -> tuple[Image.Image, bool]:
+def _load_without_end(data: bytes, header: JpegHeader, mode: str, scale: int, end: int) -> tuple[Image.Image, bool]:
     """Return the image of a JPEG without its end mark where all pixels are there."""
     trailer = find_trailer(data)
     if trailer is not None:
         end = min(end, trailer)
     elif end < len(data):
         raise PhotoError(PhotoCode.TRUNCATED, _NO_END)
-    image, finding, _ = turbojpeg.decode_mode(data[:end] + _EOI, mode, size)
-    is_filled = trailer is not None and data.find(_HOLE, header.scan, end) < 0
-    if finding is Finding.CLEAN or (finding is Finding.LEFT_OVER and is_filled):
+    closed = data[:end] + _EOI
+    size = _scale(header, scale)
+    image, finding, _ = turbojpeg.decode_mode(closed, mode, size)
+    if finding is Finding.CLEAN:
         return image, trailer is not None
+    if finding is Finding.LEFT_OVER and trailer is not None and data.find(_HOLE, header.scan, end) < 0:
+        return _load_with_pillow(closed, header, scale), True
     raise PhotoError(PhotoCode.TRUNCATED, _NO_END)
 
 

@@ -52,7 +52,8 @@ def is_available() -> bool:
 def decode_mode(data: bytes, mode: str, size: tuple[int, int]) -> tuple[Image.Image, Finding, str]:
     """Decode to Pillow's mode L, RGB or CMYK, at the scale of libjpeg that gives exactly size = (width, height).
 
-    Return the image, what libjpeg found, and its words for it.
+    Return the image, what libjpeg found, and its words for it. The image has all its pixels only if the finding is
+    CLEAN: decoding stops at a warning.
     """
     width, height = size
     stored, colours, channels = _MODES[mode]

@@ -5,6 +5,7 @@ import struct
 from dogid.photo.extent.extent import Extent, missing
 
 _FILE_HEADER, _CORE_HEADER, _INFO_HEADER = 14, 12, 40
+_DEPTHS = frozenset({1, 2, 4, 8, 16, 24, 32})  # bits of a pixel
 _UNCOMPRESSED = frozenset({0, 3, 6})  # BI_RGB, BI_BITFIELDS, BI_ALPHABITFIELDS
 
 
@@ -35,4 +36,6 @@ def _pixel_bytes(data: bytes, header: int, rest: int) -> int:
 
 
 def _rows(width: int, height: int, bits: int) -> int:
+    if bits not in _DEPTHS:
+        return 0
     return (abs(width) * bits + 31) // 32 * 4 * abs(height)

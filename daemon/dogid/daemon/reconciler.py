@@ -20,6 +20,7 @@ from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
 from dogid.inbox.watch import FileEvent
+from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.presence import AbsenceCheck
 from dogid.status import WatchStatus
@@ -132,7 +133,10 @@ class Reconciler:
                 # the disk is full: the folder is still there to be scanned when there is room again
                 self._note_ledger_error(f"the ledger cannot be written, trying again: {error}")
                 next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
-            except Exception:
+            except Exception as error:
+                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+                    self._ledger.suspect_damage()
+                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
                 log.warning("comparing the inbox with the ledger failed; trying again", exc_info=True)
                 next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
 

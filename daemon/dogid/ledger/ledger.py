@@ -7,6 +7,7 @@ the folder still shows it.
 
 import contextlib
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,6 +23,8 @@ from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.schema import note, version_of
+
+log = logging.getLogger(__name__)
 
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
@@ -65,7 +68,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            self.suspect_damage()
+            suspect(self._folder)
             self._db.close()
             self._open()
 
@@ -99,7 +102,8 @@ class Ledger:
             self._observer.keep_versions = count
 
     def suspect_damage(self) -> None:
-        """Have the database checked from end to end when it is opened next."""
+        """Have the database checked from end to end when it is opened next, and log that."""
+        log.critical("the ledger is damaged; the next start moves it aside and makes a new one")
         suspect(self._folder)
 
     def close(self) -> None:

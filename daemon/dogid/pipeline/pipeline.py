@@ -142,7 +142,6 @@ class Pipeline:
             except Exception as error:
                 if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
                     self._ledger.suspect_damage()
-                    log.critical("the ledger is damaged; the next start moves it aside and makes a new one")
                     raise  # the thread ends, so the health check fails and systemd restarts the daemon
                 log.warning("results could not be recorded; their photos are classified again", exc_info=True)
                 if self._wait_before_retry():

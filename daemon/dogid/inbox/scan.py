@@ -77,8 +77,8 @@ def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> 
     """Yield every file of the inbox (or of a folder inside it) that may be a photo, as it is now.
 
     Folders are opened afresh, which also defeats network file systems' attribute caches. Ignored names, special files,
-    linked folders, and links to anything but a regular file in the inbox are left out. So are links to photos that are in
-    the inbox under their own names, as a camera's "latest" is.
+    linked folders, and links to anything but a regular file in the inbox are left out. So are links to photos that are
+    in the inbox under their own names, as a camera's "latest" is.
     Raise OSError where the inbox (or that folder) cannot be read; other folders' errors are added to errors.
     """
     waiting = [folder]

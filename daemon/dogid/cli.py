@@ -17,7 +17,7 @@ class CommandModule(Protocol):
     """The interface of a command's module. It imports heavy packages only inside `run`."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the command's flags."""
+        """Add the command's arguments and flags to its parser."""
 
     def run(self, args: argparse.Namespace) -> int:
         """Run the command and return the exit status. Raise DogidError for what the user can fix."""

@@ -1,4 +1,4 @@
-"""Photos of distinct contents in three sizes, made anew for each run.
+"""Photos of distinct contents in three sizes, made for each run.
 
 A JPEG's decoding costs what its entropy costs: the photos are crops of real ones where the collection is beside the
 clone (tests/support/collection.py), else textures with a photo's spectrum. A sensor's noise lies over them, so that

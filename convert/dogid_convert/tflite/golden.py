@@ -13,10 +13,10 @@ from dogid.model.model_file import GoldenPhoto
 
 GOLDEN_FILE = "golden.png"
 
-_LEAST_TOLERANCE = 0.05
-_SAFETY = 3  # other processors' kernels may round still differently from the two kinds that are compared here
-_SEEDS = 64
-_CANDIDATES = 16
+_LEAST_TOLERANCE = 0.05  # of a score; raising it passes damaged models, lowering it fails sound ones elsewhere
+_SAFETY = 3  # times the difference measured here, since kernels of other processors round differently again
+_SEEDS = 64  # images that are tried; raising it finds a better one, and takes longer
+_CANDIDATES = 16  # of them, the least sure ones, which are also run by the other kernels
 _GRIDS = ((3, 0.5), (7, 0.3), (28, 0.2))  # cells a side and weight: large shapes with finer ones on them
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -26,8 +26,9 @@ Classify: TypeAlias = Callable[[Pixels], NDArray[np.float32]]
 def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: Classify) -> GoldenPhoto:
     """Return a generated image about which the model is unsure, so that damage moves its answer.
 
-    How far the answer depends on the kernels sets the tolerance, the two functions being the same model run by
-    different ones; of the least sure images it is the one whose doubt is the largest beside its tolerance.
+    classify and with_other_kernels run the same model by different kernels. Three times the difference of their scores
+    is an image's tolerance. Of the images about which the model is least sure, the one with the most doubt in relation
+    to its tolerance is returned.
     """
     images = [generate_image(size, seed) for seed in range(_SEEDS)]
     answers = [classify(image) for image in images]
@@ -36,7 +37,7 @@ def make_golden(size: tuple[int, int], classify: Classify, with_other_kernels: C
     tolerances = {seed: max(_LEAST_TOLERANCE, _SAFETY * moved[seed]) for seed in unsure}
     best = max(unsure, key=lambda seed: (1 - float(answers[seed].max())) / tolerances[seed])
     return GoldenPhoto(
-        data=_png(images[best]),
+        data=_encode_png(images[best]),
         scores=tuple(round(float(score), 6) for score in answers[best]),
         tolerance=round(tolerances[best], 3),
     )
@@ -47,18 +48,18 @@ def generate_image(size: tuple[int, int], seed: int) -> Pixels:
     width, height = size
     total = np.zeros((height, width, 3))
     for cells, weight in _GRIDS:
-        colours = _colours(f"{seed}/{cells}", cells * cells * 3).reshape(cells, cells, 3)
+        colours = _make_colours(f"{seed}/{cells}", cells * cells * 3).reshape(cells, cells, 3)
         rows, columns = np.arange(height) * cells // height, np.arange(width) * cells // width
         total += weight * colours[rows][:, columns]
     return total.astype(np.uint8)
 
 
-def _colours(key: str, count: int) -> NDArray[np.uint8]:
+def _make_colours(key: str, count: int) -> NDArray[np.uint8]:
     blocks = (hashlib.sha256(f"{key}/{i}".encode()).digest() for i in range(-(-count // 32)))
     return np.frombuffer(b"".join(blocks)[:count], dtype=np.uint8)
 
 
-def _png(pixels: Pixels) -> bytes:
+def _encode_png(pixels: Pixels) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=9)
     return file.getvalue()

@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     files = _FileClassifier(model, chosen.max_bytes, args.top)
     unreadable: list[str] = []
     with ThreadPoolExecutor(chosen.workers or None) as pool:
-        results_in_order = pool.map(files.result, _files(args.paths, unreadable))
+        results_in_order = pool.map(files.classify, _list_files(args.paths, unreadable))
         results = []
         for result in results_in_order:
             results.append(result)
@@ -65,7 +65,7 @@ class _FileClassifier:
         self._top = max(top, 5)
         self._local = threading.local()
 
-    def result(self, path: Path) -> Result:
+    def classify(self, path: Path) -> Result:
         """Return RESULT for one file; `file` is the path as it was given."""
         import hashlib
         import time
@@ -76,7 +76,7 @@ class _FileClassifier:
 
         file, model = shown_name(bytes(path)), self._model.file.name
         try:
-            classifier = self._classifier()
+            classifier = self._get_classifier()
             started = time.perf_counter()
             data, mtime_ns = _read(path, self._max_bytes)
             photo = classify_photo(data, classifier)
@@ -108,7 +108,7 @@ class _FileClassifier:
             total_ms=total_ms,
         )
 
-    def _classifier(self) -> "Classifier":
+    def _get_classifier(self) -> "Classifier":
         """Return this thread's classifier."""
         if not hasattr(self._local, "classifier"):
             self._local.classifier = self._model.classifier()
@@ -116,7 +116,7 @@ class _FileClassifier:
         return classifier
 
 
-def _files(paths: list[str], unreadable: list[str]) -> Iterator[Path]:
+def _list_files(paths: list[str], unreadable: list[str]) -> Iterator[Path]:
     """Yield the files given, and those in the folders given, sorted; append unreadable folders to unreadable."""
     import os
 

@@ -74,14 +74,14 @@ def _print(document: dict[str, Any]) -> None:
         ("golden photo", document["checked"]["golden_photo"]),
         ("structure", document["structure"]),
     ]
-    rows += [(f"provenance: {key}", text) for key, text in _flat(document["provenance"] or {})]
+    rows += [(f"provenance: {key}", text) for key, text in _flatten(document["provenance"] or {})]
     print_table([(name, one_line(text)) for name, text in rows])
 
 
-def _flat(record: Any, path: str = "") -> list[tuple[str, str]]:
+def _flatten(record: Any, path: str = "") -> list[tuple[str, str]]:
     """Return a nested record as rows of dotted key and text."""
     if isinstance(record, dict):
-        return [row for key, value in record.items() for row in _flat(value, f"{path}.{key}" if path else str(key))]
+        return [row for key, value in record.items() for row in _flatten(value, f"{path}.{key}" if path else str(key))]
     text = ", ".join(map(str, record)) if isinstance(record, list) else _text_of(record, path)
     return [(path, text or "none")]
 

@@ -40,7 +40,6 @@ _PLUGINS = {
     formats.AVIF: "PIL.AvifImagePlugin",
 }
 _JPEG_START = b"\xff\xd8"
-_BLANK_RUN = 16  # zeros at an end that make a file look reserved but not yet written
 _NOT_DECODED = ("unsupported", "not supported", "cannot handle", "not available", "no decoder")
 
 silence_pillow()
@@ -116,7 +115,7 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
 
 
 def _is_written(data: bytes, extent: Extent) -> bool:
-    return extent.is_certain and bool(data[max(0, extent.end - _BLANK_RUN) : extent.end].strip(b"\0"))
+    return extent.is_certain and bool(data[max(0, extent.end - formats.BLANK_RUN) : extent.end].strip(b"\0"))
 
 
 def _unknown(data: bytes) -> PhotoError:

@@ -27,7 +27,8 @@ _SIGNATURES = (_JPEG_START, _PNG_START, *_GIF_STARTS, b"BM", *_TIFF_STARTS)
 _RIFF, _WEBP, _WEBP_LENGTH = b"RIFF", b"WEBP", 12
 
 _LONGEST_TYPE_BOX = 272  # bytes, of 64 brands; real ones have less than a dozen
-_BLANK_RUN = 16  # zeros at a beginning that make a file look reserved but not yet written
+BLANK_RUN = 16
+"""Zeros at the beginning or the end of a photo that make the file look reserved but not yet written."""
 
 
 def identify(data: bytes) -> str | None:
@@ -52,7 +53,7 @@ def identify(data: bytes) -> str | None:
 
 def is_beginning(data: bytes) -> bool:
     """Whether data of no known format may become a photo: a signature's beginning and no more, or zeros before it."""
-    if any(signature.startswith(data) for signature in _SIGNATURES) or not data[:_BLANK_RUN].strip(b"\0"):
+    if any(signature.startswith(data) for signature in _SIGNATURES) or not data[:BLANK_RUN].strip(b"\0"):
         return True
     is_riff = len(data) < _WEBP_LENGTH and (_RIFF.startswith(data[:4]) and _WEBP.startswith(data[8:]))
     length = int.from_bytes(data[:4])

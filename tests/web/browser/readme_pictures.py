@@ -1,4 +1,4 @@
-"""The README's two pictures of the page, made anew.
+"""Makes the README's two pictures of the page again.
 
 `python -m tests.web.browser.readme_pictures` draws dogs, trains and converts a model of them (the shipped one rightly
 says that they are none), lets a daemon look at new drawings, and takes the pictures.

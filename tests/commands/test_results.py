@@ -37,7 +37,14 @@ def test_results_are_limited_and_filtered(answered: DaemonProcess) -> None:
     assert list_names("--status", "classified", *state) == ["good.jpg"]
     assert list_names("--status", "pending", *state) == []
     assert list_names("--label", label, *state) == ["good.jpg"]
-    assert list_names("--label", "no such label", *state) == []
+
+
+def test_unknown_label_is_an_error_that_names_the_labels(answered: DaemonProcess) -> None:
+    label = answered.results_by_name()["good.jpg"]["label"]
+    done = dogid("results", "--label", f"{label}s", "--state", str(answered.state))
+
+    assert done.returncode == 2
+    assert f"labels are {label}" in done.stderr
 
 
 def test_failed_photo_is_listed_with_its_code(answered: DaemonProcess) -> None:

@@ -1,12 +1,15 @@
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from dogid import __version__
 from dogid.cli import COMMANDS, main
+from tests.support.daemon import dogid
 
 README = Path(__file__).parents[2] / "README.md"
 HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert")
@@ -127,3 +130,43 @@ def test_state_folder_inside_the_inbox_is_rejected(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "lies in the inbox" in done.stderr
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "code", "message"),
+    [
+        (
+            lambda folder: (folder / "a.jpg").write_bytes(bytes(2000)),
+            "too_large",
+            "at most 1000 are read (--max-bytes)",
+        ),
+        (lambda folder: os.mkfifo(folder / "a.jpg"), "unsupported", "not a regular file"),
+        (lambda folder: (folder / "a.jpg").symlink_to("a.jpg"), "unreadable", "the file cannot be read: "),
+    ],
+    ids=["large", "pipe", "link to itself"],
+)
+def test_unclassifiable_file_is_reported_with_reason(
+    tmp_path: Path, make: Callable[[Path], object], code: str, message: str
+) -> None:
+    make(tmp_path)
+    done = dogid("classify", "--max-bytes", "1000", str(tmp_path / "a.jpg"))
+
+    assert done.returncode == 1
+    assert f"failed, {code}: " in done.stdout
+    assert message in done.stdout
+
+
+def test_unexpected_error_is_one_line_without_debug(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dogid.model.classifier", None)  # an installation from which a file is missing
+    monkeypatch.delenv("DOGID_DEBUG", raising=False)
+    arguments = ["model", "show", str(tmp_path / "a.tflite")]
+
+    assert main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "ModuleNotFoundError" in line
+    assert "DOGID_DEBUG=1 shows where it happened" in line
+    monkeypatch.setenv("DOGID_DEBUG", "1")
+    with pytest.raises(ModuleNotFoundError):
+        main(arguments)

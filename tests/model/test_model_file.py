@@ -86,6 +86,27 @@ def test_a_model_proves_itself_on_its_golden_photo(
             load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("data", "scores", "reason"),
+    [
+        (b"no image", (0.9, 0.05, 0.05), "the golden photo cannot be decoded"),
+        (None, (0.9, 0.1), "3 scores instead of 2"),
+    ],
+)
+def test_unusable_golden_photo_fails_self_test(
+    float_model: bytes, tmp_path: Path, data: bytes | None, scores: tuple[float, ...], reason: str
+) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite")
+    golden = io.BytesIO()
+    Image.fromarray(flat((255, 0, 0))).save(golden, "PNG")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("golden.png", golden.getvalue() if data is None else data)
+        archive.writestr(RECORD, json.dumps({"golden": {"file": "golden.png", "scores": scores, "tolerance": 0.05}}))
+
+    with pytest.raises(UsageError, match=f"self-test.*{reason}"):
+        load_model(path)
+
+
 def _append_record(path: Path, record: dict[str, object]) -> None:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("labels.txt", "\n".join(LABELS))

@@ -27,6 +27,8 @@ _COMPRESSIONS = {
     50001: "WebP",
     50002: "JPEG XL",
 }
+# Of a preview, in bytes. Higher lets a damaged file with many directories copy more; EXIF and colour profile are less.
+_LONGEST_HEADER = 1 << 20
 SMALLEST_PREVIEW = 480
 """Pixels of a raw file's preview, the longer side. Lower takes thumbnails for photos, higher refuses older cameras."""
 
@@ -49,14 +51,15 @@ def find_preview(data: bytes) -> Preview | None:
     every = (*layout.pages, *layout.inner)
     if not any(_is_raw(directory) for directory in every):
         return None
-    jpegs = [jpeg for directory in every if (jpeg := _embedded_jpeg(data, directory)) is not None]
-    best = max(jpegs, key=_longer_side, default=b"")
-    if _longer_side(best) < SMALLEST_PREVIEW:
+    places = dict.fromkeys(place for directory in every if (place := _find_jpeg(data, directory)) is not None)
+    sides = {place: _longer_side(data, place) for place in places}
+    best = max(sides, key=sides.__getitem__, default=(0, 0))
+    if sides.get(best, 0) < SMALLEST_PREVIEW:
         raise PhotoError(
             PhotoCode.UNSUPPORTED,
             "a camera's raw data without a large preview is not decoded: convert it to JPEG first",
         )
-    return Preview(best, layout.pages[0].first(layout_of.ORIENTATION, 1))
+    return Preview(data[slice(*best)], layout.pages[0].first(layout_of.ORIENTATION, 1))
 
 
 def load_tiff(data: bytes) -> tuple[Image.Image, int]:
@@ -112,23 +115,26 @@ def _area(directory: Directory) -> int:
     return directory.first(layout_of.WIDTH) * directory.first(layout_of.HEIGHT)
 
 
-def _embedded_jpeg(data: bytes, directory: Directory) -> bytes | None:
+def _find_jpeg(data: bytes, directory: Directory) -> tuple[int, int] | None:
+    """Return where the JPEG in a directory begins and ends; None where it holds none."""
     start = directory.first(layout_of.JPEG_OFFSET)
     length = directory.first(layout_of.JPEG_LENGTH)
     strips = directory.tags.get(layout_of.STRIP_OFFSETS, ())
     if not length and len(strips) == 1:
         start, length = strips[0], directory.first(layout_of.STRIP_LENGTHS)
-    jpeg = data[start : start + length]
-    return jpeg if jpeg.startswith(_JPEG_STARTS) and not _is_raw_strip(directory) else None
+    is_jpeg = length > 0 and data.startswith(_JPEG_STARTS, start)
+    return (start, start + length) if is_jpeg and not _is_raw_strip(directory) else None
 
 
 def _is_raw_strip(directory: Directory) -> bool:
     return directory.first(layout_of.PHOTOMETRIC) in _SENSOR
 
 
-def _longer_side(jpeg: bytes) -> int:
+def _longer_side(data: bytes, place: tuple[int, int]) -> int:
+    start, end = place
+    header = data[start : min(end, start + _LONGEST_HEADER)]
     try:
-        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
+        with Image.open(io.BytesIO(header), formats=("JPEG",)) as image:
             return max(image.size)
     except Exception:  # no photo, or a lossless one of the sensor's data
         return 0

@@ -1,11 +1,14 @@
 """Where a GIF ends: its blocks up to the trailer. Source: GIF89a specification, sections 17 to 27."""
 
+import re
+
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.extent.extent import Extent, missing
 
 _HEADER, _DESCRIPTOR = 13, 10  # bytes, with the screen's descriptor; of an image's descriptor
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _HAS_TABLE, _TABLE_SIZE = 0x80, 0x07
+_NOT_ZERO = re.compile(rb"[^\0]")
 
 
 def find_extent(data: bytes) -> Extent:
@@ -30,10 +33,11 @@ def _walk(data: bytes) -> Extent:
             images += 1
         elif kind:
             raise PhotoError(PhotoCode.CORRUPT, "the photo is damaged: its blocks do not follow each other")
-        elif data[at:].strip(b"\0"):
-            at += 1  # padding
-        else:
-            raise missing("the end of the photo is not written")
+        else:  # padding, skipped at once: the time stays linear in the file's length
+            following = _NOT_ZERO.search(data, at)
+            if following is None:
+                raise missing("the end of the photo is not written")
+            at = following.start()
     if not images or at > len(data):
         raise missing()
     return Extent(at, is_certain=False)  # some programs leave the trailer out

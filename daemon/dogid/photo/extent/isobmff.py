@@ -25,7 +25,7 @@ def find_extent(data: bytes) -> Extent:
         if end > len(data):
             raise missing()
         last = max(last, end)
-        if kind == b"meta":
+        if kind == b"meta" and not has_meta:  # a file has one
             has_meta = True
             last = max(last, _last_extent(data, start + _FULL_BOX, end))
     if not has_meta:

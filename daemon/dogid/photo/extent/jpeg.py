@@ -15,6 +15,9 @@ _WITHOUT_LENGTH = frozenset({0x00, 0x01, _SOI, *_RESTARTS})
 _SEGMENTS = frozenset({0xC4, 0xCC, _SOS, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE})  # that may follow a scan
 _COEFFICIENTS = frozenset(range(64))  # of a block
 
+# Of a header that may be damaged. Higher lets such a file take more memory and time; 100 MB of XMP would need 1,600.
+_MOST_SEGMENTS = 2000
+
 _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # that ends entropy-coded data
 
@@ -53,7 +56,8 @@ class JpegHeader:
 def read_header(data: bytes) -> JpegHeader:
     """Return the header of a JPEG; thumbnails in it are skipped as part of their segment.
 
-    Raise PhotoError with `truncated` where the data end in it, with an end mark or without.
+    Raise PhotoError with `truncated` where the data end in it, with an end mark or without; with `corrupt` where it has
+    more segments than any photo.
     """
     try:
         return _read_header(data)
@@ -84,6 +88,8 @@ def _read_header(data: bytes) -> JpegHeader:
         if end >= len(data):
             raise IndexError
         segments.append(Segment(marker, at, end))
+        if len(segments) > _MOST_SEGMENTS:
+            raise PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged: it has too many segments")
         if marker in _FRAMES:
             process, precision, components = marker, data[at + 4], data[at + 9]
             size = data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6]

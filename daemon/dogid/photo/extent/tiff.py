@@ -5,6 +5,7 @@ Technical Note 1 (SubIFDs); TIFF 6.0, section 22 (old-style JPEG).
 """
 
 import struct
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,9 +68,9 @@ def read_layout(data: bytes) -> TiffLayout:
         seen.add(at)
         directory, at = reader.read(at)
         pages.append(directory)
-    waiting = [at for page in pages for at in page.tags.get(SUB_DIRECTORIES, ())]
+    waiting = deque(at for page in pages for at in page.tags.get(SUB_DIRECTORIES, ()))
     while waiting and len(seen) < _MOST_DIRECTORIES:
-        at = waiting.pop(0)
+        at = waiting.popleft()
         if at in seen:
             continue
         seen.add(at)

@@ -4,9 +4,12 @@ A JPEG of which a part is missing decodes: libjpeg fills the rest with grey and 
 x86-64 and aarch64; elsewhere Pillow decodes, and a photo that was cut off and then closed with an end mark passes.
 """
 
+import threading
 from enum import Enum
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 try:
@@ -27,6 +30,14 @@ _HARMLESS = (
     "Obtained XMS handle",
     "bad ICC marker",
 )
+
+
+# Bytes of each thread that decodes. Less makes more photos cost page faults (2 % of the time of 2 megapixels), more is
+# rarely used: at the scale that fits a model of 224 pixels a photo has 0.2 to 0.8 MiB.
+_KEPT = 1 << 20
+_thread = threading.local()
+
+Array: TypeAlias = NDArray[np.uint8]
 
 
 class Finding(Enum):
@@ -57,7 +68,7 @@ def decode_mode(data: bytes, mode: str, size: tuple[int, int]) -> tuple[Image.Im
     """
     width, height = size
     stored, colours, channels = _MODES[mode]
-    pixels = np.empty((height, width, channels), np.uint8)
+    pixels = _memory(width * height * channels, is_kept=stored != mode).reshape(height, width, channels)
     finding, words = Finding.CLEAN, ""
     try:
         decoded = simplejpeg.decode_jpeg(data, colours, min_width=width, min_height=height, buffer=pixels)
@@ -70,6 +81,16 @@ def decode_mode(data: bytes, mode: str, size: tuple[int, int]) -> tuple[Image.Im
         np.subtract(255, pixels, out=pixels)  # stored inverted, as Adobe does; Pillow takes that for granted, too
     image = Image.frombuffer(stored, size, pixels, "raw", stored, 0, 1)  # no copy, unlike three bytes a pixel
     return (image if stored == mode else image.convert(mode)), finding, words
+
+
+def _memory(length: int, *, is_kept: bool) -> Array:
+    """Return memory for pixels; kept memory is this thread's until it asks again, and costs no page faults."""
+    if not is_kept or length > _KEPT:
+        return np.empty(length, np.uint8)
+    if not hasattr(_thread, "memory"):
+        _thread.memory = np.empty(_KEPT, np.uint8)
+    memory: Array = _thread.memory[:length]
+    return memory
 
 
 def _classify(message: str) -> Finding:

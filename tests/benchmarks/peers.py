@@ -28,7 +28,7 @@ def article(model: Path) -> Answer:
 
     Each request adds operations that decode to the default graph, opens a session for them that is never closed, reads
     the labels again, and opens another session on the model. The article's also writes a file beside each photo, and
-    its graph grows for ever: here nothing is written, and every so often it begins anew, as after a restart.
+    its graph grows for ever: here nothing is written, and every so often it starts over, as after a restart.
     """
     import tensorflow.compat.v1 as tf
 

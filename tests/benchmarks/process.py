@@ -23,7 +23,7 @@ def peak_resident_mb(pid: int) -> float:
 
 
 def forget_peak(pid: int) -> None:
-    """Have the peak begin anew, from what it holds now."""
+    """Reset the peak to what the process holds now."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

@@ -122,7 +122,7 @@ def put_dated(path: Path, data: bytes, mode: str = "wb") -> Path:
     return path
 
 
-def test_photo_overwritten_with_its_date_kept_is_classified_anew(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_overwritten_with_its_date_kept_is_classified_again(daemon: DaemonProcess, inbox: Path) -> None:
     first, second = frames()
     path = put_dated(inbox / "latest.bmp", first)
     daemon.wait_for_classified("latest.bmp", first)

@@ -155,7 +155,7 @@ def test_restart_retries_waiting_photos_and_keeps_attempts(inbox: Inbox) -> None
         inbox.ledger.wake_due()
         job = inbox.job()
         inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EIO", 300_000)])
-    inbox.clock.times[1] = 7  # another boot: the steady clock begins anew
+    inbox.clock.times[1] = 7  # another boot: the steady clock starts again
     inbox.reopen()
 
     job = inbox.job()

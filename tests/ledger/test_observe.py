@@ -198,7 +198,7 @@ def test_pending_photo_renamed_without_event_keeps_its_row(inbox: Inbox) -> None
     assert inbox.states() == {"b": "pending"}
 
 
-def test_pending_file_that_changed_settles_anew(inbox: Inbox) -> None:
+def test_pending_file_that_changed_settles_again(inbox: Inbox) -> None:
     job = add(inbox, "a")
     inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 60_000)])
     inbox.clock.advance(500)

@@ -131,7 +131,7 @@ def test_photo_that_waits_unchanged_settles_on(inbox: Inbox) -> None:
     assert inbox.job().unchanged_since == job.unchanged_since
 
 
-def test_photo_that_changed_settles_anew(inbox: Inbox) -> None:
+def test_photo_that_changed_settles_again(inbox: Inbox) -> None:
     job = add(inbox, "a")
     inbox.clock.advance(700)
     grown = job.version._replace(size=100)

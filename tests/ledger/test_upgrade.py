@@ -80,7 +80,7 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
     assert deaths == 3
 
 
-def test_upgrade_classifies_no_photo_anew(tmp_path: Path) -> None:
+def test_upgrade_classifies_no_photo_again(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     put(inbox.folder / "a.jpg", b"a")
     inbox.observe("a.jpg")

@@ -51,7 +51,7 @@ def test_incomplete_photo_waits_for_the_settle_time() -> None:
     assert policy().on_incomplete(settled, VERSION, "no end") is None
 
 
-def test_changed_photo_settles_anew() -> None:
+def test_changed_photo_settles_again() -> None:
     old = job(unchanged_since=0, attempts=20)
 
     outcome = policy().on_photo_error(old, GROWN, PhotoError(PhotoCode.TRUNCATED, "short"))

@@ -1,1 +1,1 @@
-"""Reading models as people have them into one float model; start reading at `float_model.py`."""
+"""Reading the user's model, in any form, into one float model; start reading at `float_model.py`."""

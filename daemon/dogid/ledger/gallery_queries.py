@@ -45,7 +45,7 @@ class Neighbours:
     older: int | None
 
 
-def photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
+def find_photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
     """Return what is known of the photo of a result, or None where there is no such result."""
     row = db.execute(_FACTS, (photo_id,)).fetchone()
     if row is None:
@@ -61,7 +61,7 @@ def photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
     )
 
 
-def neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:
+def find_neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:
     """Return the current results next to one."""
     newer = "SELECT id FROM photo WHERE state != 'superseded' AND id > ? ORDER BY id LIMIT 1"
     older = "SELECT id FROM photo WHERE state != 'superseded' AND id < ? ORDER BY id DESC LIMIT 1"
@@ -69,7 +69,7 @@ def neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:
     return Neighbours(*(None if row is None else int(row["id"]) for row in found))
 
 
-def labels_given(db: sqlite3.Connection, most: int) -> list[str]:
+def list_given_labels(db: sqlite3.Connection, most: int) -> list[str]:
     """Return labels that current results have, in the order of the alphabet; up to `most`.
 
     Each is one step in the index by label, however many photos have it.
@@ -82,7 +82,7 @@ def labels_given(db: sqlite3.Connection, most: int) -> list[str]:
     return labels
 
 
-def first_ids_since(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:
+def find_first_ids_since(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:
     """Given moments in milliseconds, return for each the id of the first photo that was seen then or later.
 
     Where there is none: the id that the next photo will have, at the least. Ids and the times at which photos were seen

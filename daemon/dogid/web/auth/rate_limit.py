@@ -24,24 +24,24 @@ class LoginRateLimit:
     def wait_seconds(self, address: str) -> float:
         """Return how long an address has to wait before its next try; 0 where it may try now."""
         with self._lock:
-            times = self._recent(_network(address))
+            times = self._list_recent(_network_of(address))
             return 0.0 if len(times) < _MAX_FAILURES else times[0] + WINDOW_SECONDS - self._clock()
 
     def record_failure(self, address: str) -> None:
         """Count a wrong token of an address."""
-        network = _network(address)
+        network = _network_of(address)
         with self._lock:
-            self._failures[network] = [*self._recent(network), self._clock()][-_MAX_FAILURES:]
+            self._failures[network] = [*self._list_recent(network), self._clock()][-_MAX_FAILURES:]
             self._failures.move_to_end(network)
             while len(self._failures) > _MAX_ADDRESSES:
                 self._failures.popitem(last=False)
 
-    def _recent(self, network: str) -> list[float]:
+    def _list_recent(self, network: str) -> list[float]:
         since = self._clock() - WINDOW_SECONDS
         return [at for at in self._failures.get(network, []) if at > since]
 
 
-def _network(address: str) -> str:
+def _network_of(address: str) -> str:
     """Return the unit of addresses that one client has at its disposal: an IPv4 address, or an IPv6 /64 network."""
     try:
         known = ipaddress.ip_address(address.partition("%")[0])

@@ -69,10 +69,10 @@ def count_photos(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
     now: decides which day is the last, and when days begin.
     """
     days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
-    edges = gallery_queries.first_ids_since(db, [_midnight(day, now) for day in days])
+    edges = gallery_queries.find_first_ids_since(db, [_find_midnight(day, now) for day in days])
     edges.append(queries.MAX_ID)
     counted: list[tuple[str, tuple[int, ...]]] = []
-    for label in gallery_queries.labels_given(db, MOST_LABELS):
+    for label in gallery_queries.list_given_labels(db, MOST_LABELS):
         counts = tuple(gallery_queries.count_between(db, label, first, end) for first, end in itertools.pairwise(edges))
         if any(counts):
             counted.append((label, counts))
@@ -87,6 +87,6 @@ def _most_frequent(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[st
     return (*counted[:_NAMED], (_REST, rest))
 
 
-def _midnight(day: dt.date, now: dt.datetime) -> int:
+def _find_midnight(day: dt.date, now: dt.datetime) -> int:
     """Return when a day begins in the time zone of `now`, in milliseconds since 1970."""
     return round(dt.datetime.combine(day, dt.time(), now.tzinfo).timestamp() * 1000)

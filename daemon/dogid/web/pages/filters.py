@@ -71,7 +71,7 @@ class LabelChoices:
 
 def label_choices(db: sqlite3.Connection, chosen: str | None) -> LabelChoices:
     """Return the labels that photos have, the first few hundred of them, and always the chosen one."""
-    given = gallery_queries.labels_given(db, most=_MAX_COUNTED + 1)
+    given = gallery_queries.list_given_labels(db, most=_MAX_COUNTED + 1)
     shown = sorted({*given[:_MAX_LISTED], *([chosen] if chosen else [])})
     omission = ""
     if len(given) > _MAX_LISTED:

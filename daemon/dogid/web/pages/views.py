@@ -69,7 +69,7 @@ class Pages:
             older_history=None if history.next is None else history_query(history.next),
             facts=facts,
             model_input_size=self._pictures.model_input_size(facts),
-            neighbours=gallery_queries.neighbours(db, photo_id),
+            neighbours=gallery_queries.find_neighbours(db, photo_id),
             health=status_panel.health_item(self._daemon),
         )
 
@@ -100,7 +100,7 @@ class Pages:
         return response
 
     def _find_facts(self, photo_id: int) -> PhotoFacts | None:
-        return gallery_queries.photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
+        return gallery_queries.find_photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
 
 
 def _history_position() -> Position | None:

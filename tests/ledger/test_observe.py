@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dogid.errors import PhotoCode
+from dogid.ledger.audit import audit
 from dogid.ledger.histories import history_page
-from dogid.ledger.outcomes import Failed, Job, Waiting
+from dogid.ledger.outcomes import Classified, Failed, Job, Timings, Waiting
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
 
@@ -271,3 +272,47 @@ def test_waiting_photo_counts_as_changed_when_woken(inbox: Inbox) -> None:
     assert inbox.observe("a") == 0
     assert inbox.observe("a", wake=True) == 1
     assert inbox.job() == replace(job, attempts=1, last_error="unreadable")
+
+
+def rename_unseen(inbox: Inbox, *, link: bool) -> int:
+    """Have `a` classified and renamed without an event, with a link to it first or not; return its id."""
+    photo = add_classified(inbox, "a")
+    if link:
+        os.link(inbox.folder / "a", inbox.folder / "b")
+    (inbox.folder / "a").rename(inbox.folder / "c")
+    return photo
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_result_goes_to_one_of_two_new_names(inbox: Inbox, together: bool) -> None:
+    photo = rename_unseen(inbox, link=True)
+    inbox.observe("b", "c")
+    jobs = [job_of(inbox, "b"), job_of(inbox, "c")]
+    digest = sha256(b"a").hexdigest()
+    outcomes = [
+        Classified(job, job.version, digest, 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1)) for job in jobs
+    ]
+    recorded = inbox.ledger.record(outcomes) if together else [*map(inbox.ledger.record, ([one] for one in outcomes))]
+
+    assert recorded == (outcomes[1:] if together else [[], outcomes[1:]])
+    assert inbox.states() == {"b": "classified", "c": "classified"}
+    assert history_page(inbox.db, photo).steps
+    assert audit(inbox.db, inbox.folder).is_clean
+    (inbox.folder / "b").unlink()
+    assert audit(inbox.db, inbox.folder).is_clean
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+def test_photo_that_is_back_keeps_its_result(inbox: Inbox, claimed: bool) -> None:
+    photo = rename_unseen(inbox, link=False)
+    inbox.observe("c")
+    job = job_of(inbox, "c")
+    os.link(inbox.folder / "c", inbox.folder / "a")
+    inbox.observe("a", "c")
+    inbox.classify(job if claimed else job_of(inbox, "c"))
+    if inbox.states()["c"] == "pending":  # making a link changed the ctime
+        inbox.classify(job_of(inbox, "c"))
+
+    assert inbox.states() == {"a": "classified", "c": "classified"}
+    assert events(inbox, photo) == []
+    assert audit(inbox.db, inbox.folder).is_clean

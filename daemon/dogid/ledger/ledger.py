@@ -139,6 +139,10 @@ class Ledger:
         with self._lock:
             current = self._observer.current([file.path for file in found])
             assessed = [(self._observer.assess(current.get(file.path), file, wake=wake), file) for file in found]
+            seen_again = self._observer.formers_at(found, current)
+        if seen_again:
+            with self._transaction(durable=False):
+                self._observer.release_formers(seen_again)
         changed = [file for assessment, file in assessed if assessment is Assessment.CHANGED]
         self.doubtful.add([file for assessment, file in assessed if assessment is Assessment.DOUBTFUL])
         ids: dict[bytes, int | None] = {

@@ -105,9 +105,35 @@ class FileObserver:
             photo_id = self._supersede(row, file)
         if former is not None:
             self._db.execute("UPDATE photo SET maybe_former_id = ? WHERE id = ?", (former["id"], photo_id))
-        elif same:
-            note(self._db, self._clock, photo_id, "linked", f"the same file as {shown_name(bytes(same[0]['path']))}")
+        other_name = next((bytes(other["path"]) for other in same if _is_there(other, looks)), None)
+        if other_name is not None:
+            self._note_linked(photo_id, other_name)
         return photo_id
+
+    def formers_at(self, files: Sequence[FoundFile], current: Mapping[bytes, sqlite3.Row]) -> dict[int, bytes]:
+        """Return rows, by id, that files under other names may be the renamed files of, and are not: with their paths.
+
+        They are those of the current rows of files whose very file is at its path.
+        """
+        there = {
+            row["id"]: file.path
+            for file in files
+            if (row := current.get(file.path)) is not None
+            and (version_of(row).has_same_stat(file.version) or self._is_known(row, file))
+        }
+        marks = ",".join("?" * len(there))
+        query = f"SELECT DISTINCT maybe_former_id FROM photo WHERE maybe_former_id IN ({marks})"  # noqa: S608
+        return {former: there[former] for (former,) in self._db.execute(query, tuple(there))}
+
+    def release_formers(self, formers: Mapping[int, bytes]) -> None:
+        """Let pending photos be links to the files of rows, given by id with their paths, and not these renamed."""
+        for former, path in formers.items():
+            query = "UPDATE photo SET maybe_former_id = NULL WHERE maybe_former_id = ? RETURNING id"
+            for (photo_id,) in self._db.execute(query, (former,)).fetchall():
+                self._note_linked(photo_id, path)
+
+    def _note_linked(self, photo_id: int, other_name: bytes) -> None:
+        note(self._db, self._clock, photo_id, "linked", f"the same file as {shown_name(other_name)}")
 
     def move(self, source: bytes, file: FoundFile, looks: Looks) -> list[int] | None:
         """Note that source was renamed to file; return the id of the photo where it became pending or due.

@@ -36,6 +36,10 @@ class _Group:
         self.seq += 1
         return self.seq
 
+    def remove_former(self, former: int) -> None:
+        """Let a version that is current again be the former one of no other photo."""
+        self.formers = {key: photo_id for key, photo_id in self.formers.items() if photo_id != former}
+
 
 class OutcomeWriter:
     """Outcomes on their way into the database."""
@@ -88,6 +92,7 @@ class OutcomeWriter:
         former = group.formers.get((outcome.job.id, outcome.sha256, answer))
         if former is not None:
             self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
+            group.remove_former(former)
             return False
         if isinstance(outcome, Classified):
             self._record_classified(outcome, group.next_seq())
@@ -149,7 +154,10 @@ class OutcomeWriter:
             "UPDATE photo SET superseded_by = ? WHERE superseded_by = ? AND id != ?",
             (former, outcome.job.id, former),
         )
+        query = "UPDATE event SET photo_id = ? WHERE photo_id = ? AND kind = 'linked'"
+        self._db.execute(query, (former, outcome.job.id))
         self._db.execute("DELETE FROM photo WHERE id = ?", (outcome.job.id,))
+        self._db.execute("UPDATE photo SET maybe_former_id = NULL WHERE maybe_former_id = ?", (former,))
         self._db.execute(
             "UPDATE photo SET state = ?, superseded_by = NULL, path = ?, inode = ?, size = ?, mtime_ns = ?,"
             " ctime_ns = ?, absent_at = NULL WHERE id = ?",

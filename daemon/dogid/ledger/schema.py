@@ -117,6 +117,7 @@ ALTER TABLE photo ADD COLUMN maybe_former_id INTEGER;    -- pending: the row of 
 ALTER TABLE photo ADD COLUMN absent_at INTEGER;          -- since when the file is known not to be in the inbox
 CREATE INDEX photo_present ON photo (id) WHERE state != 'superseded' AND absent_at IS NULL;
 CREATE INDEX photo_absent ON photo (id) WHERE absent_at IS NOT NULL;
+CREATE INDEX photo_maybe_former ON photo (maybe_former_id) WHERE maybe_former_id IS NOT NULL;
 INSERT INTO tally VALUES ('absent', 0);                  -- classified rows whose file is not in the inbox
 CREATE TRIGGER photo_presence AFTER UPDATE OF absent_at, state ON photo BEGIN
     UPDATE tally SET rows = rows - 1

@@ -1,4 +1,4 @@
-"""RESULT, the document by which HTTP and the commands report one photo: built here and nowhere else."""
+"""RESULT, the JSON document of one photo in HTTP and in the commands: built here and nowhere else."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""How good probabilities are: the same few functions for trainer and converter.
+"""Metrics of predicted probabilities, for trainer and converter alike.
 
 Throughout, `probabilities` is float [photos, classes] whose rows sum to one; `labels` int [photos], the true classes.
 """

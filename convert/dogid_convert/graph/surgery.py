@@ -1,4 +1,4 @@
-"""Reading and rebuilding frozen TensorFlow 1 GraphDefs, whoever wrote them.
+"""Reading and rebuilding frozen TensorFlow 1 GraphDefs of any origin.
 
 A foreign graph is first brought to one plain form: only what the output needs, constants computed, identities gone and
 batch normalization folded into the convolutions. Every later step then has little to understand.

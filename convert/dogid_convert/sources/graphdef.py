@@ -1,4 +1,4 @@
-"""Reading a trained classifier in any of the forms that people have, recognised by content, not by name."""
+"""Reading a trained classifier in any common form, recognised by content, not by name."""
 
 from pathlib import Path
 

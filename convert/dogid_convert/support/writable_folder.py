@@ -1,4 +1,4 @@
-"""GraphFact out before a long run whether its results can be written."""
+"""Finding out before a long run whether its results can be written."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Composing a model file: the flatbuffer, and behind it a zip with what belongs to it."""
+"""Composing a model file: the flatbuffer, followed by a zip with labels, golden photo and record."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Any base as one thing: a backbone in plain form that turns pixels into an embedding."""
+"""Reading any base network as a backbone in plain form, which turns pixels into an embedding."""
 
 import hashlib
 import os

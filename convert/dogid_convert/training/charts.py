@@ -1,4 +1,4 @@
-"""Pictures of a training, drawn from its report. The same report gives the same bytes.
+"""Charts of a training, drawn from its report. The same report gives the same bytes.
 
 Colours are Okabe and Ito's, which people with any colour vision can distinguish; lines and markers differ, too.
 """

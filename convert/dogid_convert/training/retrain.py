@@ -1,4 +1,4 @@
-"""Retrain a graph on a folder of labelled photos."""
+"""Retraining a graph on a folder of labelled photos."""
 
 import re
 from collections.abc import Callable, Iterable

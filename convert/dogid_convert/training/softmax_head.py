@@ -1,4 +1,4 @@
-"""Fit a softmax layer to embeddings by multinomial logistic regression."""
+"""Fitting a softmax layer to embeddings by multinomial logistic regression."""
 
 import warnings
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Train a classifier on a backbone, with or without fine-tuning, any number of times on different photos."""
+"""Training a classifier on a backbone, with or without fine-tuning, any number of times on different photos."""
 
 from dataclasses import dataclass, replace
 

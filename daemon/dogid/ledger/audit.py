@@ -1,4 +1,4 @@
-"""The inbox against the ledger: is each photo accounted for exactly once?"""
+"""Comparing the inbox with the ledger: is each photo accounted for exactly once?"""
 
 import sqlite3
 from dataclasses import dataclass

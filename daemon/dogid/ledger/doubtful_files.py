@@ -1,4 +1,4 @@
-"""Files of which only the content says whether they are the ones that the ledger has a result of.
+"""The queue of files whose content must be read to know whether the ledger's result is still theirs.
 
 They wait here, in memory: what is lost is found again by the next scan.
 """

@@ -1,4 +1,4 @@
-"""Questions that only the page for people asks of the ledger. Nothing here writes."""
+"""Queries that only the web page needs. Nothing here writes."""
 
 import sqlite3
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The daemon's memory of photos: what is there, what waits, what was answered.
+"""The ledger, the daemon's database of photos: which are there, which wait, and which have a result.
 
 All writing goes through one connection under one lock, in transactions that are on disk when a method returns. What
 `observe` and `moved` write, and when waiting photos are tried again, is on disk with the next one: should it be lost,

@@ -1,4 +1,4 @@
-"""What travels between the pipeline and the ledger."""
+"""The values that pipeline and ledger exchange: jobs and their outcomes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Connections for reading, one for each thread that asks."""
+"""Read-only connections, one per thread."""
 
 import sqlite3
 import threading

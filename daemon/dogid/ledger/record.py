@@ -1,4 +1,4 @@
-"""Writing down what became of photos: their results, failures, and why some wait.
+"""Recording the outcomes of photos: results, failures, and why some wait.
 
 All of it happens inside a transaction of the ledger's.
 """

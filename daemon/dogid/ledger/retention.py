@@ -1,4 +1,4 @@
-"""Which results are forgotten: of photos that have left the inbox, by age and by number. All others are kept.
+"""Deleting old results of photos that have left the inbox, by age and by number. All others are kept.
 
 A result goes with the former versions of its photo, which count for nothing by themselves.
 

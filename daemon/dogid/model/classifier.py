@@ -1,4 +1,4 @@
-"""A photo's pixels in, probabilities out: one interpreter, whatever the kinds of its input and output."""
+"""Classifying a photo's pixels by one interpreter, whatever the types of its input and output."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

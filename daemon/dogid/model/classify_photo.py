@@ -1,4 +1,4 @@
-"""The bytes of one photo through decoding and the model, with the time that each took."""
+"""Decoding and classifying the bytes of one photo, with the time that each step took."""
 
 import time
 from dataclasses import dataclass

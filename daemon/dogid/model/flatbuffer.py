@@ -1,4 +1,4 @@
-"""Reading FlatBuffers of strangers: every offset and length is checked before it is followed.
+"""Reading untrusted FlatBuffers: every offset and length is checked before it is followed.
 
 The format: https://flatbuffers.dev/internals/. A generated reader trusts its file, needs a package, and Python's slices
 would answer wrong offsets with empty values instead of errors.

@@ -1,4 +1,4 @@
-"""Label files: a line a class, in the order of the model's outputs."""
+"""Label files: one line per class, in the order of the model's outputs."""
 
 import re
 from collections.abc import Sequence

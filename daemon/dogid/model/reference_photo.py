@@ -1,4 +1,4 @@
-"""The reference photo: each worker's scores of it are compared with the expected ones, as long as it lives."""
+"""The reference photo: each worker classifies it again and again, and its scores must stay the expected ones."""
 
 import io
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the model that comes with dogid lies."""
+"""The path of the model that is shipped with dogid."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a `.tflite` file says of itself: its last operator, its classes, how its input is scaled, where its labels are.
+"""Reading a `.tflite` file's description of itself: last operator, classes, scaling of the input, labels.
 
 Sources: tensorflow/lite/schema/schema.fbs, and metadata_schema.fbs of TensorFlow Lite Metadata. The numbers of fields
 are their order there.

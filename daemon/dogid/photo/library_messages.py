@@ -1,4 +1,4 @@
-"""Keeps Pillow's and libtiff's own lines about damaged photos from users: our errors say it, with the file's name."""
+"""Hides Pillow's and libtiff's own messages about damaged photos: dogid's errors say the same, with the file's name."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""How many photos had which outcome and how long they took since the daemon started, for /metrics.
+"""Counts of outcomes and durations since the daemon started, for /metrics.
 
 Kept by hand so that nothing is imported or looked up for a photo; the Prometheus library is loaded when first asked.
 """

@@ -1,4 +1,4 @@
-"""A photo that may have killed the daemon is decoded by a process of its own first, which may die of it.
+"""Decoding a photo that may have killed the daemon in a separate process first, which it may kill.
 
 Run as `python -m dogid.pipeline.crash_probe INBOX NAME MAX_BYTES MAX_PIXELS WIDTH HEIGHT`; ends
 with 0 whatever the photo is, as long as it does not kill.

@@ -1,4 +1,4 @@
-"""What workers work with."""
+"""The engine: everything that workers need to classify photos."""
 
 from dataclasses import dataclass
 

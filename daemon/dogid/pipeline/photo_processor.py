@@ -1,4 +1,4 @@
-"""One photo through reading, decoding and the model: the work of a worker thread."""
+"""Reading, decoding and classifying one photo: the work of a worker thread."""
 
 import dataclasses
 import hashlib

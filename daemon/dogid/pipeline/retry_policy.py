@@ -1,4 +1,4 @@
-"""When a photo that could not be classified is believed to be broken, and when it is tried again.
+"""Deciding whether a photo that could not be classified fails, or is tried again, and when.
 
 A copy in progress can look broken in any way. So a failure of decoding counts only once the file has not changed for
 the settle time; only TOO_LARGE counts at once. A file that has vanished is looked for twice. Errors of the machine

@@ -1,4 +1,4 @@
-"""Writing files so that no reader ever finds half of one, and a power cut leaves the old or the new."""
+"""Writing files atomically: readers, also after a power cut, find the whole old file or the whole new one."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What the web asks of the daemon. `commands/run` passes the daemon itself: neither folder imports the other."""
+"""What the web may read of the daemon. `commands/run` passes the daemon itself: neither folder imports the other."""
 
 import sqlite3
 from pathlib import Path
@@ -16,11 +16,11 @@ class DaemonView(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """The settings in use; a reload puts others in their place."""
+        """The settings in use; a reload replaces them."""
 
     @property
     def model(self) -> Model:
-        """The model in use; a reload puts another in its place."""
+        """The model in use; a reload replaces it."""
 
     @property
     def inbox(self) -> Path:

@@ -1,4 +1,4 @@
-"""Running what may hang, a disk or a decoder, in threads of its own: a thread of the server waits only so long."""
+"""Running tasks that may hang (disks, decoders) in separate threads: the server's threads wait until a deadline."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Total and free bytes of a folder's disk. A disk that hangs is waited for once, and for a moment only."""
+"""Total and free bytes of a folder's disk. While the disk hangs, one thread waits for it, and no request."""
 
 import os
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class DiskUsage:
     total: int
     """Bytes."""
     free: int
-    """Bytes that we may still write."""
+    """Bytes that the daemon may still write."""
     device: int
     """The same for folders on the same disk."""
     measured_at: str

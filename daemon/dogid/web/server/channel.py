@@ -1,4 +1,4 @@
-"""One connection: what it may take of the machine, in bytes, threads and time."""
+"""One connection, with limits on the bytes, threads and time that it may take."""
 
 import contextlib
 import socket

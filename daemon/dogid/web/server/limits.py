@@ -1,4 +1,4 @@
-"""How much the server takes on at once, and for how long it waits.
+"""The server's limits: connections, bytes and seconds.
 
 The numbers suit a machine with one or two slow cores and 512 MB, which also classifies. `tests/attacks` shows what
 happens without each of them.

@@ -58,7 +58,7 @@ class WebServer:
 
     @contextlib.contextmanager
     def extra_thread(self) -> Iterator[None]:
-        """Have one thread more while the context lasts: for an answer without an end, which keeps its thread."""
+        """Add a thread while the context lasts, for an endless response, which keeps its thread."""
         self._change_threads(+1)
         try:
             yield

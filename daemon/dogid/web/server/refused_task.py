@@ -1,4 +1,4 @@
-"""The answer to a request that is refused before it reaches the application, in the interface's form of errors."""
+"""The error response, as API.md describes it, to a request that is refused before it reaches the application."""
 
 import json
 

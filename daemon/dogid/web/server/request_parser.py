@@ -1,4 +1,4 @@
-"""waitress' reading of requests, stricter where two programs could read the same bytes differently."""
+"""waitress' request parser, stricter where two programs could read the same bytes differently."""
 
 import math
 import time

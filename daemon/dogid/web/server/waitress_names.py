@@ -1,4 +1,4 @@
-"""The parts of waitress that are not its public interface and that this package builds on, and their check.
+"""Checking that the undocumented parts of waitress that this package uses exist.
 
 `tests/web/server/test_waitress_names.py` reads the package's code and holds this list to it.
 """

@@ -1,4 +1,4 @@
-"""waitress with limits that a slow, huge or endless request runs into, and with errors in the interface's form.
+"""waitress with limits on slow, huge and endless requests, and with error responses as API.md describes them.
 
 waitress reads requests without giving each a thread, so that slow ones cost little; but it waits for them for as long
 as a byte comes now and then, and accepts no connection when there are many. Here each request has a deadline, and new

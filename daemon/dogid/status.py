@@ -29,4 +29,6 @@ class WatchStatus:
     files: int
     """Files that may be photos, in the last scan."""
     problem: str | None
-    """Why the inbox, or some of its folders, cannot be read."""
+    """Why the inbox, or some of its folders, cannot be read, or the ledger not be written."""
+    blocked_since: float | None = None
+    """Monotonic seconds since when no photo can be found or recorded; None where they can."""

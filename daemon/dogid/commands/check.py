@@ -12,8 +12,11 @@ from pathlib import Path
 
 from dogid import settings
 from dogid.commands.output import print_json, print_table
+from dogid.commands.reading_state import owner_of
+from dogid.conditions import no_rights
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
+from dogid.file_names import one_line
 from dogid.settings import Settings
 
 _MIN_FREE_BYTES = 50_000_000  # space of a hundred thousand results and SQLite's write-ahead log
@@ -90,17 +93,27 @@ def _check_backend(chosen: Settings) -> str:
 
 
 def _check_inbox(chosen: Settings) -> str:
+    from dogid.inbox.inbox_condition import inbox_problem
     from dogid.inbox.mounts import file_system_type
 
     inbox = chosen.inbox.absolute()
-    if not inbox.exists():
+    problem = inbox_problem(inbox)
+    if not inbox.exists() and not is_running(chosen.state.absolute()):
         _require_writable(inbox.parent, f"the inbox {inbox} cannot be created")
         return f"{inbox}: will be created"
-    if not inbox.is_dir():
-        raise _CheckFailedError(f"{inbox}: is not a folder; give another by --inbox")
-    if not os.access(inbox, os.R_OK | os.X_OK):
-        raise _CheckFailedError(f"{inbox}: cannot be read; try: chmod u+rx {inbox}")
-    return f"{inbox}: readable, {file_system_type(inbox)}{_describe_unreadable_files(inbox)}"
+    if problem is not None:
+        raise _CheckFailedError(problem)
+    return f"{inbox}: readable, {file_system_type(inbox)}{_describe_unreadable_files(inbox)}{_describe_links(inbox)}"
+
+
+def _describe_links(inbox: Path) -> str:
+    """Return a hint about a link that is not followed, or ""."""
+    from dogid.inbox.inbox_condition import link_problem
+
+    with os.scandir(os.fsencode(inbox)) as entries:
+        problems = (link_problem(inbox, entry.name) for entry in entries if entry.is_symlink())
+        problem = next((one_line(found) for found in problems if found), None)
+    return "" if problem is None else f"; {problem}"
 
 
 def _describe_unreadable_files(inbox: Path) -> str:
@@ -145,9 +158,14 @@ def _check_state(chosen: Settings) -> str:
 
 
 def _check_disk(chosen: Settings) -> str:
+    from dogid.ledger.ledger_condition import ledger_problem
+
     folder = _find_nearest_folder(chosen.state.absolute())
     free = shutil.disk_usage(folder).free
     inodes = os.statvfs(folder)
+    problem = ledger_problem(folder)
+    if problem is not None:
+        raise _CheckFailedError(problem)
     if free < _MIN_FREE_BYTES:
         raise _CheckFailedError(f"{folder}: only {free / 1e6:.0f} MB are free; make room, or give another --state")
     if inodes.f_files and not inodes.f_favail:
@@ -174,6 +192,9 @@ def _check_port(chosen: Settings) -> str:
 def _require_writable(folder: Path, problem: str) -> None:
     if not folder.is_dir():
         raise _CheckFailedError(f"{problem}: {folder} is missing; is a disk not mounted?")
+    owner = owner_of(folder)
+    if not os.access(folder, os.W_OK | os.X_OK) and owner != owner_of(Path("/proc/self")):
+        raise _CheckFailedError(f"{problem}: {no_rights(folder, owner)}")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise _CheckFailedError(f"{problem}: {folder} is not writable; try: chmod u+rwx {folder}")
 

@@ -2,11 +2,14 @@
 
 import argparse
 import os
+import pwd
 import sqlite3
 from pathlib import Path
 
 from dogid import settings
-from dogid.ledger.database import open_for_reading
+from dogid.conditions import no_rights
+from dogid.errors import UsageError
+from dogid.ledger.database import FILE_NAME, open_for_reading
 
 _SETTINGS = ("inbox", "state")
 
@@ -22,7 +25,29 @@ def open_state(args: argparse.Namespace) -> sqlite3.Connection:
 
     Raise UsageError where there is no ledger, or where it cannot be read.
     """
-    return open_for_reading(settings.load(args).state.absolute())
+    state = settings.load(args).state.absolute()
+    ledger = state / FILE_NAME
+    try:
+        exists = ledger.exists()
+    except PermissionError:
+        raise UsageError(no_rights(state, owner_of(state))) from None
+    if exists and not os.access(ledger, os.R_OK):
+        raise UsageError(no_rights(ledger, owner_of(ledger)))
+    return open_for_reading(state)
+
+
+def owner_of(path: Path) -> str:
+    """Return the name of the user who owns a path, or the nearest folder above it that can be seen."""
+    for found in (path, *path.parents):
+        try:
+            number = found.stat().st_uid
+        except OSError:
+            continue
+        try:
+            return pwd.getpwuid(number).pw_name
+        except KeyError:
+            return str(number)
+    return "root"
 
 
 def names_in_ledger(file: str, inbox: Path) -> list[str]:

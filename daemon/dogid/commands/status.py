@@ -6,6 +6,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
 from dogid.daemon.folders import is_running
+from dogid.file_names import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,10 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
+    from dogid.inbox.inbox_condition import inbox_problem
     from dogid.ledger import queries
+    from dogid.ledger.ledger_condition import ledger_problem
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
+    inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     document = {
         "running": is_running(chosen.state),
         "inbox": str(chosen.inbox.absolute()),
@@ -26,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
         "counts": queries.count_by_status(db),
         "present": queries.count_present_by_status(db),
     }
+    document["problem"] = problem = inbox_problem(inbox) or ledger_problem(state)
     if args.json:
         print_json(document)
     else:
@@ -33,5 +38,7 @@ def run(args: argparse.Namespace) -> int:
         counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
+        if problem is not None:
+            rows.append(("problem", one_line(problem)))
         print_table(rows, ("what", "now"))
     return 0

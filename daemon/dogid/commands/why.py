@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
         photo_id = next((found for name in names if (found := queries.find_renamed(db, name))), None)
     result = None if photo_id is None else queries.find_result(db, photo_id)
     if photo_id is None or result is None:
-        raise DogidError(f"{one_line(args.file)}: not in the ledger; {_reason(args.file, inbox)}")
+        reason = _reason(args.file, inbox, settings.load(args).state.absolute())
+        raise DogidError(f"{one_line(args.file)}: not in the ledger; {reason}")
     pages = all_pages(db, photo_id)
     if args.json:
         print_json(result | {"history": [step for page in pages for step in page.steps]})
@@ -44,16 +45,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _reason(file: str, inbox: Path) -> str:
+def _reason(file: str, inbox: Path, state: Path) -> str:
+    from dogid.daemon.folders import is_running
     from dogid.inbox.ignored_names import is_ignored_path
+    from dogid.inbox.inbox_condition import inbox_problem, link_problem
     from dogid.inbox.scan import find_file
+    from dogid.ledger.ledger_condition import ledger_problem
 
     name = os.fsencode(names_in_ledger(file, inbox)[0])
     if is_ignored_path(name):
         return "dogid ignores its name (hidden or temporary file)"
+    problem = inbox_problem(inbox) or link_problem(inbox, name)
+    if problem is not None:
+        return one_line(problem)
     if find_file(inbox, name) is None:
         return f"there is no such file in {inbox}"
-    return "it is in the inbox: is the daemon running?"
+    if is_running(state):
+        return f"it is in the inbox, and the next scan finds it; {ledger_problem(state) or 'try again in a minute'}"
+    return "it is in the inbox, but no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
 
 
 def _print_step(step: dict[str, Any]) -> None:

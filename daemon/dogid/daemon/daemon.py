@@ -47,6 +47,7 @@ _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not fin
 _STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon after
 # For the workers' first interpreters. Raising this hides a hang for longer; lowering it fails on the slowest boards.
 _FIRST_ROUND_SECONDS = 60.0
+_BLOCKED_SECONDS = 60.0  # for which a missing inbox or a full disk may last; less alarms for a disk that is remounted
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -126,7 +127,11 @@ class Daemon:
     @property
     def health(self) -> Health:
         """Whether every worker has lately classified the reference photo correctly and all threads live, or why not."""
-        return self._health_check.health
+        health, watch = self._health_check.health, self.watch_status
+        is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
+        if health.ok and watch.problem and is_blocked:
+            return dataclasses.replace(health, ok=False, reason=watch.problem)
+        return health
 
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""

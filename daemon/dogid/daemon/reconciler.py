@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
+from dogid.conditions import inbox_unreadable, ledger_unwritable
 from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
@@ -131,7 +132,7 @@ class Reconciler:
                     next_scan, rested = ended + pause, ended + _MIN_IDLE_RATIO * (ended - begun)
             except sqlite3.OperationalError as error:
                 # the disk is full: the folder is still there to be scanned when there is room again
-                self._note_ledger_error(f"the ledger cannot be written, trying again: {error}")
+                self._note_blocked(ledger_unwritable(self._ledger.folder, str(error)), logging.ERROR)
                 next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
             except Exception as error:
                 if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
@@ -247,10 +248,10 @@ class Reconciler:
             if not errors.folders and self._ledger.count_present() > files:
                 self._sweep(AbsenceCheck(self._inbox).has_left)
         except OSError as error:
-            self._note_scan(0, None, f"{self._inbox}: {error.strerror}")
+            self._note_blocked(inbox_unreadable(self._inbox, error), logging.WARNING)
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
-        reasons = [f"{shown_name(folder)}: {reason}" for folder, reason in errors.folders.items()]
+        reasons = [f"{shown_name(folder)}: cannot be read: {reason}" for folder, reason in errors.folders.items()]
         self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
         return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)
 
@@ -278,16 +279,23 @@ class Reconciler:
             self._on_pending(pending[-arrivals:] if arrivals else ())
 
     def _note_scan(self, files: int, seconds: float | None, problem: str | None) -> None:
-        if problem and problem != self._status.problem:
-            log.warning("the inbox cannot be read in full: %s", problem)
-        elif self._status.problem and not problem:
-            log.info("the inbox can be read again")
+        """Note a scan that reached its end, with the folders that it could not read."""
+        self._log_change(problem, logging.WARNING)
         ended = iso_utc(self._clock.wall_ms())
         self._status = dataclasses.replace(
-            self._status, last_scan=ended, last_scan_seconds=seconds, files=files, problem=problem
-        )
+            self._status,
+            last_scan=ended, last_scan_seconds=seconds, files=files, problem=problem, blocked_since=None,
+        )  # fmt: skip
 
-    def _note_ledger_error(self, problem: str) -> None:
-        if problem != self._status.problem:
-            log.error("%s", problem)
-        self._status = dataclasses.replace(self._status, problem=problem)
+    def _note_blocked(self, problem: str, level: int) -> None:
+        """Note that no photo can be found or recorded."""
+        self._log_change(problem, level)
+        since = time.monotonic() if self._status.blocked_since is None else self._status.blocked_since
+        self._status = dataclasses.replace(self._status, last_scan_seconds=None, problem=problem, blocked_since=since)
+
+    def _log_change(self, problem: str | None, level: int) -> None:
+        before = self._status.problem
+        if problem and problem != before:
+            log.log(level, "%s", problem)
+        elif before and not problem:
+            log.info("solved: %s", before)

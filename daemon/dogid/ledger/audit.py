@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dogid.conditions import inbox_unreadable
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
 from dogid.inbox.content_hash import hash_file
@@ -54,7 +55,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
             elif rows.has_former_name(file, row):
                 counted_twice.append(file.path)
     except OSError as error:
-        raise UsageError(f"{inbox}: cannot read the inbox: {error.strerror}") from error
+        raise UsageError(inbox_unreadable(inbox, error)) from error
     if errors.folders:
         folder, reason = next(iter(errors.folders.items()))
         raise UsageError(f"{inbox}/{shown_name(folder)}: cannot read the folder: {reason}")

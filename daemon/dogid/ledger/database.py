@@ -44,7 +44,10 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     """Open the ledger for queries only, also while a daemon writes. Raise UsageError where there is none."""
     path = folder / FILE_NAME
     if not path.exists():
-        raise UsageError(f"{path}: there is no ledger; is this the daemon's state folder? (--state DIR)")
+        raise UsageError(
+            f"{path}: there is no ledger of results; run this where the daemon was started, or give its --state DIR;"
+            " if it has not run yet: dogid run, or sudo systemctl start dogid"
+        )
     try:
         address = f"file:{_uri_path(path)}?mode=ro"
         # one thread uses it, but another one may close it: the one that drops the last reference

@@ -52,7 +52,8 @@ class Ledger:
         keep_versions is the number of former versions that are kept of a photo, 0 for all. Raise UsageError where a
         later dogid wrote the ledger, sqlite3.OperationalError where it cannot be written.
         """
-        self._folder = folder
+        self.folder = folder
+        """The state folder that holds the database."""
         self._look_at = look_at
         self._clock = clock
         self._stable_inodes = stable_inodes
@@ -68,12 +69,12 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            suspect(self._folder)
+            suspect(self.folder)
             self._db.close()
             self._open()
 
     def _open(self) -> None:
-        opened = open_for_writing(self._folder)
+        opened = open_for_writing(self.folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
         self._observer = FileObserver(
@@ -104,7 +105,7 @@ class Ledger:
     def suspect_damage(self) -> None:
         """Have the database checked from end to end when it is opened next, and log that."""
         log.critical("the ledger is damaged; the next start moves it aside and makes a new one")
-        suspect(self._folder)
+        suspect(self.folder)
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open."""

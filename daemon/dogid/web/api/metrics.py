@@ -94,7 +94,7 @@ def _make_collector(daemon: DaemonView) -> "Collector":
             watching.add_metric([watch.mode], 1)
             yield watching
             trouble = 0 if watch.problem is None else 1
-            yield GaugeMetricFamily("dogid_watch_trouble", "1 while the inbox cannot be read", value=trouble)
+            yield GaugeMetricFamily("dogid_watch_trouble", "1 while inbox or ledger cannot be used", value=trouble)
             about = InfoMetricFamily("dogid_model", "The model in use")
             about.add_metric([], {"name": daemon.model.file.name, "sha256": daemon.model.file.sha256})
             yield about

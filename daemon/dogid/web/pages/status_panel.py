@@ -29,7 +29,7 @@ def health_item(daemon: DaemonView) -> StatusItem:
     """Return the result of the last health check."""
     health = daemon.health
     if health.ok and daemon.watch_status.problem:
-        return StatusItem("Health", "Problem", "the inbox cannot be read", "bad")
+        return StatusItem("Health", "Problem", visible(daemon.watch_status.problem), "bad")
     if health.ok:
         return StatusItem("Health", "Working", "every worker classifies a reference photo as expected", "good")
     if health.reason == NOT_CHECKED:
@@ -46,7 +46,7 @@ def _describe_inbox(daemon: DaemonView) -> StatusItem:
     watch = daemon.watch_status
     path = visible_path(daemon.inbox)
     if watch.problem:
-        return StatusItem("Inbox", path, f"cannot be read: {visible(watch.problem)}", "bad", watch.last_scan)
+        return StatusItem("Inbox", path, visible(watch.problem), "bad", watch.last_scan)
     how = _MODES.get(watch.mode, watch.mode)
     scanned = "; last scan" if watch.last_scan else "; no scan yet"
     return StatusItem("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)

@@ -1,0 +1,42 @@
+"""What may be wrong around the daemon, each with the way out: the same words in commands, JSON, page and log."""
+
+import errno
+from pathlib import Path
+
+
+def inbox_unreadable(inbox: Path, error: OSError) -> str:
+    """Return the message for an inbox that an error kept from being read."""
+    if error.errno == errno.ENOENT:
+        return f"{inbox}: the inbox is missing; bring it back, or mount its disk"
+    if error.errno == errno.ENOTDIR:
+        return f"{inbox}: the inbox is not a folder; give another by --inbox"
+    if error.errno == errno.EACCES:
+        return f"{inbox}: the inbox cannot be read by this user; try: chmod a+rx {inbox}"
+    return f"{inbox}: the inbox cannot be read: {error.strerror or error}"
+
+
+def ledger_unwritable(state: Path, reason: str) -> str:
+    """Return the message for a ledger that cannot be written, given SQLite's reason."""
+    if "full" in reason:
+        return f"{state}: the ledger cannot be written, as its disk is full; make room there: photos wait, none is lost"
+    return f"{state}: the ledger cannot be written: {reason}"
+
+
+def no_rights(path: Path, owner: str) -> str:
+    """Return the message for a path that only another user can use."""
+    return f"{path}: belongs to {owner}, and this user has no rights to it; put `sudo -u {owner}` before the command"
+
+
+def linked_folder(folder: str) -> str:
+    """Return the message for a photo in a folder that is a link."""
+    return f"{folder} is a link, and dogid enters no linked folders; mount the folder there (mount --bind), or copy it"
+
+
+def link_out_of_inbox(target: str) -> str:
+    """Return the message for a link to a file outside the inbox."""
+    return f"it is a link to {target}, out of the inbox, which dogid does not follow; copy or hard-link the photo"
+
+
+def link_to_photo(target: str) -> str:
+    """Return the message for a link to a photo that is in the inbox."""
+    return f"it is a link to {target}, which counts under its own name"

@@ -1,0 +1,60 @@
+"""What is wrong around the daemon is said in the same words everywhere."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dogid.daemon import daemon as daemon_module
+from dogid.daemon.daemon import Daemon
+from dogid.settings import Settings
+from tests.support.daemon import DaemonProcess
+from tests.support.http_client import fetch
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+
+def test_missing_inbox_is_reported_alike_everywhere(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1))
+    daemon.wait_for_all_answers(1)
+    inbox.rename(inbox.with_name("away"))
+    message = f"{inbox}: the inbox is missing; bring it back, or mount its disk"
+    eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
+
+    assert json.loads(daemon.command("status", "--json").stdout)["problem"] == message
+    assert message in daemon.command("status").stdout
+    checks = json.loads(daemon.command("check", "--json").stdout)["checks"]
+    assert next(check for check in checks if check["name"] == "inbox")["detail"] == message
+    assert message in daemon.command("audit").stderr
+    assert message in daemon.command("why", "b.jpg").stderr
+    assert message in fetch(daemon.url, "/").body.decode()
+    assert message in daemon.log_text()
+    assert daemon.results()[0]["present"]
+
+
+def test_inbox_missing_for_a_minute_is_not_healthy(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.2)
+    daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1))
+    with daemon.running():
+        eventually(lambda: daemon.health.ok, "it is healthy")
+        inbox.rename(tmp_path / "away")
+        eventually(lambda: "the inbox is missing" in daemon.health.reason, "it is not healthy")
+        assert not daemon.health.ok
+        (tmp_path / "away").rename(inbox)
+        eventually(lambda: daemon.health.ok, "it is healthy again")
+
+
+def test_links_that_are_not_followed_are_explained(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+    outside = put(tmp_path / "usb" / "a.jpg", photo(1))
+    put(inbox / "own.jpg", photo(2))
+    (inbox / "usb").symlink_to(outside.parent)
+    (inbox / "out.jpg").symlink_to(outside)
+    (inbox / "last.jpg").symlink_to("own.jpg")
+    daemon.wait_for_classified("own.jpg", photo(2))
+
+    assert "usb is a link, and dogid enters no linked folders" in daemon.command("why", "usb/a.jpg").stderr
+    assert "out of the inbox, which dogid does not follow" in daemon.command("why", "out.jpg").stderr
+    assert "a link to own.jpg, which counts under its own name" in daemon.command("why", "last.jpg").stderr
+    assert "is a link" in daemon.command("check").stdout

@@ -12,7 +12,7 @@ from dogid.errors import PhotoCode
 from dogid.inbox.scan import FoundFile
 from dogid.ledger import histories
 from dogid.ledger.database import open_for_reading
-from dogid.ledger.histories import Step, all_pages, history_page
+from dogid.ledger.histories import Step, all_pages, read_history_page
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Timings
 from tests.ledger.ledger_folder import NOON, Inbox, insert_versions
@@ -60,20 +60,20 @@ def vm_steps(db: sqlite3.Connection, photo_id: int, before: histories.Position |
         ran += 1
 
     db.set_progress_handler(count, 100)
-    history_page(db, photo_id, before)
+    read_history_page(db, photo_id, before)
     db.set_progress_handler(None, 0)
     return ran
 
 
 def test_page_costs_the_same_with_20000_versions(overwritten: sqlite3.Connection) -> None:
     newest = VERSIONS
-    first = history_page(overwritten, newest)
+    first = read_history_page(overwritten, newest)
     assert len(first.steps) == 50
     assert [step["result"] for step in first.steps[:3]] == [newest, newest, newest - 1]
     assert first.next is not None
 
     tracemalloc.start()
-    history_page(overwritten, newest)
+    read_history_page(overwritten, newest)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 300_000
@@ -110,7 +110,7 @@ def test_history_of_a_former_version_ends_with_it(inbox: Inbox) -> None:
     for number in range(3):
         inbox.overwrite("a", f"content {number}")
 
-    found = history_page(inbox.db, 2).steps
+    found = read_history_page(inbox.db, 2).steps
     assert [step["result"] for step in found] == [2, 2, 1, 1]
 
 
@@ -189,5 +189,5 @@ def test_failed_versions_are_part_of_a_history(inbox: Inbox) -> None:
     inbox.ledger.record([Failed(job, job.version, PhotoCode.CORRUPT, "bad")])
     inbox.overwrite("a", "good content")
 
-    newest: Step = history_page(inbox.db, 2).steps[2]
+    newest: Step = read_history_page(inbox.db, 2).steps[2]
     assert (newest["event"], newest["detail"]) == ("failed", "corrupt: bad")

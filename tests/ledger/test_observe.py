@@ -10,7 +10,7 @@ import pytest
 
 from dogid.errors import PhotoCode
 from dogid.ledger.audit import audit
-from dogid.ledger.histories import history_page
+from dogid.ledger.histories import read_history_page
 from dogid.ledger.outcomes import Classified, Failed, Job, Timings, Waiting
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
@@ -54,14 +54,14 @@ def fail(inbox: Inbox, job: Job, code: PhotoCode) -> None:
 
 def events(inbox: Inbox, photo_id: int) -> list[tuple[str, str]]:
     """Return what happened to a photo besides being seen and answered, oldest first."""
-    steps = reversed(history_page(inbox.db, photo_id).steps)
+    steps = reversed(read_history_page(inbox.db, photo_id).steps)
     own = {"seen", "classified", "failed"}
     return [(step["event"], step["detail"]) for step in steps if step["event"] not in own]
 
 
 def versions(inbox: Inbox, photo_id: int) -> set[int]:
     """Return the ids of all versions in a photo's history."""
-    return {step["result"] for step in history_page(inbox.db, photo_id).steps}
+    return {step["result"] for step in read_history_page(inbox.db, photo_id).steps}
 
 
 def test_renamed_photo_keeps_its_result(inbox: Inbox) -> None:
@@ -296,7 +296,7 @@ def test_result_goes_to_one_of_two_new_names(inbox: Inbox, together: bool) -> No
 
     assert recorded == (outcomes[1:] if together else [[], outcomes[1:]])
     assert inbox.states() == {"b": "classified", "c": "classified"}
-    assert history_page(inbox.db, photo).steps
+    assert read_history_page(inbox.db, photo).steps
     assert audit(inbox.db, inbox.folder).is_clean
     (inbox.folder / "b").unlink()
     assert audit(inbox.db, inbox.folder).is_clean

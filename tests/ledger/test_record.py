@@ -11,7 +11,7 @@ import pytest
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import Version
 from dogid.ledger import queries
-from dogid.ledger.histories import Step, history_page
+from dogid.ledger.histories import Step, read_history_page
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
@@ -42,7 +42,7 @@ def waiting(job: Job, delay_ms: int = 1000, code: PhotoCode = PhotoCode.UNREADAB
 
 
 def events(inbox: Inbox, photo_id: int, kind: str) -> list[Step]:
-    return [step for step in history_page(inbox.db, photo_id).steps if step["event"] == kind]
+    return [step for step in read_history_page(inbox.db, photo_id).steps if step["event"] == kind]
 
 
 def test_outcomes_that_readers_did_not_know_are_returned(inbox: Inbox) -> None:

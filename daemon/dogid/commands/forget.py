@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Delete results and their histories, and print the files' names. Raise DogidError where a file is in the inbox."""
-    from dogid.ledger.forget import absent_photos, forget_photos
+    from dogid.ledger.forget import find_absent_photos, forget_photos
 
     if bool(args.files) == args.absent:
         raise UsageError("name files, or give --absent for all that have left the inbox")
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     if not inbox.is_dir():
         raise DogidError(f"{inbox}: the inbox is missing, so nothing is known to have left it; is a disk not mounted?")
     db = reading_state.open_state(args)
-    photos = absent_photos(db, inbox) if args.absent else _named_photos(args, inbox)
+    photos = find_absent_photos(db, inbox) if args.absent else _named_photos(args, inbox)
     if not args.dry_run:
         forget_photos(state, list(photos))
     names = [shown_name(path) for path in photos.values()]

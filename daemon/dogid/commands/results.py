@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.limit <= _MAX_LIMIT:
         raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
     db = reading_state.open_state(args)
-    problem = None if args.label is None else queries.unknown_label(db, args.label)
+    problem = None if args.label is None else queries.explain_unknown_label(db, args.label)
     if problem is not None:
         raise UsageError(f"--label: {problem}")
     present = True if args.present else False if args.absent else None

@@ -22,7 +22,7 @@ def delete_photos(db: sqlite3.Connection, ids: Sequence[int]) -> int:
     return db.execute(f"DELETE FROM photo WHERE {photos}", ids).rowcount  # noqa: S608
 
 
-def absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:
+def find_absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:
     """Return id and path, relative to the inbox, of all photos that have left it.
 
     Files that may only be on a disk that is not mounted count where the daemon has noted that they left.

@@ -48,7 +48,7 @@ class HistoryPage:
     """Where the next, older page begins; None after the last."""
 
 
-def history_page(db: sqlite3.Connection, photo_id: int, before: Position | None = None) -> HistoryPage:
+def read_history_page(db: sqlite3.Connection, photo_id: int, before: Position | None = None) -> HistoryPage:
     """Return what happened to the photo of a result: the newest steps, or those before a position."""
     found = list(itertools.islice(_positioned_steps(db, photo_id, before), PAGE + 1))
     page = found[:PAGE]
@@ -59,10 +59,10 @@ def history_page(db: sqlite3.Connection, photo_id: int, before: Position | None 
 
 def all_pages(db: sqlite3.Connection, photo_id: int) -> Iterator[HistoryPage]:
     """Yield the pages of a whole history, newest first."""
-    page = history_page(db, photo_id)
+    page = read_history_page(db, photo_id)
     yield page
     while page.next is not None:
-        page = history_page(db, photo_id, page.next)
+        page = read_history_page(db, photo_id, page.next)
         yield page
 
 

@@ -115,14 +115,14 @@ def count_present_by_status(db: sqlite3.Connection) -> dict[str, int]:
     return {status: rows[status] - (rows["absent"] if status == "classified" else 0) for status in STATUSES}
 
 
-def known_labels(db: sqlite3.Connection) -> list[str]:
+def list_known_labels(db: sqlite3.Connection) -> list[str]:
     """Return the labels of all models that the ledger knows, each once, in the order of the alphabet."""
     return sorted({label for (labels,) in db.execute("SELECT labels FROM model") for label in json.loads(labels)})
 
 
-def unknown_label(db: sqlite3.Connection, label: str) -> str | None:
+def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
     """Return an error message that names the labels there are, the most similar first; None where label is one."""
-    known = known_labels(db)
+    known = list_known_labels(db)
     if label in known:
         return None
     similar = difflib.get_close_matches(label, known, n=3)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from flask import Response
 
 from dogid.ledger import queries
-from dogid.ledger.histories import Position, history_page
+from dogid.ledger.histories import Position, read_history_page
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -82,7 +82,7 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
         found = queries.find_result(daemon.reader(), id) if id <= queries.MAX_ID else None
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", f"there is no result {id}")
-        history = history_page(daemon.reader(), id, history_position(params))
+        history = read_history_page(daemon.reader(), id, history_position(params))
         next_link = None if history.next is None else f"/results/{id}?{history_query(history.next)}"
         return json_response(found | {"history": history.steps, "next": next_link})
 
@@ -92,7 +92,7 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
 
 def _reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
     """Raise ApiError, which names the labels there are, where no model has a label."""
-    problem = None if label is None else queries.unknown_label(daemon.reader(), label)
+    problem = None if label is None else queries.explain_unknown_label(daemon.reader(), label)
     if problem is not None:
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", problem)
 

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.gallery_queries import PhotoFacts
-from dogid.ledger.histories import Position, history_page
+from dogid.ledger.histories import Position, read_history_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
@@ -60,7 +60,7 @@ class Pages:
         if facts is None or result is None:
             return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
         before = _history_position()
-        history = history_page(db, photo_id, before)
+        history = read_history_page(db, photo_id, before)
         return render_page(
             "photo.html",
             result=result,

@@ -212,6 +212,15 @@ def test_pending_file_that_changed_settles_again(inbox: Inbox) -> None:
     assert (again.id, again.version, again.unchanged_since) == (job.id, inbox.look("a").version, 5_500)
 
 
+def test_waiting_file_that_changed_is_due_when_woken(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 60_000)])
+    put(inbox.folder / "a", b"longer")
+
+    assert inbox.observe("a", wake=True) == 1
+    assert inbox.job().version == inbox.look("a").version
+
+
 def test_overwritten_photo_is_pending_and_keeps_its_history(inbox: Inbox) -> None:
     photo = add_classified(inbox, "a")
     put(inbox.folder / "a", b"something else")

@@ -86,12 +86,12 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         raise
-    from dogid_convert.conversion.report_text import report_text
+    from dogid_convert.conversion.report_text import format_report
 
     if args.json:
         sys.stdout.write(json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(report_text(report))
+        sys.stdout.write(format_report(report))
         if result["model"] is not None:
             sys.stdout.write(f"wrote {args.out} ({args.out.stat().st_size:,} bytes)\n")
     return _FAILED if report.passed is False else 0
@@ -152,12 +152,15 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Conversi
 
 def _write_report(path: Path, report: "Report", result: dict[str, Any]) -> None:
     """Write the report as JSON under the given name, and as HTML beside it (or the other way round)."""
-    from dogid_convert.conversion.report_html import html_report
+    from dogid_convert.conversion.report_html import render_html_report
 
     page, data = path.with_suffix(".html"), path
     if path.suffix in (".html", ".htm"):
         page, data = path, path.with_suffix(".json")
-    contents = {data: json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n", page: html_report(report)}
+    contents = {
+        data: json.dumps(_finite(result), indent=2, ensure_ascii=False) + "\n",
+        page: render_html_report(report),
+    }
     interruption.check()
     with interruption.sigint_deferred():
         for file, content in contents.items():

@@ -11,7 +11,7 @@ from dogid.model.model_file import LABELS, RECORD
 from dogid.model.tflite_metadata import METADATA
 from dogid_convert.conversion.convert import ConversionOptions, Converted
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES
-from dogid_convert.reports.training_report import recorded_data
+from dogid_convert.reports.training_report import read_recorded_data
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import append_files, sha256
@@ -61,7 +61,7 @@ def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, 
     report = converted.report
     agreement, accuracies, dataset = report.agreement, report.accuracies, report.representative_dataset
     graph_sha256 = content_sha256(settings.graph)
-    trained_on = recorded_data(settings.graph, graph_sha256)
+    trained_on = read_recorded_data(settings.graph, graph_sha256)
     return {
         "graph": {"file": settings.graph.name, "sha256": graph_sha256},
         **({"trained_on": trained_on} if trained_on else {}),

@@ -10,9 +10,9 @@ from dogid.errors import PhotoError
 from dogid.photo.decode import decode
 from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.report import Report
-from dogid_convert.conversion.report_text import mcnemar_line, report_text, verdict
+from dogid_convert.conversion.report_text import describe_verdict, format_mcnemar, format_report
 from dogid_convert.evaluation.compare import Accuracies
-from dogid_convert.reports.confusion_html import CONFUSION_STYLE, confusion_html
+from dogid_convert.reports.confusion_html import CONFUSION_STYLE, render_confusion
 
 _THUMBNAIL = (128, 128)
 
@@ -37,12 +37,12 @@ td.count { text-align: right; font-variant-numeric: tabular-nums }
 """
 
 
-def html_report(report: Report) -> str:
+def render_html_report(report: Report) -> str:
     """Return the whole document; it needs no other file and no network."""
     title = f"{report.graph.name} as {report.dtype}"
-    parts = [f"<h1>{escape(title)}: {verdict(report)}</h1>"]
+    parts = [f"<h1>{escape(title)}: {describe_verdict(report)}</h1>"]
     parts += [f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in report.warnings]
-    parts.append(f'<pre tabindex="0">{escape(report_text(report))}</pre>')
+    parts.append(f'<pre tabindex="0">{escape(format_report(report))}</pre>')
     if report.accuracies is not None:
         parts.append(_confusion(report.accuracies, report.dtype))
     if report.differences:
@@ -59,10 +59,10 @@ def html_report(report: Report) -> str:
 def _confusion(accuracies: Accuracies, dtype: str) -> str:
     both = (("float32", accuracies.float_model), (dtype, accuracies.converted))
     drawn = "".join(
-        f"<div><h3>{escape(name)}</h3>{confusion_html(name, accuracies.labels, evaluation.confusion)}</div>"
+        f"<div><h3>{escape(name)}</h3>{render_confusion(name, accuracies.labels, evaluation.confusion)}</div>"
         for name, evaluation in both
     )
-    test = escape(mcnemar_line(accuracies, dtype))
+    test = escape(format_mcnemar(accuracies, dtype))
     return (
         "<h2>Confusion matrices</h2><p>Rows: the true label; columns: the answer. The JSON report contains all.</p>"
         f'<div class="matrices">{drawn}</div><p>{test}</p>'

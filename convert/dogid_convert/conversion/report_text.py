@@ -3,14 +3,14 @@
 from dogid_convert.conversion.report import Report, RepresentativeDataset
 from dogid_convert.evaluation.compare import Accuracies
 from dogid_convert.evaluation.metrics import Evaluation
-from dogid_convert.reports.confusion_text import confusion_lines
+from dogid_convert.reports.confusion_text import format_confusion
 from dogid_convert.support.suggestions import join_names
 
 _SHOWN_LABELS = 6
 _SIGNIFICANT = 0.05
 
 
-def report_text(report: Report) -> str:
+def format_report(report: Report) -> str:
     """Return the report as lines for a person, the verdict last."""
     lines = [*_facts(report), "", *_table(report), ""]
     if report.accuracies is not None:
@@ -64,17 +64,17 @@ def _table(report: Report) -> list[str]:
 def _verdict(report: Report) -> list[str]:
     agreement = report.agreement
     if agreement is None:
-        return [f"agreement: {verdict(report)}, no photos were given; --calibrate or --evaluate measure it"]
+        return [f"agreement: {describe_verdict(report)}, no photos were given; --calibrate or --evaluate measure it"]
     low, high = agreement.interval
     return [
         f"agreement: {percent(agreement.share)} of {agreement.photos} photos not used to calibrate get the float "
         "graph's label",
         f"           (95 % interval {percent(low)} to {percent(high)}; needed: {percent(report.min_agreement)}): "
-        + verdict(report),
+        + describe_verdict(report),
     ]
 
 
-def verdict(report: Report) -> str:
+def describe_verdict(report: Report) -> str:
     """Return how the model did at the gate, in a word or two."""
     return {True: "passed", False: "FAILED", None: "not measured"}[report.passed]
 
@@ -88,13 +88,13 @@ def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:
     lines = []
     for name, evaluation in (("float32", accuracies.float_model), (dtype, accuracies.converted)):
         lines += [
-            *confusion_lines(name, accuracies.labels, evaluation.confusion, complete_in="the file of --report"),
+            *format_confusion(name, accuracies.labels, evaluation.confusion, complete_in="the file of --report"),
             "",
         ]
-    return [*lines, mcnemar_line(accuracies, dtype)]
+    return [*lines, format_mcnemar(accuracies, dtype)]
 
 
-def mcnemar_line(accuracies: Accuracies, dtype: str) -> str:
+def format_mcnemar(accuracies: Accuracies, dtype: str) -> str:
     """Return McNemar's test in a sentence."""
     test = accuracies.disagreement
     meaning = "a real difference" if test.p_value < _SIGNIFICANT else "no sign of a real difference"

@@ -20,7 +20,7 @@ Counts: TypeAlias = Sequence[Sequence[int]]
 """[true label][answer]."""
 
 
-def confusion_html(name: str, labels: Sequence[str], counts: Counts) -> str:
+def render_confusion(name: str, labels: Sequence[str], counts: Counts) -> str:
     """Return the element that shows the confusion matrix of the model called name."""
     if len(labels) > _DRAWN_LABELS:
         return f"<p>{len(labels)} labels: the most frequent mistakes.</p>{_most_confused(labels, counts)}"

@@ -11,7 +11,7 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from dogid_convert.reports.figures import DPI, default_style, png_of
+from dogid_convert.reports.figures import DPI, default_style, encode_png
 
 _LONGEST_LABEL = 28  # characters
 _SMALLEST_PRINT = 4.5  # points; smaller numbers are left out
@@ -19,7 +19,7 @@ _MARGIN = 2.6  # inches beside the matrix
 _WIDEST = 30.0  # inches
 
 
-def confusion_png(title: str, labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> bytes:
+def draw_confusion(title: str, labels: Sequence[str], confusion: Sequence[Sequence[int]]) -> bytes:
     """Return a PNG of the matrix with rows and columns named; confusion is [true label][answer], counts of photos."""
     counts = np.array(confusion, dtype=np.int64)
     side = float(np.clip(0.34 * len(labels) + 0.4, 3.2, _WIDEST - _MARGIN))
@@ -37,7 +37,7 @@ def confusion_png(title: str, labels: Sequence[str], confusion: Sequence[Sequenc
         bar = figure.colorbar(image, ax=axes, shrink=min(0.7, 5 / side), aspect=25, ticks=[0, 0.05, 0.25, 0.5, 1])
         bar.ax.set_yticklabels(["0 %", "5 %", "25 %", "50 %", "100 %"], fontsize=8)
         bar.set_label("share of the label's photos (row)", fontsize=9)
-        return png_of(figure)
+        return encode_png(figure)
 
 
 def _name_rows_and_columns(axes: Axes, labels: Sequence[str], totals: NDArray[np.int64], cell: float) -> None:

@@ -8,7 +8,7 @@ _MOST_LABELS = 12
 _LONGEST = 24  # characters of a row's label
 
 
-def confusion_lines(
+def format_confusion(
     title: str, labels: Sequence[str], counts: Sequence[Sequence[int]], *, complete_in: str
 ) -> list[str]:
     """Return a table with a row per true label, a column per answered one, and each row's recall.

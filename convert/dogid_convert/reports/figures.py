@@ -22,7 +22,7 @@ def default_style() -> Iterator[None]:
         yield
 
 
-def png_of(figure: Figure) -> bytes:
+def encode_png(figure: Figure) -> bytes:
     """Return a figure as a PNG without the time or the name of a program."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.15, metadata={"Software": None})

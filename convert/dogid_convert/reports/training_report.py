@@ -7,7 +7,7 @@ from typing import Any
 REPORT = "report.json"
 
 
-def recorded_normalisation(graph: Path) -> tuple[float, float] | None:
+def read_recorded_normalisation(graph: Path) -> tuple[float, float] | None:
     """Return (mean, std) of the input of a graph as its training recorded them, None where no report does."""
     try:
         recorded = _read(graph)["input"]
@@ -17,7 +17,7 @@ def recorded_normalisation(graph: Path) -> tuple[float, float] | None:
     return (mean, std) if std > 0 else None
 
 
-def recorded_data(graph: Path, sha256: str) -> dict[str, Any] | None:
+def read_recorded_data(graph: Path, sha256: str) -> dict[str, Any] | None:
     """Return the version and the number of the photos that a graph was trained on, None where no report gives them.
 
     sha256 is the graph's, in hex: the report of another training is not used.

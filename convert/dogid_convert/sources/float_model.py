@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
 from dogid_convert.graph.normalisation import UniformNormalisation
-from dogid_convert.reports.training_report import REPORT, recorded_normalisation
+from dogid_convert.reports.training_report import REPORT, read_recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.support.progress import Track
@@ -91,7 +91,7 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
 
 def _normalisation_beside(graph: Path) -> UniformNormalisation:
     """Return the normalisation for a graph that defines none: as its training recorded it, or MobileNet's default."""
-    recorded = recorded_normalisation(graph)
+    recorded = read_recorded_normalisation(graph)
     if recorded is not None:
         return UniformNormalisation(*recorded, f"from {REPORT} beside the graph")
     return UniformNormalisation(

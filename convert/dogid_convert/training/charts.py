@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
-from dogid_convert.reports.figures import DPI, default_style, png_of
+from dogid_convert.reports.figures import DPI, default_style, encode_png
 
 _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#595959"
 
@@ -17,7 +17,7 @@ _BLUE, _VERMILLION, _GREY = "#0072B2", "#D55E00", "#595959"
 def draw_learning_curves(learning: dict[str, Any]) -> bytes:
     """Return a PNG of loss and accuracy per epoch, given a report's `learning`."""
     with default_style():
-        return png_of(plot_learning_curves(learning))
+        return encode_png(plot_learning_curves(learning))
 
 
 def plot_learning_curves(learning: dict[str, Any]) -> Figure:

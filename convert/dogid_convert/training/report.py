@@ -13,8 +13,8 @@ import tensorflow as tf
 from dogid import __version__
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
-from dogid_convert.reports.confusion_png import confusion_png
-from dogid_convert.reports.confusion_text import confusion_lines
+from dogid_convert.reports.confusion_png import draw_confusion
+from dogid_convert.reports.confusion_text import format_confusion
 from dogid_convert.reports.training_report import REPORT
 from dogid_convert.support import interruption
 from dogid_convert.training import charts
@@ -159,7 +159,9 @@ def format_table(document: dict[str, Any]) -> str:
             f"  expected calibration error {evaluation['expected_calibration_error']:.3f} "
             f"(before the temperature of {document['temperature']:.2f}: "
             f"{evaluation['expected_calibration_error_before']:.3f})",
-            *confusion_lines(key, document["labels"], evaluation["confusion"], complete_in=f"{REPORT} and {CONFUSION}"),
+            *format_confusion(
+                key, document["labels"], evaluation["confusion"], complete_in=f"{REPORT} and {CONFUSION}"
+            ),
         ]
     return "\n".join(lines)
 
@@ -189,7 +191,7 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
         CURVES: charts.draw_learning_curves(document["learning"]),
     }
     if evaluation is not None:
-        files[CONFUSION] = confusion_png(_title(evaluation), document["labels"], evaluation["confusion"])
+        files[CONFUSION] = draw_confusion(_title(evaluation), document["labels"], evaluation["confusion"])
     interruption.check()
     interruption.defer_sigint_to_exit()
     # the graph is last: a reader that finds a new graph also finds its labels

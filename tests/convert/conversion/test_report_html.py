@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid_convert.conversion.label_files import GraphLabels
 from dogid_convert.conversion.report import Cost, Report
-from dogid_convert.conversion.report_html import html_report
+from dogid_convert.conversion.report_html import render_html_report
 from dogid_convert.evaluation.compare import compare_accuracy, measure_agreement
 from dogid_convert.graph.network import GraphFact
 
@@ -36,7 +36,7 @@ def page(labels: tuple[str, ...]) -> str:
         attempts=(),
         warnings=("only a few photos",),
     )
-    return html_report(report)
+    return render_html_report(report)
 
 
 def test_few_labels_are_drawn_as_matrices() -> None:

@@ -45,6 +45,7 @@ def test_environment_may_name_the_file(tmp_path: Path) -> None:
         ("port = 70000", "port: 70000 is not valid: must be a whole number from 0 to 65535"),
         ("port = [1]", "port: must be a text or a number"),
         ("[port]", "port: must be a text or a number"),
+        ("port = 1\nmodel = my.tflite", "`model = my.tflite`; text needs quotes"),
         ("port", "not valid TOML"),
     ],
 )

@@ -7,6 +7,7 @@ import argparse
 import json
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields
@@ -198,13 +199,24 @@ def _parse(parse: Callable[[str], Any], value: object, where: str) -> Any:
         raise UsageError(f"{where}: {value!r} is not valid: {error}") from error
 
 
+def _invalid_line(text: str, message: str) -> str:
+    """Return the line that TOML's error message names, with the usual cause; "" where it names none."""
+    named = re.search(r"at line (\d+)", message)
+    lines = text.splitlines()
+    if named is None or not 1 <= int(named[1]) <= len(lines):
+        return ""
+    return f': `{lines[int(named[1]) - 1].strip()}`; text needs quotes, as in model = "my.tflite"'
+
+
 def _read_config(path: Path) -> dict[str, object]:
+    text = ""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML: {error}") from error
+        raise UsageError(f"{path}: not valid TOML: {error}{_invalid_line(text, str(error))}") from error
     known = {item.name for item in fields(Settings)}
     unknown = sorted(set(table) - known)
     if unknown:

@@ -4,9 +4,10 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -242,14 +243,14 @@ def test_result_written_between_two_looks_stands(inbox: Inbox, monkeypatch: pyte
     inbox.observe("a.jpg")
     job = inbox.job()
     inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "ends early", 1000)])
-    transaction = inbox.ledger._transaction
+    transaction = inbox.ledger._reserving_transaction
 
-    def after_an_answer(*, durable: bool) -> object:
-        monkeypatch.setattr(inbox.ledger, "_transaction", transaction)
+    def after_an_answer(count: int) -> object:
+        monkeypatch.setattr(inbox.ledger, "_reserving_transaction", transaction)
         inbox.classify(job)
-        return transaction(durable=durable)
+        return transaction(count)
 
-    monkeypatch.setattr(inbox.ledger, "_transaction", after_an_answer)
+    monkeypatch.setattr(inbox.ledger, "_reserving_transaction", after_an_answer)
 
     assert inbox.observe("a.jpg", wake=True) == 0
     assert inbox.states() == {"a.jpg": "classified"}
@@ -372,6 +373,59 @@ def test_kill_leaves_a_gap_of_at_most_100_ids(inbox: Inbox, tmp_path: Path) -> N
         die(inbox, shutil.copytree(inbox.state, tmp_path / f"killed{number}"))
 
     assert seen < next_id(inbox, "b.jpg") <= seen + 100
+
+
+def test_kill_in_a_backlog_leaves_a_gap_of_at_most_1000_ids(inbox: Inbox, tmp_path: Path) -> None:
+    names = [f"{number}.jpg" for number in range(230)]
+    for name in names:
+        put(inbox.folder / name, b"x")
+    for batch in (names[:100], names[100:200], names[200:]):
+        inbox.observe(*batch)
+    seen = inbox.job().id
+    die(inbox, shutil.copytree(inbox.state, tmp_path / "killed"))
+
+    assert seen < next_id(inbox, "after.jpg") <= seen + 1_000
+
+
+class InterruptedLock:
+    """A lock; after it was let go, another thread's work may come before what its holder does next."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.other_work: Callable[[], object] | None = None
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+        work, self.other_work = self.other_work, None
+        if work is not None:
+            work()
+
+
+def test_two_threads_give_reserved_ids_only(inbox: Inbox) -> None:
+    files = [FoundFile(b"%d.jpg" % number, Version(number + 1, 1, 1)) for number in range(101)]
+    for file in files[:99]:
+        inbox.ledger.observe([file])
+    lock = InterruptedLock()
+
+    def interrupt(statement: str) -> None:
+        if statement.startswith("SELECT seq"):
+            lock.other_work = other_work
+            inbox.ledger._db.set_trace_callback(None)
+
+    def other_work() -> None:
+        inbox.ledger.observe([files[99]])
+
+    inbox.ledger._lock = cast("threading.Lock", lock)
+    inbox.ledger._db.set_trace_callback(interrupt)
+    inbox.ledger.observe([files[100]])
+
+    (last,) = inbox.ledger._db.execute("SELECT seq FROM sqlite_sequence").fetchone()
+    (reserved,) = inbox.ledger._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
+    assert last == len(files)
+    assert last <= reserved == inbox.ledger._reserved
 
 
 def test_many_new_files_wait_for_the_disk_rarely(inbox: Inbox) -> None:

@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 _AFTER_SECOND_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
 _RESERVED_IDS = 100
-"""Ids that are reserved on disk at once. Fewer cost a wait for the disk more often, more leave a larger gap after the
-daemon was killed."""
+"""Ids that are reserved on disk at once, at least. Fewer cost a wait for the disk more often, more leave a larger gap
+after the daemon was killed."""
 _RESERVED_BATCHES = 10
-"""Batches of files as large as the present one for which ids are reserved: a backlog waits for the disk a tenth as
-often."""
+"""Batches of files as large as the present one for which ids are reserved. Fewer, and a backlog waits for the disk more
+often; more leave a larger gap after a kill: 1,000 ids with ten batches of a hundred files."""
 _JOB = "id, path, inode, size, mtime_ns, ctime_ns, still_since, attempts, error_code"
 
 LookAt = Callable[[bytes], FoundFile | None]
@@ -175,15 +175,15 @@ class Ledger:
         """A transaction for up to count new ids, on disk at once only where that many are not reserved."""
         with self._lock:
             (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
-        if last + count <= self._reserved:
-            with self._transaction(durable=False):
+            if last + count <= self._reserved:
+                with self._locked_transaction(durable=False):
+                    yield
+                return
+            reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
+            with self._locked_transaction():
+                self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
                 yield
-            return
-        reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
-        with self._transaction():
-            self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
-            yield
-        self._reserved = reserved
+            self._reserved = reserved
 
     def moved(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that the kernel reported that source was renamed to found; return the photo's id where that is pending.
@@ -331,20 +331,25 @@ class Ledger:
         https://sqlite.org/pragma.html#pragma_synchronous: with NORMAL the log is written in order but not synced; the
         next durable commit syncs what came before as well, so nothing is ever on disk without what it builds on.
         """
-        with self._lock:
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._roll_back()
-                raise
-            try:
-                self._db.execute("COMMIT")
-            except sqlite3.Error:
-                self._roll_back()
-                raise
-            self.changes += 1
+        with self._lock, self._locked_transaction(durable=durable):
+            yield
+
+    @contextlib.contextmanager
+    def _locked_transaction(self, *, durable: bool = True) -> Iterator[None]:
+        """The same, where the lock is held already."""
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._roll_back()
+            raise
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            self._roll_back()
+            raise
+        self.changes += 1
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)

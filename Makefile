@@ -39,8 +39,9 @@ help:
 run: $(RUN)/.installed
 	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
 
+# A test that hangs ends its process with the stacks of all threads, and the run with what was found until then.
 test: $(DEV)/.installed $(OTHER)/.installed
-	$(DEV)/bin/python -m pytest -n $(WORKERS) $(TESTS)
+	$(DEV)/bin/python -m pytest -n $(WORKERS) --max-worker-restart 0 --timeout-method thread $(TESTS)
 
 crash: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)

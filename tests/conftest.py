@@ -80,7 +80,10 @@ def waiting_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first."""
+    """Put the longest tests first, and give those that boot a machine and install on it the time that they take."""
+    for item in items:
+        if item.nodeid.startswith("tests/service/") and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(600))
     items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 

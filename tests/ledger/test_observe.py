@@ -325,3 +325,29 @@ def test_photo_that_is_back_keeps_its_result(inbox: Inbox, claimed: bool) -> Non
     assert inbox.states() == {"a": "classified", "c": "classified"}
     assert events(inbox, photo) == []
     assert audit(inbox.db, inbox.folder).is_clean
+
+
+def test_renamed_photo_with_another_model_counts_once(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    (inbox.folder / "a").rename(inbox.folder / "b")
+    inbox.model_id = inbox.ledger.register_model("other.tflite", "01", ("dog",))
+    inbox.observe("b")
+    job = job_of(inbox, "b")
+    inbox.classify(job, "dog")
+
+    assert inbox.states() == {"b": "classified"}
+    assert versions(inbox, job.id) == {photo, job.id}
+    assert events(inbox, job.id) == [("renamed", "from a to b")]
+    assert audit(inbox.db, inbox.folder).is_clean
+
+
+def test_renamed_photo_that_changed_has_its_own_history(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    (inbox.folder / "a").rename(inbox.folder / "b")
+    inbox.observe("b")
+    job = job_of(inbox, "b")
+    outcome = Classified(job, job.version, "00", 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1))
+
+    assert inbox.ledger.record([outcome]) == [outcome]
+    assert versions(inbox, job.id) == {job.id}
+    assert versions(inbox, photo) == {photo}

@@ -18,6 +18,7 @@ from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import is_damage, open_for_writing, suspect
 from dogid.ledger.doubtful_files import DoubtfulFiles
 from dogid.ledger.forget import delete_photos
+from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.presence import PresenceWriter
@@ -77,13 +78,9 @@ class Ledger:
         opened = open_for_writing(self.folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
-        self._observer = FileObserver(
-            self._db,
-            self._clock,
-            stable_inodes=self._stable_inodes,
-            keep_versions=self._keep_versions,
-        )
-        self._writer = OutcomeWriter(self._db, self._clock)
+        self._former_versions = FormerVersions(self._db, self._keep_versions)
+        self._observer = FileObserver(self._db, self._clock, self._former_versions, stable_inodes=self._stable_inodes)
+        self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
         with self._transaction():
             # times on the steady clock of a previous process mean nothing here: photos that waited are tried now, and
@@ -100,7 +97,7 @@ class Ledger:
     def keep_versions(self, count: int) -> None:
         """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
         with self._lock:
-            self._observer.keep_versions = count
+            self._former_versions.keep = count
 
     def suspect_damage(self) -> None:
         """Have the database checked from end to end when it is opened next, and log that."""

@@ -13,19 +13,11 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, Version, same_version
+from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.schema import RETURNED, note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due, absent_at"
-
-_MOST_DELETED = 100
-"""Former versions that are deleted at once. Fewer and an older ledger takes longer to shrink to `keep_versions`, more
-and a photo waits longer while it does."""
-
-_DELETE_OLD_VERSIONS = """DELETE FROM photo WHERE id IN (
-    SELECT id FROM photo WHERE history_id = :history AND state = 'superseded' AND id <= (
-        SELECT id FROM photo WHERE history_id = :history AND state = 'superseded' ORDER BY id DESC LIMIT 1 OFFSET :keep
-    ) ORDER BY id LIMIT :most)"""
 
 Looks = Mapping[bytes, Version | None]
 """What was found at paths relative to the inbox a moment ago; None where there was nothing."""
@@ -47,8 +39,10 @@ class UnknownPathError(Exception):
 class FileObserver:
     """Files on their way into the database."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock, *, stable_inodes: bool, keep_versions: int) -> None:
-        self.keep_versions = keep_versions
+    def __init__(
+        self, db: sqlite3.Connection, clock: Clock, former_versions: FormerVersions, *, stable_inodes: bool
+    ) -> None:
+        self._former_versions = former_versions
         self._db = db
         self._clock = clock
         self._stable_inodes = stable_inodes
@@ -179,26 +173,8 @@ class FileObserver:
         """Make a row a former version of a new pending one; return the new one's id."""
         self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (row["id"],))
         successor = self._insert(file)
-        self._join_histories(row["id"], successor)
+        self._former_versions.join(row["id"], successor)
         return successor
-
-    def _join_histories(self, former: int, successor: int) -> None:
-        """Make former a version of successor's photo, with the versions before it, as many as are kept."""
-        histories = dict(
-            self._db.execute("SELECT id, history_id FROM photo WHERE id IN (?, ?)", (former, successor)).fetchall()
-        )
-        own = histories[successor]  # only of a photo that was renamed to the former one's name
-        history = histories[former] or own or former
-        if own not in (None, history):
-            self._db.execute("UPDATE photo SET history_id = ? WHERE history_id = ?", (history, own))
-        self._db.execute("UPDATE photo SET history_id = ? WHERE id = ?", (history, successor))
-        self._db.execute(
-            "UPDATE photo SET history_id = ?, superseded_by = ? WHERE id = ?", (history, successor, former)
-        )
-        if self.keep_versions:
-            self._db.execute(
-                _DELETE_OLD_VERSIONS, {"history": history, "keep": self.keep_versions, "most": _MOST_DELETED}
-            )
 
     def _insert(self, file: FoundFile) -> int:
         cursor = self._db.execute(
@@ -221,7 +197,7 @@ class FileObserver:
         replaced = self.current([file.path]).get(file.path)
         if replaced is not None:
             self._db.execute("UPDATE photo SET state = 'superseded' WHERE id = ?", (replaced["id"],))
-            self._join_histories(replaced["id"], row["id"])
+            self._former_versions.join(replaced["id"], row["id"])
         self._db.execute("UPDATE photo SET path = ?, absent_at = NULL WHERE id = ?", (file.path, row["id"]))
         note(
             self._db,

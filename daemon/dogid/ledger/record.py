@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dogid.clock import Clock
 from dogid.file_names import shown_name
+from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
 from dogid.ledger.schema import RETURNED, note, version_of
 
@@ -28,6 +29,8 @@ class _Group:
     """Those that are still to be answered, by id."""
     formers: dict[tuple[int, str | None, int | str], int]
     """Answered versions by the id of the one that came after, content, and the model or the error code."""
+    renamed: dict[int, tuple[int, str]]
+    """By the id of a photo, the current row whose file was perhaps renamed to it, and that one's content."""
     seq: int
     """Of the latest result."""
 
@@ -37,15 +40,17 @@ class _Group:
         return self.seq
 
     def remove_former(self, former: int) -> None:
-        """Let a version that is current again be the former one of no other photo."""
+        """Let a version that has become part of a photo's history be the former one of no other photo."""
         self.formers = {key: photo_id for key, photo_id in self.formers.items() if photo_id != former}
+        self.renamed = {key: row for key, row in self.renamed.items() if row[0] != former}
 
 
 class OutcomeWriter:
     """Outcomes on their way into the database."""
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, former_versions: FormerVersions) -> None:
         self._db = db
+        self._former_versions = former_versions
         self._clock = clock
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -76,12 +81,15 @@ class OutcomeWriter:
         (seq,) = self._db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
         formers = {(row["superseded_by"], row["sha256"], row["model_id"] or row["error_code"]): int(row["id"])
                    for row in answered}  # fmt: skip
+        renamed: dict[int, tuple[int, str]] = {}
         for row in pending:
             if row["maybe_former_id"] is not None:
-                query = f"SELECT {_ANSWER} FROM photo WHERE id = ? AND sha256 IS NOT NULL"  # noqa: S608
+                query = f"SELECT {_ANSWER}, state FROM photo WHERE id = ? AND sha256 IS NOT NULL"  # noqa: S608
                 for former in self._db.execute(query, (row["maybe_former_id"],)):
                     formers[row["id"], former["sha256"], former["model_id"] or former["error_code"]] = int(former["id"])
-        return _Group({row["id"]: row for row in pending}, formers, seq)
+                    if former["state"] != "superseded":
+                        renamed[row["id"]] = int(former["id"]), former["sha256"]
+        return _Group({row["id"]: row for row in pending}, formers, renamed, seq)
 
     def _record(self, outcome: Outcome, group: "_Group") -> bool:
         """Write one outcome; return whether readers did not know it."""
@@ -98,7 +106,18 @@ class OutcomeWriter:
             self._record_classified(outcome, group.next_seq())
         else:
             self._record_failed(outcome, group.next_seq())
+        renamed = group.renamed.get(outcome.job.id)
+        if renamed is not None and renamed[1] == outcome.sha256:
+            self._join_renamed(renamed[0], outcome.job.id, bytes(group.pending[outcome.job.id]["path"]))
+            group.remove_former(renamed[0])
         return True
+
+    def _join_renamed(self, former: int, photo_id: int, path: bytes) -> None:
+        """Make the row of a file under its name before a former version: another model has another answer."""
+        (old_path,) = self._db.execute("SELECT path FROM photo WHERE id = ?", (former,)).fetchone()
+        self._db.execute("UPDATE photo SET maybe_former_id = NULL WHERE maybe_former_id = ?", (former,))
+        self._former_versions.join(former, photo_id)
+        self._note_renamed(photo_id, bytes(old_path), path)
 
     def _still_stands(self, outcome: Outcome, group: "_Group") -> bool:
         """Whether the row is pending and was not brought up to a newer file while the worker had it.
@@ -168,7 +187,10 @@ class OutcomeWriter:
         elif state == "superseded" and successor == outcome.job.id:
             note(self._db, self._clock, former, "touched", "the file's date or place changed, its content did not")
         else:
-            note(self._db, self._clock, former, "renamed", f"from {shown_name(bytes(old_path))} to {shown_name(path)}")
+            self._note_renamed(former, bytes(old_path), path)
+
+    def _note_renamed(self, photo_id: int, old: bytes, new: bytes) -> None:
+        note(self._db, self._clock, photo_id, "renamed", f"from {shown_name(old)} to {shown_name(new)}")
 
     def _split_history(self, former: int, history: int) -> None:
         """Let the versions after one be those of another photo, which has taken its name."""

@@ -35,30 +35,42 @@ BANNED = {
     "patients": "target",
     "guesses": "attempts",
     "welcome": "dispatch",
+    "clerk": "coordinator",
+    "noticing": "observing, detecting",
 }
 """A word, and what to write instead of it."""
+
+_FOLDERS = ("daemon", "convert", "tests", "systemd", "models")
+_TEXTS = {".md", ".html", ".js", ".css", ".svg", ".service", ".conf", ".sh", ".toml", ".in", ".sql", ""}
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def uses(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, word) for each banned word in a Python file's names, comments and texts."""
+    """Yield (line, word) for each banned word: in a Python file's names, comments and texts, in all of other files."""
+    if path.suffix != ".py":
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            yield from ((number, word) for word in _find_banned(line))
+        return
     kinds = {tokenize.NAME, tokenize.STRING, tokenize.COMMENT}
     for token in tokenize.generate_tokens(io.StringIO(path.read_text()).readline):
         if token.type in kinds:
             for offset, line in enumerate(token.string.splitlines()):
-                for word in _WORDS.findall(line):
-                    if word.lower() in BANNED:
-                        yield token.start[0] + offset, word.lower()
+                yield from ((token.start[0] + offset, word) for word in _find_banned(line))
+
+
+def _find_banned(text: str) -> list[str]:
+    return [word.lower() for word in _WORDS.findall(text) if word.lower() in BANNED]
 
 
 def all_uses() -> list[str]:
-    """Return `file:line word` for each banned word in the code, the converter and the tests."""
-    files = (path for folder in ("daemon", "convert", "tests") for path in sorted((ROOT / folder).rglob("*.py")))
+    """Return `file:line word` for each banned word in the code, its pages, units, scripts and documents."""
+    files = [path for folder in _FOLDERS for path in sorted((ROOT / folder).rglob("*"))]
+    files += [*sorted(ROOT.glob("*.md")), ROOT / "Makefile", ROOT / "pyproject.toml", ROOT / ".ci" / "run"]
     return [
         f"{path.relative_to(ROOT)}:{line} {word}"
         for path in files
-        if path != Path(__file__)
+        if path.is_file() and path.suffix in {".py", *_TEXTS} and path != Path(__file__)
         for line, word in uses(path)
     ]
 

@@ -1,7 +1,7 @@
 """What a photo costs the ledger when it already holds many.
 
 `python -m tests.benchmarks.ledger_cost` fills ledgers of several sizes, and prints for each the milliseconds per photo
-of noticing, handing out and recording 2,000 more, in groups of 50, with commits that are on disk: the median of the
+of observing, dispatching and recording 2,000 more, in groups of 50, with commits that are on disk: the median of the
 groups. The sizes take turns, so that what else the disk does falls on all alike.
 """
 

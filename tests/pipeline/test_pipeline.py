@@ -1,6 +1,7 @@
 """How photos are dispatched and results recorded: a backlog's in groups, a new arrival's at once."""
 
 import contextlib
+import dataclasses
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dogid.daemon.daemon import Daemon
+from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
@@ -117,6 +119,23 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
         eventually(lambda: sum(daemon.counters.outcome_counts().values()) == 2, "both results are recorded")
         steps[hanging].set()
     limit_pixels(DEFAULT_MAX_PIXELS)
+
+
+def test_failed_switch_frees_the_tried_engine(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(_: WorkerPool) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with daemon.running():
+        pipeline, checks = daemon._pipeline, daemon._pipeline._checks
+        other = dataclasses.replace(checks.engine)
+        assert pipeline.validate_engine(other, 3, TIMEOUT) is None
+        monkeypatch.setattr(WorkerPool, "_start_worker", no_thread)
+        with pytest.raises(DogidError):
+            pipeline.switch_engine(other, 4)
+
+        assert checks._trial is None
+        assert [member.tried_classifier for member in checks._members] == [None, None]
+        assert checks.engine is not other
 
 
 def test_hanging_worker_without_replacement_loses_no_photo(

@@ -4,7 +4,7 @@
 set -eu
 root=$1
 
-# /proc and /run of its own, with a boot id of its own so that `journalctl -b` tells boots apart
+# /proc and /run of its own, with a boot id of its own so that `journalctl -b` distinguishes boots
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 mount -t tmpfs -o nosuid,nodev,mode=755,size=256m tmpfs "$root/run"
 cp /proc/sys/kernel/random/uuid "$root/run/boot_id"

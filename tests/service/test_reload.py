@@ -126,7 +126,7 @@ def test_reload_names_settings_that_need_restart(configured: DaemonProcess, conf
 def test_outcome_of_each_reload_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     environ = {"RUNTIME_DIRECTORY": str(tmp_path)}
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
-    monkeypatch.setattr("sys.argv", ["reloading", "123"])
+    monkeypatch.setattr("sys.argv", ["reload", "123"])
     for refusal, status in ((None, 0), ("no such model", 1), (None, 0)):
         monkeypatch.setattr("os.kill", lambda *_, said=refusal: record_reload_outcome(said, environ))
 

@@ -111,7 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cache-size",
         type=_size,
         metavar="SIZE",
-        help="remove the least recently used bottlenecks above this size, in bytes or with K, M or G (default 2G)",
+        help="before and after the run, remove the least recently used bottlenecks above this size, in bytes or with "
+        "K, M or G (default 2G)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
 

@@ -1,4 +1,4 @@
-"""Finding out before a long run whether its results can be written."""
+"""Find out before a long run whether its results can be written."""
 
 import tempfile
 from pathlib import Path

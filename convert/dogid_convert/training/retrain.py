@@ -102,10 +102,13 @@ def retrain(
     log(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
 
     spec = bottlenecks.BottleneckSpec(backbone, cut, recipe.augmentations, recipe.seed)
-    computed = bottlenecks.compute_bottlenecks(dataset.photos, spec, cache, progress, log)
+    bottleneck_cache.trim(cache, recipe.cache_size)  # a run that was killed has left what it had written
+    try:
+        computed = bottlenecks.compute_bottlenecks(dataset.photos, spec, cache, progress, log)
+    finally:  # after an error or a Ctrl-C, too
+        bottleneck_cache.trim(cache, recipe.cache_size)
     if computed.reused:
         log(f"{computed.reused} of {len(computed.photos)} photos' bottlenecks were in {cache}")
-    bottleneck_cache.trim(cache, recipe.cache_size)
     unreadable = dataset.unreadable + computed.unreadable
     splits.check_readable(unreadable, computed.photos, dataset, log)
     manifest = _make_manifest(dataset, computed)
@@ -119,9 +122,7 @@ def retrain(
     validation = data.select_validation(for_validation if patience else held_out, patience)
     history = trainer.train(data.select(~held_out & ~for_validation), validation=validation)
     assert history is not None
-    at_random = HeldOutPredictions(
-        "a tenth of the photos, by a hash of their content", trainer.logits(data.values[held_out, 0]), held_out
-    )
+    at_random = HeldOutPredictions(_RANDOM_SPLIT, trainer.logits(data.values[held_out, 0]), held_out)
     folds, always_trained = make_group_folds(computed.photos, recipe.group_by) if recipe.group_by else ([], ())
     by_group = _predict_by_group(trainer, data, folds, for_validation, patience, log)
     trained_on = (~held_out & ~for_validation) | recipe.use_all

@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 INTERVAL_SECONDS = 10.0
 """Between two rounds; a round costs each worker what one small photo costs.
 
-Raising this delays noticing a fault; lowering it wakes an idle machine more often.
+Raising this delays the report of a fault; lowering it wakes an idle machine more often.
 """
 _ROUNDS_MISSED = 4  # until the last result is outdated; raising this hides a hang, lowering it fails under load
 _HEALTHY = "the reference photo passed through every worker"

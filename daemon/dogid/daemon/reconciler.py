@@ -36,7 +36,7 @@ _ARRIVALS = 4
 _ARRIVALS_OF_A_FLOOD = 1  # the same for a full batch: at that pace, nearly all files are backlog
 # Raising this takes more memory and checks more files one by one; lowering it leaves a copy of many files to scans.
 _MOST_EVENTS = 10_000  # more than these are cheaper to find by a scan
-# Raising this delays noticing that the inbox was replaced; lowering it wakes an idle machine more often.
+# Raising this delays finding that the inbox was replaced; lowering it wakes an idle machine more often.
 _CHECK_SECONDS = 2.0  # how soon a stale watch is noticed where scans are far apart
 # Raising this delays finding files whose events were lost; lowering it lets scans of a large inbox fill a core.
 _MIN_IDLE_RATIO = 4  # pause after a scan before one that was requested at once, as a multiple of the scan's length

@@ -138,7 +138,7 @@ def _scaling(model: Table, graph: Table, tensors: list[Table]) -> tuple[tuple[fl
         if len(values) > 1:  # by channel: the usual mean colour, in one range or the other
             return (
                 ((0.0, 1.0) if size > 8 else (0.0, 255.0)) if kind in (_ADD, _SUB) else ()
-            ), "the model's first step"
+            ), "the model's first operator"
         if kind == _MUL or (kind == _DIV and size and inputs[0] == source):
             scale *= size if kind == _MUL else 1 / size
         source = operator.numbers(2, "i")[0]

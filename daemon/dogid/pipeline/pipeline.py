@@ -3,12 +3,14 @@
 Outcomes are committed in groups, one transaction for all that are ready.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
 
+from dogid.errors import DogidError
 from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
@@ -83,7 +85,13 @@ class Pipeline:
 
     def switch_engine(self, engine: Engine, workers: int) -> None:
         """Use another engine from the next photos on, with this many workers. Raise DogidError as `validate_engine`."""
-        self._workers.resize(workers)
+        try:
+            self._workers.resize(workers)
+        except DogidError:
+            self._checks.forget_trial()
+            with contextlib.suppress(DogidError):  # where the machine has no thread even for those: they are missing
+                self._workers.resize(self._count)
+            raise
         self._count = workers
         self._checks.switch_engine(engine)
         self.mailbox.notify_pending()

@@ -101,10 +101,15 @@ class WorkerChecks:
             self._changed.wait_for(lambda: self._stopping or self._is_decided(engine), timeout)
             problem = self._trial_problem(engine)
             if problem is not None:
-                self._trial = None
-                for member in self._members:
-                    member.tried_classifier = None
+                self.forget_trial()
             return problem
+
+    def forget_trial(self) -> None:
+        """Free what the workers have made of the engine on trial: it is not switched to."""
+        with self._changed:
+            self._trial = None
+            for member in self._members:
+                member.tried_classifier = None
 
     def switch_engine(self, engine: Engine) -> int:
         """Have all workers use another engine from their next photo on; return the round that checks it."""

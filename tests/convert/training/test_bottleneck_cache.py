@@ -3,15 +3,17 @@
 import os
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dogid.cli import main
-from dogid_convert.data.dataset import find_photos
+from dogid_convert.data.dataset import LabelledPhoto, find_photos
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from dogid_convert.training.bottleneck_cache import BottleneckCache, trim
+from dogid_convert.training.retrain import Recipe, retrain
 from tests.convert.training_material import make_folder, small_graph
 
 load_tensorflow()
@@ -123,6 +125,32 @@ def test_retrain_leaves_no_more_than_cache_size(size: str, limit: int, tmp_path:
 
     assert kept(cache) <= limit
     assert kept(cache) >= 0.8 * limit  # 60 photos of 640 bytes
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_failed_run_leaves_no_more_than_cache_size(error: type[BaseException], tmp_path: Path) -> None:
+    photos, cache = make_folder(tmp_path / "photos"), tmp_path / "cache"
+
+    def fail_at_the_end(photos: Iterable[LabelledPhoto]) -> Iterator[LabelledPhoto]:
+        yield from photos
+        assert kept(cache) > 5_000
+        raise error
+
+    with pytest.raises(error):
+        retrain(photos, Recipe(str(small_graph()), cache_size=5_000), cache, fail_at_the_end, lambda _: None)
+
+    assert 0.8 * 5_000 <= kept(cache) <= 5_000
+
+
+def test_leftovers_of_killed_run_are_removed_first(tmp_path: Path) -> None:
+    photos, cache = make_folder(tmp_path / "photos"), tmp_path / "cache"
+    BottleneckCache(cache, "killed").write("aa", VALUES)
+
+    def look(photos: Iterable[LabelledPhoto]) -> Iterator[LabelledPhoto]:
+        assert kept(cache) == 0
+        yield from photos
+
+    retrain(photos, Recipe(str(small_graph()), cache_size=1_000), cache, look, lambda _: None)
 
 
 def test_size_that_is_none_is_wrong_usage(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
 
 # Branches that tests run through, in the tests' own processes and in the daemons and commands that they start.
+# The report is printed where tests fail, too; the target fails then.
 coverage: $(DEV)/.installed $(OTHER)/.installed
 	rm -rf .coverage && mkdir .coverage
-	-$(DEV)/bin/coverage run -m pytest -n $(WORKERS) --timeout 600 $(TESTS)
-	$(DEV)/bin/coverage combine --quiet
-	$(DEV)/bin/coverage json --quiet -o .coverage/report.json
-	$(DEV)/bin/python -m tests.support.coverage_report .coverage/report.json
+	status=0; $(DEV)/bin/coverage run -m pytest -n $(WORKERS) --timeout 600 $(TESTS) || status=$$?; \
+	  $(DEV)/bin/coverage combine --quiet && $(DEV)/bin/coverage json --quiet -o .coverage/report.json && \
+	  $(DEV)/bin/python -m tests.support.coverage_report .coverage/report.json && exit $$status
 
 hardening: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -m "long or not long" tests/service/test_hardening.py

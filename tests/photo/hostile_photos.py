@@ -46,7 +46,7 @@ def _meta(items: bytes) -> bytes:
 
 def _items(count: int, extents: int) -> bytes:
     """An item location box's content, of version 0: offsets and lengths take no bytes."""
-    return bytes(6) + struct.pack(">H", min(count, 65535)) + struct.pack(">HHH", 1, 0, extents) * count
+    return bytes(6) + struct.pack(">H", min(count, 65535)) + struct.pack(">HHH", 1, 0, extents) * count + b"\0"
 
 
 def _directory(following: int, *entries: tuple[int, int, int, int]) -> bytes:

@@ -163,3 +163,34 @@ def test_fifty_retries_with_one_error_are_noted(
     inbox.ledger.record([waiting(job)])
 
     assert [step["detail"] for step in events(inbox, job.id, "waiting")] == ["unreadable: EIO"] * is_noted
+
+
+@pytest.mark.parametrize("change", ["rights", "name"])
+def test_new_ctime_after_reading_keeps_the_outcome(inbox: Inbox, change: str) -> None:
+    job = add(inbox, "a")
+    if change == "rights":
+        (inbox.folder / "a").chmod(0o600)
+        inbox.observe("a", wake=True)
+    else:
+        (inbox.folder / "a").rename(inbox.folder / "b")
+        inbox.ledger.moved(b"a", inbox.look("b"))
+    name = "a" if change == "rights" else "b"
+    outcome = classified(inbox, job)
+
+    assert inbox.ledger.record([outcome]) == [outcome]
+    assert inbox.states() == {name: "classified"}
+    assert inbox.ledger.doubtful.take() == inbox.look(name)
+    assert inbox.ledger.decide(inbox.look(name), sha256(b"other").hexdigest()) == [job.id + 1]
+    assert inbox.states() == {name: "pending"}
+
+
+def test_new_ctime_after_reading_keeps_a_failure_of_content(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    (inbox.folder / "a").chmod(0o600)
+    inbox.observe("a")
+    unread = Failed(job, job.version, PhotoCode.VANISHED, "gone")
+    broken = Failed(job, job.version, PhotoCode.CORRUPT, "bad", sha256(b"a").hexdigest())
+
+    assert inbox.ledger.record([unread]) == []
+    assert inbox.ledger.record([broken]) == [broken]
+    assert inbox.states() == {"a": "failed"}

@@ -285,7 +285,9 @@ class Ledger:
         """
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
-            return self._writer.record(outcomes)
+            recorded, doubtful = self._writer.record(outcomes)
+        self.doubtful.add(doubtful)
+        return recorded
 
     def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
         """Note that the daemon died while these photos were in progress; return those of repeated deaths, and how many.

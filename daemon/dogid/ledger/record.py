@@ -6,10 +6,11 @@ All of it happens inside a transaction of the ledger's.
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dogid.clock import Clock
 from dogid.file_names import shown_name
+from dogid.inbox.scan import FoundFile
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
 from dogid.ledger.schema import RETURNED, note, version_of
@@ -33,6 +34,8 @@ class _Group:
     """By the id of a photo, the current row whose file was perhaps renamed to it, and that one's content."""
     seq: int
     """Of the latest result."""
+    doubtful: list[FoundFile] = field(default_factory=list)
+    """Files whose content has to be compared with their new result."""
 
     def next_seq(self) -> int:
         """Count one result."""
@@ -53,16 +56,17 @@ class OutcomeWriter:
         self._former_versions = former_versions
         self._clock = clock
 
-    def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Write what became of jobs; return the outcomes that readers did not know.
+    def record(self, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[FoundFile]]:
+        """Write what became of jobs; return the outcomes that readers did not know, and doubtful files.
 
-        The rest are outcomes of files that have changed since, and photos that were only touched.
+        The rest are outcomes of files that have changed since, and photos that were only touched. A file is doubtful if
+        its ctime changed after it was read.
         """
         group = self._group(outcomes)
         standing = [outcome for outcome in outcomes if self._still_stands(outcome, group)]
         recorded = [outcome for outcome in standing if self._record(outcome, group)]
         self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
-        return recorded
+        return recorded, group.doubtful
 
     def _group(self, outcomes: Sequence[Outcome]) -> "_Group":
         """Read at once what is known of all these photos: each question costs a thread the interpreter's lock."""
@@ -127,8 +131,14 @@ class OutcomeWriter:
         row = group.pending.get(outcome.job.id)
         if row is None:
             return False
-        was_renamed = bytes(row["path"]) != outcome.job.path and not isinstance(outcome, Classified)
-        if version_of(row) in (outcome.job.version, outcome.version) and not was_renamed:
+        version, path = version_of(row), bytes(row["path"])
+        was_renamed = path != outcome.job.path and not isinstance(outcome, Classified)
+        if version in (outcome.job.version, outcome.version) and not was_renamed:
+            return True
+        # rights, owner, names or content changed after the file was read; which, its content says
+        has_content = not isinstance(outcome, Waiting) and outcome.sha256 is not None
+        if has_content and version.has_same_stat(outcome.version) and not was_renamed:
+            group.doubtful.append(FoundFile(path, version))
             return True
         self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
         return False

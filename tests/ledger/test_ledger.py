@@ -459,7 +459,7 @@ def test_results_are_recorded_while_the_inbox_hangs(inbox: Inbox) -> None:
 
     inbox.find = hang
     reconciler = threading.Thread(
-        target=lambda: [inbox.ledger.observe([found]), inbox.ledger.moved(b"moved.jpg", moved)], daemon=True
+        target=lambda: [inbox.ledger.observe([found]), inbox.ledger.record_rename(b"moved.jpg", moved)], daemon=True
     )
     reconciler.start()
     hangs.wait(60)  # at the former name of b.jpg
@@ -515,7 +515,7 @@ def test_renames_do_not_wait_for_the_disk(inbox: Inbox) -> None:
     inbox.ledger._db.set_trace_callback(statements.append)
     for number in range(10):
         (inbox.folder / f"{number}.jpg").rename(inbox.folder / f"{number + 1}.jpg")
-        inbox.ledger.moved(f"{number}.jpg".encode(), inbox.look(f"{number + 1}.jpg"))
+        inbox.ledger.record_rename(f"{number}.jpg".encode(), inbox.look(f"{number + 1}.jpg"))
 
     assert set(inbox.states()) == {"10.jpg"}
     assert "PRAGMA synchronous = FULL" not in statements

@@ -45,7 +45,7 @@ def job_of(inbox: Inbox, name: str) -> Job:
 def moved(inbox: Inbox, old: str, new: str) -> list[int]:
     """Rename a file, and have the ledger note it as the kernel reports it."""
     (inbox.folder / old).rename(inbox.folder / new)
-    return inbox.ledger.moved(old.encode(), inbox.look(new))
+    return inbox.ledger.record_rename(old.encode(), inbox.look(new))
 
 
 def fail(inbox: Inbox, job: Job, code: PhotoCode) -> None:
@@ -122,7 +122,7 @@ def test_second_name_of_a_file_is_noted_as_such(inbox: Inbox) -> None:
     add_classified(inbox, "a")
     os.link(inbox.folder / "a", inbox.folder / "b")
 
-    (second,) = inbox.ledger.moved(b"a", inbox.look("b"))
+    (second,) = inbox.ledger.record_rename(b"a", inbox.look("b"))
     assert inbox.states() == {"a": "classified", "b": "pending"}
     assert events(inbox, second) == [("linked", "the same file as a")]
 

@@ -76,7 +76,7 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
 
     assert set(jobs) == {b"waits.jpg", b"interrupted.jpg", b"replaced.jpg", b"due.jpg"}
     assert (jobs[b"waits.jpg"].attempts, jobs[b"waits.jpg"].last_error) == (1, "unreadable")
-    ((_, deaths),) = ledger.interrupted([jobs[b"interrupted.jpg"].id])
+    ((_, deaths),) = ledger.record_interruptions([jobs[b"interrupted.jpg"].id])
     assert deaths == 3
 
 

@@ -113,7 +113,7 @@ class Daemon:
 
     def _fail_deadly_photos(self) -> None:
         """Fail those of the photos that were in progress when the daemon died, again, that kill what decodes them."""
-        suspects = self.ledger.interrupted(self._in_progress.left_over)
+        suspects = self.ledger.record_interruptions(self._in_progress.left_over)
         failures = find_deadly_photos(suspects, self.inbox, self.settings, self.model.size)
         if failures:
             self._report(self.ledger.record(failures))

@@ -190,7 +190,7 @@ class Reconciler:
             if found is None or (event.kind == "created" and found.version.size == 0):
                 continue  # gone already, or about to be written: closing it brings another event
             if event.moved_from is not None:
-                renamed = self._ledger.moved(event.moved_from, found)
+                renamed = self._ledger.record_rename(event.moved_from, found)
                 self._notify_pending(renamed, arrivals=0 if is_flood and event is not events[-1] else 1)
             else:
                 finished[found.path] = found
@@ -209,7 +209,7 @@ class Reconciler:
     def _rename_files(self, source: bytes, folder: bytes) -> None:
         """Note the new names of the files in a folder that the kernel reported as renamed. Raise OSError."""
         for file in scan(self._inbox, folder=folder):
-            self._notify_pending(self._ledger.moved(source + file.path[len(folder) :], file), arrivals=0)
+            self._notify_pending(self._ledger.record_rename(source + file.path[len(folder) :], file), arrivals=0)
             if self._stopping:
                 return
 

@@ -1,8 +1,8 @@
 """The ledger, the daemon's database of photos: which are there, which wait, and which have a result.
 
 All writing goes through one connection under one lock, in transactions that are on disk when a method returns. What
-`observe` and `moved` write, and when waiting photos are tried again, is on disk with the next one: should it be lost,
-the folder still shows it.
+`observe` and `record_rename` write, and when waiting photos are tried again, is on disk with the next one: should it
+be lost, the folder still shows it.
 """
 
 import contextlib
@@ -182,7 +182,7 @@ class Ledger:
                 yield
             self._reserved = reserved
 
-    def moved(self, source: bytes, found: FoundFile) -> list[int]:
+    def record_rename(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that the kernel reported that source was renamed to found; return the photo's id where that is pending.
 
         Its content is compared afterwards, as it may have been overwritten under its old name.
@@ -289,7 +289,7 @@ class Ledger:
         self.doubtful.add(doubtful)
         return recorded
 
-    def interrupted(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
+    def record_interruptions(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
         """Note that the daemon died while these photos were in progress; return those of repeated deaths, and how many.
 
         A single death may have any cause. The photos returned may be the cause; if they turn out not to be, they wait

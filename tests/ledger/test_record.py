@@ -173,7 +173,7 @@ def test_new_ctime_after_reading_keeps_the_outcome(inbox: Inbox, change: str) ->
         inbox.observe("a", wake=True)
     else:
         (inbox.folder / "a").rename(inbox.folder / "b")
-        inbox.ledger.moved(b"a", inbox.look("b"))
+        inbox.ledger.record_rename(b"a", inbox.look("b"))
     name = "a" if change == "rights" else "b"
     outcome = classified(inbox, job)
 

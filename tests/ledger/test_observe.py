@@ -351,3 +351,13 @@ def test_renamed_photo_that_changed_has_its_own_history(inbox: Inbox) -> None:
     assert inbox.ledger.record([outcome]) == [outcome]
     assert versions(inbox, job.id) == {job.id}
     assert versions(inbox, photo) == {photo}
+
+
+def test_photo_that_timed_out_is_compared_for_a_new_ctime(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.TOO_LARGE, "timed out", sha256(b"a").hexdigest())])
+    (inbox.folder / "a").chmod(0o600)
+
+    assert inbox.observe("a") == 0
+    assert inbox.ledger.doubtful.take() == inbox.look("a")
+    assert inbox.ledger.decide(inbox.look("a"), sha256(b"b").hexdigest()) == [job.id + 1]

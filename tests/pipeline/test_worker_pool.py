@@ -1,6 +1,8 @@
 """How many workers there are, and what becomes of those that do not come back from a photo in time."""
 
 import threading
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
@@ -41,7 +43,9 @@ def test_dismissed_worker_finishes_its_photo(pool: Pool, hanging: Hanging) -> No
     assert pool.next_outcome().job.id == 1
 
 
-def test_hanging_worker_is_replaced_and_reported_while_it_lives(impatient_pool: Pool, hanging: Hanging) -> None:
+def test_hanging_worker_is_replaced_and_reported_while_it_lives(
+    impatient_pool: Pool, hanging: Hanging, inbox: Path
+) -> None:
     pool = impatient_pool
     pool.add(1, b"hangs.jpg")
     hanging.wait()
@@ -50,6 +54,7 @@ def test_hanging_worker_is_replaced_and_reported_while_it_lives(impatient_pool: 
 
     assert isinstance(failed, Failed)
     assert (failed.job.id, failed.code) == (1, PhotoCode.TOO_LARGE)
+    assert failed.sha256 == sha256((inbox / "hangs.jpg").read_bytes()).hexdigest()
     assert pool.workers.count == 1
     assert "still hangs from hangs.jpg" in (pool.check() or "")
     hanging.release()

@@ -215,8 +215,9 @@ class FileObserver:
     def _is_known(self, row: sqlite3.Row, file: FoundFile) -> bool:
         """Whether a file is the one of its row as far as can be known without reading it."""
         version = version_of(row)
-        if row["error_code"] == PhotoCode.TOO_LARGE and version.has_same_stat(file.version):
-            return True  # it was not read, and is as large as before
+        is_unread = row["error_code"] == PhotoCode.TOO_LARGE and row["sha256"] is None
+        if is_unread and version.has_same_stat(file.version):
+            return True  # it was not read for its size, and is as large as before
         return same_version(version, file.version, stable_inodes=self._stable_inodes)
 
     def assess(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> Assessment:

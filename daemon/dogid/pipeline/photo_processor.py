@@ -29,10 +29,11 @@ class PhotoProcessor:
     retry_policy: RetryPolicy
     in_progress: InProgress
 
-    def process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
+    def process(self, job: Job, classifier: Classifier, on_read: Callable[[str], None]) -> Outcome:
         """Read and classify one photo. Whatever is wrong with the photo or the disk becomes an outcome.
 
-        on_read is called when the bytes are there: how long a disk takes is not the photo's fault.
+        on_read is called with the SHA-256 of the bytes when they are there: how long a disk takes is not the photo's
+        fault.
         """
         with self.in_progress.track(job.id):
             try:
@@ -43,7 +44,7 @@ class PhotoProcessor:
                 on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
                 return on_error(job, reason)
 
-    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[], None]) -> Outcome:
+    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[str], None]) -> Outcome:
         version, digest = job.version, None
         started = time.perf_counter()
         try:
@@ -51,8 +52,8 @@ class PhotoProcessor:
             version = read.version
             if not read.unchanged:
                 return self.retry_policy.on_change(job, version)
-            on_read()
             digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
+            on_read(digest)
             photo = classify_photo(read.data, classifier)
             total_ms = elapsed_ms(started)
         except PhotoError as error:

@@ -19,6 +19,7 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _job: Job | None = None
     _deadline: float = math.inf
+    _sha256: str | None = None
     _given_up: bool = False
 
     @property
@@ -37,10 +38,10 @@ class Worker:
         with self._lock:
             self._job, self._deadline = job, math.inf
 
-    def start_deadline(self, seconds: float) -> None:
-        """Give the photo this many seconds from now on."""
+    def start_deadline(self, seconds: float, sha256: str) -> None:
+        """Give the photo, whose bytes have this SHA-256, this many seconds from now on."""
         with self._lock:
-            self._deadline = time.monotonic() + seconds
+            self._deadline, self._sha256 = time.monotonic() + seconds, sha256
 
     def end_job(self) -> bool:
         """Note that the photo is done; return False where the worker was given up meanwhile."""
@@ -50,11 +51,14 @@ class Worker:
             self._job = None
             return True
 
-    def give_up_if_late(self, now: float, stalled: float) -> Job | None:
-        """Give the worker up where its deadline, put off by `stalled` seconds, has passed; return its photo then."""
+    def give_up_if_late(self, now: float, stalled: float) -> tuple[Job, str | None] | None:
+        """Give the worker up where its deadline, put off by `stalled` seconds, has passed; return its photo then.
+
+        With the photo comes the SHA-256 of its bytes.
+        """
         with self._lock:
             self._deadline += stalled
             if self._job is None or self._deadline > now:
                 return None
             self._given_up = True
-            return self._job
+            return self._job, self._sha256

@@ -98,10 +98,10 @@ class WorkerPool:
         with self._lock:
             self._leaving = [worker for worker in self._leaving if worker.is_alive]
             for worker in (*self._workers, *self._leaving):
-                job = worker.give_up_if_late(now, suspended)
-                if job is not None:
+                late = worker.give_up_if_late(now, suspended)
+                if late is not None:
                     self._replace(worker)
-                    self._fail(job)
+                    self._fail(*late)
 
     def stop(self, deadline: float) -> None:
         """Have the workers finish their photos, and wait for that until deadline (a `time.monotonic()`) at most."""
@@ -111,9 +111,9 @@ class WorkerPool:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _fail(self, job: Job) -> None:
+    def _fail(self, job: Job, sha256: str | None) -> None:
         reason = f"decoding took longer than {self._checks.engine.decode_timeout:g} s (decode_timeout)"
-        self._on_finished(Failed(job, job.version, PhotoCode.TOO_LARGE, reason))
+        self._on_finished(Failed(job, job.version, PhotoCode.TOO_LARGE, reason, sha256))
 
     def _replace(self, worker: Worker) -> None:
         """Give up a worker, and start another in its place where it was to stay."""

@@ -24,7 +24,9 @@ def test_confusion_matrix_has_a_row_per_true_label() -> None:
 
 
 def test_evaluation_is_the_same_each_time() -> None:
-    assert metrics.evaluate(SURE, LABELS) == metrics.evaluate(SURE, LABELS)
+    answers, labels = np.tile(SURE, (100, 1)), np.tile(LABELS, 100)
+
+    assert metrics.evaluate(answers, labels) == metrics.evaluate(answers, labels)
 
 
 @pytest.mark.filterwarnings("error")
@@ -109,10 +111,10 @@ def test_calibration_error_is_confidence_minus_accuracy() -> None:
 def test_calibration_error_is_weighed_by_bins() -> None:
     confidence = np.repeat([0.7, 0.9, 0.95, 1.0], 10)  # the last two share the last of 15 bins
     answers = np.stack([confidence, 1 - confidence], axis=1)
-    right = np.array([*[0] * 10, *[0] * 6, *[1] * 4, *[0] * 10, *[0] * 5, *[1] * 5])
+    right = np.array([*[0] * 4, *[1] * 6, *[0] * 10, *[0] * 10, *[0] * 5, *[1] * 5])
 
     error = metrics.expected_calibration_error(answers, right)
-    assert error == pytest.approx((abs(7 - 10) + abs(9 - 6) + abs(9.5 - 10 + 10 - 5)) / 40)
+    assert error == pytest.approx((abs(7 - 4) + abs(9 - 10) + abs(9.5 - 10 + 10 - 5)) / 40)
 
 
 def test_thousand_labels_take_little_memory() -> None:

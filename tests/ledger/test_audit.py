@@ -3,6 +3,8 @@
 import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Timings
 from tests.support.photos import put
+from tests.support.privileges import without_override
 
 
 @pytest.fixture
@@ -101,3 +104,17 @@ def test_file_with_hundreds_of_names_costs_few_queries_each(inbox: Path, state: 
     assert found.is_clean
     assert found.photos == 100
     assert asked < 3 * 100
+
+
+def test_photo_that_cannot_be_compared_is_not_accounted_for(inbox: Path, state: Path) -> None:
+    photo = put(inbox / "a.jpg", b"photo")
+    answer_all(inbox, state)
+    photo.chmod(0)  # which changes the ctime, too
+    code = (
+        "import pathlib, sys; from dogid.ledger.audit import audit; from dogid.ledger.database import open_for_reading;"
+        "print(audit(open_for_reading(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2])).lost)"
+    )
+    command = [*without_override(), sys.executable, "-c", code, str(state), str(inbox)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert result.stdout == "(b'a.jpg',)\n"

@@ -147,7 +147,7 @@ def test_renaming_over_a_photo_keeps_no_more_versions(tmp_path: Path) -> None:
         inbox.overwrite("new.jpg", f"content {number}")
         inbox.overwrite("new.jpg", f"better content {number}")
         (inbox.folder / "new.jpg").rename(inbox.folder / "latest.jpg")
-        inbox.observe("latest.jpg")
+        assert inbox.ledger.record_rename(b"new.jpg", inbox.look("latest.jpg")) == []
 
     assert former_versions(inbox) == 3
     inbox.close()

@@ -68,8 +68,10 @@ def _is_accounted(inbox: Path, file: FoundFile, row: "_CurrentRow", *, stable_in
         return True
     if not row.version.has_same_stat(file.version):
         return False
-    read = None if row.sha256 is None else hash_file(inbox, file.path)
-    return read is None or read[1] == row.sha256
+    if row.sha256 is None:
+        return True  # there is no result that could be another photo's
+    read = hash_file(inbox, file.path)
+    return find_file(inbox, file.path) is None if read is None else read[1] == row.sha256
 
 
 _LINKED = "EXISTS (SELECT 1 FROM event WHERE kind = 'linked' AND photo_id = photo.id)"

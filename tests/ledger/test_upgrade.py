@@ -71,6 +71,16 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
     assert histories == _BEFORE["histories"]
 
 
+def test_older_ledger_is_read_before_the_daemon_upgrades_it(state: Path) -> None:
+    before = (state / "ledger.db").read_bytes()
+    db = open_for_reading(state)
+
+    assert queries.count_by_status(db) == _BEFORE["counts"]
+    assert len(queries.list_results(db, queries.ResultFilter(limit=100))) == len(_BEFORE["results"])
+    db.close()
+    assert (state / "ledger.db").read_bytes() == before
+
+
 def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
     jobs = {job.path: job for job in ledger.claim(100, ())}
 

@@ -41,7 +41,10 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
 
 
 def open_for_reading(folder: Path) -> sqlite3.Connection:
-    """Open the ledger for queries only, also while a daemon writes. Raise UsageError where there is none."""
+    """Open the ledger for queries only, also while a daemon writes. Raise UsageError where there is none.
+
+    One that an older dogid wrote is read as a copy, as it is now, until the daemon has brought it up to date.
+    """
     path = folder / FILE_NAME
     if not path.exists():
         raise UsageError(
@@ -54,15 +57,26 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False)
         connection.execute("SELECT rows FROM tally").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version < len(MIGRATIONS):
+            connection = _upgraded_copy(connection)
     except sqlite3.Error as error:
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
-    if version < len(MIGRATIONS):
-        connection.close()
-        raise UsageError(f"{path}: written by an older dogid; restart the daemon, which brings it up to date")
     connection.row_factory = sqlite3.Row
     # each thread that answers has a connection, and with it a cache: the kernel's is there for all
     connection.execute(f"PRAGMA cache_size = -{_READERS_CACHE_KIB}")
     return connection
+
+
+def _upgraded_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """Return a copy of an older ledger, brought up to date, in a temporary file, and close the ledger.
+
+    The ledger itself is brought up to date by the daemon alone, which owns it.
+    """
+    copy = sqlite3.connect("", check_same_thread=False)  # a file that SQLite deletes with the connection
+    with contextlib.closing(connection):
+        connection.backup(copy)
+    migrate(copy)
+    return copy
 
 
 def open_for_changes(folder: Path) -> sqlite3.Connection:

@@ -194,3 +194,15 @@ def test_new_ctime_after_reading_keeps_a_failure_of_content(inbox: Inbox) -> Non
     assert inbox.ledger.record([unread]) == []
     assert inbox.ledger.record([broken]) == [broken]
     assert inbox.states() == {"a": "failed"}
+
+
+def test_internal_errors_are_counted_by_themselves(inbox: Inbox) -> None:
+    add(inbox, "a")
+    attempts = []
+    for code in [*[PhotoCode.UNREADABLE] * 9, PhotoCode.INTERNAL, PhotoCode.INTERNAL]:
+        inbox.ledger.record([waiting(inbox.job(), 1, code)])
+        inbox.clock.advance(1)
+        inbox.ledger.wake_due()
+        attempts.append(inbox.job().attempts)
+
+    assert attempts == [*range(1, 10), 1, 2]

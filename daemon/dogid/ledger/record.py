@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dogid.clock import Clock
+from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile
 from dogid.ledger.former_versions import FormerVersions
@@ -233,13 +234,15 @@ class OutcomeWriter:
         still = outcome.version == outcome.job.version
         self._db.execute(
             "UPDATE photo SET due = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, still_since = ?,"
-            " error_code = ?, error_message = ?, attempts = attempts + 1 WHERE id = ? AND state = 'pending'",
+            " error_code = ?, error_message = ?, attempts = iif(?, 0, attempts) + 1 WHERE id = ? AND state = 'pending'",
             (
                 due,
                 *outcome.version,
                 outcome.job.unchanged_since if still else now,
                 outcome.code,
                 outcome.message,
+                # few internal errors fail a photo: attempts that the machine had failed are not counted among them
+                outcome.code is PhotoCode.INTERNAL and outcome.job.last_error != PhotoCode.INTERNAL,
                 outcome.job.id,
             ),
         )

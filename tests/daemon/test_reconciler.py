@@ -8,7 +8,7 @@ import pytest
 
 from dogid.clock import Clock
 from dogid.daemon.reconciler import Reconciler
-from dogid.inbox.scan import find_file
+from dogid.inbox.scan import find_file, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
 from tests.support.photos import put
@@ -77,3 +77,17 @@ def test_files_found_by_a_scan_are_no_arrivals(reconciler: Reconciler, inbox: Pa
         reconciler.join(time.monotonic() + TIMEOUT)
 
     assert arrivals == [0]
+
+
+def test_arrival_need_not_wait_for_a_renamed_folder(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
+    (inbox / "old").mkdir()
+    for number in range(250):
+        put(inbox / "old" / f"{number:03}.jpg", b"%d" % number)
+    reconciler._observe(scan(inbox), arrivals=0)
+    (inbox / "old").rename(inbox / "new")
+    arrivals.clear()
+    for event in closed(inbox, 1):
+        reconciler._on_event(event)
+    reconciler._rename_files(b"old", b"new")
+
+    assert arrivals == [0] * 100 + [1] + [0] * 150

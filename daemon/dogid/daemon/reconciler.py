@@ -208,10 +208,14 @@ class Reconciler:
 
     def _rename_files(self, source: bytes, folder: bytes) -> None:
         """Note the new names of the files in a folder that the kernel reported as renamed. Raise OSError."""
-        for file in scan(self._inbox, folder=folder):
-            self._notify_pending(self._ledger.record_rename(source + file.path[len(folder) :], file), arrivals=0)
+        remaining = scan(self._inbox, folder=folder)
+        while batch := list(islice(remaining, _BATCH)):
+            for file in batch:
+                old_path = source + file.path[len(folder) :]
+                self._notify_pending(self._ledger.record_rename(old_path, file), arrivals=0)
             if self._stopping:
                 return
+            self._handle(self._take_events(until=0.0, rested=0.0))
 
     def _note_gone(self) -> None:
         """Note which of the files that the kernel reported as deleted or moved are gone, once renames are known."""

@@ -15,16 +15,32 @@ from dogid.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
+# Between two files while photos are classified. Raising these finds another photo with the old date later, where the
+# rights of many files changed meanwhile; lowering them takes disk and processor from the photos.
+_MIN_PAUSE_SECONDS = 0.1
+_PAUSE_RATIO = 4  # as a multiple of the time that the file took
+
 
 class ContentChecker:
     """Decides by content whether a result is still that of the file under its name."""
 
-    def __init__(self, inbox: Path, ledger: Ledger, on_pending: Callable[[Sequence[int]], None]) -> None:
-        """Set up, without starting the thread. on_pending is called with the ids of photos that are others now."""
+    def __init__(
+        self,
+        inbox: Path,
+        ledger: Ledger,
+        on_pending: Callable[[Sequence[int]], None],
+        is_busy: Callable[[], bool],
+    ) -> None:
+        """Set up, without starting the thread.
+
+        on_pending is called with the ids of photos that are others now; is_busy returns whether photos are being
+        classified, which come first.
+        """
         self._inbox = inbox
         self._ledger = ledger
         self._on_pending = on_pending
-        self._stopping = False
+        self._is_busy = is_busy
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="content-checker", daemon=True)
 
     def start(self) -> None:
@@ -33,7 +49,7 @@ class ContentChecker:
 
     def request_stop(self) -> None:
         """Have the thread end after the file that is being read."""
-        self._stopping = True
+        self._stopping.set()
         self._ledger.doubtful.close()
 
     def join(self, deadline: float) -> None:
@@ -46,17 +62,20 @@ class ContentChecker:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        while (file := self._ledger.doubtful.take()) is not None and not self._stopping:
+        while (file := self._ledger.doubtful.take()) is not None and not self._stopping.is_set():
+            started = time.monotonic()
             try:
                 self._check(file.path)
             except sqlite3.OperationalError:
                 continue  # the disk is full, which others report; the next scan finds the file again
             except Exception:
                 log.warning("a file could not be compared with its result", exc_info=True)
+            if self._is_busy():
+                self._stopping.wait(max(_MIN_PAUSE_SECONDS, _PAUSE_RATIO * (time.monotonic() - started)))
 
     def _check(self, path: bytes) -> None:
         read = hash_file(self._inbox, path)
-        if read is None or self._stopping:
+        if read is None or self._stopping.is_set():
             return  # gone, closed or being written: an event or the next scan finds it again
         file, sha256 = read
         changed = self._ledger.decide(file, sha256)

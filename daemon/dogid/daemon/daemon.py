@@ -94,7 +94,9 @@ class Daemon:
         self.counters = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_worker_count(settings), on_recorded=self._report)
         self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, self._clock)
-        self._content_checker = ContentChecker(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending)
+        self._content_checker = ContentChecker(
+            self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, lambda: self._pipeline.in_flight > 0
+        )
         self._health_check = HealthCheck(
             self._pipeline,
             self._thread_failure,

@@ -18,12 +18,11 @@ from tests.support.waiting import TIMEOUT
 
 @pytest.fixture
 def ledger(inbox: Path, tmp_path: Path) -> Iterator[Ledger]:
-    """A ledger with two files to be compared."""
+    """A ledger, and two files in the inbox."""
     (tmp_path / "state").mkdir()
     made = Ledger(tmp_path / "state", lambda path: find_file(inbox, path), Clock())
     for name in ("a.jpg", "b.jpg"):
         put(inbox / name, b"photo")
-    made.doubtful.add(list(scan(inbox)))
     yield made
     made.close()
 
@@ -40,6 +39,7 @@ def test_files_are_compared_between_photos(
         return is_busy
 
     checker = ContentChecker(inbox, ledger, lambda _: None, ask)
+    ledger.on_doubtful(list(scan(inbox)))
     checker.start()
     assert asked.acquire(timeout=TIMEOUT)
 

@@ -43,10 +43,12 @@ class Inbox:
         self.state.mkdir()
         self.clock = SetClock([NOON, 5_000])
         self.find: Callable[[bytes], FoundFile | None] = lambda path: find_file(self.folder, path)
+        self.doubtful: list[FoundFile] = []
         self.open()
 
     def open(self) -> None:
         self.ledger = Ledger(self.state, lambda path: self.find(path), self.clock, keep_versions=self.keep_versions)
+        self.ledger.on_doubtful = self.doubtful.extend
         self.model_id = self.ledger.register_model("m.tflite", "00", ("cat",))
         self.db = open_for_reading(self.state)
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from dogid.daemon.doubtful_files import DoubtfulFiles
 from dogid.inbox.content_hash import hash_file
 from dogid.ledger.ledger import Ledger
 
@@ -38,6 +39,8 @@ class ContentChecker:
         """
         self._inbox = inbox
         self._ledger = ledger
+        self._files = DoubtfulFiles()
+        ledger.on_doubtful = self._files.add
         self._on_pending = on_pending
         self._is_busy = is_busy
         self._stopping = threading.Event()
@@ -50,7 +53,7 @@ class ContentChecker:
     def request_stop(self) -> None:
         """Have the thread end after the file that is being read."""
         self._stopping.set()
-        self._ledger.doubtful.close()
+        self._files.close()
 
     def join(self, deadline: float) -> None:
         """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
@@ -62,7 +65,7 @@ class ContentChecker:
         return self._thread.is_alive()
 
     def _run(self) -> None:
-        while (file := self._ledger.doubtful.take()) is not None and not self._stopping.is_set():
+        while (file := self._files.take()) is not None and not self._stopping.is_set():
             started = time.monotonic()
             try:
                 self._check(file.path)

@@ -16,7 +16,6 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger.database import is_damage, open_for_writing, suspect
-from dogid.ledger.doubtful_files import DoubtfulFiles
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.observe import Assessment, FileObserver
@@ -63,8 +62,8 @@ class Ledger:
         self._started = clock.steady_ms()
         self.changes = 0
         """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
-        self.doubtful = DoubtfulFiles()
-        """Files whose content has to be compared; `decide` takes the outcome."""
+        self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
+        """Called with files whose content has to be compared; `decide` takes the outcome."""
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -142,7 +141,7 @@ class Ledger:
             with self._transaction(durable=False):
                 self._observer.release_formers(seen_again)
         changed = [file for assessment, file in assessed if assessment is Assessment.CHANGED]
-        self.doubtful.add([file for assessment, file in assessed if assessment is Assessment.DOUBTFUL])
+        self.on_doubtful([file for assessment, file in assessed if assessment is Assessment.DOUBTFUL])
         ids: dict[bytes, int | None] = {
             path: row["id"] for path, row in current.items() if wake and row["state"] == "pending"
         }
@@ -286,7 +285,7 @@ class Ledger:
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
             recorded, doubtful = self._writer.record(outcomes)
-        self.doubtful.add(doubtful)
+        self.on_doubtful(doubtful)
         return recorded
 
     def record_interruptions(self, ids: Sequence[int]) -> list[tuple[Job, int]]:

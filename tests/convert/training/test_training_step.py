@@ -188,17 +188,17 @@ def test_each_photo_is_trained_on_once_an_epoch() -> None:
     assert sum(are_close(averaged(layers), list(training(order, schedule, 4))[-1]) for order in orders) == 1
 
 
-def test_any_augmentation_of_a_photo_may_be_drawn() -> None:
-    schedule = replace(SCHEDULE, epochs=2, learning_rate=1.0)
-    samples, layers = make_samples(1, augmentations=2), make_layers(schedule)
+def test_augmentation_is_drawn_for_each_photo() -> None:
+    schedule = replace(SCHEDULE, epochs=2, batch_size=2, learning_rate=1.0)
+    samples, layers = make_samples(2, augmentations=2), make_layers(schedule)
     drawn = set()
-    for seed in range(8):
+    for seed in range(16):
         layers.train(samples, base_head(), seed, lambda _: True)
-        for number in range(2):
-            alone = replace(samples, values=samples.values[:, [number]])
-            if are_close(averaged(layers), next(training([alone], schedule, 2))):
-                drawn.add(number)
-    assert drawn == {0, 1}
+        for pair in itertools.product(range(2), repeat=2):
+            chosen = replace(samples, values=samples.values[[0, 1], pair][:, None])
+            if are_close(averaged(layers), next(training([chosen], schedule, 2))):
+                drawn.add(pair)
+    assert drawn == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_training_stops_where_after_epoch_says_so() -> None:

@@ -1,13 +1,9 @@
-"""What a daemon does where its ledger cannot be written, or turns out to be damaged."""
+"""What a daemon does whose ledger turns out to be damaged."""
 
 import contextlib
 import os
 import sqlite3
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
@@ -16,44 +12,8 @@ from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True, check=False)
-    if mounted.returncode:
-        pytest.skip("needs root, to mount a small disk")
-    yield disk
-    subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Write a file that takes all room that is left; return it."""
-    path = disk / "filler"
-    with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-    return path
-
-
 def wait_for_log(daemon: DaemonProcess, text: str) -> None:
     eventually(lambda: text in daemon.log_text(), f"the log contains {text!r}")
-
-
-def test_results_wait_for_room_on_the_disk(make_daemon: MakeDaemon, inbox: Path, small_disk: Path) -> None:
-    daemon = make_daemon(state=small_disk / "state").start()
-    put(inbox / "before.jpg", photo(1))
-    daemon.wait_for_classified("before.jpg", photo(1))
-    filler = fill(small_disk)
-    put(inbox / "meanwhile.jpg", photo(2))
-    wait_for_log(daemon, "cannot be written, trying again: database or disk is full")
-
-    assert set(daemon.results_by_name()) >= {"before.jpg"}
-    filler.unlink()
-    daemon.wait_for_classified("meanwhile.jpg", photo(2))
-    assert daemon.stop() == 0
-    daemon.wait_for_clean_audit(2)
 
 
 def damage(state: Path) -> None:

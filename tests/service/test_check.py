@@ -14,6 +14,7 @@ from dogid.commands.check import check_all
 from dogid.settings import Settings
 from tests.support.daemon import DaemonProcess, dogid, environment
 from tests.support.inotify_limit import with_inotify_limit
+from tests.support.privileges import needs_root, without_override
 
 NAMES = ["backend", "model", "inbox", "watch", "state", "disk", "port"]
 
@@ -99,15 +100,18 @@ def test_check_finds_unusable_folders(tmp_path: Path, make: Callable[[Path], Set
 
 
 def _file(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("")
     return path
 
 
-def test_check_names_unreadable_photos_and_fix(tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    (tmp_path / "inbox").mkdir()
-    _file(tmp_path / "inbox" / "closed.jpg").chmod(0)
-    detail = next(finding.detail for finding in check_all(settings(tmp_path)) if finding.name == "inbox")
+@needs_root
+def test_check_names_chmod_that_lets_daemon_read(tmp_path: Path) -> None:
+    photo = _file(tmp_path / "inbox" / "trip" / "closed.jpg")
+    photo.chmod(0o600)
+    os.chown(photo, 12345, 12345)
+    flags = ["--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state"), "--port", "0"]
+    command = [*without_override(), sys.executable, "-m", "dogid", "check", *flags]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
 
-    assert f"chmod g+r {tmp_path / 'inbox' / 'closed.jpg'}" in detail
+    assert f"; 1 file in it cannot be read, try: chmod a+r {photo}\n" in done.stdout

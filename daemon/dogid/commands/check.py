@@ -118,9 +118,15 @@ def _describe_links(inbox: Path) -> str:
 
 def _describe_unreadable_files(inbox: Path) -> str:
     """Return a hint about unreadable files, or "". The check passes: such photos stay pending."""
-    with os.scandir(inbox) as entries:
-        closed = [entry.name for entry in entries if entry.is_file() and not os.access(entry.path, os.R_OK)]
-    return f"; {len(closed)} files in it cannot be read, try: chmod g+r {inbox / closed[0]}" if closed else ""
+    from dogid.inbox.permissions import chmod_hint
+    from dogid.inbox.scan import scan
+
+    files = (os.path.join(os.fsencode(inbox), file.path) for file in scan(inbox))
+    closed = [file for file in files if not os.access(file, os.R_OK)]
+    if not closed:
+        return ""
+    count = "1 file in it" if len(closed) == 1 else f"{len(closed)} files in it"
+    return f"; {count} cannot be read, try: {one_line(chmod_hint(closed[0]))}"
 
 
 def _check_watch(chosen: Settings) -> str:

@@ -2,12 +2,11 @@
 
 import errno
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.file_names import shown_name
+from dogid.inbox.permissions import chmod_hint
 from dogid.inbox.safe_open import NotAFileError, OutsideError, Root, open_beneath, open_root
 from dogid.inbox.scan import Version
 
@@ -41,21 +40,8 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
     except OSError as error:
         reason = f"{error.strerror or error} ({errno.errorcode.get(error.errno or 0, 'OSError')})"
         if error.errno == errno.EACCES:
-            reason += f"; try: {_chmod_hint(os.fsencode(inbox) + b'/' + path)}"
+            reason += f"; try: {chmod_hint(os.fsencode(inbox) + b'/' + path)}"
         raise TemporaryError(reason) from error
-
-
-def _chmod_hint(full: bytes) -> str:
-    """Return the chmod command that lets this user read a file, or enter the closed folder above it."""
-    rights = "r"
-    while True:
-        try:
-            status = os.lstat(full)
-            break
-        except OSError:  # a folder above is closed
-            full, rights = os.path.dirname(full), "rx"
-    who = "u" if status.st_uid == os.geteuid() else "g" if status.st_gid in {os.getegid(), *os.getgroups()} else "a"
-    return f"chmod {who}+{rights} {shlex.quote(shown_name(full))}"
 
 
 def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:

@@ -37,7 +37,7 @@ _EXPLANATIONS = {
     ),
     PhotoCode.UNREADABLE: ErrorExplanation(
         "dogid could not read the file.",
-        "Allow the daemon to read it (chmod g+r), and check the disk.",
+        "Allow the daemon to read it, by the chmod in the message where there is one, and check the disk.",
     ),
     PhotoCode.EMPTY: ErrorExplanation("The file is empty.", "Copy the photo into the inbox once more."),
     PhotoCode.VANISHED: ErrorExplanation(

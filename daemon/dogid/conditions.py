@@ -3,6 +3,9 @@
 import errno
 from pathlib import Path
 
+NOT_RUNNING = "no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
+"""Why files in the inbox are not in the ledger yet, with the way out."""
+
 
 def inbox_unreadable(inbox: Path, error: OSError) -> str:
     """Return the message for an inbox that an error kept from being read."""

@@ -58,3 +58,18 @@ def test_links_that_are_not_followed_are_explained(daemon: DaemonProcess, inbox:
     assert "out of the inbox, which dogid does not follow" in daemon.command("why", "out.jpg").stderr
     assert "a link to own.jpg, which counts under its own name" in daemon.command("why", "last.jpg").stderr
     assert "is a link" in daemon.command("check").stdout
+
+
+def test_audit_calls_no_file_lost_while_no_daemon_runs(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1))
+    daemon.wait_for_all_answers(1)
+    daemon.stop()
+    (inbox / "a.jpg").rename(inbox / "b.jpg")
+    put(inbox / "c.jpg", photo(2))
+    audit = daemon.command("audit")
+
+    assert sorted(audit.stdout.splitlines()[:2]) == ["not seen yet: b.jpg", "not seen yet: c.jpg"]
+    assert "2 not seen yet, since no daemon runs with this state folder: dogid run, or" in audit.stdout
+    assert "lost" not in audit.stdout
+    assert audit.returncode == 1
+    assert sorted(daemon.audit()["lost"]) == ["b.jpg", "c.jpg"]

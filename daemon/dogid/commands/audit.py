@@ -8,6 +8,8 @@ from pathlib import Path
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line
+from dogid.conditions import NOT_RUNNING
+from dogid.daemon.folders import is_running
 from dogid.file_names import one_line, shown_name
 from dogid.ledger.audit import Audit, audit
 
@@ -23,12 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print photos that are lost or counted twice; return 1 if there are any."""
     db = reading_state.open_state(args)
-    inbox = settings.load(args).inbox.absolute()
-    found = _audit_with_retries(db, inbox)
+    chosen = settings.load(args)
+    inbox, running = chosen.inbox.absolute(), is_running(chosen.state.absolute())
+    found = _audit_with_retries(db, inbox) if running else audit(db, inbox)
     if args.json:
         print_json(found.document())
     else:
-        _print(found)
+        _print(found, running=running)
     return 0 if found.is_clean else 1
 
 
@@ -42,10 +45,17 @@ def _audit_with_retries(db: sqlite3.Connection, inbox: Path) -> Audit:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _print(found: Audit) -> None:
+def _print(found: Audit, *, running: bool) -> None:
     for path in found.lost:
-        print_line(f"lost: {one_line(shown_name(path))}")
+        print_line(f"{'lost' if running else 'not seen yet'}: {one_line(shown_name(path))}")
     for path in found.counted_twice:
         print_line(f"counted twice: {one_line(shown_name(path))}")
-    verdict = "nothing lost, nothing counted twice" if found.is_clean else "the ledger does not agree with the inbox"
-    print_line(f"{found.photos} photos in the inbox: {verdict}")
+    print_line(f"{found.photos} photos in the inbox: {_verdict(found, running=running)}")
+
+
+def _verdict(found: Audit, *, running: bool) -> str:
+    if found.is_clean:
+        return "nothing lost, nothing counted twice"
+    if running or not found.lost:
+        return "the ledger does not agree with the inbox"
+    return f"{len(found.lost)} not seen yet, since {NOT_RUNNING}"

@@ -9,6 +9,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line
 from dogid.commands.reading_state import names_in_ledger
+from dogid.conditions import NOT_RUNNING
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 
@@ -62,7 +63,7 @@ def _reason(file: str, inbox: Path, state: Path) -> str:
         return f"there is no such file in {inbox}"
     if is_running(state):
         return f"it is in the inbox, and the next scan finds it; {ledger_problem(state) or 'try again in a minute'}"
-    return "it is in the inbox, but no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
+    return f"it is in the inbox, but {NOT_RUNNING}"
 
 
 def _print_step(step: dict[str, Any]) -> None:

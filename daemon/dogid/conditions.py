@@ -18,6 +18,11 @@ def inbox_unreadable(inbox: Path, error: OSError) -> str:
     return f"{inbox}: the inbox cannot be read: {error.strerror or error}"
 
 
+def folder_unreadable(folder: str, reason: str, remedy: str | None) -> str:
+    """Return the message for a folder in the inbox that an error kept from being read, given a command that helps."""
+    return f"{folder}: the folder cannot be read: {reason}" + ("" if remedy is None else f"; try: {remedy}")
+
+
 def ledger_unwritable(state: Path, reason: str) -> str:
     """Return the message for a ledger that cannot be written, given SQLite's reason."""
     if "full" in reason:

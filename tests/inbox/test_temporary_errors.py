@@ -73,6 +73,32 @@ def test_unreadable_folder_is_in_the_status_until_readable(ordinary_daemon: Daem
     eventually(lambda: daemon.status()["watcher"]["trouble"] is None, "the status has no error any more")
 
 
+def test_unreadable_folder_is_reported_alike_everywhere(
+    ordinary_daemon: DaemonProcess, inbox: Path, tmp_path: Path
+) -> None:
+    put(inbox / "sub" / "a.jpg", photo(5))
+    put(inbox / "b.jpg", photo(6))
+    (inbox / "sub").chmod(0)
+    daemon = ordinary_daemon.start()
+    daemon.wait_for_classified("b.jpg", photo(6))
+    message = f"{inbox}/sub: the folder cannot be read: Permission denied; try: chmod u+rx {inbox}/sub"
+    eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
+
+    def command(*args: str) -> "subprocess.CompletedProcess[str]":
+        flags = ["--inbox", str(inbox), "--state", str(daemon.state)]
+        words = [*without_override(), sys.executable, "-m", "dogid", *args, *flags]
+        return subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path)
+
+    assert message in daemon.log_text()
+    assert message in command("status").stdout
+    assert f"WRONG  inbox    {message}" in command("check").stdout
+    assert message in command("why", "sub/a.jpg").stderr
+    audit = command("audit")
+    assert message in audit.stderr
+    assert audit.stdout.startswith("1 photos in the inbox: nothing lost")
+    assert audit.returncode == 1
+
+
 def test_folder_without_execute_permission_is_in_the_status(ordinary_daemon: DaemonProcess, inbox: Path) -> None:
     put(inbox / "sub" / "a.jpg", photo(7))
     (inbox / "sub").chmod(0o444)

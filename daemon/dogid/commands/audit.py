@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dogid import settings
 from dogid.commands import reading_state
-from dogid.commands.output import print_json, print_line
+from dogid.commands.output import print_json, print_line, print_message
 from dogid.conditions import NOT_RUNNING
 from dogid.daemon.folders import is_running
 from dogid.file_names import one_line, shown_name
@@ -23,11 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print photos that are lost or counted twice; return 1 if there are any."""
+    """Print photos that are lost or counted twice; return 1 if there are any, or may be, in an unreadable folder."""
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, running = chosen.inbox.absolute(), is_running(chosen.state.absolute())
     found = _audit_with_retries(db, inbox) if running else audit(db, inbox)
+    for problem in found.unreadable_folders:
+        print_message(one_line(problem))
     if args.json:
         print_json(found.document())
     else:
@@ -40,7 +42,7 @@ def _audit_with_retries(db: sqlite3.Connection, inbox: Path) -> Audit:
     deadline = time.monotonic() + _RETRY_SECONDS
     while True:
         found = audit(db, inbox)
-        if found.is_clean or time.monotonic() > deadline:
+        if not (found.lost or found.counted_twice) or time.monotonic() > deadline:
             return found
         time.sleep(_PAUSE_SECONDS)
 
@@ -56,6 +58,8 @@ def _print(found: Audit, *, running: bool) -> None:
 def _verdict(found: Audit, *, running: bool) -> str:
     if found.is_clean:
         return "nothing lost, nothing counted twice"
+    if not found.lost and not found.counted_twice:
+        return "nothing lost, nothing counted twice; those in unreadable folders are not compared"
     if running or not found.lost:
         return "the ledger does not agree with the inbox"
     return f"{len(found.lost)} not seen yet, since {NOT_RUNNING}"

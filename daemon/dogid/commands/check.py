@@ -93,7 +93,7 @@ def _check_backend(chosen: Settings) -> str:
 
 
 def _check_inbox(chosen: Settings) -> str:
-    from dogid.inbox.inbox_condition import inbox_problem
+    from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.inbox.mounts import file_system_type
 
     inbox = chosen.inbox.absolute()
@@ -101,8 +101,9 @@ def _check_inbox(chosen: Settings) -> str:
     if not inbox.exists() and not is_running(chosen.state.absolute()):
         _require_writable(inbox.parent, f"the inbox {inbox} cannot be created")
         return f"{inbox}: will be created"
+    problem = problem or find_unreadable_folder(inbox)
     if problem is not None:
-        raise _CheckFailedError(problem)
+        raise _CheckFailedError(one_line(problem))
     return f"{inbox}: readable, {file_system_type(inbox)}{_describe_unreadable_files(inbox)}{_describe_links(inbox)}"
 
 

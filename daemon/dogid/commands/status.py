@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
-    from dogid.inbox.inbox_condition import inbox_problem
+    from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
     from dogid.ledger.ledger_condition import ledger_problem
 
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         "counts": queries.count_by_status(db),
         "present": queries.count_present_by_status(db),
     }
-    document["problem"] = problem = inbox_problem(inbox) or ledger_problem(state)
+    document["problem"] = problem = inbox_problem(inbox) or ledger_problem(state) or find_unreadable_folder(inbox)
     if args.json:
         print_json(document)
     else:

@@ -18,7 +18,7 @@ from pathlib import Path
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import inbox_unreadable, ledger_unwritable
 from dogid.daemon.watch_keeper import WatchKeeper
-from dogid.file_names import shown_name
+from dogid.inbox.inbox_condition import describe_unreadable_folder
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.database import is_damage
@@ -255,8 +255,8 @@ class Reconciler:
             self._note_blocked(inbox_unreadable(self._inbox, error), logging.WARNING)
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
-        reasons = [f"{shown_name(folder)}: cannot be read: {reason}" for folder, reason in errors.folders.items()]
-        self._note_scan(files, seconds, "; ".join(reasons[:3]) or None)
+        reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
+        self._note_scan(files, seconds, "; ".join(reasons) or None)
         return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)
 
     def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:

@@ -1,12 +1,16 @@
-"""Whether the inbox can be read, and why a file in it does not count."""
+"""Whether the inbox and its folders can be read, and why a file in it does not count."""
 
 import errno
 import os
 from pathlib import Path
 
-from dogid.conditions import inbox_unreadable, link_out_of_inbox, link_to_photo, linked_folder
+from dogid.conditions import folder_unreadable, inbox_unreadable, link_out_of_inbox, link_to_photo, linked_folder
 from dogid.file_names import shown_name
+from dogid.inbox.ignored_names import is_ignored
+from dogid.inbox.permissions import chmod_hint
 from dogid.inbox.scan import find_file, own_name
+
+_NEEDED = os.R_OK | os.X_OK  # of a folder: to list its files, and to open them
 
 
 def inbox_problem(inbox: Path) -> str | None:
@@ -18,6 +22,34 @@ def inbox_problem(inbox: Path) -> str | None:
             return None
     except OSError as error:
         return inbox_unreadable(inbox, error)
+
+
+def describe_unreadable_folder(inbox: Path, folder: bytes, reason: str) -> str:
+    """Return the message for a folder, relative to the inbox, that cannot be read for a reason, with the way out."""
+    full = os.path.join(os.fsencode(inbox), folder)
+    return folder_unreadable(shown_name(full), reason, None if os.access(full, _NEEDED) else chmod_hint(full))
+
+
+def find_unreadable_folder(inbox: Path) -> str | None:
+    """Return the message for a folder in the inbox that may not be read; None where there is none."""
+    for folder, folders, _ in os.walk(os.fsencode(inbox)):
+        folders[:] = [name for name in folders if not is_ignored(name)]
+        for name in folders:
+            full = os.path.join(folder, name)
+            if not os.path.islink(full) and not os.access(full, _NEEDED):
+                return folder_unreadable(shown_name(full), os.strerror(errno.EACCES), chmod_hint(full))
+    return None
+
+
+def folder_problem(inbox: Path, path: bytes) -> str | None:
+    """Return why a folder above the file at a path relative to the inbox cannot be read; None where all can."""
+    parts = path.split(b"/")
+    for count in range(1, len(parts)):
+        folder = b"/".join(parts[:count])
+        full = os.path.join(os.fsencode(inbox), folder)
+        if os.path.isdir(full) and not os.access(full, _NEEDED):
+            return describe_unreadable_folder(inbox, folder, os.strerror(errno.EACCES))
+    return None
 
 
 def link_problem(inbox: Path, path: bytes) -> str | None:

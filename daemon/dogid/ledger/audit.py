@@ -9,6 +9,7 @@ from dogid.conditions import inbox_unreadable
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
 from dogid.inbox.content_hash import hash_file
+from dogid.inbox.inbox_condition import describe_unreadable_folder
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import FoundFile, ScanErrors, Version, find_file, same_version, scan
 from dogid.ledger.schema import version_of
@@ -24,11 +25,13 @@ class Audit:
     """In the inbox, but the ledger does not know the version that lies there."""
     counted_twice: tuple[bytes, ...]
     """Files that have more than one current result."""
+    unreadable_folders: tuple[str, ...]
+    """A message for each folder whose files are not compared, as it cannot be read."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether each photo is accounted for exactly once."""
-        return not self.lost and not self.counted_twice
+        """Whether each photo is known to be accounted for exactly once."""
+        return not self.lost and not self.counted_twice and not self.unreadable_folders
 
     def document(self) -> dict[str, Any]:
         """Return it ready for JSON."""
@@ -41,7 +44,7 @@ class Audit:
 
 
 def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
-    """Compare the folder as it is now with the ledger as it is now. Raise UsageError where a folder is unreadable."""
+    """Compare the folder as it is now with the ledger as it is now. Raise UsageError where the inbox is unreadable."""
     errors = ScanErrors({})
     photos, lost, counted_twice = 0, [], []
     stable = has_stable_inodes(file_system_type(inbox))
@@ -56,10 +59,8 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
                 counted_twice.append(file.path)
     except OSError as error:
         raise UsageError(inbox_unreadable(inbox, error)) from error
-    if errors.folders:
-        folder, reason = next(iter(errors.folders.items()))
-        raise UsageError(f"{inbox}/{shown_name(folder)}: cannot read the folder: {reason}")
-    return Audit(photos, tuple(lost), tuple(counted_twice))
+    unreadable = (describe_unreadable_folder(inbox, *error) for error in errors.folders.items())
+    return Audit(photos, tuple(lost), tuple(counted_twice), tuple(unreadable))
 
 
 def _is_accounted(inbox: Path, file: FoundFile, row: "_CurrentRow", *, stable_inodes: bool) -> bool:

@@ -35,6 +35,11 @@ def no_rights(path: Path, owner: str) -> str:
     return f"{path}: belongs to {owner}, and this user has no rights to it; put `sudo -u {owner}` before the command"
 
 
+def not_a_photo(kind: str) -> str:
+    """Return the message for a folder, pipe, socket or device, of which kind is the name with its article."""
+    return f"it is {kind}, and not a photo; dogid reads regular files alone"
+
+
 def linked_folder(folder: str) -> str:
     """Return the message for a photo in a folder that is a link."""
     return f"{folder} is a link, and dogid enters no linked folders; mount the folder there (mount --bind), or copy it"

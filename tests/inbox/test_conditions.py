@@ -1,6 +1,7 @@
 """What is wrong around the daemon is said in the same words everywhere."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_links_that_are_not_followed_are_explained(daemon: DaemonProcess, inbox:
     assert "out of the inbox, which dogid does not follow" in daemon.command("why", "out.jpg").stderr
     assert "a link to own.jpg, which counts under its own name" in daemon.command("why", "last.jpg").stderr
     assert "is a link" in daemon.command("check").stdout
+
+
+def test_why_names_folders_and_special_files(daemon: DaemonProcess, inbox: Path) -> None:
+    (inbox / "sub").mkdir()
+    os.mkfifo(inbox / "pipe.jpg")
+
+    assert "it is a folder, and not a photo" in daemon.command("why", "sub").stderr
+    assert "it is a named pipe, and not a photo" in daemon.command("why", "pipe.jpg").stderr
+    assert "there is no such file" in daemon.command("why", "none.jpg").stderr
 
 
 def test_audit_calls_no_file_lost_while_no_daemon_runs(daemon: DaemonProcess, inbox: Path) -> None:

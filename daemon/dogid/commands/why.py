@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 def _reason(file: str, inbox: Path, state: Path) -> str:
     from dogid.daemon.folders import is_running
     from dogid.inbox.ignored_names import is_ignored_path
-    from dogid.inbox.inbox_condition import folder_problem, inbox_problem, link_problem
+    from dogid.inbox.inbox_condition import folder_problem, inbox_problem, kind_problem, link_problem
     from dogid.inbox.scan import find_file
     from dogid.ledger.ledger_condition import ledger_problem
 
@@ -57,6 +57,7 @@ def _reason(file: str, inbox: Path, state: Path) -> str:
     if is_ignored_path(name):
         return "dogid ignores its name (hidden or temporary file)"
     problem = inbox_problem(inbox) or link_problem(inbox, name) or folder_problem(inbox, name)
+    problem = problem or kind_problem(inbox, name)
     if problem is not None:
         return one_line(problem)
     if find_file(inbox, name) is None:

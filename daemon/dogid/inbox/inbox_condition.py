@@ -2,14 +2,29 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 
-from dogid.conditions import folder_unreadable, inbox_unreadable, link_out_of_inbox, link_to_photo, linked_folder
+from dogid.conditions import (
+    folder_unreadable,
+    inbox_unreadable,
+    link_out_of_inbox,
+    link_to_photo,
+    linked_folder,
+    not_a_photo,
+)
 from dogid.file_names import shown_name
 from dogid.inbox.ignored_names import is_ignored
 from dogid.inbox.permissions import chmod_hint
 from dogid.inbox.scan import find_file, own_name
 
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 _NEEDED = os.R_OK | os.X_OK  # of a folder: to list its files, and to open them
 
 
@@ -50,6 +65,16 @@ def folder_problem(inbox: Path, path: bytes) -> str | None:
         if os.path.isdir(full) and not os.access(full, _NEEDED):
             return describe_unreadable_folder(inbox, folder, os.strerror(errno.EACCES))
     return None
+
+
+def kind_problem(inbox: Path, path: bytes) -> str | None:
+    """Return why the folder or special file at a path relative to the inbox is no photo; None where it is neither."""
+    try:
+        mode = os.lstat(os.path.join(os.fsencode(inbox), path)).st_mode
+    except (OSError, ValueError):
+        return None
+    kind = _KINDS.get(stat.S_IFMT(mode))
+    return None if kind is None else not_a_photo(kind)
 
 
 def link_problem(inbox: Path, path: bytes) -> str | None:

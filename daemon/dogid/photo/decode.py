@@ -85,6 +85,11 @@ def decode_complete(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     return photo
 
 
+def decodable_formats() -> str:
+    """Return the names of the formats that this installation decodes, for a message."""
+    return ", ".join(filter(_is_installed, FORMATS))
+
+
 def _is_installed(kind: str) -> bool:
     if kind == formats.HEIC:
         return heif.is_available()
@@ -123,7 +128,7 @@ def _unknown(data: bytes) -> PhotoError:
         return PhotoError(PhotoCode.TRUNCATED, "the photo ends inside its header")
     if data.startswith(_JPEG_START):
         return PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")
-    known = f"not a photo in a known format ({', '.join(filter(_is_installed, FORMATS))})"
+    known = f"not a photo in a known format ({decodable_formats()})"
     return PhotoError(PhotoCode.UNSUPPORTED, foreign_formats.explain(data) or known)
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from dogid.errors import PhotoCode
+from dogid.photo.decode import decodable_formats
 from dogid.web.pages import formatting
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
@@ -16,6 +17,12 @@ def test_every_error_code_has_reason_and_fix(code: PhotoCode) -> None:
     assert explained != formatting.explain_error("unheard of")
     assert explained.cause.endswith(".")
     assert explained.remedy
+
+
+def test_unsupported_photo_is_explained_with_all_formats() -> None:
+    remedy = formatting.explain_error(PhotoCode.UNSUPPORTED).remedy
+    assert decodable_formats() in remedy
+    assert "AVIF" in remedy
 
 
 def test_score_is_never_rounded_to_0_or_1() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dogid.errors import PhotoCode
 from dogid.file_names import one_line
+from dogid.photo.decode import decodable_formats
 
 _UNITS = ("kB", "MB", "GB", "TB")
 
@@ -28,8 +29,9 @@ _EXPLANATIONS = {
         "Open the original. If it opens, copy it into the inbox once more; if not, the photo itself is damaged.",
     ),
     PhotoCode.UNSUPPORTED: ErrorExplanation(
-        "This is not a photo that dogid can read.",
-        "It reads JPEG, PNG, WebP, BMP, GIF and TIFF. Save the photo as JPEG, or remove the file from the inbox.",
+        "dogid does not decode this kind of file.",
+        f"It decodes the usual kinds of {decodable_formats()}. If this is a photo, save it as an ordinary JPEG;"
+        " if not, remove the file from the inbox.",
     ),
     PhotoCode.TOO_LARGE: ErrorExplanation(
         "The photo is larger than the limits allow, or takes too long to decode.",

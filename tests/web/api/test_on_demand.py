@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from dogid.daemon.daemon import Daemon
+from dogid.file_names import shown_name
 from dogid.inbox.safe_open import Root, open_root
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
@@ -73,6 +75,26 @@ def test_inbox_that_hangs_does_not_block_uploads(
     go_on.set()
     asking.join()
     assert statuses == [200]
+
+
+def test_file_is_found_by_its_name_as_results_show_it(client: FlaskClient, inbox: Path) -> None:
+    name = b"50% zo\xeb.jpg"
+    (inbox / os.fsdecode(name)).write_bytes(photo(1))
+    (inbox.parent / os.fsdecode(name)).write_bytes(photo(1))
+
+    assert client.get("/", query_string={"file": shown_name(name)}).status_code == 200
+    assert client.get("/", query_string={"file": f"../{shown_name(name)}"}).status_code == 403
+    assert client.get("/", query_string={"file": shown_name(name).lower()}).status_code == 404
+    assert client.get("/", query_string={"file": "%2e%2e/%zo%EB.jpg"}).status_code == 404
+
+
+def test_missing_inbox_is_named_instead_of_file(client: FlaskClient, inbox: Path) -> None:
+    inbox.rename(inbox.with_name("away"))
+    reply = client.get("/?file=a.jpg")
+
+    assert reply.status_code == 404
+    assert reply.json is not None
+    assert reply.json["error"]["message"] == f"{inbox}: the inbox is missing; bring it back, or mount its disk"
 
 
 def test_file_in_an_inbox_that_hangs_is_answered_with_busy(

@@ -57,7 +57,7 @@ def test_failing_photo_appears_with_reason(page: Page, daemon: DaemonProcess, in
 
     put(inbox / "text.jpg", b"no photo")
 
-    expect(page.locator("#photos > li")).to_contain_text("This is not a photo that dogid can read.", timeout=SOON)
+    expect(page.locator("#photos > li")).to_contain_text("dogid does not decode this kind of file.", timeout=SOON)
 
 
 def test_page_polls_without_events(visitor: Visitor, daemon: DaemonProcess, inbox: Path) -> None:

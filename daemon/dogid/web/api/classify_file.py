@@ -7,7 +7,9 @@ from urllib.parse import unquote_to_bytes
 from flask import Response, request
 
 from dogid.errors import PhotoCode
-from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
+from dogid.file_names import possible_names, shown_name
+from dogid.inbox.inbox_condition import inbox_problem
+from dogid.inbox.safe_open import NotAFileError, OutsideError, Root, open_beneath, open_root
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import json_response
 from dogid.web.daemon_view import DaemonView
@@ -60,10 +62,8 @@ def _read(daemon: DaemonView, name: bytes) -> bytes:
     unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
     limit = daemon.settings.max_bytes
     try:
-        if b"\0" in name:
-            raise FileNotFoundError
         with open_root(daemon.inbox) as root:
-            descriptor = open_beneath(root, root.relative(name) if name.startswith(b"/") else name)
+            descriptor = _open_shown(root, name)
         with os.fdopen(descriptor, "rb") as file:
             size = os.fstat(descriptor).st_size
             data = file.read() if size <= limit else b""
@@ -72,9 +72,28 @@ def _read(daemon: DaemonView, name: bytes) -> bytes:
     except NotAFileError as error:
         raise ApiError(unprocessable, PhotoCode.UNSUPPORTED, "not a regular file") from error
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "there is no such file in the inbox") from error
+        problem = inbox_problem(daemon.inbox)
+        raise ApiError(HTTPStatus.NOT_FOUND, "not_found", problem or "there is no such file in the inbox") from error
     except OSError as error:
-        raise ApiError(unprocessable, PhotoCode.UNREADABLE, f"the file cannot be read: {error.strerror}") from error
+        problem = inbox_problem(daemon.inbox) or f"the file cannot be read: {error.strerror}"
+        raise ApiError(unprocessable, PhotoCode.UNREADABLE, problem) from error
     if size > limit:
         raise ApiError(unprocessable, PhotoCode.TOO_LARGE, f"{size} bytes; at most {limit} are read (max_bytes)")
     return data
+
+
+def _open_shown(root: Root, name: bytes) -> int:
+    """Open a file by its name, or by the form of its name that /results shows. Raise as `open_beneath` does."""
+    try:
+        return _open(root, name)
+    except (FileNotFoundError, NotADirectoryError):
+        decoded = possible_names(name.decode("utf-8", "surrogateescape"))[-1]
+        if decoded == name or shown_name(decoded).encode() != name:
+            raise  # another program's encoding of a name
+        return _open(root, decoded)
+
+
+def _open(root: Root, name: bytes) -> int:
+    if b"\0" in name:
+        raise FileNotFoundError
+    return open_beneath(root, root.relative(name) if name.startswith(b"/") else name)

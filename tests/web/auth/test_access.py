@@ -1,6 +1,7 @@
 """Who may ask a daemon that serves other machines."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,8 +67,17 @@ def test_start_without_token_names_the_remedies(tmp_path: Path, inbox: Path, hos
     done = dogid("run", "--host", host, "--port", "0", "--inbox", str(inbox), "--state", str(tmp_path / "state"))
     assert done.returncode == 2
     assert "--token-file" in done.stderr
-    assert "openssl rand -hex 32" in done.stderr
     assert "--insecure-no-auth" in done.stderr
+
+
+def test_command_that_makes_a_token_works(tmp_path: Path, inbox: Path) -> None:
+    done = dogid("run", "--host", "0.0.0.0", "--port", "0", "--inbox", str(inbox), "--state", str(tmp_path / "state"))
+    command = done.stderr.partition("make a token with: ")[2].partition(" and give it")[0]
+    assert command.startswith("(umask 077; python3 ")
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+
+    assert len((tmp_path / "dogid-token").read_text().strip()) == 64
+    assert (tmp_path / "dogid-token").stat().st_mode & 0o777 == 0o600
 
 
 def test_insecure_no_auth_serves_with_warning(make_daemon: MakeDaemon) -> None:

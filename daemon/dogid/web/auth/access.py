@@ -27,9 +27,11 @@ SESSION_SECONDS = 30 * 24 * 3600
 """Until a browser has to sign in again. A stolen cookie works so long, as sessions are not stored anywhere."""
 _HOST = re.compile(r"(?:\[(?P<address>[0-9a-f:.]+)\]|(?P<name>[^\s:,/@\[\]]+))(?::[0-9]{0,5})?")
 _CREDENTIAL = "dogid_token"  # file of a systemd credential (LoadCredential=)
-_MIN_TOKEN_LENGTH = 16  # characters; `openssl rand -hex 16` prints 32
+_MIN_TOKEN_LENGTH = 16  # characters; 16 hexadecimal digits are 64 random bits, too many to guess
 _MAX_TOKEN_BYTES = 4096  # read from a token file; the rest is ignored
-_HOW_TO_MAKE_ONE = "make one with: (umask 077; openssl rand -hex 32 > dogid-token)"
+_HOW_TO_MAKE_ONE = (
+    "make a token with: (umask 077; python3 -c 'import secrets; print(secrets.token_hex(32))' > dogid-token)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.retention_thread import RetentionThread
-from dogid.errors import DogidError
+from dogid.errors import DogidError, UsageError
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import find_file
 from dogid.ledger import queries
@@ -68,9 +68,13 @@ class Daemon:
         self.settings = settings
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
-        self.inbox = prepare_inbox(settings.inbox)
-        self.state = prepare_state(settings.state, self.inbox)
+        self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
+        try:
+            self.inbox = prepare_inbox(settings.inbox)  # once it is certain that no other daemon has the state folder
+        except UsageError:
+            os.close(self._lock_file)
+            raise
         try:
             with self._notifier.extend_start_timeout("opening the ledger"):
                 self.ledger = Ledger(

@@ -1,10 +1,12 @@
 """The README names what there is."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from dogid.result_document import result_document
 from tests.support.daemon import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -27,6 +29,12 @@ def test_every_path_in_the_readme_exists() -> None:
     assert links
     assert folders
     assert not missing
+
+
+def test_sample_result_has_every_key() -> None:
+    sample = json.loads(README.partition('\n{"results":')[2].partition("\n```")[0].partition("]")[0].strip("[\n"))
+
+    assert list(sample) == list(result_document(number=1, file="rex.jpg", status="classified", scores={}))
 
 
 @pytest.mark.parametrize("package", ["daemon/dogid", "convert/dogid_convert"])

@@ -50,6 +50,16 @@ def link_out_of_inbox(target: str) -> str:
     return f"it is a link to {target}, out of the inbox, which dogid does not follow; copy or hard-link the photo"
 
 
+def link_to_nothing(target: str) -> str:
+    """Return the message for a link that ends in the inbox, but not at a regular file."""
+    return f"it is a link to {target}, which is not a regular file"
+
+
+def links_out_of_inbox(count: int, example: str) -> str:
+    """Return the message for links out of the inbox, given the message for one of them."""
+    return f"{count} {'link leads' if count == 1 else 'links lead'} out of the inbox: {example}"
+
+
 def link_to_photo(target: str) -> str:
     """Return the message for a link to a photo that is in the inbox."""
     return f"it is a link to {target}, which counts under its own name"

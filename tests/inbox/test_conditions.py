@@ -58,7 +58,25 @@ def test_links_that_are_not_followed_are_explained(daemon: DaemonProcess, inbox:
     assert "usb is a link, and dogid enters no linked folders" in daemon.command("why", "usb/a.jpg").stderr
     assert "out of the inbox, which dogid does not follow" in daemon.command("why", "out.jpg").stderr
     assert "a link to own.jpg, which counts under its own name" in daemon.command("why", "last.jpg").stderr
-    assert "is a link" in daemon.command("check").stdout
+    message = "usb is a link, and dogid enters no linked folders; mount the folder there (mount --bind), or copy it"
+    for command in ("check", "audit"):
+        output = daemon.command(command).stdout
+        assert "2 links lead out of the inbox: " in output
+        assert f"out.jpg: it is a link to {outside}, out" in output or message in output
+
+
+def test_link_out_of_inbox_is_logged_once(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+    put(inbox / "own.jpg", photo(1))
+    (inbox / "last.jpg").symlink_to("own.jpg")
+    (inbox / "gone.jpg").symlink_to("missing.jpg")
+    (inbox / "out.jpg").symlink_to(put(tmp_path / "usb.jpg", photo(2)))
+    message = f"out.jpg: it is a link to {tmp_path / 'usb.jpg'}, out of the inbox, which dogid does not follow"
+    eventually(lambda: message in daemon.log_text(), "it is logged")
+    for _ in range(2):
+        daemon.wait_for_next_scan()
+
+    assert daemon.log_text().count("a link to") == 1
+    assert "a link to missing.jpg, which is not a regular file" in daemon.command("why", "gone.jpg").stderr
 
 
 def test_why_names_folders_and_special_files(daemon: DaemonProcess, inbox: Path) -> None:

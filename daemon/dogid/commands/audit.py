@@ -11,6 +11,7 @@ from dogid.commands.output import print_json, print_line, print_message
 from dogid.conditions import NOT_RUNNING
 from dogid.daemon.folders import is_running
 from dogid.file_names import one_line, shown_name
+from dogid.inbox.inbox_condition import describe_links_out
 from dogid.ledger.audit import Audit, audit
 
 _RETRY_SECONDS = 5.0  # a running daemon needs a moment for a photo that has just arrived
@@ -34,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
         print_json(found.document())
     else:
         _print(found, running=running)
+        links = describe_links_out(inbox, found.links)
+        if links is not None:
+            print_line(one_line(links))
     return 0 if found.is_clean else 1
 
 

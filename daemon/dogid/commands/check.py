@@ -104,30 +104,24 @@ def _check_inbox(chosen: Settings) -> str:
     problem = problem or find_unreadable_folder(inbox)
     if problem is not None:
         raise _CheckFailedError(one_line(problem))
-    return f"{inbox}: readable, {file_system_type(inbox)}{_describe_unreadable_files(inbox)}{_describe_links(inbox)}"
+    return f"{inbox}: readable, {file_system_type(inbox)}{_describe_left_out(inbox)}"
 
 
-def _describe_links(inbox: Path) -> str:
-    """Return a hint about a link that is not followed, or ""."""
-    from dogid.inbox.inbox_condition import link_problem
-
-    with os.scandir(os.fsencode(inbox)) as entries:
-        problems = (link_problem(inbox, entry.name) for entry in entries if entry.is_symlink())
-        problem = next((one_line(found) for found in problems if found), None)
-    return "" if problem is None else f"; {problem}"
-
-
-def _describe_unreadable_files(inbox: Path) -> str:
-    """Return a hint about unreadable files, or "". The check passes: such photos stay pending."""
+def _describe_left_out(inbox: Path) -> str:
+    """Return hints about unreadable files and links that are not followed, or "". The check passes nevertheless."""
+    from dogid.inbox.inbox_condition import describe_links_out
     from dogid.inbox.permissions import chmod_hint
-    from dogid.inbox.scan import scan
+    from dogid.inbox.scan import ScanErrors, scan
 
-    files = (os.path.join(os.fsencode(inbox), file.path) for file in scan(inbox))
+    errors = ScanErrors({})
+    files = (os.path.join(os.fsencode(inbox), file.path) for file in scan(inbox, errors))
     closed = [file for file in files if not os.access(file, os.R_OK)]
-    if not closed:
-        return ""
-    count = "1 file in it" if len(closed) == 1 else f"{len(closed)} files in it"
-    return f"; {count} cannot be read, try: {one_line(chmod_hint(closed[0]))}"
+    hints = ""
+    if closed:
+        count = "1 file in it" if len(closed) == 1 else f"{len(closed)} files in it"
+        hints += f"; {count} cannot be read, try: {one_line(chmod_hint(closed[0]))}"
+    links = describe_links_out(inbox, errors.links)
+    return hints if links is None else f"{hints}; {one_line(links)}"
 
 
 def _check_watch(chosen: Settings) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import inbox_unreadable, ledger_unwritable
 from dogid.daemon.watch_keeper import WatchKeeper
-from dogid.inbox.inbox_condition import describe_unreadable_folder
+from dogid.file_names import one_line
+from dogid.inbox.inbox_condition import describe_link_out, describe_unreadable_folder
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.database import is_damage
@@ -42,6 +43,7 @@ _CHECK_SECONDS = 2.0  # how soon a stale watch is noticed where scans are far ap
 _MIN_IDLE_RATIO = 4  # pause after a scan before one that was requested at once, as a multiple of the scan's length
 # Raising this counts deleted photos for longer; lowering it may take both halves of a rename for two events.
 _GONE_SECONDS = 0.5
+_MOST_LINKS = 20  # logged of one scan; raising it lets a folder of links fill the log, lowering it names fewer
 _LEDGER_RETRY_SECONDS = 1.0  # shorter fills the log while a disk is full, longer delays the recovery
 _ERROR_RETRY_SECONDS = 5.0  # after an unexpected error, which may come again at once
 
@@ -78,6 +80,7 @@ class Reconciler:
         self._ledger = ledger
         self._on_pending = on_pending
         self._clock = clock
+        self._links: frozenset[bytes] = frozenset()
         self._changed = threading.Condition()
         self._events: dict[bytes, FileEvent] = {}
         self._folders: deque[FileEvent] = deque()
@@ -254,10 +257,21 @@ class Reconciler:
         except OSError as error:
             self._note_blocked(inbox_unreadable(self._inbox, error), logging.WARNING)
             return WITHOUT_EVENTS.shortest
+        self._log_new_links(errors.links)
         seconds = time.monotonic() - started
         reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
         self._note_scan(files, seconds, "; ".join(reasons) or None)
         return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)
+
+    def _log_new_links(self, links: Sequence[bytes]) -> None:
+        """Log the links out of the inbox, of those that a scan left out and the scan before did not meet."""
+        new = [path for path in links if path not in self._links]
+        self._links = frozenset(links)
+        problems = [problem for path in new if (problem := describe_link_out(self._inbox, path))]
+        for problem in problems[:_MOST_LINKS]:
+            log.warning("%s", one_line(problem))
+        if len(problems) > _MOST_LINKS:
+            log.warning("%d more links lead out of the inbox: dogid check", len(problems) - _MOST_LINKS)
 
     def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:
         """Compare files with the ledger, in batches so that the first are classified while others are read.
@@ -300,6 +314,6 @@ class Reconciler:
     def _log_change(self, problem: str | None, level: int) -> None:
         before = self._status.problem
         if problem and problem != before:
-            log.log(level, "%s", problem)
+            log.log(level, "%s", one_line(problem))
         elif before and not problem:
-            log.info("solved: %s", before)
+            log.info("solved: %s", one_line(before))

@@ -3,14 +3,17 @@
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from dogid.conditions import (
     folder_unreadable,
     inbox_unreadable,
     link_out_of_inbox,
+    link_to_nothing,
     link_to_photo,
     linked_folder,
+    links_out_of_inbox,
     not_a_photo,
 )
 from dogid.file_names import shown_name
@@ -91,6 +94,30 @@ def link_problem(inbox: Path, path: bytes) -> str | None:
     if os.path.isdir(full):
         return linked_folder(shown_name(path))
     target = own_name(inbox, path)
-    if target is not None:
+    if target is not None and find_file(inbox, target):
         return link_to_photo(shown_name(target))
-    return None if find_file(inbox, path) else link_out_of_inbox(shown_name(os.readlink(full)))
+    if find_file(inbox, path):
+        return None
+    message = link_out_of_inbox if _leads_out(inbox, path) else link_to_nothing
+    return message(shown_name(os.readlink(full)))
+
+
+def describe_link_out(inbox: Path, path: bytes) -> str | None:
+    """Return the message for a link at a path relative to the inbox that leads out of it; None where it does not."""
+    if not _leads_out(inbox, path):
+        return None
+    problem = link_problem(inbox, path)
+    is_folder = os.path.isdir(os.path.join(os.fsencode(inbox), path))
+    return problem if problem is None or is_folder else f"{shown_name(path)}: {problem}"
+
+
+def describe_links_out(inbox: Path, links: Sequence[bytes]) -> str | None:
+    """Return how many links, of those that a scan left out, lead out of the inbox, with an example; None for none."""
+    problems = [problem for path in links if (problem := describe_link_out(inbox, path))]
+    return links_out_of_inbox(len(problems), problems[0]) if problems else None
+
+
+def _leads_out(inbox: Path, path: bytes) -> bool:
+    root = os.fsencode(inbox)
+    target = os.path.realpath(os.path.join(root, path))
+    return not (target + b"/").startswith(os.path.realpath(root).rstrip(b"/") + b"/")

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +67,12 @@ class FoundFile(NamedTuple):
 
 @dataclass(slots=True)
 class ScanErrors:
-    """Folders that a scan could not read. Their photos are not gone, only unseen."""
+    """Folders that a scan could not read, whose photos are not gone, only unseen; and links that it left out."""
 
     folders: dict[bytes, str]
     """Path relative to the inbox, and the reason."""
+    links: list[bytes] = field(default_factory=list)
+    """Paths relative to the inbox: of links out of it, to folders or to nothing, or to photos with their own names."""
 
 
 def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> Iterator[FoundFile]:
@@ -79,13 +81,14 @@ def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> 
     Folders are opened afresh, which also defeats network file systems' attribute caches. Ignored names, special files,
     linked folders, and links to anything but a regular file in the inbox are left out. So are links to photos that are
     in the inbox under their own names, as a camera's "latest" is.
-    Raise OSError where the inbox (or that folder) cannot be read; other folders' errors are added to errors.
+    Raise OSError where the inbox (or that folder) cannot be read; other folders' errors are added to errors, and so are
+    links that are left out.
     """
     waiting = [folder]
     while waiting:
         at = waiting.pop()
         try:
-            yield from _scan_folder(inbox, at, waiting)
+            yield from _scan_folder(inbox, at, waiting, errors)
         except OSError as error:
             if at == folder:
                 raise
@@ -93,8 +96,8 @@ def scan(inbox: Path, errors: ScanErrors | None = None, folder: bytes = b"") -> 
                 errors.folders[at] = error.strerror or str(error)
 
 
-def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[FoundFile]:
-    """Yield the files of one folder; add the folders in it to waiting.
+def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes], errors: ScanErrors | None) -> Iterator[FoundFile]:
+    """Yield the files of one folder; add the folders in it to waiting, and links that are left out to errors.
 
     Raise OSError at the end, after all readable files, where a file's name can be read but not its size.
     """
@@ -116,6 +119,8 @@ def _scan_folder(inbox: Path, at: bytes, waiting: list[bytes]) -> Iterator[Found
                 continue
             if found is not None:
                 yield found
+            elif errors is not None and entry.is_symlink():
+                errors.links.append(path)
     if unreadable is not None:
         raise unreadable
 

@@ -27,6 +27,8 @@ class Audit:
     """Files that have more than one current result."""
     unreadable_folders: tuple[str, ...]
     """A message for each folder whose files are not compared, as it cannot be read."""
+    links: tuple[bytes, ...]
+    """Links in the inbox that are no photos."""
 
     @property
     def is_clean(self) -> bool:
@@ -60,7 +62,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
     except OSError as error:
         raise UsageError(inbox_unreadable(inbox, error)) from error
     unreadable = (describe_unreadable_folder(inbox, *error) for error in errors.folders.items())
-    return Audit(photos, tuple(lost), tuple(counted_twice), tuple(unreadable))
+    return Audit(photos, tuple(lost), tuple(counted_twice), tuple(unreadable), tuple(errors.links))
 
 
 def _is_accounted(inbox: Path, file: FoundFile, row: "_CurrentRow", *, stable_inodes: bool) -> bool:

@@ -71,11 +71,12 @@ class Service:
         """Have the visitor copy a photo in, with an umask that shuts all others out."""
         self.machine.run_as("visitor", f"umask 077 && cat >'{INBOX}/{name}'", stdin=data)
 
-    def photos(self, names: Sequence[str], data: bytes) -> None:
-        """Have root link many names to one photo: a large backlog at once."""
+    def photos(self, names: Sequence[str], data: bytes) -> list[str]:
+        """Have root move a folder of copies of a photo into the inbox, a backlog at once; return their names there."""
         self.machine.write(f"{STATE}/one.jpg", data)
-        script = f'cd {INBOX} && for name; do cp ../one.jpg ".$name" && mv ".$name" "$name"; done'
-        self.machine.run("sh", "-c", script, "photos", *names)
+        copy = f'mkdir {STATE}/backlog && cd {STATE} && for name; do cp one.jpg "backlog/$name"; done'
+        self.machine.run("sh", "-c", f"{copy} && mv backlog {INBOX}/", "photos", *names)
+        return [f"backlog/{name}" for name in names]
 
     @property
     def pid(self) -> int:

@@ -61,7 +61,7 @@ canary: check-python
 	@$(PYTHON) -m venv --clear $(CANARY)
 	@$(CANARY)/bin/python $(PIP) uv
 	@set -e; for resolution in $(CANARY_VERSIONS); do \
-	  home=$(CANARY)/$$resolution; install="$(CANARY)/bin/uv pip install --quiet --python $$home/bin/python"; \
+	  home=$(CANARY)/$$resolution; install="$(CANARY)/bin/uv pip install --system-certs --quiet --python $$home/bin/python"; \
 	  $(CANARY)/bin/uv venv --quiet --python $(PYTHON) $$home; \
 	  $$install --resolution $$resolution --editable .; \
 	  $$install pytest pytest-timeout pytest-xdist; \

@@ -5,12 +5,9 @@
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +56,8 @@ def run(trials: int, seed: int, *, progress: bool = False) -> Report:
     begun = time.monotonic()
     chance = random.Random(seed)
     while report.kills < trials:
-        with _folder() as folder:
-            _one_inbox(folder, min(_KILLS_PER_INBOX, trials - report.kills), chance, report)
+        with tempfile.TemporaryDirectory(prefix="dogid-crash-", ignore_cleanup_errors=True) as folder:
+            _one_inbox(Path(folder), min(_KILLS_PER_INBOX, trials - report.kills), chance, report)
         report.seconds = time.monotonic() - begun
         if progress:
             print(f"{report.kills} of {trials} kills, {len(report.faults)} faults", file=sys.stderr, flush=True)  # noqa: T201
@@ -138,15 +135,6 @@ def _is_answered(backlog: Backlog, state: Path) -> bool:
         return backlog.is_answered(state)
     except UsageError:
         return False
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="dogid-crash-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from dogid.daemon import content_checker
 from dogid.daemon.content_checker import ContentChecker
 from dogid.inbox.scan import find_file, scan
 from dogid.ledger.ledger import Ledger
+from tests.daemon.ledger_damage import damage
 from tests.support.photos import put
 from tests.support.waiting import TIMEOUT
 
@@ -47,3 +48,16 @@ def test_files_are_compared_between_photos(
     checker.request_stop()
     checker.join(time.monotonic() + TIMEOUT / 2)
     assert not checker.is_alive
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_checker_ends_on_a_damaged_ledger(ledger: Ledger, inbox: Path) -> None:
+    ledger.observe(list(scan(inbox)))
+    checker = ContentChecker(inbox, ledger, lambda _: None, lambda: False)
+    damage(ledger.folder)
+    ledger.on_doubtful(list(scan(inbox)))
+    checker.start()
+    checker.join(time.monotonic() + TIMEOUT)
+
+    assert not checker.is_alive
+    assert (ledger.folder / "ledger.db.suspect").exists()  # so that the next start looks at all of it

@@ -1,11 +1,10 @@
 """What a daemon does whose ledger turns out to be damaged."""
 
-import contextlib
 import os
-import sqlite3
 from pathlib import Path
 
 from tests.conftest import MakeDaemon
+from tests.daemon.ledger_damage import damage
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
@@ -14,15 +13,6 @@ from tests.support.waiting import eventually
 
 def wait_for_log(daemon: DaemonProcess, text: str) -> None:
     eventually(lambda: text in daemon.log_text(), f"the log contains {text!r}")
-
-
-def damage(state: Path) -> None:
-    """Have the table of photos begin at a page that does not exist."""
-    with contextlib.closing(sqlite3.connect(state / "ledger.db", isolation_level=None)) as db:
-        (version,) = db.execute("PRAGMA schema_version").fetchone()
-        db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET rootpage = 999999 WHERE name = 'photo'")
-        db.execute(f"PRAGMA schema_version = {version + 1}")
 
 
 def test_damaged_ledger_is_moved_aside_at_next_start(make_daemon: MakeDaemon, inbox: Path) -> None:

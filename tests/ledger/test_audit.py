@@ -21,6 +21,14 @@ from tests.support.privileges import without_override
 
 
 @pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty inbox, whose ledger each test opens when its files are there."""
+    made = tmp_path / "inbox"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
 def state(tmp_path: Path) -> Path:
     folder = tmp_path / "state"
     folder.mkdir()
@@ -64,57 +72,57 @@ def test_other_names_are_found_by_inode(state: Path) -> None:
     assert "USING INDEX photo_inode (inode=?)" in plan
 
 
-def test_missed_rename_counts_twice(inbox: Path, state: Path) -> None:
-    linked(inbox, 2)
-    answer_all(inbox, state)
+def test_missed_rename_counts_twice(folder: Path, state: Path) -> None:
+    linked(folder, 2)
+    answer_all(folder, state)
     with contextlib.closing(sqlite3.connect(state / FILE_NAME)) as db:
         db.execute("DELETE FROM event")  # as if the two names had never been seen together
         db.commit()
-    assert audited(inbox, state)[0].is_clean
-    (inbox / "0.jpg").unlink()
+    assert audited(folder, state)[0].is_clean
+    (folder / "0.jpg").unlink()
 
-    found, _ = audited(inbox, state)
+    found, _ = audited(folder, state)
 
     assert found.counted_twice == (b"1.jpg",)
     assert found.lost == ()
     assert not found.is_clean
 
 
-def test_one_of_two_linked_names_may_go(inbox: Path, state: Path) -> None:
-    linked(inbox, 3)
-    answer_all(inbox, state)
+def test_one_of_two_linked_names_may_go(folder: Path, state: Path) -> None:
+    linked(folder, 3)
+    answer_all(folder, state)
     for gone in ("0.jpg", "2.jpg"):
-        (inbox / gone).unlink()
+        (folder / gone).unlink()
 
-        assert audited(inbox, state)[0].is_clean
+        assert audited(folder, state)[0].is_clean
 
 
-def test_file_with_hundreds_of_names_costs_few_queries_each(inbox: Path, state: Path) -> None:
-    linked(inbox, 200)
-    answer_all(inbox, state)
+def test_file_with_hundreds_of_names_costs_few_queries_each(folder: Path, state: Path) -> None:
+    linked(folder, 200)
+    answer_all(folder, state)
 
-    found, asked = audited(inbox, state)
+    found, asked = audited(folder, state)
     assert found.is_clean
     assert found.photos == 200
     assert asked < 3 * 200
 
     for number in range(100):
-        (inbox / f"{number}.jpg").unlink()
-    found, asked = audited(inbox, state)
+        (folder / f"{number}.jpg").unlink()
+    found, asked = audited(folder, state)
     assert found.is_clean
     assert found.photos == 100
     assert asked < 3 * 100
 
 
-def test_photo_that_cannot_be_compared_is_not_accounted_for(inbox: Path, state: Path) -> None:
-    photo = put(inbox / "a.jpg", b"photo")
-    answer_all(inbox, state)
+def test_photo_that_cannot_be_compared_is_not_accounted_for(folder: Path, state: Path) -> None:
+    photo = put(folder / "a.jpg", b"photo")
+    answer_all(folder, state)
     photo.chmod(0)  # which changes the ctime, too
     code = (
         "import pathlib, sys; from dogid.ledger.audit import audit; from dogid.ledger.database import open_for_reading;"
         "print(audit(open_for_reading(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2])).lost)"
     )
-    command = [*without_override(), sys.executable, "-c", code, str(state), str(inbox)]
+    command = [*without_override(), sys.executable, "-c", code, str(state), str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
 
     assert result.stdout == "(b'a.jpg',)\n"

@@ -22,13 +22,6 @@ from tests.support.photos import put
 VERSIONS = 20_000
 
 
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
-
-
 @pytest.fixture(scope="module")
 def overwritten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
     """The ledger of one file that was overwritten 20,000 times."""

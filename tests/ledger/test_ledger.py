@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import cast
@@ -19,13 +19,6 @@ from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
 from tests.ledger.ledger_folder import NOON, Inbox, insert_versions
 from tests.support.photos import put
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
 
 
 def test_file_observed_repeatedly_is_one_row(inbox: Inbox) -> None:

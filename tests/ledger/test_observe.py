@@ -1,10 +1,8 @@
 """Bringing the ledger up to files: what becomes pending, what keeps its result, and what the history says."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +12,6 @@ from dogid.ledger.histories import read_history_page
 from dogid.ledger.outcomes import Classified, Failed, Job, Timings, Waiting
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
 
 
 def add(inbox: Inbox, name: str) -> Job:

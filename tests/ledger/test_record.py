@@ -1,10 +1,8 @@
 """Writing what became of photos: what is reported to readers, noted in histories, and when a photo is tried again."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +13,6 @@ from dogid.ledger.histories import Step, read_history_page
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
 
 
 def add(inbox: Inbox, name: str) -> Job:

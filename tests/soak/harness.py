@@ -9,7 +9,6 @@ did not grow between the second and the last third of the time.
 import argparse
 import contextlib
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -64,7 +63,8 @@ def run(seconds: float, seed: int = 1, *, progress: bool = False) -> Report:
     """Use a daemon for so long; return what was seen."""
     prepare()
     report = Report()
-    with _folder() as place:
+    with tempfile.TemporaryDirectory(prefix="dogid-soak-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
         config = place / "dogid.toml"
         config.write_text("workers = 2\n")
         (place / "inbox").mkdir()
@@ -145,15 +145,6 @@ def _log_faults(daemon: DaemonProcess) -> Iterator[str]:
     for line in daemon.log_text().splitlines():
         if "Traceback" in line or " ERROR " in line or " CRITICAL " in line:
             yield f"log: {line}"
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="dogid-soak-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:

@@ -84,7 +84,7 @@ def _own_groups(root: Path, files: _CgroupFiles) -> Iterator[Path]:
     """Yield the folder of this process' control group and of all groups that it is nested in.
 
     A container may see the path of its group on the host, but only its own part of the tree: missing folders are
-    skipped by whoever reads them, and the mount point itself is the last.
+    skipped by the reader, and the mount point itself is the last.
     """
     mount = root / files.mount
     inside = PurePosixPath(_group_path(root, files.controller).lstrip("/"))

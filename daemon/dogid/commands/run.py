@@ -104,7 +104,7 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
         daemon.reload(settings.load(args))
     except Exception as error:
         if daemon.is_stopping:
-            return None  # a stop takes precedence: nobody waits for the outcome
+            return None  # a stop takes precedence over the outcome
         expected = isinstance(error, DogidError)
         log.error("reload rejected; keeping current settings: %s", error, exc_info=not expected)
         return str(error) if expected else f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dogid.daemon.doubtful_files import DoubtfulFiles
 from dogid.inbox.content_hash import hash_file
+from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class ContentChecker:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `request_stop`."""
+        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
         return self._thread.is_alive()
 
     def _run(self) -> None:
@@ -71,7 +72,10 @@ class ContentChecker:
                 self._check(file.path)
             except sqlite3.OperationalError:
                 continue  # the disk is full, which others report; the next scan finds the file again
-            except Exception:
+            except Exception as error:
+                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+                    self._ledger.suspect_damage()
+                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
                 log.warning("a file could not be compared with its result", exc_info=True)
             if self._is_busy():
                 self._stopping.wait(max(_MIN_PAUSE_SECONDS, _PAUSE_RATIO * (time.monotonic() - started)))

@@ -109,7 +109,7 @@ class Reconciler:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `request_stop`."""
+        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
         return self._thread.is_alive()
 
     @property

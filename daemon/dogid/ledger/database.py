@@ -99,7 +99,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         if path.stat().st_size and (unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES):
             _check(connection)
-            connection.execute("PRAGMA shrink_memory")  # a check fills the cache with pages that nobody needs
+            connection.execute("PRAGMA shrink_memory")  # a check fills the cache with pages that are not needed again
             mark.unlink(missing_ok=True)
         migrate(connection)
     except NewerLedgerError as error:

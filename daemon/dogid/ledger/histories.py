@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dogid.clock import iso_utc
-from dogid.ledger.queries import RESULT_QUERY, as_result
+from dogid.ledger.queries import MAX_ID, RESULT_QUERY, as_result
 from dogid.ledger.schema import MOST_EVENTS
 
 PAGE = 50
@@ -86,7 +86,7 @@ def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) ->
             yield asked
         return
     # a photo that was renamed to another's name may have a smaller id than that one's last version
-    last = photo_id if asked["state"] == "superseded" else _HIGHEST
+    last = photo_id if asked["state"] == "superseded" else MAX_ID
     if before is not None:
         last = min(last, before.result)
     values = {"history": asked["history_id"], "asked": photo_id, "last": last, "limit": PAGE + 2}
@@ -107,6 +107,3 @@ def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> list[Step]:
         steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
     steps.sort(key=lambda step: step[0])
     return [{"at": iso_utc(at), **step} for at, step in steps]
-
-
-_HIGHEST = (1 << 63) - 1

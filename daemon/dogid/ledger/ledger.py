@@ -85,7 +85,7 @@ class Ledger:
             # times on the steady clock of a previous process mean nothing here: photos that waited are tried now, and
             # if the error lasts, wait for as long as before
             self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
-            # an id that was given may have been lost with its row in a power cut: whoever saw it shall not see it again
+            # an id may have been lost with its row in a power cut: it is not given to another photo
             self._db.execute(
                 "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counter WHERE name = 'reserved'))"
                 " WHERE name = 'photo'"
@@ -104,15 +104,18 @@ class Ledger:
         suspect(self.folder)
 
     def close(self) -> None:
-        """Close the database, with its write-ahead log folded into it also where readers still have it open."""
-        with contextlib.suppress(sqlite3.OperationalError), self._transaction():
+        """Close the database, with its write-ahead log folded into it also where readers still have it open.
+
+        One that is damaged, or for which there is no room, is closed as it is.
+        """
+        with contextlib.suppress(sqlite3.DatabaseError), self._transaction():
             # what was reserved and not used is given back, so that there is no gap
             self._db.execute(
                 "UPDATE counter SET value = (SELECT seq FROM sqlite_sequence WHERE name = 'photo')"
                 " WHERE name = 'reserved'"
             )
         with self._lock:
-            with contextlib.suppress(sqlite3.OperationalError):
+            with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
 

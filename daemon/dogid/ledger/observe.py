@@ -1,7 +1,7 @@
 """Updating the ledger to the files of the inbox: new, changed, renamed and returned ones.
 
 All of it happens inside a transaction of the ledger's, but for `current`, `assess` and `other_names`, which only read.
-No file is looked at here: an inbox that hangs must not stop whoever writes results.
+No file is looked at here: an inbox that hangs must not stop the writing of results.
 """
 
 import sqlite3

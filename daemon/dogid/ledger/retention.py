@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.presence import AbsenceCheck
+from dogid.ledger.queries import MAX_ID
 
 _PAGE = 500
 _DAY_MS = 86_400_000
@@ -63,7 +64,7 @@ def _pages(db: sqlite3.Connection) -> Iterator[list[sqlite3.Row]]:
         "SELECT id, path, classified_at FROM photo WHERE id < ? AND classified_at IS NOT NULL"
         " AND state != 'superseded' ORDER BY id DESC LIMIT ?"
     )
-    below = (1 << 63) - 1
+    below = MAX_ID
     while page := db.execute(query, (below, _PAGE)).fetchall():
         yield page
         below = page[-1]["id"]

@@ -101,7 +101,7 @@ WITH RECURSIVE version (id, history_id) AS (
 UPDATE photo SET history_id = version.history_id FROM version WHERE version.id = photo.id;
 CREATE INDEX photo_history ON photo (history_id, id) WHERE history_id IS NOT NULL;
 
--- No id is given above `reserved`, which is on disk before: an id is given again to nobody, whatever a power cut takes.
+-- No id is given above `reserved`, which is on disk before: no id is given twice, whatever a power cut takes.
 -- Before, a ledger that was not closed went on 100000 higher.
 INSERT INTO sqlite_sequence (name, seq)
     SELECT 'photo', 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'photo');

@@ -23,19 +23,13 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
-    document = {
-        "running": is_running(chosen.state),
-        "inbox": str(chosen.inbox.absolute()),
-        "state": str(chosen.state.absolute()),
-        "counts": queries.count_by_status(db),
-        "present": queries.count_present_by_status(db),
-    }
-    document["problem"] = problem = inbox_problem(inbox) or ledger_problem(state) or find_unreadable_folder(inbox)
+    running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
+    problem = inbox_problem(inbox) or ledger_problem(state) or find_unreadable_folder(inbox)
     if args.json:
-        print_json(document)
+        places = {"inbox": str(inbox), "state": str(state)}
+        print_json({"running": running, **places, "counts": counts, "present": present, "problem": problem})
     else:
-        rows = [(key, str(document[key])) for key in ("running", "inbox", "state")]
-        counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
+        rows = [("running", "yes" if running else "no"), ("inbox", str(inbox)), ("state", str(state))]
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
         if problem is not None:

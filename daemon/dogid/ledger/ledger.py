@@ -20,21 +20,18 @@ from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
+from dogid.ledger.pending import PendingPhotos
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
-from dogid.ledger.schema import note, version_of
 
 log = logging.getLogger(__name__)
 
-_AFTER_SECOND_DEATH_MS = 5_000  # all others go first
-_MOST_DOUBLINGS = 6
 _RESERVED_IDS = 100
 """Ids that are reserved on disk at once, at least. Fewer cost a wait for the disk more often, more leave a larger gap
 after the daemon was killed."""
 _RESERVED_BATCHES = 10
 """Batches of files as large as the present one for which ids are reserved. Fewer, and a backlog waits for the disk more
 often; more leave a larger gap after a kill: 1,000 ids with ten batches of a hundred files."""
-_JOB = "id, path, inode, size, mtime_ns, ctime_ns, still_since, attempts, error_code"
 
 LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
@@ -59,7 +56,6 @@ class Ledger:
         self._stable_inodes = stable_inodes
         self._keep_versions = keep_versions
         self._lock = threading.Lock()
-        self._started = clock.steady_ms()
         self.changes = 0
         """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
@@ -81,10 +77,9 @@ class Ledger:
         self._observer = FileObserver(self._db, self._clock, self._former_versions, stable_inodes=self._stable_inodes)
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
+        self._pending = PendingPhotos(self._db, self._clock)
         with self._transaction():
-            # times on the steady clock of a previous process mean nothing here: photos that waited are tried now, and
-            # if the error lasts, wait for as long as before
-            self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0")
+            self._pending.make_all_due()
             # an id may have been lost with its row in a power cut: it is not given to another photo
             self._db.execute(
                 "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counter WHERE name = 'reserved'))"
@@ -238,45 +233,23 @@ class Ledger:
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
-        query = (
-            f"SELECT {_JOB} FROM photo"  # noqa: S608
-            " WHERE state = 'pending' AND due = 0 ORDER BY id {} LIMIT ?"
-        )
         with self._lock:
-            rows = self._db.execute(query.format("ASC" if oldest else "DESC"), (count + len(taken),)).fetchall()
-        return [self._job(row) for row in rows if row["id"] not in taken][:count]
+            return self._pending.claim(count, taken, oldest=oldest)
 
     def claim_these(self, ids: Collection[int]) -> list[Job]:
         """Return those photos among ids that are due."""
-        marks = ",".join("?" * len(ids))
-        query = f"SELECT {_JOB} FROM photo WHERE id IN ({marks}) AND state = 'pending' AND due = 0"  # noqa: S608
         with self._lock:
-            rows = self._db.execute(query, tuple(ids)).fetchall()
-        return [self._job(row) for row in rows]
-
-    def _job(self, row: sqlite3.Row) -> Job:
-        unchanged_since = row["still_since"]
-        if not self._started <= unchanged_since <= self._clock.steady_ms():
-            unchanged_since = self._started  # noted by a previous process, whose clock may have been another
-        return Job(
-            id=row["id"],
-            path=bytes(row["path"]),
-            version=version_of(row),
-            unchanged_since=unchanged_since,
-            attempts=row["attempts"],
-            last_error=row["error_code"],
-        )
+            return self._pending.claim_these(ids)
 
     def wake_due(self) -> int | None:
         """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
         now = self._clock.steady_ms()
-        earliest_query = "SELECT min(due) FROM photo WHERE state = 'pending' AND due > 0"
         with self._lock:
-            (earliest,) = self._db.execute(earliest_query).fetchone()
+            earliest = self._pending.next_due()
         if earliest is not None and earliest <= now:
             with self._transaction(durable=False):  # after a start all are due
-                self._db.execute("UPDATE photo SET due = 0 WHERE state = 'pending' AND due > 0 AND due <= ?", (now,))
-                (earliest,) = self._db.execute(earliest_query).fetchone()
+                self._pending.make_due(now)
+                earliest = self._pending.next_due()
         return None if earliest is None else max(1, earliest - now)
 
     def record(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -297,28 +270,8 @@ class Ledger:
         A single death may have any cause. The photos returned may be the cause; if they turn out not to be, they wait
         longer each time, and never together.
         """
-        suspects: list[tuple[Job, int]] = []
         with self._transaction():
-            for photo_id in ids:
-                query = f"SELECT {_JOB} FROM photo WHERE id = ? AND state = 'pending'"  # noqa: S608
-                row = self._db.execute(query, (photo_id,)).fetchone()
-                if row is None:
-                    continue
-                note(
-                    self._db,
-                    self._clock,
-                    photo_id,
-                    "interrupted",
-                    "the daemon ended without stopping while it worked on this photo",
-                )
-                query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
-                (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
-                if deaths > 1:
-                    suspects.append((self._job(row), deaths))
-                    wait_ms = len(suspects) * _AFTER_SECOND_DEATH_MS << min(deaths - 2, _MOST_DOUBLINGS)
-                    due = self._clock.steady_ms() + wait_ms
-                    self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
-        return suspects
+            return self._pending.note_interruptions(ids)
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete those of ids that are photos' current rows, with the versions before them; return how many."""

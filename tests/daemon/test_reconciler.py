@@ -91,3 +91,32 @@ def test_arrival_need_not_wait_for_a_renamed_folder(reconciler: Reconciler, inbo
     reconciler._rename_files(b"old", b"new")
 
     assert arrivals == [0] * 100 + [1] + [0] * 150
+
+
+def test_links_to_an_overwritten_file_are_compared_with_it(
+    reconciler: Reconciler, inbox: Path, arrivals: Arrivals
+) -> None:
+    path = put(inbox / "a.jpg", b"one")
+    (inbox / "b.jpg").hardlink_to(path)
+    reconciler._handle([FileEvent(name, False, "closed") for name in (b"a.jpg", b"b.jpg")])
+    arrivals.clear()
+    path.write_bytes(b"another")
+    reconciler._handle([FileEvent(b"a.jpg", False, "closed")])
+
+    assert sum(arrivals) == 2
+
+
+@pytest.mark.parametrize("is_handled", [True, False])
+def test_file_that_was_written_and_renamed_is_no_rename(
+    reconciler: Reconciler, inbox: Path, monkeypatch: pytest.MonkeyPatch, is_handled: bool
+) -> None:
+    path = put(inbox / "a.jpg", b"one")
+    reconciler._handle([FileEvent(b"a.jpg", False, "closed")])
+    path.rename(inbox / "b.jpg")
+    monkeypatch.setattr(reconciler._ledger, "record_rename", lambda *_: pytest.fail("it is taken for a rename"))
+    written, moved = FileEvent(b"a.jpg", False, "closed"), FileEvent(b"b.jpg", False, "moved", b"a.jpg")
+    if is_handled:
+        reconciler._handle([written])
+    else:
+        reconciler._on_event(written)
+    reconciler._handle([moved])

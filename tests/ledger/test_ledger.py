@@ -103,11 +103,12 @@ def test_photo_touched_twice_keeps_its_first_result(inbox: Inbox) -> None:
     for seconds in (1, 2):
         os.utime(path, (seconds, seconds))
         inbox.observe("a")
-        job = inbox.job()
     path.rename(inbox.folder / "b")
     inbox.observe("b")
     found = inbox.look("b")
-    outcome = Classified(job, found.version, str(first["sha256"]), 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1))
+    outcome = Classified(
+        inbox.job(), found.version, str(first["sha256"]), 1, 1, {"cat": 1.0}, inbox.model_id, Timings(1, 1, 1)
+    )
     inbox.ledger.record([outcome])
     inbox.observe("b")
 

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -85,6 +85,7 @@ class Reconciler:
         self._events: dict[bytes, FileEvent] = {}
         self._folders: deque[FileEvent] = deque()
         self._gone: dict[bytes, tuple[float, bool]] = {}
+        self._written_and_gone: set[bytes] = set()
         self._scan_wanted = False
         self._stopping = False
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
@@ -182,6 +183,7 @@ class Reconciler:
         """Compare the files that events name; folders are compared later, one by one."""
         is_flood = len(events) >= _BATCH
         finished: dict[bytes, FoundFile] = {}
+        written: set[bytes] = set()
         for event in events:
             if event.is_folder and event.kind == "attrib":
                 self._scan_wanted = True  # new rights, perhaps: no haste, and not for each file of a long copy
@@ -191,13 +193,33 @@ class Reconciler:
                 continue
             found = find_file(self._inbox, event.path)
             if found is None or (event.kind == "created" and found.version.size == 0):
+                if found is None and event.kind == "closed":
+                    self._written_and_gone.add(event.path)
                 continue  # gone already, or about to be written: closing it brings another event
-            if event.moved_from is not None:
+            if event.kind == "closed" or (event.moved_from is not None and self._was_written(event.moved_from)):
+                written.add(found.path)
+            if event.moved_from is not None and found.path not in written:
                 renamed = self._ledger.record_rename(event.moved_from, found)
                 self._notify_pending(renamed, arrivals=0 if is_flood and event is not events[-1] else 1)
             else:
                 finished[found.path] = found
-        self._observe(finished.values(), arrivals=_ARRIVALS_OF_A_FLOOD if is_flood else _ARRIVALS)
+        arrivals = _ARRIVALS_OF_A_FLOOD if is_flood else _ARRIVALS
+        self._observe(finished.values(), arrivals=arrivals, written=written)
+        self._observe_links([finished[path] for path in written])
+
+    def _was_written(self, path: bytes) -> bool:
+        """Whether a file that was renamed was written to before, which is not known to the ledger yet."""
+        with self._changed:
+            event = self._events.get(path)
+        was_written = path in self._written_and_gone or (event is not None and event.kind == "closed")
+        self._written_and_gone.discard(path)
+        return was_written
+
+    def _observe_links(self, written: Sequence[FoundFile]) -> None:
+        """Compare the other names of files that were written to: the kernel reports the one that was used alone."""
+        names = self._ledger.names_of_changed(written)
+        links = {path: found for path in names if (found := find_file(self._inbox, path)) is not None}
+        self._observe(links.values(), arrivals=_ARRIVALS_OF_A_FLOOD, written=links.keys())
 
     def _compare_next_folder(self) -> None:
         if not self._folders:
@@ -215,7 +237,10 @@ class Reconciler:
         while batch := list(islice(remaining, _BATCH)):
             for file in batch:
                 old_path = source + file.path[len(folder) :]
-                self._notify_pending(self._ledger.record_rename(old_path, file), arrivals=0)
+                if self._was_written(old_path):
+                    self._observe([file], arrivals=1, written={file.path})
+                else:
+                    self._notify_pending(self._ledger.record_rename(old_path, file), arrivals=0)
             if self._stopping:
                 return
             self._handle(self._take_events(until=0.0, rested=0.0))
@@ -227,6 +252,7 @@ class Reconciler:
             gone = [(path, is_folder) for path, (at, is_folder) in self._gone.items() if at < until]
             for path, _ in gone:
                 del self._gone[path]
+                self._written_and_gone.discard(path)
         check = AbsenceCheck(self._inbox)
         missing: list[bytes] = []
         for path, is_folder in gone:
@@ -273,10 +299,18 @@ class Reconciler:
         if len(problems) > _MOST_LINKS:
             log.warning("%d more links lead out of the inbox: dogid check", len(problems) - _MOST_LINKS)
 
-    def _observe(self, files: Iterable[FoundFile], *, arrivals: int, listen: bool = False) -> int:
+    def _observe(
+        self,
+        files: Iterable[FoundFile],
+        *,
+        arrivals: int,
+        listen: bool = False,
+        written: Collection[bytes] = (),
+    ) -> int:
         """Compare files with the ledger, in batches so that the first are classified while others are read.
 
         arrivals: how many of each batch, at its end, have just arrived; 0 for files found by a scan alone.
+        written: the paths of those that were closed after writing.
         listen: handle events between the batches, so that they need not wait for the last one.
         Return how many files there were.
         """
@@ -284,7 +318,8 @@ class Reconciler:
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
             count += len(batch)
-            self._notify_pending(self._ledger.observe(batch, wake=arrivals > 0), arrivals=arrivals)
+            pending = self._ledger.observe(batch, wake=arrivals > 0, written=written)
+            self._notify_pending(pending, arrivals=arrivals)
             if self._stopping:
                 break
             if listen:

@@ -58,8 +58,9 @@ class FileEvent(NamedTuple):
     """Its former path, where it was renamed inside the inbox."""
 
     def merged_with(self, earlier: "FileEvent") -> "FileEvent":
-        """Return one event for this one and an earlier one of the same path."""
-        return self._replace(moved_from=self.moved_from or earlier.moved_from)
+        """Return one event for this one and an earlier one of the same path: what was written stays written."""
+        kind = earlier.kind if earlier.kind == "closed" and self.kind == "attrib" else self.kind
+        return self._replace(kind=kind, moved_from=self.moved_from or earlier.moved_from)
 
 
 class Watch:

@@ -56,6 +56,10 @@ class Ledger:
         self._stable_inodes = stable_inodes
         self._keep_versions = keep_versions
         self._lock = threading.Lock()
+        self._claimed: set[int] = set()
+        """Pending photos that were claimed, and have no outcome yet."""
+        self._written: set[int] = set()
+        """Those of them whose files were closed after writing since then."""
         self.changes = 0
         """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
@@ -124,16 +128,21 @@ class Ledger:
             query = "SELECT id FROM model WHERE sha256 = ? AND name = ?"
             return int(self._db.execute(query, (sha256, name)).fetchone()[0])
 
-    def observe(self, found: Sequence[FoundFile], *, wake: bool = False) -> list[int]:
+    def observe(self, found: Sequence[FoundFile], *, wake: bool = False, written: Collection[bytes] = ()) -> list[int]:
         """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.
 
         They come in the order of found. New files become pending; a file renamed keeps its row; one that changed after
         its result is superseded by a new pending row. With wake, pending ones among them are due at once, since their
-        writer has closed them, say; and returned, too, where they were due already.
+        writer has closed them, say; and returned, too, where they were due already. written: the paths of those that
+        were closed after writing.
         """
         with self._lock:
             current = self._observer.current([file.path for file in found])
-            assessed = [(self._observer.assess(current.get(file.path), file, wake=wake), file) for file in found]
+            assessed = [
+                (self._observer.assess(current.get(file.path), file, wake=wake, written=file.path in written), file)
+                for file in found
+            ]
+            self._written |= self._claimed & {row["id"] for path, row in current.items() if path in written}
             seen_again = self._observer.formers_at(found, current)
         if seen_again:
             with self._transaction(durable=False):
@@ -148,7 +157,7 @@ class Ledger:
         looks: dict[bytes, Version | None] = {}
         while changed:
             with self._reserving_transaction(len(changed)):
-                done = self._observer.upsert_files(changed, looks, wake=wake)
+                done = self._observer.upsert_files(changed, looks, wake=wake, written=written)
             ids |= {file.path: photo_id for file, photo_id in zip(changed, done, strict=False)}
             changed = changed[len(done) :]
             if changed:
@@ -197,6 +206,13 @@ class Ledger:
             photo_id = self._observer.decide(found, sha256)
         return [] if photo_id is None else [photo_id]
 
+    def names_of_changed(self, found: Sequence[FoundFile]) -> set[bytes]:
+        """Return other names in the ledger of files that have changed: hard links have no events of their own."""
+        if not self._stable_inodes:
+            return set()
+        with self._lock:
+            return self._observer.names_of_changed(found)
+
     def note_left(self, paths: Sequence[bytes]) -> int:
         """Note that files have left the inbox: results stay, and what has none goes. Return how many were there."""
         if not paths:
@@ -234,12 +250,19 @@ class Ledger:
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
         with self._lock:
-            return self._pending.claim(count, taken, oldest=oldest)
+            return self._note_claimed(self._pending.claim(count, taken, oldest=oldest))
 
     def claim_these(self, ids: Collection[int]) -> list[Job]:
         """Return those photos among ids that are due."""
         with self._lock:
-            return self._pending.claim_these(ids)
+            return self._note_claimed(self._pending.claim_these(ids))
+
+    def _note_claimed(self, jobs: list[Job]) -> list[Job]:
+        """Note that files are read from now on: what was written to them before is read, too."""
+        ids = {job.id for job in jobs}
+        self._claimed |= ids
+        self._written -= ids
+        return jobs
 
     def wake_due(self) -> int | None:
         """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
@@ -260,7 +283,10 @@ class Ledger:
         """
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
-            recorded, doubtful = self._writer.record(outcomes)
+            recorded, doubtful = self._writer.record(outcomes, self._written)
+            ids = {outcome.job.id for outcome in outcomes}
+            self._claimed -= ids
+            self._written -= ids
         self.on_doubtful(doubtful)
         return recorded
 

@@ -6,7 +6,7 @@ No file is looked at here: an inbox that hangs must not stop the writing of resu
 
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 
 from dogid.clock import Clock
@@ -17,6 +17,7 @@ from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.schema import RETURNED, note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
+_MOST_LINKS = 100  # to one file that an event makes us look at; with more, those that are left wait for a scan
 _CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due, absent_at"
 
 Looks = Mapping[bytes, Version | None]
@@ -47,7 +48,9 @@ class FileObserver:
         self._clock = clock
         self._stable_inodes = stable_inodes
 
-    def upsert_files(self, files: Sequence[FoundFile], looks: Looks, *, wake: bool) -> list[int | None]:
+    def upsert_files(
+        self, files: Sequence[FoundFile], looks: Looks, *, wake: bool, written: Collection[bytes] = ()
+    ) -> list[int | None]:
         """Bring the ledger up to files, in their order, as far as looks allow: to the first that needs another look.
 
         Return for each of these the id of its photo where that became pending or due.
@@ -55,7 +58,7 @@ class FileObserver:
         done: list[int | None] = []
         for file in files:
             try:
-                photo_id = self._upsert_file(file, looks, wake=wake)
+                photo_id = self._upsert_file(file, looks, wake=wake, written=file.path in written)
             except UnknownPathError:
                 break
             done.append(photo_id)
@@ -67,13 +70,13 @@ class FileObserver:
         names = {bytes(row["path"]) for file in files for row in self._same_file(file)}
         return names | {file.path for file in files if versions[file.version[:3]] > 1}
 
-    def _upsert_file(self, file: FoundFile, looks: Looks, *, wake: bool) -> int | None:
+    def _upsert_file(self, file: FoundFile, looks: Looks, *, wake: bool, written: bool) -> int | None:
         """Bring the ledger up to a file; return the id of its photo where that became pending or due.
 
         Raise UnknownPathError, with nothing done, where looks lacks another name of the file.
         """
         row = self.current([file.path]).get(file.path)
-        if self.assess(row, file, wake=wake) is not Assessment.CHANGED:
+        if self.assess(row, file, wake=wake, written=written) is not Assessment.CHANGED:
             return None  # a worker has answered since the first look
         if row is not None and self._is_known(row, file):
             if row["error_code"] == PhotoCode.VANISHED and row["state"] == "failed":
@@ -220,8 +223,11 @@ class FileObserver:
             return True  # it was not read for its size, and is as large as before
         return same_version(version, file.version, stable_inodes=self._stable_inodes)
 
-    def assess(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool) -> Assessment:
-        """Compare a file with its current row; with wake, a row that waits to be tried counts as changed."""
+    def assess(self, row: sqlite3.Row | None, file: FoundFile, *, wake: bool, written: bool = False) -> Assessment:
+        """Compare a file with its current row; with wake, a row that waits to be tried counts as changed.
+
+        written: whether the file was closed after writing. If its ctime has changed too, its content probably has.
+        """
         if row is None:
             return Assessment.CHANGED
         version = version_of(row)
@@ -232,12 +238,14 @@ class FileObserver:
             return Assessment.CHANGED
         if agrees and row["absent_at"] is not None:
             return Assessment.CHANGED
-        if agrees:
-            # an event says that something happened, and a file system without stable inodes has no ctime to ask
-            is_doubtful = wake and not self._stable_inodes and row["sha256"] is not None
-            return Assessment.DOUBTFUL if is_doubtful else Assessment.SAME
         has_content = row["sha256"] is not None
-        return Assessment.DOUBTFUL if has_content and version.has_same_stat(file.version) else Assessment.CHANGED
+        if agrees:
+            # an event says that something happened, and a file system without stable inodes has no ctime to ask; and
+            # one long write changes the ctime only as it begins, when a worker may read the file
+            is_doubtful = has_content and (written or (wake and not self._stable_inodes))
+            return Assessment.DOUBTFUL if is_doubtful else Assessment.SAME
+        is_doubtful = has_content and not written and version.has_same_stat(file.version)
+        return Assessment.DOUBTFUL if is_doubtful else Assessment.CHANGED
 
     def decide(self, file: FoundFile, sha256: str) -> int | None:
         """Given the content of a doubtful file, keep its result or have it classified; return the id in that case."""
@@ -248,6 +256,21 @@ class FileObserver:
             return self._supersede(row, file)
         self._adopt_version(row, file.version)
         return None
+
+    def names_of_changed(self, files: Sequence[FoundFile]) -> set[bytes]:
+        """Return other current paths with the inodes of files, as far as their rows are about other versions of these.
+
+        They are links to the same files, which have changed with them, or their former names.
+        """
+        names: set[bytes] = set()
+        for file in files:
+            rows = self._db.execute(
+                "SELECT path FROM photo WHERE inode = ? AND state != 'superseded' AND path != ?"
+                " AND (size != ? OR mtime_ns != ? OR ctime_ns != ?) LIMIT ?",
+                (file.version.inode, file.path, *file.version[1:], _MOST_LINKS),
+            )
+            names.update(bytes(row["path"]) for row in rows)
+        return names
 
     def current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         """Return the current rows of paths, as far as there are any."""

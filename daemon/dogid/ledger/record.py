@@ -5,7 +5,7 @@ All of it happens inside a transaction of the ledger's.
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from dogid.clock import Clock
@@ -57,14 +57,15 @@ class OutcomeWriter:
         self._former_versions = former_versions
         self._clock = clock
 
-    def record(self, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[FoundFile]]:
+    def record(self, outcomes: Sequence[Outcome], written: Collection[int]) -> tuple[list[Outcome], list[FoundFile]]:
         """Write what became of jobs; return the outcomes that readers did not know, and doubtful files.
 
         The rest are outcomes of files that have changed since, and photos that were only touched. A file is doubtful if
-        its ctime changed after it was read.
+        its ctime changed after it was read, or if it is among written: the ids of photos whose files were closed after
+        writing while a worker had them.
         """
         group = self._group(outcomes)
-        standing = [outcome for outcome in outcomes if self._still_stands(outcome, group)]
+        standing = [outcome for outcome in outcomes if self._still_stands(outcome, group, written)]
         recorded = [outcome for outcome in standing if self._record(outcome, group)]
         self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
         return recorded, group.doubtful
@@ -124,23 +125,26 @@ class OutcomeWriter:
         self._former_versions.join(former, photo_id)
         self._note_renamed(photo_id, bytes(old_path), path)
 
-    def _still_stands(self, outcome: Outcome, group: "_Group") -> bool:
+    def _still_stands(self, outcome: Outcome, group: "_Group", written: Collection[int]) -> bool:
         """Whether the row is pending and was not brought up to a newer file while the worker had it.
 
-        If it was, the outcome is of the file before: the photo is taken up again, at once.
+        If it was, the outcome is of the file before: the photo is taken up again, at once. So is one that was renamed
+        meanwhile, since what was read under its former name may have been another photo.
         """
         row = group.pending.get(outcome.job.id)
         if row is None:
             return False
         version, path = version_of(row), bytes(row["path"])
-        was_renamed = path != outcome.job.path and not isinstance(outcome, Classified)
-        if version in (outcome.job.version, outcome.version) and not was_renamed:
-            return True
-        # rights, owner, names or content changed after the file was read; which, its content says
-        has_content = not isinstance(outcome, Waiting) and outcome.sha256 is not None
-        if has_content and version.has_same_stat(outcome.version) and not was_renamed:
-            group.doubtful.append(FoundFile(path, version))
-            return True
+        if path == outcome.job.path:
+            has_content = not isinstance(outcome, Waiting) and outcome.sha256 is not None
+            is_version_read = version in (outcome.job.version, outcome.version)
+            # rights, owner, names or content changed after the file was read; which, its content says
+            is_doubtful = not is_version_read or outcome.job.id in written
+            if has_content and is_doubtful and version.has_same_stat(outcome.version):
+                group.doubtful.append(FoundFile(path, version))
+                return True
+            if is_version_read:
+                return True
         self._db.execute("UPDATE photo SET due = 0 WHERE id = ?", (outcome.job.id,))
         return False
 

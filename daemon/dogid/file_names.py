@@ -1,6 +1,9 @@
-"""Conversion between file names as bytes, as the kernel has them, and as text."""
+"""Conversion between file names as bytes, as the kernel has them, and as text; names in messages."""
 
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
+
+_SHOWN = 8
 
 
 def shown_name(path: bytes) -> str:
@@ -25,3 +28,9 @@ def possible_names(shown: str) -> tuple[bytes, ...]:
 def one_line(text: str) -> str:
     """Given any text, return it without line breaks and control characters, for a log or a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def join_names(names: Sequence[str], shown: int = _SHOWN) -> str:
+    """Return the first few names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

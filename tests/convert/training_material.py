@@ -32,12 +32,12 @@ def pattern_photo(label: str, number: int, side: int = 64) -> bytes:
     return buffer.getvalue()
 
 
-def make_folder(root: Path, labels: tuple[str, ...] = ("blue", "red"), photos: int = 30) -> Path:
-    """Draw that many photos for each label into root, and return it."""
+def make_folder(root: Path, labels: tuple[str, ...] = ("blue", "red"), photos: int = 30, first: int = 0) -> Path:
+    """Draw that many photos for each label into root, numbered from first on, and return it."""
     for label in labels:
         folder = root / label
         folder.mkdir(parents=True)
-        for number in range(photos):
+        for number in range(first, first + photos):
             (folder / f"cam{number % 3}__{number:03}.jpg").write_bytes(pattern_photo(label, number))
     return root
 

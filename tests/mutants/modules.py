@@ -39,8 +39,8 @@ SUITES = {
         ("tests/model/test_output_scores.py",),
     ),
     "gate": Suite(
-        ("convert/dogid_convert/evaluation/compare.py", "convert/dogid_convert/evaluation/metrics.py"),
-        ("tests/convert/evaluation",),
+        ("daemon/dogid/evaluation/compare.py", "daemon/dogid/evaluation/metrics.py"),
+        ("tests/evaluation",),
     ),
     "training": Suite(
         ("convert/dogid_convert/training/fine_tuning.py", "convert/dogid_convert/training/early_stopping.py"),

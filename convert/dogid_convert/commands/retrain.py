@@ -17,7 +17,7 @@ from dogid_convert.support.renamed_flags import add_old_name
 from dogid_convert.support.writable_folder import check_writable
 
 if TYPE_CHECKING:
-    from dogid_convert.data.dataset import LabelledPhoto
+    from dogid.dataset.labelled_photos import LabelledPhoto
     from dogid_convert.training.retrain import Recipe
 
 _SMALLEST, _LARGEST = 32, 1024  # pixels of an input's side

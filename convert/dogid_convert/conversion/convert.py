@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
+from dogid.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
+from dogid.file_names import join_names
 from dogid.model.classifier import Classifier
 from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, label_places, photo_labels
 from dogid_convert.conversion.photo_differences import PhotoDifference, largest_differences
@@ -20,13 +22,11 @@ from dogid_convert.conversion.photo_sets import (
     read_folder,
 )
 from dogid_convert.conversion.report import Cost, Report, RepresentativeDataset
-from dogid_convert.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.quantize.int8_search import find_best_int8
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import Track
-from dogid_convert.support.suggestions import join_names
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import ModelFacts, read_facts
 
@@ -91,7 +91,7 @@ class Converted:
 def convert(settings: ConversionOptions, track: Track) -> Converted:
     """Convert and evaluate. Raise UsageError or DogidError with the reason and the way out."""
     folder = _read_calibration_folder(settings)
-    evaluation = read_folder(settings.evaluate) if settings.evaluate is not None else None
+    evaluation = read_folder(settings.evaluate, for_judging=True) if settings.evaluate is not None else None
     source = open_source(settings.graph, settings.hints)
     labels = find_labels(settings.graph, settings.labels)
     check_labels(labels, source.classes)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
+from dogid.file_names import join_names
 from dogid.model.labels import parse_labels
 from dogid.model.model_file import read_model_file
 from dogid_convert.sources.sniff import is_tflite
-from dogid_convert.support.suggestions import join_names
 
 _NAMES = ("retrained_labels.txt", "output_labels.txt", "labels.txt")
 _SHOWN = 5

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dogid_convert.data.dataset import LabelledPhoto
-from dogid_convert.evaluation.compare import Probabilities
+from dogid.dataset.labelled_photos import LabelledPhoto
+from dogid.evaluation.compare import Probabilities
 
 _SHOWN = 24
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.dataset.label_folders import is_divided
+from dogid.dataset.labelled_photos import Conflict, LabelledPhoto, Unreadable, find_photos, hashed_files
 from dogid.errors import DogidError, PhotoError, UsageError
 from dogid.photo.decode import decode_complete
-from dogid_convert.data.dataset import LabelledPhoto, Unreadable, find_photos, hashed_files
-from dogid_convert.support.progress import Track
+from dogid_convert.support.progress import Track, untracked
 
 NO_LABEL = -1
 """The label of photos in a folder without sub-folders."""
@@ -51,15 +52,20 @@ class Decoded:
         return Decoded(self.photos[first:end], self.pixels[first:end], ())
 
 
-def read_folder(folder: Path) -> PhotoFolder:
-    """Return a folder's photos. Raise UsageError where there are none, OSError where the folder cannot be read."""
+def read_folder(folder: Path, *, for_judging: bool = False) -> PhotoFolder:
+    """Return a folder's photos; of one divided into train/ and test/, those to judge with or the others.
+
+    Raise UsageError where there are none, OSError where the folder cannot be read.
+    """
     if not folder.is_dir():
         reason = "is a file" if folder.exists() else "does not exist"
         raise UsageError(f"{folder} {reason}: give a folder of photos like those that the model will see")
     parts = [entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-    if len(parts) > 1:
-        found = find_photos(folder)
-        return PhotoFolder(folder, found.labels, found.photos, found.unreadable)
+    if len(parts) > 1 or (parts and is_divided(folder)):
+        found = find_photos(folder, untracked)
+        chosen = tuple(p for p in found.photos if not found.is_divided or p.for_judging == for_judging)
+        left_out = tuple(_conflict_line(conflict) for conflict in found.conflicts)
+        return PhotoFolder(folder, found.labels, chosen, (*found.unreadable, *left_out))
     photos: dict[str, LabelledPhoto] = {}
     unreadable: list[Unreadable] = []
     for path, digest in hashed_files(folder, unreadable):
@@ -70,6 +76,11 @@ def read_folder(folder: Path) -> PhotoFolder:
             + "".join(f"; left out: {line}" for line in error_lines(unreadable[:1]))
         )
     return PhotoFolder(folder, (), tuple(photos.values()), tuple(unreadable))
+
+
+def _conflict_line(conflict: Conflict) -> Unreadable:
+    first, *others = conflict.files
+    return first.path, f"the same photo is under another label, too: {', '.join(str(file.path) for file in others)}"
 
 
 def error_lines(unreadable: Sequence[Unreadable]) -> list[str]:

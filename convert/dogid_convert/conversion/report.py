@@ -4,10 +4,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dogid.evaluation.compare import Accuracies, Agreement
 from dogid_convert.conversion.label_files import GraphLabels
 from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.photo_sets import PhotoFolder
-from dogid_convert.evaluation.compare import Accuracies, Agreement
 from dogid_convert.graph.network import GraphFact
 
 _SLOWER = 1.1  # below, it is the noise of the measurement

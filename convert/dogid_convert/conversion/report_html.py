@@ -7,12 +7,12 @@ from html import escape
 from PIL import Image
 
 from dogid.errors import PhotoError
+from dogid.evaluation.compare import Accuracies
+from dogid.evaluation.confusion_html import CONFUSION_STYLE, render_confusion
 from dogid.photo.decode import decode
 from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.report import Report
 from dogid_convert.conversion.report_text import describe_verdict, format_mcnemar, format_report
-from dogid_convert.evaluation.compare import Accuracies
-from dogid_convert.reports.confusion_html import CONFUSION_STYLE, render_confusion
 
 _THUMBNAIL = (128, 128)
 

@@ -1,10 +1,10 @@
 """A conversion's report for a terminal."""
 
+from dogid.evaluation.compare import Accuracies
+from dogid.evaluation.confusion_text import format_confusion
+from dogid.evaluation.metrics import Evaluation
+from dogid.file_names import join_names
 from dogid_convert.conversion.report import Report, RepresentativeDataset
-from dogid_convert.evaluation.compare import Accuracies
-from dogid_convert.evaluation.metrics import Evaluation
-from dogid_convert.reports.confusion_text import format_confusion
-from dogid_convert.support.suggestions import join_names
 
 _SHOWN_LABELS = 6
 _SIGNIFICANT = 0.05

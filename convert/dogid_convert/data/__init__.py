@@ -1,1 +1,1 @@
-"""Labelled folders of photos and their versions; start reading at `dataset.py`."""
+"""Versions of the training photos, and what changed between two; start reading at `manifest.py`."""

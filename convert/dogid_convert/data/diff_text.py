@@ -42,7 +42,7 @@ def as_text(document: dict[str, Any]) -> str:
     for side in ("old", "new"):
         conflicts = [" = ".join(item["files"]) for item in document["two_labels"][side]]
         lines += _list_files(
-            f"with two labels in {side}", conflicts, ": delete the wrong ones, `dogid retrain` refuses such photos"
+            f"with two labels in {side}", conflicts, ": delete the wrong ones, `dogid retrain` leaves such photos out"
         )
     summary = "no difference: the same photos, labels and names" if document["same"] else ""
     return "\n".join([*lines, "", summary or f"{document['unchanged']} unchanged"])

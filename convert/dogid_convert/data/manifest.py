@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dogid.dataset.labelled_photos import LabelledFile, Unreadable, labelled_files
 from dogid.errors import UsageError
 from dogid.file_names import shown_name
-from dogid_convert.data.dataset import LabelledFile, Unreadable, labelled_files
 from dogid_convert.reports.training_report import REPORT
 from dogid_convert.support.progress import Track, untracked
 

@@ -5,7 +5,7 @@ import re
 import tensorflow as tf
 
 from dogid.errors import DogidError
-from dogid_convert.support.suggestions import join_names
+from dogid.file_names import join_names
 
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "HashTableV2", "RestoreV2"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "While", "StatelessWhile"})

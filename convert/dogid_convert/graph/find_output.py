@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from dogid.errors import UsageError
+from dogid.file_names import join_names
 from dogid_convert.graph.surgery import extract_subgraph, index_nodes, parse_node_name
-from dogid_convert.support.suggestions import did_you_mean, join_names
+from dogid_convert.support.suggestions import did_you_mean
 
 RETRAINED_OUTPUT = "final_result"
 """The name that TensorFlow's retrain example gives its output."""

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError
-from dogid_convert.evaluation.compare import Agreement, measure_agreement, share_interval
+from dogid.evaluation.compare import Agreement, measure_agreement
+from dogid.evaluation.intervals import share_interval
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.quantize import ai_edge
 from dogid_convert.quantize.bias_correction import BiasCorrector

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-_SHOWN = 8
+from dogid.file_names import join_names
 
 
 def did_you_mean(name: str, known: Sequence[str], candidates: Sequence[str]) -> str:
@@ -14,9 +14,3 @@ def did_you_mean(name: str, known: Sequence[str], candidates: Sequence[str]) -> 
     if candidates:
         return f"Candidates: {join_names(candidates)}"
     return "The graph has no candidate"
-
-
-def join_names(names: Sequence[str], shown: int = _SHOWN) -> str:
-    """Return the first few names, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more

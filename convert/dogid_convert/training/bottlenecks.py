@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dogid.dataset.labelled_photos import LabelledPhoto
 from dogid.errors import DogidError, PhotoError
 from dogid.photo.decode import decode_complete
 from dogid.photo.pixels import Pixels
-from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.support import interruption
 from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, augment

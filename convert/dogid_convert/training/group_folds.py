@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.dataset.labelled_photos import LabelledPhoto
 from dogid.errors import UsageError
-from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.training.splits import extract_group
 
 FOLDS = 5

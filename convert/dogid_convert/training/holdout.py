@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.dataset.labelled_photos import Dataset
+from dogid.evaluation.metrics import Evaluation, evaluate, expected_calibration_error
 from dogid.file_names import shown_name
-from dogid_convert.data.dataset import Dataset
-from dogid_convert.evaluation.metrics import Evaluation, evaluate, expected_calibration_error
 from dogid_convert.training.backbone import Floats
 from dogid_convert.training.temperature_scaling import fit_temperature, softmax
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import numpy as np
 import tensorflow as tf
 
 from dogid import __version__
+from dogid.dataset.labelled_photos import Dataset
+from dogid.evaluation.confusion_text import format_confusion
+from dogid.file_names import shown_name
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
 from dogid_convert.reports.confusion_png import draw_confusion
-from dogid_convert.reports.confusion_text import format_confusion
 from dogid_convert.reports.training_report import REPORT
 from dogid_convert.support import interruption
 from dogid_convert.training import charts
@@ -43,6 +46,7 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
             "unreadable": len(result.unreadable),
             "skipped": _skipped(result.manifest),
             "repeats": result.dataset.repeats,
+            "conflicting_labels": _conflicts(result.dataset),
         },
         "data": {
             "version": result.manifest.version,
@@ -84,6 +88,13 @@ def _schedule(schedule: Schedule) -> dict[str, float]:
         "pull": schedule.l2_sp,
         "memory": schedule.ema_decay,
     }
+
+
+def _conflicts(dataset: Dataset) -> list[list[str]]:
+    def name(path: Path) -> str:
+        return shown_name(os.fsencode(path.relative_to(dataset.root)))
+
+    return [[name(file.path) for file in conflict.files] for conflict in dataset.conflicts]
 
 
 def _skipped(found: manifest.Manifest) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid_convert.data.dataset import Dataset, LabelledPhoto, find_photos
+from dogid.dataset.labelled_photos import Dataset, LabelledPhoto, find_photos
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.graph import surgery
 from dogid_convert.support.progress import Track, untracked
@@ -95,8 +95,7 @@ def retrain(
     """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
     dataset = find_photos(folder, track)
     splits.check_labels((*recipe.class_weight, *recipe.prior), dataset)
-    if dataset.unlabelled_files:
-        log(f"{dataset.unlabelled_files} files in {folder} itself are in no label's folder: not used")
+    splits.log_left_out(dataset, log)
     backbone = base_network.load(recipe.base, recipe.size)
     cut = _find_cut(backbone, recipe)
     log(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")

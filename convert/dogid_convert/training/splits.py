@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
 from dogid.errors import DogidError, UsageError
-from dogid.file_names import one_line, shown_name
-from dogid_convert.data.dataset import Dataset, LabelledPhoto
-from dogid_convert.support.suggestions import join_names
+from dogid.file_names import join_names, one_line, shown_name
 
 MAX_UNREADABLE_SHARE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
@@ -27,6 +26,17 @@ def check_labels(named: Iterable[str], dataset: Dataset) -> None:
     for label in named:
         if label not in dataset.labels:
             raise UsageError(f"no label {label!r} in {dataset.root}: there are {', '.join(dataset.labels)}")
+
+
+def log_left_out(dataset: Dataset, log: Log) -> None:
+    """Name the photos under two labels, and count the files without one."""
+    if dataset.unlabelled_files:
+        log(f"{dataset.unlabelled_files} files in {dataset.root} itself are in no label's folder: not used")
+    for conflict in dataset.conflicts[:_MAX_NAMED]:
+        names = " and ".join(one_line(shown_name(os.fsencode(file.path))) for file in conflict.files)
+        log(f"left out, since the same photo is under two labels: {names}")
+    if len(dataset.conflicts) > _MAX_NAMED:
+        log(f"left out {len(dataset.conflicts) - _MAX_NAMED} more photos under two labels: the report has all")
 
 
 def check_readable(
@@ -53,17 +63,36 @@ def check_readable(
 
 
 def select_held_out(labels: NDArray[np.int64], dataset: Dataset, log: Log) -> NDArray[np.bool_]:
-    """Return a mask [photos] of those to evaluate on. A label keeps the last photos that it can be trained on."""
-    held = np.array([is_held_out(photo.sha256) for photo in dataset.photos])
-    for i, label in enumerate(dataset.labels):
-        if held[labels == i].all():
-            held[labels == i] = False
-            log(f"too few photos of {label} to hold one out")
+    """Return a mask [photos] of those to evaluate on: the data set's own, or a tenth of each label's photos.
+
+    A label keeps the last photo that it can be trained on; any other is judged on one photo at least. Raise DogidError
+    where a label has photos to judge with only.
+    """
+    if dataset.is_divided:
+        held = _select_for_judging(labels, dataset)
+    else:
+        held = np.array([is_held_out(photo.sha256) for photo in dataset.photos])
+        for i, label in enumerate(dataset.labels):
+            own = np.flatnonzero(labels == i)
+            if len(own) == 1:
+                held[own] = False
+                log(f"too few photos of {label} to hold one out")
+            elif held[own].all() or not held[own].any():
+                held[own] = False
+                held[min(own, key=lambda at: dataset.photos[at].sha256)] = True
     for label, count in dataset.counts().items():
         if count < _FEW_PHOTOS:
             log(f"{label} has {count} photo{'s' * (count > 1)} only: take a few dozen or more of each label")
     if not held.any():
         log("too few photos to hold some out: nothing is judged")
+    return held
+
+
+def _select_for_judging(labels: NDArray[np.int64], dataset: Dataset) -> NDArray[np.bool_]:
+    held = np.array([photo.for_judging for photo in dataset.photos])
+    untrained = [label for i, label in enumerate(dataset.labels) if held[labels == i].all()]
+    if untrained:
+        raise DogidError(f"no photo to train on of {join_names(untrained)}: {dataset.root} has them to judge with only")
     return held
 
 

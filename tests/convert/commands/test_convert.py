@@ -16,11 +16,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from dogid.cli import main
 from dogid.errors import DogidError
+from dogid.evaluation.compare import Agreement
 from dogid.model.classifier import find_deviation, load_model
 from dogid.photo.decode import decode
 from dogid_convert.conversion import convert
 from dogid_convert.conversion.label_files import find_labels
-from dogid_convert.evaluation.compare import Agreement
 from tests.convert.small_graphs import LABELS, SIDE, Workspace, make_workspace
 
 

@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.cli import main
+from dogid.dataset.labelled_photos import find_photos
 from dogid.model.classifier import load_model
 from dogid_convert.conversion.photo_sets import interleave_labels
-from dogid_convert.data.dataset import find_photos
 from tests.support.collection import GRAPHS, PHOTOS, needs
 
 pytestmark = needs(GRAPHS, PHOTOS)

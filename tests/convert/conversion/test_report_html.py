@@ -7,10 +7,10 @@ import pytest
 
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
+from dogid.evaluation.compare import compare_accuracy, measure_agreement
 from dogid_convert.conversion.label_files import GraphLabels
 from dogid_convert.conversion.report import Cost, Report
 from dogid_convert.conversion.report_html import render_html_report
-from dogid_convert.evaluation.compare import compare_accuracy, measure_agreement
 from dogid_convert.graph.network import GraphFact
 
 

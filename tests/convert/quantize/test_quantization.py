@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.errors import DogidError
+from dogid.evaluation.compare import measure_agreement
 from dogid_convert.conversion.photo_sets import decode_photos, interleave_labels, read_folder
-from dogid_convert.evaluation.compare import measure_agreement
 from dogid_convert.graph.network import Hints
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.quantize import ai_edge, int8_search

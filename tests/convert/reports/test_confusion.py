@@ -12,9 +12,9 @@ from PIL import Image
 
 pytest.importorskip("matplotlib", reason="pictures of confusion matrices need matplotlib")
 
-from dogid_convert.reports.confusion_html import render_confusion
+from dogid.evaluation.confusion_html import render_confusion
+from dogid.evaluation.confusion_text import format_confusion
 from dogid_convert.reports.confusion_png import draw_confusion
-from dogid_convert.reports.confusion_text import format_confusion
 from tests.support.daemon import environment
 
 COUNTS = [[3, 1, 0], [0, 4, 0], [0, 0, 0]]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dogid.cli import main
-from dogid_convert.data.dataset import LabelledPhoto, find_photos
+from dogid.dataset.labelled_photos import LabelledPhoto, find_photos
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from dogid_convert.training.bottleneck_cache import BottleneckCache, trim
 from dogid_convert.training.retrain import Recipe, retrain

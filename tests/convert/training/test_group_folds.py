@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dogid.dataset.labelled_photos import LabelledPhoto
 from dogid.errors import UsageError
-from dogid_convert.data.dataset import LabelledPhoto
 from dogid_convert.training.group_folds import make_group_folds
 
 

@@ -10,7 +10,7 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 
 load_tensorflow()
 
-from dogid_convert.data.dataset import LabelledPhoto, find_photos  # noqa: E402
+from dogid.dataset.labelled_photos import LabelledPhoto, find_photos  # noqa: E402
 from dogid_convert.support import interruption  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.bottlenecks import BottleneckSpec, compute_bottlenecks  # noqa: E402

@@ -171,6 +171,7 @@ def test_unreadable_photos_are_named_skipped_and_counted(
     (photos / "blue" / "notes.txt").write_text("no photo")
     (photos / "red" / "closed.jpg").write_bytes(pattern_photo("red", 6)[:-300] + b"\xff\xd9")
     (photos / "red" / "doubtful.jpg").write_bytes(pattern_photo("red", 7)[:-2])
+    (photos / "red" / "copy.jpg").write_bytes((photos / "blue" / "cam0__000.jpg").read_bytes())
 
     assert retrain(photos, tmp_path / "out") == 0
 
@@ -179,7 +180,11 @@ def test_unreadable_photos_are_named_skipped_and_counted(
     assert "closed.jpg" in messages
     assert "doubtful.jpg" in messages
     assert "notes.txt" in messages
-    assert report_of(tmp_path / "out")["photos"]["unreadable"] == 4
+    assert "the same photo is under two labels" in messages
+    found = report_of(tmp_path / "out")["photos"]
+    assert found["unreadable"] == 4
+    assert found["conflicting_labels"] == [["blue/cam0__000.jpg", "red/copy.jpg"]]
+    assert found["per_label"] == {"blue": 29, "red": 30}
 
 
 def test_too_many_unreadable_photos_are_an_error(

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from dogid_convert.evaluation.compare import compare_accuracy, mcnemar, measure_agreement, share_interval
-from dogid_convert.evaluation.metrics import evaluate
+from dogid.evaluation.compare import compare_accuracy, measure_agreement
+from dogid.evaluation.intervals import mcnemar, share_interval
+from dogid.evaluation.metrics import evaluate
 
 
 def test_agreement_counts_equal_top_labels() -> None:

@@ -4,7 +4,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dogid_convert.evaluation import metrics
+from dogid.evaluation import metrics
 from dogid_convert.training.temperature_scaling import fit_temperature, softmax
 
 SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])

@@ -1,4 +1,4 @@
-"""Metrics of predicted probabilities, for trainer and converter alike.
+"""Metrics of predicted probabilities: the same for training, for conversion and for a model that is judged.
 
 Throughout, `probabilities` is float [photos, classes] whose rows sum to one; `labels` int [photos], the true classes.
 """
@@ -7,25 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from sklearn.metrics import confusion_matrix
+
+from dogid.evaluation.intervals import Interval, share_interval
 
 ECE_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
 
 _AT_ONCE = 100  # bootstrap samples
+_BISECTIONS = 100  # halve an interval of at most 1: more cannot be expressed
 _TAIL = 0.025  # the probability that a 95 % interval leaves out at either end
 
 Probabilities = NDArray[np.floating]
 ClassIndices = NDArray[np.integer]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A 95 % interval."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +34,8 @@ class Evaluation:
     macro_recall_interval: Interval
     recalls: tuple[float, ...]
     """Per label."""
+    recall_intervals: tuple[Interval | None, ...]
+    """Wilson's; None for a label without photos."""
     precisions: tuple[float, ...]
     calibration_error: float
     """Expected calibration error of the top label's probability."""
@@ -52,7 +47,7 @@ def evaluate(probabilities: Probabilities, labels: ClassIndices, *, samples: int
     """Return all figures at once; intervals from that many bootstrap samples. Raise ValueError without photos."""
     _check(probabilities, labels)
     predicted = probabilities.argmax(axis=1)
-    counts = confusion_matrix(labels, predicted, labels=np.arange(probabilities.shape[1]))
+    counts = count_confusions(labels, predicted, probabilities.shape[1])
     hits = np.diag(counts).astype(float)
     accuracies, macros = _bootstrap(counts, samples, seed)
     with np.errstate(invalid="ignore"):
@@ -65,10 +60,17 @@ def evaluate(probabilities: Probabilities, labels: ClassIndices, *, samples: int
         macro_recall=float(np.nanmean(recalls)),
         macro_recall_interval=_interval(macros, counts.sum(axis=1), hits),
         recalls=tuple(recalls.tolist()),
+        recall_intervals=tuple(_recall_interval(int(row[i]), int(row.sum())) for i, row in enumerate(counts)),
         precisions=tuple(precisions.tolist()),
         calibration_error=expected_calibration_error(probabilities, labels),
         confusion=tuple(tuple(row) for row in counts.tolist()),
     )
+
+
+def count_confusions(labels: ClassIndices, predicted: ClassIndices, classes: int) -> NDArray[np.int64]:
+    """Return how often each class was predicted for each true one: [true class, prediction]."""
+    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
+    return cells.astype(np.int64, copy=False).reshape(classes, classes)
 
 
 def expected_calibration_error(probabilities: Probabilities, labels: ClassIndices, bins: int = ECE_BINS) -> float:
@@ -127,8 +129,15 @@ def _least_rate(photos: NDArray[np.int64]) -> float:
         return float((photos * np.log(rates(factor))).sum() - np.log(_TAIL))
 
     # at the lower end each rate is below 1e-9, and all photos right far rarer than 2.5 %
-    factor = brentq(excess, 1e-9 / photos.max(), 1.0 / photos.min())
-    return float(rates(factor).mean())
+    low, high = 1e-9 / float(photos.max()), 1.0 / float(photos.min())
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excess(middle) < 0 else (low, middle)
+    return float(rates(high).mean())
+
+
+def _recall_interval(hits: int, photos: int) -> Interval | None:
+    return Interval(*share_interval(hits, photos)) if photos else None
 
 
 def _check(probabilities: Probabilities, labels: ClassIndices) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from dogid_convert.evaluation.metrics import Evaluation, evaluate
+from dogid.evaluation.intervals import Disagreement, mcnemar, share_interval
+from dogid.evaluation.metrics import Evaluation, evaluate
 
 Probabilities = NDArray[np.floating[Any]]
 
@@ -26,15 +26,6 @@ class Agreement:
     """Of the top label's probability."""
     largest_difference: float
     """Of any probability."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """Does one of two models make more errors? McNemar's test, exact."""
-
-    only_first_right: int
-    only_second_right: int
-    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +67,3 @@ def compare_accuracy(
         converted=evaluate(second[:, occurring], place),
         disagreement=mcnemar(predictions[0] == labels, predictions[1] == labels),
     )
-
-
-def mcnemar(first_right: NDArray[np.bool_], second_right: NDArray[np.bool_]) -> Disagreement:
-    """Test, two-sided and exact, whether both are right equally often; both are [photos] (McNemar 1947)."""
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
-    differing = only_first + only_second
-    p_value = float(binomtest(only_first, differing).pvalue) if differing else 1.0
-    return Disagreement(only_first, only_second, p_value)
-
-
-def share_interval(hits: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's interval of a share (1927): sensible also where all photos agree."""
-    interval = binomtest(hits, count).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)

@@ -1,1 +1,0 @@
-"""Accuracy, agreement and their intervals; start reading at `metrics.py`."""

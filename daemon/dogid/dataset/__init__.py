@@ -1,0 +1,1 @@
+"""Labelled photos in one folder per label; start reading at `labelled_photos.py`."""

@@ -6,15 +6,21 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tests.support.expected_scores import expected_scores
-from tests.support.photos import photo
+from tests.support.photos import encode, photo, picture
 
 _PICTURES = 24
 _COMMENT = b"\xff\xfe"  # JPEG's COM segment: ITU T.81, B.2.4.5
+_LARGE = (4000, 3000)
 
 
 @cache
-def _picture(number: int) -> bytes:
+def _small_picture(number: int) -> bytes:
     return photo(number, size=(160 + 16 * (number % 4), 120))
+
+
+@cache
+def _large_picture() -> bytes:
+    return encode(picture(_PICTURES).resize(_LARGE), "PNG", compress_level=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +33,14 @@ class Content:
 
 
 @cache
-def _scores(picture: int) -> dict[str, float]:
-    return expected_scores(_picture(picture))
+def _scores(data: bytes) -> dict[str, float]:
+    return expected_scores(data)
+
+
+@cache
+def _length() -> int:
+    """Bytes of each small photo: all have as many, so that only its bytes tell an overwritten one from the former."""
+    return max(len(_small_picture(number)) for number in range(_PICTURES)) + 64
 
 
 @dataclass(slots=True)
@@ -38,16 +50,26 @@ class Contents:
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def make(self) -> Content:
-        """Return a photo that was not made before."""
+        """Return a small photo that was not made before; all have the same length."""
         number = next(self._numbers)
-        picture = number % _PICTURES
-        text = f"number {number}".encode()
-        plain = _picture(picture)
-        data = plain[:2] + _COMMENT + (len(text) + 2).to_bytes(2, "big") + text + plain[2:]
-        return Content(data, hashlib.sha256(data).hexdigest(), _scores(picture))
+        plain = _small_picture(number % _PICTURES)
+        room = _length() - len(plain) - len(_COMMENT) - 2
+        text = b"number %d".ljust(room) % number
+        comment = _COMMENT + (room + 2).to_bytes(2, "big") + text[:room]
+        return _content(plain[:2] + comment + plain[2:], plain)
+
+    def make_large(self) -> Content:
+        """Return a photo that was not made before, and that keeps a worker busy."""
+        plain = _large_picture()
+        return _content(plain + b"number %d" % next(self._numbers), plain)
+
+
+def _content(data: bytes, plain: bytes) -> Content:
+    return Content(data, hashlib.sha256(data).hexdigest(), _scores(plain))
 
 
 def prepare() -> None:
     """Draw and classify all pictures, before time is measured."""
     for number in range(_PICTURES):
-        _scores(number)
+        _scores(_small_picture(number))
+    _scores(_large_picture())

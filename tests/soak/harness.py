@@ -1,9 +1,11 @@
 """Use a real daemon in every way at once for a long time, and compare what it says with bookkeeping of our own.
 
-`python -m tests.soak.harness --minutes 30` prints a report. Photos arrive, are overwritten, renamed and deleted; others
-ask for results, the page and single files, upload photos and listen to events; settings are reloaded. In the end every
-file has the one right result of its bytes, every such result was heard as an event, and memory, descriptors and threads
-did not grow between the second and the last third of the time.
+`python -m tests.soak.harness --minutes 30` prints a report. Photos arrive, small and large, one by one and in bursts;
+they are overwritten (also with the same size and date), renamed, rotated, exchanged, linked, archived and deleted.
+Others ask for results, the page and single files, upload photos and listen to events; settings are reloaded. At no time
+does a name show the answer of a photo that it never had. In the end every file has the one right result of its bytes,
+every such result was heard as an event, and memory, descriptors and threads did not grow between the second and the
+last third of the time.
 """
 
 import argparse
@@ -20,6 +22,7 @@ from tests.soak.contents import prepare
 from tests.soak.folder import Folder
 from tests.soak.resources import Sampler
 from tests.soak.users import Observations, Users
+from tests.soak.witness import Witness
 from tests.support.daemon import DaemonProcess
 from tests.support.waiting import eventually
 
@@ -37,6 +40,8 @@ class Report:
     changes: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     results: int = 0
+    compared: int = 0
+    oldest: float = 0.0
     rss: tuple[float, float, float] = (0.0, 0.0, 0.0)
     descriptors: tuple[float, float, float] = (0.0, 0.0, 0.0)
     threads: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -48,6 +53,7 @@ class Report:
         lines = [
             f"{self.seconds:.0f} s: {done}",
             f"{self.results} files at the end, each compared with its one result",
+            f"{self.compared} results compared on the way; the oldest was of a content gone for {self.oldest:.1f} s",
             f"memory by thirds of the time: {_thirds(self.rss)} MB",
             f"descriptors: {_thirds(self.descriptors)}; threads: {_thirds(self.threads)}",
             f"{len(self.faults)} faults",
@@ -59,8 +65,8 @@ def _thirds(figures: tuple[float, float, float]) -> str:
     return ", ".join(f"{figure:.1f}".removesuffix(".0") for figure in figures)
 
 
-def run(seconds: float, seed: int = 1, *, progress: bool = False) -> Report:
-    """Use a daemon for so long; return what was seen."""
+def run(seconds: float, seed: int = 1, *, progress: bool = False, large_seconds: float = 4.0) -> Report:
+    """Use a daemon for so long; return what was seen. A large photo comes every large_seconds."""
     prepare()
     report = Report()
     with tempfile.TemporaryDirectory(prefix="dogid-soak-", ignore_cleanup_errors=True) as name:
@@ -69,13 +75,14 @@ def run(seconds: float, seed: int = 1, *, progress: bool = False) -> Report:
         config.write_text("workers = 2\n")
         (place / "inbox").mkdir()
         daemon = DaemonProcess(place / "inbox", place / "state", "--settle", "0.5", "--config", str(config))
-        folder = Folder(daemon.inbox, random.Random(seed))
+        folder = Folder(daemon.inbox, place / "archive", random.Random(seed))
+        witness = Witness(daemon, folder.books)
         folder.prepare()
         try:
             daemon.start()
-            users, sampler = Users(daemon, folder, config), Sampler(daemon.pid)
+            users, sampler = Users(daemon, folder, witness, config), Sampler(daemon.pid)
             sampler.start()
-            users.start(_MOST_FILES)
+            users.start(_MOST_FILES, large_seconds)
             _wait(seconds, daemon, users, progress=progress)
             sampler.stop()
             users.stop_changes()
@@ -83,6 +90,7 @@ def run(seconds: float, seed: int = 1, *, progress: bool = False) -> Report:
             users.stop()
             report.seconds, report.changes, report.counts = seconds, folder.changes, users.seen.counts
             report.faults += users.seen.faults
+            report.compared, report.oldest = witness.compared, witness.oldest
             report.faults += _growth(sampler, report)
             report.faults += _log_faults(daemon)
             if daemon.stop() != 0:
@@ -152,8 +160,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--large-seconds", type=float, default=4.0, help="between large photos; 0.3: a full queue")
     args = parser.parse_args()
-    report = run(args.minutes * 60, args.seed, progress=True)
+    report = run(args.minutes * 60, args.seed, progress=True, large_seconds=args.large_seconds)
     print(report.text())  # noqa: T201
     return int(bool(report.faults))
 

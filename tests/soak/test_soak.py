@@ -13,4 +13,5 @@ def test_steady_use_loses_nothing_and_grows_nothing() -> None:
 
     assert report.faults == []
     assert report.results > 100
+    assert report.compared > 1000
     assert report.counts["events"] > report.changes["added"] / 2

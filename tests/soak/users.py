@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.soak.folder import Folder
+from tests.soak.witness import Witness
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
 
 _LISTEN_SECONDS = 20.0  # then a listener comes back, with the last event that it saw
+_BURST = 100  # photos at once
 _PATHS = ("/results", "/status", "/metrics", "/results?status=failed&limit=5", "/", "/healthz", "/openapi.json")
 
 
@@ -49,24 +51,31 @@ class Users:
 
     daemon: DaemonProcess
     folder: Folder
+    witness: Witness
     config: Path
     seen: Observations = field(default_factory=Observations)
     changes_end: threading.Event = field(default_factory=threading.Event)
     all_end: threading.Event = field(default_factory=threading.Event)
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def start(self, most_files: int) -> None:
-        """Start all of them."""
+    def start(self, most_files: int, large_seconds: float) -> None:
+        """Start all of them; a large photo comes every so many seconds."""
         changes, questions = self.changes_end, self.all_end
         self._repeat(0.12, "additions", self.folder.add, changes)
         self._repeat(0.5, "overwritings", self.folder.overwrite, changes)
         self._repeat(0.9, "renames", self.folder.rename, changes)
+        self._repeat(0.8, "rotations", self.folder.rotate, changes)
+        self._repeat(1.1, "exchanges", self.folder.exchange, changes)
+        self._repeat(1.5, "links", self.folder.link, changes)
+        self._repeat(large_seconds, "large photos", self.folder.add_large, changes)
+        self._repeat(20.0, "bursts", lambda: self.folder.add_burst(_BURST), changes)
         self._repeat(2.0, "deletions", lambda: self.folder.delete_down_to(most_files), changes)
         self._repeat(5.0, "reloads", self._reload, changes)
         paths = itertools.cycle(_PATHS)
         self._repeat(0.3, "requests", lambda: self._request(next(paths)), questions)
         self._repeat(0.7, "uploads", self._upload, questions)
         self._repeat(0.6, "questions", self._ask_for_file, questions)
+        self._repeat(0.4, "looks", self.witness.look, questions)
         for _ in range(2):
             self._start("listener", self._listen)
 

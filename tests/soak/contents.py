@@ -39,7 +39,7 @@ def _scores(data: bytes) -> dict[str, float]:
 
 @cache
 def _length() -> int:
-    """Bytes of each small photo: all have as many, so that only its bytes tell an overwritten one from the former."""
+    """Bytes of each small photo: all have as many, so that overwriting one does not change its size."""
     return max(len(_small_picture(number)) for number in range(_PICTURES)) + 64
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: photos lost or counted twice"),
     "check": Command("dogid.commands.check", "check model, folders, watch, disk and port"),
     "bench": Command("dogid.commands.bench", "measure decoding, inference and throughput on this device"),
+    "judge": Command("dogid.commands.judge", "measure how good a model is on labelled photos"),
     "service": Command("dogid.commands.service", "install, remove or show the systemd service"),
     "model": Command("dogid.commands.model", "show and verify the metadata of a model file"),
     "retrain": Command("dogid_convert.commands.retrain", "train a model on photos in labelled folders"),

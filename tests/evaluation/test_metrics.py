@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dogid.evaluation import metrics
+from dogid.evaluation.intervals import Interval, share_interval
 from dogid_convert.training.temperature_scaling import fit_temperature, softmax
 
 SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
@@ -150,3 +151,21 @@ def test_temperature_calibrates_overconfident_network() -> None:
 
     assert temperature == pytest.approx(3, rel=0.1)
     assert metrics.expected_calibration_error(softmax(honest * 3 / temperature), labels) < 0.03
+
+
+def test_confidence_bins_have_all_photos() -> None:
+    answers = np.array([[0.95, 0.05], [0.92, 0.08], [0.45, 0.55], [1.0, 0.0]])
+
+    found = metrics.bin_by_confidence(answers, np.array([0, 1, 1, 0]), (0.0, 0.5, 0.9, 1.0))
+
+    assert [one.photos for one in found] == [0, 1, 3]
+    assert math.isnan(found[0].accuracy)
+    assert found[2].accuracy == pytest.approx(2 / 3)
+    assert found[2].confidence == pytest.approx((0.95 + 0.92 + 1) / 3)
+
+
+def test_recall_of_each_label_has_wilsons_interval() -> None:
+    found = metrics.evaluate(SURE[:3], LABELS[:3]).recall_intervals
+
+    assert found[1] == Interval(*share_interval(1, 2))
+    assert found[2] is None

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.dataset.label_matching import match_labels
 from dogid.errors import UsageError
 from dogid.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid.file_names import join_names
 from dogid.model.classifier import Classifier
-from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, label_places, photo_labels
+from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, photo_labels
 from dogid_convert.conversion.photo_differences import PhotoDifference, largest_differences
 from dogid_convert.conversion.photo_sets import (
     Decoded,
@@ -235,7 +236,7 @@ def _find_label_places(evaluation: PhotoFolder | None, labels: GraphLabels) -> l
         return []
     if not evaluation.labels:
         raise UsageError(f"{evaluation.folder}: --evaluate needs labelled photos: a sub-folder for each label")
-    places = label_places(evaluation.labels, labels.names)
+    places = match_labels(evaluation.labels, labels.names)
     unknown = [name for name, place in zip(evaluation.labels, places, strict=True) if place is None]
     if unknown:
         raise UsageError(
@@ -255,7 +256,7 @@ def _collect_warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[s
             f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "
             f"agreement is known only roughly; give {_FEW} or more"
         )
-    places = set(label_places(folder.labels, labels.names)) - {None}
+    places = set(match_labels(folder.labels, labels.names)) - {None}
     if places and len(places) < len(labels.names):
         missing = [name for i, name in enumerate(labels.names) if i not in places]
         found.append(f"no photos of {', '.join(missing[:8])} in {folder.folder}: the model is not calibrated on them")

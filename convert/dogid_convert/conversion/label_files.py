@@ -1,6 +1,5 @@
 """The labels of a graph: found beside it, and fitted to its outputs and to the folders of photos."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,24 +63,10 @@ def check_labels(labels: GraphLabels, classes: int) -> None:
     )
 
 
-def label_places(folders: Sequence[str], labels: Sequence[str]) -> list[int | None]:
-    """Return, for each folder's name, the place of its label; None where there is none.
-
-    Compared as the retrain example wrote its labels: in lower case, with blanks for all but letters and digits.
-    """
-    exact = {name: i for i, name in reversed(list(enumerate(labels)))}
-    plain = {_plain(name): i for i, name in reversed(list(enumerate(labels)))}
-    return [exact.get(name, plain.get(_plain(name))) for name in folders]
-
-
 def photo_labels(places: Sequence[int | None], folder_of: Sequence[int]) -> NDArray[np.int64]:
     """Given each folder's label and each photo's folder, return each photo's label, -1 where there is none."""
     known = np.array([-1 if place is None else place for place in places], dtype=np.int64)
     return known[np.asarray(folder_of, dtype=np.int64)]
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", " ", name.lower()).strip()
 
 
 def _read(path: Path) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 Throughout, `probabilities` is float [photos, classes] whose rows sum to one; `labels` int [photos], the true classes.
 """
 
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +15,9 @@ from dogid.evaluation.intervals import Interval, share_interval
 
 ECE_BINS = 15
 """Equal-width bins of confidence, as in Guo et al. 2017, "On Calibration of Modern Neural Networks"."""
+
+CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
+"""Of the bins shown to people: narrow where most answers are."""
 
 _AT_ONCE = 100  # bootstrap samples
 _BISECTIONS = 100  # halve an interval of at most 1: more cannot be expressed
@@ -81,6 +87,32 @@ def expected_calibration_error(probabilities: Probabilities, labels: ClassIndice
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     distance = np.abs(np.bincount(place, weights=confidence - hit))
     return float(distance.sum() / len(labels))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceBin:
+    """The photos whose top probability is within a range: how sure the model is, and how often it is right."""
+
+    low: float
+    high: float
+    photos: int
+    confidence: float
+    """Mean probability of the predicted label; nan without photos."""
+    accuracy: float
+    """Share that is right; nan without photos."""
+
+
+def bin_by_confidence(
+    probabilities: Probabilities, labels: ClassIndices, edges: Sequence[float] = CONFIDENCE_EDGES
+) -> tuple[ConfidenceBin, ...]:
+    """Return the photos' confidence and accuracy between each two edges, which go up from 0 to 1."""
+    confidence, hit = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    found = []
+    for low, high in itertools.pairwise(edges):
+        inside = (confidence >= low) & ((confidence < high) | (high == edges[-1]))
+        means = (float(confidence[inside].mean()), float(hit[inside].mean())) if inside.any() else (math.nan, math.nan)
+        found.append(ConfidenceBin(low, high, int(inside.sum()), *means))
+    return tuple(found)
 
 
 def _bootstrap(counts: NDArray[np.int64], samples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,83 @@
+"""`dogid judge`: measure how good a model is on labelled photos."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dogid import settings
+from dogid.commands.output import print_json, print_line, print_message
+from dogid.errors import DogidError, UsageError
+
+if TYPE_CHECKING:
+    from dogid.judging.judgement import Judgement
+
+_SETTINGS = ("labels", "workers", "max_bytes", "max_pixels")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add MODEL, PHOTOS, --report, --json, and the settings that affect a single photo."""
+    parser.add_argument("judged", type=Path, metavar="MODEL", help="a .tflite model, also one from elsewhere")
+    parser.add_argument(
+        "photos",
+        type=Path,
+        metavar="PHOTOS",
+        help="a folder with one sub-folder of photos per label; where it is divided into train/ and test/ or val/, "
+        "only the latter are judged",
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write a page with the wrong ones as FILE.html, and FILE.json"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    settings.add_flags(parser, _SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Classify the photos and print the figures; return 1 where a photo could not be read."""
+    from dogid.judging.judgement_text import format_judgement
+
+    if args.report is not None and not args.report.parent.is_dir():
+        raise UsageError(f"{args.report.parent}: no such folder to write {args.report.name} into")
+    judgement = _judge(args, settings.load(args))
+    document = judgement.as_document()
+    if args.report is not None:
+        _write_report(args.report, judgement, document)
+    if args.json:
+        print_json(document)
+    else:
+        print_line(format_judgement(judgement).rstrip())
+    return int(bool(judgement.unreadable))
+
+
+def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
+    from dogid.commands.progress import ProgressBar
+    from dogid.dataset.labelled_photos import find_photos
+    from dogid.judging.judge import judge
+    from dogid.model.classifier import load_model
+    from dogid.photo.decode import limit_pixels
+
+    limit_pixels(chosen.max_pixels)
+    model = load_model(args.judged, chosen.labels)
+    bar = ProgressBar()
+    try:
+        dataset = find_photos(args.photos, lambda files, what: bar.track(files, len(files), what), min_labels=1)
+    except OSError as error:
+        raise UsageError(f"{error.filename or args.photos}: cannot be read: {error.strerror}") from error
+    return judge(model, dataset, chosen.workers, chosen.max_bytes, bar)
+
+
+def _write_report(path: Path, judgement: "Judgement", document: dict[str, Any]) -> None:
+    """Write the page and the figures under the given name; its suffix is the one of either."""
+    from dogid.judging.judgement_page import render_judgement
+    from dogid.system.atomic_files import write_atomically
+
+    texts = {
+        path.with_suffix(".json"): json.dumps(document, indent=2, ensure_ascii=False) + "\n",
+        path.with_suffix(".html"): render_judgement(judgement),
+    }
+    for file, text in texts.items():
+        try:
+            write_atomically(file, text.encode())
+        except OSError as error:
+            raise DogidError(f"{file}: cannot be written: {error.strerror or error}") from error
+    print_message(f"report: {path.with_suffix('.html')} and {path.with_suffix('.json')}")

@@ -1,0 +1,145 @@
+"""A model of mean colours is judged on photos of one colour: what it answers is known."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from dogid.cli import main
+from tests.model.small_models import convert, mean_colour_model, with_labels
+from tests.support.daemon import environment
+from tests.support.photos import encode, put
+
+RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bare = convert(mean_colour_model(softmax=True))
+    return with_labels(bare, tmp_path_factory.mktemp("judged") / "colours.tflite")
+
+
+def draw(folder: Path, colour: tuple[int, int, int], photos: int) -> None:
+    for number in range(photos):
+        shade = tuple(level + number for level in colour)
+        put(folder / f"{number}.png", encode(Image.new("RGB", (40, 40), shade), "PNG"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Red and green ones, of which one green one lies under red."""
+    draw(tmp_path / "photos" / "red", RED, 4)
+    draw(tmp_path / "photos" / "green", GREEN, 5)
+    (tmp_path / "photos" / "green" / "0.png").rename(tmp_path / "photos" / "red" / "green.png")
+    return tmp_path / "photos"
+
+
+def judged(capsys: pytest.CaptureFixture[str], model: Path, photos: Path, status: int = 0) -> dict[str, Any]:
+    assert main(["judge", str(model), str(photos), "--json"]) == status
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_figures_are_those_of_the_photos(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = judged(capsys, model, photos)
+
+    assert found["photos"]["per_label"] == {"red": 5, "green": 4}
+    assert found["accuracy"] == pytest.approx(8 / 9)
+    assert found["macro_recall"] == pytest.approx((0.8 + 1) / 2)
+    assert found["recall"] == {"red": pytest.approx(0.8), "green": 1.0}
+    assert found["recall_95"]["red"] == pytest.approx([0.376, 0.964], abs=1e-3)  # Wilson 1927
+    assert found["confusion"] == {"labels": ["red", "green"], "counts": [[4, 1], [0, 4]]}
+    assert [(one["file"], one["label"], one["predicted"]) for one in found["mistakes"]] == [
+        ("red/green.png", "red", "green")
+    ]
+    assert found["latency_ms"]["invoke"] > 0
+    assert sum(one["photos"] for one in found["calibration"]) == 9
+
+
+def test_text_names_labels_without_photos_and_mistakes(
+    model: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["judge", str(model), str(photos)]) == 0
+
+    text = capsys.readouterr().out
+    assert "top-1 88.9 %" in text
+    assert "no photos of blue" in text
+    assert "red: 80.0 % of 5 (95 %: 37.6 to 96.4)" in text
+    assert "red/green.png: red, answered green" in text
+
+
+def test_page_shows_each_mistake(model: Path, photos: Path, tmp_path: Path) -> None:
+    assert main(["judge", str(model), str(photos), "--report", str(tmp_path / "page.html")]) == 0
+
+    page = (tmp_path / "page.html").read_text()
+    assert page.count('src="data:image/jpeg;base64,') == 1
+    assert 'alt="red/green.png"' in page
+    assert "<svg" in page
+    assert "http" not in page
+    assert json.loads((tmp_path / "page.json").read_text())["accuracy"] == pytest.approx(8 / 9)
+
+
+def test_folder_of_an_unknown_label_is_named_and_left_out(
+    model: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(photos / "yellow", (200, 200, 20), 3)
+    (photos / "green").rename(photos / "Green ")  # case and blanks do not count
+
+    found = judged(capsys, model, photos)
+
+    assert found["photos"]["unknown_labels"] == {"yellow": 3}
+    assert found["photos"]["judged"] == 9
+    main(["judge", str(model), str(photos)])
+    assert "3 photos in the folder 'yellow': the model has no such label; it has red, green, blue" in (
+        capsys.readouterr().out
+    )
+
+
+def test_no_known_label_is_wrong_usage(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "green").rename(photos / "cat")
+    (photos / "red").rename(photos / "dog")
+
+    assert main(["judge", str(model), str(photos)]) == 2
+    assert "none of the labels cat, dog; it has red, green, blue: rename the folders" in capsys.readouterr().err
+
+
+def test_unreadable_photos_are_named_and_status_is_1(
+    model: Path, photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    (photos / "red" / "empty.jpg").touch()
+
+    found = judged(capsys, model, photos, status=1)
+
+    assert sorted(one["file"] for one in found["photos"]["unreadable"]) == ["red/broken.jpg", "red/empty.jpg"]
+    assert found["photos"]["judged"] == 9
+
+
+def test_of_a_divided_data_set_only_test_is_judged(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draw(tmp_path / "train" / "red", RED, 4)
+    draw(tmp_path / "train" / "blue", BLUE, 4)
+    draw(tmp_path / "val" / "blue", (0, 0, 100), 2)
+
+    found = judged(capsys, model, tmp_path)
+
+    assert found["photos"]["per_label"] == {"blue": 2}
+    assert found["photos"]["only_test"]
+
+
+def test_judging_needs_no_training_packages(model: Path, photos: Path) -> None:
+    code = (
+        "import sys\nfor name in ('tensorflow', 'scipy', 'sklearn', 'matplotlib', 'dogid_convert'):\n"
+        "    sys.modules[name] = None\n"
+        "from dogid.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "judge", str(model), str(photos)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "top-1 88.9 %" in done.stdout

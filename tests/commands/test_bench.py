@@ -1,7 +1,10 @@
+import contextlib
+import io
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +16,31 @@ from tests.support.daemon import environment
 from tests.support.photos import photo, put
 
 
-@pytest.fixture
-def short_run(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.contextmanager
+def short_run() -> Iterator[None]:
     """Measure as the command does, but for less time."""
-    monkeypatch.setattr(measures, "_MIN_SECONDS", 0.0)
-    monkeypatch.setattr(measures, "_SINGLES", 2)
-    monkeypatch.setattr(measures, "_BACKLOG", 6)
-    monkeypatch.setattr(photos, "SIZES", (("0.3 MP", 640, 480, 2), ("2 MP", 1632, 1224, 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "_MIN_SECONDS", 0.0)
+        patch.setattr(measures, "_SINGLES", 2)
+        patch.setattr(measures, "_BACKLOG", 6)
+        patch.setattr(photos, "SIZES", (("0.3 MP", 640, 480, 2), ("2 MP", 1632, 1224, 1)))
+        yield
 
 
-def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
-    assert main(["bench", "--json", *arguments]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return found
+def bench(*arguments: str) -> str:
+    with short_run(), contextlib.redirect_stdout(io.StringIO()) as stdout:
+        assert main(["bench", *arguments]) == 0
+    return stdout.getvalue()
 
 
-@pytest.mark.usefixtures("short_run")
-def test_bench_measures_synthetic_photos_by_default(capsys: pytest.CaptureFixture[str]) -> None:
-    found = document(capsys)
+@pytest.fixture(scope="module")
+def found() -> dict[str, Any]:
+    """The document of a run on photos that the command draws."""
+    document: dict[str, Any] = json.loads(bench("--json"))
+    return document
 
+
+def test_bench_measures_synthetic_photos_by_default(found: dict[str, Any]) -> None:
     assert [sample["name"] for sample in found["samples"]] == ["0.3 MP", "2 MP"]
     assert all(sample["decode_ms"] > 0 and sample["invoke_ms"] > 0 for sample in found["samples"])
     assert found["samples"][0]["mean_bytes"] < found["samples"][1]["mean_bytes"]
@@ -40,10 +49,7 @@ def test_bench_measures_synthetic_photos_by_default(capsys: pytest.CaptureFixtur
     assert 0 < found["folder"]["latency_ms"]["p50"] <= found["folder"]["latency_ms"]["p99"]
 
 
-@pytest.mark.usefixtures("short_run")
-def test_bench_json_keys_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
-    found = document(capsys)
-
+def test_bench_json_keys_are_stable(found: dict[str, Any]) -> None:
     assert set(found) == {"model", "cores", "samples", "folder"}
     assert set(found["model"]) == {"name", "sha256", "backend"}
     assert set(found["samples"][0]) == {"name", "photos", "mean_bytes", "decode_ms", "invoke_ms"}
@@ -51,29 +57,26 @@ def test_bench_json_keys_are_stable(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found["folder"]["latency_ms"]) == {"p50", "p99"}
 
 
-@pytest.mark.usefixtures("short_run")
-def test_bench_measures_photos_of_a_folder_unchanged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_measures_photos_of_a_folder_unchanged(tmp_path: Path) -> None:
     data = [photo(seed) for seed in range(3)]
     for seed, content in enumerate(data):
         put(tmp_path / "deep" / f"{seed}.jpg", content)
     put(tmp_path / "broken.jpg", data[0][:200])
     put(tmp_path / "notes.txt", b"no photo")
 
-    found = document(capsys, "--photos", str(tmp_path))
-
-    (sample,) = found["samples"]
+    (sample,) = json.loads(bench("--json", "--photos", str(tmp_path)))["samples"]
     assert sample["photos"] == 3
     assert sample["mean_bytes"] == sum(map(len, data)) // 3
     assert [(tmp_path / "deep" / f"{seed}.jpg").read_bytes() for seed in range(3)] == data
 
 
-@pytest.mark.usefixtures("short_run")
-def test_bench_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench"]) == 0
+def test_bench_prints_a_table(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", photo(1))
 
-    output = capsys.readouterr().out
+    output = bench("--photos", str(tmp_path))
+
     assert "dogid.tflite" in output
-    assert "0.3 MP" in output
+    assert tmp_path.name in output
     assert "photos/s from a backlog" in output
 
 

@@ -12,13 +12,17 @@ _PAUSE = 0.02
 T = TypeVar("T")
 
 
-def eventually(condition: Callable[[], T | None], description: str, timeout: float = TIMEOUT) -> T:
-    """Call condition until its answer is true, and return it; fail, with the last answer, after timeout seconds."""
+def eventually(condition: Callable[[], T | None], description: str | Callable[[], str], timeout: float = TIMEOUT) -> T:
+    """Call condition until its answer is true, and return it; fail, with the last answer, after timeout seconds.
+
+    description: what is waited for; a function is only called for the failure.
+    """
     deadline = time.monotonic() + timeout
     while True:
         answer = condition()
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"did not happen in {timeout:g} s: {description}; last seen: {answer!r}")
+            awaited = description if isinstance(description, str) else description()
+            raise AssertionError(f"did not happen in {timeout:g} s: {awaited}; last seen: {answer!r}")
         time.sleep(_PAUSE)

@@ -4,10 +4,12 @@ That is what a decoder's own faults do. This file stands alone: a test writes it
 """
 
 import importlib.abc
+import importlib.util
 import os
 import signal
 import sys
 import time
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 HANGS = b"a photo that hangs the decoder"
@@ -15,13 +17,23 @@ KILLS = b"a photo that kills the decoder"
 
 
 class _PatchDecoder(importlib.abc.MetaPathFinder):
-    """Changes simplejpeg.decode_jpeg once the module is there."""
+    """Changes simplejpeg.decode_jpeg as soon as the module is loaded."""
 
-    def find_spec(self, *_: Any) -> None:
-        module = sys.modules.get("simplejpeg")
-        if module is not None and hasattr(module, "decode_jpeg"):
-            sys.meta_path.remove(self)
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        if name != "simplejpeg":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.loader is not None
+        load = spec.loader.exec_module
+
+        def load_and_patch(module: Any) -> None:
+            load(module)
             _patch(module)
+
+        spec.loader.exec_module = load_and_patch  # type: ignore[method-assign]
+        return spec
 
 
 def _patch(module: Any) -> None:

@@ -15,7 +15,7 @@ from functools import cache
 
 import numpy as np
 
-from dogid.errors import PhotoError
+from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.decode import FORMATS, decode, limit_pixels
 from tests.photo.whole_photos import samsung_trailer
 from tests.support.photos import encode, photo, picture
@@ -146,6 +146,8 @@ def _one(number: int, report: Report) -> None:
         decoded = decode(mutated(number), _SIZE)
     except PhotoError as error:
         report.outcomes[str(error.code)] += 1
+        if error.code is PhotoCode.INTERNAL:
+            report.faults.append(f"case {number}: {error}")
     except BaseException as error:
         report.outcomes["fault"] += 1
         report.faults.append(f"case {number}: {type(error).__name__}: {error}")

@@ -6,6 +6,7 @@ from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.decode import decode
+from dogid.photo.turbojpeg import decode_mode
 from tests.photo.whole_photos import END_MARKS, jpegs, plain_pictures, samsung_trailer, tails, whole_photos
 from tests.support.photos import encode
 
@@ -71,6 +72,17 @@ def test_jpeg_with_a_hole_of_zeros_is_truncated(name: str) -> None:
     for at in range(len(data) // 3, len(data) - hole - 2, len(data) // 20):
         found = code(data[:at] + bytes(hole) + data[at + hole :])
         assert found is PhotoCode.TRUNCATED, f"hole at {at} of {len(data)}"
+
+
+def test_jpeg_with_codes_that_do_not_exist_is_corrupt() -> None:
+    data = whole_photos()["JPEG"]
+    scan = data.rindex(b"\xff\xda") + 14
+    damaged = [data[:at] + data[at + 64 :] for at in range(scan, len(data) - 80, 37)]
+
+    found = [code(each) for each in damaged if "bad Huffman code" in decode_mode(each, "RGB", (200, 150))[2]]
+
+    assert found
+    assert set(found) == {PhotoCode.CORRUPT}
 
 
 @pytest.mark.parametrize("name", [name for name in whole_photos() if name.startswith("JPEG")])

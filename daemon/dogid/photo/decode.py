@@ -57,7 +57,8 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
 
     JPEG is decoded at the smallest scale (1, 1/2, 1/4, 1/8) that is not below size; a photo is turned
     upright by its EXIF tag after it has been shrunk; transparency becomes white.
-    Raise PhotoError with the code `empty`, `unsupported`, `too_large`, `truncated` or `corrupt`.
+    Raise PhotoError with the code `empty`, `unsupported`, `too_large`, `truncated` or `corrupt`, or `internal` for a
+    fault of dogid's own code.
     """
     if not data:
         raise PhotoError(PhotoCode.EMPTY, "the file is empty")
@@ -74,7 +75,18 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     except PhotoError:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        if _is_raised_by_dogid(error):
+            fault = f"a fault of dogid while decoding: {type(error).__name__}: {error}"
+            raise PhotoError(PhotoCode.INTERNAL, fault) from error
         raise _explain(data, kind, error) from error
+
+
+def _is_raised_by_dogid(error: Exception) -> bool:
+    """Whether an error comes from dogid's own code and not from a decoder: a fault of dogid and not of the photo."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and str(frame.tb_frame.f_globals.get("__name__")).startswith("dogid.")
 
 
 def decode_complete(data: bytes, size: tuple[int, int]) -> DecodedPhoto:

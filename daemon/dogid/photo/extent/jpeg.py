@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from dogid.errors import PhotoCode, PhotoError
 
-_SOI, _EOI, _SOS, _DHT, _RESTARTS = 0xD8, 0xD9, 0xDA, 0xC4, range(0xD0, 0xD8)
+_MARK, _SOI, _EOI, _SOS, _DHT, _RESTARTS = 0xFF, 0xD8, 0xD9, 0xDA, 0xC4, range(0xD0, 0xD8)
+_AC = 1  # class of a Huffman table
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # all but DHT, JPG and DAC
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _WITHOUT_LENGTH = frozenset({0x00, 0x01, _SOI, *_RESTARTS})
@@ -17,6 +18,11 @@ _COEFFICIENTS = frozenset(range(64))  # of a block
 
 # Of a header that may be damaged. Higher lets such a file take more memory and time; 100 MB of XMP would need 1,600.
 _MOST_SEGMENTS = 2000
+
+HOLE = bytes(64)
+"""Shorter runs of zeros occur in the data of black pictures, and damage little."""
+# Progressive scans hold bits of many blocks in a row, which may be zeros: libjpeg writes up to 1000 of them.
+_LONG_HOLE = bytes(256)
 
 _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # that ends entropy-coded data
@@ -121,19 +127,49 @@ def lacks_scans(data: bytes, header: JpegHeader) -> bool:
     return len(missing) < header.components or any(missing.values())
 
 
-def may_have_zeros(data: bytes, header: JpegHeader) -> bool:
-    """Whether long runs of zeros can be pixels: where the code of an empty block is zeros in all of its tables.
+def find_hole(data: bytes, header: JpegHeader) -> int | None:
+    """Return where zeros stand in the place of the data of a JPEG that decodes; None where there are none.
 
-    Black pictures of programs that optimise their tables are full of them.
+    Zeros are not taken for a hole where they can be pixels: where the code of an empty block is zeros, of which black
+    pictures of programs that optimise their tables are full, and in progressive scans of mean values (DC).
     """
+    if data.find(HOLE, header.scan) < 0:
+        return None
+    empty_blocks: dict[int, bool] = {}  # by number of an AC table: whether zeros are the code of an empty block
     for segment in header.segments:
-        at = segment.at + 4
-        while segment.marker == _DHT and at + 17 < segment.end:
-            is_ac, is_empty_block = data[at] >> 4 == 1, data[at + 17] & 0x0F == 0  # the first symbol's code is zeros
-            if is_ac and not is_empty_block:
-                return False
-            at += 17 + sum(data[at + 1 : at + 17])
-    return True
+        _note_tables(data, segment.marker, segment.at, segment.end, empty_blocks)
+    scan, at = header.segments[-1].at, header.scan
+    while True:
+        found = _MARKER.search(data, at)
+        end = found.start() if found else len(data)
+        hole = data.find(_LONG_HOLE if header.process in _PROGRESSIVE else HOLE, at, end)
+        if hole >= 0 and not _may_have_zeros(data, scan, header, empty_blocks):
+            return hole
+        at = end
+        while at == end or data[scan + 1] != _SOS:  # on to the next scan
+            scan, after = at, at + 2 + int.from_bytes(data[at + 2 : at + 4])
+            if after >= len(data) or data[at] != _MARK or data[at + 1] not in _SEGMENTS:
+                return None
+            _note_tables(data, data[at + 1], at, after, empty_blocks)
+            at = after
+
+
+def _note_tables(data: bytes, marker: int, at: int, end: int, empty_blocks: dict[int, bool]) -> None:
+    at += 4
+    while marker == _DHT and at + 17 < end:
+        if data[at] >> 4 == _AC:
+            empty_blocks[data[at] & 0x0F] = data[at + 17] & 0x0F == 0  # the first symbol's code is zeros
+        at += 17 + sum(data[at + 1 : at + 17])
+
+
+def _may_have_zeros(data: bytes, scan: int, header: JpegHeader, empty_blocks: dict[int, bool]) -> bool:
+    """Whether long runs of zeros can be pixels in the scan whose SOS segment begins there."""
+    count = data[scan + 4]
+    parameters = scan + 5 + 2 * count
+    if header.process in _PROGRESSIVE and data[parameters] == 0:  # a mean that does not change, or has a bit of 0
+        return True
+    used = {selectors & 0x0F for selectors in data[scan + 6 : parameters : 2]}
+    return all(empty_blocks.get(number, True) for number in used)
 
 
 def find_end(data: bytes, header: JpegHeader) -> tuple[int, bool]:

@@ -1,0 +1,81 @@
+"""Zeros in the middle of a photo, where a program reserved the space and has not written it yet."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+from dogid.errors import PhotoCode, PhotoError
+from dogid.photo import decode as decoding
+from dogid.photo.decode import decode
+from tests.support.photos import encode, picture
+
+SIZE = (64, 64)
+ARITHMETIC = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQ"
+    "YEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//yQARCAAwAEAD"
+    "ASIAAhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwDR1OM/KWLgaLr+rh+O9eQ2w99+YLxFYyXJFg764bE7kV5zzqkzm1H0G+qMzVRgkyt+"
+    "1BF3f0yx7SxyEM4DB33ylBCFpqAmwB3ahtYca7y3yhJ0r83g4BI0qfQbaF/ODKVsPfVgsT+ZUrENdHZSi9d6DKnqnfv+891REa+0NlaJaWJ/NU+Q"
+    "br5p3g5TZS5BomwWgjNfYqEmBbF3hiUxG59kXyzxpnNSHR81L6Y/sVpIrvUb8+4J8dH5aP8A/LQlWJvsYooUM3NTgWUN8OWGLIE0XjgDIIyyy7HF"
+    "0jwr1e6sE08lhBeOu/HkPq2veaxA/wDCjUgLa6yRADEH3gorBUwi54HWcZ6PDvmLtD+D6bU5UX9AdWYEHLT1ybb9qgBMuxncSyfHAa+lr3SmVZZi"
+    "HCgMMuT3NoWS/a3DGU7SUmkJAOdhcU9pUbfI/rvgbPVTzYW8v5dfp8VvcfHUdC3EaX6VuXdQUCIr42ryPTeY/p7wpgqHbBo27GrmRyhnjpB9ax0z"
+    "3K5/dpCx29MFyDXvW7Z06RXRyAEpu+4PRSA8IcSQ6m4d9YIzqdBERYc6CIrfUYkok3hfshGVLTABebJpoMZ7db3Tp2G713pY8nAnnsCgcahkZu7R"
+    "wQakgKpHlcdbmUuQDu/umcvTIJtNEJKl4evkidWSwl9NEqW3FrhU9S5Owf44hvSXdB5YNoD/2Q=="
+)
+"""A JPEG with arithmetic coding, made by `jpegtran -arithmetic` of a generated picture."""
+
+
+def with_hole(data: bytes, length: int, at: int) -> bytes:
+    """Return the data with zeros in the place of so many bytes."""
+    return data[:at] + bytes(length) + data[at + length :]
+
+
+def verdict(data: bytes) -> PhotoCode | bool:
+    """Return the code of a photo's error, or whether there is no doubt about it."""
+    try:
+        return decode(data, SIZE).complete
+    except PhotoError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("options", [("HEIC", {}), ("WEBP", {"quality": 90}), ("JPEG", {"progressive": True})])
+def test_photo_with_a_hole_is_truncated(options: tuple[str, dict[str, object]]) -> None:
+    kind, choices = options
+    data = encode(picture(1, (400, 300)), kind, **choices)
+
+    for eighth in range(2, 7):
+        assert verdict(with_hole(data, 1024, len(data) * eighth // 8)) is PhotoCode.TRUNCATED
+
+
+def test_lossless_webp_with_zeros_is_waited_for() -> None:
+    plain = Image.new("RGB", (1500, 1000))
+    plain.paste((200, 10, 10), (50, 50, 80, 80))
+    data = encode(plain, "WEBP", lossless=True, method=0)
+
+    assert bytes(512) in data
+    assert verdict(data) is False
+
+
+@pytest.mark.parametrize("quality", [10, 90])
+def test_lossy_webp_of_one_colour_is_whole(quality: int) -> None:
+    data = encode(Image.new("RGB", (3000, 2000), (0, 0, 0)), "WEBP", quality=quality)
+
+    assert verdict(data) in (True, False)
+
+
+def test_cut_arithmetic_jpeg_with_an_end_mark_is_truncated() -> None:
+    with Image.open(io.BytesIO(ARITHMETIC)) as image:
+        assert image.size == (64, 48)
+    scan = ARITHMETIC.index(b"\xff\xda") + 14
+
+    assert verdict(ARITHMETIC) is True
+    for part in range(1, 16):
+        cut = ARITHMETIC[: scan + (len(ARITHMETIC) - scan) * part // 16]
+        assert verdict(cut + b"\xff\xd9") is PhotoCode.TRUNCATED
+
+
+def test_fault_of_our_own_code_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_is_written", lambda: None)  # called with more: an error of dogid
+
+    assert verdict(encode(picture(1, (40, 30)), "PNG")) is PhotoCode.INTERNAL

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import write_atomically
+from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
 from dogid_convert.support.free_memory import check_resources
@@ -25,7 +26,7 @@ _PHOTO_BYTES = 150_000_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add GRAPH, --out, --dtype, the photos to calibrate and evaluate with, and the other flags."""
-    forms = ".pb, .pbtxt, SavedModel folder, .keras, .h5 or float .tflite"
+    forms = "what `dogid retrain` wrote, .pb, .pbtxt, SavedModel folder, .keras, .h5 or float .tflite"
     parser.add_argument("graph", type=Path, metavar="GRAPH", help=forms)
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="MODEL.tflite", help="the file to write")
     parser.add_argument(
@@ -51,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.98,
         metavar="F",
-        help="share of photos on which the model must agree with the float graph (default: 0.98)",
+        help="share of photos on which the model must agree with the float graph, where --evaluate gives no labels to "
+        "compare by; refused where the 95 %% interval lies below it (default: 0.98)",
     )
     parser.add_argument("--input", metavar="NAME", help="the graph's input node (default: found)")
     parser.add_argument("--output-node", metavar="NAME", help="the graph's output node (default: found)")
@@ -72,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
     if not args.graph.exists():
         raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
+    if (args.graph / GRAPH).is_file():
+        args.graph = args.graph / GRAPH
     if args.out.is_dir():
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
     for path in (args.out, args.report):
@@ -103,7 +107,7 @@ def _convert(args: argparse.Namespace) -> "tuple[Report, dict[str, Any]]":
     converted, settings = _converted(args)
     interruption.check()
     report = converted.report
-    for warning in report.warnings:
+    for warning in report.all_warnings:
         _say(f"warning: {warning}")
     written = _write(args, converted, settings)
     result = report.as_dict() | {"model": str(args.out) if written else None}
@@ -138,8 +142,8 @@ def _write(args: argparse.Namespace, converted: "Converted", settings: "Conversi
     report = converted.report
     if report.passed is False and not args.force:
         _say(
-            "the model was not written: its labels differ from the float graph's too often. Try photos more like those "
-            "that it will see, --dtype float16, or write it nevertheless by --force. "
+            f"the model was not written: {report.verdict.reason}. Try photos more like those that it will see, "
+            "--dtype float16, or write it nevertheless by --force. "
             f"{args.out} {'is as it was' if args.out.exists() else 'was not made'}"
         )
         return False

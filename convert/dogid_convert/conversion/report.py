@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.evaluation.compare import Accuracies, Agreement
+from dogid_convert.conversion.gate import Verdict, decide
 from dogid_convert.conversion.label_files import GraphLabels
 from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.photo_sets import PhotoFolder
@@ -60,9 +61,20 @@ class Report:
     warnings: tuple[str, ...]
 
     @property
+    def verdict(self) -> Verdict:
+        """Whether the model may be written."""
+        return decide(self.agreement, self.accuracies, self.min_agreement)
+
+    @property
     def passed(self) -> bool | None:
-        """Whether the model agrees with the float one as often as it must; None where that was not measured."""
-        return None if self.agreement is None else self.agreement.share >= self.min_agreement
+        """Whether the model is no worse than the float one; None where that was not measured."""
+        return self.verdict.passed
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The warnings, and what is doubtful about a model that passes."""
+        doubt = self.verdict.doubt
+        return (*self.warnings, doubt) if doubt else self.warnings
 
     @property
     def slower(self) -> bool:
@@ -90,6 +102,7 @@ class Report:
             "evaluation": None if self.accuracies is None else asdict(self.accuracies),
             "differences": [asdict(one) | {"photo": str(one.photo)} for one in self.differences],
             "remedies": list(self.attempts),
-            "warnings": list(self.warnings),
+            "warnings": list(self.all_warnings),
             "passed": self.passed,
+            "reason": self.verdict.reason,
         }

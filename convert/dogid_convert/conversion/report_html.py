@@ -14,7 +14,7 @@ def render_html_report(report: Report) -> str:
     """Return the whole document; it needs no other file and no network."""
     title = f"{report.graph.name} as {report.dtype}"
     parts = [f"<h1>{escape(title)}: {describe_verdict(report)}</h1>"]
-    parts += [f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in report.warnings]
+    parts += [f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in report.all_warnings]
     parts.append(f'<pre tabindex="0">{escape(format_report(report))}</pre>')
     if report.accuracies is not None:
         parts.append(_confusion(report.accuracies, report.dtype))

@@ -4,10 +4,10 @@ from dogid.evaluation.compare import Accuracies
 from dogid.evaluation.confusion_text import format_confusion
 from dogid.evaluation.metrics import Evaluation
 from dogid.file_names import join_names
+from dogid_convert.conversion.gate import SIGNIFICANT
 from dogid_convert.conversion.report import Report, RepresentativeDataset
 
 _SHOWN_LABELS = 6
-_SIGNIFICANT = 0.05
 
 
 def format_report(report: Report) -> str:
@@ -62,15 +62,16 @@ def _table(report: Report) -> list[str]:
 
 
 def _verdict(report: Report) -> list[str]:
+    return [f"{describe_verdict(report)}: {report.verdict.reason}", *_agreement(report)]
+
+
+def _agreement(report: Report) -> list[str]:
     agreement = report.agreement
-    if agreement is None:
-        return [f"agreement: {describe_verdict(report)}, no photos were given; --calibrate or --evaluate measure it"]
-    low, high = agreement.interval
+    if agreement is None or report.accuracies is None:
+        return []
     return [
-        f"agreement: {percent(agreement.share)} of {agreement.photos} photos not used to calibrate get the float "
-        "graph's label",
-        f"           (95 % interval {percent(low)} to {percent(high)}; needed: {percent(report.min_agreement)}): "
-        + describe_verdict(report),
+        f"its label is the float graph's for {percent(agreement.share)} of {agreement.photos} photos not used to "
+        "calibrate"
     ]
 
 
@@ -97,7 +98,7 @@ def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:
 def format_mcnemar(accuracies: Accuracies, dtype: str) -> str:
     """Return McNemar's test in a sentence."""
     test = accuracies.disagreement
-    meaning = "a real difference" if test.p_value < _SIGNIFICANT else "no sign of a real difference"
+    meaning = "a real difference" if test.p_value < SIGNIFICANT else "no sign of a real difference"
     return (
         f"right only as float32: {test.only_first_right} photos, only as {dtype}: {test.only_second_right}; "
         f"McNemar's test: p = {test.p_value:.3f}, {meaning}"

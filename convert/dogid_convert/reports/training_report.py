@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-REPORT = "report.json"
+GRAPH, REPORT = "retrained_graph.pb", "report.json"
+"""Names of files that a training writes."""
 
 
 def read_recorded_normalisation(graph: Path) -> tuple[float, float] | None:

@@ -201,10 +201,21 @@ def test_other_kinds_of_models_need_no_photos(
 ) -> None:
     out = tmp_path / "m.tflite"
     assert main(["convert", str(workspace.graph), "-o", str(out), "--dtype", dtype]) == 0
-    assert "agreement: not measured" in capsys.readouterr().out
+    assert "not measured: no photos were given" in capsys.readouterr().out
     loaded = load_model(out)
     photo = (workspace.photos / "red" / "0.png").read_bytes()
     assert LABELS[int(loaded.classifier().classify(decode(photo, loaded.size).pixels).argmax())] == "red"
+
+
+def test_folder_that_retrain_wrote_is_a_graph(workspace: Workspace, tmp_path: Path) -> None:
+    trained = tmp_path / "trained"
+    trained.mkdir()
+    (trained / "retrained_graph.pb").write_bytes(workspace.graph.read_bytes())
+    (trained / "retrained_labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
+
+    assert main(["convert", str(trained), "-o", str(tmp_path / "m.tflite"), "--dtype", "float32"]) == 0
+
+    assert record(tmp_path / "m.tflite")["provenance"]["graph"]["file"] == "retrained_graph.pb"  # type: ignore[index]
 
 
 def test_unmeasured_model_has_not_passed(

@@ -4,17 +4,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dogid.file_names import one_line, possible_names, shown_name
+from dogid.file_names import from_one_line, one_line, possible_names, shown_name
 
 
 @given(st.binary(min_size=1, max_size=255))
 @example(b"%41\xe9")
 @example(b"%41")
+@example(b"caf%E9.jpg")
+@example(b"caf%25E9.jpg")
+@example(b"caf%2525E9.jpg")
+@example(b"caf\xe9.jpg")
+@example(b"%25" * 80)
 def test_shown_name_leads_back_to_the_file(raw: bytes) -> None:
     shown = shown_name(raw)
 
     assert shown.encode("utf-8")
-    assert raw in possible_names(shown)
+    assert possible_names(shown)[0] == raw
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,14 @@ def test_only_bytes_that_are_not_utf8_are_encoded(raw: bytes, shown: str) -> Non
 @given(st.text())
 def test_one_line_has_no_line_breaks_and_control_characters(text: str) -> None:
     assert one_line(text).isprintable()
+
+
+@given(st.text().filter(lambda text: "\\" not in text))
+def test_printed_name_leads_back_to_the_name(text: str) -> None:
+    assert from_one_line(one_line(text)) == text
+
+
+def test_names_that_stand_for_each_other_are_shown_differently() -> None:
+    names = [b"caf\xe9.jpg", b"caf%E9.jpg", b"caf%25E9.jpg", b"caf%2525E9.jpg"]
+
+    assert [shown_name(name) for name in names] == ["caf%E9.jpg", "caf%25E9.jpg", "caf%2525E9.jpg", "caf%252525E9.jpg"]

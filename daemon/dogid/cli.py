@@ -61,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `dogid ARGV...` and return its exit status: 0 success, 1 something failed, 2 wrong usage."""
     args = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(args)
+        status = _dispatch(args)
+        sys.stdout.flush()  # a reader that has ended shows now, and not in the interpreter's shutdown
+        return status
     except DogidError as error:
         return _report(str(error), error.exit_status)
     except ModuleNotFoundError as error:

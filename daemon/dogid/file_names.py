@@ -1,33 +1,59 @@
 """Conversion between file names as bytes, as the kernel has them, and as text; names in messages."""
 
+import ast
+import re
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 _SHOWN = 8
+_ESCAPE = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4})")
 
 
 def shown_name(path: bytes) -> str:
     """Given a file name's bytes, return text: itself where it is UTF-8, else with its other bytes percent-encoded.
 
-    In the second case `%` is encoded too, so that `possible_names` can recover the bytes.
+    In the second case `%` is encoded too, and so it is in a UTF-8 name that another name is shown as: no two names are
+    shown alike, and `possible_names` can recover the bytes.
     """
+    names = [path]
+    while (other := unquote_to_bytes(names[-1])) != names[-1]:
+        names.append(other)
+    shown = ""
+    for name in reversed(names):  # whether a name is shown as it is depends on how the one after it is shown
+        shown = _percent_encode(name) if shown.encode() == name or not _is_utf8(name) else name.decode()
+    return shown
+
+
+def _is_utf8(name: bytes) -> bool:
     try:
-        return path.decode("utf-8")
+        name.decode("utf-8")
     except UnicodeDecodeError:
-        text = path.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
-        return "".join(f"%{ord(letter) - 0xDC00:02X}" if "\udc80" <= letter <= "\udcff" else letter for letter in text)
+        return False
+    return True
+
+
+def _percent_encode(path: bytes) -> str:
+    text = path.replace(b"%", b"%25").decode("utf-8", "surrogateescape")
+    return "".join(f"%{ord(letter) - 0xDC00:02X}" if "\udc80" <= letter <= "\udcff" else letter for letter in text)
 
 
 def possible_names(shown: str) -> tuple[bytes, ...]:
-    """Given a name from a user or client, return the file names that it may stand for, the literal one first."""
+    """Given a name from a user or client, return the file names that it may stand for: first the one shown so."""
     literal = shown.encode("utf-8", "surrogateescape")
     decoded = unquote_to_bytes(literal)
-    return (literal,) if decoded == literal else (literal, decoded)
+    if decoded == literal:
+        return (literal,)
+    return (decoded, literal) if shown_name(decoded) == shown else (literal, decoded)
 
 
 def one_line(text: str) -> str:
     """Given any text, return it without line breaks and control characters, for a log or a terminal."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+def from_one_line(line: str) -> str:
+    """Given what `one_line` returned, return the text with its line breaks and control characters."""
+    return _ESCAPE.sub(lambda found: ast.literal_eval(f"'{found[0]}'"), line)
 
 
 def join_names(names: Sequence[str], shown: int = _SHOWN) -> str:

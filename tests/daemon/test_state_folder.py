@@ -35,3 +35,11 @@ def test_rejected_daemon_makes_no_inbox(make_daemon: MakeDaemon, tmp_path: Path)
 
     assert "another dogid uses this state folder" in done.stderr
     assert not (tmp_path / "other").exists()
+
+
+def test_misspelt_inbox_leaves_no_state_folder(tmp_path: Path) -> None:
+    inbox, state = tmp_path / "mispselt" / "inbox", tmp_path / "state"
+    done = dogid("run", "--port", "0", "--inbox", str(inbox), "--state", str(state))
+
+    assert "the inbox cannot be made" in done.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """File names with unusual characters, encodings and lengths."""
 
+import json
 import os
 from pathlib import Path
 
@@ -49,8 +50,20 @@ def test_names_with_the_same_encoding_are_two_photos(daemon: DaemonProcess, inbo
     Path(os.fsdecode(os.path.join(os.fsencode(inbox), b"caf\xe9.jpg"))).write_bytes(photo(2))
     put(inbox / "caf%E9.jpg", photo(3))
 
-    assert len({(result["id"], result["sha256"]) for result in daemon.wait_for_all_answers(2)}) == 2
+    results = {result["file"]: result["id"] for result in daemon.wait_for_all_answers(2)}
+    assert sorted(results) == ["caf%25E9.jpg", "caf%E9.jpg"]
     daemon.wait_for_clean_audit(2)
+    for shown, number in results.items():
+        assert json.loads(daemon.command("why", "--json", shown).stdout)["id"] == number
+
+
+def test_name_as_printed_is_accepted_by_why(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / "two\nlines.jpg", photo(4))
+    daemon.wait_for_all_answers(1)
+    printed = daemon.command("results").stdout.split()[-1]
+
+    assert printed == "two\\nlines.jpg"
+    assert daemon.command("why", printed).returncode == 0
 
 
 def test_longest_names_and_paths_are_classified(daemon: DaemonProcess, inbox: Path) -> None:

@@ -171,3 +171,17 @@ def test_why_prints_the_whole_history(daemon: DaemonProcess, inbox: Path) -> Non
     for word in ("seen", "waiting", "truncated", "failed", "classified", "renamed", "from a.jpg to b.jpg"):
         assert word in output
     assert daemon.command("why", "missing.jpg").returncode == 1
+
+
+def test_rename_while_stopped_is_no_departure(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / "old.jpg", photo(1))
+    put(inbox / "other.jpg", photo(2))
+    before = {result["file"]: result["id"] for result in daemon.wait_for_all_answers(2)}
+    daemon.stop()
+    (inbox / "old.jpg").rename(inbox / "new.jpg")
+    daemon.start()
+    renamed = daemon.wait_for_classified("new.jpg", photo(1))
+
+    assert renamed["id"] == before["old.jpg"]
+    assert [step["event"] for step in daemon.history(renamed)][:1] == ["renamed"]
+    assert "left" not in [step["event"] for step in daemon.history(renamed)]

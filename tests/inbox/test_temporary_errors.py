@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess, environment
+from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root, without_override
 from tests.support.waiting import eventually
@@ -141,19 +142,40 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     filler = Path(f"/proc/{daemon.pid}/root{state}/filler")
     fill(filler)
     names = [f"{number}.jpg" for number in range(300)]
-    for name in names:
+    for name in [*names, "not-yet.jpg"]:
         put(inbox / name, photo(11))
     eventually(lambda: "cannot be written" in daemon.log_text(), "the daemon logs that the disk is full")
     assert daemon.status()["counts"]["classified"] < len(names)
     assert daemon.running
+    check_full_disk_is_reported_alike(daemon, inbox, state)
     filler.unlink()
 
-    daemon.wait_for_all_answers(len(names) + 1)
-    assert daemon.status()["counts"] == {"pending": 0, "classified": len(names) + 1, "failed": 0}
-    command = ["nsenter", "--mount", "--target", str(daemon.pid), sys.executable, "-m", "dogid", "audit"]
-    command += ["--inbox", str(inbox), "--state", str(state)]
-    audit = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    daemon.wait_for_all_answers(len(names) + 2)
+    assert daemon.status()["counts"] == {"pending": 0, "classified": len(names) + 2, "failed": 0}
+    audit = run_beside(daemon, inbox, state, "audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr
+
+
+def check_full_disk_is_reported_alike(daemon: DaemonProcess, inbox: Path, state: Path) -> None:
+    """Assert that all places name the full disk, and the way out."""
+    message = f"{state}: the ledger cannot be written, as its disk is full; make room there: photos wait, none is lost"
+    eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
+
+    said = {
+        name: run_beside(daemon, inbox, state, *name.split())
+        for name in ("status", "check", "audit", "why not-yet.jpg")
+    }
+    assert message in daemon.log_text()
+    assert message in fetch(daemon.url, "/").body.decode()
+    assert [name for name, done in said.items() if message not in done.stdout + done.stderr] == []
+    assert said["check"].returncode == 1
+
+
+def run_beside(daemon: DaemonProcess, inbox: Path, state: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command that sees the disks of a daemon in a mount namespace of its own."""
+    command = ["nsenter", "--mount", "--target", str(daemon.pid), sys.executable, "-m", "dogid", *args]
+    command += ["--inbox", str(inbox), "--state", str(state)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
 
 
 def fill(path: Path) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 
 import pytest
 
+from dogid.errors import UsageError
 from dogid.inbox.scan import FoundFile, Version
 from dogid.ledger import queries
-from dogid.ledger.database import open_for_reading
+from dogid.ledger.database import is_outdated, open_for_changes, open_for_reading, open_for_writing
 from dogid.ledger.histories import all_pages
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.schema import MIGRATIONS
@@ -114,3 +115,17 @@ def test_upgrade_gives_no_lost_id_again(state: Path, closed: int, first: int) ->
 
     assert ledger.observe([FoundFile(b"new.jpg", Version(1, 2, 3))]) == [first]
     ledger.close()
+
+
+def test_ledger_of_an_older_dogid_is_not_changed_beside_the_daemon(state: Path) -> None:
+    with pytest.raises(UsageError, match="start the daemon once"):
+        open_for_changes(state)
+
+
+def test_copy_of_an_older_ledger_is_outdated_once_it_is_updated(state: Path) -> None:
+    db = open_for_reading(state)
+    assert not is_outdated(state, db)
+    open_for_writing(state).connection.close()
+
+    assert is_outdated(state, db)
+    assert not is_outdated(state, open_for_reading(state))

@@ -61,7 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: found)")
     parser.add_argument("--mean", type=_number, metavar="M", help="the input is (pixel - M) / S (default: found)")
     parser.add_argument("--std", type=_positive, metavar="S")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as FILE.json and FILE.html")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the report as JSON, and beside it as .html",
+    )
     parser.add_argument("--force", action="store_true", help="write the model although it fails the gate")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 

@@ -13,6 +13,7 @@ from dogid.daemon.folders import is_running
 from dogid.file_names import one_line, shown_name
 from dogid.inbox.inbox_condition import describe_links_out
 from dogid.ledger.audit import Audit, audit
+from dogid.ledger.ledger_condition import ledger_problem
 
 _RETRY_SECONDS = 5.0  # a running daemon needs a moment for a photo that has just arrived
 _PAUSE_SECONDS = 0.2  # between two audits; lowering it keeps the disk of a large inbox busy
@@ -27,14 +28,15 @@ def run(args: argparse.Namespace) -> int:
     """Print photos that are lost or counted twice; return 1 if there are any, or may be, in an unreadable folder."""
     db = reading_state.open_state(args)
     chosen = settings.load(args)
-    inbox, running = chosen.inbox.absolute(), is_running(chosen.state.absolute())
-    found = _audit_with_retries(db, inbox) if running else audit(db, inbox)
+    inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
+    hindrance = ledger_problem(state) or (None if is_running(state) else NOT_RUNNING)
+    found = audit(db, inbox) if hindrance else _audit_with_retries(db, inbox)
     for problem in found.unreadable_folders:
         print_message(one_line(problem))
     if args.json:
         print_json(found.document())
     else:
-        _print(found, running=running)
+        _print(found, hindrance)
         links = describe_links_out(inbox, found.links)
         if links is not None:
             print_line(one_line(links))
@@ -51,19 +53,20 @@ def _audit_with_retries(db: sqlite3.Connection, inbox: Path) -> Audit:
         time.sleep(_PAUSE_SECONDS)
 
 
-def _print(found: Audit, *, running: bool) -> None:
+def _print(found: Audit, hindrance: str | None) -> None:
+    """Print what was found; hindrance is why the daemon cannot have seen new photos."""
     for path in found.lost:
-        print_line(f"{'lost' if running else 'not seen yet'}: {one_line(shown_name(path))}")
+        print_line(f"{'not seen yet' if hindrance else 'lost'}: {one_line(shown_name(path))}")
     for path in found.counted_twice:
         print_line(f"counted twice: {one_line(shown_name(path))}")
-    print_line(f"{found.photos} photos in the inbox: {_verdict(found, running=running)}")
+    print_line(f"{found.photos} photos in the inbox: {_verdict(found, hindrance)}")
 
 
-def _verdict(found: Audit, *, running: bool) -> str:
+def _verdict(found: Audit, hindrance: str | None) -> str:
     if found.is_clean:
         return "nothing lost, nothing counted twice"
     if not found.lost and not found.counted_twice:
         return "nothing lost, nothing counted twice; those in unreadable folders are not compared"
-    if running or not found.lost:
+    if hindrance is None or not found.lost:
         return "the ledger does not agree with the inbox"
-    return f"{len(found.lost)} not seen yet, since {NOT_RUNNING}"
+    return f"{len(found.lost)} not seen yet, since {hindrance}"

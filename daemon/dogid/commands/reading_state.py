@@ -9,6 +9,7 @@ from pathlib import Path
 from dogid import settings
 from dogid.conditions import no_rights
 from dogid.errors import UsageError
+from dogid.file_names import from_one_line
 from dogid.ledger.database import FILE_NAME, open_for_reading
 
 _SETTINGS = ("inbox", "state")
@@ -51,10 +52,13 @@ def owner_of(path: Path) -> str:
 
 
 def names_in_ledger(file: str, inbox: Path) -> list[str]:
-    """Return the names that the ledger may have for a file: relative to the inbox, or as given."""
+    """Return the names that the ledger may have for a file: relative to the inbox, or as given, or as printed."""
     folder, name = os.path.split(os.path.abspath(file))
     # links of the folder are resolved, but not of the file: the ledger has a linked photo under the link's name
     for full, root in ((folder, os.path.abspath(inbox)), (os.path.realpath(folder), os.path.realpath(inbox))):
         if f"{full}/".startswith(f"{root}/"):
-            return [os.path.join(full, name)[len(root) + 1 :], file]
-    return [file]
+            names = [os.path.join(full, name)[len(root) + 1 :], file]
+            break
+    else:
+        names = [file]
+    return list(dict.fromkeys([*names, *map(from_one_line, names)]))

@@ -4,6 +4,7 @@ import argparse
 import time
 from typing import Any
 
+from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
 from dogid.errors import UsageError
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print results; with --follow print new ones until Ctrl-C."""
     from dogid.ledger import queries
+    from dogid.ledger.database import is_outdated
 
     if not 1 <= args.limit <= _MAX_LIMIT:
         raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
@@ -48,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for result in reversed(found):
         _print_one(result, as_json=args.json)
+    state = settings.load(args).state.absolute()
     while True:
+        if is_outdated(state, db):  # the daemon has started and brought the ledger up to date
+            db = reading_state.open_state(args)
         for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
             if (

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -68,7 +69,9 @@ def _uninstall(args: argparse.Namespace) -> int:
     run_steps(uninstall_steps(paths, delete_data=args.delete_data), print_line, dry_run=args.dry_run)
     kept = kept_paths(paths)
     if kept and not args.delete_data and not args.dry_run:
-        print_line(f"kept: {', '.join(map(str, kept))}; to delete them: --delete-data")
+        # the program may just have been removed, so that --delete-data could not be given any more
+        folders = shlex.join(map(str, kept))
+        print_line(f"kept, photos included: {folders}; to delete them: sudo rm -r {folders}")
     return 0
 
 

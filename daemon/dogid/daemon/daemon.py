@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 
 from dogid.clock import Clock
 from dogid.daemon.content_checker import ContentChecker
-from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state
+from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state, remove_new_state
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.retention_thread import RetentionThread
+from dogid.daemon.status_notifier import StatusNotifier
 from dogid.errors import DogidError, UsageError
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import find_file
@@ -68,12 +69,15 @@ class Daemon:
         self.settings = settings
         limit_pixels(settings.max_pixels)
         self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
+        had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
         try:
             self.inbox = prepare_inbox(settings.inbox)  # once it is certain that no other daemon has the state folder
         except UsageError:
             os.close(self._lock_file)
+            if not had_state:
+                remove_new_state(self.state)  # the inbox was probably misspelt, and the folder is of no use
             raise
         try:
             with self._notifier.extend_start_timeout("opening the ledger"):
@@ -233,6 +237,8 @@ class Daemon:
             if problem is not None:
                 raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {problem}")
             self._health_check.start()
+            if self._notifier.address is not None:
+                StatusNotifier(self.result_signal, lambda: self._notifier.status(self.status_line())).start()
             yield
         finally:
             self._stop(time.monotonic() + _STOP_SECONDS)

@@ -1,5 +1,6 @@
 """The daemon's two folders: the inbox that it reads, and the state folder that one daemon at a time may use."""
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -70,6 +71,13 @@ def lock_state(state: Path) -> int:
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return descriptor
+
+
+def remove_new_state(state: Path) -> None:
+    """Remove a state folder in which there is nothing but the lock file."""
+    with contextlib.suppress(OSError):
+        (state / _LOCK_FILE).unlink()
+        state.rmdir()
 
 
 def is_running(state: Path) -> bool:

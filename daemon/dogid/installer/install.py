@@ -94,17 +94,29 @@ def _check_python(python: str) -> None:
 
 def _program_steps(chosen: InstallOptions) -> list[Step]:
     python = str(VENV / "bin" / "python")
-    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--upgrade", chosen.source)
+    # one retry: pip's five take a minute where there is no network
+    options = ("--disable-pip-version-check", "--quiet", "--upgrade", "--retries", "1")
+    pip = (python, "-m", "pip", "install", *options, chosen.source)
     venv = program(chosen.python, "-m", "venv", "--clear", str(VENV))
     return [
         write_step(SYSUSERS, packaged_text("sysusers.conf")),
         Step(f"create the user {USER}", program("systemd-sysusers", str(SYSUSERS)), _has_user),
         Step(f"create the virtual environment {VENV}", venv, lambda: _is_venv_of(chosen.python)),
-        Step(f"install {chosen.source} into it", program(*pip)),
+        Step(f"install {chosen.source} into it", lambda: _install_program(pip)),
         write_step(UNITS / "dogid.service", packaged_text("dogid.service")),
         write_step(UNITS / "dogid@.service", packaged_text("dogid@.service")),
         write_step(COMMAND, _WRAPPER, 0o755),
     ]
+
+
+def _install_program(pip: tuple[str, ...]) -> None:
+    try:
+        run_program(*pip)
+    except DogidError as error:
+        raise DogidError(
+            f"{error}\npip downloads dogid and what it needs (about 60 MB) into {VENV}: is this machine online?"
+            " Where it is not, install the Debian package, which contains all: make deb, on a machine that is online"
+        ) from error
 
 
 def _folder_steps(paths: ServicePaths) -> list[Step]:

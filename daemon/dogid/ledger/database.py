@@ -80,11 +80,27 @@ def _upgraded_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def open_for_changes(folder: Path) -> sqlite3.Connection:
-    """Open the ledger for writing beside the daemon that may own it. Raise sqlite3.OperationalError."""
+    """Open the ledger for writing beside the daemon that may own it. Raise sqlite3.OperationalError, or UsageError
+    where an older dogid wrote it.
+    """
     address = f"file:{_uri_path(folder / FILE_NAME)}?mode=rw"
     connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000)
     connection.execute("PRAGMA foreign_keys = ON")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version < len(MIGRATIONS):
+        connection.close()
+        raise UsageError(f"{folder / FILE_NAME}: written by an older dogid; start the daemon once, which updates it")
     return connection
+
+
+def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
+    """Whether a connection from `open_for_reading` shows a copy of an older ledger that is up to date by now."""
+    (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
+    if file:
+        return False
+    with contextlib.closing(sqlite3.connect(f"file:{_uri_path(folder / FILE_NAME)}?mode=ro", uri=True)) as present:
+        (version,) = present.execute("PRAGMA user_version").fetchone()
+    return bool(version >= len(MIGRATIONS))
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -104,7 +120,9 @@ def _open(path: Path) -> sqlite3.Connection:
         migrate(connection)
     except NewerLedgerError as error:
         connection.close()
-        raise UsageError(f"{path}: written by a newer dogid; install that version, or give another --state") from error
+        raise UsageError(
+            f"{path}: written by a newer dogid: {error}; install the newer dogid again, or give another --state"
+        ) from error
     except BaseException:
         connection.close()
         raise

@@ -19,6 +19,8 @@ from dogid.ledger.schema import RETURNED, note, version_of
 _NOTED_RETRIES = 50  # in a photo's history; trouble that lasts for months shall not fill the disk
 _LONG_DELAY_MS = 4_000
 _TOGETHER_MS = 1_000  # photos in long trouble are tried again in groups: an inbox that is gone may leave thousands
+# Between the looks at two names of one scan. More takes a photo that was away for a while for one that was renamed.
+_SAME_SCAN_MS = 60_000
 _ANSWER = "id, sha256, model_id, error_code"
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -181,7 +183,9 @@ class OutcomeWriter:
         ).fetchone()
         if successor not in (None, outcome.job.id):
             self._split_history(former, history)
-        (own,) = self._db.execute("SELECT history_id FROM photo WHERE id = ?", (outcome.job.id,)).fetchone()
+        (own, seen_at) = self._db.execute(
+            "SELECT history_id, seen_at FROM photo WHERE id = ?", (outcome.job.id,)
+        ).fetchone()
         if own is not None and history != own:  # it was renamed to the name of another photo
             self._db.execute("UPDATE photo SET history_id = ? WHERE history_id = ? OR id = ?", (own, history, former))
         self._db.execute(
@@ -202,6 +206,11 @@ class OutcomeWriter:
         elif state == "superseded" and successor == outcome.job.id:
             note(self._db, self._clock, former, "touched", "the file's date or place changed, its content did not")
         else:
+            if absent_at is not None and abs(seen_at - absent_at) < _SAME_SCAN_MS:
+                # it had not left: the scan missed it at one name before it was compared at the other
+                self._db.execute(
+                    "DELETE FROM event WHERE photo_id = ? AND kind = 'left' AND at >= ?", (former, absent_at)
+                )
             self._note_renamed(former, bytes(old_path), path)
 
     def _note_renamed(self, photo_id: int, old: bytes, new: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from dogid import __version__
 from dogid.clock import Clock
 from dogid.inbox.scan import Version
 
@@ -152,7 +153,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the newest schema, a transaction for each step. Raise NewerLedgerError."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
-        raise NewerLedgerError
+        raise NewerLedgerError(f"its format is number {version}, and dogid {__version__} knows up to {len(MIGRATIONS)}")
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
 

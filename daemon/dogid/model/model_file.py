@@ -7,6 +7,7 @@ https://ai.google.dev/edge/litert/models/metadata. A reader of the flatbuffer ig
 import hashlib
 import json
 import math
+import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
 _MAX_MEMBER = 16 << 20  # bytes; no label file is larger, nor is a photo of a model's input size
 _MOST_MEMBERS = 20
 _IMAGES = frozenset({".png", ".jpg", ".jpeg"})
+
+_HIDDEN_FROM_SERVICES = ("/home", "/root", "/run/user")  # by ProtectHome=
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: cannot read the model: {error.strerror}") from error
+        raise UsageError(f"{path}: cannot read the model: {error.strerror}{_explain_service(path)}") from error
     if data[4:8] != _IDENTIFIER:
         raise UsageError(f"{path}: not a TensorFlow Lite model; `dogid convert` makes one from a graph")
     packed = _packed(path)
@@ -206,3 +209,9 @@ def _golden(path: Path, record: Mapping[str, Any], packed: Mapping[str, bytes]) 
         return GoldenPhoto(packed[golden["file"]], scores, float(golden["tolerance"]))
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: the golden photo inside the model is damaged: {error!r}") from error
+
+
+def _explain_service(path: Path) -> str:
+    """Return a hint for a service's model in a home folder, which systemd hides from it; else nothing."""
+    is_hidden = "INVOCATION_ID" in os.environ and any(path.is_relative_to(home) for home in _HIDDEN_FROM_SERVICES)
+    return "; the service does not see home folders: copy the model to /etc/dogid/ and name it there" * is_hidden

@@ -30,8 +30,7 @@ _EXPLANATIONS = {
     ),
     PhotoCode.UNSUPPORTED: ErrorExplanation(
         "dogid does not decode this kind of file.",
-        f"It decodes the usual kinds of {decodable_formats()}. If this is a photo, save it as an ordinary JPEG;"
-        " if not, remove the file from the inbox.",
+        f"It decodes the usual kinds of {decodable_formats()}. If this is no photo, remove the file from the inbox.",
     ),
     PhotoCode.TOO_LARGE: ErrorExplanation(
         "The photo is larger than the limits allow, or takes too long to decode.",

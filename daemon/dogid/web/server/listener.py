@@ -34,8 +34,9 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        """The address as a URL."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        """The address as a URL that can be opened: with this machine's name where it serves on all addresses."""
+        is_every = ipaddress.ip_address(self.address).is_unspecified
+        host = socket.gethostname() if is_every else f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}/"
 
     @property
@@ -105,7 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise UsageError(
-                f"port {port} on {host} is in use; give another with --port, or --port 0 for any"
+                f"port {port} on {host} is in use; give another with --port (make run PORT=8001), or --port 0 for any"
             ) from error
         raise UsageError(f"cannot serve on {host} port {port}: {error}") from error
     listener.settimeout(0)  # waitress waits by poll

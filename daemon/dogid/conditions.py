@@ -6,6 +6,12 @@ from pathlib import Path
 NOT_RUNNING = "no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
 """Why files in the inbox are not in the ledger yet, with the way out."""
 
+LEDGER_DAMAGED = (
+    "the ledger is damaged; restart dogid (sudo systemctl restart dogid): the start moves it aside and copies its"
+    " results into a new one"
+)
+"""Why a ledger cannot be used that was sound at the start, with the way out."""
+
 
 def inbox_unreadable(inbox: Path, error: OSError) -> str:
     """Return the message for an inbox that an error kept from being read."""
@@ -28,6 +34,26 @@ def ledger_unwritable(state: Path, reason: str) -> str:
     if "full" in reason:
         return f"{state}: the ledger cannot be written, as its disk is full; make room there: photos wait, none is lost"
     return f"{state}: the ledger cannot be written: {reason}"
+
+
+def rows_damaged(count: int) -> str:
+    """Return the message for rows of the ledger that were damaged on the disk."""
+    what = "1 row of the ledger was" if count == 1 else f"{count} rows of the ledger were"
+    return (
+        f"{what} damaged on the disk, and repaired or removed; photos that are still there are classified again;"
+        " if more come, back up with `dogid backup` and replace the disk"
+    )
+
+
+def rows_left_out(count: int) -> str:
+    """Return the message for damaged rows that a list lacks, before the daemon has repaired them."""
+    return f"{count} damaged {'row is' if count == 1 else 'rows are'} left out; a running daemon repairs them"
+
+
+def ledger_moved_aside(aside: str, results: int | None) -> str:
+    """Return the message for a damaged ledger that was moved aside, given how many results the new one has of it."""
+    copied = "nothing could be read of it" if not results else f"{results} of its results were copied into a new one"
+    return f"the ledger was damaged and is now {aside}; {copied}; other photos are found again in the inbox"
 
 
 def no_rights(path: Path, owner: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from dogid.conditions import LEDGER_DAMAGED
 from tests.conftest import MakeDaemon
 from tests.daemon.ledger_damage import damage
 from tests.support.daemon import DaemonProcess
@@ -21,7 +22,7 @@ def test_damaged_ledger_is_moved_aside_at_next_start(make_daemon: MakeDaemon, in
     daemon.wait_for_classified("before.jpg", photo(1))
     damage(daemon.state)
     put(inbox / "after.jpg", photo(2))
-    wait_for_log(daemon, "the ledger is damaged; the next start moves it aside and makes a new one")
+    wait_for_log(daemon, LEDGER_DAMAGED)
 
     eventually(lambda: fetch(daemon.url, "/healthz").status == 503, "the daemon calls itself unhealthy")
     daemon.stop()

@@ -14,7 +14,7 @@ from dogid.ledger.readers import Readers
 @pytest.mark.filterwarnings("error")
 def test_dropped_readers_close_connections_of_other_threads(tmp_path: Path) -> None:
     Ledger(tmp_path, lambda _: None, Clock()).close()
-    readers = [Readers(tmp_path)]
+    readers = [Readers(tmp_path, lambda: None)]
     opened: list[sqlite3.Connection] = []
     is_open, is_dropped = threading.Event(), threading.Event()
 

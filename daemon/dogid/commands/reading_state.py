@@ -3,7 +3,6 @@
 import argparse
 import os
 import pwd
-import sqlite3
 from pathlib import Path
 
 from dogid import settings
@@ -11,6 +10,7 @@ from dogid.conditions import no_rights
 from dogid.errors import UsageError
 from dogid.file_names import from_one_line
 from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.ledger.reading_connection import ReadingConnection
 
 _SETTINGS = ("inbox", "state")
 
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings.add_flags(parser, _SETTINGS)
 
 
-def open_state(args: argparse.Namespace) -> sqlite3.Connection:
+def open_state(args: argparse.Namespace) -> ReadingConnection:
     """Open the ledger of the selected daemon for reading, whether or not the daemon runs.
 
     Raise UsageError where there is no ledger, or where it cannot be read.

@@ -6,7 +6,8 @@ from typing import Any
 
 from dogid import settings
 from dogid.commands import reading_state
-from dogid.commands.output import print_json, print_table
+from dogid.commands.output import print_json, print_message, print_table
+from dogid.conditions import rows_left_out
 from dogid.errors import UsageError
 from dogid.file_names import one_line
 
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
             print_json({"results": found})
         else:
             print_table([_table_row(result) for result in found], _HEADINGS)
+        if db.damaged_rows:
+            print_message(rows_left_out(db.damaged_rows))
         return 0
     for result in reversed(found):
         _print_one(result, as_json=args.json)

@@ -5,6 +5,7 @@ import argparse
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
+from dogid.conditions import rows_damaged
 from dogid.daemon.folders import is_running
 from dogid.file_names import one_line
 
@@ -18,20 +19,33 @@ def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
+    from dogid.ledger.inspection import count_damaged_rows
     from dogid.ledger.ledger_condition import ledger_problem
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
+    damaged = count_damaged_rows(db)
     problem = inbox_problem(inbox) or ledger_problem(state) or find_unreadable_folder(inbox)
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
-        print_json({"running": running, **places, "counts": counts, "present": present, "problem": problem})
+        print_json(
+            {
+                "running": running,
+                **places,
+                "counts": counts,
+                "present": present,
+                "problem": problem,
+                "damaged_rows": damaged,
+            }
+        )
     else:
         rows = [("running", "yes" if running else "no"), ("inbox", str(inbox)), ("state", str(state))]
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
+        if damaged:
+            rows.append(("ledger", rows_damaged(damaged)))
         if problem is not None:
             rows.append(("problem", one_line(problem)))
         print_table(rows, ("what", "now"))

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from dogid.daemon.doubtful_files import DoubtfulFiles
 from dogid.inbox.content_hash import hash_file
-from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -70,13 +69,15 @@ class ContentChecker:
             started = time.monotonic()
             try:
                 self._check(file.path)
-            except sqlite3.OperationalError:
-                continue  # the disk is full, which others report; the next scan finds the file again
             except Exception as error:
-                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
-                    self._ledger.suspect_damage()
-                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
-                log.warning("a file could not be compared with its result", exc_info=True)
+                if self._ledger.repair_after(error):
+                    self._on_pending(())
+                elif self._ledger.is_damaged:
+                    return  # so the health check fails, and systemd restarts the daemon
+                elif isinstance(error, sqlite3.OperationalError):
+                    continue  # the disk is full, which others report; the next scan finds the file again
+                else:
+                    log.warning("a file could not be compared with its result", exc_info=True)
             if self._is_busy():
                 self._stopping.wait(max(_MIN_PAUSE_SECONDS, _PAUSE_RATIO * (time.monotonic() - started)))
 

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator, Sequence
 
 from dogid.clock import Clock
+from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside
 from dogid.daemon.content_checker import ContentChecker
 from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state, remove_new_state
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
+from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
-from dogid.daemon.retention_thread import RetentionThread
 from dogid.daemon.status_notifier import StatusNotifier
 from dogid.errors import DogidError, UsageError
+from dogid.file_names import one_line
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import find_file
 from dogid.ledger import queries
+from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
@@ -95,7 +98,8 @@ class Daemon:
                 f"{self.state}: the ledger cannot be written: {error}; is the disk full, or the folder another user's?"
             ) from error
         self.ledger_moved_aside = self.ledger.moved_aside
-        self._readers = Readers(self.state)
+        self.salvaged_results = None if self.ledger.salvaged is None else self.ledger.salvaged.results
+        self._readers = Readers(self.state, lambda: self._maintenance_thread.inspect_soon())
         self.started = time.monotonic()
         self._engine = self._make_engine(settings, self.model)
         self.result_signal = ResultSignal()
@@ -112,7 +116,9 @@ class Daemon:
             lambda: self.settings.decode_timeout,
             _health_interval(self._notifier),
         )
-        self._retention_thread = RetentionThread(self.ledger, self.state, self.inbox, self._clock)
+        self._maintenance_thread = MaintenanceThread(
+            self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending
+        )
         self._stopping = threading.Event()
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
@@ -138,6 +144,8 @@ class Daemon:
     def health(self) -> Health:
         """Whether every worker has lately classified the reference photo correctly and all threads live, or why not."""
         health, watch = self._health_check.health, self.watch_status
+        if health.ok and self.ledger.is_damaged:
+            return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem and is_blocked:
             return dataclasses.replace(health, ok=False, reason=watch.problem)
@@ -145,7 +153,11 @@ class Daemon:
 
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""
-        counts = queries.count_by_status(self.reader())
+        try:
+            counts = queries.count_by_status(self.reader())
+        except (sqlite3.DatabaseError, UsageError) as error:
+            self.note_ledger_error(error)
+            return LEDGER_DAMAGED if self.ledger.is_damaged else one_line(str(error))
         numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
         return f"{numbers}; {self.in_flight} in progress; model {self.model.file.name}"
 
@@ -169,15 +181,25 @@ class Daemon:
         limit_pixels(settings.max_pixels)
         self.settings = dataclasses.replace(settings, **kept)
         self.model, self._engine = model, engine
-        self._retention_thread.change_rules(_retention(self.settings))
+        self._maintenance_thread.change_rules(_retention(self.settings))
         self.ledger.keep_versions(settings.keep_versions)
         self._extend_watchdog()
 
+    def note_ledger_error(self, error: Exception) -> None:
+        """Consider an error that a reader of the ledger met: a damaged row is repaired, a damaged ledger unhealthy."""
+        if isinstance(error, DamagedRowError):
+            self._maintenance_thread.inspect_soon()
+        elif isinstance(error, sqlite3.DatabaseError) and is_damage(error) and not is_undecodable(error):
+            self.ledger.suspect_damage()
+
     def _thread_failure(self) -> str | None:
+        if self.ledger.is_damaged:
+            return LEDGER_DAMAGED
         parts = {
             "coordinator": self._pipeline.is_alive,
             "reconciler": self._reconciler.is_alive,
             "content checker": self._content_checker.is_alive,
+            "maintenance": self._maintenance_thread.is_alive,
         }
         for name, is_alive in parts.items():
             if not is_alive:
@@ -220,9 +242,7 @@ class Daemon:
         Raise DogidError where the model does not work in every worker, or the machine gives no threads for them.
         """
         if self.ledger_moved_aside:
-            log.error(
-                "the ledger was damaged and is now %s; a new one is made from the folder", self.ledger_moved_aside
-            )
+            log.error("%s", ledger_moved_aside(str(self.ledger_moved_aside), self.salvaged_results))
         if not self._engine.reference_photo.is_golden:
             log.info("the model carries no golden photo: the workers are compared with its own first answer")
         self._extend_watchdog()
@@ -231,7 +251,7 @@ class Daemon:
         first_round = self._pipeline.start()
         self._content_checker.start()
         self._reconciler.start()
-        self._retention_thread.start(_retention(self.settings))
+        self._maintenance_thread.start(_retention(self.settings))
         try:
             problem = self._pipeline.wait_for_health_round(first_round, _FIRST_ROUND_SECONDS)
             if problem is not None:
@@ -252,10 +272,10 @@ class Daemon:
         """Stop all parts at once; wait until deadline (a `time.monotonic()`) at most, then leave what hangs."""
         self._stopping.set()
         self.result_signal.close()
-        for thread in (self._health_check, self._retention_thread, self._content_checker, self._reconciler):
+        for thread in (self._health_check, self._maintenance_thread, self._content_checker, self._reconciler):
             thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
-        self._retention_thread.join(deadline)
+        self._maintenance_thread.join(deadline)
         self._content_checker.join(deadline)
         self._reconciler.join(deadline)
         self._in_progress.clear()

@@ -22,7 +22,6 @@ from dogid.file_names import one_line
 from dogid.inbox.inbox_condition import describe_link_out, describe_unreadable_folder
 from dogid.inbox.scan import FoundFile, ScanErrors, find_file, scan
 from dogid.inbox.watch import FileEvent
-from dogid.ledger.database import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.presence import AbsenceCheck
 from dogid.status import WatchStatus
@@ -134,16 +133,19 @@ class Reconciler:
                     pause = self._scan_all()
                     ended = time.monotonic()
                     next_scan, rested = ended + pause, ended + _MIN_IDLE_RATIO * (ended - begun)
-            except sqlite3.OperationalError as error:
-                # the disk is full: the folder is still there to be scanned when there is room again
-                self._note_blocked(ledger_unwritable(self._ledger.folder, str(error)), logging.ERROR)
-                next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
             except Exception as error:
-                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
-                    self._ledger.suspect_damage()
-                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
-                log.warning("comparing the inbox with the ledger failed; trying again", exc_info=True)
-                next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
+                if self._ledger.repair_after(error):
+                    self._on_pending(())
+                    next_scan = time.monotonic()
+                elif self._ledger.is_damaged:
+                    return  # so the health check fails, and systemd restarts the daemon
+                elif isinstance(error, sqlite3.OperationalError):
+                    # the disk is full: the folder is still there to be scanned when there is room again
+                    self._note_blocked(ledger_unwritable(self._ledger.folder, str(error)), logging.ERROR)
+                    next_scan = time.monotonic() + _LEDGER_RETRY_SECONDS
+                else:
+                    log.warning("comparing the inbox with the ledger failed; trying again", exc_info=True)
+                    next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
 
     def _take_events(self, until: float, rested: float) -> list[FileEvent]:
         """Wait for events, at most until that monotonic time, and take them; a wanted scan waits until rested."""

@@ -12,6 +12,7 @@ from dogid.inbox.content_hash import hash_file
 from dogid.inbox.inbox_condition import describe_unreadable_folder
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import FoundFile, ScanErrors, Version, find_file, same_version, scan
+from dogid.ledger.damage import is_undecodable
 from dogid.ledger.schema import version_of
 
 
@@ -110,7 +111,12 @@ class _CurrentRows:
 
     def at(self, path: bytes) -> _CurrentRow | None:
         """Return the row of the photo at path, relative to the inbox."""
-        row = self._db.execute(_AT_PATH, (path,)).fetchone()
+        try:
+            row = self._db.execute(_AT_PATH, (path,)).fetchone()
+        except sqlite3.OperationalError as error:
+            if not is_undecodable(error):
+                raise
+            return None  # a damaged row accounts for nothing
         return None if row is None else _CurrentRow(row["id"], version_of(row), row["sha256"], bool(row["linked"]))
 
     def has_former_name(self, file: FoundFile, row: _CurrentRow) -> bool:

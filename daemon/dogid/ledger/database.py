@@ -1,16 +1,24 @@
 """Opening the ledger's database: journal, durability, integrity."""
 
 import contextlib
+import logging
 import os
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import UsageError
-from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, migrate
+from dogid.ledger.damage import DamagedLedgerError, check_header, is_damage, prevents_opening
+from dogid.ledger.reading_connection import ReadingConnection
+from dogid.ledger.salvage import Salvaged, salvage
+from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, check_tables, migrate
+
+log = logging.getLogger(__name__)
 
 FILE_NAME = "ledger.db"
+_NEW = ".new"  # appended to the name while a damaged ledger is replaced
 _BUSY_MS = 10_000
 _READERS_CACHE_KIB = 256
 _QUICK_CHECK_BYTES = 32 << 20  # about 0.1 s of checking; a larger ledger is checked only after an unclean end
@@ -22,25 +30,77 @@ class OpenedDatabase:
 
     connection: sqlite3.Connection
     moved_aside: Path | None
+    salvaged: Salvaged | None
 
 
 def open_for_writing(folder: Path) -> OpenedDatabase:
-    """Open (or make) the ledger in folder; one that is damaged is moved aside, and a new one begun.
+    """Open (or make) the ledger in folder; one that is damaged is moved aside, and a new one filled with its rows.
 
     Raise UsageError where a later dogid wrote the ledger, sqlite3.OperationalError where there is no room for it or no
     right to it.
     """
     path = folder / FILE_NAME
+    _finish_replacement(path)
     try:
-        return OpenedDatabase(_open(path), None)
+        return OpenedDatabase(_open(path), None, None)
     except sqlite3.DatabaseError as error:
-        if not is_damage(error):
+        if not prevents_opening(error):
             raise  # no room, no rights: another start may find it otherwise
-    aside = _move_aside(path)
-    return OpenedDatabase(_open(path), aside)
+        log.error("the ledger is damaged (%s); its rows are copied into a new one", error)
+    aside, salvaged = _replace(path)
+    return OpenedDatabase(_open(path), aside, salvaged)
 
 
-def open_for_reading(folder: Path) -> sqlite3.Connection:
+def _replace(path: Path) -> tuple[Path, Salvaged | None]:
+    """Make a new ledger of what a damaged one holds; return where that is now, and what was in it."""
+    new = path.with_name(path.name + _NEW)
+    salvaged = None
+    try:
+        connection = _open(new)
+        try:
+            salvaged = salvage(path, connection)
+        finally:
+            connection.close()
+    except (sqlite3.OperationalError, MemoryError):
+        _remove(new)
+        raise  # no room: the next start tries again
+    except Exception:
+        log.warning("the damaged ledger could not be read; the new one is made from the folder alone", exc_info=True)
+        _remove(new)
+        _open(new).close()
+    return _finish_moving(path), salvaged
+
+
+def _finish_replacement(path: Path) -> None:
+    """Complete, or undo, what a process began that ended while it replaced a damaged ledger."""
+    new = path.with_name(path.name + _NEW)
+    if not new.exists():
+        return
+    if path.exists():
+        _remove(new)  # it may not be complete
+    else:
+        _finish_moving(path)
+
+
+def _finish_moving(path: Path) -> Path:
+    """Move a damaged ledger aside and let the new one take its place; return where the damaged one is."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    _mark(path.parent).unlink(missing_ok=True)
+    for suffix in ("", "-wal", "-shm"):  # the database first: a start after a crash in between finds it missing
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            os.replace(part, aside.with_name(aside.name + suffix))
+    os.replace(path.with_name(path.name + _NEW), path)
+    return aside
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def open_for_reading(folder: Path) -> ReadingConnection:
     """Open the ledger for queries only, also while a daemon writes. Raise UsageError where there is none.
 
     One that an older dogid wrote is read as a copy, as it is now, until the daemon has brought it up to date.
@@ -54,12 +114,16 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     try:
         address = f"file:{_uri_path(path)}?mode=ro"
         # one thread uses it, but another one may close it: the one that drops the last reference
-        connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False, factory=ReadingConnection
+        )
         connection.execute("SELECT rows FROM tally").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version < len(MIGRATIONS):
             connection = _upgraded_copy(connection)
     except sqlite3.Error as error:
+        if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+            raise UsageError(f"{path}: {LEDGER_DAMAGED}") from error
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
     connection.row_factory = sqlite3.Row
     # each thread that answers has a connection, and with it a cache: the kernel's is there for all
@@ -67,12 +131,14 @@ def open_for_reading(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def _upgraded_copy(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _upgraded_copy(connection: ReadingConnection) -> ReadingConnection:
     """Return a copy of an older ledger, brought up to date, in a temporary file, and close the ledger.
 
     The ledger itself is brought up to date by the daemon alone, which owns it.
     """
-    copy = sqlite3.connect("", check_same_thread=False)  # a file that SQLite deletes with the connection
+    copy = sqlite3.connect(
+        "", check_same_thread=False, factory=ReadingConnection
+    )  # a file that SQLite deletes with the connection
     with contextlib.closing(connection):
         connection.backup(copy)
     migrate(copy)
@@ -104,6 +170,7 @@ def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    check_header(path)
     mark = _mark(path.parent)
     log = path.with_name(path.name + "-wal")
     unclean = log.exists() and log.stat().st_size > 0
@@ -113,11 +180,14 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # what is deleted is overwritten: a result that was forgotten is not found in the file, nor salvaged from it
+        connection.execute("PRAGMA secure_delete = ON")
         if path.stat().st_size and (unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES):
-            _check(connection)
+            _check(connection, thoroughly=mark.exists())
             connection.execute("PRAGMA shrink_memory")  # a check fills the cache with pages that are not needed again
             mark.unlink(missing_ok=True)
         migrate(connection)
+        check_tables(connection)
     except NewerLedgerError as error:
         connection.close()
         raise UsageError(
@@ -129,10 +199,11 @@ def _open(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _check(connection: sqlite3.Connection) -> None:
-    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+def _check(connection: sqlite3.Connection, *, thoroughly: bool) -> None:
+    """Raise DamagedLedgerError where pages are damaged, or, thoroughly, where an index disagrees with its table."""
+    (verdict,) = connection.execute(f"PRAGMA {'integrity' if thoroughly else 'quick'}_check(1)").fetchone()
     if verdict != "ok":
-        raise sqlite3.DatabaseError(f"database disk image is malformed: {verdict}")
+        raise DamagedLedgerError(f"database disk image is malformed: {verdict}")
 
 
 def suspect(folder: Path) -> None:
@@ -141,25 +212,13 @@ def suspect(folder: Path) -> None:
         _mark(folder).touch()
 
 
+def is_suspected(folder: Path) -> bool:
+    """Whether the ledger in folder was found damaged, and has not been opened again since."""
+    return _mark(folder).exists()
+
+
 def _mark(folder: Path) -> Path:
     return folder / f"{FILE_NAME}.suspect"
-
-
-def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether an error means a damaged database, and not of a full disk or a busy one."""
-    text = str(error)
-    return "malformed" in text or "not a database" in text or "no such table" in text or "already exists" in text
-
-
-def _move_aside(path: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    _mark(path.parent).unlink(missing_ok=True)
-    for suffix in ("-wal", "-shm", ""):  # the database itself last, so that a crash in between finds damage again
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            os.replace(part, aside.with_name(aside.name + suffix))
-    return aside
 
 
 def _uri_path(path: Path) -> str:

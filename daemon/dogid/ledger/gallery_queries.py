@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dogid.inbox.scan import Version
+from dogid.ledger.damage import is_undecodable
 from dogid.ledger.schema import version_of
 
 _FACTS = (
@@ -47,7 +48,12 @@ class Neighbours:
 
 def find_photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
     """Return what is known of the photo of a result, or None where there is no such result."""
-    row = db.execute(_FACTS, (photo_id,)).fetchone()
+    try:
+        row = db.execute(_FACTS, (photo_id,)).fetchone()
+    except sqlite3.OperationalError as error:
+        if not is_undecodable(error):
+            raise
+        return None  # it is damaged, which reading its result notes
     if row is None:
         return None
     return PhotoFacts(
@@ -75,10 +81,14 @@ def list_given_labels(db: sqlite3.Connection, most: int) -> list[str]:
     Each is one step in the index by label, however many photos have it.
     """
     labels: list[str] = []
-    row = db.execute(_NEXT_LABEL, ("",)).fetchone()
-    while row is not None and len(labels) < most:
-        labels.append(row[0])
-        row = db.execute(_NEXT_LABEL, (row[0],)).fetchone()
+    try:
+        row = db.execute(_NEXT_LABEL, ("",)).fetchone()
+        while row is not None and len(labels) < most:
+            labels.append(row[0])
+            row = db.execute(_NEXT_LABEL, (row[0],)).fetchone()
+    except sqlite3.OperationalError as error:
+        if not is_undecodable(error):
+            raise  # else a damaged row hides the labels after its own, until it is repaired
     return labels
 
 

@@ -10,19 +10,17 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dogid.clock import iso_utc
-from dogid.ledger.queries import MAX_ID, RESULT_QUERY, as_result
+from dogid.ledger.damage import is_undecodable
+from dogid.ledger.queries import MAX_ID, iterate_rows, read_row
+from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.schema import MOST_EVENTS
+from dogid.result_document import Result
 
 PAGE = 50
 """Steps on a page."""
 
-_VERSIONS = (
-    RESULT_QUERY.format(
-        # former versions only, besides the one that is asked for: what came after a former one is not its history
-        "history_id = :history AND photo.id <= :last AND (state = 'superseded' OR photo.id = :asked)"
-    )
-    + " ORDER BY photo.id DESC LIMIT :limit"
-)
+# former versions only, besides the one that is asked for: what came after a former one is not its history
+_VERSIONS = "history_id = ? AND photo.id <= ? AND (state = 'superseded' OR photo.id = ?) ORDER BY photo.id DESC"
 _EVENTS = "SELECT at, kind, detail FROM event WHERE photo_id = ? ORDER BY id DESC LIMIT ?"
 
 Step = dict[str, Any]
@@ -69,37 +67,36 @@ def all_pages(db: sqlite3.Connection, photo_id: int) -> Iterator[HistoryPage]:
 def _positioned_steps(
     db: sqlite3.Connection, photo_id: int, before: Position | None
 ) -> Iterator[tuple[Position, Step]]:
-    for row in _versions(db, photo_id, before):
-        steps = list(enumerate(_steps(db, row)))
+    for row, result in _versions(db, photo_id, before):
+        steps = list(enumerate(_steps(db, row, result)))
         if before is not None and row["id"] == before.result:
             steps = steps[: before.step]
         yield from ((Position(row["id"], number), step) for number, step in reversed(steps))
 
 
-def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) -> Iterator[sqlite3.Row]:
+def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) -> Iterator[tuple[sqlite3.Row, Result]]:
     """The version that is asked for and those before it, newest first; no more than a page has steps."""
-    asked = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
-    if asked is None:
+    found = read_row(db, photo_id)
+    if found is None:
         return
+    asked = found[0]
     if asked["history_id"] is None:
         if before is None or photo_id <= before.result:
-            yield asked
+            yield found
         return
     # a photo that was renamed to another's name may have a smaller id than that one's last version
     last = photo_id if asked["state"] == "superseded" else MAX_ID
     if before is not None:
         last = min(last, before.result)
-    values = {"history": asked["history_id"], "asked": photo_id, "last": last, "limit": PAGE + 2}
-    yield from db.execute(_VERSIONS, values)
+    yield from iterate_rows(db, _VERSIONS, (asked["history_id"], last, photo_id), PAGE + 2)
 
 
-def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> list[Step]:
+def _steps(db: sqlite3.Connection, row: sqlite3.Row, result: Result) -> list[Step]:
     """What happened to one version, oldest first."""
     steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": f"{row['size']} bytes"})]
-    events = db.execute(_EVENTS, (row["id"], MOST_EVENTS)).fetchall()
+    events = _read_events(db, row["id"])
     steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in reversed(events)]
     if row["classified_at"] is not None:
-        result = as_result(row)
         answer = f"{row['error_code']}: {row['error_message']}"
         if row["label"] is not None:
             answer = f"{row['label']} {row['score']:.3f} by {row['model_name']}"
@@ -107,3 +104,15 @@ def _steps(db: sqlite3.Connection, row: sqlite3.Row) -> list[Step]:
         steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
     steps.sort(key=lambda step: step[0])
     return [{"at": iso_utc(at), **step} for at, step in steps]
+
+
+def _read_events(db: sqlite3.Connection, photo_id: int) -> list[tuple[int, str, str]]:
+    """Return the last events of a version, newest first; none where one of them is damaged."""
+    try:
+        return [(at, kind, detail) for at, kind, detail in db.execute(_EVENTS, (photo_id, MOST_EVENTS))]
+    except sqlite3.OperationalError as error:
+        if not is_undecodable(error):
+            raise
+    if isinstance(db, ReadingConnection):
+        db.note_damaged(photo_id)
+    return []

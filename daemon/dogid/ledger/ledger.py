@@ -14,10 +14,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
+from dogid.conditions import LEDGER_DAMAGED
 from dogid.inbox.scan import FoundFile, Version
-from dogid.ledger.database import is_damage, open_for_writing, suspect
+from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
+from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
+from dogid.ledger.inspection import LedgerInspector, correct_last_seq
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
@@ -32,6 +35,10 @@ after the daemon was killed."""
 _RESERVED_BATCHES = 10
 """Batches of files as large as the present one for which ids are reserved. Fewer, and a backlog waits for the disk more
 often; more leave a larger gap after a kill: 1,000 ids with ten batches of a hundred files."""
+
+_MOST_REPAIRS = 5
+"""Errors, in the life of a daemon, after which all rows are looked at. With more, a fault that this does not mend keeps
+a processor busy for longer before the daemon gives up."""
 
 LookAt = Callable[[bytes], FoundFile | None]
 """Given a path relative to the inbox, what is there now."""
@@ -64,6 +71,10 @@ class Ledger:
         """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
         """Called with files whose content has to be compared; `decide` takes the outcome."""
+        self.is_damaged = False
+        """Whether damage was met that only the next start can repair."""
+        self._damage_lock = threading.Lock()
+        self._repairs_left = _MOST_REPAIRS
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -77,12 +88,17 @@ class Ledger:
         opened = open_for_writing(self.folder)
         self._db = opened.connection
         self.moved_aside = opened.moved_aside
+        """Where the ledger that was found damaged is kept."""
+        self.salvaged = opened.salvaged
+        """What the ledger has of a damaged one; None where there was none, or nothing could be read."""
+        self._inspector = LedgerInspector(self._db)
         self._former_versions = FormerVersions(self._db, self._keep_versions)
         self._observer = FileObserver(self._db, self._clock, self._former_versions, stable_inodes=self._stable_inodes)
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
         self._pending = PendingPhotos(self._db, self._clock)
         with self._transaction():
+            correct_last_seq(self._db)
             self._pending.make_all_due()
             # an id may have been lost with its row in a power cut: it is not given to another photo
             self._db.execute(
@@ -98,9 +114,72 @@ class Ledger:
             self._former_versions.keep = count
 
     def suspect_damage(self) -> None:
-        """Have the database checked from end to end when it is opened next, and log that."""
-        log.critical("the ledger is damaged; the next start moves it aside and makes a new one")
-        suspect(self.folder)
+        """Have the database checked from end to end when it is opened next, and log that, once."""
+        with self._damage_lock:
+            if not self.is_damaged:
+                log.critical("%s", LEDGER_DAMAGED)
+                suspect(self.folder)
+            self.is_damaged = True
+
+    def repair_after(self, error: Exception) -> bool:
+        """Given an error of using the ledger, return whether it can be used on: its cause was a row, now repaired.
+
+        Where the database itself is damaged, `suspect_damage`: then the thread that met it should end, so that the
+        health check fails, and systemd restarts the daemon. False also for an error that is no damage.
+        """
+        is_suspicious = isinstance(error, TypeError | ValueError | LookupError)  # as of a value of another type
+        if not is_suspicious and not (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
+            return False
+        try:
+            if self._repair_all_rows(error):
+                return True
+        except sqlite3.DatabaseError as problem:
+            log.warning("the ledger could not be repaired: %s", problem)
+            is_suspicious = is_suspicious and not is_damage(problem)
+        if not is_suspicious:
+            self.suspect_damage()
+        return False
+
+    def _repair_all_rows(self, error: Exception) -> bool:
+        """Repair rows where an error can be the fault of one; return whether there may be no other cause."""
+        is_constraint = isinstance(error, sqlite3.IntegrityError)
+        is_structure = isinstance(error, sqlite3.DatabaseError) and not (
+            is_constraint or isinstance(error, DamagedRowError) or is_undecodable(error)
+        )
+        with self._damage_lock:
+            if self._repairs_left == 0 or is_structure:
+                return False
+            self._repairs_left -= 1
+        repaired = self.repair_other_tables()
+        after: int | None = 0
+        while after is not None:
+            after, found = self.repair_rows(after)
+            repaired += found
+        if is_constraint:  # an index may disagree with its table
+            with self._transaction():
+                self._db.execute("REINDEX")
+        return is_constraint or repaired > 0
+
+    def repair_rows(self, after: int) -> tuple[int | None, int]:
+        """Look at a page of rows after an id, and repair those that are damaged.
+
+        Return the last id of the page, None where no rows are left; and how many were damaged. Photos that are to be
+        looked at again become pending.
+        """
+        with self._lock:
+            inspected = self._inspector.inspect_page(after)
+        if inspected.repairs:
+            with self._transaction():
+                # they may have changed meanwhile
+                self._inspector.repair(repairs := self._inspector.inspect_page(after).repairs)
+            for photo_id, row in repairs:
+                log.warning("result %d was damaged on the disk: %s", photo_id, "removed" if row is None else "repaired")
+        return inspected.last_id, len(inspected.repairs)
+
+    def repair_other_tables(self) -> int:
+        """Repair what belongs to no single photo; return how many rows were damaged."""
+        with self._transaction(durable=False):
+            return self._inspector.repair_other_tables()
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open.

@@ -3,10 +3,14 @@
 import difflib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import NoneType
 
 from dogid.file_names import possible_names, shown_name
+from dogid.ledger.damage import DamagedRowError, is_undecodable
+from dogid.ledger.inspection import parse_labels
+from dogid.ledger.reading_connection import ReadingConnection
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
@@ -58,8 +62,49 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
-    query = RESULT_QUERY.format(" AND ".join(conditions)) + " ORDER BY photo.id DESC LIMIT ?"
-    yield from map(as_result, db.execute(query, (*values, wanted.limit)))
+    rest = " AND ".join(conditions) + " ORDER BY photo.id DESC"
+    for _, result in iterate_rows(db, rest, values, wanted.limit):
+        yield result
+
+
+def iterate_rows(
+    db: sqlite3.Connection, rest: str, values: Sequence[object], limit: int
+) -> Iterator[tuple[sqlite3.Row, Result]]:
+    """Yield up to limit rows of RESULT_QUERY, each with its RESULT; damaged ones are left out, and noted.
+
+    rest: the condition and the order, in SQL, with values for its parameters.
+    """
+    seen: set[int] = set()
+    try:
+        for row in db.execute(f"{RESULT_QUERY.format(rest)} LIMIT ?", (*values, limit)):
+            result = as_result(row)
+            seen.add(row[0])
+            yield row, result
+        return
+    except sqlite3.DatabaseError as error:
+        if not isinstance(error, DamagedRowError) and not is_undecodable(error):
+            raise
+    left = limit - len(seen)
+    for (photo_id,) in db.execute(f"SELECT photo.id FROM photo WHERE {rest}", values):  # noqa: S608
+        if left == 0:
+            break
+        found = None if photo_id in seen else read_row(db, photo_id)
+        if found is not None:
+            left -= 1
+            yield found
+
+
+def read_row(db: sqlite3.Connection, photo_id: int) -> tuple[sqlite3.Row, Result] | None:
+    """Return the row of RESULT_QUERY with an id, with its RESULT; None where there is none, or it is damaged."""
+    try:
+        row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
+        return None if row is None else (row, as_result(row))
+    except sqlite3.DatabaseError as error:
+        if not isinstance(error, DamagedRowError) and not is_undecodable(error):
+            raise
+    if isinstance(db, ReadingConnection):
+        db.note_damaged(photo_id)
+    return None
 
 
 def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple[list[Result], int]:
@@ -79,19 +124,22 @@ def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
 
 def list_results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
     """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
-    query = RESULT_QUERY.format("seq > ? AND state != 'superseded'") + " ORDER BY seq LIMIT ?"
-    return [(row["seq"], as_result(row)) for row in db.execute(query, (seq, limit))]
+    found = iterate_rows(db, "seq > ? AND state != 'superseded' ORDER BY seq", (seq,), limit)
+    return [(row["seq"], result) for row, result in found]
 
 
 def read_newest_seq(db: sqlite3.Connection) -> int:
     """Return the sequence number of the newest answer; 0 where there is none."""
-    return int(db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()[0])
+    row = db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
+    if row is None:
+        raise DamagedRowError("the number of the newest result is damaged")
+    return int(row[0])
 
 
 def find_result(db: sqlite3.Connection, photo_id: int) -> Result | None:
-    """Return the result with this id, also a superseded one; None if there is none."""
-    row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
-    return None if row is None else as_result(row)
+    """Return the result with this id, also a superseded one; None if there is none, or it is damaged."""
+    found = read_row(db, photo_id)
+    return None if found is None else found[1]
 
 
 def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
@@ -105,19 +153,27 @@ def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
 
 def count_by_status(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many photos are in each state."""
-    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    rows = _read_tally(db)
     return {status: rows[status] for status in STATUSES}
 
 
 def count_present_by_status(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many photos are in each state whose files are in the inbox."""
-    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    rows = _read_tally(db)
     return {status: rows[status] - (rows["absent"] if status == "classified" else 0) for status in STATUSES}
+
+
+def _read_tally(db: sqlite3.Connection) -> dict[str, int]:
+    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    if not rows.keys() >= {*STATUSES, "absent"}:
+        raise DamagedRowError("the counts of the ledger are damaged")
+    return rows
 
 
 def list_known_labels(db: sqlite3.Connection) -> list[str]:
     """Return the labels of all models that the ledger knows, each once, in the order of the alphabet."""
-    return sorted({label for (labels,) in db.execute("SELECT labels FROM model") for label in json.loads(labels)})
+    models = db.execute("SELECT labels FROM model")
+    return sorted({label for (labels,) in models for label in parse_labels(labels) or ()})
 
 
 def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
@@ -147,15 +203,24 @@ def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
 
 
 def as_result(row: sqlite3.Row) -> Result:
-    """Return a row of RESULT_QUERY as RESULT."""
+    """Return a row of RESULT_QUERY as RESULT. Raise DamagedRowError where it has values that no dogid writes."""
+    if (types := tuple(map(type, row))) not in _sound_types:
+        _check_types(types)
     # by position: looking the columns up by name would take longer than all the rest
-    (number, path, state, label, _, scores, sha256, width, height, mtime_ns, classified_at,
+    (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
      model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, *_) = row  # fmt: skip
+    try:
+        probabilities = _decoded(scores, 0)[0] if scores else {}
+        is_sound = label is None or probabilities[label] == score
+    except (ValueError, LookupError, TypeError):
+        is_sound = False
+    if not is_sound or state not in _STATES:
+        raise DamagedRowError(f"the row of result {number} is damaged")
     return result_document(
         number=number,
         file=shown_name(path),
         status=state if state != "superseded" else _former_status(label, classified_at),
-        scores=_decoded(scores, 0)[0] if scores else {},
+        scores=probabilities,
         sha256=sha256 if label is not None else None,  # a failed photo's is not part of the result
         width=width,
         height=height,
@@ -169,6 +234,22 @@ def as_result(row: sqlite3.Row) -> Result:
         error_message=error_message,
         present=absent_at is None and state != "superseded",
     )
+
+
+_STATES = frozenset({*STATUSES, "superseded"})
+_TYPES: tuple[set[type], ...] = (
+    {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {str, NoneType}, {str, NoneType}, {int, NoneType},
+    {int, NoneType}, {int}, {int, NoneType}, {str, NoneType}, {float, NoneType}, {float, NoneType}, {float, NoneType},
+    {str, NoneType}, {str, NoneType}, {int, NoneType}, {int}, {int}, {int, NoneType}, {int, NoneType},
+)  # fmt: skip
+"""Of the columns of RESULT_QUERY: damage can make any type of any other."""
+_sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful
+
+
+def _check_types(types: tuple[type, ...]) -> None:
+    if any(found not in allowed for found, allowed in zip(types, _TYPES, strict=True)):
+        raise DamagedRowError("a row has a value of another type")
+    _sound_types.add(types)
 
 
 def _former_status(label: str | None, classified_at: int | None) -> str:

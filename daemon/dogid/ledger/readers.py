@@ -2,17 +2,20 @@
 
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from dogid.ledger.database import open_for_reading
+from dogid.ledger.reading_connection import ReadingConnection
 
 
 class Readers:
     """Gives each thread a connection of its own, opened when first asked for and closed when the thread ends."""
 
-    def __init__(self, folder: Path) -> None:
-        """Folder is the state folder that holds the ledger."""
+    def __init__(self, folder: Path, on_damaged: Callable[[], None]) -> None:
+        """Folder is the state folder that holds the ledger; on_damaged is called where a damaged row is met."""
         self._folder = folder
+        self._on_damaged = on_damaged
         self._local = threading.local()
 
     def connection(self) -> sqlite3.Connection:
@@ -20,6 +23,7 @@ class Readers:
         reader: _Reader | None = getattr(self._local, "reader", None)
         if reader is None:
             reader = self._local.reader = _Reader(open_for_reading(self._folder))
+            reader.connection.on_damaged = self._on_damaged
         return reader.connection
 
 
@@ -30,7 +34,7 @@ class _Reader:
     the garbage collector happens to look.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: ReadingConnection) -> None:
         self.connection = connection
 
     def __del__(self) -> None:

@@ -1,10 +1,13 @@
 """The ledger's tables, and how an older ledger becomes a newer one."""
 
+import contextlib
+import itertools
 import sqlite3
 
 from dogid import __version__
 from dogid.clock import Clock
 from dogid.inbox.scan import Version
+from dogid.ledger.damage import DamagedLedgerError
 
 _FIRST = """
 CREATE TABLE model (
@@ -135,6 +138,10 @@ END;
 MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
+_MOST_VERSION = 10_000  # no dogid ever has as many; lower refuses fewer ledgers of unknown origin
+_COUNTERS = frozenset({"seq", "reserved"})
+_TALLIED = frozenset({"pending", "classified", "failed", "superseded", "absent"})
+
 RETURNED = "the file is there again"
 """Detail of the event of that name."""
 
@@ -145,17 +152,69 @@ _DELETE_OLD_EVENTS = """DELETE FROM event WHERE photo_id = :photo AND kind != 'l
     (SELECT id FROM event WHERE photo_id = :photo ORDER BY id DESC LIMIT 1 OFFSET :most)"""
 
 
+_NOTE_VERSION = "INSERT OR REPLACE INTO counter VALUES ('schema', {})"
+"""The version a second time, beside SQLite's `user_version`: one of the two alone may be damaged."""
+
+
 class NewerLedgerError(Exception):
     """The ledger was written by a later version of dogid."""
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to the newest schema, a transaction for each step. Raise NewerLedgerError."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise NewerLedgerError(f"its format is number {version}, and dogid {__version__} knows up to {len(MIGRATIONS)}")
+    """Bring the database to the newest schema, a transaction for each step.
+
+    Raise NewerLedgerError, or DamagedLedgerError where the database is not one that dogid made.
+    """
+    version = _check_version(connection)
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
+        note = _NOTE_VERSION.format(number)
+        connection.executescript(f"BEGIN IMMEDIATE;\n{script}\n{note};\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _check_version(connection: sqlite3.Connection) -> int:
+    """Return the version of the schema. Raise NewerLedgerError, or DamagedLedgerError."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is not None:
+            raise DamagedLedgerError("the tables are not dogid's")
+        return 0
+    noted = connection.execute("SELECT value FROM counter WHERE name = 'schema'").fetchone()
+    expected = len(MIGRATIONS) if noted is None else noted[0]
+    is_certain = noted is not None and version == expected
+    if version > len(MIGRATIONS) and (is_certain or _is_deliberate(version, expected)):
+        raise NewerLedgerError(f"its format is number {version}, and dogid {__version__} knows up to {len(MIGRATIONS)}")
+    if not 0 < version <= len(MIGRATIONS) or (noted is not None and version != expected):
+        raise DamagedLedgerError(f"the ledger is of version {expected}, and its header says {version}")
+    return int(version)
+
+
+def _is_deliberate(version: int, expected: int) -> bool:
+    """Whether a version can hardly come of damage, as it differs in more than one byte from the one expected."""
+    changed = (version ^ expected).to_bytes(4)
+    return version < _MOST_VERSION and sum(byte != 0 for byte in changed) > 1
+
+
+def check_tables(connection: sqlite3.Connection) -> None:
+    """Raise DamagedLedgerError where a migrated database lacks something that dogid's has."""
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as sound:
+        migrate(sound)
+        missing = _describe_tables(sound) - _describe_tables(connection)
+    if missing:
+        raise DamagedLedgerError(f"the tables are not dogid's: {min(missing)[1]}")
+    counters = {name for (name,) in connection.execute("SELECT name FROM counter")}
+    states = {state for (state,) in connection.execute("SELECT state FROM tally")}
+    if not counters >= _COUNTERS or not states >= _TALLIED:
+        raise DamagedLedgerError("a counter is missing")
+
+
+def _describe_tables(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """Return each index and trigger with its statement, and each column of each table."""
+    tables = connection.execute("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE type != 'table'")
+    columns = connection.execute(
+        "SELECT 'column', sqlite_master.name, info.name, info.type, info.pk"
+        " FROM sqlite_master, pragma_table_info(sqlite_master.name) AS info WHERE sqlite_master.type = 'table'"
+    )
+    return {tuple(map(str, row)) for row in itertools.chain(tables, columns)}
 
 
 def version_of(row: sqlite3.Row) -> Version:

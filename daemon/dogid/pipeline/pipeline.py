@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from dogid.errors import DogidError
-from dogid.ledger.database import is_damage
+from dogid.ledger.damage import is_damage
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.pipeline.dispatcher import Dispatcher
@@ -142,16 +142,17 @@ class Pipeline:
                         self._record_all(messages.outcomes)
                 if self._workers_are_done.is_set() and not self.mailbox.has_outcomes:
                     return
-            except sqlite3.OperationalError as error:
-                # the disk is full, or another program holds the database: nothing is lost, the folder is still there
-                self._log_once("the ledger cannot be written", error)
-                if self._wait_before_retry():
-                    return
             except Exception as error:
-                if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
-                    self._ledger.suspect_damage()
-                    raise  # the thread ends, so the health check fails and systemd restarts the daemon
-                log.warning("results could not be recorded; their photos are classified again", exc_info=True)
+                if self._ledger.repair_after(error):
+                    self._woken = True
+                    continue
+                if self._ledger.is_damaged:
+                    return  # so the health check fails, and systemd restarts the daemon
+                if isinstance(error, sqlite3.OperationalError):
+                    # the disk is full, or another program holds the database: nothing is lost, the folder is there
+                    self._log_once("the ledger cannot be written", error)
+                else:
+                    log.warning("results could not be recorded; their photos are classified again", exc_info=True)
                 if self._wait_before_retry():
                     return
 
@@ -201,6 +202,8 @@ class Pipeline:
                 recorded = self._ledger.record(outcomes)
                 break
             except sqlite3.OperationalError as error:
+                if is_damage(error):
+                    raise
                 self._log_once("results cannot be written", error)
                 if self._wait_before_retry():
                     return

@@ -7,7 +7,9 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import DogidError
+from dogid.ledger.damage import is_damage
 from dogid.web import pages
 from dogid.web.api.classify_file import FileClassifier
 from dogid.web.api.classify_upload import add_classify_endpoint
@@ -76,11 +78,11 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_events_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)
     pages.register(app, daemon)
-    _add_error_handlers(app)
+    _add_error_handlers(app, daemon)
     return app
 
 
-def _add_error_handlers(app: Flask) -> None:
+def _add_error_handlers(app: Flask, daemon: DaemonView) -> None:
     @app.errorhandler(ApiError)
     def api_error(error: ApiError) -> Response:
         response = json_response(error_document(error.code, error.message), error.status)
@@ -100,4 +102,7 @@ def _add_error_handlers(app: Flask) -> None:
     @app.errorhandler(DogidError)
     @app.errorhandler(sqlite3.DatabaseError)
     def ledger_error(error: DogidError | sqlite3.DatabaseError) -> Response:
-        return json_response(error_document("ledger_unavailable", str(error)), HTTPStatus.SERVICE_UNAVAILABLE)
+        daemon.note_ledger_error(error)
+        is_damaged = isinstance(error, sqlite3.DatabaseError) and is_damage(error)
+        message = LEDGER_DAMAGED if is_damaged else str(error)
+        return json_response(error_document("ledger_unavailable", message), HTTPStatus.SERVICE_UNAVAILABLE)

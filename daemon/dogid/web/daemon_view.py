@@ -51,6 +51,13 @@ class DaemonView(Protocol):
         """Where the ledger that was found damaged at the start is kept; None where it was sound."""
 
     @property
+    def salvaged_results(self) -> int | None:
+        """How many results the present ledger has of the one that was moved aside; None where nothing could be read."""
+
+    def note_ledger_error(self, error: Exception) -> None:
+        """Consider an error that reading the ledger brought: is it damaged?"""
+
+    @property
     def ledger_changes(self) -> int:
         """A number that grows with every change of the ledger: what was read at the same number is up to date."""
 

@@ -124,7 +124,9 @@ STATUS = _object(
                 "trouble": _or_null("string"),
             }
         ),
-        "ledger": _object({"moved_aside": _or_null("string")}),
+        "ledger": _object(
+            {"moved_aside": _or_null("string"), "salvaged": _or_null("integer", minimum=0), "damaged_rows": _COUNT}
+        ),
         "versions": _object({name: {"type": "string"} for name in ("dogid", "python", "backend")}),
         "uptime_seconds": {"type": "number", "minimum": 0},
     },

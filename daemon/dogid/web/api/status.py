@@ -11,6 +11,7 @@ from flask import Response
 from dogid import __version__
 from dogid.file_names import shown_name
 from dogid.ledger import queries
+from dogid.ledger.inspection import count_damaged_rows
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference
@@ -74,7 +75,11 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
             "files": watch.files,
             "trouble": watch.problem,
         },
-        "ledger": {"moved_aside": None if aside is None else shown_name(os.fsencode(aside))},
+        "ledger": {
+            "moved_aside": None if aside is None else shown_name(os.fsencode(aside)),
+            "salvaged": daemon.salvaged_results,
+            "damaged_rows": count_damaged_rows(daemon.reader()),
+        },
         "versions": {
             "dogid": __version__,
             "python": platform.python_version(),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from dogid.conditions import ledger_moved_aside, rows_damaged
+from dogid.ledger.inspection import count_damaged_rows
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.disk_usage import Disk, DiskStatus, DiskUsage
@@ -38,8 +40,22 @@ def health_item(daemon: DaemonView) -> StatusItem:
 
 
 def status_items(daemon: DaemonView, inbox: Disk, state: Disk) -> list[StatusItem]:
-    """Return the items of the inbox, the model, and the disks of the inbox and the state folder."""
-    return [_describe_inbox(daemon), _describe_model(daemon), *_describe_disks(inbox, state)]
+    """Return the items of the inbox, the model, a ledger that was damaged, and the disks of inbox and state folder."""
+    return [
+        _describe_inbox(daemon), _describe_model(daemon), *_describe_ledger(daemon), *_describe_disks(inbox, state)
+    ]  # fmt: skip
+
+
+def _describe_ledger(daemon: DaemonView) -> list[StatusItem]:
+    """Return an item where the ledger was damaged, else none."""
+    count, aside = count_damaged_rows(daemon.reader()), daemon.ledger_moved_aside
+    items: list[StatusItem] = []
+    if aside is not None:
+        detail = visible(ledger_moved_aside(visible_path(aside), daemon.salvaged_results))
+        items.append(StatusItem("Ledger", "Replaced", detail, "bad"))
+    if count:
+        items.append(StatusItem("Ledger", "Repaired", rows_damaged(count), "plain"))
+    return items
 
 
 def _describe_inbox(daemon: DaemonView) -> StatusItem:

@@ -1,0 +1,137 @@
+"""The thread that maintains the ledger: it deletes what the settings do not keep, and repairs damaged rows."""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dogid.clock import Clock
+from dogid.ledger.database import open_for_reading
+from dogid.ledger.ledger import Ledger
+from dogid.ledger.retention import Retention, forget_departed
+
+log = logging.getLogger(__name__)
+
+_FIRST_SECONDS = 60.0  # a shorter wait competes with the start; with a longer one, frequent restarts never delete
+_EVERY_SECONDS = 3600.0  # more often reads the ledger in vain; less often keeps more rows than the settings allow
+# Rounds between two inspections of all rows: a day. More often wears an idle disk; less often finds damage later, where
+# nobody looks at the row.
+_INSPECTION_ROUNDS = 24
+_PAUSE_RATIO = 4  # between two pages of rows, as a multiple of the time that one took; lower takes time from photos
+
+
+class MaintenanceThread:
+    """Deletes old results once an hour, and looks at all rows once a day, for as long as the daemon runs."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        inbox: Path,
+        clock: Clock,
+        on_pending: Callable[[Sequence[int]], None],
+        *,
+        first_seconds: float = _FIRST_SECONDS,
+    ) -> None:
+        """on_pending is called where photos have become pending whose rows were damaged."""
+        self._ledger = ledger
+        self._inbox = inbox
+        self._clock = clock
+        self._on_pending = on_pending
+        self._first_seconds = first_seconds
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._inspection_wanted = False
+        self._retention = Retention(0, 0)
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
+
+    def start(self, retention: Retention) -> None:
+        """Delete by these rules, for the first time after a while."""
+        self._retention = retention
+        self._thread.start()
+
+    def change_rules(self, retention: Retention) -> None:
+        """Delete by other rules from the next round on."""
+        self._retention = retention
+
+    def inspect_soon(self) -> None:
+        """Look at all rows at once: a damaged one was met."""
+        self._inspection_wanted = True
+        self._woken.set()
+
+    def request_stop(self) -> None:
+        """Have the thread end after the rows that are being read or deleted."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, deadline: float) -> None:
+        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        next_round, rounds = time.monotonic() + self._first_seconds, 0
+        while not self._ledger.is_damaged:
+            self._woken.wait(max(0.0, next_round - time.monotonic()))
+            if self._stopping.is_set():
+                return
+            self._woken.clear()
+            try:
+                if self._inspection_wanted:
+                    self._inspection_wanted = False
+                    self._inspect(urgent=True)
+                if time.monotonic() >= next_round:
+                    next_round = time.monotonic() + _EVERY_SECONDS
+                    if rounds % _INSPECTION_ROUNDS == 1:  # not in the first: it would follow each start
+                        self._inspect(urgent=False)
+                    rounds += 1
+                    if self._retention.forgets:
+                        self._delete_old_results()
+            except sqlite3.Error as error:
+                if self._ledger.repair_after(error):
+                    self._on_pending(())
+                elif not self._ledger.is_damaged:
+                    log.warning("the ledger could not be maintained, trying again later: %s", error)
+            except Exception:
+                log.warning("the ledger could not be maintained, trying again later", exc_info=True)
+
+    def _inspect(self, *, urgent: bool) -> None:
+        """Look at all rows, and repair those that are damaged; where it is urgent, without pauses."""
+        repaired = self._ledger.repair_other_tables()
+        after: int | None = 0
+        while after is not None and not self._stopping.is_set():
+            began = time.monotonic()
+            after, found = self._ledger.repair_rows(after)
+            if found:
+                self._on_pending(())
+            repaired += found
+            if not urgent:
+                self._stopping.wait(_PAUSE_RATIO * (time.monotonic() - began))
+        if not (self._stopping.is_set() or urgent) and not self._is_consistent():
+            self._ledger.suspect_damage()
+        if repaired:
+            log.error("%d damaged rows of the ledger were repaired or removed; is the disk failing?", repaired)
+
+    def _is_consistent(self) -> bool:
+        """Whether pages, indexes and tables agree: what SQLite checks by reading all of the database."""
+        db = open_for_reading(self._ledger.folder)
+        try:
+            return bool(db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+        finally:
+            db.close()
+
+    def _delete_old_results(self) -> None:
+        db = open_for_reading(self._ledger.folder)
+        try:
+            deleted = forget_departed(
+                self._ledger, db, self._inbox, self._retention, self._clock.wall_ms(), self._stopping.is_set
+            )
+        finally:
+            db.close()
+        if deleted:
+            log.info("deleted %d results of photos that have left the inbox", deleted)

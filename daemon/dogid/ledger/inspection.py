@@ -1,0 +1,157 @@
+"""Looking for damaged rows in a ledger that is in use, and repairing them: a page of rows at a time.
+
+SQLite checks the structure of its pages, and not the values in them. All of it happens inside a transaction of the
+ledger's, or reads only.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dogid.ledger.row_repair import Columns, repair_row
+
+_PAGE = 500
+_COUNT_DAMAGE = """INSERT INTO counter VALUES ('damaged', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"""
+_STATES = ("pending", "classified", "failed", "superseded")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A page of rows that was looked at."""
+
+    last_id: int | None
+    """Of the page; None where no rows are left."""
+    repairs: list[tuple[int, Columns | None]]
+    """Damaged rows, by id: as they may stay, or None where they must go."""
+
+
+class LedgerInspector:
+    """Finds and repairs what is damaged in the values of a database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def inspect_page(self, after: int) -> Inspected:
+        """Look at the rows of `photo` that follow an id."""
+        labels = self._read_labels()
+        with _decoding_leniently(self._db):
+            rows = self._db.execute("SELECT * FROM photo WHERE id > ? ORDER BY id LIMIT ?", (after, _PAGE)).fetchall()
+        repairs: list[tuple[int, Columns | None]] = []
+        for row in rows:
+            columns: Columns = dict(zip(row.keys(), row, strict=True))
+            repaired = repair_row(columns, labels)
+            if repaired != columns:
+                repairs.append((row["id"], repaired))
+        return Inspected(rows[-1]["id"] if rows else None, repairs)
+
+    def repair(self, repairs: list[tuple[int, Columns | None]]) -> None:
+        """Write repaired rows, delete those that cannot be saved, and count both."""
+        for photo_id, row in repairs:
+            if row is None:
+                self._db.execute("DELETE FROM photo WHERE id = ?", (photo_id,))
+                continue
+            if row["seq"] is None and row["state"] in ("classified", "failed"):
+                (row["seq"],) = self._db.execute(
+                    "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
+                ).fetchone()
+            columns = ", ".join(f"{name} = ?" for name in row if name != "id")
+            values = [value for name, value in row.items() if name != "id"]
+            self._db.execute(f"UPDATE photo SET {columns} WHERE id = ?", (*values, photo_id))  # noqa: S608
+        self._db.execute(_COUNT_DAMAGE, (len(repairs),))
+
+    def repair_other_tables(self) -> int:
+        """Repair models, events, counts and the number of the last result; return how many rows were damaged."""
+        return self._repair_models() + self._repair_events() + self._repair_numbers()
+
+    def _read_labels(self) -> dict[int, frozenset[str]]:
+        with _decoding_leniently(self._db):
+            rows = self._db.execute("SELECT id, labels FROM model").fetchall()
+        known = ((model_id, parse_labels(text)) for model_id, text in rows)
+        return {model_id: frozenset(labels) for model_id, labels in known if labels is not None}
+
+    def _repair_models(self) -> int:
+        with _decoding_leniently(self._db):
+            rows = self._db.execute("SELECT id, name, sha256, labels FROM model").fetchall()
+        damaged = 0
+        for model_id, name, sha256, labels in rows:
+            if isinstance(name, str) and isinstance(sha256, str) and parse_labels(labels) is not None:
+                continue
+            # the running daemon enters its own model once more; results keep what is left of their model's name
+            sound_labels = labels if parse_labels(labels) is not None else "[]"
+            query = "UPDATE model SET name = ?, sha256 = ?, labels = ? WHERE id = ?"
+            self._db.execute(query, (_shown(name), f"damaged {model_id}", sound_labels, model_id))
+            damaged += 1
+        return damaged
+
+    def _repair_events(self) -> int:
+        damaged, after = 0, 0
+        while True:
+            with _decoding_leniently(self._db):
+                query = "SELECT id, at, kind, detail FROM event WHERE id > ? ORDER BY id LIMIT ?"
+                rows = self._db.execute(query, (after, _PAGE)).fetchall()
+            if not rows:
+                return damaged
+            for event_id, at, kind, detail in rows:
+                if not (isinstance(at, int) and isinstance(kind, str) and isinstance(detail, str)):
+                    self._db.execute("DELETE FROM event WHERE id = ?", (event_id,))
+                    damaged += 1
+            after = rows[-1][0]
+
+    def _repair_numbers(self) -> int:
+        """Count the rows of each state anew, and let sequence numbers go on after the last."""
+        found = dict(self._db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
+        query = "SELECT count(*) FROM photo WHERE state = 'classified' AND absent_at IS NOT NULL"
+        counts = {state: found.get(state, 0) for state in _STATES} | {"absent": self._db.execute(query).fetchone()[0]}
+        with _decoding_leniently(self._db):
+            noted = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
+        if noted != counts:
+            self._db.execute("DELETE FROM tally")
+            self._db.executemany("INSERT INTO tally VALUES (?, ?)", counts.items())
+        correct_last_seq(self._db)
+        return int(noted != counts)
+
+
+def correct_last_seq(db: sqlite3.Connection) -> None:
+    """Let the next result get a sequence number that no other has."""
+    query = "SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL"
+    (largest,) = db.execute(query).fetchone()
+    db.execute("UPDATE counter SET value = ? WHERE name = 'seq' AND value < ?", (largest, largest))
+
+
+def count_damaged_rows(db: sqlite3.Connection) -> int:
+    """Return how many damaged rows have been repaired or deleted since the ledger was begun."""
+    row = db.execute("SELECT value FROM counter WHERE name = 'damaged'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def parse_labels(text: object) -> list[str] | None:
+    """Return the labels in the column of a model; None where the text is no list of them."""
+    try:
+        labels = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return labels if isinstance(labels, list) and all(isinstance(label, str) for label in labels) else None
+
+
+def _shown(name: object) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
+@contextlib.contextmanager
+def _decoding_leniently(db: sqlite3.Connection) -> Iterator[None]:
+    """Let a connection return a text that is not UTF-8 as bytes while the context lasts, instead of an error."""
+    before, db.text_factory = db.text_factory, _decode
+    try:
+        yield
+    finally:
+        db.text_factory = before
+
+
+def _decode(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

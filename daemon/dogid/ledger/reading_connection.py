@@ -1,0 +1,24 @@
+"""A connection for queries that remembers the damaged rows that they met."""
+
+import sqlite3
+from collections.abc import Callable
+
+
+class ReadingConnection(sqlite3.Connection):
+    """A connection for queries only."""
+
+    on_damaged: Callable[[], None] | None = None
+    """Called when a damaged row is met for the first time."""
+    _damaged: frozenset[int] = frozenset()
+
+    @property
+    def damaged_rows(self) -> int:
+        """How many damaged rows were met and left out."""
+        return len(self._damaged)
+
+    def note_damaged(self, photo_id: int) -> None:
+        """Note that the row of a photo is damaged."""
+        if photo_id not in self._damaged:
+            self._damaged |= {photo_id}
+            if self.on_damaged is not None:
+                self.on_damaged()

@@ -1,0 +1,134 @@
+"""A damaged row costs that row: everything else is read, and the row is repaired or classified again."""
+
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+
+from dogid.ledger import queries
+from dogid.ledger.damage import DamagedRowError
+from dogid.ledger.histories import read_history_page
+from dogid.ledger.inspection import count_damaged_rows
+from tests.ledger.ledger_folder import Inbox
+from tests.support.photos import put
+
+Damage = Callable[[sqlite3.Connection], None]
+_NOT_UTF8 = "CAST(x'ff7b' AS TEXT)"
+
+
+@pytest.fixture
+def three(inbox: Inbox) -> Inbox:
+    """An inbox with three classified photos, of ids 1 to 3; another model is known besides."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        put(inbox.folder / name, name.encode())
+        inbox.observe(name)
+        inbox.classify(inbox.job())
+    return inbox
+
+
+def damage(inbox: Inbox, column: str, value: str) -> None:
+    """Give a column of the second row a value that no dogid writes."""
+    db = inbox.ledger._db
+    db.execute("PRAGMA ignore_check_constraints = ON")
+    db.execute(f"UPDATE photo SET {column} = {value} WHERE id = 2")
+    db.execute("PRAGMA ignore_check_constraints = OFF")
+
+
+def repair(inbox: Inbox) -> int:
+    assert inbox.ledger.repair_rows(0)[0] == 3
+    assert inbox.ledger.repair_rows(3) == (None, 0)
+    return count_damaged_rows(inbox.db)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("scores", _NOT_UTF8), ("scores", "'{\"cat'"), ("label", _NOT_UTF8), ("label", "'cbt'"), ("sha256", _NOT_UTF8)],
+)
+def test_damaged_row_is_left_out_of_lists(three: Inbox, column: str, value: str) -> None:
+    damage(three, column, value)
+
+    assert [result["id"] for result in queries.list_results(three.db, queries.ResultFilter())] == [3, 1]
+    assert [result["id"] for result in queries.list_results(three.db, queries.ResultFilter(limit=2))] == [3, 1]
+    assert [result["id"] for _, result in queries.list_results_since(three.db, 0, 10)] == [1, 3]
+    assert queries.find_result(three.db, 2) is None
+    assert read_history_page(three.db, 2).steps == []
+    assert three.db.damaged_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("scores", "'{\"cat'"), ("scores", _NOT_UTF8), ("label", "'cbt'"), ("label", _NOT_UTF8)],
+)
+def test_result_that_is_certain_is_repaired(three: Inbox, column: str, value: str) -> None:
+    before = queries.find_result(three.db, 2)
+    damage(three, column, value)
+
+    assert repair(three) == 1
+    assert queries.find_result(three.db, 2) == before
+
+
+@pytest.mark.parametrize(("column", "value"), [("sha256", "'not hex'"), ("score", "0.5"), ("state", "'failee'")])
+def test_photo_of_a_damaged_row_is_classified_again(three: Inbox, column: str, value: str) -> None:
+    damage(three, column, value)
+    if column == "state":
+        damage(three, "scores", "NULL")
+
+    assert repair(three) == 1
+    assert three.states() == {"a.jpg": "classified", "b.jpg": "pending", "c.jpg": "classified"}
+    three.classify(three.job())
+    assert three.states()["b.jpg"] == "classified"
+    assert queries.count_by_status(three.db) == {"pending": 0, "classified": 3, "failed": 0}
+
+
+def test_damaged_result_of_a_departed_photo_goes(three: Inbox) -> None:
+    three.ledger.note_left([b"b.jpg"])
+    damage(three, "score", "0.5")
+
+    assert repair(three) == 1
+    assert three.states() == {"a.jpg": "classified", "c.jpg": "classified"}
+
+
+def test_sound_rows_are_not_changed(three: Inbox) -> None:
+    three.overwrite("a.jpg", "other")
+    three.ledger.note_left([b"c.jpg"])
+    put(three.folder / "d.jpg", b"d")
+    three.observe("d.jpg")
+    before = three.db.execute("SELECT * FROM photo").fetchall()
+
+    assert three.ledger.repair_rows(0)[1] == 0
+    assert [tuple(row) for row in three.db.execute("SELECT * FROM photo")] == [tuple(row) for row in before]
+
+
+def test_writer_goes_on_after_meeting_a_damaged_row(three: Inbox) -> None:
+    damage(three, "sha256", _NOT_UTF8)
+    with pytest.raises(sqlite3.OperationalError) as met:
+        three.observe("a.jpg", "b.jpg")
+
+    assert three.ledger.repair_after(met.value)
+    assert not three.ledger.is_damaged
+    three.observe("a.jpg", "b.jpg")
+
+
+def test_broken_constraint_is_repaired_a_few_times_only(three: Inbox) -> None:
+    error = sqlite3.IntegrityError("UNIQUE constraint failed")
+
+    assert all(three.ledger.repair_after(error) for _ in range(5))
+    assert not three.ledger.repair_after(error)
+    assert three.ledger.is_damaged
+
+
+def test_counts_that_are_damaged_are_counted_anew(three: Inbox) -> None:
+    three.ledger._db.execute("UPDATE tally SET state = 'clbssified' WHERE state = 'classified'")
+    with pytest.raises(DamagedRowError):
+        queries.count_by_status(three.db)
+
+    assert three.ledger.repair_other_tables() == 1
+    assert queries.count_by_status(three.db) == {"pending": 0, "classified": 3, "failed": 0}
+
+
+def test_model_with_a_damaged_name_costs_no_result(three: Inbox) -> None:
+    three.ledger._db.execute(f"UPDATE model SET name = {_NOT_UTF8}")
+    assert queries.list_results(three.db, queries.ResultFilter()) == []
+
+    assert three.ledger.repair_other_tables() == 1
+    assert len(queries.list_results(three.db, queries.ResultFilter())) == 3

@@ -28,6 +28,6 @@ def make_trainer(*, fine: bool, patience: int) -> TrainerMaterial:
     pixels[labels == 1, ..., 0] += rng.uniform(-0.3, 1, 16)[:, None, None]  # predicts label 1, more or less
     values = make_runner(backbone, cut)(pixels).astype(np.float16)
     schedule = Schedule(epochs=30, learning_rate=0.01, batch_size=8, ema_decay=0.5)
-    trainer = Trainer(backbone, cut, prior=np.ones(3, np.float32), fine=fine, seed=0, schedule=schedule)
-    samples = Samples(values[:32, None], labels[:32], np.ones(32, np.float32))
+    trainer = Trainer(backbone, cut, label_count=3, fine=fine, seed=0, schedule=schedule)
+    samples = Samples(values[:32, None], labels[:32], np.ones(32, np.float32), np.arange(32))
     return trainer, samples, ValidationSet(values[32:], labels[32:], patience)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="the folder for retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, "
-        "learning_curves.png and confusion_matrix.png",
+        "confusion_matrix.png and, with --fine-tune, learning_curves.png",
     )
     add_old_name(out, "--output", "--out", type=Path)
     parser.add_argument(
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_natural,
         default=0,
         metavar="N",
-        help="also train the last N convolutions of the network (default 0: the softmax layer only)",
+        help="also train the last N convolutions of the network (default 0: the last layer only)",
     )
     parser.add_argument(
         "--epochs",
@@ -152,8 +152,8 @@ def _retrain(args: argparse.Namespace) -> dict[str, Any]:
 
     tf.config.experimental.enable_op_determinism()
     recipe = _recipe(args)
-    if args.epochs and not args.fine_tune:
-        _log("--epochs does nothing without --fine-tune: the softmax layer alone is trained to its optimum")
+    if (args.epochs or args.patience) and not args.fine_tune:
+        _log("--epochs and --patience do nothing without --fine-tune: the last layer alone is trained to its optimum")
     with user_errors(args.base or "the shipped base", "run or train this graph"), tracking() as track:
         result = retrain.retrain(args.photos, recipe, args.cache or _default_cache(), _progress, _log, track)
     graph = result.graph.SerializeToString(deterministic=True)

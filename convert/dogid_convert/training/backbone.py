@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from dogid.errors import UsageError
 from dogid_convert.graph import surgery
+from dogid_convert.training.head import Floats, Head
 
 INPUT = "input"
 RESULT = "final_result"
@@ -17,8 +16,6 @@ _HEAD = "final_training_ops"
 
 MEAN, STD = 128.0, 128.0
 """The network's input is (pixel - MEAN) / STD: as uint8, a scale of 1/128 and a zero point of 128."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +34,6 @@ class Backbone:
     """As the user gave it."""
     sha256: str
     """Of the base's file in hex; of its weights where there is no file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """A softmax layer."""
-
-    weights: Floats
-    """[embedding's width, labels]."""
-    biases: Floats
-    """[labels]."""
-
-    @classmethod
-    def zeros(cls, width: int, labels: int) -> "Head":
-        """Return a head of zeros for embeddings of that width."""
-        return cls(np.zeros((width, labels), np.float32), np.zeros(labels, np.float32))
-
-    def with_temperature(self, temperature: float) -> "Head":
-        """Return the head whose logits are divided by temperature: the same predictions, calibrated probabilities."""
-        return Head((self.weights / temperature).astype(np.float32), (self.biases / temperature).astype(np.float32))
 
 
 def cut_backbone(

@@ -20,8 +20,9 @@ from dogid.photo.pixels import Pixels
 from dogid_convert.support import interruption
 from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, augment
-from dogid_convert.training.backbone import MEAN, STD, Backbone, Floats, make_runner
+from dogid_convert.training.backbone import MEAN, STD, Backbone, make_runner
 from dogid_convert.training.bottleneck_cache import BottleneckCache, Half
+from dogid_convert.training.head import Floats
 
 _FORMAT = 2  # of the cached files; another number, and all are computed again
 _DECODE_AHEAD = 16  # photos decoded while the network works: more need memory, fewer let it wait

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from dogid_convert.reports.figures import DPI, default_style, encode_png
 
@@ -45,14 +45,8 @@ def _plot_metric(axes: Axes, learning: dict[str, Any], metric: str, title: str) 
     if learning["early_stopping"]:
         axes.axvline(learning["kept"], color=_GREY, linestyle=":", label=f"kept: {learning['unit']} {learning['kept']}")
     axes.set_title(title, fontsize=10, loc="left")
-    axes.set_xlabel("step of L-BFGS (each uses all photos)" if learning["unit"] == "step" else "epoch")
+    axes.set_xlabel("epoch")
     axes.grid(color="#E0E0E0", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    if learning["unit"] == "step":  # recorded after 1, 2, 3, 5, 8, ... of them
-        axes.set_xscale("log")
-        shown = [number for i, number in enumerate(numbers) if i % 2 == 0 or number == numbers[-1]]
-        axes.set_xticks(shown, [str(number) for number in shown])
-        axes.xaxis.set_minor_locator(NullLocator())
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

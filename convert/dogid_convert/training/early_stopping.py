@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid_convert.training.backbone import Floats
+from dogid_convert.training.head import Floats
 from dogid_convert.training.temperature_scaling import nll, softmax
 
 DEFAULT_PATIENCE = 3
@@ -44,8 +44,6 @@ class TrainingHistory:
     """0 where the training was not to be stopped early."""
     stopped: bool
     """Whether it ended before its planned end."""
-    steps: bool
-    """Whether an epoch is a step of L-BFGS, which looks at all photos, too."""
 
 
 @dataclass(slots=True)
@@ -73,10 +71,10 @@ class EarlyStopping:
         """Whether patience has run out."""
         return bool(self.patience) and len(self.epochs) - 1 - max(self.best_index, self.warm_up) >= self.patience
 
-    def history(self, *, steps: bool) -> TrainingHistory:
-        """Return the epochs recorded so far; steps is whether each is a step of L-BFGS."""
+    def history(self) -> TrainingHistory:
+        """Return the epochs recorded so far."""
         kept = self.epochs[self.best_index if self.patience else -1].number
-        return TrainingHistory(tuple(self.epochs), kept, self.patience, self.should_stop, steps)
+        return TrainingHistory(tuple(self.epochs), kept, self.patience, self.should_stop)
 
     @staticmethod
     def _loss(epoch: Epoch) -> float:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
-from dogid_convert.training.backbone import Backbone, Floats, Head
+from dogid_convert.training.backbone import Backbone
 from dogid_convert.training.bottleneck_cache import Half
+from dogid_convert.training.head import Floats, Head
 
 _WEIGHTED = (*surgery.CONVOLUTIONS, "Add", "AddV2", "BiasAdd", "Mul")
 _WARM_UP_STEPS = 20  # with fewer, Adam's first steps are long and in poor directions; more delay the training
@@ -50,6 +51,8 @@ class Samples:
     labels: NDArray[np.integer]
     sample_weight: Floats
     """[photos], how much each counts."""
+    groups: NDArray[np.intp]
+    """[photos], the number of each photo's group; photos of one group are never on both sides of a split."""
 
 
 class FineTunedLayers:

@@ -1,4 +1,4 @@
-"""Cross-validation by groups: a network is evaluated on sources, cameras or places that it has never seen."""
+"""Folds of whole groups: a network is evaluated on sources, cameras, places or bursts that it has never seen."""
 
 import re
 from collections import Counter
@@ -14,36 +14,50 @@ from dogid_convert.training.splits import extract_group
 FOLDS = 5
 MAX_FOLD_SHARE = 1 / 3
 """A group with more of the photos than this is always trained on: too little would be left to learn from."""
+ALWAYS_TRAINED = -1
+"""Instead of a fold's number."""
 
 
-def make_group_folds(
-    photos: Sequence[LabelledPhoto], pattern: re.Pattern[str]
-) -> tuple[list[NDArray[np.bool_]], tuple[str, ...]]:
-    """Return folds of whole groups, each as a mask [photos], and the groups that are too large to be left out.
+def find_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str]) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Return the number of each photo's group, and the names of the groups by their numbers.
 
-    A group is what pattern finds at the beginning of a file's name. Raise UsageError with fewer than two groups.
+    A group is what pattern finds at the beginning of a file's name. Raise UsageError with fewer than two groups that
+    are small enough to be left out.
     """
-    groups = [extract_group(photo.path.name, pattern) for photo in photos]
-    sizes = Counter(groups)
-    always_trained = tuple(sorted(group for group, size in sizes.items() if size > MAX_FOLD_SHARE * len(photos)))
-    foldable = [group for group in sizes if group not in always_trained]
-    if len(foldable) < 2:
-        raise UsageError(f"--group-by {pattern.pattern!r} finds {len(foldable)} group(s) to leave out: two are needed")
-    members: list[set[str]] = [set() for _ in range(min(FOLDS, len(foldable)))]
-    balances = [_FoldBalance(photos) for _ in members]
-    for group in sorted(foldable, key=lambda name: (-sizes[name], name)):
-        labels = Counter(photo.label for photo, of in zip(photos, groups, strict=True) if of == group)
-        best = min(range(len(members)), key=lambda i: (balances[i].cost_of(labels), i))
-        members[best].add(group)
-        balances[best].add(labels)
-    return [np.array([group in fold for group in groups]) for fold in members], always_trained
+    names, numbers = np.unique([extract_group(photo.path.name, pattern) for photo in photos], return_inverse=True)
+    foldable = int((np.bincount(numbers) <= MAX_FOLD_SHARE * len(photos)).sum())
+    if foldable < 2:
+        raise UsageError(f"--group-by {pattern.pattern!r} finds {foldable} group(s) to leave out: two are needed")
+    return numbers.astype(np.intp), tuple(map(str, names))
+
+
+def deal_folds(labels: NDArray[np.integer], groups: NDArray[np.intp], count: int = FOLDS) -> NDArray[np.intp]:
+    """Return the number of each photo's fold, below count, or `ALWAYS_TRAINED`.
+
+    A group is never divided, and each label is spread over the folds as evenly as groups allow. labels and groups are
+    [photos].
+    """
+    sizes = np.bincount(groups)
+    always_trained = np.flatnonzero(sizes > MAX_FOLD_SHARE * len(labels))
+    foldable = [
+        int(group) for group in np.argsort(-sizes, kind="stable") if sizes[group] and group not in always_trained
+    ]
+    balances = [_FoldBalance(labels) for _ in range(min(count, len(foldable)))]
+    folds = np.full(len(labels), ALWAYS_TRAINED, np.intp)
+    for group in foldable:
+        members = groups == group
+        counts = Counter(labels[members].tolist())
+        best = min(range(len(balances)), key=lambda i: (balances[i].cost_of(counts), i))
+        balances[best].add(counts)
+        folds[members] = best
+    return folds
 
 
 class _FoldBalance:
     """The contents of a fold as shares of each label's photos: rare labels weigh as much as frequent ones."""
 
-    def __init__(self, photos: Sequence[LabelledPhoto]) -> None:
-        self._totals = Counter(photo.label for photo in photos)
+    def __init__(self, labels: NDArray[np.integer]) -> None:
+        self._totals = Counter(labels.tolist())
         self._held: Counter[int] = Counter()
 
     def add(self, labels: Counter[int]) -> None:

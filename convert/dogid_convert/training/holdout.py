@@ -9,11 +9,8 @@ from numpy.typing import NDArray
 from dogid.dataset.labelled_photos import Dataset
 from dogid.evaluation.metrics import Evaluation, evaluate, expected_calibration_error
 from dogid.file_names import shown_name
-from dogid_convert.training.backbone import Floats
-from dogid_convert.training.temperature_scaling import fit_temperature, softmax
-
-MIN_PHOTOS_FOR_TEMPERATURE = 100
-"""Photos; with fewer, a temperature would be chance."""
+from dogid_convert.training.head import Floats
+from dogid_convert.training.temperature_scaling import softmax
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +42,31 @@ class HeldOutPredictions:
 
     split: str
     logits: Floats
-    """[held-out photos, labels]."""
+    """[held-out photos, labels], without temperature and prior."""
+    temperatures: NDArray[np.float64]
+    """[held-out photos], fitted to other photos."""
     held_out: NDArray[np.bool_]
     """[photos], a mask of the held-out ones."""
 
-    def fit_temperature(self, labels: NDArray[np.int64]) -> float:
-        """Return the best temperature, given the labels [photos] of all photos; 1.0 where too few are held out."""
-        if self.held_out.sum() < MIN_PHOTOS_FOR_TEMPERATURE:
-            return 1.0
-        return fit_temperature(self.logits, labels[self.held_out])
-
-    def evaluate(self, labels: NDArray[np.int64], temperature: float) -> HeldOutEvaluation | None:
-        """Return the metrics at that temperature, given the labels [photos] of all photos; None without predictions."""
+    def evaluate(self, labels: NDArray[np.int64], prior: Floats) -> HeldOutEvaluation | None:
+        """Return the metrics, given the labels [photos] of all photos and prior [labels]; None without predictions."""
         if not self.held_out.any():
             return None
         expected = labels[self.held_out]
-        before = expected_calibration_error(softmax(self.logits), expected)
-        return HeldOutEvaluation(self.split, evaluate(softmax(self.logits / temperature), expected), before)
+        before = expected_calibration_error(softmax(self.logits + np.log(prior)), expected)
+        return HeldOutEvaluation(self.split, evaluate(self.probabilities(prior), expected), before)
+
+    def probabilities(self, prior: Floats) -> NDArray[np.float64]:
+        """Return calibrated probabilities [held-out photos, labels] where label i is prior[i] times likelier."""
+        return softmax(self.logits / self.temperatures[:, None] + np.log(prior))
 
     def find_misclassified(
-        self, dataset: Dataset, labels: NDArray[np.int64], temperature: float
+        self, dataset: Dataset, labels: NDArray[np.int64], prior: Floats
     ) -> tuple[Misclassification, ...]:
-        """Return the wrong predictions at that temperature, in the order of the photos."""
+        """Return the wrong predictions, in the order of the photos."""
         if not self.held_out.any():
             return ()
-        scores = softmax(self.logits / temperature)
+        scores = self.probabilities(prior)
         predicted, places = scores.argmax(axis=1), np.flatnonzero(self.held_out)
         return tuple(
             Misclassification(

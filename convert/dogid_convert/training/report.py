@@ -24,6 +24,7 @@ from dogid_convert.training import charts
 from dogid_convert.training.backbone import MEAN, STD
 from dogid_convert.training.early_stopping import Epoch, Metrics, TrainingHistory
 from dogid_convert.training.fine_tuning import Schedule
+from dogid_convert.training.head_choice import CANDIDATES, ChosenHead
 from dogid_convert.training.holdout import HeldOutEvaluation
 from dogid_convert.training.retrain import Recipe, RetrainResult
 
@@ -68,7 +69,8 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
             "patience": recipe.patience,
             "schedule": _schedule(recipe.schedule) if recipe.convolutions else None,
         },
-        "learning": _history(result.history),
+        "head": _head(result.chosen),
+        "learning": _history(result.history) if result.history else None,
         "temperature": result.temperature,
         "held_out": _evaluation(result.held_out, labels),
         "by_group": _evaluation(result.by_group, labels),
@@ -102,10 +104,24 @@ def _skipped(found: manifest.Manifest) -> list[dict[str, str]]:
     return [{"file": file, "reason": reason} for file, reason in sorted([*undecoded, *found.left_out])]
 
 
+def _head(chosen: ChosenHead) -> dict[str, Any]:
+    return {
+        "kind": chosen.candidate.kind,
+        "strength": chosen.candidate.strength,
+        "name": chosen.candidate.name,
+        "cross_validated_on": int(chosen.judged.sum()),
+        "temperature": chosen.temperature,
+        "losses": {
+            candidate.name: float(f"{loss:.6g}")
+            for candidate, loss in zip(CANDIDATES, chosen.losses, strict=False)  # none where nothing was judged
+        },
+    }
+
+
 def _history(history: TrainingHistory) -> dict[str, Any]:
     last = history.epochs[-1].number
     return {
-        "unit": "step" if history.steps else "epoch",
+        "unit": "epoch",
         "kept": history.kept,
         "validation": "validation" if history.patience else "held_out",
         "early_stopping": (
@@ -155,7 +171,8 @@ def format_table(document: dict[str, Any]) -> str:
     lines = [
         f"trained on {document['photos']['trained_on']} of these photos: {per_label}",
         f"data version {data['version'][:_VERSION_SHOWN]} ({data['manifest']})",
-        *_stopping_lines(document["learning"]),
+        _head_line(document["head"]),
+        *(_stopping_lines(document["learning"]) if document["learning"] else ()),
     ]
     for key in ("held_out", "by_group"):
         evaluation = document[key]
@@ -175,6 +192,15 @@ def format_table(document: dict[str, Any]) -> str:
             ),
         ]
     return "\n".join(lines)
+
+
+def _head_line(head: dict[str, Any]) -> str:
+    if not head["losses"]:
+        return f"last layer: {head['name']}; too few photos to choose it by cross-validation"
+    return (
+        f"last layer: {head['name']}, the best of {len(head['losses'])} by cross-validation on "
+        f"{head['cross_validated_on']} photos"
+    )
 
 
 def _stopping_lines(learning: dict[str, Any]) -> list[str]:
@@ -199,16 +225,17 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
         LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
         manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
         REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
-        CURVES: charts.draw_learning_curves(document["learning"]),
     }
+    if document["learning"]:
+        files[CURVES] = charts.draw_learning_curves(document["learning"])
     if evaluation is not None:
         files[CONFUSION] = draw_confusion(_title(evaluation), document["labels"], evaluation["confusion"])
     interruption.check()
     interruption.defer_sigint_to_exit()
     # the graph is last: a reader that finds a new graph also finds its labels
     write_all_atomically(folder, files | {GRAPH: graph})
-    if evaluation is None:
-        (folder / CONFUSION).unlink(missing_ok=True)  # of an earlier training
+    for name in {CURVES, CONFUSION} - files.keys():
+        (folder / name).unlink(missing_ok=True)  # of an earlier training
 
 
 def _title(evaluation: dict[str, Any]) -> str:

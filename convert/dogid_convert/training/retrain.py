@@ -14,18 +14,18 @@ from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.graph import surgery
 from dogid_convert.support.progress import Track, untracked
 from dogid_convert.training import base_network, bottleneck_cache, bottlenecks, splits
-from dogid_convert.training.backbone import INPUT, Backbone, Floats
-from dogid_convert.training.bottleneck_cache import Half
+from dogid_convert.training.backbone import INPUT, Backbone
 from dogid_convert.training.early_stopping import TrainingHistory
-from dogid_convert.training.fine_tuning import Samples, Schedule
-from dogid_convert.training.group_folds import make_group_folds
-from dogid_convert.training.holdout import HeldOutEvaluation, HeldOutPredictions, Misclassification
-from dogid_convert.training.trainer import Trainer, ValidationSet
+from dogid_convert.training.fine_tuning import Schedule
+from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds, find_groups
+from dogid_convert.training.head_choice import ChosenHead
+from dogid_convert.training.holdout import HeldOutEvaluation, Misclassification
+from dogid_convert.training.near_duplicates import find_near_duplicates
+from dogid_convert.training.train_and_evaluate import Splits, TrainingData, fine_tune, train_head
+from dogid_convert.training.trainer import Trainer
 
 Progress = Callable[[Iterable[LabelledPhoto]], Iterable[LabelledPhoto]]
 Log = splits.Log
-
-_RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,10 @@ class RetrainResult:
     trained_on: int
     validated_on: int
     """Photos for early stopping."""
-    history: TrainingHistory
-    """Of the network that was evaluated on the held-out photos."""
+    chosen: ChosenHead
+    """The final head, or what the final fine-tuning began with."""
+    history: TrainingHistory | None
+    """Of fine-tuning the network that was evaluated on the held-out photos."""
     held_out: HeldOutEvaluation | None
     """None where the split leaves nothing to evaluate on."""
     by_group: HeldOutEvaluation | None
@@ -74,19 +76,6 @@ class RetrainResult:
     groups_always_trained: tuple[str, ...]
     misclassified: tuple[Misclassification, ...]
     """On the photos that were evaluated; by group where requested."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    values: Half
-    labels: NDArray[np.int64]
-    sample_weight: Floats
-
-    def select(self, chosen: NDArray[np.bool_]) -> Samples:
-        return Samples(self.values[chosen], self.labels[chosen], self.sample_weight[chosen])
-
-    def select_validation(self, chosen: NDArray[np.bool_], patience: int) -> ValidationSet:
-        return ValidationSet(self.values[chosen, 0], self.labels[chosen], patience)
 
 
 def retrain(
@@ -112,40 +101,37 @@ def retrain(
     splits.check_readable(unreadable, computed.photos, dataset, log)
     manifest = _make_manifest(dataset, computed)
     dataset = replace(dataset, photos=computed.photos)
-    data = _make_data(computed, dataset, recipe)
-
+    labels = np.array([photo.label for photo in dataset.photos], np.int64)
+    weights = np.array([recipe.class_weight.get(label, 1.0) for label in dataset.labels], np.float32)
+    prior = np.array([recipe.prior.get(label, 1.0) for label in dataset.labels], np.float32)
     trainer = _make_trainer(backbone, cut, dataset, recipe)
-    held_out = splits.select_held_out(data.labels, dataset, log)
-    for_validation = splits.select_validation(data.labels, dataset, held_out, recipe.patience, log)
-    patience = recipe.patience if for_validation.any() else 0
-    validation = data.select_validation(for_validation if patience else held_out, patience)
-    history = trainer.train(data.select(~held_out & ~for_validation), validation=validation)
-    assert history is not None
-    at_random = HeldOutPredictions(_RANDOM_SPLIT, trainer.logits(data.values[held_out, 0]), held_out)
-    folds, always_trained = make_group_folds(computed.photos, recipe.group_by) if recipe.group_by else ([], ())
-    by_group = _predict_by_group(trainer, data, folds, for_validation, patience, log)
-    trained_on = (~held_out & ~for_validation) | recipe.use_all
-    if recipe.use_all or folds:
-        log(f"training the final graph on {int(trained_on.sum())} photos")
-        trainer.train(data.select(trained_on), stop_after=history.kept if patience else None)
-
-    predictions = by_group or at_random
-    temperature = predictions.fit_temperature(data.labels)
+    groups, names = _find_groups(trainer, computed, recipe)
+    data = TrainingData(computed.values, labels, weights[labels], groups)
+    held_out = splits.select_held_out(labels, dataset, log)
+    patience = recipe.patience if recipe.convolutions else 0
+    validation = splits.select_validation(labels, dataset, held_out, patience, log)
+    parts = Splits(held_out, validation, recipe.use_all, recipe.group_by is not None)
+    if recipe.convolutions:
+        outcome = fine_tune(trainer, data, parts, patience, log)
+    else:
+        outcome = train_head(trainer, data, parts)
+    judged = outcome.by_group or outcome.held_out
     return RetrainResult(
-        graph=trainer.graph(temperature),
+        graph=trainer.graph(outcome.temperature, prior),
         dataset=dataset,
         manifest=manifest,
         backbone=backbone,
         cut=cut,
-        trained_on=int(trained_on.sum()),
-        validated_on=int(for_validation.sum()),
-        history=history,
-        held_out=at_random.evaluate(data.labels, temperature),
-        by_group=by_group.evaluate(data.labels, temperature) if by_group else None,
-        temperature=temperature,
+        trained_on=int(parts.final.sum()),
+        validated_on=int(validation.sum()),
+        chosen=outcome.chosen,
+        history=outcome.history,
+        held_out=outcome.held_out.evaluate(labels, prior),
+        by_group=outcome.by_group.evaluate(labels, prior) if outcome.by_group else None,
+        temperature=outcome.temperature,
         unreadable=unreadable,
-        groups_always_trained=always_trained,
-        misclassified=predictions.find_misclassified(dataset, data.labels, temperature),
+        groups_always_trained=_name_always_trained(data, names) if recipe.group_by else (),
+        misclassified=judged.find_misclassified(dataset, labels, prior),
     )
 
 
@@ -153,7 +139,7 @@ def _make_trainer(backbone: Backbone, cut: str, dataset: Dataset, recipe: Recipe
     return Trainer(
         backbone,
         cut,
-        prior=np.array([recipe.prior.get(label, 1.0) for label in dataset.labels]),
+        label_count=len(dataset.labels),
         fine=recipe.convolutions > 0,
         seed=recipe.seed,
         schedule=recipe.schedule,
@@ -166,38 +152,21 @@ def _make_manifest(dataset: Dataset, computed: bottlenecks.Bottlenecks) -> Manif
     return make_manifest(dataset.root, dataset.files, dataset.unreadable, errors)
 
 
-def _make_data(computed: bottlenecks.Bottlenecks, dataset: Dataset, recipe: Recipe) -> _Data:
-    labels = np.array([photo.label for photo in computed.photos], np.int64)
-    weights = np.array([recipe.class_weight.get(label, 1.0) for label in dataset.labels], np.float32)
-    return _Data(computed.values, labels, weights[labels])
-
-
 def _find_cut(backbone: Backbone, recipe: Recipe) -> str:
     """Return the node up to which the backbone stays frozen."""
     path = surgery.find_main_path(backbone.graph, INPUT, backbone.embedding)
     return surgery.find_cut(backbone.graph, path, recipe.convolutions) if recipe.convolutions else path[-1]
 
 
-def _predict_by_group(
-    trainer: Trainer,
-    data: _Data,
-    folds: list[NDArray[np.bool_]],
-    for_validation: NDArray[np.bool_],
-    patience: int,
-    log: Log,
-) -> HeldOutPredictions | None:
-    """Return the predictions for each fold of a network trained without it; None without folds."""
-    if not folds:
-        return None
-    logits_by_fold = []
-    for number, fold in enumerate(folds, 1):
-        log(f"fold {number} of {len(folds)}: training without {int(fold.sum())} photos")
-        stopping = for_validation & ~fold  # nor may a fold's own photos decide when to stop
-        validation = data.select_validation(stopping, patience) if stopping.any() else None
-        trainer.train(data.select(~fold & ~stopping), validation=validation)
-        logits_by_fold.append(trainer.logits(data.values[fold, 0]))
-    pooled = np.zeros((len(data.labels), logits_by_fold[0].shape[1]), np.float32)
-    for fold, logits in zip(folds, logits_by_fold, strict=True):
-        pooled[fold] = logits
-    held_out = np.logical_or.reduce(folds)
-    return HeldOutPredictions(f"{len(folds)} folds of whole groups", pooled[held_out], held_out)
+def _find_groups(
+    trainer: Trainer, computed: bottlenecks.Bottlenecks, recipe: Recipe
+) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    """Return the number of each photo's group, and the groups' names where file names have them."""
+    if recipe.group_by is not None:
+        return find_groups(computed.photos, recipe.group_by)
+    return find_near_duplicates(trainer.embed_by_base(computed.values[:, 0])), ()
+
+
+def _name_always_trained(data: TrainingData, names: tuple[str, ...]) -> tuple[str, ...]:
+    always = deal_folds(data.labels, data.groups) == ALWAYS_TRAINED
+    return tuple(names[number] for number in np.unique(data.groups[always]))

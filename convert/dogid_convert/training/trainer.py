@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
-from dogid_convert.training import softmax_head
-from dogid_convert.training.backbone import Backbone, Floats, Head, attach_head
+from dogid_convert.training.backbone import Backbone, attach_head
 from dogid_convert.training.bottleneck_cache import Half
 from dogid_convert.training.early_stopping import EarlyStopping, Epoch, TrainingHistory, compute_metrics
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule
+from dogid_convert.training.group_folds import deal_folds
+from dogid_convert.training.head import Floats, Head
+from dogid_convert.training.head_choice import ChosenHead, EmbeddedPhotos, choose_head
 
-_AUGMENTATIONS_FOR_HEAD = 3  # a head has too few weights to gain from more; each costs time
+_AUGMENTATIONS_FOR_START = 3  # the head that fine-tuning begins with needs no more; each costs time
 _MAX_SCORED_PHOTOS = 512  # training photos whose loss is recorded after each epoch; raising it costs time
 
 
@@ -29,82 +31,63 @@ class ValidationSet:
     """Epochs, for `EarlyStopping`; 0 only records the loss."""
 
 
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a training went."""
+
+    chosen: ChosenHead
+    """The head on the base's embeddings: the result, or what fine-tuning began with."""
+    history: TrainingHistory | None
+    """Of fine-tuning; None without it or without a validation set."""
+
+
 class Trainer:
     """Trains from the base's weights, and predicts."""
 
     def __init__(
-        self,
-        backbone: Backbone,
-        cut: str,
-        *,
-        prior: Floats,
-        fine: bool,
-        seed: int,
-        schedule: Schedule,
+        self, backbone: Backbone, cut: str, *, label_count: int, fine: bool, seed: int, schedule: Schedule
     ) -> None:
-        """prior [labels] are factors by which labels are likelier in use than in training; fine fine-tunes layers."""
-        self._backbone, self._label_count, self._seed, self._fine = backbone, len(prior), seed, fine
-        self._layers = FineTunedLayers(backbone, cut, self._label_count, schedule)
-        # Bayes: another prior adds its logarithm to the logits, and the network need not be trained again
-        self._prior = np.log(prior).astype(np.float32)
+        """Cut is the node up to which the backbone stays frozen; fine is whether the layers behind it are trained."""
+        self._backbone, self._label_count, self._seed, self._fine = backbone, label_count, seed, fine
+        self._layers = FineTunedLayers(backbone, cut, label_count, schedule)
         self._constants: dict[str, Floats] = {}
-        self._head = Head(
-            np.zeros((backbone.width, self._label_count), np.float32), np.zeros(self._label_count, np.float32)
-        )
+        self._head = Head.zeros(backbone.width, label_count)
+
+    def embed_by_base(self, values: Half) -> Floats:
+        """Return the base's embeddings [photos, width] for values [photos, ...] at the cut; discards any training."""
+        self._layers.reset_to_base()
+        return self._layers.embeddings(values)
 
     def train(
         self, samples: Samples, *, validation: ValidationSet | None = None, stop_after: int | None = None
-    ) -> TrainingHistory | None:
-        """Train from the base's weights; return the history where a validation set is given.
+    ) -> Training:
+        """Train from the base's weights.
 
-        stop_after ends the training after that epoch, with the learning rates of the whole schedule.
+        validation and stop_after are for fine-tuning alone. stop_after ends it after that epoch, with the learning
+        rates of the whole schedule.
         """
         interruption.check()
-        copies = min(samples.values.shape[1], _AUGMENTATIONS_FOR_HEAD if self._fine else samples.values.shape[1])
-        self._layers.reset_to_base()
-        embeddings = np.concatenate([self._layers.embeddings(samples.values[:, i]) for i in range(copies)])
-        labels, sample_weight = np.tile(samples.labels, copies), np.tile(samples.sample_weight, copies)
-        if not self._fine and validation is not None:
-            return self._fit_head_stepwise(embeddings, labels, sample_weight, len(samples.labels), validation)
-        steps = softmax_head.MAX_STEPS if stop_after is None or self._fine else max(1, stop_after)
-        self._head = softmax_head.fit_head(embeddings, labels, sample_weight, self._label_count, steps)
-        return self._fine_tune(samples, validation, stop_after) if self._fine else None
+        copies = min(samples.values.shape[1], _AUGMENTATIONS_FOR_START) if self._fine else samples.values.shape[1]
+        embeddings = np.stack([self.embed_by_base(samples.values[:, i]) for i in range(copies)], axis=1)
+        photos = EmbeddedPhotos(embeddings, samples.labels, samples.sample_weight, self._label_count)
+        chosen = choose_head(photos, deal_folds(samples.labels, samples.groups))
+        if not self._fine:
+            self._head = chosen.head
+            return Training(chosen, None)
+        self._head = chosen.calibrated
+        return Training(chosen, self._fine_tune(samples, validation, stop_after))
 
     def logits(self, values: Half) -> Floats:
         """Return logits [photos, labels] for values [photos, ...] at the cut."""
-        return self._logits_without_prior(values) + self._prior
-
-    def graph(self, temperature: float) -> tf.compat.v1.GraphDef:
-        """Return the whole network, its logits divided by temperature."""
-        changed = surgery.replace_constants(self._backbone.graph, dict(self._constants))
-        head = Head(self._head.weights, self._head.biases + self._prior)
-        return attach_head(replace(self._backbone, graph=changed), head.with_temperature(temperature))
-
-    def _logits_without_prior(self, values: Half) -> Floats:
         if self._fine:
             return self._layers.logits(values)
-        return self._layers.embeddings(values) @ self._head.weights + self._head.biases
+        return self._head.logits(self._layers.embeddings(values))
 
-    def _fit_head_stepwise(
-        self,
-        embeddings: Floats,
-        labels: NDArray[np.integer],
-        sample_weight: Floats,
-        photos: int,
-        validation: ValidationSet,
-    ) -> TrainingHistory:
-        validation_embeddings = self._layers.embeddings(validation.values)
-        scored = _evenly_spaced(photos)  # the first copies are the photos as they are
-        stopping = EarlyStopping(validation.patience)
-        for step, head in softmax_head.fit_head_stepwise(embeddings, labels, sample_weight, self._label_count):
-            trained = compute_metrics(embeddings[scored] @ head.weights + head.biases, labels[scored])
-            assert trained is not None
-            found = compute_metrics(validation_embeddings @ head.weights + head.biases, validation.labels)
-            if stopping.record(Epoch(step, trained, found)) or not validation.patience:
-                self._head = head
-            if stopping.should_stop:
-                break
-        return stopping.history(steps=True)
+    def graph(self, temperature: float, prior: Floats) -> tf.compat.v1.GraphDef:
+        """Return the whole network, its logits divided by temperature, for labels prior [labels] times likelier."""
+        changed = surgery.replace_constants(self._backbone.graph, dict(self._constants))
+        head = self._head.with_temperature(temperature).with_prior(prior)
+        return attach_head(replace(self._backbone, graph=changed), head)
 
     def _fine_tune(
         self, samples: Samples, validation: ValidationSet | None, stop_after: int | None
@@ -136,7 +119,7 @@ class Trainer:
         if validation.patience:
             self._layers.restore(*best)
         self._constants, self._head = self._layers.averaged_weights()
-        return stopping.history(steps=False)
+        return stopping.history()
 
 
 def _evenly_spaced(photos: int) -> NDArray[np.intp]:

@@ -16,7 +16,8 @@ from google.protobuf import text_format  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.backbone import Head, attach_head, make_runner  # noqa: E402
+from dogid_convert.training.backbone import attach_head, make_runner  # noqa: E402
+from dogid_convert.training.head import Head  # noqa: E402
 
 PIXELS = np.random.default_rng(0).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
 

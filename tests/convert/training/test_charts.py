@@ -33,12 +33,11 @@ def test_curves_of_training_and_validation_have_a_point_per_epoch() -> None:
     }
 
 
-@pytest.mark.parametrize("unit", ["epoch", "step"])
-def test_kept_epoch_is_marked_after_early_stopping(unit: str) -> None:
+def test_kept_epoch_is_marked_after_early_stopping() -> None:
     stopping = {"patience": 3, "stopped": True, "after": 8}
-    for axis in charts.plot_learning_curves(make_history(unit, stopping)).axes:
+    for axis in charts.plot_learning_curves(make_history(stopping)).axes:
         mark = axis.lines[-1]
-        assert mark.get_label() == f"kept: {unit} 2"
+        assert mark.get_label() == "kept: epoch 2"
         assert np.asarray(mark.get_xdata()).tolist() == [2, 2]
 
 

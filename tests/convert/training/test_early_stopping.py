@@ -26,7 +26,7 @@ def train_with_losses(losses: list[float], patience: int, warm_up: int = 0) -> E
     ],
 )
 def test_stops_after_patience_and_keeps_best_epoch(losses: list[float], patience: int, kept: int, seen: int) -> None:
-    history = train_with_losses(losses, patience).history(steps=False)
+    history = train_with_losses(losses, patience).history()
 
     assert (history.kept, len(history.epochs)) == (kept, seen)
 
@@ -36,8 +36,8 @@ def test_warm_up_epochs_use_no_patience() -> None:
 
 
 def test_only_an_early_end_counts_as_stopped() -> None:
-    assert not train_with_losses([3, 2, 1], 2).history(steps=False).stopped
-    assert train_with_losses([1, 2, 3], 2).history(steps=False).stopped
+    assert not train_with_losses([3, 2, 1], 2).history().stopped
+    assert train_with_losses([1, 2, 3], 2).history().stopped
 
 
 def test_record_returns_whether_an_epoch_is_the_best() -> None:
@@ -48,14 +48,13 @@ def test_record_returns_whether_an_epoch_is_the_best() -> None:
     assert found == [True, True, False, True]
 
 
-@pytest.mark.parametrize("steps", [True, False])
-def test_history_without_validation_keeps_the_last_epoch(steps: bool) -> None:
+def test_history_without_validation_keeps_the_last_epoch() -> None:
     stopping = EarlyStopping(patience=0)
     epochs = tuple(Epoch(number, Metrics(1.0, 0.5), None) for number in range(3))
     for epoch in epochs:
         stopping.record(epoch)
 
-    assert stopping.history(steps=steps) == TrainingHistory(epochs, kept=2, patience=0, stopped=False, steps=steps)
+    assert stopping.history() == TrainingHistory(epochs, kept=2, patience=0, stopped=False)
 
 
 def test_loss_is_mean_nll_in_nats() -> None:

@@ -13,8 +13,9 @@ import tensorflow as tf  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
-from dogid_convert.training.backbone import Backbone, Floats, Head, make_runner  # noqa: E402
+from dogid_convert.training.backbone import Backbone, make_runner  # noqa: E402
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule  # noqa: E402
+from dogid_convert.training.head import Floats, Head  # noqa: E402
 from tests.convert.inception_graphs import slim_graph  # noqa: E402
 from tests.convert.training_material import small_graph  # noqa: E402
 
@@ -34,7 +35,8 @@ def make_layers(backbone: Backbone, schedule: Schedule) -> tuple[FineTunedLayers
     rng = np.random.default_rng(0)
     pixels = rng.uniform(-1, 1, (PHOTOS, backbone.size[1], backbone.size[0], 3)).astype(np.float32)
     values = make_runner(backbone, cut)(pixels).astype(np.float16)[:, None]
-    samples = Samples(values, rng.integers(0, LABELS, PHOTOS), rng.uniform(0.5, 2, PHOTOS).astype(np.float32))
+    sample_weight = rng.uniform(0.5, 2, PHOTOS).astype(np.float32)
+    samples = Samples(values, rng.integers(0, LABELS, PHOTOS), sample_weight, np.arange(PHOTOS))
     return FineTunedLayers(backbone, cut, LABELS, schedule), samples
 
 

@@ -14,7 +14,7 @@ from dogid.dataset.labelled_photos import LabelledPhoto, find_photos  # noqa: E4
 from dogid_convert.support import interruption  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.bottlenecks import BottleneckSpec, compute_bottlenecks  # noqa: E402
-from dogid_convert.training.softmax_head import fit_head_stepwise  # noqa: E402
+from dogid_convert.training.head_choice import UNPROVED, EmbeddedPhotos, fit_head  # noqa: E402
 from tests.convert.trainer_material import make_trainer  # noqa: E402
 from tests.convert.training_material import make_folder, small_graph  # noqa: E402
 from tests.support.ctrl_c import as_in_a_terminal, swallowed_press  # noqa: E402
@@ -52,13 +52,12 @@ def test_fine_tuning_ends_after_ctrl_c() -> None:
 
 def test_fitting_a_head_ends_after_ctrl_c() -> None:
     rng = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    heads = fit_head_stepwise(rng.normal(0, 1, (60, 8)).astype(np.float32), labels, np.ones(60, np.float32), 3)
-    next(heads)
+    embeddings = rng.normal(0, 1, (60, 1, 8)).astype(np.float32)
+    photos = EmbeddedPhotos(embeddings, np.arange(60) % 3, np.ones(60, np.float32), 3)
     swallowed_press()
 
     with pytest.raises(KeyboardInterrupt):
-        next(heads)
+        fit_head(photos, UNPROVED)
 
 
 def test_bottlenecks_end_after_ctrl_c(tmp_path: Path) -> None:

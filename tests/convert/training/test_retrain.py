@@ -18,7 +18,6 @@ def test_retrain_writes_graph_labels_and_reports(plain_run: Run) -> None:
         "retrained_labels.txt",
         "report.json",
         "manifest.json",
-        "learning_curves.png",
         "confusion_matrix.png",
     }
     assert (out / "retrained_labels.txt").read_text() == "blue\nred\n"
@@ -138,3 +137,22 @@ def test_earlier_confusion_matrix_is_removed(plain_run: Run, tmp_path: Path) -> 
     retrain(make_folder(tmp_path / "few", photos=1), tmp_path / "out")
 
     assert not (tmp_path / "out/confusion_matrix.png").exists()
+
+
+def test_report_names_the_chosen_head(plain_run: Run) -> None:
+    document = report_of(plain_run.output)
+    head = document["head"]
+
+    assert head["losses"][head["name"]] == min(head["losses"].values())
+    assert head["cross_validated_on"] == document["photos"]["trained_on"]
+    assert head["name"] in plain_run.stdout
+
+
+def test_head_alone_leaves_no_learning_curves(drawn_photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/learning_curves.png").touch()
+
+    retrain(drawn_photos, tmp_path / "out")
+
+    assert not (tmp_path / "out/learning_curves.png").exists()
+    assert report_of(tmp_path / "out")["learning"] is None

@@ -15,8 +15,9 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 load_tensorflow()
 import tensorflow as tf  # noqa: E402
 
-from dogid_convert.training.backbone import Backbone, Floats, Head  # noqa: E402
+from dogid_convert.training.backbone import Backbone  # noqa: E402
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule  # noqa: E402
+from dogid_convert.training.head import Floats, Head  # noqa: E402
 
 PHOTOS, WIDTH, LABELS = 6, 4, 3
 SCHEDULE = Schedule(
@@ -80,7 +81,8 @@ def make_samples(photos: int = PHOTOS, *, scale: float = 1.0, augmentations: int
     """Return values at the cut by chance, of that order, with labels and weights."""
     rng = np.random.default_rng(5)
     values = (scale * rng.uniform(0, 2, (photos, augmentations, 2, 2, WIDTH))).astype(np.float16)
-    return Samples(values, np.arange(photos) % LABELS, rng.uniform(0.5, 2, photos).astype(np.float32))
+    sample_weight = rng.uniform(0.5, 2, photos).astype(np.float32)
+    return Samples(values, np.arange(photos) % LABELS, sample_weight, np.arange(photos))
 
 
 def predict(weights: Weights, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -170,7 +172,8 @@ def test_each_epoch_has_the_weights_numpy_computes(scale: float) -> None:
 def test_incomplete_last_batch_is_left_out() -> None:
     schedule = replace(SCHEDULE, epochs=3, batch_size=2)
     alike = make_samples(1)
-    samples = Samples(np.repeat(alike.values, 5, axis=0), np.repeat(alike.labels, 5), np.repeat(alike.sample_weight, 5))
+    values, labels = np.repeat(alike.values, 5, axis=0), np.repeat(alike.labels, 5)
+    samples = Samples(values, labels, np.repeat(alike.sample_weight, 5), np.arange(5))
     layers = make_layers(schedule)
 
     layers.train(samples, base_head(), 0)
@@ -181,7 +184,10 @@ def test_incomplete_last_batch_is_left_out() -> None:
 def test_each_photo_is_trained_on_once_an_epoch() -> None:
     schedule = replace(SCHEDULE, epochs=2, batch_size=1, learning_rate=1.0)
     samples, layers = make_samples(2), make_layers(schedule)
-    photos = [Samples(samples.values[[i]], samples.labels[[i]], samples.sample_weight[[i]]) for i in range(2)]
+    photos = [
+        Samples(samples.values[[i]], samples.labels[[i]], samples.sample_weight[[i]], np.zeros(1, np.intp))
+        for i in range(2)
+    ]
 
     layers.train(samples, base_head(), 0)
     orders = [[*first, *second] for first, second in itertools.product([photos, photos[::-1]], repeat=2)]

@@ -1,0 +1,30 @@
+"""Clusters of photos that are nearly the same: bursts, and one picture found twice.
+
+Cross-validation with one of them on either side would count what was learned by heart.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from dogid_convert.training.head import Floats
+
+SIMILARITY = 0.8
+"""The least cosine between standardised embeddings of near-duplicates. Lower: photos that only resemble each other are
+kept together, and little is left to judge on; higher: frames of one burst end up on both sides."""
+_ROWS = 1000  # photos compared with all others at a time; more need memory and save no time
+
+
+def find_near_duplicates(embeddings: Floats) -> NDArray[np.intp]:
+    """Return the number of the cluster of each photo, from 0 on, given embeddings [photos, width]."""
+    values = embeddings - embeddings.mean(axis=0)
+    values = values / np.maximum(values.std(axis=0), 1e-3 * max(float(values.std()), 1e-12))
+    values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
+    pairs = []
+    for at in range(0, len(values), _ROWS):
+        first, second = np.nonzero(values[at : at + _ROWS] @ values.T >= SIMILARITY)
+        pairs.append(np.stack([first + at, second]))
+    first, second = np.concatenate(pairs, axis=1)
+    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(values), len(values)))
+    return np.asarray(connected_components(graph, directed=False)[1], np.intp)

@@ -1,0 +1,138 @@
+"""Training the graph that is written, and networks like it that are evaluated on photos they have not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid_convert.training.bottleneck_cache import Half
+from dogid_convert.training.early_stopping import TrainingHistory
+from dogid_convert.training.fine_tuning import Samples
+from dogid_convert.training.group_folds import ALWAYS_TRAINED, FOLDS, deal_folds
+from dogid_convert.training.head import Floats
+from dogid_convert.training.head_choice import ChosenHead
+from dogid_convert.training.holdout import HeldOutPredictions
+from dogid_convert.training.splits import Log
+from dogid_convert.training.temperature_scaling import cross_fit_temperatures, fit_temperature
+from dogid_convert.training.trainer import Trainer, Training, ValidationSet
+
+_RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """All photos, as the layers behind the cut see them."""
+
+    values: Half
+    """[photos, 1 + augmentations, ...] at the cut."""
+    labels: NDArray[np.int64]
+    sample_weight: Floats
+    groups: NDArray[np.intp]
+    """[photos], the number of each photo's source, or of its cluster of near-duplicates."""
+
+    def select(self, chosen: NDArray[np.bool_]) -> Samples:
+        """Return the photos of a mask [photos]."""
+        return Samples(self.values[chosen], self.labels[chosen], self.sample_weight[chosen], self.groups[chosen])
+
+    def select_validation(self, chosen: NDArray[np.bool_], patience: int) -> ValidationSet:
+        """Return the photos of a mask [photos] as a validation set."""
+        return ValidationSet(self.values[chosen, 0], self.labels[chosen], patience)
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """Which photos have which part."""
+
+    held_out: NDArray[np.bool_]
+    """[photos], to be evaluated on."""
+    validation: NDArray[np.bool_]
+    """[photos], for early stopping."""
+    use_all: bool
+    """Whether the final graph is trained on all photos."""
+    by_group: bool
+    """Whether to evaluate by folds of whole groups, too."""
+
+    @property
+    def trained(self) -> NDArray[np.bool_]:
+        """[photos], those that the network evaluated on the held-out ones is trained on."""
+        return ~self.held_out & ~self.validation
+
+    @property
+    def final(self) -> NDArray[np.bool_]:
+        """[photos], those that the final graph is trained on."""
+        return self.trained | self.use_all
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOutcome:
+    """What a training is judged by; the trainer holds the network itself."""
+
+    chosen: ChosenHead
+    """The final head, or what the final fine-tuning began with."""
+    temperature: float
+    """Of the final graph."""
+    history: TrainingHistory | None
+    """Of fine-tuning the network that was evaluated on the held-out photos."""
+    held_out: HeldOutPredictions
+    by_group: HeldOutPredictions | None
+
+
+def train_head(trainer: Trainer, data: TrainingData, splits: Splits) -> TrainingOutcome:
+    """Train the head alone; the temperature is that of cross-validation."""
+    evaluated = trainer.train(data.select(splits.trained)).chosen
+    logits = trainer.logits(data.values[splits.held_out, 0])
+    held_out = HeldOutPredictions(_RANDOM_SPLIT, logits, np.full(len(logits), evaluated.temperature), splits.held_out)
+    final, by_group = evaluated, None
+    if splits.by_group:
+        whole = trainer.train(data.select(np.ones_like(splits.held_out))).chosen
+        by_group = HeldOutPredictions(_name_folds(data), whole.logits, whole.temperatures, whole.judged)
+    if splits.use_all or splits.by_group:
+        final = trainer.train(data.select(splits.final)).chosen
+    return TrainingOutcome(final, final.temperature, None, held_out, by_group)
+
+
+def fine_tune(trainer: Trainer, data: TrainingData, splits: Splits, patience: int, log: Log) -> TrainingOutcome:
+    """Train convolutions, too; the temperature is fitted to the photos that are evaluated."""
+    patience = patience if splits.validation.any() else 0
+    validation = data.select_validation(splits.validation if patience else splits.held_out, patience)
+    evaluated = trainer.train(data.select(splits.trained), validation=validation)
+    history = evaluated.history
+    assert history is not None
+    logits, labels = trainer.logits(data.values[splits.held_out, 0]), data.labels[splits.held_out]
+    temperatures = cross_fit_temperatures(logits, labels, np.arange(len(labels)) % FOLDS)
+    held_out = HeldOutPredictions(_RANDOM_SPLIT, logits, temperatures, splits.held_out)
+    by_group = _predict_by_group(trainer, data, splits, patience, log) if splits.by_group else None
+    final: Training = evaluated
+    if splits.use_all or splits.by_group:
+        log(f"training the final graph on {int(splits.final.sum())} photos")
+        final = trainer.train(data.select(splits.final), stop_after=history.kept if patience else None)
+    judged = by_group or held_out
+    temperature = fit_temperature(judged.logits, data.labels[judged.held_out]) if judged.held_out.any() else 1.0
+    return TrainingOutcome(final.chosen, temperature, history, held_out, by_group)
+
+
+def _predict_by_group(
+    trainer: Trainer, data: TrainingData, splits: Splits, patience: int, log: Log
+) -> HeldOutPredictions:
+    """Return the predictions for each fold of a network trained without it."""
+    folds = deal_folds(data.labels, data.groups)
+    numbers = np.unique(folds[folds != ALWAYS_TRAINED])
+    logits_by_fold = []
+    for number in numbers:
+        inside = folds == number
+        log(f"fold {number + 1} of {len(numbers)}: training without {int(inside.sum())} photos")
+        stopping = splits.validation & ~inside  # nor may a fold's own photos decide when to stop
+        validation = data.select_validation(stopping, patience) if stopping.any() else None
+        trainer.train(data.select(~inside & ~stopping), validation=validation)
+        logits_by_fold.append(trainer.logits(data.values[inside, 0]))
+    pooled = np.zeros((len(data.labels), logits_by_fold[0].shape[1]), np.float32)
+    for number, logits in zip(numbers, logits_by_fold, strict=True):
+        pooled[folds == number] = logits
+    held_out = folds != ALWAYS_TRAINED
+    temperatures = cross_fit_temperatures(pooled[held_out], data.labels[held_out], folds[held_out])
+    return HeldOutPredictions(_name_folds(data), pooled[held_out], temperatures, held_out)
+
+
+def _name_folds(data: TrainingData) -> str:
+    folds = deal_folds(data.labels, data.groups)
+    return f"{len(np.unique(folds[folds != ALWAYS_TRAINED]))} folds of whole groups"

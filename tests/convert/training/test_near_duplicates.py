@@ -1,0 +1,22 @@
+import numpy as np
+
+from dogid_convert.training.near_duplicates import find_near_duplicates
+
+
+def test_chain_of_near_duplicates_is_one_cluster() -> None:
+    rng = np.random.default_rng(0)
+    others = rng.normal(0, 1, (1500, 50))
+    step = 0.3 * rng.normal(0, 1, (2, 50))
+    burst = [others[7] + step[0], others[7] + step[0] + step[1]]
+    clusters = find_near_duplicates(np.concatenate([others, burst]).astype(np.float32))
+
+    assert clusters[7] == clusters[1500] == clusters[1501]
+    assert len(np.unique(clusters)) == 1500
+
+
+def test_features_without_variation_do_not_matter() -> None:
+    embeddings = np.random.default_rng(0).normal(0, 1, (30, 50)).astype(np.float32)
+    embeddings[:, 10:] = 3.0
+
+    assert len(np.unique(find_near_duplicates(embeddings))) > 25
+    assert len(np.unique(find_near_duplicates(np.ones((4, 8), np.float32)))) == 4

@@ -45,6 +45,16 @@ def test_long_start_extends_timeout(notify_socket: NotifySocket) -> None:
         assert notify_socket.receive() == ["EXTEND_TIMEOUT_USEC=30000000", "STATUS=opening the ledger"]
 
 
+def test_status_line_follows_results(make_daemon: MakeDaemon, notify_socket: NotifySocket, inbox: Path) -> None:
+    make_daemon(environ={"NOTIFY_SOCKET": notify_socket.address}).start()
+    put(inbox / "a.jpg", photo(1))
+    pings = 0
+    while not (message := notify_socket.receive())[-1].startswith("STATUS=0 pending, 1 classified"):
+        pings += message == ["WATCHDOG=1"]
+
+    assert pings <= 1  # the next health check, after ten seconds, sends the line in any case
+
+
 def test_daemon_notifies_each_state(make_daemon: MakeDaemon, notify_socket: NotifySocket, inbox: Path) -> None:
     put(inbox / "a.jpg", photo(1))
     environ = {"NOTIFY_SOCKET": notify_socket.address, "WATCHDOG_USEC": "4000000"}

@@ -83,9 +83,9 @@ def _make(module: str, model: bytes) -> Any:
 def _quiet_stderr() -> Iterator[None]:
     """Drop what the C++ library prints of itself when its first interpreter is made ("Created ... delegate").
 
-    Only while there are no other threads, whose log lines would be lost with it.
+    Only while there are no other threads, whose log lines would be lost with it; the main thread may wait for this one.
     """
-    if threading.active_count() > 1:
+    if set(threading.enumerate()) - {threading.current_thread(), threading.main_thread()}:
         yield
         return
     sys.stderr.flush()

@@ -1,5 +1,6 @@
 """`/?file=NAME`: a photo in the inbox is classified again; the response is a list of labels and one of scores."""
 
+import contextlib
 import os
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
@@ -83,14 +84,12 @@ def _read(daemon: DaemonView, name: bytes) -> bytes:
 
 
 def _open_shown(root: Root, name: bytes) -> int:
-    """Open a file by its name, or by the form of its name that /results shows. Raise as `open_beneath` does."""
-    try:
-        return _open(root, name)
-    except (FileNotFoundError, NotADirectoryError):
-        decoded = possible_names(name.decode("utf-8", "surrogateescape"))[-1]
-        if decoded == name or shown_name(decoded).encode() != name:
-            raise  # another program's encoding of a name
-        return _open(root, decoded)
+    """Open a file by the form of its name that /results shows, or by its name. Raise as `open_beneath` does."""
+    first = possible_names(name.decode("utf-8", "surrogateescape"))[0]
+    if first != name and shown_name(first).encode() == name:  # else it is another program's encoding of a name
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return _open(root, first)
+    return _open(root, name)
 
 
 def _open(root: Root, name: bytes) -> int:

@@ -99,6 +99,9 @@ class Settings:
     max_pixels: int = _setting(
         89_478_485, _integer(1000, 2_000_000_000), "N", "maximum size of a photo, in pixels; larger ones fail"
     )
+    memory: int = _setting(
+        0, _integer(0, 1_000_000), "MB", "maximum memory for decoding photos, in MB; 0: as the machine has; larger fail"
+    )
     decode_timeout: float = _setting(
         30.0, _seconds(1, 3600), "SECONDS", "maximum time to decode a photo, in seconds; slower ones fail"
     )

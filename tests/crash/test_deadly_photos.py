@@ -34,15 +34,15 @@ def test_deadly_photo_fails_and_those_beside_it_are_answered(make_daemon: MakeDa
     path = os.pathsep.join([DEADLY, environment()["PYTHONPATH"]])
     daemon = make_daemon("--workers", "4", environ={"PYTHONPATH": path})
 
-    assert start_until_it_lives(daemon, "deadly.jpg") >= 2
+    assert start_until_it_lives(daemon, "deadly.jpg") == 1
 
     for number in range(6):
         daemon.wait_for_answer(f"slow-{number}.png")
     result = daemon.wait_for_failed("deadly.jpg", "corrupt")
-    assert "decoding it kills the process (Killed)" in result["error"]["message"]
+    assert "decoding it kills the process (Segmentation fault)" in result["error"]["message"]
     assert "deadly.jpg: failed, corrupt: decoding it kills" in daemon.log.read_text()
     history = daemon.get(f"/results/{result['id']}")["history"]
-    assert [step["event"] for step in history].count("interrupted") >= 2
+    assert [step["event"] for step in history].count("interrupted") == 1
     put(inbox / "deadly.jpg", photo(9))
     daemon.wait_for_answer("deadly.jpg")
 
@@ -52,6 +52,27 @@ def test_photos_in_progress_are_left_over_after_one_death(tmp_path: Path) -> Non
     with before.track(7), before.track(8):
         assert InProgress(tmp_path).left_over == [7, 8]
     assert InProgress(tmp_path).left_over == []
+
+
+def test_suspects_are_kept_over_starts_until_they_have_a_result(tmp_path: Path) -> None:
+    before = InProgress(tmp_path)
+    with before.track(7), before.track(8):
+        after = InProgress(tmp_path)
+    after.clear()
+
+    again = InProgress(tmp_path)
+    assert set(again.untried) == {7, 8}
+    again.acquit([7])
+    again.note_tried(8)
+    assert not again.untried
+    assert list(InProgress(tmp_path).suspects) == [8]
+
+
+def test_photo_of_a_request_is_left_over_without_an_id(tmp_path: Path) -> None:
+    before = InProgress(tmp_path)
+    with before.track_request(), before.track(7):
+        after = InProgress(tmp_path)
+    assert (after.left_over, after.left_requests) == ([7], 1)
 
 
 def test_stopped_process_leaves_no_photo_over(tmp_path: Path) -> None:

@@ -87,8 +87,9 @@ def test_upgraded_ledger_goes_on_with_pending_photos(ledger: Ledger) -> None:
 
     assert set(jobs) == {b"waits.jpg", b"interrupted.jpg", b"replaced.jpg", b"due.jpg"}
     assert (jobs[b"waits.jpg"].attempts, jobs[b"waits.jpg"].last_error) == (1, "unreadable")
-    ((_, deaths),) = ledger.record_interruptions([jobs[b"interrupted.jpg"].id])
-    assert deaths == 3
+    interrupted = jobs[b"interrupted.jpg"].id
+    ledger.record_interruptions([interrupted], [interrupted])
+    assert {job.path for job in ledger.claim(100, ())} == set(jobs) - {b"interrupted.jpg"}
 
 
 def test_upgrade_classifies_no_photo_again(tmp_path: Path) -> None:

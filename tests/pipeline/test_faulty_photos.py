@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from dogid.daemon.daemon import Daemon
+from dogid.decoding import decoder as decoder_module
 from dogid.inbox.read import ReadPhoto, read_photo
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
-from dogid.model import classify_photo as classify_module
 from dogid.photo import pixels as photo_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.pixels import DecodedPhoto
@@ -56,7 +56,7 @@ def test_hanging_photos_fail_and_others_go_on(
         return decode(data, size)
 
     with daemon.running():
-        monkeypatch.setattr(classify_module, "decode", hang_on_some)
+        monkeypatch.setattr(decoder_module, "decode", hang_on_some)
         try:
             for number in range(hanging):
                 put(inbox / f"hangs{number}.jpg", HANGS)
@@ -80,7 +80,7 @@ def test_late_answer_of_a_lost_worker_is_dropped(daemon: Daemon, inbox: Path, mo
         return decode(data, size)
 
     with daemon.running():
-        monkeypatch.setattr(classify_module, "decode", hang)
+        monkeypatch.setattr(decoder_module, "decode", hang)
         put(inbox / "late.jpg", HANGS)
         failed = result(daemon, "late.jpg", "failed")
         released.set()
@@ -102,7 +102,7 @@ def test_photo_is_retried_while_there_is_no_memory(
         return decode(data, size)
 
     with daemon.running():
-        monkeypatch.setattr(classify_module, "decode", starved)
+        monkeypatch.setattr(decoder_module, "decode", starved)
         put(inbox / "a.jpg", photo(4))
         assert result(daemon, "a.jpg", "classified")["label"]
         assert left == [0]
@@ -128,7 +128,7 @@ def test_bug_found_by_one_photo_holds_up_no_other(daemon: Daemon, inbox: Path, m
         return decode(data, size)
 
     with daemon.running():
-        monkeypatch.setattr(classify_module, "decode", buggy)
+        monkeypatch.setattr(decoder_module, "decode", buggy)
         put(inbox / "finds.jpg", HANGS)
         for number in range(2, 6):
             put(inbox / f"{number}.jpg", photo(number))
@@ -145,7 +145,7 @@ def test_lasting_bug_fails_its_photo_as_internal(daemon: Daemon, inbox: Path, mo
         raise RuntimeError("the model returned NaN")
 
     monkeypatch.setattr("dogid.pipeline.retry_policy._INTERNAL_ATTEMPTS", 3)
-    monkeypatch.setattr(classify_module, "decode", no_numbers)
+    monkeypatch.setattr(decoder_module, "decode", no_numbers)
     put(inbox / "a.jpg", photo(1))
     with daemon.running():
         error = result(daemon, "a.jpg", "failed")["error"]

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from dogid.daemon.daemon import Daemon
+from dogid.decoding import decoder as decoder_module
 from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
-from dogid.model import classify_photo as classify_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.dispatcher import JOBS_AHEAD
@@ -78,7 +78,7 @@ def test_arrival_is_classified_while_the_queue_is_full(
 
     for number in range(300):
         put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
-    monkeypatch.setattr(classify_module, "decode", decode_at_a_step)
+    monkeypatch.setattr(decoder_module, "decode", decode_at_a_step)
 
     with daemon.running():
         try:
@@ -104,7 +104,7 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
             steps[data].wait()
         return decode(data, size)
 
-    monkeypatch.setattr(classify_module, "decode", decode_at_a_step)
+    monkeypatch.setattr(decoder_module, "decode", decode_at_a_step)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=3))
     daemon.ledger._db.execute("PRAGMA busy_timeout = 100")
     with daemon.running(), contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as other:
@@ -151,7 +151,7 @@ def test_hanging_worker_without_replacement_loses_no_photo(
     def no_thread(_: WorkerPool) -> None:
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(classify_module, "decode", decode_or_hang)
+    monkeypatch.setattr(decoder_module, "decode", decode_or_hang)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
     with daemon.running():
         monkeypatch.setattr(WorkerPool, "_start_worker", no_thread)

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from dogid.clock import Clock
+from dogid.decoding.byte_budget import ByteBudget
+from dogid.decoding.decoder import Decoder
 from dogid.inbox.scan import Version
 from dogid.ledger.outcomes import Job, Outcome
 from dogid.model.classifier import Model
 from dogid.model.reference_photo import make_reference_photo
-from dogid.photo.decode import decode
+from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.engine import Engine
 from dogid.pipeline.in_progress import InProgress
@@ -28,7 +30,8 @@ from tests.support.waiting import TIMEOUT
 def engine(model: Model, inbox: Path, decode_timeout: float = 600, model_id: int = 1) -> Engine:
     """An engine for photos of an inbox; beside it the file of photos in progress."""
     retry_policy = RetryPolicy(1000, Clock())
-    processor = PhotoProcessor(inbox, 10_000_000, model_id, retry_policy, InProgress(inbox.parent))
+    decoder = Decoder(ByteBudget(1 << 30), DEFAULT_MAX_PIXELS, decode_timeout)
+    processor = PhotoProcessor(inbox, 10_000_000, model_id, retry_policy, InProgress(inbox.parent), decoder)
     return Engine(model, processor, make_reference_photo(model), decode_timeout)
 
 
@@ -53,7 +56,7 @@ class Hanging:
                 self._released.wait(TIMEOUT)
             return decode(read, size)
 
-        monkeypatch.setattr("dogid.model.classify_photo.decode", hang)
+        monkeypatch.setattr("dogid.decoding.decoder.decode", hang)
 
     def wait(self) -> None:
         """Wait until a worker hangs."""

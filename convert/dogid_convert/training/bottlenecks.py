@@ -17,8 +17,8 @@ from dogid.dataset.labelled_photos import LabelledPhoto
 from dogid.errors import DogidError, PhotoError
 from dogid.photo.decode import decode_complete
 from dogid.photo.pixels import Pixels
+from dogid.system.memory import free_memory
 from dogid_convert.support import interruption
-from dogid_convert.support.free_memory import free_memory
 from dogid_convert.training.augmentation import Augmentation, augment
 from dogid_convert.training.backbone import MEAN, STD, Backbone, make_runner
 from dogid_convert.training.bottleneck_cache import BottleneckCache, Half

@@ -12,9 +12,13 @@ from dogid.file_names import one_line
 from dogid.result_document import Result, result_document
 
 if TYPE_CHECKING:
-    from dogid.model.classifier import Classifier, Model
+    from collections.abc import Callable
 
-_SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "workers")
+    from dogid.decoding.decoder import Decoder
+    from dogid.model.classifier import Classifier, Model
+    from dogid.photo.pixels import DecodedPhoto
+
+_SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "memory", "decode_timeout", "workers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print each photo's result in the order of the arguments; return 1 if a photo failed."""
+    import contextlib
     from concurrent.futures import ThreadPoolExecutor
 
+    from dogid.decoding.byte_budget import ByteBudget, choose_capacity
+    from dogid.decoding.decoder import Decoder
     from dogid.model.classifier import load_model
     from dogid.model.shipped import shipped_model
     from dogid.photo.decode import limit_pixels
@@ -38,9 +45,10 @@ def run(args: argparse.Namespace) -> int:
     chosen = settings.load(args)
     limit_pixels(chosen.max_pixels)
     model = load_model(chosen.model or shipped_model(), chosen.labels)
-    files = _FileClassifier(model, chosen.max_bytes, args.top)
+    decoder = Decoder(ByteBudget(choose_capacity(chosen.memory)), chosen.max_pixels, chosen.decode_timeout)
+    files = _FileClassifier(model, decoder, chosen.max_bytes, args.top)
     unreadable: list[str] = []
-    with ThreadPoolExecutor(chosen.workers or None) as pool:
+    with contextlib.closing(decoder), ThreadPoolExecutor(chosen.workers or None) as pool:
         results_in_order = pool.map(files.classify, _list_files(args.paths, unreadable))
         results = []
         for result in results_in_order:
@@ -57,10 +65,11 @@ def run(args: argparse.Namespace) -> int:
 class _FileClassifier:
     """Classifies files on several threads, each with an interpreter of its own."""
 
-    def __init__(self, model: "Model", max_bytes: int, top: int) -> None:
+    def __init__(self, model: "Model", decoder: "Decoder", max_bytes: int, top: int) -> None:
         import threading
 
         self._model = model
+        self._decoder = decoder
         self._max_bytes = max_bytes
         self._top = max(top, 5)
         self._local = threading.local()
@@ -77,10 +86,11 @@ class _FileClassifier:
         file, model = shown_name(bytes(path)), self._model.file.name
         try:
             classifier = self._get_classifier()
-            started = time.perf_counter()
-            data, mtime_ns = _read(path, self._max_bytes)
-            photo = classify_photo(data, classifier)
-            total_ms = elapsed_ms(started)
+            with self._decoder.budget.file_turn(_size(path)):
+                started = time.perf_counter()
+                data, mtime_ns = _read(path, self._max_bytes)
+                photo = classify_photo(data, classifier, self._decode)
+                total_ms = elapsed_ms(started)
         except PhotoError as error:
             return result_document(
                 number=None,
@@ -107,6 +117,12 @@ class _FileClassifier:
             invoke_ms=photo.invoke_ms,
             total_ms=total_ms,
         )
+
+    def _decode(self, data: bytes, size: tuple[int, int], on_start: "Callable[[], None]") -> "DecodedPhoto":
+        try:
+            return self._decoder.decode(data, size, on_start=on_start)
+        except OSError as error:  # no memory for it now
+            raise PhotoError(PhotoCode.UNREADABLE, str(error.strerror)) from error
 
     def _get_classifier(self) -> "Classifier":
         """Return this thread's classifier."""
@@ -135,6 +151,13 @@ def _list_files(paths: list[str], unreadable: list[str]) -> Iterator[Path]:
             yield from (path / os.fsdecode(name) for name in found)
         else:
             yield path
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):  # reading it finds the same
+        return 0
 
 
 def _read(path: Path, max_bytes: int) -> tuple[bytes, int]:

@@ -18,6 +18,8 @@ from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.status_notifier import StatusNotifier
+from dogid.decoding.byte_budget import ByteBudget, choose_capacity
+from dogid.decoding.decoder import Decoder
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
@@ -33,7 +35,6 @@ from dogid.model.reference_photo import make_reference_photo
 from dogid.model.shipped import shipped_model
 from dogid.photo.decode import limit_pixels
 from dogid.pipeline.counters import ResultCounters
-from dogid.pipeline.crash_probe import find_deadly_photos
 from dogid.pipeline.engine import Engine
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.photo_processor import PhotoProcessor
@@ -91,7 +92,7 @@ class Daemon:
                     stable_inodes=has_stable_inodes(file_system_type(self.inbox)),
                     keep_versions=settings.keep_versions,
                 )
-                self._in_progress = InProgress(self.state)
+                self.in_progress = InProgress(self.state)
         except (sqlite3.OperationalError, OSError) as error:
             # not wrong usage: a service manager should try again, since room may come back
             raise DogidError(
@@ -101,6 +102,8 @@ class Daemon:
         self.salvaged_results = None if self.ledger.salvaged is None else self.ledger.salvaged.results
         self._readers = Readers(self.state, lambda: self._maintenance_thread.inspect_soon())
         self.started = time.monotonic()
+        budget = ByteBudget(choose_capacity(settings.memory))
+        self.decoder = Decoder(budget, settings.max_pixels, settings.decode_timeout)
         self._engine = self._make_engine(settings, self.model)
         self.result_signal = ResultSignal()
         self.counters = ResultCounters()
@@ -127,17 +130,25 @@ class Daemon:
         self.counters.add(outcomes)
         log_outcomes(outcomes)
 
-    def _fail_deadly_photos(self) -> None:
-        """Fail those of the photos that were in progress when the daemon died, again, that kill what decodes them."""
-        suspects = self.ledger.record_interruptions(self._in_progress.left_over)
-        failures = find_deadly_photos(suspects, self.inbox, self.settings, self.model.size)
-        if failures:
-            self._report(self.ledger.record(failures))
+    def _suspect_interrupted_photos(self) -> None:
+        """Have the photos that were in progress when the daemon died wait for their turn, one after the other."""
+        interrupted = self.in_progress.left_over
+        if self.in_progress.left_requests:  # which rather was the cause: theirs is no photo of the inbox
+            log.warning("the daemon died while it decoded a photo of a request (/classify, /?file= or a thumbnail)")
+            interrupted = []
+        suspects = self.in_progress.suspects
+        self.ledger.record_interruptions(interrupted, suspects)
+        if suspects:
+            log.warning(
+                "the daemon died, perhaps of one of %d photos; until they are tried there is one worker", len(suspects)
+            )
 
     def _make_engine(self, settings: Settings, model: Model) -> Engine:
         model_id = self.ledger.register_model(model.file.name, model.file.sha256, model.labels)
         retry_policy = RetryPolicy(round(settings.settle * 1000), self._clock)
-        processor = PhotoProcessor(self.inbox, settings.max_bytes, model_id, retry_policy, self._in_progress)
+        processor = PhotoProcessor(
+            self.inbox, settings.max_bytes, model_id, retry_policy, self.in_progress, self.decoder
+        )
         return Engine(model, processor, make_reference_photo(model), settings.decode_timeout)
 
     @property
@@ -179,6 +190,8 @@ class Daemon:
             if getattr(settings, name) != value:
                 log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
         limit_pixels(settings.max_pixels)
+        self.decoder.budget.change_capacity(choose_capacity(settings.memory))
+        self.decoder.max_pixels, self.decoder.seconds = settings.max_pixels, settings.decode_timeout
         self.settings = dataclasses.replace(settings, **kept)
         self.model, self._engine = model, engine
         self._maintenance_thread.change_rules(_retention(self.settings))
@@ -246,8 +259,7 @@ class Daemon:
         if not self._engine.reference_photo.is_golden:
             log.info("the model carries no golden photo: the workers are compared with its own first answer")
         self._extend_watchdog()
-        with self._notifier.extend_start_timeout("trying photos that may have killed the daemon"):
-            self._fail_deadly_photos()
+        self._suspect_interrupted_photos()
         first_round = self._pipeline.start()
         self._content_checker.start()
         self._reconciler.start()
@@ -278,7 +290,8 @@ class Daemon:
         self._maintenance_thread.join(deadline)
         self._content_checker.join(deadline)
         self._reconciler.join(deadline)
-        self._in_progress.clear()
+        self.decoder.close()
+        self.in_progress.clear()
         self.ledger.close()
         os.close(self._lock_file)
 

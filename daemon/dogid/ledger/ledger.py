@@ -369,14 +369,19 @@ class Ledger:
         self.on_doubtful(doubtful)
         return recorded
 
-    def record_interruptions(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
-        """Note that the daemon died while these photos were in progress; return those of repeated deaths, and how many.
+    def record_interruptions(self, ids: Collection[int], suspects: Collection[int]) -> None:
+        """Note that the daemon died while photos of these ids were in progress, and have all suspects (ids) wait.
 
-        A single death may have any cause. The photos returned may be the cause; if they turn out not to be, they wait
-        longer each time, and never together.
+        One of them may be the cause: they are tried one after the other, later each time that the daemon has died.
         """
         with self._transaction():
-            return self._pending.note_interruptions(ids)
+            self._pending.note_interruptions(ids)
+            self._pending.space_out(suspects)
+
+    def pending_among(self, ids: Collection[int]) -> list[int]:
+        """Return those of ids whose photos are pending."""
+        with self._lock:
+            return self._pending.pending_among(ids)
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete those of ids that are photos' current rows, with the versions before them; return how many."""

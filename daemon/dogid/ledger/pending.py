@@ -4,13 +4,13 @@ What writes does so inside a transaction of the ledger's.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from dogid.clock import Clock
 from dogid.ledger.outcomes import Job
 from dogid.ledger.schema import note, version_of
 
-_AFTER_SECOND_DEATH_MS = 5_000  # all others go first
+_AFTER_DEATH_MS = 5_000  # all others go first
 _MOST_DOUBLINGS = 6
 _JOB = "id, path, inode, size, mtime_ns, ctime_ns, still_since, attempts, error_code"
 _WAITING = "state = 'pending' AND due > 0"
@@ -55,27 +55,26 @@ class PendingPhotos:
         query = f"SELECT {_JOB} FROM photo WHERE id IN ({marks}) AND state = 'pending' AND due = 0"  # noqa: S608
         return [self._job(row) for row in self._db.execute(query, tuple(ids)).fetchall()]
 
-    def note_interruptions(self, ids: Sequence[int]) -> list[tuple[Job, int]]:
-        """Note that the daemon died while these photos were in progress; return those of repeated deaths, and how many.
-
-        Those wait longer each time, and never together.
-        """
-        suspects: list[tuple[Job, int]] = []
-        for photo_id in ids:
-            query = f"SELECT {_JOB} FROM photo WHERE id = ? AND state = 'pending'"  # noqa: S608
-            row = self._db.execute(query, (photo_id,)).fetchone()
-            if row is None:
-                continue
+    def note_interruptions(self, ids: Collection[int]) -> None:
+        """Note that the daemon died while these photos were in progress, as far as they are pending."""
+        for photo_id in self.pending_among(ids):
             detail = "the daemon ended without stopping while it worked on this photo"
             note(self._db, self._clock, photo_id, "interrupted", detail)
+
+    def space_out(self, ids: Collection[int]) -> None:
+        """Have photos that may have killed the daemon wait: longer for each time that it died, and never together."""
+        for number, photo_id in enumerate(self.pending_among(ids)):
             query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
             (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
-            if deaths > 1:
-                suspects.append((self._job(row), deaths))
-                wait_ms = len(suspects) * _AFTER_SECOND_DEATH_MS << min(deaths - 2, _MOST_DOUBLINGS)
-                due = self._clock.steady_ms() + wait_ms
-                self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
-        return suspects
+            wait_ms = (number << min(deaths, _MOST_DOUBLINGS)) + max(0, deaths - 1)
+            due = self._clock.steady_ms() + 1 + wait_ms * _AFTER_DEATH_MS
+            self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
+
+    def pending_among(self, ids: Collection[int]) -> list[int]:
+        """Return those of ids whose photos are pending, in their order."""
+        marks = ",".join("?" * len(ids))
+        query = f"SELECT id FROM photo WHERE id IN ({marks}) AND state = 'pending' ORDER BY id"  # noqa: S608
+        return [row["id"] for row in self._db.execute(query, tuple(ids)).fetchall()]
 
     def _job(self, row: sqlite3.Row) -> Job:
         unchanged_since = row["still_since"]

@@ -1,12 +1,17 @@
 """Decoding and classifying the bytes of one photo, with the time that each step took."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.model.classifier import SHOWN_SCORES, Classifier, best_scores
 from dogid.model.output_scores import Scores
-from dogid.photo.decode import decode
+from dogid.photo import decode as photo_decode
+from dogid.photo.pixels import DecodedPhoto
+
+DecodeFunction = Callable[[bytes, tuple[int, int], Callable[[], None]], DecodedPhoto]
+"""Given a photo's bytes and (width, height), decodes it, and calls the third argument when it begins with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +36,24 @@ class Classification:
         return best_scores(self.scores, self.labels, count)
 
 
-def classify_photo(data: bytes, classifier: Classifier) -> Classification:
+def _decode_here(data: bytes, size: tuple[int, int], on_start: Callable[[], None]) -> DecodedPhoto:
+    """Decode a photo at once, in this thread."""
+    on_start()
+    return photo_decode.decode(data, size)
+
+
+def classify_photo(data: bytes, classifier: Classifier, decode: DecodeFunction = _decode_here) -> Classification:
     """Given an encoded photo, decode it to the model's size and classify it.
 
-    Raise PhotoError where it cannot be decoded, and with `internal` where the model fails on it.
+    Raise PhotoError where it cannot be decoded, and with `internal` where the model fails on it; what decode raises.
     """
-    started = time.perf_counter()
-    photo = decode(data, classifier.size)
+    started = 0.0
+
+    def start() -> None:
+        nonlocal started
+        started = time.perf_counter()
+
+    photo = decode(data, classifier.size, start)
     decoded = time.perf_counter()
     try:
         scores = classifier.classify(photo.pixels)

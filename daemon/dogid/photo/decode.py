@@ -12,12 +12,13 @@ from PIL import Image, UnidentifiedImageError, features
 from PIL.ImageFile import ImageFile
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.photo import foreign_formats, formats, heif
+from dogid.photo import foreign_formats, formats, heif, webp
 from dogid.photo.extent.extent import Extent
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
 from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.tiff import explain_tiff, find_preview, load_tiff
+from dogid.photo.webp_header import read_webp_header
 
 FORMATS = (
     formats.JPEG,
@@ -118,6 +119,11 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image, turn = load_tiff(data)
     elif kind == formats.HEIC:
         image, turn = heif.load_heic(data), 1
+    elif kind == formats.WEBP and webp.is_available() and not (header := read_webp_header(data)).is_animated:
+        extent = formats.EXTENTS[kind](data)
+        image, turn = webp.decode_webp(data, header, size)
+        width, height = turn_size(header.size, turn)
+        return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent))
     else:
         image = Image.open(io.BytesIO(data), formats=(kind,))
         turn = read_orientation(image)

@@ -41,7 +41,7 @@ def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> 
     turn = _read_orientation(data, header) if turn is None else turn
     if lacks_scans(data, header):
         raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there")
-    image, complete = _load(data, header, _choose_scale(header, turn_size(size, turn)))
+    image, complete = _load(data, header, choose_scale(header, turn_size(size, turn)))
     width, height = turn_size(header.size, turn)
     return DecodedPhoto(shrink(image, size, turn), width, height, complete)
 
@@ -74,7 +74,7 @@ def _open(data: bytes, header: JpegHeader) -> Image.Image:
         return Image.open(io.BytesIO(rewrite_header(data, header)), formats=("JPEG",))
 
 
-def _choose_scale(header: JpegHeader, target: tuple[int, int]) -> int:
+def choose_scale(header: JpegHeader, target: tuple[int, int]) -> int:
     """Return by what to divide the photo's sides, as Pillow's `draft` would: models are trained on its pixels."""
     if header.process in _LOSSLESS:
         return 1

@@ -1,6 +1,7 @@
 """Reading, decoding and classifying one photo: the work of a worker thread."""
 
 import dataclasses
+import errno
 import hashlib
 import logging
 import time
@@ -8,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dogid.decoding.decoder import Decoder
 from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
-from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings
+from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from dogid.model.classifier import Classifier
 from dogid.model.classify_photo import classify_photo, elapsed_ms
+from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.retry_policy import RetryPolicy
 
@@ -28,34 +31,55 @@ class PhotoProcessor:
     model_id: int
     retry_policy: RetryPolicy
     in_progress: InProgress
+    decoder: Decoder
 
-    def process(self, job: Job, classifier: Classifier, on_read: Callable[[str], None]) -> Outcome:
+    def process(
+        self, job: Job, classifier: Classifier, on_read: Callable[[str], None], on_start: Callable[[], None]
+    ) -> Outcome:
         """Read and classify one photo. Whatever is wrong with the photo or the disk becomes an outcome.
 
-        on_read is called with the SHA-256 of the bytes when they are there: how long a disk takes is not the photo's
-        fault.
+        on_read is called with the SHA-256 of the bytes when they are there, on_start when there is memory to decode
+        them: how long a disk or other photos take is not the photo's fault.
         """
         with self.in_progress.track(job.id):
             try:
-                return self._process(job, classifier, on_read)
+                outcome = self._process(job, classifier, on_read, on_start)
             except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
-                log.warning("a photo could not be classified", exc_info=True)
+                if not _is_shortage(error):
+                    log.warning("a photo could not be classified", exc_info=True)
                 reason = f"{type(error).__name__}: {error}"
                 on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
-                return on_error(job, reason)
+                outcome = on_error(job, reason)
+        if isinstance(outcome, Waiting):
+            self.in_progress.note_tried(job.id)
+        else:
+            self.in_progress.acquit((job.id,))
+        return outcome
 
-    def _process(self, job: Job, classifier: Classifier, on_read: Callable[[str], None]) -> Outcome:
+    def _process(
+        self, job: Job, classifier: Classifier, on_read: Callable[[str], None], on_start: Callable[[], None]
+    ) -> Outcome:
         version, digest = job.version, None
-        started = time.perf_counter()
+        is_suspect = self.in_progress.is_suspect(job.id)
+
+        def decode(data: bytes, size: tuple[int, int], begin: Callable[[], None]) -> DecodedPhoto:
+            def start() -> None:
+                on_start()
+                begin()
+
+            return self.decoder.decode(data, size, on_start=start, is_suspect=is_suspect)
+
         try:
-            read = read_photo(self.inbox, job.path, self.max_bytes)
-            version = read.version
-            if not read.unchanged:
-                return self.retry_policy.on_change(job, version)
-            digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
-            on_read(digest)
-            photo = classify_photo(read.data, classifier)
-            total_ms = elapsed_ms(started)
+            with self.decoder.budget.file_turn(version.size):
+                started = time.perf_counter()
+                read = read_photo(self.inbox, job.path, self.max_bytes)
+                version = read.version
+                if not read.unchanged:
+                    return self.retry_policy.on_change(job, version)
+                digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
+                on_read(digest)
+                photo = classify_photo(read.data, classifier, decode)
+                total_ms = elapsed_ms(started)
         except PhotoError as error:
             outcome = self.retry_policy.on_photo_error(job, version, error)
             if isinstance(outcome, Failed) and outcome.code is not PhotoCode.INTERNAL:
@@ -77,6 +101,10 @@ class PhotoProcessor:
             model_id=self.model_id,
             timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
         )
+
+
+def _is_shortage(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno == errno.ENOMEM
 
 
 def _may_pass(error: Exception) -> bool:

@@ -47,7 +47,9 @@ class Pipeline:
 
     def __init__(self, ledger: Ledger, engine: Engine, *, workers: int, on_recorded: OnRecorded) -> None:
         self._ledger = ledger
+        self._in_progress = engine.processor.in_progress
         self._count = workers
+        self._has_all_workers = False
         self._on_recorded = on_recorded
         self.mailbox = Mailbox()
         jobs = JobQueue()
@@ -67,7 +69,7 @@ class Pipeline:
         Raise DogidError where the machine gives no threads for all workers.
         """
         number = self._checks.start_round()
-        self._workers.resize(self._count)
+        self._workers.resize(self._allowed(self._count))
         self._coordinator.start()
         return number
 
@@ -77,20 +79,20 @@ class Pipeline:
         Photos go on by the present engine meanwhile, and, where there is a problem, by as many workers as before.
         Raise DogidError where the machine gives no threads for that many.
         """
-        self._workers.resize(max(workers, self._count))
+        self._workers.resize(self._allowed(max(workers, self._count)))
         problem = self._checks.validate_engine(engine, timeout)
         if problem is not None:
-            self._workers.resize(self._count)
+            self._workers.resize(self._allowed(self._count))
         return problem
 
     def switch_engine(self, engine: Engine, workers: int) -> None:
         """Use another engine from the next photos on, with this many workers. Raise DogidError as `validate_engine`."""
         try:
-            self._workers.resize(workers)
+            self._workers.resize(self._allowed(workers))
         except DogidError:
             self._checks.forget_trial()
             with contextlib.suppress(DogidError):  # where the machine has no thread even for those: they are missing
-                self._workers.resize(self._count)
+                self._workers.resize(self._allowed(self._count))
             raise
         self._count = workers
         self._checks.switch_engine(engine)
@@ -156,10 +158,29 @@ class Pipeline:
                 if self._wait_before_retry():
                     return
 
+    def _allowed(self, workers: int) -> int:
+        """Return how many workers there may be: one while photos that may have killed the daemon are to be tried."""
+        self._has_all_workers = not self._in_progress.untried
+        return workers if self._has_all_workers else 1
+
+    def _restore_workers(self) -> None:
+        """Start all workers once there is no suspect left."""
+        untried = tuple(self._in_progress.untried)
+        if untried and not self.in_flight:
+            self._in_progress.acquit(set(untried) - set(self._ledger.pending_among(untried)))  # those that have left
+        if self._in_progress.untried:
+            return
+        try:
+            self._workers.resize(self._allowed(self._count))
+        except DogidError as error:
+            log.warning("%s", error)
+
     def _refill(self) -> float | None:
         """Dispatch due photos; return how long to wait at most for the next thing to do, in seconds."""
         if self._stopping.is_set():
             return None
+        if not self._has_all_workers:
+            self._restore_workers()
         wait_ms = self._ledger.wake_due()
         if self._dispatcher.refill(self._count, woken=self._woken):
             self._woken = False

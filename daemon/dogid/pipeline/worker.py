@@ -16,6 +16,8 @@ class Worker:
     number: int
     """Its own for as long as the daemon runs."""
     thread: threading.Thread | None = None
+    waits_for_memory: bool = False
+    """Whether its photo waits until others are decoded, each of which has a deadline."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _job: Job | None = None
     _deadline: float = math.inf
@@ -38,17 +40,22 @@ class Worker:
         with self._lock:
             self._job, self._deadline = job, math.inf
 
-    def start_deadline(self, seconds: float, sha256: str) -> None:
-        """Give the photo, whose bytes have this SHA-256, this many seconds from now on."""
+    def note_read(self, sha256: str) -> None:
+        """Note that the photo's bytes, of this SHA-256, are there, and that it waits for memory to be decoded."""
         with self._lock:
-            self._deadline, self._sha256 = time.monotonic() + seconds, sha256
+            self._sha256, self.waits_for_memory = sha256, True
+
+    def start_deadline(self, seconds: float) -> None:
+        """Give the photo this many seconds from now on."""
+        with self._lock:
+            self._deadline, self.waits_for_memory = time.monotonic() + seconds, False
 
     def end_job(self) -> bool:
         """Note that the photo is done; return False where the worker was given up meanwhile."""
         with self._lock:
             if self._given_up:
                 return False
-            self._job = None
+            self._job, self.waits_for_memory = None, False
             return True
 
     def give_up_if_late(self, now: float, stalled: float) -> tuple[Job, str | None] | None:

@@ -157,14 +157,17 @@ class WorkerChecks:
 
     def _is_open(self, number: int) -> bool:
         """Whether waiting longer can make a round pass."""
-        return any(member.worker.is_alive and member.checked_round < number for member in self._members)
+        return any(
+            member.worker.is_alive and member.checked_round < number and not member.worker.waits_for_memory
+            for member in self._members
+        )
 
     def _round_problem(self, number: int) -> str | None:
         for member in self._members:
             worker = member.worker
             if not worker.is_alive:
                 return f"worker {worker.number} has ended"
-            if member.checked_round < number:
+            if member.checked_round < number and not worker.waits_for_memory:
                 return f"worker {worker.number} has not come back{worker.photo_hint}"
             if member.failure is not None:
                 return f"worker {worker.number} fails on the reference photo: {member.failure}"

@@ -156,8 +156,8 @@ class WorkerPool:
                 self._checks.check(mine)
                 continue
             worker.begin_job(task)
-            on_read = functools.partial(worker.start_deadline, mine.engine.decode_timeout)
-            outcome = mine.engine.processor.process(task, mine.classifier, on_read)
+            on_start = functools.partial(worker.start_deadline, mine.engine.decode_timeout)
+            outcome = mine.engine.processor.process(task, mine.classifier, worker.note_read, on_start)
             if not worker.end_job():
                 return
             self._on_finished(outcome)

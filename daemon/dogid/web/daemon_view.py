@@ -4,8 +4,10 @@ import sqlite3
 from pathlib import Path
 from typing import Protocol
 
+from dogid.decoding.decoder import Decoder
 from dogid.model.classifier import Model
 from dogid.pipeline.counters import ResultCounters
+from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.settings import Settings
 from dogid.status import Health, WatchStatus
@@ -21,6 +23,14 @@ class DaemonView(Protocol):
     @property
     def model(self) -> Model:
         """The model in use; a reload replaces it."""
+
+    @property
+    def decoder(self) -> Decoder:
+        """Decodes photos within what the machine has, for the workers, too."""
+
+    @property
+    def in_progress(self) -> InProgress:
+        """Which photos are being decoded, for the next start."""
 
     @property
     def inbox(self) -> Path:

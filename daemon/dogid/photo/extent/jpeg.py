@@ -58,6 +58,20 @@ class JpegHeader:
         """Where the entropy-coded data begin."""
         return self.segments[-1].end
 
+    @property
+    def is_progressive(self) -> bool:
+        """Whether scans refine each other."""
+        return self.process in _PROGRESSIVE
+
+
+def count_samples(data: bytes, header: JpegHeader) -> int:
+    """Return the number of a JPEG's samples, of all its components, of which colours may have fewer than pixels."""
+    frame = next(segment for segment in header.segments if segment.marker == header.process)
+    factors = [(data[at] >> 4, data[at] & 15) for at in range(frame.at + 11, frame.end, 3)][: header.components]
+    widest, highest = max(across for across, _ in factors), max(down for _, down in factors)
+    width, height = (-(-side // 64) * 64 for side in header.size)  # whole blocks
+    return sum(width * height * across * down // (widest * highest) for across, down in factors)
+
 
 def read_header(data: bytes) -> JpegHeader:
     """Return the header of a JPEG; thumbnails in it are skipped as part of their segment.

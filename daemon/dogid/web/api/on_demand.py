@@ -1,18 +1,23 @@
 """Classifying photos for HTTP requests, with an interpreter apart from those of the workers."""
 
 import contextlib
-from collections.abc import Iterator
+import errno
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
+from dogid.decoding.byte_budget import BudgetTimeoutError
 from dogid.errors import PhotoCode, PhotoError
 from dogid.model.classifier import Classifier, Model
 from dogid.model.classify_photo import Classification, classify_photo
+from dogid.photo.pixels import DecodedPhoto
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError, DeadlineExecutor, HungError, Slot
 from dogid.web.errors import ApiError
 
 _MAX_WAIT_SECONDS = 2.0
-"""How long a request waits while another is classified: longer keeps threads of the server, and people, waiting."""
+"""How long a request waits while another is classified, and again until there is memory for its photo.
+
+Longer keeps threads of the server, and people, waiting."""
 _MAX_WAITING = 1
 """Requests that wait; each holds one of the server's few threads, which other requests need too."""
 
@@ -35,12 +40,7 @@ class OnDemandClassifier:
             with self._executor.slot() as slot:
                 yield slot
         except BusyError:
-            raise ApiError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "busy",
-                "other photos are being classified; try again",
-                {"Retry-After": "1"},
-            ) from None
+            raise _busy("other photos are being classified; try again") from None
 
     def classify(self, data: bytes, slot: Slot) -> Classification:
         """Classify a photo's bytes in a slot of this classifier. Raise ApiError where that fails."""
@@ -48,7 +48,13 @@ class OnDemandClassifier:
         timeout = self._daemon.settings.decode_timeout
         classifier = self._present_classifier(slot, timeout)
         try:
-            return slot.run(lambda: classify_photo(data, classifier), timeout)
+            return slot.run(lambda: self._classify(data, classifier), timeout + _MAX_WAIT_SECONDS)
+        except BudgetTimeoutError:
+            raise _busy("other photos take all memory; try again") from None
+        except OSError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            raise _busy(f"{error.strerror}; try again") from error
         except HungError:
             self._ready = None  # the thread that hangs keeps its interpreter
             message = f"decoding took longer than {timeout:g} s (decode_timeout)"
@@ -58,6 +64,13 @@ class OnDemandClassifier:
             status = HTTPStatus.INTERNAL_SERVER_ERROR if is_internal else unprocessable
             raise ApiError(status, error.code, error.message) from error
 
+    def _classify(self, data: bytes, classifier: Classifier) -> Classification:
+        with self._daemon.in_progress.track_request():
+            return classify_photo(data, classifier, self._decode)
+
+    def _decode(self, data: bytes, size: tuple[int, int], on_start: Callable[[], None]) -> DecodedPhoto:
+        return self._daemon.decoder.decode(data, size, max_wait=_MAX_WAIT_SECONDS, on_start=on_start)
+
     def _present_classifier(self, slot: Slot, timeout: float) -> Classifier:
         """Return an interpreter of the daemon's present model, which a reload may have changed."""
         model = self._daemon.model
@@ -66,3 +79,7 @@ class OnDemandClassifier:
             # kept by this thread and not by the one that makes it: if that hangs, what it makes later is dropped
             self._ready = model, slot.run(model.classifier, timeout)
         return self._ready[1]
+
+
+def _busy(message: str) -> ApiError:
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", message, {"Retry-After": "1"})

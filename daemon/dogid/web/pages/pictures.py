@@ -5,7 +5,9 @@ from http import HTTPStatus
 
 from flask import Response, request
 
+from dogid.decoding.byte_budget import BudgetTimeoutError
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.photo.pixels import DecodedPhoto
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError
 from dogid.web.pages.rendering import content_version, load_asset
@@ -14,13 +16,24 @@ from dogid.web.pages.thumbnails import LARGE, TILE, PhotoGoneError, Thumbnails
 _CACHE_SECONDS = 86_400
 """For pictures whose URL changes with the photo. A longer time keeps pictures of deleted photos in browsers."""
 
+_MAX_WAIT_SECONDS = 0.5
+"""How long a request waits while other photos take all memory: longer keeps threads of the server from other requests,
+shorter has browsers ask more often."""
+
 
 class Pictures:
     """Responds with pictures of photos that are still in the inbox, unchanged."""
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
-        self._thumbnails = Thumbnails(lambda: daemon.settings.decode_timeout)
+        self._thumbnails = Thumbnails(lambda: daemon.settings.decode_timeout + _MAX_WAIT_SECONDS, decode=self._decode)
+
+    def _decode(self, data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        try:
+            with self._daemon.in_progress.track_request():
+                return self._daemon.decoder.decode(data, size, max_wait=_MAX_WAIT_SECONDS)
+        except (BudgetTimeoutError, OSError) as error:  # no memory for it now
+            raise BusyError from error
 
     def thumbnail(self, facts: PhotoFacts | None) -> Response:
         """Return a thumbnail, upright: of LARGE size where the request asks for it, else of TILE size."""

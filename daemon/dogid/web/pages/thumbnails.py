@@ -19,7 +19,7 @@ from dogid.inbox.read import TemporaryError, read_photo
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.photo.decode import decode
-from dogid.photo.pixels import Pixels
+from dogid.photo.pixels import DecodedPhoto, Pixels
 from dogid.web.deadline_executor import DeadlineExecutor
 
 TILE, LARGE = 320, 960
@@ -35,6 +35,8 @@ _STAT_SECONDS = 2.0
 _JPEG_QUALITY = 78
 """Higher values make tiles larger and not visibly better."""
 
+Decode = Callable[[bytes, tuple[int, int]], DecodedPhoto]
+
 
 class PhotoGoneError(Exception):
     """The photo of a result is not in the inbox any more, has changed, or was never readable."""
@@ -48,14 +50,17 @@ class Thumbnails:
         timeout: Callable[[], float],
         cache_bytes: int = _CACHE_BYTES,
         max_wait: float = _MAX_WAIT_SECONDS,
+        decode: Decode = decode,
     ) -> None:
         """Set up.
 
         timeout: returns the seconds that a picture may take now.
         cache_bytes: pictures that are kept in memory.
         max_wait: seconds that a request waits while another picture is made.
+        decode: given a photo's bytes and (width, height), decodes it, or raises BusyError.
         """
         self._timeout = timeout
+        self._decode = decode
         self._making = DeadlineExecutor("make picture", max_wait=max_wait)
         self._checking = DeadlineExecutor("check file", max_wait=max_wait)
         self._cache = _Cache(cache_bytes)
@@ -74,7 +79,7 @@ class Thumbnails:
         if (cached := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
             return cached
         size = _fit(facts.size, side)
-        made = self._making.run(lambda: _encode_jpeg(_decode(inbox, facts, size, max_bytes)), self._timeout())
+        made = self._making.run(lambda: _encode_jpeg(self._read(inbox, facts, size, max_bytes)), self._timeout())
         self._cache.put(key, made)
         return made
 
@@ -83,22 +88,21 @@ class Thumbnails:
 
         size: (width, height) of the model's input. Others: see thumbnail. Raise PhotoGoneError, BusyError.
         """
-        return self._making.run(lambda: _encode_png(_decode(inbox, facts, size, max_bytes)), self._timeout())
+        return self._making.run(lambda: _encode_png(self._read(inbox, facts, size, max_bytes)), self._timeout())
 
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Return whether a result's file is in the inbox and the same as when it was classified. Raise BusyError."""
         found = self._checking.run(lambda: find_file(inbox, facts.path), min(_STAT_SECONDS, self._timeout()))
         return found is not None and found.version.has_same_stat(facts.version)
 
-
-def _decode(inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
-    try:
-        read = read_photo(inbox, facts.path, max_bytes)
-        if hashlib.sha256(read.data).hexdigest() != facts.sha256:
-            raise PhotoGoneError
-        return decode(read.data, size).pixels
-    except (PhotoError, TemporaryError) as error:
-        raise PhotoGoneError from error
+    def _read(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
+        try:
+            read = read_photo(inbox, facts.path, max_bytes)
+            if hashlib.sha256(read.data).hexdigest() != facts.sha256:
+                raise PhotoGoneError
+            return self._decode(read.data, size).pixels
+        except (PhotoError, TemporaryError) as error:
+            raise PhotoGoneError from error
 
 
 def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:

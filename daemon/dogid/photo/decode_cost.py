@@ -1,0 +1,149 @@
+"""How much memory decoding a photo will take, estimated from its header, by measured figures of its kind.
+
+`python -m tests.benchmarks.decode_memory` measures them; each estimate is above what was measured.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from dogid.errors import PhotoError
+from dogid.photo import formats, webp
+from dogid.photo.extent import tiff as layout_of
+from dogid.photo.extent.jpeg import JpegHeader, count_samples, read_header
+from dogid.photo.extent.tiff import read_layout
+from dogid.photo.jpeg import choose_scale
+from dogid.photo.tiff import find_preview
+from dogid.photo.webp_header import read_webp_header
+
+# Bytes of any decoding, beside what grows with the photo: tables, the small image, Python's objects.
+_BASE = 3 << 20
+_SCAN = b"\xff\xda"
+# Scans of a JPEG. Cameras and programs write at most a dozen. Raising this lets the daemon's own threads be kept busy
+# by photos made for that; lowering it decodes ordinary progressive photos in a process of their own.
+_MOST_SCANS = 64
+_HEADER = 1 << 16  # bytes in which the properties of a photo are looked for
+_MOST_PROPERTIES = 1000  # of a HEIC: less overlooks images, more lets a hostile file keep a processor longer
+# A pixel, by PNG's colour types: grey, colours, palette, grey or colours with transparency
+_PNG_BYTES = {0: 5.5, 2: 4.5, 3: 5.5, 4: 13.0, 6: 9.0}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeCost:
+    """What decoding a photo takes."""
+
+    memory: int
+    """Bytes at the peak, without those of the file."""
+    needs_process: bool
+    """Whether the header cannot vouch for memory or time, so that another process should decode it."""
+
+
+_BROKEN = (struct.error, IndexError, ValueError, ZeroDivisionError, StopIteration)
+_UNKNOWN = DecodeCost(_BASE, needs_process=False)
+
+
+def estimate_cost(data: bytes, size: tuple[int, int]) -> DecodeCost:
+    """Return what decoding a photo to size = (width, height) takes. One that is damaged costs what it seems to.
+
+    Takes microseconds and no memory for all but TIFFs, whose directories are read.
+    """
+    kind = formats.identify(data)
+    if kind is None:
+        return _UNKNOWN
+    try:
+        if kind == formats.JPEG:
+            return _estimate_jpeg(data, size)
+        memory = _estimate_tiff(data, size) if kind == formats.TIFF else _ESTIMATES[kind](data)
+    except (
+        PhotoError,
+        struct.error,
+        IndexError,
+        ValueError,
+        ZeroDivisionError,
+        StopIteration,
+    ):  # the decoder finds the same, and explains it
+        return DecodeCost(_BASE, needs_process=kind in _OPAQUE)
+    return DecodeCost(_BASE + memory, needs_process=kind in _OPAQUE)
+
+
+def _estimate_jpeg(data: bytes, size: tuple[int, int]) -> DecodeCost:
+    header = read_header(data)
+    return DecodeCost(_BASE + _estimate_jpeg_memory(data, header, size), needs_process=_has_many_scans(data, header))
+
+
+def _estimate_jpeg_memory(data: bytes, header: JpegHeader, size: tuple[int, int]) -> int:
+    scale = choose_scale(header, (max(size), max(size)))
+    pixels = (header.size[0] // scale + 1) * (header.size[1] // scale + 1)
+    # four bytes a pixel, twice where they are converted or turned; all coefficients, of two bytes, where scans add up
+    output = pixels * 8
+    return output if header.is_one_scan else output + 2 * count_samples(data, header)
+
+
+def _has_many_scans(data: bytes, header: JpegHeader) -> bool:
+    return header.is_progressive and data.count(_SCAN, header.scan) > _MOST_SCANS
+
+
+def _estimate_png(data: bytes) -> int:
+    width, height, depth, colours = struct.unpack_from(">IIBB", data, 16)
+    each = 10.0 if (depth, colours) == (16, 0) else _PNG_BYTES.get(colours, 13.0)
+    if colours in (0, 2, 3) and b"tRNS" in data[:_HEADER]:
+        each += 8  # turned to four channels, and their colours multiplied by transparency
+    return int(width * height * each)
+
+
+def _estimate_webp(data: bytes) -> int:
+    header = read_webp_header(data)
+    pixels = header.size[0] * header.size[1]
+    if header.is_animated or not webp.is_available():
+        return 17 * pixels
+    return pixels * 5 if header.is_lossless else header.size[0] * 64 + (2 * pixels if header.has_alpha else 0)
+
+
+def _estimate_bmp(data: bytes) -> int:
+    if struct.unpack_from("<I", data, 14)[0] == 12:
+        width, height, bits = *struct.unpack_from("<HH", data, 18), 24
+    else:
+        width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
+    return int(abs(width * height) * (9 if bits in (16, 32) else 5)) + len(data)
+
+
+def _estimate_gif(data: bytes) -> int:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return int(width * height * 10)
+
+
+def _estimate_tiff(data: bytes, size: tuple[int, int]) -> int:
+    preview = find_preview(data)
+    if preview is not None:
+        header = read_header(preview.data)
+        return len(preview.data) + _estimate_jpeg_memory(preview.data, header, size)
+    layout = read_layout(data)
+    most = 0
+    for page in (*layout.pages, *layout.inner):
+        pixels = page.first(layout_of.WIDTH) * page.first(layout_of.HEIGHT)
+        depth = max(page.tags.get(layout_of.BITS, (1,)))
+        most = max(most, pixels * (10 if depth > 8 else 9))
+    return most + len(data)
+
+
+def _estimate_isobmff(data: bytes) -> int:
+    """Of HEIC and AVIF, by the largest size among the properties of its images (ISO/IEC 23008-12, 6.5.3)."""
+    most, at = 0, 0
+    for _ in range(_MOST_PROPERTIES):
+        at = data.find(b"ispe", at, _HEADER)
+        if at < 0 or at + 16 > len(data):
+            break
+        width, height = struct.unpack_from(">II", data, at + 8)
+        most, at = max(most, width * height), at + 4
+    return most * 14 + len(data)
+
+
+_OPAQUE = frozenset({formats.TIFF, formats.HEIC, formats.AVIF})
+"""Formats whose containers can hold anything: what their header says need not be what is decoded."""
+_ESTIMATES = {
+    formats.PNG: _estimate_png,
+    formats.WEBP: _estimate_webp,
+    formats.BMP: _estimate_bmp,
+    formats.GIF: _estimate_gif,
+    formats.HEIC: _estimate_isobmff,
+    formats.AVIF: _estimate_isobmff,
+}

@@ -64,7 +64,7 @@ def test_only_lasting_problems_are_logged_as_errors(
     pool = Pool(engine(model, inbox), 2)
     put(inbox / "a.jpg", photo(1))
     with monkeypatch.context() as patch:
-        patch.setattr("dogid.model.classify_photo.decode", no_memory)
+        patch.setattr("dogid.decoding.decoder.decode", no_memory)
         pool.add(1, b"a.jpg")
         pool.next_outcome()
     assert {record.levelname for record in caplog.records} == {"WARNING"}

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.pixels import Pixels, check_pixels, read_orientation, turn_size
 from dogid.photo.webp_header import WebpHeader
 
@@ -87,7 +88,7 @@ def is_available() -> bool:
 def decode_webp(data: bytes, header: WebpHeader, size: tuple[int, int]) -> tuple[Image.Image, int]:
     """Return a WebP of one picture, decoded to a few times size = (width, height), and the orientation left to be done.
 
-    Raise PhotoError with `too_large` for too many pixels, MemoryError, and ValueError where libwebp gives up.
+    Raise PhotoError where libwebp gives it up, or with `too_large` for too many pixels; MemoryError.
     """
     check_pixels(header.size)
     turn = _read_turn(data, header)
@@ -137,7 +138,13 @@ def _decode(data: bytes, size: tuple[int, int], pixels: Pixels) -> None:
     if status == _NO_MEMORY:
         raise MemoryError
     if status:
-        raise ValueError("its data are truncated" if status in _ENDED else f"libwebp gives it up ({status})")
+        raise _explain(status)
+
+
+def _explain(status: int) -> PhotoError:
+    if status in _ENDED:
+        return PhotoError(PhotoCode.TRUNCATED, "the photo ends early")
+    return PhotoError(PhotoCode.CORRUPT, f"the photo is damaged: libwebp gives it up (status {status})")
 
 
 @cache

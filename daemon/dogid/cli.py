@@ -38,6 +38,8 @@ COMMANDS = {
     "status": Command("dogid.commands.status", "count photos by state, and show whether a daemon runs"),
     "why": Command("dogid.commands.why", "show the history of one photo"),
     "forget": Command("dogid.commands.forget", "delete results of photos that have left the inbox"),
+    "backup": Command("dogid.commands.backup", "save results and models to a file, also while the daemon runs"),
+    "restore": Command("dogid.commands.restore", "put results and models of a backup back; the present ones are kept"),
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: photos lost or counted twice"),
     "check": Command("dogid.commands.check", "check model, folders, watch, disk and port"),
     "bench": Command("dogid.commands.bench", "measure decoding, inference and throughput on this device"),

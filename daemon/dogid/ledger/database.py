@@ -18,7 +18,8 @@ from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, check_tables, migr
 log = logging.getLogger(__name__)
 
 FILE_NAME = "ledger.db"
-_NEW = ".new"  # appended to the name while a damaged ledger is replaced
+NEW = ".new"
+"""Appended to the name of a ledger that is about to take the place of another."""
 _BUSY_MS = 10_000
 _READERS_CACHE_KIB = 256
 _QUICK_CHECK_BYTES = 32 << 20  # about 0.1 s of checking; a larger ledger is checked only after an unclean end
@@ -40,7 +41,7 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
     right to it.
     """
     path = folder / FILE_NAME
-    _finish_replacement(path)
+    finish_replacement(folder)
     try:
         return OpenedDatabase(_open(path), None, None)
     except sqlite3.DatabaseError as error:
@@ -53,7 +54,7 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
 
 def _replace(path: Path) -> tuple[Path, Salvaged | None]:
     """Make a new ledger of what a damaged one holds; return where that is now, and what was in it."""
-    new = path.with_name(path.name + _NEW)
+    new = path.with_name(path.name + NEW)
     salvaged = None
     try:
         connection = _open(new)
@@ -71,9 +72,10 @@ def _replace(path: Path) -> tuple[Path, Salvaged | None]:
     return _finish_moving(path), salvaged
 
 
-def _finish_replacement(path: Path) -> None:
-    """Complete, or undo, what a process began that ended while it replaced a damaged ledger."""
-    new = path.with_name(path.name + _NEW)
+def finish_replacement(folder: Path) -> None:
+    """Complete, or undo, what a process began that ended while it replaced the ledger in folder."""
+    path = folder / FILE_NAME
+    new = path.with_name(path.name + NEW)
     if not new.exists():
         return
     if path.exists():
@@ -91,7 +93,7 @@ def _finish_moving(path: Path) -> Path:
         part = path.with_name(path.name + suffix)
         if part.exists():
             os.replace(part, aside.with_name(aside.name + suffix))
-    os.replace(path.with_name(path.name + _NEW), path)
+    os.replace(path.with_name(path.name + NEW), path)
     return aside
 
 
@@ -210,6 +212,20 @@ def suspect(folder: Path) -> None:
     """Have the ledger in folder checked when it is opened next, however large it is and however it was closed."""
     with contextlib.suppress(OSError):  # the disk may be what is broken
         _mark(folder).touch()
+
+
+def open_checked(folder: Path) -> sqlite3.Connection:
+    """Open the ledger in folder for writing after a thorough check, brought up to date.
+
+    Raise UsageError where a later dogid wrote it, sqlite3.DatabaseError where it is damaged.
+    """
+    suspect(folder)
+    return _open(folder / FILE_NAME)
+
+
+def unsuspect(folder: Path) -> None:
+    """Let the ledger in folder no longer count as damaged: another has taken its place."""
+    _mark(folder).unlink(missing_ok=True)
 
 
 def is_suspected(folder: Path) -> bool:

@@ -1,0 +1,125 @@
+"""Writing a backup, also beside a daemon that runs and writes."""
+
+import contextlib
+import errno
+import os
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from dogid import __version__
+from dogid.backup.archive import MANIFEST, MODELS, ArchivedFile, Manifest, OnProgress, add
+from dogid.clock import Clock, iso_utc
+from dogid.conditions import LEDGER_DAMAGED
+from dogid.errors import DogidError, UsageError
+from dogid.file_names import one_line
+from dogid.ledger.damage import is_damage
+from dogid.ledger.database import FILE_NAME, open_for_reading
+
+_PAGES = 2000  # of 4 KiB that are copied between two reports of progress
+_LEVEL = 1  # of zlib: higher takes several times as long for a tenth of the size
+
+
+def write_backup(state: Path, target: Path, *, force: bool, on_progress: OnProgress) -> Manifest:
+    """Write ledger and models of a state folder into the file target, whole or not at all.
+
+    The ledger is as it was at one moment, whatever a daemon writes meanwhile. Raise UsageError where there is none, or
+    target exists and force is false; DogidError where the ledger is damaged, or target cannot be written.
+    """
+    _check_target(target, force=force)
+    source = open_for_reading(state)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            copy, packed = Path(folder) / FILE_NAME, Path(folder) / "archive"
+            results = _copy_ledger(source, copy, state, on_progress)
+            with zipfile.ZipFile(packed, "x", compresslevel=_LEVEL) as archive:
+                with copy.open("rb") as file:
+                    files = [add(archive, FILE_NAME, file, on_progress)]
+                files += _add_models(archive, state, on_progress)
+                manifest = Manifest(iso_utc(Clock().wall_ms()), __version__, results, tuple(files))
+                archive.writestr(MANIFEST, manifest.encode())
+            _publish(packed, target, force=force)
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise DogidError(f"{target}: the backup cannot be written: {reason}; nothing was left there") from error
+    finally:
+        source.close()
+    return manifest
+
+
+def _check_target(target: Path, *, force: bool) -> None:
+    if not target.parent.is_dir():
+        raise UsageError(f"{target}: the folder {target.parent} is missing; make it first, or mount its disk")
+    if target.is_dir():
+        raise UsageError(f"{target}: is a folder; name a file in it")
+    if target.exists() and not force:
+        raise UsageError(f"{target}: exists; name another file, or replace it with --force")
+
+
+def _copy_ledger(source: sqlite3.Connection, copy: Path, state: Path, on_progress: OnProgress) -> int:
+    """Copy a ledger as it is now; return how many results it has. Raise DogidError where it is damaged."""
+    page_size = int(source.execute("PRAGMA page_size").fetchone()[0])
+    left: list[int] = []
+
+    def report(_: int, remaining: int, total: int) -> None:
+        on_progress(((left[-1] if left else total) - remaining) * page_size)
+        left.append(remaining)
+
+    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
+        try:
+            source.execute("BEGIN")  # one moment for all pages: else the copy begins anew at each result that comes
+            source.execute("SELECT 1 FROM photo LIMIT 1").fetchone()
+            try:
+                source.backup(db, pages=_PAGES, progress=report, sleep=0)
+            finally:
+                source.execute("ROLLBACK")
+            db.execute("PRAGMA journal_mode = DELETE")  # all of it in one file
+            is_sound = db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
+            query = "SELECT sum(rows) FROM tally WHERE state IN ('classified', 'failed')"
+            (results,) = db.execute(query).fetchone()
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            is_sound = False
+    if not is_sound:
+        raise DogidError(f"{state / FILE_NAME}: {LEDGER_DAMAGED}; back up after that")
+    return int(results)
+
+
+def _add_models(archive: zipfile.ZipFile, state: Path, on_progress: OnProgress) -> Iterator[ArchivedFile]:
+    """Pack the regular files of the folder of models."""
+    for folder, _, names in os.walk(state / MODELS):
+        for name in sorted(names):
+            path = Path(folder) / name
+            if name.startswith(".") or path.is_symlink() or not path.is_file():
+                continue  # a file that is being written, and what is no model
+            try:
+                with path.open("rb") as file:
+                    yield add(archive, path.relative_to(state).as_posix(), file, on_progress)
+            except OSError as error:
+                raise DogidError(f"{one_line(str(path))}: cannot be read: {error.strerror}") from error
+
+
+def _publish(packed: Path, target: Path, *, force: bool) -> None:
+    """Give a file that is complete its name, once it is on the disk."""
+    with packed.open("rb") as file:
+        os.fsync(file.fileno())
+    if force:
+        packed.replace(target)
+    else:
+        try:
+            os.link(packed, target)  # fails where somebody else has made the file meanwhile
+        except FileExistsError:
+            raise UsageError(f"{target}: exists; name another file, or replace it with --force") from None
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+            packed.replace(target)  # FAT has no links
+    with contextlib.suppress(OSError):  # some network file systems cannot sync folders
+        handle = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

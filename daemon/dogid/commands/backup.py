@@ -1,0 +1,37 @@
+"""`dogid backup FILE`: save the ledger and the models of the state folder to one file, also while the daemon runs."""
+
+import argparse
+from pathlib import Path
+
+from dogid import settings
+from dogid.commands import reading_state
+from dogid.commands.byte_progress import show_byte_progress
+from dogid.commands.output import print_json, print_line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add FILE, --force and the flags of `reading_state`."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file to write; it is a zip")
+    parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+    reading_state.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the backup, and print what is in it."""
+    from dogid.backup.write import write_backup
+
+    reading_state.open_state(args).close()  # for its messages about missing ledgers and rights
+    state = settings.load(args).state.absolute()
+    target = args.file.absolute()
+    total = sum(file.stat().st_size for file in state.rglob("*") if file.is_file() and not file.is_symlink())
+    with show_byte_progress("backing up", total * 2) as on_progress:
+        manifest = write_backup(state, target, force=args.force, on_progress=on_progress)
+    size, models = target.stat().st_size, len(manifest.files) - 1
+    if args.json:
+        print_json(
+            {"file": str(target), "bytes": size, "results": manifest.results, "models": models,
+             "made_at": manifest.made_at}
+        )  # fmt: skip
+    else:
+        print_line(f"{args.file}: {manifest.results} results and {models} models in {size / 1e6:.1f} MB")
+    return 0

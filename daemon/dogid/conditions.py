@@ -24,6 +24,27 @@ def inbox_unreadable(inbox: Path, error: OSError) -> str:
     return f"{inbox}: the inbox cannot be read: {error.strerror or error}"
 
 
+def inbox_hangs(inbox: Path) -> str:
+    """Return the message for an inbox that does not answer, as where a network disk's server is away."""
+    return (
+        f"{inbox}: the inbox does not answer; is its disk or server down? New photos are found when it is back;"
+        " uploads and results work meanwhile"
+    )
+
+
+def ledger_replaced(path: Path) -> str:
+    """Return the message for a part of the state folder that was moved, deleted or replaced under the daemon."""
+    return (
+        f"{path}: was moved, deleted or replaced while the daemon uses it, and new results go into the former file;"
+        " bring it back if you moved it, and restart the daemon: sudo systemctl restart dogid"
+    )
+
+
+def ledger_unreadable(state: Path, reason: str) -> str:
+    """Return the message for a ledger that the daemon cannot read any more, given SQLite's reason."""
+    return f"{state}: the ledger cannot be read: {reason}; restart the daemon: sudo systemctl restart dogid"
+
+
 def folder_unreadable(folder: str, reason: str, remedy: str | None) -> str:
     """Return the message for a folder in the inbox that an error kept from being read, given a command that helps."""
     return f"{folder}: the folder cannot be read: {reason}" + ("" if remedy is None else f"; try: {remedy}")

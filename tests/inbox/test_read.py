@@ -28,7 +28,7 @@ def read_or_error(inbox: Path, path: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment()).stdout.strip()
 
 
-@pytest.mark.parametrize(("closed", "hint"), [("sub/a.jpg", "chmod u+r {}"), ("sub", "chmod u+rx {}")])
+@pytest.mark.parametrize(("closed", "hint"), [("sub/a.jpg", "chmod u+r {}"), ("sub", "chmod -R u+rX {}")])
 def test_chmod_hint_for_own_files_works(inbox: Path, closed: str, hint: str) -> None:
     data = photo(1)
     put(inbox / "sub" / "a.jpg", data)

@@ -82,7 +82,7 @@ def test_unreadable_folder_is_reported_alike_everywhere(
     (inbox / "sub").chmod(0)
     daemon = ordinary_daemon.start()
     daemon.wait_for_classified("b.jpg", photo(6))
-    message = f"{inbox}/sub: the folder cannot be read: Permission denied; try: chmod u+rx {inbox}/sub"
+    message = f"{inbox}/sub: the folder cannot be read: Permission denied; try: chmod -R u+rX {inbox}/sub"
     eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
 
     def command(*args: str) -> "subprocess.CompletedProcess[str]":
@@ -91,6 +91,7 @@ def test_unreadable_folder_is_reported_alike_everywhere(
         return subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert message in daemon.log_text()
+    assert daemon.get("/healthz") == {"status": "ok", "reason": message}
     assert message in command("status").stdout
     assert f"WRONG  inbox    {message}" in command("check").stdout
     assert message in command("why", "sub/a.jpg").stderr

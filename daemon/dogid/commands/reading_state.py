@@ -3,15 +3,21 @@
 import argparse
 import os
 import pwd
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import TypeVar
 
 from dogid import settings
-from dogid.conditions import no_rights
+from dogid.conditions import inbox_hangs, no_rights
 from dogid.errors import UsageError
 from dogid.file_names import from_one_line
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.reading_connection import ReadingConnection
 
+_INBOX_SECONDS = 20.0  # for its folders to be looked at; raising it waits longer for a server that is down
+T = TypeVar("T")
 _SETTINGS = ("inbox", "state")
 
 
@@ -35,6 +41,20 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
     if exists and not os.access(ledger, os.R_OK):
         raise UsageError(no_rights(ledger, owner_of(ledger)))
     return open_for_reading(state)
+
+
+def ask_inbox(inbox: Path, task: Callable[[], T]) -> T | str:
+    """Return what a task finds out in the inbox; where the inbox does not answer in time, the message for that."""
+    found: Future[T] = Future()
+
+    def ask() -> None:
+        try:
+            found.set_result(task())
+        except BaseException as error:  # whatever it is, the caller gets it
+            found.set_exception(error)
+
+    threading.Thread(target=ask, name="inbox", daemon=True).start()
+    return found.result() if wait((found,), _INBOX_SECONDS).done else inbox_hangs(inbox)
 
 
 def owner_of(path: Path) -> str:

@@ -5,6 +5,7 @@ import argparse
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
+from dogid.commands.reading_state import ask_inbox
 from dogid.conditions import rows_damaged
 from dogid.daemon.folders import is_running
 from dogid.file_names import one_line
@@ -17,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
+    from dogid.daemon.condition_monitor import read_condition
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
     from dogid.ledger.inspection import count_damaged_rows
@@ -27,7 +29,8 @@ def run(args: argparse.Namespace) -> int:
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
     damaged = count_damaged_rows(db)
-    problem = inbox_problem(inbox) or ledger_problem(state) or find_unreadable_folder(inbox)
+    problem = ledger_problem(state) or (read_condition(state) if running else None)
+    problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
         print_json(

@@ -7,8 +7,8 @@ from typing import Any
 
 from dogid import settings
 from dogid.commands import reading_state
-from dogid.commands.output import print_json, print_line
-from dogid.commands.reading_state import names_in_ledger
+from dogid.commands.output import print_json, print_line, print_message
+from dogid.commands.reading_state import ask_inbox, names_in_ledger
 from dogid.conditions import NOT_RUNNING
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
@@ -22,19 +22,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the events of the photo, newest first. Raise DogidError where the ledger has no such photo."""
+    from dogid.daemon.condition_monitor import read_condition
+    from dogid.daemon.folders import is_running
     from dogid.ledger import queries
     from dogid.ledger.histories import all_pages
 
     db = reading_state.open_state(args)
-    inbox = settings.load(args).inbox.absolute()
-    names = names_in_ledger(args.file, inbox)
+    chosen = settings.load(args)
+    inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
+    names = ask_inbox(inbox, lambda: names_in_ledger(args.file, inbox))
+    if isinstance(names, str):  # the inbox does not answer
+        print_message(one_line(names))
+        names = [args.file]
     photo_id = next((found for name in names if (found := queries.find_photo(db, name))), None)
     if photo_id is None:
         photo_id = next((found for name in names if (found := queries.find_renamed(db, name))), None)
     result = None if photo_id is None else queries.find_result(db, photo_id)
     if photo_id is None or result is None:
-        reason = _reason(args.file, inbox, settings.load(args).state.absolute())
+        reason = ask_inbox(inbox, lambda: _reason(args.file, inbox, state))
         raise DogidError(f"{one_line(args.file)}: not in the ledger; {reason}")
+    problem = read_condition(state) if is_running(state) else None
+    if problem is not None:
+        print_message(one_line(problem))
     pages = all_pages(db, photo_id)
     if args.json:
         print_json(result | {"history": [step for page in pages for step in page.steps]})
@@ -47,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reason(file: str, inbox: Path, state: Path) -> str:
+    from dogid.daemon.condition_monitor import read_condition
     from dogid.daemon.folders import is_running
     from dogid.inbox.ignored_names import is_ignored_path
     from dogid.inbox.inbox_condition import folder_problem, inbox_problem, kind_problem, link_problem
@@ -63,7 +73,8 @@ def _reason(file: str, inbox: Path, state: Path) -> str:
     if find_file(inbox, name) is None:
         return f"there is no such file in {inbox}"
     if is_running(state):
-        return f"it is in the inbox, and the next scan finds it; {ledger_problem(state) or 'try again in a minute'}"
+        problem = ledger_problem(state) or read_condition(state) or "try again in a minute"
+        return f"it is in the inbox, and the next scan finds it; {one_line(problem)}"
     return f"it is in the inbox, but {NOT_RUNNING}"
 
 

@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from dogid.clock import Clock
-from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside
+from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable
+from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
-from dogid.daemon.folders import lock_state, prepare_inbox, prepare_state, remove_new_state
+from dogid.daemon.folders import LOCK_FILE, lock_state, prepare_inbox, prepare_state, remove_new_state
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
@@ -27,6 +28,7 @@ from dogid.inbox.scan import find_file
 from dogid.ledger import queries
 from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
 from dogid.ledger.ledger import Ledger
+from dogid.ledger.ledger_files import LedgerFiles
 from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
@@ -42,7 +44,7 @@ from dogid.pipeline.pipeline import Pipeline
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.settings import Settings
-from dogid.status import Health, WatchStatus
+from dogid.status import NOT_CHECKED, Health, WatchStatus
 from dogid.system.sd_notify import Notifier
 
 log = logging.getLogger(__name__)
@@ -118,6 +120,11 @@ class Daemon:
             self._report_healthy,
             lambda: self.settings.decode_timeout,
             _health_interval(self._notifier),
+            on_checked=lambda: self._conditions.check(self._health_problem),
+        )
+        self._ledger_files = LedgerFiles(self.state, (LOCK_FILE,))
+        self._conditions = ConditionMonitor(
+            self.inbox, self.state, lambda: self._reconciler.status, self._waiting_for_inbox_since
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending
@@ -153,14 +160,26 @@ class Daemon:
 
     @property
     def health(self) -> Health:
-        """Whether every worker has lately classified the reference photo correctly and all threads live, or why not."""
+        """Whether every worker has lately classified the reference photo correctly and all threads live, or why not.
+
+        A problem of the inbox or the disk is named, too, and is unhealthy where it lasts and stops all photos.
+        """
         health, watch = self._health_check.health, self.watch_status
         if health.ok and self.ledger.is_damaged:
             return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
-        if health.ok and watch.problem and is_blocked:
-            return dataclasses.replace(health, ok=False, reason=watch.problem)
+        if health.ok and watch.problem:
+            return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem)
         return health
+
+    def _health_problem(self) -> str | None:
+        health = self.health
+        return None if health.ok or health.reason == NOT_CHECKED else health.reason
+
+    def _waiting_for_inbox_since(self) -> float | None:
+        """Since when a thread has been waiting for the inbox, in monotonic seconds; None where none is."""
+        waits = self._reconciler.waiting_since, self._pipeline.reading_since
+        return min((since for since in waits if since is not None), default=None)
 
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""
@@ -170,7 +189,9 @@ class Daemon:
             self.note_ledger_error(error)
             return LEDGER_DAMAGED if self.ledger.is_damaged else one_line(str(error))
         numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
-        return f"{numbers}; {self.in_flight} in progress; model {self.model.file.name}"
+        problem = self.watch_status.problem
+        more = "" if problem is None else f"; {one_line(problem)}"
+        return f"{numbers}; {self.in_flight} in progress; model {self.model.file.name}{more}"
 
     def reload(self, settings: Settings) -> None:
         """Switch to other settings and their model, without dropping a photo.
@@ -217,6 +238,15 @@ class Daemon:
         for name, is_alive in parts.items():
             if not is_alive:
                 return f"the {name} has ended"
+        return self._ledger_files.problem() or self._ledger_problem()
+
+    def _ledger_problem(self) -> str | None:
+        """Return why the ledger cannot be read any more; None where it can."""
+        try:
+            queries.count_by_status(self.reader())
+        except (sqlite3.DatabaseError, UsageError) as error:
+            self.note_ledger_error(error)
+            return LEDGER_DAMAGED if self.ledger.is_damaged else ledger_unreadable(self.state, str(error))
         return None
 
     def _report_healthy(self) -> None:
@@ -231,8 +261,8 @@ class Daemon:
 
     @property
     def watch_status(self) -> WatchStatus:
-        """How the inbox is watched."""
-        return self._reconciler.status
+        """How the inbox is watched, and what keeps photos from being found or recorded."""
+        return self._conditions.watch_status()
 
     @property
     def in_flight(self) -> int:

@@ -11,7 +11,9 @@ from dogid.errors import UsageError
 
 log = logging.getLogger(__name__)
 
-_LOCK_FILE = "dogid.lock"
+LOCK_FILE = "dogid.lock"
+"""In the state folder; locked while a daemon uses it."""
+
 _LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment: lowering this may take it for a daemon
 _LOCK_PAUSE_SECONDS = 0.01
 
@@ -53,7 +55,7 @@ def lock_state(state: Path) -> int:
 
     The kernel frees the lock however the process ends. Raise UsageError where another daemon holds it.
     """
-    path = state / _LOCK_FILE
+    path = state / LOCK_FILE
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -76,14 +78,14 @@ def lock_state(state: Path) -> int:
 def remove_new_state(state: Path) -> None:
     """Remove a state folder in which there is nothing but the lock file."""
     with contextlib.suppress(OSError):
-        (state / _LOCK_FILE).unlink()
+        (state / LOCK_FILE).unlink()
         state.rmdir()
 
 
 def is_running(state: Path) -> bool:
     """Whether a daemon holds the state folder's lock."""
     try:
-        descriptor = os.open(state / _LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(state / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

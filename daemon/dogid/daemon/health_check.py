@@ -39,17 +39,20 @@ class HealthCheck:
         on_healthy: Callable[[], None],
         timeout: Callable[[], float],
         interval: float = INTERVAL_SECONDS,
+        on_checked: Callable[[], None] = lambda: None,
     ) -> None:
         """Set up, without starting the thread.
 
         thread_failure returns which other thread has ended that must live, or None; on_healthy is called after every
-        round that was passed; timeout returns how many seconds a worker may need to come back from a photo.
+        round that was passed, on_checked after every round; timeout returns how many seconds a worker may need to come
+        back from a photo.
         """
         self._target = target
         self._thread_failure = thread_failure
         self._on_healthy = on_healthy
         self._timeout = timeout
         self._interval = interval
+        self._on_checked = on_checked
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="health-check", daemon=True)
         self._health = Health(ok=False, reason=NOT_CHECKED, checked_at=time.monotonic())
@@ -87,6 +90,7 @@ class HealthCheck:
             try:
                 if self.check() is None:
                     self._on_healthy()
+                self._on_checked()
             except Exception:
                 log.warning("the daemon's health could not be checked", exc_info=True)
             self._stopping.wait(max(0.0, began + self._interval - time.monotonic()))

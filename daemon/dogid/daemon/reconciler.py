@@ -87,6 +87,7 @@ class Reconciler:
         self._written_and_gone: set[bytes] = set()
         self._scan_wanted = False
         self._stopping = False
+        self._waiting_since: float | None = None
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
         self._status = WatchStatus(*self._watch.explanation, None, None, 0, None)
         self._thread = threading.Thread(target=self._reconcile, name="reconciler", daemon=True)
@@ -111,6 +112,11 @@ class Reconciler:
     def is_alive(self) -> bool:
         """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
         return self._thread.is_alive()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the inbox has not answered, in monotonic seconds; None while nothing is asked of it."""
+        return self._waiting_since
 
     @property
     def status(self) -> WatchStatus:
@@ -149,6 +155,7 @@ class Reconciler:
 
     def _take_events(self, until: float, rested: float) -> list[FileEvent]:
         """Wait for events, at most until that monotonic time, and take them; a wanted scan waits until rested."""
+        self._waiting_since = None
         with self._changed:
             while not (self._events or self._stopping):
                 left = (min(until, rested) if self._scan_wanted else until) - time.monotonic()
@@ -157,6 +164,7 @@ class Reconciler:
                 self._changed.wait(left)
             # the newest of many: somebody may be waiting for it, while the others are a backlog
             newest = [self._events.popitem()[1] for _ in range(min(_BATCH, len(self._events)))]
+        self._waiting_since = time.monotonic()
         return newest[::-1]
 
     def _on_events_lost(self) -> None:
@@ -269,6 +277,7 @@ class Reconciler:
         """Note the absence of photos that the ledger believes to be in the inbox, or in a folder of it."""
         after = b""
         while (paths := self._ledger.present_paths(after, _BATCH, folder)) and not self._stopping:
+            self._waiting_since = time.monotonic()
             self._ledger.note_left([path for path in paths if is_gone(path)])
             after = paths[-1]
 
@@ -319,6 +328,7 @@ class Reconciler:
         count = 0
         remaining = iter(files)
         while batch := list(islice(remaining, _BATCH)):
+            self._waiting_since = time.monotonic()
             count += len(batch)
             pending = self._ledger.observe(batch, wake=arrivals > 0, written=written)
             self._notify_pending(pending, arrivals=arrivals)

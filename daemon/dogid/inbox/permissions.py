@@ -18,7 +18,8 @@ def chmod_hint(path: bytes) -> str:
             break
         except OSError:  # a folder above is closed
             path = os.path.dirname(path)
-    rights = "rx" if stat.S_ISDIR(status.st_mode) else "r"
+    # a folder that was copied with a strict umask is closed with all that is in it
+    change, rights = ("chmod -R", "rX") if stat.S_ISDIR(status.st_mode) else ("chmod", "r")
     is_ours, is_groups = status.st_uid == os.geteuid(), status.st_gid in {os.getegid(), *os.getgroups()}
     who = "u" if is_ours else "g" if is_groups else "a"
-    return f"chmod {who}+{rights} {shlex.quote(shown_name(path))}"
+    return f"{change} {who}+{rights} {shlex.quote(shown_name(path))}"

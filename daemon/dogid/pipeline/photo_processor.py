@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from dogid.decoding.decoder import Decoder
 from dogid.errors import PhotoCode, PhotoError
@@ -22,6 +23,16 @@ from dogid.pipeline.retry_policy import RetryPolicy
 log = logging.getLogger(__name__)
 
 
+class PhotoProgress(Protocol):
+    """Who is informed of how far a photo is: the worker."""
+
+    def begin_reading(self) -> None:
+        """Note that the photo's file is being read from now on."""
+
+    def note_read(self, sha256: str) -> None:
+        """Note that the photo's bytes, of this SHA-256, are there."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhotoProcessor:
     """Makes an outcome of each photo, whatever goes wrong."""
@@ -34,16 +45,16 @@ class PhotoProcessor:
     decoder: Decoder
 
     def process(
-        self, job: Job, classifier: Classifier, on_read: Callable[[str], None], on_start: Callable[[], None]
+        self, job: Job, classifier: Classifier, progress: PhotoProgress, on_start: Callable[[], None]
     ) -> Outcome:
         """Read and classify one photo. Whatever is wrong with the photo or the disk becomes an outcome.
 
-        on_read is called with the SHA-256 of the bytes when they are there, on_start when there is memory to decode
-        them: how long a disk or other photos take is not the photo's fault.
+        progress is informed as it goes on, and on_start called when there is memory to decode the photo: how long a
+        disk or other photos take is not the photo's fault.
         """
         with self.in_progress.track(job.id):
             try:
-                outcome = self._process(job, classifier, on_read, on_start)
+                outcome = self._process(job, classifier, progress, on_start)
             except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
                 if not _is_shortage(error):
                     log.warning("a photo could not be classified", exc_info=True)
@@ -57,7 +68,7 @@ class PhotoProcessor:
         return outcome
 
     def _process(
-        self, job: Job, classifier: Classifier, on_read: Callable[[str], None], on_start: Callable[[], None]
+        self, job: Job, classifier: Classifier, progress: PhotoProgress, on_start: Callable[[], None]
     ) -> Outcome:
         version, digest = job.version, None
         is_suspect = self.in_progress.is_suspect(job.id)
@@ -71,13 +82,14 @@ class PhotoProcessor:
 
         try:
             with self.decoder.budget.file_turn(version.size):
+                progress.begin_reading()
                 started = time.perf_counter()
                 read = read_photo(self.inbox, job.path, self.max_bytes)
                 version = read.version
                 if not read.unchanged:
                     return self.retry_policy.on_change(job, version)
                 digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
-                on_read(digest)
+                progress.note_read(digest)
                 photo = classify_photo(read.data, classifier, decode)
                 total_ms = elapsed_ms(started)
         except PhotoError as error:

@@ -118,6 +118,11 @@ class Pipeline:
         """How many photos have been given to workers and are not on disk yet."""
         return self._dispatcher.in_flight
 
+    @property
+    def reading_since(self) -> float | None:
+        """Since when a worker has been reading one file, in monotonic seconds; None where none is reading."""
+        return self._workers.reading_since
+
     def stop(self, timeout: float) -> None:
         """Finish the photos that are being classified, record them, and stop. Pending ones stay in the ledger."""
         self._stopping.set()

@@ -18,6 +18,8 @@ class Worker:
     thread: threading.Thread | None = None
     waits_for_memory: bool = False
     """Whether its photo waits until others are decoded, each of which has a deadline."""
+    reading_since: float | None = None
+    """Since when it has been reading its photo's file, in monotonic seconds; None where it is not reading."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _job: Job | None = None
     _deadline: float = math.inf
@@ -35,15 +37,25 @@ class Worker:
         job = self._job
         return "" if job is None else f" from {one_line(shown_name(job.path))}"
 
+    @property
+    def waits_for_others(self) -> bool:
+        """Whether its photo waits for the disk, or until others are decoded: no restart helps against that."""
+        return self.waits_for_memory or self.reading_since is not None
+
     def begin_job(self, job: Job) -> None:
         """Note the photo, without a deadline yet: how long a disk takes is not the photo's fault."""
         with self._lock:
             self._job, self._deadline = job, math.inf
 
+    def begin_reading(self) -> None:
+        """Note that the photo's file is being read from now on."""
+        with self._lock:
+            self.reading_since = time.monotonic()
+
     def note_read(self, sha256: str) -> None:
         """Note that the photo's bytes, of this SHA-256, are there, and that it waits for memory to be decoded."""
         with self._lock:
-            self._sha256, self.waits_for_memory = sha256, True
+            self._sha256, self.waits_for_memory, self.reading_since = sha256, True, None
 
     def start_deadline(self, seconds: float) -> None:
         """Give the photo this many seconds from now on."""
@@ -55,7 +67,7 @@ class Worker:
         with self._lock:
             if self._given_up:
                 return False
-            self._job, self.waits_for_memory = None, False
+            self._job, self.waits_for_memory, self.reading_since = None, False, None
             return True
 
     def give_up_if_late(self, now: float, stalled: float) -> tuple[Job, str | None] | None:

@@ -85,7 +85,10 @@ class WorkerChecks:
             return self._round
 
     def wait_for_round(self, number: int, timeout: float) -> str | None:
-        """Wait until every worker has passed a round, at most timeout seconds; return the first problem, or None."""
+        """Wait until every worker has passed a round, at most timeout seconds; return the first problem, or None.
+
+        One that still reads its photo has none: how long a disk takes is not its fault, and no restart helps.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._stopping or not self._is_open(number), timeout)
             return self._round_problem(number)
@@ -167,7 +170,7 @@ class WorkerChecks:
             worker = member.worker
             if not worker.is_alive:
                 return f"worker {worker.number} has ended"
-            if member.checked_round < number and not worker.waits_for_memory:
+            if member.checked_round < number and not worker.waits_for_others:
                 return f"worker {worker.number} has not come back{worker.photo_hint}"
             if member.failure is not None:
                 return f"worker {worker.number} fails on the reference photo: {member.failure}"

@@ -49,6 +49,13 @@ class WorkerPool:
         """How many workers there are, without those that leave or hang."""
         return len(self._workers)
 
+    @property
+    def reading_since(self) -> float | None:
+        """Since when a worker has been reading one file, in monotonic seconds; None where none is reading."""
+        with self._lock:
+            since = [worker.reading_since for worker in self._workers]
+        return min((at for at in since if at is not None), default=None)
+
     def resize(self, count: int) -> None:
         """Start or dismiss workers, so that there are count of them; a dismissed one finishes its photo.
 
@@ -157,7 +164,7 @@ class WorkerPool:
                 continue
             worker.begin_job(task)
             on_start = functools.partial(worker.start_deadline, mine.engine.decode_timeout)
-            outcome = mine.engine.processor.process(task, mine.classifier, worker.note_read, on_start)
+            outcome = mine.engine.processor.process(task, mine.classifier, worker, on_start)
             if not worker.end_job():
                 return
             self._on_finished(outcome)

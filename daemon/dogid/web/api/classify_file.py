@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 
+from dogid.conditions import inbox_hangs
 from dogid.errors import PhotoCode
 from dogid.file_names import possible_names, shown_name
 from dogid.inbox.inbox_condition import inbox_problem
@@ -14,7 +15,7 @@ from dogid.inbox.safe_open import NotAFileError, OutsideError, Root, open_beneat
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import json_response
 from dogid.web.daemon_view import DaemonView
-from dogid.web.deadline_executor import BusyError, DeadlineExecutor
+from dogid.web.deadline_executor import BusyError, DeadlineExecutor, HungError
 from dogid.web.errors import ApiError
 
 _MAX_WAIT_SECONDS = 2.0
@@ -39,6 +40,10 @@ class FileClassifier:
                 data = reading.run(lambda: _read(self._daemon, name), self._daemon.settings.decode_timeout)
                 with self._classifier.slot() as slot:
                     classification = self._classifier.classify(data, slot)
+        except HungError:
+            raise ApiError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "busy", inbox_hangs(self._daemon.inbox), {"Retry-After": "10"}
+            ) from None
         except BusyError:
             raise ApiError(
                 HTTPStatus.SERVICE_UNAVAILABLE,

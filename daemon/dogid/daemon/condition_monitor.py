@@ -1,0 +1,96 @@
+"""What is wrong around the daemon: looked for with every round of the health check, logged, and kept for commands."""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dogid.conditions import inbox_hangs
+from dogid.file_names import one_line
+from dogid.ledger.ledger_condition import ledger_problem
+from dogid.status import WatchStatus
+from dogid.system.atomic_files import write_atomically
+
+log = logging.getLogger(__name__)
+
+HANG_SECONDS = 30.0
+"""For which the inbox may answer nothing. Raising this reports a dead server later; lowering it takes a slow network
+for a dead one."""
+_FILE = "condition.json"
+
+
+class ConditionMonitor:
+    """Combines what the parts report with what only time shows: an inbox that hangs, a disk that is full."""
+
+    def __init__(
+        self,
+        inbox: Path,
+        state: Path,
+        watch_status: Callable[[], WatchStatus],
+        waiting_since: Callable[[], float | None],
+    ) -> None:
+        """Set up.
+
+        watch_status returns how the inbox is watched; waiting_since the monotonic second since which a thread has been
+        waiting for the inbox, or None.
+        """
+        self._inbox = inbox
+        self._state = state
+        self._watch_status = watch_status
+        self._waiting_since = waiting_since
+        self._full_since: float | None = None
+        self._logged: str | None = None
+        self._written: str | None = None
+        with contextlib.suppress(OSError):
+            (state / _FILE).unlink()
+
+    def watch_status(self) -> WatchStatus:
+        """Return how the inbox is watched, and the worst of what keeps photos from being found or recorded."""
+        status, since = self._watch_status(), self._waiting_since()
+        if since is not None and time.monotonic() - since > HANG_SECONDS:
+            return dataclasses.replace(status, problem=inbox_hangs(self._inbox), blocked_since=since)
+        if status.problem is None and self._full_since is not None:
+            problem = ledger_problem(self._state)
+            since = None if problem is None else self._full_since
+            return dataclasses.replace(status, problem=problem, blocked_since=since)
+        return status
+
+    def check(self, health_problem: Callable[[], str | None]) -> None:
+        """Look at the disk, log what has changed, and keep it where the commands find it.
+
+        health_problem returns why the daemon is not healthy, or None.
+        """
+        is_full = ledger_problem(self._state) is not None
+        self._full_since = (self._full_since or time.monotonic()) if is_full else None
+        problem = self.watch_status().problem
+        is_logged = problem == self._watch_status().problem  # where it arises
+        self._log(None if is_logged else problem)
+        self._write(health_problem() or problem)
+
+    def _log(self, problem: str | None) -> None:
+        if problem is not None and problem != self._logged:
+            log.error("%s", one_line(problem))
+        elif problem is None and self._logged is not None:
+            log.info("solved: %s", one_line(self._logged))
+        self._logged = problem
+
+    def _write(self, problem: str | None) -> None:
+        if problem == self._written:
+            return
+        with contextlib.suppress(OSError):  # the disk is full, or the folder gone: the commands find that themselves
+            write_atomically(self._state / _FILE, json.dumps({"problem": problem}).encode())
+            self._written = problem
+
+
+def read_condition(state: Path) -> str | None:
+    """Return what the daemon that uses a state folder has found wrong; None where it has found nothing."""
+    try:
+        document: Any = json.loads((state / _FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    problem = document.get("problem") if isinstance(document, dict) else None
+    return problem if isinstance(problem, str) else None

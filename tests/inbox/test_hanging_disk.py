@@ -1,0 +1,106 @@
+"""An inbox on a network disk whose server does not answer: all say so, uploads go on, and nothing needs a restart."""
+
+import contextlib
+import json
+import logging
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from dogid.conditions import inbox_hangs
+from dogid.daemon import condition_monitor
+from dogid.daemon import daemon as daemon_module
+from dogid.daemon.daemon import Daemon
+from dogid.ledger import queries
+from dogid.settings import Settings
+from dogid.web.app import create_app
+from dogid.web.auth.access import Access
+from tests.support.daemon import dogid
+from tests.support.photos import photo, put
+from tests.support.remote_disk import RemoteDisk
+from tests.support.waiting import TIMEOUT, eventually
+
+
+@pytest.fixture
+def disk(inbox: Path, tmp_path: Path) -> Iterator[RemoteDisk]:
+    """The inbox, on a disk that can hang."""
+    made = RemoteDisk(tmp_path / "remote", inbox)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def daemon(disk: RemoteDisk, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    """A daemon that runs, and notices quickly that the inbox hangs."""
+    monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
+    made = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1, decode_timeout=1.0))
+    with made.running():
+        yield made
+        disk.resume()
+
+
+@pytest.fixture
+def client(daemon: Daemon) -> FlaskClient:
+    return create_app(daemon, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+
+
+def classified(daemon: Daemon) -> int:
+    return queries.count_by_status(daemon.reader())["classified"]
+
+
+def test_hanging_inbox_is_reported_alike_everywhere(
+    daemon: Daemon, client: FlaskClient, disk: RemoteDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    put(disk.folder / "a.jpg", photo(1))
+    eventually(lambda: classified(daemon) == 1, "the first photo is classified")
+    disk.hang()
+    message = inbox_hangs(daemon.inbox)
+    eventually(lambda: not daemon.health.ok, "it is not healthy")
+    folders = ("--inbox", str(daemon.inbox), "--state", str(daemon.state))
+    eventually(lambda: message in dogid("status", *folders).stdout, "dogid status reports it")
+
+    assert client.get("/healthz").get_json()["error"]["message"] == message
+    assert client.get("/status").get_json()["watcher"]["trouble"] == message
+    assert message in client.get("/").text
+    assert client.get("/?file=a.jpg").get_json()["error"] == {"code": "busy", "message": message}
+    assert client.post("/classify", data=photo(2)).status_code == 200
+    assert json.loads(dogid("status", "--json", *folders).stdout)["problem"] == message
+    assert message in dogid("why", "a.jpg", *folders).stderr
+    assert [record.getMessage() for record in caplog.records].count(message) == 1
+    disk.resume()
+    put(disk.folder / "b.jpg", photo(3))
+    eventually(lambda: classified(daemon) == 2, "the next photo is classified")
+    eventually(lambda: daemon.health.ok and daemon.watch_status.problem is None, "it is healthy again")
+    eventually(lambda: f"solved: {message}" in caplog.text, "that is logged")
+
+
+def test_worker_that_waits_for_the_disk_needs_no_restart(
+    daemon: Daemon, disk: RemoteDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watchdog is pinged on: a restart would wait for the same disk, and end the web page."""
+    reading, pings = threading.Event(), queue.SimpleQueue[None]()
+    original = daemon._engine.processor.__class__.process
+
+    def hang_and_process(*args: object) -> object:
+        disk.hang()
+        reading.set()
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(daemon._engine.processor.__class__, "process", hang_and_process)
+    put(disk.folder / "a.jpg", photo(1))
+    assert reading.wait(TIMEOUT)
+    eventually(lambda: not daemon.health.ok, "it is not healthy")
+    monkeypatch.setattr(daemon._health_check, "_on_healthy", lambda: pings.put(None))
+
+    pings.get(timeout=TIMEOUT)
+    assert daemon.health.reason == inbox_hangs(daemon.inbox)
+    disk.resume()
+    monkeypatch.undo()
+    eventually(lambda: classified(daemon) == 1, "the photo is classified")

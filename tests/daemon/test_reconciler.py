@@ -45,7 +45,7 @@ def closed(inbox: Path, count: int) -> list[FileEvent]:
 def test_few_files_are_arrivals_and_of_a_flood_the_newest(
     reconciler: Reconciler, inbox: Path, arrivals: Arrivals, count: int, expected: int
 ) -> None:
-    reconciler._handle(closed(inbox, count))
+    reconciler.handle(closed(inbox, count))
 
     assert arrivals == [expected]
 
@@ -54,7 +54,7 @@ def test_flood_of_which_much_is_gone_is_a_flood(reconciler: Reconciler, inbox: P
     events = closed(inbox, 100)
     for number in range(50):
         (inbox / f"{number:03}.jpg").unlink()
-    reconciler._handle(events)
+    reconciler.handle(events)
 
     assert arrivals == [1]
 
@@ -62,7 +62,7 @@ def test_flood_of_which_much_is_gone_is_a_flood(reconciler: Reconciler, inbox: P
 def test_flood_of_renames_is_a_flood(reconciler: Reconciler, inbox: Path, arrivals: Arrivals) -> None:
     for number in range(100):
         put(inbox / f"{number:03}.jpg", b"%d" % number)
-    reconciler._handle([FileEvent(b"%03d.jpg" % at, False, "moved", b"%03d.tmp" % at) for at in range(100)])
+    reconciler.handle([FileEvent(b"%03d.jpg" % at, False, "moved", b"%03d.tmp" % at) for at in range(100)])
 
     assert sum(arrivals) == 1
 
@@ -98,10 +98,10 @@ def test_links_to_an_overwritten_file_are_compared_with_it(
 ) -> None:
     path = put(inbox / "a.jpg", b"one")
     (inbox / "b.jpg").hardlink_to(path)
-    reconciler._handle([FileEvent(name, False, "closed") for name in (b"a.jpg", b"b.jpg")])
+    reconciler.handle([FileEvent(name, False, "closed") for name in (b"a.jpg", b"b.jpg")])
     arrivals.clear()
     path.write_bytes(b"another")
-    reconciler._handle([FileEvent(b"a.jpg", False, "closed")])
+    reconciler.handle([FileEvent(b"a.jpg", False, "closed")])
 
     assert sum(arrivals) == 2
 
@@ -111,12 +111,12 @@ def test_file_that_was_written_and_renamed_is_no_rename(
     reconciler: Reconciler, inbox: Path, monkeypatch: pytest.MonkeyPatch, is_handled: bool
 ) -> None:
     path = put(inbox / "a.jpg", b"one")
-    reconciler._handle([FileEvent(b"a.jpg", False, "closed")])
+    reconciler.handle([FileEvent(b"a.jpg", False, "closed")])
     path.rename(inbox / "b.jpg")
     monkeypatch.setattr(reconciler._ledger, "record_rename", lambda *_: pytest.fail("it is taken for a rename"))
     written, moved = FileEvent(b"a.jpg", False, "closed"), FileEvent(b"b.jpg", False, "moved", b"a.jpg")
     if is_handled:
-        reconciler._handle([written])
+        reconciler.handle([written])
     else:
         reconciler._on_event(written)
-    reconciler._handle([moved])
+    reconciler.handle([moved])

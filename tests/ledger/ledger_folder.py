@@ -5,10 +5,12 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
+from dogid.errors import PhotoCode
 from dogid.inbox.scan import FoundFile, find_file
 from dogid.ledger.database import open_for_reading
+from dogid.ledger.histories import read_history_page
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.outcomes import Classified, Job, Timings
+from dogid.ledger.outcomes import Classified, Failed, Job, Timings
 from tests.support.clocks import SetClock
 from tests.support.photos import put
 
@@ -89,3 +91,46 @@ class Inbox:
     def states(self) -> dict[str, str]:
         rows = self.db.execute("SELECT path, state FROM photo WHERE state != 'superseded'")
         return {bytes(row["path"]).decode(): row["state"] for row in rows}
+
+
+def add(inbox: Inbox, name: str) -> Job:
+    """Put a photo into the inbox and return its job."""
+    put(inbox.folder / name, name.encode())
+    inbox.observe(name)
+    return job_of(inbox, name)
+
+
+def add_classified(inbox: Inbox, name: str) -> int:
+    """Put a photo into the inbox, give it a result, and return its id."""
+    job = add(inbox, name)
+    inbox.classify(job)
+    return job.id
+
+
+def job_of(inbox: Inbox, name: str) -> Job:
+    """Return the job of a pending photo."""
+    (job,) = (job for job in inbox.ledger.claim(9, ()) if job.path == name.encode())
+    return job
+
+
+def moved(inbox: Inbox, old: str, new: str) -> list[int]:
+    """Rename a file, and have the ledger note it as the kernel reports it."""
+    (inbox.folder / old).rename(inbox.folder / new)
+    return inbox.ledger.record_rename(old.encode(), inbox.look(new))
+
+
+def fail(inbox: Inbox, job: Job, code: PhotoCode) -> None:
+    """Record that a photo has failed."""
+    inbox.ledger.record([Failed(job, job.version, code, "bad")])
+
+
+def events(inbox: Inbox, photo_id: int) -> list[tuple[str, str]]:
+    """Return what happened to a photo besides being seen and answered, oldest first."""
+    steps = reversed(read_history_page(inbox.db, photo_id).steps)
+    own = {"seen", "classified", "failed"}
+    return [(step["event"], step["detail"]) for step in steps if step["event"] not in own]
+
+
+def versions(inbox: Inbox, photo_id: int) -> set[int]:
+    """Return the ids of all versions in a photo's history."""
+    return {step["result"] for step in read_history_page(inbox.db, photo_id).steps}

@@ -19,8 +19,11 @@ SUITES = {
         ("daemon/dogid/ledger/record.py", "daemon/dogid/ledger/observe.py"),
         (
             "tests/ledger/test_record.py",
-            "tests/ledger/test_observe.py",
+            "tests/ledger/test_changed_files.py",
+            "tests/ledger/test_renames.py",
             "tests/ledger/test_ledger.py",
+            "tests/ledger/test_ids.py",
+            "tests/ledger/test_pending.py",
             "tests/ledger/test_histories.py::test_only_so_many_former_versions_are_kept",
             "tests/ledger/test_histories.py::test_renaming_over_a_photo_keeps_no_more_versions",
         ),

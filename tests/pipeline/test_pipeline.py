@@ -18,8 +18,8 @@ from dogid.ledger.outcomes import Outcome
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.dispatcher import JOBS_AHEAD
-from dogid.pipeline.worker_pool import WorkerPool
 from dogid.settings import Settings
+from tests.support.engines import refuse_worker_threads
 from tests.support.photos import photo, put
 from tests.support.waiting import TIMEOUT, eventually
 
@@ -122,14 +122,11 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
 
 
 def test_failed_switch_frees_the_tried_engine(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_thread(_: WorkerPool) -> None:
-        raise RuntimeError("can't start new thread")
-
     with daemon.running():
         pipeline, checks = daemon._pipeline, daemon._pipeline._checks
         other = dataclasses.replace(checks.engine)
         assert pipeline.validate_engine(other, 3, TIMEOUT) is None
-        monkeypatch.setattr(WorkerPool, "_start_worker", no_thread)
+        refuse_worker_threads(monkeypatch)
         with pytest.raises(DogidError):
             pipeline.switch_engine(other, 4)
 
@@ -148,13 +145,10 @@ def test_hanging_worker_without_replacement_loses_no_photo(
             released.wait()
         return decode(data, size)
 
-    def no_thread(_: WorkerPool) -> None:
-        raise RuntimeError("can't start new thread")
-
     monkeypatch.setattr(decoder_module, "decode", decode_or_hang)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))
     with daemon.running():
-        monkeypatch.setattr(WorkerPool, "_start_worker", no_thread)
+        refuse_worker_threads(monkeypatch)
         put(inbox / "hangs.jpg", hanging)
         for number in range(10):
             put(inbox / f"{number}.jpg", photo(1, size=SMALL))

@@ -1,6 +1,5 @@
 """How many workers there are, and what becomes of those that do not come back from a photo in time."""
 
-import threading
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,21 +7,14 @@ import pytest
 
 from dogid.errors import DogidError, PhotoCode
 from dogid.ledger.outcomes import Failed
-from tests.support.engines import Hanging, Pool
+from tests.support.engines import Hanging, Pool, refuse_worker_threads
 from tests.support.waiting import eventually
 
 
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A machine that gives no threads for workers, until the patch is undone."""
-    start = threading.Thread.start
-
-    def refuse(thread: threading.Thread) -> None:
-        if thread.name.startswith("worker-"):
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    refuse_worker_threads(monkeypatch)
     return monkeypatch
 
 

@@ -42,6 +42,18 @@ def wrong(good: Engine) -> Engine:
     return dataclasses.replace(good, reference_photo=dataclasses.replace(good.reference_photo, photo=other))
 
 
+def refuse_worker_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give workers no threads, as a machine that has none left, until the patch is undone."""
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name.startswith("worker-"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
 class Hanging:
     """A photo called hangs.jpg in whose decoding a worker hangs until it is released."""
 

@@ -129,7 +129,7 @@ class Reconciler:
         while not self._stopping:
             try:
                 until = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
-                self._handle(self._take_events(until, rested))
+                self.handle(self._take_events(until, rested))
                 self._compare_next_folder()
                 self._note_gone()
                 self._ledger.note_foreign_changes()
@@ -189,8 +189,11 @@ class Reconciler:
                 self._scan_wanted = True
             self._changed.notify()
 
-    def _handle(self, events: Sequence[FileEvent]) -> None:
-        """Compare the files that events name; folders are compared later, one by one."""
+    def handle(self, events: Sequence[FileEvent]) -> None:
+        """Compare the files that a batch of events names; folders are compared later, one by one.
+
+        For the reconciler's own thread, or before that is started.
+        """
         is_flood = len(events) >= _BATCH
         finished: dict[bytes, FoundFile] = {}
         written: set[bytes] = set()
@@ -253,7 +256,7 @@ class Reconciler:
                     self._notify_pending(self._ledger.record_rename(old_path, file), arrivals=0)
             if self._stopping:
                 return
-            self._handle(self._take_events(until=0.0, rested=0.0))
+            self.handle(self._take_events(until=0.0, rested=0.0))
 
     def _note_gone(self) -> None:
         """Note which of the files that the kernel reported as deleted or moved are gone, once renames are known."""
@@ -335,7 +338,7 @@ class Reconciler:
             if self._stopping:
                 break
             if listen:
-                self._handle(self._take_events(until=0.0, rested=0.0))
+                self.handle(self._take_events(until=0.0, rested=0.0))
         return count
 
     def _notify_pending(self, pending: Sequence[int], *, arrivals: int) -> None:

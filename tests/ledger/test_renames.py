@@ -1,58 +1,17 @@
-"""Bringing the ledger up to files: what becomes pending, what keeps its result, and what the history says."""
+"""Renamed and linked files: whose result is whose, and what the history says."""
 
 import os
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 
 from dogid.errors import PhotoCode
+from dogid.inbox.scan import FoundFile, find_file
 from dogid.ledger.audit import audit
 from dogid.ledger.histories import read_history_page
-from dogid.ledger.outcomes import Classified, Failed, Job, Timings, Waiting
-from tests.ledger.ledger_folder import Inbox
+from dogid.ledger.outcomes import Classified, Failed, Timings, Waiting
+from tests.ledger.ledger_folder import Inbox, add, add_classified, events, fail, job_of, moved, versions
 from tests.support.photos import put
-
-
-def add(inbox: Inbox, name: str) -> Job:
-    """Put a photo into the inbox and return its job."""
-    put(inbox.folder / name, name.encode())
-    inbox.observe(name)
-    return job_of(inbox, name)
-
-
-def add_classified(inbox: Inbox, name: str) -> int:
-    """Put a photo into the inbox, give it a result, and return its id."""
-    job = add(inbox, name)
-    inbox.classify(job)
-    return job.id
-
-
-def job_of(inbox: Inbox, name: str) -> Job:
-    (job,) = (job for job in inbox.ledger.claim(9, ()) if job.path == name.encode())
-    return job
-
-
-def moved(inbox: Inbox, old: str, new: str) -> list[int]:
-    """Rename a file, and have the ledger note it as the kernel reports it."""
-    (inbox.folder / old).rename(inbox.folder / new)
-    return inbox.ledger.record_rename(old.encode(), inbox.look(new))
-
-
-def fail(inbox: Inbox, job: Job, code: PhotoCode) -> None:
-    inbox.ledger.record([Failed(job, job.version, code, "bad")])
-
-
-def events(inbox: Inbox, photo_id: int) -> list[tuple[str, str]]:
-    """Return what happened to a photo besides being seen and answered, oldest first."""
-    steps = reversed(read_history_page(inbox.db, photo_id).steps)
-    own = {"seen", "classified", "failed"}
-    return [(step["event"], step["detail"]) for step in steps if step["event"] not in own]
-
-
-def versions(inbox: Inbox, photo_id: int) -> set[int]:
-    """Return the ids of all versions in a photo's history."""
-    return {step["result"] for step in read_history_page(inbox.db, photo_id).steps}
 
 
 def test_renamed_photo_keeps_its_result(inbox: Inbox) -> None:
@@ -72,17 +31,6 @@ def test_renamed_pending_photo_is_due(inbox: Inbox) -> None:
     again = job_of(inbox, "b")
     assert (again.id, again.attempts, again.last_error, again.unchanged_since) == (job.id, 0, None, 5_500)
     assert events(inbox, job.id) == [("waiting", "truncated: short"), ("renamed", "from a to b")]
-
-
-def test_photo_that_vanished_is_pending_when_it_is_back(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    fail(inbox, job, PhotoCode.VANISHED)
-    inbox.clock.advance(500)
-
-    assert inbox.observe("a") == 1
-    again = inbox.job()
-    assert (again.id, again.attempts, again.last_error, again.unchanged_since) == (job.id, 0, None, 5_500)
-    assert events(inbox, job.id) == [("returned", "the file is there again")]
 
 
 def test_photo_that_vanished_is_pending_under_its_new_name(inbox: Inbox) -> None:
@@ -190,90 +138,6 @@ def test_pending_photo_renamed_without_event_keeps_its_row(inbox: Inbox) -> None
     assert inbox.states() == {"b": "pending"}
 
 
-def test_pending_file_that_changed_settles_again(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 60_000)])
-    inbox.clock.advance(500)
-    put(inbox.folder / "a", b"longer")
-
-    assert inbox.observe("a") == 1
-    assert inbox.ledger.claim(9, ()) == []  # nothing says that its writer has closed it
-    assert inbox.observe("a", wake=True) == 1
-    again = inbox.job()
-    assert (again.id, again.version, again.unchanged_since) == (job.id, inbox.look("a").version, 5_500)
-
-
-def test_waiting_file_that_changed_is_due_when_woken(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    inbox.ledger.record([Waiting(job, job.version, PhotoCode.TRUNCATED, "short", 60_000)])
-    put(inbox.folder / "a", b"longer")
-
-    assert inbox.observe("a", wake=True) == 1
-    assert inbox.job().version == inbox.look("a").version
-
-
-def test_overwritten_photo_is_pending_and_keeps_its_history(inbox: Inbox) -> None:
-    photo = add_classified(inbox, "a")
-    put(inbox.folder / "a", b"something else")
-    inbox.clock.advance(500)
-
-    assert inbox.observe("a") == 1
-    job = inbox.job()
-    assert job == Job(photo + 1, b"a", inbox.look("a").version, 5_500, 0, None)
-    assert versions(inbox, job.id) == {photo, job.id}
-
-
-def test_content_decides_on_answered_photos_only(inbox: Inbox) -> None:
-    pending, failed = add(inbox, "pending"), add(inbox, "failed")
-    fail(inbox, failed, PhotoCode.VANISHED)
-    found = inbox.look("pending")
-
-    assert inbox.ledger.decide(found, sha256(b"other").hexdigest()) == []
-    assert inbox.ledger.decide(inbox.look("failed"), sha256(b"other").hexdigest()) == []
-    assert inbox.ledger.decide(found._replace(path=b"unknown"), sha256(b"other").hexdigest()) == []
-    assert inbox.states() == {"pending": "pending", "failed": "failed"}
-    assert job_of(inbox, "pending") == pending
-
-
-def test_too_large_photo_ignores_a_new_ctime(inbox: Inbox) -> None:
-    fail(inbox, add(inbox, "a"), PhotoCode.TOO_LARGE)
-    (inbox.folder / "a").chmod(0o600)
-
-    assert inbox.observe("a") == 0
-    assert inbox.observe("a", wake=True) == 0
-    assert inbox.states() == {"a": "failed"}
-    put(inbox.folder / "a", b"smaller")
-    assert inbox.observe("a") == 1
-
-
-def test_missing_ctime_of_older_ledger_is_added(inbox: Inbox) -> None:
-    photo = add_classified(inbox, "a")
-    inbox.ledger._db.execute("UPDATE photo SET ctime_ns = NULL")
-
-    assert inbox.observe("a") == 0
-    (noted,) = inbox.db.execute("SELECT ctime_ns FROM photo WHERE id = ?", (photo,)).fetchone()
-    assert noted == inbox.look("a").version.ctime_ns
-    assert inbox.states() == {"a": "classified"}
-
-
-def test_unread_failure_is_retried_for_a_new_ctime(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    fail(inbox, job, PhotoCode.UNREADABLE)
-    (inbox.folder / "a").chmod(0o600)
-
-    assert inbox.observe("a") == 1
-    assert inbox.states() == {"a": "pending"}
-
-
-def test_waiting_photo_counts_as_changed_when_woken(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    inbox.ledger.record([Waiting(job, job.version, PhotoCode.UNREADABLE, "EIO", 60_000)])
-
-    assert inbox.observe("a") == 0
-    assert inbox.observe("a", wake=True) == 1
-    assert inbox.job() == replace(job, attempts=1, last_error="unreadable")
-
-
 def rename_unseen(inbox: Inbox, *, link: bool) -> int:
     """Have `a` classified and renamed without an event, with a link to it first or not; return its id."""
     photo = add_classified(inbox, "a")
@@ -344,11 +208,93 @@ def test_renamed_photo_that_changed_has_its_own_history(inbox: Inbox) -> None:
     assert versions(inbox, photo) == {photo}
 
 
-def test_photo_that_timed_out_is_compared_for_a_new_ctime(inbox: Inbox) -> None:
-    job = add(inbox, "a")
-    inbox.ledger.record([Failed(job, job.version, PhotoCode.TOO_LARGE, "timed out", sha256(b"a").hexdigest())])
-    (inbox.folder / "a").chmod(0o600)
+def test_failure_at_old_name_leaves_renamed_photo_pending(inbox: Inbox) -> None:
+    path = put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    path.rename(inbox.folder / "b")
+    inbox.observe("b")
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.VANISHED, "gone")])
+
+    assert inbox.states() == {"b": "pending"}
+
+
+def test_outcome_recorded_during_a_look_still_allows_rename(inbox: Inbox) -> None:
+    """A worker read the file before it was renamed: the row is that file's only once its outcome is written."""
+    digest = sha256(b"written on").hexdigest()
+    path = put(inbox.folder / "a.jpg", b"a")
+    inbox.observe("a.jpg")
+    job = inbox.job()
+    path.write_bytes(b"written on")
+    outcome = Failed(job, inbox.look("a.jpg").version, PhotoCode.CORRUPT, "bad", digest)
+    path.rename(inbox.folder / "b.jpg")
+    put(inbox.folder / "link.jpg", b"other")
+    inbox.observe("link.jpg")
+    os.link(inbox.folder / "link.jpg", inbox.folder / "linked.jpg")
+
+    def record_first(path: bytes) -> FoundFile | None:
+        inbox.ledger.record([outcome])
+        return find_file(inbox.folder, path)
+
+    inbox.find = record_first
+    inbox.observe("linked.jpg", "b.jpg")
+    (renamed,) = (job for job in inbox.ledger.claim(9, ()) if job.path == b"b.jpg")
+    inbox.ledger.record([Failed(renamed, renamed.version, PhotoCode.CORRUPT, "bad", digest)])
+
+    assert inbox.states() == {"b.jpg": "failed", "link.jpg": "pending", "linked.jpg": "pending"}
+
+
+def test_many_names_of_one_file_are_looked_at_together(inbox: Inbox) -> None:
+    put(inbox.folder / "0.jpg", b"x")
+    names = [f"{number}.jpg" for number in range(100)]
+    for name in names[1:]:
+        os.link(inbox.folder / "0.jpg", inbox.folder / name)
+    changes = inbox.ledger.changes
+    inbox.observe(*names)
+
+    assert inbox.ledger.changes - changes <= 3
+    assert set(inbox.states()) == set(names)
+
+
+def test_renames_do_not_wait_for_the_disk(inbox: Inbox) -> None:
+    put(inbox.folder / "0.jpg", b"x")
+    inbox.observe("0.jpg")
+    statements: list[str] = []
+    inbox.ledger._db.set_trace_callback(statements.append)
+    for number in range(10):
+        (inbox.folder / f"{number}.jpg").rename(inbox.folder / f"{number + 1}.jpg")
+        inbox.ledger.record_rename(f"{number}.jpg".encode(), inbox.look(f"{number + 1}.jpg"))
+
+    assert set(inbox.states()) == {"10.jpg"}
+    assert "PRAGMA synchronous = FULL" not in statements
+
+
+def test_copy_of_a_photo_that_left_brings_it_back(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    (inbox.folder / "a").unlink()
+    inbox.ledger.note_left([b"a"])
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    inbox.classify(job_of(inbox, "a"))
+
+    assert inbox.states() == {"a": "classified"}
+    assert events(inbox, photo)[1:] == [("returned", "the file is there again")]
+
+
+def test_photo_that_left_is_back(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    inbox.ledger.note_left([b"a"])
 
     assert inbox.observe("a") == 0
-    assert inbox.doubtful.pop(0) == inbox.look("a")
-    assert inbox.ledger.decide(inbox.look("a"), sha256(b"b").hexdigest()) == [job.id + 1]
+    assert events(inbox, photo)[1:] == [("returned", "the file is there again")]
+    assert inbox.observe("a") == 0
+    assert len(events(inbox, photo)) == 2
+
+
+def test_photo_that_left_is_back_under_another_name(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    inbox.ledger.note_left([b"a"])
+
+    assert moved(inbox, "a", "b") == []
+    assert inbox.states() == {"b": "classified"}
+    assert events(inbox, photo)[1:] == [("renamed", "from a to b")]

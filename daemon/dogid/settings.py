@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from dogid.errors import UsageError
+from dogid.preprocessing import USUAL, Normalisation, parse_channels, parse_normalisation
 
 _PREFIX = "DOGID_"
 _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
+
+
+MODEL_SETTINGS = ("model", "labels", "normalisation", "channels", "size", "state")
+"""The settings by which a model is found and fed: the flags of all commands that run one."""
 
 
 def _path(text: str) -> Path:
@@ -77,6 +82,21 @@ class Settings:
     model: Path | None = _setting(None, _path, "FILE", "the .tflite model (default: the one shipped with dogid)")
     labels: Path | None = _setting(
         None, _path, "FILE", "the model's labels, one per line (default: those inside the model)"
+    )
+    normalisation: Normalisation | None = _setting(
+        None,
+        parse_normalisation,
+        "RANGE",
+        f"what the model takes for pixels: {', '.join(USUAL)} or MEAN/STD (default: as the model's file defines)",
+    )
+    channels: str | None = _setting(
+        None,
+        parse_channels,
+        "ORDER",
+        "the model's order of colours: rgb or bgr (default: rgb, unless its file defines it)",
+    )
+    size: int | None = _setting(
+        None, _integer(8, 4096), "N", "side of the model's input in pixels, for models that take any size"
     )
     host: str = _setting("127.0.0.1", str, "HOST", "the address that the HTTP server listens on")
     port: int = _setting(8000, _integer(0, 65535), "PORT", "the port of the HTTP server; 0 picks a free one")

@@ -10,13 +10,13 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from PIL import Image
 
-from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
+from dogid.preprocessing import GUESS
 from dogid_convert.sources.float_model import FloatSource
 from dogid_convert.support.progress import untracked
 
 LABELS = ("blue", "green", "red")
 SIDE = 32
-MEAN, STD = MOBILENET_MEAN, MOBILENET_STD
+(MEAN,), (STD,) = GUESS.mean, GUESS.std
 
 v1 = tf.compat.v1
 Body = Callable[[Any], Any]

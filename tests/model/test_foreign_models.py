@@ -96,7 +96,7 @@ def test_the_metadatas_normalisation_is_used_for_float_input(tmp_path: Path) -> 
 
     expected = np.exp([4, 0, 0]) / np.exp([4, 0, 0]).sum()
     assert answer.classify(flat((255, 0, 0))) == pytest.approx(expected, abs=1e-4)
-    assert answer.input_kind["normalisation"] == "(pixel - 0) / 255, by the model's metadata"
+    assert answer.input_kind.normalisation == "(pixel - 0) / 255 = 0..1, by the model's metadata"
 
 
 @pytest.mark.parametrize(("divisor", "shift"), [(127.5, -1.0), (1.0, 0.0)])
@@ -108,7 +108,7 @@ def test_model_that_scales_pixels_gets_raw_pixels(divisor: float, shift: float, 
     answer = classifier(model_of(scaled), tmp_path)
 
     assert answer.classify(flat((255, 0, 0)))[0] > 0.99
-    assert answer.input_kind["normalisation"].startswith("(pixel - 0) / 1,")
+    assert answer.input_kind.normalisation.startswith("(pixel - 0) / 1 = 0..255,")
 
 
 def test_quantized_input_of_another_range_is_computed(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ def test_quantized_input_of_another_range_is_computed(tmp_path: Path) -> None:
     answer = classifier(wide, tmp_path)
     unsure = flat((160, 128, 96))
 
-    assert usual.input_kind["normalisation"] == "pixels as they are"
-    assert answer.input_kind["normalisation"].startswith("(pixel - 127.5) / 127.5, then quantized")
+    assert usual.input_kind.normalisation == "pixels as they are"
+    assert answer.input_kind.normalisation.startswith("(pixel - 127.5) / 127.5 = -1..1, then quantized")
     assert answer.classify(unsure) == pytest.approx([0.67, 0.24, 0.09], abs=0.03)
     assert answer.classify(unsure) == pytest.approx(usual.classify(unsure), abs=0.03)
 
@@ -129,7 +129,7 @@ def test_float_normalisation_in_quantized_model_is_ignored(tmp_path: Path) -> No
     plain = model_of(lambda image: tf.nn.softmax(means(image)), quantized=True)
     answer = classifier(with_metadata(plain, mean=0, std=1), tmp_path)
 
-    assert answer.input_kind["normalisation"] == "pixels as they are"
+    assert answer.input_kind.normalisation == "pixels as they are"
     assert answer.classify(flat((255, 0, 0)))[0] > 0.9
 
 

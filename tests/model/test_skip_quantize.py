@@ -42,7 +42,7 @@ def test_stripped_shipped_model_has_identical_scores() -> None:
 def test_shown_input_kind_is_that_of_the_file() -> None:
     model = load_model(shipped_model())
 
-    assert model.classifier().input_kind == {"dtype": "uint8", "normalisation": "pixels as they are"}
+    assert (model.input.dtype, model.input.normalisation) == ("uint8", "pixels as they are")
     assert len(model.file.data) == shipped_model().stat().st_size
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from dogid.model.flatbuffer import FlatbufferError, root
 from dogid.model.tflite_metadata import OutputKind, read_metadata
+from dogid.preprocessing import Normalisation
 from tests.model.foreign_models import with_metadata
 
 
@@ -12,7 +13,8 @@ def test_metadata_of_a_flatbuffer(float_model: bytes) -> None:
     metadata = read_metadata(with_metadata(float_model, mean=10, std=20, labels_file="names.txt"))
 
     assert (metadata.output_kind, metadata.classes) == (OutputKind.PROBABILITIES, 3)
-    assert (metadata.mean, metadata.std, metadata.labels_file, metadata.damage) == ((10.0,), (20.0,), "names.txt", "")
+    assert metadata.normalisation == Normalisation((10.0,), (20.0,))
+    assert (metadata.labels_file, metadata.damage) == ("names.txt", "")
 
 
 def test_logits_end_in_a_layer_or_are_unknown(logits_model: bytes, uint8_logits_model: bytes) -> None:

@@ -16,6 +16,9 @@ MODELS = _FOLDER / "tflite"
 GRAPHS = _FOLDER / "graphs" / "tensorflow-for-poets-2"
 """The graphs of TensorFlow's codelab, with their labels."""
 
+SMALL_MODELS = _FOLDER / "models"
+"""Small models of kinds that failed, each with its labels; all answer `bright.png` and `dark.png`."""
+
 FIELD = _FOLDER / "field"
 """Photos of kinds that failed, with the right answers in its README.md."""
 

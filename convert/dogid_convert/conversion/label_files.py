@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import join_names
-from dogid.model.labels import parse_labels
 from dogid.model.model_file import read_model_file
+from dogid.model.model_labels import read_label_file
 from dogid_convert.sources.sniff import is_tflite
 
 _NAMES = ("retrained_labels.txt", "output_labels.txt", "labels.txt")
@@ -70,12 +70,7 @@ def photo_labels(places: Sequence[int | None], folder_of: Sequence[int]) -> NDAr
 
 
 def _read(path: Path) -> tuple[str, ...]:
-    try:
-        names = parse_labels(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: the labels are not UTF-8 text") from error
+    names = read_label_file(path)
     blank = [i + 1 for i, name in enumerate(names) if not name]
     if blank:
         raise UsageError(f"{path}: line {blank[0]} is blank; every output needs a label")

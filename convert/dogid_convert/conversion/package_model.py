@@ -7,7 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from dogid import __version__
-from dogid.model.model_file import LABELS, RECORD
+from dogid.model.model_file import RECORD
+from dogid.model.model_labels import LABELS
 from dogid.model.tflite_metadata import METADATA
 from dogid_convert.conversion.convert import ConversionOptions, Converted
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
+from dogid.preprocessing import GUESS
 from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.reports.training_report import REPORT, read_recorded_normalisation
@@ -95,5 +95,5 @@ def _normalisation_beside(graph: Path) -> UniformNormalisation:
     if recorded is not None:
         return UniformNormalisation(*recorded, f"from {REPORT} beside the graph")
     return UniformNormalisation(
-        MOBILENET_MEAN, MOBILENET_STD, "not defined by the graph: MobileNet's default; --mean and --std change it"
+        GUESS.mean[0], GUESS.std[0], "not defined by the graph: MobileNet's default; --mean and --std change it"
     )

@@ -8,8 +8,8 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
-from dogid.model.input_tensor import MOBILENET_MEAN, MOBILENET_STD
 from dogid.model.model_file import read_model_file
+from dogid.preprocessing import GUESS
 from dogid_convert.graph.network import GraphFact, Hints
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.progress import Track
@@ -104,19 +104,17 @@ def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFa
 def _normalisation(path: Path, hints: Hints) -> UniformNormalisation:
     if hints.normalisation is not None:
         return UniformNormalisation(*hints.normalisation, "given by --mean and --std")
-    file = read_model_file(path)
-    if file.mean is not None and file.std:
-        return UniformNormalisation(file.mean, file.std, "from the record inside the model")
-    metadata = file.metadata
-    if len(set(metadata.mean)) == len(set(metadata.std)) == 1:
-        return UniformNormalisation(metadata.mean[0], metadata.std[0], metadata.reason)
-    if metadata.mean:
-        raise UsageError(
-            f"{path}: its metadata has a mean and std for each colour ({metadata.mean}, {metadata.std}): dogid runs it "
-            "as it is; to convert it, give one --mean and --std for all"
+    known = read_model_file(path).normalisation
+    if known is None:
+        return UniformNormalisation(
+            GUESS.mean[0], GUESS.std[0], "not defined by the model: MobileNet's default; --mean and --std change it"
         )
-    return UniformNormalisation(
-        MOBILENET_MEAN, MOBILENET_STD, "not defined by the model: MobileNet's default; --mean and --std change it"
+    mean, std = known.normalisation.mean, known.normalisation.std
+    if len(set(mean)) == len(set(std)) == 1:
+        return UniformNormalisation(mean[0], std[0], known.reason)
+    raise UsageError(
+        f"{path}: it has a mean and std for each colour, {known.normalisation} {known.reason}: dogid runs it as it is; "
+        "to convert it, give one --mean and --std for all"
     )
 
 

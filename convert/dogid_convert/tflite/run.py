@@ -11,6 +11,7 @@ from dogid.model.classifier import Classifier
 from dogid.model.interpreter import Backend, Interpreter, choose_backend
 from dogid.model.model_file import RunnableModel
 from dogid.model.tflite_metadata import read_metadata
+from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.support.progress import Track
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
@@ -42,8 +43,9 @@ def make_classifier(
         data=model,
         labels=labels,
         labels_from="the graph's labels",
-        mean=normalisation.mean,
-        std=normalisation.std,
+        normalisation=KnownNormalisation(
+            Normalisation((normalisation.mean,), (normalisation.std,)), Origin.FILE, normalisation.reason
+        ),
         metadata=read_metadata(model),
     )
     with suppress_stderr():

@@ -1,13 +1,14 @@
 """`dogid bench`: measure the speed of this device, in less than a minute."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dogid import settings
 from dogid.commands.output import print_json, print_line, print_table
 
-_SETTINGS = ("model", "labels", "workers", "max_bytes", "max_pixels")
+_SETTINGS = (*settings.MODEL_SETTINGS, "workers", "max_bytes", "max_pixels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +36,12 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
 
     from dogid.benchmark.measures import folder_cost, photo_cost
     from dogid.benchmark.photos import folder_sample, synthetic_samples
-    from dogid.model.classifier import load_model
-    from dogid.model.shipped import shipped_model
     from dogid.photo.decode import limit_pixels
+    from dogid.shelf.open_model import find_model, open_model
 
     limit_pixels(chosen.max_pixels)
-    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    chosen = replace(chosen, model=find_model(chosen))  # the measured daemon has a state folder of its own
+    model = open_model(chosen)
     samples = synthetic_samples() if folder is None else [folder_sample(folder, chosen.max_bytes)]
     classifier = model.classifier()
     rows = []

@@ -68,21 +68,19 @@ def _run_check(name: str, check: Callable[[Settings], str], chosen: Settings) ->
 
 
 def _check_model(chosen: Settings) -> str:
-    from dogid.model.classifier import load_model
-    from dogid.model.shipped import shipped_model
+    from dogid.shelf.open_model import open_model
 
-    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    model = open_model(chosen)
     proof = "passes its self-test" if model.file.golden else "self-test: unchecked, the file has no golden photo"
-    width, height = model.size
-    return f"{model.file.path}: {len(model.labels)} labels, {width} x {height} pixels, {proof}"
+    warnings = "".join(f"; warning: {text}" for text in model.warnings)
+    return f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}{warnings}"
 
 
 def _check_backend(chosen: Settings) -> str:
-    from dogid.model.classifier import load_model
     from dogid.model.reference_photo import make_reference_photo
-    from dogid.model.shipped import shipped_model
+    from dogid.shelf.open_model import open_model
 
-    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    model = open_model(chosen)
     reference_photo, classifier = make_reference_photo(model), model.classifier()
     began = time.perf_counter()
     deviation = reference_photo.find_deviation(classifier)

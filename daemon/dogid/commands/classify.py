@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dogid.model.classifier import Classifier, Model
     from dogid.photo.pixels import DecodedPhoto
 
-_SETTINGS = ("model", "labels", "max_bytes", "max_pixels", "memory", "decode_timeout", "workers")
+_SETTINGS = (*settings.MODEL_SETTINGS, "max_bytes", "max_pixels", "memory", "decode_timeout", "workers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,15 +36,17 @@ def run(args: argparse.Namespace) -> int:
 
     from dogid.decoding.byte_budget import ByteBudget, choose_capacity
     from dogid.decoding.decoder import Decoder
-    from dogid.model.classifier import load_model
-    from dogid.model.shipped import shipped_model
     from dogid.photo.decode import limit_pixels
+    from dogid.shelf.open_model import open_model
 
     if args.top < 1:
         raise UsageError("--top must be at least 1")
     chosen = settings.load(args)
     limit_pixels(chosen.max_pixels)
-    model = load_model(chosen.model or shipped_model(), chosen.labels)
+    model = open_model(chosen)
+    print_message(f"{model.file.name} is fed {model.input.describe()}")
+    for warning in model.warnings:
+        print_message(f"warning: {warning}")
     decoder = Decoder(ByteBudget(choose_capacity(chosen.memory)), chosen.max_pixels, chosen.decode_timeout)
     files = _FileClassifier(model, decoder, chosen.max_bytes, args.top)
     unreadable: list[str] = []

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from dogid.errors import DogidError, UsageError
 if TYPE_CHECKING:
     from dogid.judging.judgement import Judgement
 
-_SETTINGS = ("labels", "workers", "max_bytes", "max_pixels")
+_SETTINGS = (*settings.MODEL_SETTINGS[1:], "workers", "max_bytes", "max_pixels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,17 +54,23 @@ def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
     from dogid.commands.progress import ProgressBar
     from dogid.dataset.labelled_photos import find_photos
     from dogid.judging.judge import judge
-    from dogid.model.classifier import load_model
+    from dogid.judging.suggest_normalisation import suggest_normalisation
     from dogid.photo.decode import limit_pixels
+    from dogid.shelf.open_model import open_model
 
     limit_pixels(chosen.max_pixels)
-    model = load_model(args.judged, chosen.labels)
+    model = open_model(replace(chosen, model=args.judged))
+    print_message(f"{model.file.name} is fed {model.input.describe()}")
     bar = ProgressBar()
     try:
         dataset = find_photos(args.photos, lambda files, what: bar.track(files, len(files), what), min_labels=1)
     except OSError as error:
         raise UsageError(f"{error.filename or args.photos}: cannot be read: {error.strerror}") from error
-    return judge(model, dataset, chosen.workers, chosen.max_bytes, bar)
+    judgement = judge(model, dataset, chosen.workers, chosen.max_bytes, bar)
+    for warning in (suggest_normalisation(model, dataset, chosen.max_bytes), *model.warnings):
+        if warning is not None:
+            print_message(f"warning: {warning}")
+    return judgement
 
 
 def _write_report(path: Path, judgement: "Judgement", document: dict[str, Any]) -> None:

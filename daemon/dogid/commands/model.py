@@ -1,9 +1,12 @@
-"""`dogid model show FILE`: print the metadata of a model file, and which of it was verified."""
+"""`dogid model show|get|try`: what a model file is, published models, and which normalisation fits."""
 
 import argparse
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dogid import settings
+from dogid.commands import model_get, model_try
 from dogid.commands.output import print_json, print_table
 from dogid.file_names import one_line
 
@@ -14,19 +17,28 @@ _LABELS_SHOWN = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `show FILE`, with --labels and --json."""
+    """Add the actions, each with its arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = actions.add_parser("show", help="print the metadata of a model file, and verify it")
     show.add_argument("file", type=Path, metavar="FILE", help="a .tflite model")
     show.add_argument("--labels", type=Path, metavar="FILE", help="labels in a file of their own")
     show.add_argument("--json", action="store_true", help="print one JSON document")
+    settings.add_flags(show, ("normalisation", "channels", "size"))
+    model_get.add_arguments(actions.add_parser("get", help="download a published model by name or address"))
+    model_try.add_arguments(actions.add_parser("try", help="compare the answers under each usual normalisation"))
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the model as the daemon does, and print its metadata. Raise UsageError where the daemon would reject it."""
-    from dogid.model.classifier import load_model
+    """Run the action that was chosen."""
+    return {"show": _show, "get": model_get.run, "try": model_try.run}[args.action](args)
 
-    document = describe(load_model(args.file, args.labels))
+
+def _show(args: argparse.Namespace) -> int:
+    """Load the model as the daemon does, and print its metadata. Raise UsageError where the daemon would reject it."""
+    from dogid.shelf.open_model import open_model
+
+    chosen = replace(settings.load(args), model=args.file, labels=args.labels)
+    document = describe(open_model(chosen))
     if args.json:
         print_json(document)
     else:
@@ -44,7 +56,8 @@ def describe(model: "Model") -> dict[str, Any]:
         "sha256": file.sha256,
         "labels": list(model.labels),
         "labels_from": file.labels_from,
-        "input": {"width": model.size[0], "height": model.size[1], **classifier.input_kind},
+        "input": asdict(model.input),
+        "warnings": list(model.warnings),
         "output": classifier.output_kind,
         "backend": model.backend.module,
         "checked": {
@@ -67,13 +80,15 @@ def _print(document: dict[str, Any]) -> None:
         ("sha256", document["sha256"]),
         ("labels", ", ".join(labels[:_LABELS_SHOWN]) + more),
         ("labels from", document["labels_from"]),
-        ("input", f"{kind['width']} x {kind['height']} pixels, {kind['dtype']}, {kind['normalisation']}"),
+        ("input", f"{kind['width']} x {kind['height']} pixels, {kind['dtype']}, {kind['channels']}"),
+        ("normalisation", f"{kind['normalisation']} ({kind['origin']})"),
         ("output", f"{document['output']['dtype']}, {document['output']['reading']}"),
         ("backend", document["backend"]),
         ("weights", document["checked"]["weights"]),
         ("golden photo", document["checked"]["golden_photo"]),
         ("structure", document["structure"]),
     ]
+    rows += [("warning", warning) for warning in document["warnings"]]
     rows += [(f"provenance: {key}", text) for key, text in _flatten(document["provenance"] or {})]
     print_table([(name, one_line(text)) for name, text in rows])
 

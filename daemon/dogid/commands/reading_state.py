@@ -21,10 +21,10 @@ T = TypeVar("T")
 _SETTINGS = ("inbox", "state")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --json, and the flags that select a daemon."""
+def add_arguments(parser: argparse.ArgumentParser, others: tuple[str, ...] = ()) -> None:
+    """Add --json, the flags that select a daemon, and those of other settings."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    settings.add_flags(parser, _SETTINGS)
+    settings.add_flags(parser, (*_SETTINGS, *others))
 
 
 def open_state(args: argparse.Namespace) -> ReadingConnection:

@@ -109,6 +109,7 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
         log.error("reload rejected; keeping current settings: %s", error, exc_info=not expected)
         return str(error) if expected else f"{type(error).__name__}: {error}"
     log.info("reloaded: model %s", daemon.model.file.name)
+    daemon.log_model()
     return None
 
 

@@ -8,12 +8,13 @@ from dogid.commands.output import print_json, print_table
 from dogid.commands.reading_state import ask_inbox
 from dogid.conditions import rows_damaged
 from dogid.daemon.folders import is_running
+from dogid.errors import DogidError
 from dogid.file_names import one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `reading_state`."""
-    reading_state.add_arguments(parser)
+    """Add the flags of `reading_state`, and those of the model."""
+    reading_state.add_arguments(parser, settings.MODEL_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     damaged = count_damaged_rows(db)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
+    model = _describe_model(chosen)
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
         print_json(
@@ -41,10 +43,12 @@ def run(args: argparse.Namespace) -> int:
                 "present": present,
                 "problem": problem,
                 "damaged_rows": damaged,
+                "model": model,
             }
         )
     else:
         rows = [("running", "yes" if running else "no"), ("inbox", str(inbox)), ("state", str(state))]
+        rows.append(("model", one_line(model)))
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
         if damaged:
@@ -53,3 +57,17 @@ def run(args: argparse.Namespace) -> int:
             rows.append(("problem", one_line(problem)))
         print_table(rows, ("what", "now"))
     return 0
+
+
+def _describe_model(chosen: settings.Settings) -> str:
+    """Return the name of the model that the settings name and what it is fed; or why it cannot be read."""
+    from dogid.model.model_file import InputOptions, read_model_file
+    from dogid.model.stated_input import read_input_kind
+    from dogid.shelf.open_model import find_model
+
+    options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
+    try:
+        file = read_model_file(find_model(chosen), chosen.labels, options)
+        return f"{file.name}, fed {read_input_kind(file).describe()}"
+    except DogidError as error:
+        return str(error)

@@ -32,9 +32,8 @@ from dogid.ledger.ledger_files import LedgerFiles
 from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
-from dogid.model.classifier import Model, load_model
+from dogid.model.classifier import Model
 from dogid.model.reference_photo import make_reference_photo
-from dogid.model.shipped import shipped_model
 from dogid.photo.decode import limit_pixels
 from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.engine import Engine
@@ -44,6 +43,7 @@ from dogid.pipeline.pipeline import Pipeline
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.settings import Settings
+from dogid.shelf.open_model import open_model
 from dogid.status import NOT_CHECKED, Health, WatchStatus
 from dogid.system.sd_notify import Notifier
 
@@ -74,7 +74,7 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self.settings = settings
         limit_pixels(settings.max_pixels)
-        self.model: Model = load_model(settings.model or shipped_model(), settings.labels)
+        self.model: Model = open_model(settings)
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
@@ -198,7 +198,7 @@ class Daemon:
 
         Raise DogidError where they are rejected: then all stays as it is.
         """
-        model = load_model(settings.model or shipped_model(), settings.labels)
+        model = open_model(settings)
         engine = self._make_engine(settings, model)
         # a worker may be busy with a photo, and then makes its new interpreter
         timeout = self.settings.decode_timeout + INTERVAL_SECONDS
@@ -286,6 +286,7 @@ class Daemon:
         """
         if self.ledger_moved_aside:
             log.error("%s", ledger_moved_aside(str(self.ledger_moved_aside), self.salvaged_results))
+        self.log_model()
         if not self._engine.reference_photo.is_golden:
             log.info("the model carries no golden photo: the workers are compared with its own first answer")
         self._extend_watchdog()
@@ -304,6 +305,12 @@ class Daemon:
             yield
         finally:
             self._stop(time.monotonic() + _STOP_SECONDS)
+
+    def log_model(self) -> None:
+        """Log what the model is fed, and what may make its answers wrong."""
+        log.info("model %s is fed %s", self.model.file.name, self.model.input.describe())
+        for warning in self.model.warnings:
+            log.warning("%s: %s", self.model.file.name, warning)
 
     @property
     def is_stopping(self) -> bool:

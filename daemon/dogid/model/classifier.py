@@ -1,5 +1,6 @@
 """Classifying a photo's pixels by one interpreter, whatever the types of its input and output."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,16 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import PhotoError, UsageError
-from dogid.model.input_tensor import InputEncoder
+from dogid.model.input_size import has_open_size
+from dogid.model.input_tensor import InputEncoder, InputKind
 from dogid.model.interpreter import Backend, choose_backend
-from dogid.model.labels import check_count
-from dogid.model.model_file import GoldenPhoto, ModelFile, RunnableModel, read_model_file
-from dogid.model.output_scores import Scores, read_score_decoder
+from dogid.model.labels import check_count, find_repeated
+from dogid.model.model_file import AS_DEFINED, GoldenPhoto, InputOptions, ModelFile, RunnableModel, read_model_file
+from dogid.model.output_scores import Scores, are_all_equal, check_is_scores, generate_images, read_score_decoder
 from dogid.photo.decode import decode
 from dogid.photo.pixels import Pixels
 
 SHOWN_SCORES = 5
 """How many of the best scores a result keeps."""
+
+_OTHER_TASK = "; is it a detection or segmentation model? dogid runs image classifiers"
 
 
 class Classifier:
@@ -30,24 +34,29 @@ class Classifier:
             self._input = _only(self._interpreter.get_input_details(), "input")
             self._output = _only(self._interpreter.get_output_details(), "output")
             self.model_name = model.name
-            self.size = _photo_size(self._input["shape"])
+            self.size = photo_size(self._input["shape"])
             outputs = _class_count(self._output["shape"])
+            check_is_scores(self._output)
             self.labels = _labels(model, outputs)
             self._encode = InputEncoder.for_input(self._input, model)
-            self._taken_dtype = "uint8" if model.takes_uint8 else self._encode.dtype.name
+            self._takes_uint8 = model.takes_uint8
             self._decode = read_score_decoder(self._output, model.metadata.output_kind, self.size, self._run)
         except (ValueError, RuntimeError) as error:
             raise UsageError(f"{model.title}: not an image classifier that dogid can run: {error}") from error
 
     @property
-    def input_kind(self) -> dict[str, str]:
+    def input_kind(self) -> InputKind:
         """What the model's input takes, for people."""
-        return {"dtype": self._taken_dtype, "normalisation": self._encode.description}
+        return self._encode.kind(self.size, takes_uint8=self._takes_uint8)
 
     @property
     def output_kind(self) -> dict[str, str]:
         """What the output tensor gives, for people."""
         return {"dtype": np.dtype(self._output["dtype"]).name, "reading": self._decode.description}
+
+    def encode(self, pixels: Pixels) -> NDArray[Any]:
+        """Given pixels [height, width, 3] uint8, return what the input tensor gets for them."""
+        return self._encode(pixels)
 
     def classify(self, pixels: Pixels) -> Scores:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
@@ -70,20 +79,35 @@ class Model:
     file: ModelFile
     backend: Backend
     labels: tuple[str, ...]
-    size: tuple[int, int]
-    """(width, height) of its input in pixels."""
+    input: InputKind
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its input in pixels."""
+        return self.input.width, self.input.height
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may make its answers wrong, each with the way out."""
+        repeated = find_repeated(self.labels)
+        twice = f"several outputs have the same label in {self.file.labels_from}: {', '.join(repeated[:3])}"
+        guess = self.input.warn()
+        return (*([guess] if guess else []), *([twice] if repeated else []))
 
     def classifier(self) -> Classifier:
         """Make a classifier for one thread."""
         return Classifier(self.file, self.backend)
 
 
-def load_model(path: Path, labels: Path | None = None) -> Model:
+def load_model(path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED) -> Model:
     """Read a model, choose the backend, and run the self-test on the golden photo where there is one.
 
-    Raise UsageError naming the file and the reason.
+    Where there is none, compare the answers to a few images that dogid makes. labels and options are the user's, see
+    `read_model_file`. Raise UsageError naming the file and the reason.
     """
-    file = read_model_file(path, labels)
+    file = read_model_file(path, labels, options)
+    if has_open_size(file.data):
+        raise UsageError(f"{path}: the model takes images of any size: give the one it was trained with, --size N")
     try:
         backend = choose_backend(file.data)
     except UsageError as error:
@@ -92,7 +116,25 @@ def load_model(path: Path, labels: Path | None = None) -> Model:
     deviation = find_deviation(classifier, file.golden) if file.golden else None
     if deviation is not None:
         raise UsageError(f"{path}: the model fails its self-test, so its answers cannot be trusted: {deviation}")
-    return Model(file, backend, classifier.labels, classifier.size)
+    if file.golden is None:
+        _check_answers(classifier, path)
+    return Model(file, backend, classifier.labels, classifier.input_kind)
+
+
+def _check_answers(classifier: Classifier, path: Path) -> None:
+    """Raise UsageError where a model returns NaN for every image, or the same answer."""
+    answers, images = [], generate_images(classifier.size)
+    for image in images:
+        with contextlib.suppress(RuntimeError):  # some networks divide by the contrast, and fail on flat images alone
+            answers.append(classifier.classify(image))
+    if not answers:
+        raise UsageError(f"{path}: the model returns NaN for every image: its weights are damaged; export it again")
+    if len(answers) == len(images) and are_all_equal(answers):
+        shown = ", ".join(f"{value:.3f}" for value in answers[0][:SHOWN_SCORES])
+        raise UsageError(
+            f"{path}: the model gives the same answer, {shown}, to {len(answers)} different images: it was not "
+            "trained, or was damaged when it was exported"
+        )
 
 
 def find_deviation(classifier: Classifier, golden: GoldenPhoto) -> str | None:
@@ -121,23 +163,25 @@ def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES
 def _only(details: list[dict[str, Any]], kind: str) -> dict[str, Any]:
     if len(details) != 1:
         names = ", ".join(str(item["name"]) for item in details)
-        raise ValueError(f"it has {len(details)} {kind}s ({names}) instead of one")
+        raise ValueError(f"it has {len(details)} {kind}s ({names}) instead of one{_OTHER_TASK}")
     return details[0]
 
 
-def _photo_size(shape: Sequence[int]) -> tuple[int, int]:
-    if len(shape) != 4 or shape[0] != 1 or 3 not in (shape[3], shape[1]):
-        raise ValueError(f"its input is {list(map(int, shape))}, not [1, height, width, 3]")
-    height, width = (shape[1], shape[2]) if shape[3] == 3 else (shape[2], shape[3])
+def photo_size(shape: Sequence[int]) -> tuple[int, int]:
+    """Return (width, height) of an input tensor's images. Raise ValueError where it takes no images."""
+    sides = list(map(int, shape))
+    if len(shape) != 4 or shape[0] != 1 or not {1, 3} & {sides[3], sides[1]}:
+        raise ValueError(f"its input is {sides}, not [1, height, width, 3] or [1, height, width, 1]{_OTHER_TASK}")
+    height, width = (shape[1], shape[2]) if shape[3] in (1, 3) else (shape[2], shape[3])
     if min(height, width) < 2:
-        raise ValueError(f"its input is {list(map(int, shape))}: it does not define the size of its images")
+        raise ValueError(f"its input is {sides}: it does not define the size of its images; export it with a fixed one")
     return int(width), int(height)
 
 
 def _class_count(shape: Sequence[int]) -> int:
     count = int(np.prod(shape))
     if count < 1 or count != max(shape, default=0):
-        raise ValueError(f"its output is {list(map(int, shape))}, not [1, classes]")
+        raise ValueError(f"its output is {list(map(int, shape))}, not [1, classes]{_OTHER_TASK}")
     return count
 
 

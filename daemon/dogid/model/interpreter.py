@@ -7,6 +7,7 @@ imports beside numpy 2 and then fails when an interpreter is made.
 import contextlib
 import importlib
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,9 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dogid.errors import UsageError
+from dogid.model.custom_operators import explain_custom_operators
+from dogid.model.shipped import shipped_model
 
 BACKENDS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow")
 """Modules with an `Interpreter` (tensorflow: in `tf.lite`), the fastest first; they share one interface."""
+
+_LONGEST_MESSAGE = 300  # characters of an interpreter's own message
 
 
 class Interpreter(Protocol):
@@ -47,6 +52,9 @@ def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
 
     wanted, or else the variable DOGID_BACKEND, names a single module to use instead.
     """
+    reason = explain_custom_operators(model)
+    if reason is not None:
+        raise UsageError(reason)
     wanted = wanted or os.environ.get("DOGID_BACKEND")
     failures: list[str] = []
     refused_by_model = False
@@ -58,17 +66,40 @@ def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
             failures.append(f"{module}: not installed ({error})")
         except ValueError as error:
             # every interpreter says so of a model that it cannot read
-            failures.append(f"{module}: {error}")
+            failures.append(f"{module}: {_first_sentence(error)}")
             refused_by_model = True
             break
         except (RuntimeError, SystemError, AttributeError) as error:
-            failures.append(f"{module}: does not work here ({error})")
+            if _works(module):
+                failures.append(f"{module}: {_first_sentence(error)}")
+                refused_by_model = True
+            else:
+                failures.append(f"{module}: does not work here ({_first_sentence(error)})")
         else:
             return Backend(module)
     reasons = "; ".join(failures)
     if refused_by_model:
-        raise UsageError(f"the model cannot be loaded: {reasons}")
+        raise UsageError(
+            f"the model cannot be loaded: {reasons}. It may be damaged, or made for a newer interpreter: "
+            "pip install -U ai-edge-litert"
+        )
     raise UsageError(f"no TensorFlow Lite interpreter works here: {reasons}. Try: pip install ai-edge-litert")
+
+
+def _works(module: str) -> bool:
+    """Whether an interpreter runs the shipped model, so that its error is the other model's."""
+    try:
+        with _quiet_stderr():
+            _make(module, shipped_model().read_bytes())
+    except (ImportError, ValueError, RuntimeError, SystemError, AttributeError, OSError, UsageError):
+        return False
+    return True
+
+
+def _first_sentence(error: Exception) -> str:
+    """The interpreters' messages repeat themselves for each operator."""
+    text = " ".join(str(error).split())
+    return re.split(r"(?<=[.!])(?:\s|(?=[A-Z]))|(?<=[a-z)])(?=(?:Node|Failed|Op) )", text)[0][:_LONGEST_MESSAGE]
 
 
 def _make(module: str, model: bytes) -> Any:

@@ -5,6 +5,7 @@ https://ai.google.dev/edge/litert/models/metadata. A reader of the flatbuffer ig
 """
 
 import hashlib
+import io
 import json
 import math
 import os
@@ -12,23 +13,47 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from dogid.errors import UsageError
-from dogid.model.labels import parse_labels
+from dogid.model.containers import (
+    UltralyticsFacts,
+    ZippedModel,
+    read_ultralytics,
+    read_zipped_model,
+    teachable_machine_normalisation,
+)
+from dogid.model.graph_front import derive_normalisation
+from dogid.model.input_size import set_input_size
+from dogid.model.model_labels import find_labels
+from dogid.model.other_formats import explain_format
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
+from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
 
 RECORD = "dogid.json"
 """The zip member with dogid's record: normalisation, provenance, golden photo."""
 
-LABELS = "labels.txt"
-
 _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
+_ZIP = b"PK\x03\x04"
 _MAX_MEMBER = 16 << 20  # bytes; no label file is larger, nor is a photo of a model's input size
 _MOST_MEMBERS = 20
-_IMAGES = frozenset({".png", ".jpg", ".jpeg"})
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions:
+    """What the user sets of a model's input; None leaves it to the file."""
+
+    normalisation: Normalisation | None = None
+    channels: str | None = None
+    """RGB or BGR."""
+    size: int | None = None
+    """Side in pixels, for models that take images of any size."""
+
+
+AS_DEFINED = InputOptions()
+"""Everything as the file defines it."""
 
 _HIDDEN_FROM_SERVICES = ("/home", "/root", "/run/user")  # by ProtectHome=
 
@@ -57,13 +82,14 @@ class RunnableModel:
     """As interpreters get it: without the first operator of `strip_input_quantize`, where `takes_uint8`."""
     labels: tuple[str, ...] | None
     labels_from: str
-    mean: float | None
-    """Normalisation of a float input: (pixel - mean) / std. None where the model does not define it."""
-    std: float | None
+    normalisation: KnownNormalisation | None
+    """Of the input; None where neither the user nor the file defines it."""
     metadata: ModelMetadata
     """What the flatbuffer itself says."""
     takes_uint8: bool = False
     """Whether the model's own input is uint8 though that of data is int8."""
+    channels: str | None = None
+    """RGB or BGR as the user set it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,44 +103,90 @@ class ModelFile(RunnableModel):
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_model_file(path: Path, labels: Path | None = None) -> ModelFile:
-    """Read a model and what is packed with it; labels overrides where its labels come from.
+def read_model_file(path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED) -> ModelFile:
+    """Read a model and what is packed with it; labels overrides where its labels come from, options how it is fed.
 
-    Raise UsageError where the file is missing, is no TensorFlow Lite model, or is not the one that was sealed.
+    path may also be a zip with a single `.tflite`, as Teachable Machine makes them. Raise UsageError where the file is
+    missing, is no TensorFlow Lite model, or is not the one that was sealed.
     """
     try:
-        data = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot read the model: {error.strerror}{_explain_service(path)}") from error
-    if data[4:8] != _IDENTIFIER:
-        raise UsageError(f"{path}: not a TensorFlow Lite model; `dogid convert` makes one from a graph")
-    packed = _packed(path)
+    zipped = _unzip(path, content)
+    data = content if zipped is None else zipped.data
+    packed = _packed(path, data)
     record = _record(path, packed)
     _check_seal(path, data, record)
-    metadata = read_metadata(data)
-    names, names_from = _labels(path, packed, labels, metadata)
-    shorter = strip_input_quantize(data)
+    metadata, exporter = read_metadata(data), read_ultralytics(packed)
+    found = find_labels(path, labels, packed, zipped, exporter, metadata, ours=RECORD in packed)
+    sized = data if options.size is None else _resize(path, data, options.size)
+    shorter = strip_input_quantize(sized)
     return ModelFile(
         name=path.name,
         title=str(path),
         path=path,
-        data=shorter or data,
-        sha256=hashlib.sha256(data).hexdigest(),
-        labels=names,
-        labels_from=names_from,
-        mean=_number(record, "mean"),
-        std=_number(record, "std"),
+        data=shorter or sized,
+        sha256=hashlib.sha256(content).hexdigest(),
+        labels=found.names,
+        labels_from=found.source,
+        normalisation=_normalisation(path, options, record, metadata, exporter, zipped) or derive_normalisation(data),
         golden=_golden(path, record, packed),
         record=record,
         metadata=metadata,
         takes_uint8=shorter is not None,
+        channels=options.channels,
     )
 
 
-def _packed(path: Path) -> dict[str, bytes]:
-    """The members of the appended zip by name; none where there is no zip."""
+def _unzip(path: Path, content: bytes) -> ZippedModel | None:
+    """Return the model in a zip, None where the file is a `.tflite`. Raise UsageError where it is neither."""
+    if content[4:8] == _IDENTIFIER:
+        return None
     try:
-        with zipfile.ZipFile(path) as archive:
+        zipped = read_zipped_model(content, _MAX_MEMBER) if content.startswith(_ZIP) else None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}; download it again") from error
+    if zipped is None or zipped.data[4:8] != _IDENTIFIER:
+        reason = explain_format(path, content)
+        other = "" if reason is None else f", but {reason}"
+        way_out = "" if reason is not None else "; `dogid convert` makes one from a graph"
+        raise UsageError(f"{path}: not a TensorFlow Lite model{other}{way_out}")
+    return zipped
+
+
+def _resize(path: Path, data: bytes, side: int) -> bytes:
+    try:
+        return set_input_size(data, side)
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _normalisation(
+    path: Path,
+    options: InputOptions,
+    record: Mapping[str, Any],
+    metadata: ModelMetadata,
+    exporter: UltralyticsFacts | None,
+    zipped: ZippedModel | None,
+) -> KnownNormalisation | None:
+    """Return the normalisation that the user, the record, the metadata or the file's maker define, in this order."""
+    if options.normalisation is not None:
+        return KnownNormalisation(options.normalisation, Origin.SET, "by the settings")
+    mean, std = _number(record, "mean"), _number(record, "std")
+    if mean is not None and std:
+        return KnownNormalisation(Normalisation((mean,), (std,)), Origin.FILE, "as the file defines")
+    if metadata.normalisation is not None:
+        return KnownNormalisation(metadata.normalisation, Origin.FILE, "by the model's metadata")
+    if exporter is not None and exporter.normalisation is not None:
+        return exporter.normalisation
+    return teachable_machine_normalisation(path.name if zipped is None else zipped.name, metadata.input_shape)
+
+
+def _packed(path: Path, data: bytes) -> dict[str, bytes]:
+    """The members of the zip appended to a model by name; none where there is no zip."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             wanted = [item for item in archive.infolist() if _is_wanted(item)]
             if len(wanted) > _MOST_MEMBERS:
                 raise UsageError(
@@ -147,52 +219,10 @@ def _check_seal(path: Path, data: bytes, record: Mapping[str, Any]) -> None:
     sealed = record.get("weights_sha256")
     if sealed is None:
         return
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         start = min(item.header_offset for item in archive.infolist())
     if hashlib.sha256(data[:start]).hexdigest() != sealed:
         raise UsageError(f"{path}: the model is damaged: its weights are not those that were sealed; copy it again")
-
-
-def _labels(
-    path: Path, packed: Mapping[str, bytes], given: Path | None, metadata: ModelMetadata
-) -> tuple[tuple[str, ...] | None, str]:
-    if given is not None:
-        return _read_labels(given), str(given)
-    inside = {name: names for name in _by_likelihood(packed, metadata) if (names := _text_labels(packed[name]))}
-    if inside:
-        # where several texts are packed and nothing names the labels, their number does
-        fitting = [name for name, names in inside.items() if len(names) == max(metadata.classes, 2)]
-        best = (fitting or list(inside))[0]
-        return inside[best], f"{best} inside {path.name}"
-    for beside in (path.with_suffix(".txt"), path.with_name(path.name + ".txt"), path.with_name(LABELS)):
-        if beside.is_file():
-            return _read_labels(beside), str(beside)
-    return None, ""
-
-
-def _by_likelihood(packed: Mapping[str, bytes], metadata: ModelMetadata) -> list[str]:
-    """The members that may hold labels, the likeliest first."""
-    texts = [name for name in packed if PurePosixPath(name).suffix.lower() not in {".json", *_IMAGES}]
-
-    def likelihood(name: str) -> tuple[bool, ...]:
-        named = "label" in name.lower(), PurePosixPath(name).suffix.lower() == ".txt"
-        return (name == metadata.labels_file, name == LABELS, *named)
-
-    return sorted(sorted(texts), key=likelihood, reverse=True)
-
-
-def _text_labels(content: bytes) -> tuple[str, ...]:
-    """The labels in a text; none where it is not text."""
-    return () if b"\0" in content else parse_labels(content.decode("utf-8", "replace"))
-
-
-def _read_labels(path: Path) -> tuple[str, ...]:
-    try:
-        return parse_labels(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: the labels are not UTF-8 text") from error
 
 
 def _number(record: Mapping[str, Any], key: str) -> float | None:

@@ -1,6 +1,6 @@
 """What a model's output means: decided once, when the model is loaded, so that no photo is read differently."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,9 @@ from dogid.model.tflite_metadata import OutputKind
 from dogid.photo.pixels import Pixels
 
 _SLACK = 0.02
+_SATURATED = 0.02
+"""Answers nearer to 0 and 1 than this may be equal by rounding, and are no sign of a dead network."""
+_DIFFERENCE = 1e-6
 
 Scores = NDArray[np.float32]
 Run = Callable[[Pixels], NDArray[Any]]
@@ -62,7 +65,9 @@ def read_score_decoder(details: dict[str, Any], kind: OutputKind, size: tuple[in
         low, high = (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
         logits = not (low > -_SLACK and high < 1 + _SLACK)
     elif kind is OutputKind.UNKNOWN:
-        logits = not all(_are_probabilities(run(image).reshape(-1), single=single) for image in _images(size))
+        logits = not all(
+            _are_probabilities(run(image).reshape(-1), single=single) for image in generate_images(size)[:4]
+        )
     else:
         logits = kind is OutputKind.LOGITS
     return ScoreDecoder(scale if quantized else 0.0, zero_point, logits, single)
@@ -73,11 +78,41 @@ def _are_probabilities(values: NDArray[Any], *, single: bool) -> bool:
     return within and (single or abs(float(values.sum()) - 1) < _SLACK)
 
 
-def _images(size: tuple[int, int]) -> list[Pixels]:
-    """Return black, grey, white and noise [height, width, 3], the same each time."""
-    shape = (size[1], size[0], 3)
-    noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    return [*(np.full(shape, level, np.uint8) for level in (0, 128, 255)), noise]
+def check_is_scores(details: dict[str, Any]) -> None:
+    """Raise ValueError where the output's numbers are no scores: whole ones without a scale are class numbers."""
+    dtype = np.dtype(details["dtype"])
+    if dtype.kind in "iub" and details["quantization"][0] <= 0:
+        raise ValueError(
+            f"its output is a class number ({dtype.name}), without scores; export it without the argmax at its end"
+        )
+
+
+def are_all_equal(answers: Sequence[Scores]) -> bool:
+    """Whether answers to different images are one, though they are not saturated: 0 and 1 hide differences."""
+    best = float(answers[0].max())
+    if not _SATURATED < best < 1 - _SATURATED:
+        return False
+    return all(float(np.abs(answer - answers[0]).max()) < _DIFFERENCE for answer in answers[1:])
+
+
+def generate_images(size: tuple[int, int]) -> list[Pixels]:
+    """Return images [height, width, 3], the same each time: black, grey, white, noise, two gradients and stripes."""
+    width, height = size
+    shape = (height, width, 3)
+    random = np.random.default_rng(0)
+    images = [np.full(shape, level, np.uint8) for level in (0, 128, 255)]
+    images.append(random.integers(0, 256, shape, dtype=np.uint8))
+    across = np.broadcast_to(np.linspace(0, 255, width, dtype=np.uint8)[np.newaxis, :, np.newaxis], shape)
+    images.append(np.ascontiguousarray(across * np.array([1, 0, 1], np.uint8)))
+    images.append(np.ascontiguousarray(across[:, ::-1] * np.array([0, 1, 0], np.uint8)))
+    stripes = (np.arange(height) // max(height // 8, 1) % 2 * 255).astype(np.uint8)
+    images.append(np.ascontiguousarray(np.broadcast_to(stripes[:, np.newaxis, np.newaxis], shape)))
+    images.append(
+        np.repeat(np.repeat(random.integers(0, 256, (-(-height // 8), -(-width // 8), 3), dtype=np.uint8), 8, 0), 8, 1)[
+            :height, :width
+        ]
+    )
+    return images
 
 
 def _dequantized(raw: NDArray[Any], scale: float, zero_point: int) -> Scores:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from dogid.errors import UsageError
 from dogid.model.classifier import Classifier, Model, find_deviation
 from dogid.model.model_file import GoldenPhoto
 from dogid.photo.decode import decode
@@ -33,7 +34,10 @@ def make_reference_photo(model: Model) -> ReferencePhoto:
         return ReferencePhoto(golden, is_golden=True)
     classifier = model.classifier()
     photo = _picture(classifier.size)
-    scores = classifier.classify(decode(photo, classifier.size).pixels)
+    try:
+        scores = classifier.classify(decode(photo, classifier.size).pixels)
+    except RuntimeError as error:
+        raise UsageError(f"{model.file.path}: {error} for an ordinary image; export it again") from error
     return ReferencePhoto(GoldenPhoto(photo, tuple(map(float, scores)), _TOLERANCE), is_golden=False)
 
 

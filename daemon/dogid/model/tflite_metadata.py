@@ -1,27 +1,25 @@
-"""Reading a `.tflite` file's description of itself: last operator, classes, scaling of the input, labels.
+"""Reading a `.tflite` file's description of itself: last operator, classes, normalisation, labels.
 
 Sources: tensorflow/lite/schema/schema.fbs, and metadata_schema.fbs of TensorFlow Lite Metadata. The numbers of fields
 are their order there.
 """
 
 import math
-import struct
 from dataclasses import dataclass
 from enum import Enum
 
 from dogid.model.flatbuffer import FlatbufferError, Table, root
+from dogid.preprocessing import Normalisation
 
 METADATA = "TFLITE_METADATA"
 """The entry of the model's own metadata that holds the standard metadata."""
 
 _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6  # Model
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
-_FLOAT32 = 0  # TensorType
 _NORMALIZATION = 1  # ProcessUnitOptions
 _AXIS_LABELS = 2  # AssociatedFileType
 
-_ADD, _MUL, _SUB, _DIV = 0, 18, 41, 42  # BuiltinOperator, as all below
-_SOFTMAX, _LOGISTIC = 25, 14
+_SOFTMAX, _LOGISTIC = 25, 14  # BuiltinOperator, as all below
 _JOINS = frozenset({2, 83})  # CONCATENATION, PACK
 # DEQUANTIZE, RESHAPE, TRANSPOSE, SQUEEZE, STRIDED_SLICE, CAST, SLICE, EXPAND_DIMS, QUANTIZE
 _SAME_VALUES = frozenset({6, 22, 39, 43, 45, 53, 65, 70, 114})
@@ -44,11 +42,8 @@ class ModelMetadata:
     output_kind: OutputKind = OutputKind.UNKNOWN
     classes: int = 0
     """Number of outputs; 0 where there are several output tensors."""
-    mean: tuple[float, ...] = ()
-    """Of (pixel - mean) / std: one number, or one each for red, green and blue."""
-    std: tuple[float, ...] = ()
-    reason: str = ""
-    """Where mean and std come from."""
+    normalisation: Normalisation | None = None
+    input_shape: tuple[int, ...] = ()
     labels_file: str = ""
     """The name of the labels in the appended zip."""
     damage: str = ""
@@ -61,24 +56,18 @@ def read_metadata(data: bytes) -> ModelMetadata:
         model = root(data, b"TFL3")
         graph = next(model.tables(_SUBGRAPHS))
         outputs, tensors = graph.numbers(_OUTPUTS, "i"), list(graph.tables(_TENSORS))
+        shape = tensors[graph.numbers(_INPUTS, "i")[0]].numbers(0, "i")
         classes = math.prod(tensors[outputs[0]].numbers(0, "i")) if len(outputs) == 1 else 0
         output_kind = _Operators(model, graph).output_kind(outputs[0]) if len(outputs) == 1 else OutputKind.UNKNOWN
-        mean, reason = _scaling(model, graph, tensors)
     except (FlatbufferError, StopIteration, IndexError) as error:
         return ModelMetadata(damage=str(error) or "a part is missing")
-    std = mean[1:]
-    mean = mean[:1]
     try:
         metadata = _metadata(data, model)
-        normalisation = _normalisation(metadata) if metadata else ()
+        normalisation = _normalisation(metadata) if metadata else None
         labels = _labels_file(metadata) if metadata else ""
     except (FlatbufferError, StopIteration, IndexError) as error:
-        return ModelMetadata(
-            output_kind, classes, mean, std, reason, damage=f"metadata: {str(error) or 'a part is missing'}"
-        )
-    if normalisation:
-        mean, std, reason = *normalisation, "by the model's metadata"
-    return ModelMetadata(output_kind, classes, mean, std, reason, labels)
+        return ModelMetadata(output_kind, classes, None, shape, damage=f"metadata: {str(error) or 'a part is missing'}")
+    return ModelMetadata(output_kind, classes, normalisation, shape, labels)
 
 
 class _Operators:
@@ -114,49 +103,6 @@ def _kind(code: Table) -> int:
     return max(code.number(0, "b"), code.number(3, "i"))
 
 
-def _scaling(model: Table, graph: Table, tensors: list[Table]) -> tuple[tuple[float, ...], str]:
-    """Return (mean, std) and the reason where a float model begins by scaling pixels itself; else nothing.
-
-    Its first operators then show the range that they expect: 0 to 255 or 0 to 1.
-    """
-    source = graph.numbers(_INPUTS, "i")[0]
-    if tensors[source].number(1, "b") != _FLOAT32:
-        return (), ""
-    kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
-    buffers = list(model.tables(_BUFFERS))
-    scale = 1.0
-    for operator in graph.tables(_OPERATORS):
-        inputs, kind = operator.numbers(1, "i"), kinds[operator.number(0, "I")]
-        if source not in inputs:
-            continue
-        if kind not in (_ADD, _MUL, _SUB, _DIV) or len(inputs) != 2 or inputs[0] == inputs[1]:
-            break
-        values = _constant(tensors, buffers, inputs[1] if inputs[0] == source else inputs[0])
-        if not values or (len(values) > 1 and scale != 1.0):
-            break
-        size = sum(map(abs, values)) / len(values)
-        if len(values) > 1:  # by channel: the usual mean colour, in one range or the other
-            return (
-                ((0.0, 1.0) if size > 8 else (0.0, 255.0)) if kind in (_ADD, _SUB) else ()
-            ), "the model's first operator"
-        if kind == _MUL or (kind == _DIV and size and inputs[0] == source):
-            scale *= size if kind == _MUL else 1 / size
-        source = operator.numbers(2, "i")[0]
-    if scale != 1.0 and 0.3 <= scale * 255 <= 8:
-        return (0.0, 1.0), "the model scales pixels 0 to 255 itself"
-    if scale != 1.0 and 0.3 <= scale <= 8:
-        return (0.0, 255.0), "the model scales values 0 to 1 itself"
-    return (), ""
-
-
-def _constant(tensors: list[Table], buffers: list[Table], index: int) -> tuple[float, ...]:
-    tensor = tensors[index]
-    content = buffers[tensor.number(2, "I")].content(0)
-    if tensor.number(1, "b") != _FLOAT32 or len(content) not in (4, 12):
-        return ()
-    return struct.unpack(f"<{len(content) // 4}f", content)
-
-
 def _metadata(data: bytes, model: Table) -> Table | None:
     for entry in model.tables(_METADATA):
         if entry.text(0) == METADATA:
@@ -168,7 +114,7 @@ def _metadata(data: bytes, model: Table) -> Table | None:
     return None
 
 
-def _normalisation(subgraph: Table) -> tuple[tuple[float, ...], tuple[float, ...]] | tuple[()]:
+def _normalisation(subgraph: Table) -> Normalisation | None:
     image = next(subgraph.tables(2))
     for unit in image.tables(4):
         options = unit.table(1)
@@ -177,8 +123,8 @@ def _normalisation(subgraph: Table) -> tuple[tuple[float, ...], tuple[float, ...
         mean, std = options.numbers(0, "f"), options.numbers(1, "f")
         fits = len(mean) in (1, 3) and len(std) in (1, 3)
         if fits and all(map(math.isfinite, mean + std)) and min(std) > 0:
-            return mean, std
-    return ()
+            return Normalisation(mean, std)
+    return None
 
 
 def _labels_file(subgraph: Table) -> str:

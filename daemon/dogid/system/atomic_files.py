@@ -35,14 +35,14 @@ def write_all_atomically(folder: Path, contents: Mapping[str, bytes], mode: int 
             Path(temporary).chmod(mode)
         for path, final in ready:
             path.replace(final)
-        _sync_folder(folder)
+        sync_folder(folder)
     finally:
         for path, _ in ready:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new names themselves survive a power cut, where the file system can."""
     with contextlib.suppress(OSError):  # the files are there already; some network file systems cannot sync folders
         handle = os.open(folder, os.O_RDONLY)

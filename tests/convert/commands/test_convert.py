@@ -276,7 +276,7 @@ def test_int8_model_has_requested_io_types(taken: str, given: str, workspace: Wo
 
     loaded = load_model(out)
     answer = loaded.classifier()
-    assert (answer.input_kind["dtype"], answer.output_kind["dtype"]) == (taken, given)
+    assert (answer.input_kind.dtype, answer.output_kind["dtype"]) == (taken, given)
     for i, label in enumerate(LABELS):
         photo = decode((workspace.photos / label / "0.png").read_bytes(), loaded.size)
         assert answer.classify(photo.pixels).argmax() == i

@@ -117,7 +117,9 @@ def test_float_tflite_keeps_its_labels_and_normalisation(dtype: str, float_tflit
     out = tmp_path / "small.tflite"
     assert main(["convert", str(float_tflite), "-o", str(out), "--dtype", dtype, "--calibrate", str(photos)]) == 0
     assert load_model(out).labels == LABELS
-    assert load_model(out).file.mean == 120
+    known = load_model(out).file.normalisation
+    assert known is not None
+    assert known.normalisation.mean == (120,)
 
 
 def test_float_tflite_of_logits_gets_a_softmax(tmp_path: Path, pixels: Pixels) -> None:

@@ -110,6 +110,18 @@ STATUS = _object(
                 "name": {"type": "string"},
                 "sha256": _SHA256,
                 "labels": _array({"type": "string"}),
+                "input": _object(
+                    {
+                        "width": _COUNT,
+                        "height": _COUNT,
+                        "dtype": {"type": "string"},
+                        "channels": {"enum": ["rgb", "bgr", "grey"]},
+                        "normalisation": {"type": "string"},
+                        "setting": {"type": "string"},
+                        "origin": {"enum": ["file", "derived", "set", "guessed"]},
+                    }
+                ),
+                "warnings": _array({"type": "string"}),
                 "self_test": {"type": "string"},
             }
         ),

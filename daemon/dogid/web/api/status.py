@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -64,6 +65,8 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
             "name": daemon.model.file.name,
             "sha256": daemon.model.file.sha256,
             "labels": list(daemon.model.labels),
+            "input": asdict(daemon.model.input),
+            "warnings": list(daemon.model.warnings),
             "self_test": "passed" if daemon.model.file.golden else "unchecked: the model carries no golden photo",
         },
         "inbox": shown_name(os.fsencode(daemon.inbox)),

@@ -71,9 +71,10 @@ def _describe_inbox(daemon: DaemonView) -> StatusItem:
 def _describe_model(daemon: DaemonView) -> StatusItem:
     model = daemon.model
     tested = "self-test passed" if model.file.golden else "no self-test, as it has no golden photo"
-    width, height = model.size
-    detail = f"{len(model.labels)} labels, input {width} × {height} pixels; {tested}"  # noqa: RUF001
-    return StatusItem("Model", visible(model.file.name), detail, "plain")
+    fed = model.input.describe().replace(" x ", " × ", 1)  # noqa: RUF001
+    warnings = "".join(f"; {text}" for text in model.warnings)
+    detail = visible(f"{len(model.labels)} labels, fed {fed}; {tested}{warnings}")
+    return StatusItem("Model", visible(model.file.name), detail, "bad" if warnings else "plain")
 
 
 def _describe_disks(inbox: Disk, state: Disk) -> list[StatusItem]:

@@ -159,7 +159,7 @@ def test_unclassifiable_file_is_reported_with_reason(
 def test_unexpected_error_is_one_line_without_debug(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "dogid.model.classifier", None)  # an installation from which a file is missing
+    monkeypatch.setitem(sys.modules, "dogid.shelf.open_model", None)  # an installation from which a file is missing
     monkeypatch.delenv("DOGID_DEBUG", raising=False)
     arguments = ["model", "show", str(tmp_path / "a.tflite")]
 

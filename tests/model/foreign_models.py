@@ -17,7 +17,7 @@ from tests.model.small_models import SIZE
 Head = Callable[[Any], Any]
 
 
-def model_of(head: Head, *, quantized: bool = False, shape: tuple[int, ...] = (1, SIZE, SIZE, 3)) -> bytes:
+def model_of(head: Head, *, quantized: bool = False, shape: tuple[int | None, ...] = (1, SIZE, SIZE, 3)) -> bytes:
     """Convert a network of one function: a tensor of images in, whatever head makes of it out."""
     import tensorflow as tf
 
@@ -65,7 +65,7 @@ def with_input_quantization(model: bytes, scale: float, zero_point: int) -> byte
     return bytes(builder.Output())
 
 
-def _colours(shape: tuple[int, ...]) -> Iterator[list[Any]]:
+def _colours(shape: tuple[Any, ...]) -> Iterator[list[Any]]:
     random = np.random.default_rng(0)
     for i in range(60):
         colour = random.uniform(-1, 1, 3) if i > 7 else np.array([(i & bit) - bit / 2 for bit in (1, 2, 4)])

@@ -140,10 +140,10 @@ def _is_there(target: Path, sha256: str | None) -> bool:
 
 
 @contextlib.contextmanager
-def _progress(name: str) -> "Iterator[Progress]":
-    """A progress bar on a terminal's stderr; nothing where stderr is none."""
+def _progress(name: str) -> "Iterator[Progress | None]":
+    """A progress bar on a terminal's stderr; None where stderr is none."""
     if not sys.stderr.isatty():
-        yield lambda received, total: None  # noqa: ARG005
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn

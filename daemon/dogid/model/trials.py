@@ -56,8 +56,14 @@ def try_normalisations(model: Model, photos: Sequence[Pixels], truth: Sequence[i
     known. A trial whose pixels become the same as another's is left out.
     """
     trials = [_try(way, photos, truth) for way in _classifiers(model)]
-    # of equal ones the present one comes first, then they come in the order of _classifiers: sorting is stable
-    return sorted(trials, key=lambda trial: (-sum(trial.hits), -round(trial.fit, 1), not trial.is_present))
+    is_known = model.input.origin is not Origin.GUESSED
+
+    def rank(trial: Trial) -> tuple[float, ...]:
+        # of equal ones a known one comes first, then they come in the order of _classifiers: sorting is stable
+        doubted = not (trial.is_present and is_known)
+        return -sum(trial.hits), doubted, -round(trial.fit, 1), not trial.is_present
+
+    return sorted(trials, key=rank)
 
 
 def find_better(trials: Sequence[Trial]) -> Trial | None:

@@ -55,7 +55,7 @@ CATALOGUE = (
     CatalogueEntry(
         "things",
         "animals and everyday things of ImageNet; MobileNet v2",
-        1000,
+        1001,
         224,
         4_070_174,
         "5d3137241276e79c86d14a74fe43581398ae0e815191d3dba45495b810840e8c",

@@ -57,7 +57,7 @@ def check_address(url: str) -> None:
     raise UsageError(f"{url}: only https addresses are downloaded: others can be altered on the way")
 
 
-def download(file: RemoteFile, target: Path, progress: Progress) -> str:
+def download(file: RemoteFile, target: Path, progress: Progress | None = None) -> str:
     """Download a file to target, replacing what is there once all is received; return its SHA-256.
 
     A file with a known SHA-256 is also resumed from an earlier, broken download. Raise DogidError with the reason and
@@ -70,7 +70,7 @@ def download(file: RemoteFile, target: Path, progress: Progress) -> str:
         if file.sha256 is None:
             part.unlink(missing_ok=True)
         _require_room(file, target, part)
-        _receive(file, part, progress)
+        _receive(file, part, progress or _no_progress)
         found = _sha256(part)
         if file.sha256 is not None and found != file.sha256:
             part.unlink()
@@ -83,6 +83,10 @@ def download(file: RemoteFile, target: Path, progress: Progress) -> str:
     except OSError as error:
         raise _explain_disk(file, target, part, error) from error
     return found
+
+
+def _no_progress(received: int, total: int | None) -> None:
+    """Show nothing."""
 
 
 def _receive(file: RemoteFile, part: Path, progress: Progress) -> None:

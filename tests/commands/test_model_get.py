@@ -1,0 +1,212 @@
+"""Models are downloaded whole, checked and resumed, or not at all."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dogid.cli import main
+from dogid.errors import DogidError, UsageError
+from dogid.model.shipped import shipped_model
+from dogid.shelf import open_model
+from dogid.shelf.catalogue import CATALOGUE, CatalogueEntry
+from dogid.shelf.download import RemoteFile, check_address, download
+from tests.commands.model_server import ModelServer, serving
+from tests.support.collection import MODELS, needs
+from tests.support.daemon import dogid
+from tests.support.photos import photo, put
+
+CONTENT = shipped_model().read_bytes()
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with serving(CONTENT) as served:
+        yield served
+
+
+def get(server: ModelServer, target: Path, *, sha256: str | None = SHA256, most_bytes: int = len(CONTENT)) -> str:
+    return download(RemoteFile(f"{server.url}/m.tflite", most_bytes, sha256), target)
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_broken_line_is_resumed_where_it_broke(server: ModelServer, tmp_path: Path) -> None:
+    server.break_after = [1000, 50_000]
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+    assert (tmp_path / "m.tflite").read_bytes() == CONTENT
+    assert server.asked == ["", "bytes=1000-", "bytes=51000-"]
+    assert left_in(tmp_path) == ["m.tflite"]
+
+
+def test_a_server_without_ranges_starts_over(server: ModelServer, tmp_path: Path) -> None:
+    server.break_after, server.ranges = [1000], False
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+
+
+def test_an_earlier_download_is_continued_by_the_next(server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / ".m.tflite.part").write_bytes(CONTENT[:1000])
+    server.break_after = [0]
+    with pytest.raises(DogidError, match=r"1,000 bytes are kept: the same command goes on from there"):
+        get(server, tmp_path / "m.tflite")
+    assert left_in(tmp_path) == [".m.tflite.part"]
+
+    get(server, tmp_path / "m.tflite")
+    assert server.asked[-1] == "bytes=1000-"
+    assert (tmp_path / "m.tflite").read_bytes() == CONTENT
+
+
+def test_a_wrong_sha256_keeps_what_was_there(server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(b"before")
+
+    with pytest.raises(DogidError, match=r"its SHA-256 is [0-9a-f]{64} instead of 0000.*nothing was kept"):
+        get(server, tmp_path / "m.tflite", sha256="0" * 64)
+    assert (tmp_path / "m.tflite").read_bytes() == b"before"
+    assert left_in(tmp_path) == ["m.tflite"]
+
+
+def test_no_network_is_reported_at_once(tmp_path: Path) -> None:
+    closed = RemoteFile("http://127.0.0.1:9/m.tflite", 1000, SHA256)
+
+    with pytest.raises(DogidError, match=r"cannot be reached: Connection refused; check the network"):
+        download(closed, tmp_path / "m.tflite")
+    assert left_in(tmp_path) == []
+
+
+def test_an_endless_answer_is_cut_off(server: ModelServer, tmp_path: Path) -> None:
+    server.endless = True
+
+    with pytest.raises(DogidError, match="sends more than 300,000 bytes"):
+        get(server, tmp_path / "m.tflite", sha256=None, most_bytes=300_000)
+    assert not (tmp_path / "m.tflite").exists()
+
+
+def test_a_file_announced_as_too_large_is_not_received(server: ModelServer, tmp_path: Path) -> None:
+    with pytest.raises(DogidError, match="at most 1,000 are accepted"):
+        get(server, tmp_path / "m.tflite", sha256=None, most_bytes=1000)
+    assert left_in(tmp_path) == []
+
+
+def test_a_full_disk_keeps_nothing(server: ModelServer, tmp_path: Path) -> None:
+    target = tmp_path / "m.tflite"
+    mount = f"mount -t tmpfs -o size=64k none {tmp_path}"
+    get = f"{sys.executable} -m dogid model get {server.url}/m.tflite -o {target}"
+    namespace = ["unshare", "--mount", "--map-root-user", "sh", "-c"]
+    if subprocess.run([*namespace, mount], capture_output=True).returncode != 0:
+        pytest.skip("this machine makes no mount namespaces")
+    script = f"{mount} && {get}; status=$?; ls -A {tmp_path}; exit $status"
+    done = subprocess.run([*namespace, script], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "the disk is full; make room there" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_missing_file_is_no_broken_line(server: ModelServer, tmp_path: Path) -> None:
+    server.status = 404
+
+    with pytest.raises(DogidError, match="the server answers 404"):
+        get(server, tmp_path / "m.tflite")
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/m.tflite", "ftp://example.org/m", "file:///etc/passwd", "https:///m"]
+)
+def test_addresses_without_encryption_are_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="only https addresses"):
+        check_address(url)
+
+
+def test_redirects_lead_to_acceptable_addresses_only(server: ModelServer, tmp_path: Path) -> None:
+    server.location = "http://example.org/m.tflite"
+
+    with pytest.raises(UsageError, match=r"http://example.org/m.tflite: only https"):
+        get(server, tmp_path / "m.tflite")
+
+
+def test_redirects_without_end_are_given_up(server: ModelServer, tmp_path: Path) -> None:
+    server.location = f"{server.url}/again"
+
+    with pytest.raises(DogidError):
+        get(server, tmp_path / "m.tflite")
+    assert len(server.asked) < 12
+
+
+@pytest.fixture
+def named(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> CatalogueEntry:
+    """The shipped model in the catalogue, at the local server."""
+    entry = CatalogueEntry("dogs", "dogs", 4, 224, len(CONTENT), SHA256, f"{server.url}/dogs_v1.tflite")
+    for module in ("dogid.shelf.catalogue", "dogid.shelf.open_model"):
+        monkeypatch.setattr(f"{module}.find_entry", lambda name: entry if name == "dogs" else None)
+    return entry
+
+
+def test_a_name_is_fetched_to_the_shelf_and_found_there(
+    named: CatalogueEntry, server: ModelServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--state", str(tmp_path)]
+    image = put(tmp_path / "photo.jpg", photo())
+    assert main(["classify", str(image), "--model", "dogs", *flags]) == 2
+    assert "dogs: not downloaded yet" in (printed := capsys.readouterr().err)
+    assert "dogid model get dogs" in printed
+
+    assert main(["model", "get", "dogs", *flags, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["name"], document["sha256"], document["licence"]) == ("dogs", named.sha256, "Apache-2.0")
+    assert document["file"] == str(open_model.path_on_shelf(tmp_path, "dogs"))
+    assert main(["classify", str(image), "--model", "dogs", *flags]) == 0
+
+    assert main(["model", "get", "dogs", *flags, "--mirror", "http://127.0.0.1:9"]) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert len(server.asked) == 1
+
+
+def test_an_address_gives_a_model_or_the_reason(
+    server: ModelServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["model", "get", f"{server.url}/dogs%20v1.tflite", "--state", str(tmp_path)]) == 0
+    assert (tmp_path / "models" / "dogs_v1.tflite").read_bytes() == CONTENT
+
+    server.content = b"<!DOCTYPE html><html>Sign in</html>"
+    assert main(["model", "get", f"{server.url}/x.tflite", "-o", str(tmp_path / "x.tflite")]) == 1
+    assert "a web page, not the model" in capsys.readouterr().err
+    assert left_in(tmp_path) == ["models"]
+
+
+def test_unknown_names_are_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "get", "fishes"]) == 2
+    assert "birds, insects, things" in capsys.readouterr().err
+
+
+def test_the_list_has_licence_size_and_publisher(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["model", "get", "--list", "--json"]) == 0
+    models = json.loads(capsys.readouterr().out)["models"]
+
+    assert {"birds", "insects", "things"} <= {model["name"] for model in models}
+    assert all(len(model["sha256"]) == 64 and model["licence"] and model["size"] for model in models)
+    assert all(model["url"].startswith("https://") for model in models)
+
+
+@needs(MODELS)
+@pytest.mark.parametrize(
+    "entry", [entry for entry in CATALOGUE if (MODELS / entry.file).is_file()], ids=lambda e: e.name
+)
+def test_published_models_run_by_name(entry: CatalogueEntry, tmp_path: Path) -> None:
+    with serving((MODELS / entry.file).read_bytes()) as served:
+        fetched = dogid("model", "get", entry.name, "--mirror", served.url, "--state", str(tmp_path), "--json")
+    document = json.loads(fetched.stdout)
+    done = dogid("classify", str(MODELS / "parrot.jpg"), "--model", entry.name, "--state", str(tmp_path), "--json")
+
+    assert document["labels"] == entry.labels
+    assert document["warnings"] == [] or "crane" in document["warnings"][0]
+    assert "acaw" in json.loads(done.stdout)["results"][0]["label"]

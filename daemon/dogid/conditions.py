@@ -45,6 +45,13 @@ def ledger_unreadable(state: Path, reason: str) -> str:
     return f"{state}: the ledger cannot be read: {reason}; restart the daemon: sudo systemctl restart dogid"
 
 
+def temporary_folder_unwritable(folder: str, error: OSError) -> str:
+    """Return the message for a folder of temporary files that an error kept from being written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{folder}: the disk of the temporary folder is full; make room there, or send a smaller photo"
+    return f"{folder}: the temporary folder cannot be written: {error.strerror or error}"
+
+
 def folder_unreadable(folder: str, reason: str, remedy: str | None) -> str:
     """Return the message for a folder in the inbox that an error kept from being read, given a command that helps."""
     return f"{folder}: the folder cannot be read: {reason}" + ("" if remedy is None else f"; try: {remedy}")

@@ -52,6 +52,15 @@ def test_misfit_labels_are_refused_with_both_counts(float_model: bytes, tmp_path
         load_model(path)
 
 
+def test_label_longer_than_any_is_refused_by_number(float_model: bytes, tmp_path: Path) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite", labels=("cat", "x" * 301, "dog"))
+
+    message = r"model\.tflite: label 2 of labels.txt inside model.tflite has 301 characters .* right file by --labels"
+    with pytest.raises(UsageError, match=message):
+        load_model(path)
+    load_model(with_labels(float_model, tmp_path / "other.tflite", labels=("cat", "x" * 300, "dog")))
+
+
 def test_model_without_labels_is_refused_with_hint(float_model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(float_model)

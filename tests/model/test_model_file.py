@@ -36,6 +36,16 @@ def test_labels_that_are_given_win(float_model: bytes, tmp_path: Path) -> None:
     assert read_model_file(path, tmp_path / "mine.txt").labels == ("r", "g", "b")
 
 
+def test_model_with_too_large_a_zip_is_refused(float_model: bytes, tmp_path: Path) -> None:
+    path = with_labels(float_model, tmp_path / "model.tflite")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.bin", bytes(16 << 20))
+
+    with pytest.raises(UsageError, match=r"model\.tflite: 50 MB of files are packed into the model; at most 34 MB"):
+        read_model_file(path)
+
+
 def test_a_text_file_is_no_model(tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_text("not a model")

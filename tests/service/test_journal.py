@@ -64,7 +64,7 @@ def test_line_breaks_cannot_inject_fields(journal: Journal) -> None:
     journal.log.info("one\nPRIORITY=0", extra=photo_fields("a\nMESSAGE=b.jpg", "classified", "dog"))
     entry = journal.entry()
 
-    assert (entry["MESSAGE"], entry["PRIORITY"]) == ("one\nPRIORITY=0", "6")
+    assert (entry["MESSAGE"], entry["PRIORITY"]) == (r"one\nPRIORITY=0", "6")
     assert entry["DOGID_FILE"] == "a\nMESSAGE=b.jpg"
 
 
@@ -88,10 +88,14 @@ def test_very_long_line_is_truncated(journal: Journal) -> None:
 def test_without_journal_lines_go_to_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = logging.Logger("test")
     log.addHandler(JournalHandler(str(tmp_path / "gone")))
-    log.error("first\nsecond")
+    try:
+        raise ValueError("no")
+    except ValueError:
+        log.exception("first")
     log.handlers[0].close()
 
-    assert capsys.readouterr().err == "<3>first\n<3>second\n"
+    lines = capsys.readouterr().err.splitlines()
+    assert (lines[0], lines[-1]) == ("<3>first", "<3>ValueError: no")
 
 
 @pytest.mark.parametrize(

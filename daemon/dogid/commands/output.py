@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from dogid.file_names import one_line
+
 
 def print_line(line: str) -> None:
     """Print one line to stdout, at once."""
@@ -12,8 +14,8 @@ def print_line(line: str) -> None:
 
 
 def print_message(message: str) -> None:
-    """Print a message about the command itself, such as an error, to stderr."""
-    print(f"dogid: {message}", file=sys.stderr)  # noqa: T201
+    """Print a message about the command itself, such as an error, to stderr, on one line whatever names are in it."""
+    print(f"dogid: {one_line(message)}", file=sys.stderr)  # noqa: T201
 
 
 def print_json(document: Any) -> None:
@@ -22,7 +24,11 @@ def print_json(document: Any) -> None:
 
 
 def print_table(rows: Sequence[Sequence[str]], headings: Sequence[str] = ()) -> None:
-    """Print rows in aligned columns; with headings on a terminal, without them into a pipe."""
+    """Print rows in aligned columns; with headings on a terminal, without them into a pipe.
+
+    Control characters in names are escaped.
+    """
+    rows = [[one_line(cell) for cell in row] for row in rows]
     if headings and sys.stdout.isatty():
         _print_rich_table(rows, headings)
         return

@@ -13,7 +13,7 @@ from dogid.errors import PhotoError, UsageError
 from dogid.model.input_size import has_open_size
 from dogid.model.input_tensor import InputEncoder, InputKind
 from dogid.model.interpreter import Backend, choose_backend
-from dogid.model.labels import check_count, find_repeated
+from dogid.model.labels import check_count, check_lengths, find_repeated
 from dogid.model.model_file import AS_DEFINED, GoldenPhoto, InputOptions, ModelFile, RunnableModel, read_model_file
 from dogid.model.output_scores import Scores, are_all_equal, check_is_scores, generate_images, read_score_decoder
 from dogid.photo.decode import decode
@@ -193,6 +193,7 @@ def _labels(model: RunnableModel, outputs: int) -> tuple[str, ...]:
         )
     try:
         check_count(model.labels, outputs, model.labels_from)
+        check_lengths(model.labels, model.labels_from)
     except ValueError as error:
         raise UsageError(f"{model.title}: {error}; give the right file by --labels") from error
     return model.labels

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+_LONGEST = 300  # characters; ImageNet's longest has 121. Longer ones fill every result, page and log line
 _NUMBERED = re.compile(r"\s*(\d+)\s*(?:[:.),;\t]\s*|\s-\s|\s)\s*(.*\S)\s*")
 _ITEM = re.compile(r"\bitem\s*\{(.*?)\}", re.DOTALL)
 _ITEM_NUMBER = re.compile(r"\bid\s*:\s*(\d+)")
@@ -79,6 +80,14 @@ def check_count(labels: Sequence[str], outputs: int, where: str) -> None:
     if len(labels) != outputs:
         first = ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
         raise ValueError(f"{where} has {len(labels)} labels ({first}), but the model has {outputs} outputs")
+
+
+def check_lengths(labels: Sequence[str], where: str) -> None:
+    """Raise ValueError, naming the label, where one is longer than a label is."""
+    for number, label in enumerate(labels, start=1):
+        if len(label) > _LONGEST:
+            start = f"label {number} of {where} has {len(label)} characters ({label[:20]}...)"
+            raise ValueError(f"{start}; at most {_LONGEST} are allowed")
 
 
 def _decode(content: bytes) -> str:

@@ -38,6 +38,7 @@ RECORD = "dogid.json"
 _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
 _ZIP = b"PK\x03\x04"
 _MAX_MEMBER = 16 << 20  # bytes; no label file is larger, nor is a photo of a model's input size
+_MAX_PACKED = 32 << 20  # bytes of all members, which are in memory at once; embeddings of 10,000 photos take 13 MB
 _MOST_MEMBERS = 20
 
 
@@ -191,6 +192,12 @@ def _packed(path: Path, data: bytes) -> dict[str, bytes]:
             if len(wanted) > _MOST_MEMBERS:
                 raise UsageError(
                     f"{path}: {len(wanted)} files are packed into the model; at most {_MOST_MEMBERS} are read"
+                )
+            packed_bytes = sum(item.file_size for item in wanted)
+            if packed_bytes > _MAX_PACKED:
+                raise UsageError(
+                    f"{path}: {packed_bytes / 1e6:.0f} MB of files are packed into the model; at most"
+                    f" {_MAX_PACKED / 1e6:.0f} MB are read; pack the labels alone, or give them by --labels"
                 )
             return {item.filename: archive.read(item) for item in wanted}
     except zipfile.BadZipFile:

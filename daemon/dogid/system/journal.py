@@ -9,6 +9,9 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
+from typing import Any
+
+from dogid.file_names import one_line
 
 _SOCKET = "/run/systemd/journal/socket"
 _IDENTIFIER = "dogid"
@@ -26,7 +29,7 @@ def set_up_logging(environ: Mapping[str, str] = os.environ) -> bool:
         handler = JournalHandler()
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter(_PLAIN_FORMAT))
+        handler.setFormatter(OneLineFormatter(_PLAIN_FORMAT))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     return journal
 
@@ -37,12 +40,25 @@ def photo_fields(file: str, status: str, label: str | None = None) -> dict[str, 
     return {_FIELDS: fields}
 
 
+class OneLineFormatter(logging.Formatter):
+    """Escapes control characters in messages: names of files in them could forge lines, or control a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line of a record, without its traceback."""
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        """Return a traceback, of the lines that it has."""
+        return "\n".join(one_line(line) for line in super().formatException(ei).split("\n"))
+
+
 class JournalHandler(logging.Handler):
     """Writes records to the journal, with PRIORITY and the fields of `photo_fields`."""
 
     def __init__(self, address: str = _SOCKET) -> None:
         super().__init__()
-        self.setFormatter(logging.Formatter("%(message)s"))
+        self.setFormatter(OneLineFormatter("%(message)s"))
         self._address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 

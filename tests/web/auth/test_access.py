@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -254,3 +255,14 @@ def test_session_is_signed_and_bound_to_token() -> None:
     assert not access.accepts_session(session[:-5] + ("A" if session[-5] != "A" else "B") + session[-4:])
     assert not access.accepts_session("")
     assert not Access("another-token-altogether", frozenset()).accepts_session(session)
+
+
+@pytest.mark.parametrize(("hours", "accepted"), [(1, True), (24 * 31, False), (-1, True), (-24 * 31, False)])
+def test_session_outlasts_a_clock_that_was_set(monkeypatch: pytest.MonkeyPatch, *, hours: int, accepted: bool) -> None:
+    access = Access(TOKEN, frozenset())
+    now = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr("itsdangerous.timed.time.time", lambda: now + 3600 * hours)
+        session = access.make_session()
+
+    assert access.accepts_session(session) is accepted

@@ -1,11 +1,13 @@
 """`POST /classify`: an uploaded photo is classified and not stored."""
 
 import hashlib
+import tempfile
 from http import HTTPStatus
 
 from flask import Response, request
 
 from dogid.clock import Clock
+from dogid.conditions import temporary_folder_unwritable
 from dogid.file_names import one_line
 from dogid.model.classify_photo import Classification
 from dogid.result_document import Result, result_document
@@ -35,6 +37,7 @@ CLASSIFY = Endpoint(
         415: ResponseSpec("Neither a form nor an image", {JSON: reference("Error")}),
         422: ResponseSpec("The photo cannot be classified; the code says why", {JSON: reference("Error")}),
         500: ResponseSpec("dogid or the model has a fault that this photo brings to light", {JSON: reference("Error")}),
+        507: ResponseSpec("The temporary folder has no room for the photo", {JSON: reference("Error")}),
     },
     body={
         _FORM: {
@@ -67,7 +70,11 @@ def _read_photo(limit: int) -> tuple[str | None, bytes]:
     # a body without a length is cut off by the server at its own limit
     request.max_content_length = limit + BODY_ALLOWANCE
     if request.mimetype == _FORM:
-        file = request.files.get("file")
+        try:
+            file = request.files.get("file")
+        except OSError as error:  # a large part of a form waits in a temporary file
+            message = temporary_folder_unwritable(tempfile.gettempdir(), error)
+            raise ApiError(HTTPStatus.INSUFFICIENT_STORAGE, "insufficient_storage", message) from error
         if file is None:
             raise _no_photo_error()
         name, data = file.filename or None, file.stream.read(limit + 1)

@@ -12,6 +12,7 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -63,17 +64,18 @@ class Access:
     def accepts_session(self, cookie: str | None) -> bool:
         """Return whether a session cookie was signed with the present token less than SESSION_SECONDS ago.
 
-        By the wall clock, as sessions outlive the process.
+        By the wall clock, as sessions outlive the process; it may have been set back since, as after a power cut on a
+        machine whose clock stops then.
         """
         if self.token is None or not cookie:
             return False
         from itsdangerous import BadSignature
 
         try:
-            self._signer().unsign(cookie, max_age=SESSION_SECONDS)
+            _, signed = self._signer().unsign(cookie, return_timestamp=True)
         except BadSignature:
             return False
-        return True
+        return abs((datetime.now(UTC) - signed).total_seconds()) < SESSION_SECONDS
 
     def _signer(self) -> "TimestampSigner":
         from itsdangerous import TimestampSigner  # imported only where there is a token, so that others start faster

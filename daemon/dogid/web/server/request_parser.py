@@ -1,6 +1,8 @@
 """waitress' request parser, stricter where two programs could read the same bytes differently."""
 
+import contextlib
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, Error
 
+from dogid.conditions import temporary_folder_unwritable
 from dogid.web.server.limits import BODY_GRACE_SECONDS, LARGE_BODY, MAX_HEADER_BYTES
 
 
@@ -16,6 +19,13 @@ class UploadLimitError(Error):  # type: ignore[misc]  # waitress ships no types
 
     code = 503
     reason = "Service Unavailable"
+
+
+class NoRoomError(Error):  # type: ignore[misc]
+    """The temporary folder has no room for a body."""
+
+    code = 507
+    reason = "Insufficient Storage"
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
@@ -32,7 +42,11 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         """Read bytes; return how many of them belong to this request."""
-        consumed: int = super().received(data)
+        try:
+            consumed: int = super().received(data)
+        except OSError as error:  # a large body waits in a temporary file
+            self._refuse(NoRoomError(temporary_folder_unwritable(tempfile.gettempdir(), error)))
+            return len(data)
         if self.is_large and not self._is_admitted:
             self._is_admitted = True
             if not self._has_room_for_body():
@@ -74,7 +88,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def _refuse(self, error: Error) -> None:
         """Have this request answered by an error; what has come of its body is thrown away."""
-        self.close()
+        with contextlib.suppress(OSError):  # closing writes what is left
+            self.close()
         self.body_rcv = None
         self.error = error
         self.completed = True

@@ -1,17 +1,20 @@
 """Failed trainings: earlier output stays, and no partial files are left."""
 
+import contextlib
 import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dogid.cli import main
 from dogid.errors import UsageError
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.support.writable_folder import check_writable
-from tests.convert.training_material import make_folder, small_graph
+from tests.convert.training_material import small_graph
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import environment
 from tests.support.privileges import without_override
@@ -25,11 +28,6 @@ def arguments(photos: Path, output: Path, *flags: str) -> list[str]:
 
 def command(photos: Path, output: Path) -> list[str]:
     return [sys.executable, "-m", "dogid", *arguments(photos, output)]
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    return make_folder(tmp_path / "photos")
 
 
 @pytest.fixture
@@ -66,20 +64,26 @@ def test_ctrl_c_keeps_earlier_output(moment: str, photos: Path, output: Path, tm
     assert not partial_files(cache)
 
 
-def test_full_disk_keeps_earlier_output(photos: Path, output: Path) -> None:
-    """The graph is larger than a file may be here: the kernel refuses it as it does on a full disk."""
-    done = subprocess.run(
-        command(photos, output),
-        capture_output=True,
-        text=True,
-        env=environment(),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
-    )
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Have the kernel refuse files of more than size bytes, as it does on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert done.returncode == 1
-    assert "File too large" in done.stderr
-    assert str(output) in done.stderr
-    assert "Traceback" not in done.stderr
+
+def test_full_disk_keeps_earlier_output(photos: Path, output: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    words = arguments(photos, output)
+    with file_size_limit(200_000):  # the graph is larger
+        assert main(words) == 1
+
+    messages = capfd.readouterr().err
+    assert "File too large" in messages
+    assert str(output) in messages
+    assert "Traceback" not in messages
     assert is_unchanged(output)
 
 

@@ -16,14 +16,16 @@ CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test
 RUN := .venv
 DEV := .venv-dev
 OTHER := .venv-tflite-runtime
+TRAIN := .venv-train
 BENCH := .venv-bench
 CANARY := .venv-canary
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run test canary crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test canary crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
+	@echo "make train-env  install what training needs (TensorFlow) into $(TRAIN): for a PC, not for the device"
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
 	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
@@ -38,6 +40,9 @@ help:
 
 run: $(RUN)/.installed
 	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
+
+train-env: $(TRAIN)/.installed
+	@echo "Next: . $(TRAIN)/bin/activate && dogid train PHOTOS -o mine.tflite"
 
 # A test that hangs ends its process with the stacks of all threads, and the run with what was found until then.
 test: $(DEV)/.installed $(OTHER)/.installed
@@ -109,7 +114,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(DEV) $(OTHER) $(BENCH) $(CANARY) .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) .pytest_cache .mypy_cache .ruff_cache .coverage
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."
@@ -121,6 +126,12 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid, TensorFlow and the test tools into $(DEV): once, about 3 GB ..."
 	@$(PYTHON) -m venv --clear $(DEV)
 	@$(DEV)/bin/python $(PIP) --editable '.[lint]'
+	@touch $@
+
+$(TRAIN)/.installed: pyproject.toml | check-python
+	@echo "Installing dogid and TensorFlow into $(TRAIN): once, about 2 GB ..."
+	@$(PYTHON) -m venv --clear $(TRAIN)
+	@$(TRAIN)/bin/python $(PIP) --editable '.[convert]'
 	@touch $@
 
 $(DEV)/.mutants: $(DEV)/.installed

@@ -46,7 +46,8 @@ COMMANDS = {
     "judge": Command("dogid.commands.judge", "measure how good a model is on labelled photos"),
     "service": Command("dogid.commands.service", "install, remove or show the systemd service"),
     "model": Command("dogid.commands.model", "show and verify the metadata of a model file"),
-    "retrain": Command("dogid_convert.commands.retrain", "train a model on photos in labelled folders"),
+    "train": Command("dogid_convert.commands.train", "train a model on labelled photos: retrain and convert in one"),
+    "retrain": Command("dogid_convert.commands.retrain", "train a graph on photos in labelled folders"),
     "convert": Command("dogid_convert.commands.convert", "convert a retrained graph to a .tflite model"),
     "data": Command("dogid_convert.commands.data", "compare two versions of the training photos"),
 }

@@ -15,14 +15,19 @@ def render_html_report(report: Report) -> str:
     title = f"{report.graph.name} as {report.dtype}"
     parts = [f"<h1>{escape(title)}: {describe_verdict(report)}</h1>"]
     parts += [f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in report.all_warnings]
-    parts.append(f'<pre tabindex="0">{escape(format_report(report))}</pre>')
+    return render_page(title, [*parts, *render_elements(report)])
+
+
+def render_elements(report: Report) -> list[str]:
+    """Return the elements of a page about the conversion."""
+    parts = [f'<pre tabindex="0">{escape(format_report(report))}</pre>']
     if report.accuracies is not None:
         parts.append(_confusion(report.accuracies, report.dtype))
     if report.differences:
         parts.append("<h2>Where they differ most</h2><p>Photos not used to calibrate. First what float32 says, then ")
         parts.append(f"what {escape(report.dtype)} says; other labels in red.</p>")
         parts.append(render_pictures([_picture(difference) for difference in report.differences]))
-    return render_page(title, parts)
+    return parts
 
 
 def _confusion(accuracies: Accuracies, dtype: str) -> str:

@@ -1,8 +1,9 @@
 """Progress bars on a terminal, nothing elsewhere."""
 
 import contextlib
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from dogid_convert.support import interruption
@@ -41,6 +42,43 @@ def tracking() -> Iterator[Track]:
             yield from _interruptible(progress.track(items, description=what, total=len(items)))
 
     yield track
+
+
+@contextlib.contextmanager
+def tracking_as_one(stages: Mapping[str, float]) -> Iterator[Track]:
+    """Give a Track that draws one bar for all that is tracked, on stderr where that is a terminal.
+
+    stages are the parts' shares of the whole, by what they are called when they are tracked. A part that comes again,
+    or is not among them, shows its name and moves nothing.
+    """
+    if not sys.stderr.isatty():
+        yield untracked
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    left = dict(stages)
+    # a descriptor of its own: that of stderr is closed to TensorFlow's messages meanwhile
+    with (
+        os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,
+        Progress(*columns, console=Console(file=terminal, force_terminal=True), transient=True) as progress,
+    ):
+        task = progress.add_task("starting", total=sum(stages.values()))
+
+        def track(items: Sequence[T], what: str) -> Iterator[T]:
+            share = left.pop(what, 0.0)
+            progress.update(task, description=what)
+            for item in _interruptible(items):
+                yield item
+                progress.advance(task, share / len(items))
+
+        yield track
 
 
 def _interruptible(items: Iterable[T]) -> Iterator[T]:

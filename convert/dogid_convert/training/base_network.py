@@ -16,49 +16,75 @@ from dogid_convert.sources.keras import freeze_model
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.training.backbone import MEAN, STD, Backbone, cut_backbone
 
+AUTO, IMAGENET, SHIPPED = "auto", "imagenet", "shipped"
+"""Names that a user can give for bases of dogid's own; `AUTO` compares all of them."""
 KERAS_PREFIX = "keras:"
-_GRAPH_NAME = "retrained_graph.pb"
+_FILES = {IMAGENET: "imagenet_base.pb", SHIPPED: "retrained_graph.pb"}
+"""In the repository's folder models, or the user's data folder. Where two do equally well, the first is taken."""
 _USUAL = UniformNormalisation(MEAN, STD, "not stated by the graph: MobileNet's usual one")
 _SLACK = 1.0  # in units of a pixel: 127.5, as Keras has it, is near enough
 _DEFAULT_SIDE = 224  # pixels, where a graph does not say: what MobileNet was published with
 _INCEPTION_SIDE = 299
 
 
-def load(base: str | None, size: int | None = None, *, keras_weights: str | None = "imagenet") -> Backbone:
-    """Return the backbone of a base: any graph that `dogid convert` reads, `keras:NAME`, or None for the shipped graph.
+def find_bases(base: str | None) -> tuple[str, ...]:
+    """Return what to compare: one path or name for `load`, or for `AUTO` or None those of all bases that are here.
+
+    Raise UsageError where there are none.
+    """
+    if base not in (None, AUTO):
+        return (base,) if base not in _FILES else (str(_find_file(base)),)
+    if os.environ.get("DOGID_BASE"):
+        return (os.environ["DOGID_BASE"],)
+    found = tuple(str(path) for name in _FILES if (path := _look_for(name)) is not None)
+    if not found:
+        raise UsageError(_describe_missing(IMAGENET))
+    return found
+
+
+def load(base: str, size: int | None = None, *, keras_weights: str | None = "imagenet") -> Backbone:
+    """Return the backbone of a base: any graph that `dogid convert` reads, or `keras:NAME`.
 
     size is the side of the input in pixels, if it shall differ from the base's own.
     Raise UsageError or DogidError where there is no such base or it cannot be read.
     """
-    name = base if base is not None else str(default_base())
-    if name.startswith(KERAS_PREFIX):
-        graph, sha256 = _from_applications(name.removeprefix(KERAS_PREFIX), size, keras_weights)
-        return _backbone(graph, name, sha256, size)
-    path = Path(name)
+    if base.startswith(KERAS_PREFIX):
+        graph, sha256 = _from_applications(base.removeprefix(KERAS_PREFIX), size, keras_weights)
+        return _backbone(graph, base, sha256, size)
+    path = Path(base)
     if is_tflite(path):
         raise UsageError(
-            f"the base {name} is a .tflite model, which cannot be trained; give the graph it was made from"
+            f"the base {base} is a .tflite model, which cannot be trained; give the graph it was made from"
         )
     try:
         graph = read_graph(path, batch=None)
     except DogidError as error:
         raise UsageError(f"the base cannot be used: {error}") from error
-    return _backbone(graph, name, content_sha256(path), size)
+    return _backbone(graph, base, content_sha256(path), size)
 
 
-def default_base() -> Path:
-    """Return the graph that dogid ships: where DOGID_BASE says, in the source tree, or in the user's data folder."""
-    if os.environ.get("DOGID_BASE"):
-        return Path(os.environ["DOGID_BASE"])
+def _find_file(name: str) -> Path:
+    found = _look_for(name)
+    if found is None:
+        raise UsageError(_describe_missing(name))
+    return found
+
+
+def _look_for(name: str) -> Path | None:
+    """Return the file of one of dogid's own bases: in the source tree, or in the user's data folder."""
+    return next((path for path in _places(name) if path.is_file()), None)
+
+
+def _places(name: str) -> tuple[Path, Path]:
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    candidates = (Path(__file__).parents[3] / "models" / _GRAPH_NAME, data / "dogid" / _GRAPH_NAME)
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    raise UsageError(
-        f"no base to retrain: an installed dogid carries no float graph. Give one with --base (a frozen graph, a Keras "
-        f"file or {KERAS_PREFIX}mobilenet_v2), or copy models/{_GRAPH_NAME} of dogid's repository to {candidates[-1]}, "
-        f"or name it in DOGID_BASE"
+    return Path(__file__).parents[3] / "models" / _FILES[name], data / "dogid" / _FILES[name]
+
+
+def _describe_missing(name: str) -> str:
+    return (
+        "no base to retrain: an installed dogid carries no float graph. Give one with --base (a frozen graph, a Keras "
+        f"file or {KERAS_PREFIX}mobilenet_v2), or copy models/{_FILES[name]} of dogid's repository to "
+        f"{_places(name)[1]}, or name it in DOGID_BASE"
     )
 
 

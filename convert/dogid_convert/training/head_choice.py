@@ -97,7 +97,7 @@ def choose_head(photos: EmbeddedPhotos, folds: NDArray[np.intp]) -> ChosenHead:
     Where the others are in fewer than two folds, the candidate is `UNPROVED`.
     """
     judged = folds != ALWAYS_TRAINED
-    known = judged & _is_known(photos.labels, folds)
+    known = judged & is_known(photos.labels, folds)
     if len(np.unique(folds[known])) < 2:
         return ChosenHead(
             head=fit_head(photos, UNPROVED),
@@ -121,8 +121,8 @@ def choose_head(photos: EmbeddedPhotos, folds: NDArray[np.intp]) -> ChosenHead:
     return ChosenHead(fit_head(photos, candidate), candidate, temperature, losses, judged, honest, temperatures)
 
 
-def _is_known(labels: NDArray[np.integer], folds: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return a mask [photos] of those whose label also occurs outside their fold."""
+def is_known(labels: NDArray[np.integer], folds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return a mask [photos] of those whose label also occurs outside their fold: others no head could get right."""
     known = np.zeros(len(labels), bool)
     for label in np.unique(labels):
         members = labels == label

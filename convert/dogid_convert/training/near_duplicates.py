@@ -3,11 +3,16 @@
 Cross-validation with one of them on either side would count what was learned by heart.
 """
 
+import os
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from dogid.dataset.labelled_photos import Dataset
+from dogid.file_names import shown_name
 from dogid_convert.training.head import Floats
 
 SIMILARITY = 0.8
@@ -28,3 +33,30 @@ def find_near_duplicates(embeddings: Floats) -> NDArray[np.intp]:
     first, second = np.concatenate(pairs, axis=1)
     graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(values), len(values)))
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class NearDuplicates:
+    """Photos that are nearly the same as others."""
+
+    photos: int
+    """How many have at least one other in their cluster."""
+    across_labels: tuple[tuple[str, ...], ...]
+    """The files, inside the folder of photos, of each cluster with more than one label: some may be mislabelled."""
+
+
+def describe_clusters(dataset: Dataset, clusters: NDArray[np.intp]) -> NearDuplicates:
+    """Return what the clusters [photos] of a dataset's photos say about it."""
+    sizes = np.bincount(clusters)
+    labels = np.array([photo.label for photo in dataset.photos])
+    across = [at for at in np.flatnonzero(sizes > 1) if len(np.unique(labels[clusters == at])) > 1]
+    return NearDuplicates(
+        photos=int(sizes[sizes > 1].sum()),
+        across_labels=tuple(
+            tuple(
+                shown_name(os.fsencode(dataset.photos[i].path.relative_to(dataset.root)))
+                for i in np.flatnonzero(clusters == at).tolist()
+            )
+            for at in across
+        ),
+    )

@@ -18,7 +18,7 @@ from dogid.file_names import shown_name
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
 from dogid_convert.reports.confusion_png import draw_confusion
-from dogid_convert.reports.training_report import REPORT
+from dogid_convert.reports.training_report import GRAPH, REPORT
 from dogid_convert.support import interruption
 from dogid_convert.training import charts
 from dogid_convert.training.backbone import MEAN, STD
@@ -26,9 +26,11 @@ from dogid_convert.training.early_stopping import Epoch, Metrics, TrainingHistor
 from dogid_convert.training.fine_tuning import Schedule
 from dogid_convert.training.head_choice import CANDIDATES, ChosenHead
 from dogid_convert.training.holdout import HeldOutEvaluation
-from dogid_convert.training.retrain import Recipe, RetrainResult
+from dogid_convert.training.recipe import Recipe
+from dogid_convert.training.report_page import render_training_page
+from dogid_convert.training.retrain import RetrainResult
 
-GRAPH, LABELS = "retrained_graph.pb", "retrained_labels.txt"
+LABELS, PAGE = "retrained_labels.txt", "report.html"
 CURVES, CONFUSION = "learning_curves.png", "confusion_matrix.png"
 
 _VERSION_SHOWN = 12  # hex digits
@@ -56,6 +58,10 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
         },
         "graph": {"file": GRAPH, "sha256": hashlib.sha256(graph).hexdigest()},
         "base": {"name": Path(backbone.name).name, "sha256": backbone.sha256, "embedding": backbone.embedding},
+        "bases": [
+            {"name": Path(trial.backbone.name).name, "sha256": trial.backbone.sha256, "loss": _rounded(trial.loss)}
+            for trial in result.trials
+        ],
         "input": {"name": "input", "width": backbone.size[0], "height": backbone.size[1], "mean": MEAN, "std": STD},
         "recipe": {
             "seed": recipe.seed,
@@ -76,6 +82,8 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
         "by_group": _evaluation(result.by_group, labels),
         "groups_always_trained": list(result.groups_always_trained),
         "mistakes": [asdict(photo) for photo in result.misclassified],
+        "near_duplicates": asdict(result.near_duplicates),
+        "advice": list(result.advice),
         "versions": {"dogid": __version__, "tensorflow": tf.__version__, "numpy": np.__version__},
     }
 
@@ -159,6 +167,10 @@ def _evaluation(evaluation: HeldOutEvaluation | None, labels: tuple[str, ...]) -
     }
 
 
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else float(f"{value:.6g}")
+
+
 def _nan_to_none(value: float) -> float | None:
     return None if math.isnan(value) else value
 
@@ -171,6 +183,7 @@ def format_table(document: dict[str, Any]) -> str:
     lines = [
         f"trained on {document['photos']['trained_on']} of these photos: {per_label}",
         f"data version {data['version'][:_VERSION_SHOWN]} ({data['manifest']})",
+        *_base_lines(document),
         _head_line(document["head"]),
         *(_stopping_lines(document["learning"]) if document["learning"] else ()),
     ]
@@ -192,6 +205,14 @@ def format_table(document: dict[str, Any]) -> str:
             ),
         ]
     return "\n".join(lines)
+
+
+def _base_lines(document: dict[str, Any]) -> list[str]:
+    bases = document["bases"]
+    if len(bases) < 2 or any(base["loss"] is None for base in bases):
+        return [f"base: {document['base']['name']}"]
+    losses = ", ".join(f"{base['name']} {base['loss']:.3f}" for base in bases)
+    return [f"base: {document['base']['name']}, the best by cross-validation (loss: {losses})"]
 
 
 def _head_line(head: dict[str, Any]) -> str:
@@ -221,11 +242,8 @@ def _stopping_lines(learning: dict[str, Any]) -> list[str]:
 def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], folder: Path) -> None:
     """Write graph, labels, report, manifest and pictures into folder, all or none. Raise OSError."""
     evaluation = document["by_group"] or document["held_out"]
-    files = {
-        LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
-        manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
-        REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
-    }
+    files = essential_files(result, document)
+    files[PAGE] = render_training_page(result, document, format_table(document)).encode()
     if document["learning"]:
         files[CURVES] = charts.draw_learning_curves(document["learning"])
     if evaluation is not None:
@@ -236,6 +254,15 @@ def write_files(result: RetrainResult, graph: bytes, document: dict[str, Any], f
     write_all_atomically(folder, files | {GRAPH: graph})
     for name in {CURVES, CONFUSION} - files.keys():
         (folder / name).unlink(missing_ok=True)  # of an earlier training
+
+
+def essential_files(result: RetrainResult, document: dict[str, Any]) -> dict[str, bytes]:
+    """Return the files, by name, that a conversion and `dogid data diff` look for beside the graph."""
+    return {
+        LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
+        manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
+        REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
+    }
 
 
 def _title(evaluation: dict[str, Any]) -> str:

@@ -14,8 +14,6 @@ from dogid.file_names import join_names, one_line, shown_name
 
 MAX_UNREADABLE_SHARE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
-_FEW_PHOTOS = 10
-"""Photos; a label with fewer is worth a warning."""
 _MAX_NAMED = 20  # unreadable photos; the report has all
 
 Log = Callable[[str], None]
@@ -80,11 +78,6 @@ def select_held_out(labels: NDArray[np.int64], dataset: Dataset, log: Log) -> ND
             elif held[own].all() or not held[own].any():
                 held[own] = False
                 held[min(own, key=lambda at: dataset.photos[at].sha256)] = True
-    for label, count in dataset.counts().items():
-        if count < _FEW_PHOTOS:
-            log(f"{label} has {count} photo{'s' * (count > 1)} only: take a few dozen or more of each label")
-    if not held.any():
-        log("too few photos to hold some out: nothing is judged")
     return held
 
 

@@ -10,13 +10,14 @@ from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.fine_tuning import Samples
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, FOLDS, deal_folds
 from dogid_convert.training.head import Floats
-from dogid_convert.training.head_choice import ChosenHead
+from dogid_convert.training.head_choice import ChosenHead, is_known
 from dogid_convert.training.holdout import HeldOutPredictions
 from dogid_convert.training.splits import Log
 from dogid_convert.training.temperature_scaling import cross_fit_temperatures, fit_temperature
 from dogid_convert.training.trainer import Trainer, Training, ValidationSet
 
 _RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"
+_OWN_SPLIT = "the photos in test/ and val/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Splits:
     """[photos], to be evaluated on."""
     validation: NDArray[np.bool_]
     """[photos], for early stopping."""
+    divided: bool
+    """Whether the held-out photos are those that the data set's author has put apart."""
     use_all: bool
     """Whether the final graph is trained on all photos."""
     by_group: bool
@@ -73,22 +76,38 @@ class TrainingOutcome:
     """Of the final graph."""
     history: TrainingHistory | None
     """Of fine-tuning the network that was evaluated on the held-out photos."""
-    held_out: HeldOutPredictions
+    held_out: HeldOutPredictions | None
+    """None where the predictions are those by group."""
     by_group: HeldOutPredictions | None
 
 
 def train_head(trainer: Trainer, data: TrainingData, splits: Splits) -> TrainingOutcome:
-    """Train the head alone; the temperature is that of cross-validation."""
-    evaluated = trainer.train(data.select(splits.trained)).chosen
+    """Train the head alone, on all photos that are not held out.
+
+    It is judged on those, or, where there are none, by cross-validation: every photo once, by a head that was not
+    fitted to it. So the final head learns from all photos. The temperature is that of cross-validation.
+    """
+    trained = splits.trained
+    chosen = trainer.train(data.select(trained)).chosen
+    crossed = _cross_validated(data, splits, chosen)
+    by_group = crossed if splits.by_group else None
+    if not splits.divided:
+        return TrainingOutcome(chosen, chosen.temperature, None, None if by_group else crossed, by_group)
     logits = trainer.logits(data.values[splits.held_out, 0])
-    held_out = HeldOutPredictions(_RANDOM_SPLIT, logits, np.full(len(logits), evaluated.temperature), splits.held_out)
-    final, by_group = evaluated, None
-    if splits.by_group:
-        whole = trainer.train(data.select(np.ones_like(splits.held_out))).chosen
-        by_group = HeldOutPredictions(_name_folds(data), whole.logits, whole.temperatures, whole.judged)
-    if splits.use_all or splits.by_group:
-        final = trainer.train(data.select(splits.final)).chosen
-    return TrainingOutcome(final, final.temperature, None, held_out, by_group)
+    held_out = HeldOutPredictions(_OWN_SPLIT, logits, np.full(len(logits), chosen.temperature), splits.held_out)
+    if splits.use_all:
+        chosen = trainer.train(data.select(splits.final)).chosen
+    return TrainingOutcome(chosen, chosen.temperature, None, held_out, by_group)
+
+
+def _cross_validated(data: TrainingData, splits: Splits, chosen: ChosenHead) -> HeldOutPredictions:
+    """Return the predictions of cross-validation; without groups, not for a label's only photo: no head knew it."""
+    labels, fair = data.labels[splits.trained], chosen.judged
+    if not splits.by_group:
+        fair = fair & is_known(labels, deal_folds(labels, data.groups[splits.trained]))
+    rows, judged = fair[chosen.judged], np.zeros_like(splits.trained)
+    judged[splits.trained] = fair
+    return HeldOutPredictions(_name_folds(data, splits), chosen.logits[rows], chosen.temperatures[rows], judged)
 
 
 def fine_tune(trainer: Trainer, data: TrainingData, splits: Splits, patience: int, log: Log) -> TrainingOutcome:
@@ -100,7 +119,8 @@ def fine_tune(trainer: Trainer, data: TrainingData, splits: Splits, patience: in
     assert history is not None
     logits, labels = trainer.logits(data.values[splits.held_out, 0]), data.labels[splits.held_out]
     temperatures = cross_fit_temperatures(logits, labels, np.arange(len(labels)) % FOLDS)
-    held_out = HeldOutPredictions(_RANDOM_SPLIT, logits, temperatures, splits.held_out)
+    split = _OWN_SPLIT if splits.divided else _RANDOM_SPLIT
+    held_out = HeldOutPredictions(split, logits, temperatures, splits.held_out)
     by_group = _predict_by_group(trainer, data, splits, patience, log) if splits.by_group else None
     final: Training = evaluated
     if splits.use_all or splits.by_group:
@@ -130,9 +150,12 @@ def _predict_by_group(
         pooled[folds == number] = logits
     held_out = folds != ALWAYS_TRAINED
     temperatures = cross_fit_temperatures(pooled[held_out], data.labels[held_out], folds[held_out])
-    return HeldOutPredictions(_name_folds(data), pooled[held_out], temperatures, held_out)
+    return HeldOutPredictions(_name_folds(data, splits), pooled[held_out], temperatures, held_out)
 
 
-def _name_folds(data: TrainingData) -> str:
-    folds = deal_folds(data.labels, data.groups)
-    return f"{len(np.unique(folds[folds != ALWAYS_TRAINED]))} folds of whole groups"
+def _name_folds(data: TrainingData, splits: Splits) -> str:
+    folds = deal_folds(data.labels[splits.trained], data.groups[splits.trained])
+    count = len(np.unique(folds[folds != ALWAYS_TRAINED]))
+    if splits.by_group:
+        return f"{count} folds of whole groups"
+    return f"{count} folds, each photo judged once by a model that was not trained on it, nor on near-duplicates of it"

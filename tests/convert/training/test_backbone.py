@@ -205,7 +205,22 @@ def test_missing_base_is_a_usage_error() -> None:
 def test_environment_names_the_default_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOGID_BASE", str(small_graph()))
 
-    assert base_network.load(None).name == str(small_graph())
+    assert base_network.find_bases(None) == (str(small_graph()),)
+
+
+def test_own_bases_have_names() -> None:
+    imagenet, shipped = base_network.find_bases(base_network.AUTO)
+
+    assert imagenet.endswith("models/imagenet_base.pb")
+    assert base_network.find_bases(base_network.IMAGENET) == (imagenet,)
+    assert base_network.find_bases(base_network.SHIPPED) == (shipped,)
+    assert base_network.find_bases("keras:mobilenet_v2") == ("keras:mobilenet_v2",)
+
+
+def test_general_base_turns_photos_into_embeddings() -> None:
+    backbone = base_network.load(base_network.find_bases(base_network.IMAGENET)[0])
+
+    assert (backbone.embedding, backbone.size, backbone.width) == ("embedding", (224, 224), 1280)
 
 
 def test_error_without_any_base_lists_the_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -214,9 +229,9 @@ def test_error_without_any_base_lists_the_options(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(base_network, "__file__", str(tmp_path / "a" / "b" / "c.py"))
 
     with pytest.raises(UsageError, match="--base") as error:
-        base_network.load(None)
+        base_network.find_bases(None)
 
-    assert str(tmp_path / "dogid" / "retrained_graph.pb") in str(error.value)
+    assert str(tmp_path / "dogid" / "imagenet_base.pb") in str(error.value)
 
 
 @needs(GRAPHS)

@@ -13,7 +13,8 @@ from dogid.cli import main
 from dogid.dataset.labelled_photos import LabelledPhoto, find_photos
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from dogid_convert.training.bottleneck_cache import BottleneckCache, trim
-from dogid_convert.training.retrain import Recipe, retrain
+from dogid_convert.training.recipe import Recipe
+from dogid_convert.training.retrain import retrain
 from tests.convert.training_material import make_folder, small_graph
 
 load_tensorflow()

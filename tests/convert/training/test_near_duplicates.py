@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 
-from dogid_convert.training.near_duplicates import find_near_duplicates
+from dogid.dataset.labelled_photos import find_photos
+from dogid_convert.training.near_duplicates import describe_clusters, find_near_duplicates
+from tests.convert.training_material import make_folder
 
 
 def test_chain_of_near_duplicates_is_one_cluster() -> None:
@@ -20,3 +24,12 @@ def test_features_without_variation_do_not_matter() -> None:
 
     assert len(np.unique(find_near_duplicates(embeddings))) > 25
     assert len(np.unique(find_near_duplicates(np.ones((4, 8), np.float32)))) == 4
+
+
+def test_near_duplicates_under_two_labels_are_named(tmp_path: Path) -> None:
+    dataset = find_photos(make_folder(tmp_path, photos=3))
+
+    found = describe_clusters(dataset, np.array([0, 0, 1, 2, 1, 3]))
+
+    assert found.photos == 4
+    assert found.across_labels == (("blue/cam2__002.jpg", "red/cam1__001.jpg"),)

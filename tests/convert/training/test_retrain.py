@@ -17,11 +17,30 @@ def test_retrain_writes_graph_labels_and_reports(plain_run: Run) -> None:
         "retrained_graph.pb",
         "retrained_labels.txt",
         "report.json",
+        "report.html",
         "manifest.json",
         "confusion_matrix.png",
     }
     assert (out / "retrained_labels.txt").read_text() == "blue\nred\n"
     assert report_of(out)["photos"]["per_label"] == {"blue": 30, "red": 30}
+
+
+def test_graph_has_usual_nodes(plain_run: Run) -> None:
+    import tensorflow as tf
+
+    graph = tf.compat.v1.GraphDef.FromString((plain_run.output / "retrained_graph.pb").read_bytes())
+    operators = {node.name: node.op for node in graph.node}
+
+    assert operators["input"] == "Placeholder"
+    assert {"final_training_ops/weights/final_weights", "final_training_ops/biases/final_biases"} <= set(operators)
+    assert operators["final_result"] == "Softmax"
+
+
+def test_every_photo_is_judged_once_and_trained_on(plain_run: Run) -> None:
+    document = report_of(plain_run.output)
+
+    assert document["photos"]["trained_on"] == document["held_out"]["photos"] == 60
+    assert document["held_out"]["split"].startswith("5 folds, each photo judged once")
 
 
 def test_graph_predicts_labels_of_unseen_photos(plain_run: Run) -> None:
@@ -125,7 +144,7 @@ def test_one_photo_per_label_gives_a_graph(tmp_path: Path, capsys: pytest.Captur
 
     assert retrain(photos, tmp_path / "out", "--fine-tune", "1") == 0
 
-    assert "nothing is judged" in capsys.readouterr().err
+    assert "nothing is known" in capsys.readouterr().err
     assert report_of(tmp_path / "out")["held_out"] is None
     assert not (tmp_path / "out/confusion_matrix.png").exists()
 

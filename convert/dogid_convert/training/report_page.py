@@ -1,0 +1,82 @@
+"""A training's report as one HTML file: figures, confusion matrix, and every mistake with its photo."""
+
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from dogid.evaluation.confusion_html import render_confusion
+from dogid.file_names import shown_name
+from dogid.judging.html_page import Picture, render_page, render_pictures
+from dogid_convert.training.retrain import RetrainResult
+
+CAUTION = (
+    "Photos of one burst or place flatter these figures: dogid keeps near-duplicates together, either to train on or "
+    "to judge with, but not all photos of one object, day or camera. Name files by their source and use --group-by, "
+    "or judge with photos from elsewhere: dogid judge."
+)
+
+
+def render_training_page(
+    result: RetrainResult, document: dict[str, Any], table: str, further: Sequence[str] = ()
+) -> str:
+    """Return the whole document; it needs no other file and no network.
+
+    document and table are those of `report`, further are elements to be shown at the end.
+    """
+    evaluation = document["by_group"] or document["held_out"]
+    title = f"{len(result.dataset.labels)} labels, {len(result.dataset.photos)} photos" + (
+        f": {evaluation['accuracy']:.1%} right" if evaluation else ": not judged"
+    )
+    parts = [f"<h1>{escape(title)}</h1>"]
+    parts += [f"<p><strong>{escape(sentence)}.</strong></p>" for sentence in result.advice]
+    parts.append(f'<pre tabindex="0">{escape(table)}</pre><p>{escape(CAUTION)}</p>')
+    if evaluation:
+        parts.append("<h2>Confusion matrix</h2><p>Rows: the true label; columns: the answer.</p>")
+        drawn = render_confusion("the model", document["labels"], evaluation["confusion"])
+        parts.append(f'<div class="matrices"><div>{drawn}</div></div>')
+    parts += _render_mistakes(result)
+    parts += _render_near_duplicates(result)
+    return render_page(title, [*parts, *further])
+
+
+def _render_mistakes(result: RetrainResult) -> list[str]:
+    if not result.misclassified:
+        return []
+    paths = _paths(result)
+    worst_first = sorted(result.misclassified, key=lambda mistake: (-mistake.probability, mistake.file))
+    pictures = [
+        Picture(paths[mistake.file], mistake.file, mistake.label, f"{mistake.predicted} {mistake.probability:.2f}")
+        for mistake in worst_first
+    ]
+    return [
+        f"<h2>{len(pictures)} mistakes</h2><p>The surest first. The label of the folder, then the answer with its "
+        "probability. Some may lie in the wrong folder.</p>",
+        render_pictures(pictures),
+    ]
+
+
+def _render_near_duplicates(result: RetrainResult) -> list[str]:
+    found = result.near_duplicates
+    parts = [f"<h2>Near-duplicates</h2><p>{found.photos} photos look nearly like another one.</p>"]
+    if not found.across_labels:
+        return parts
+    paths = _paths(result)
+    label_of = {photo.path: result.dataset.labels[photo.label] for photo in result.dataset.photos}
+    parts.append("<p>These are nearly the same and under different labels: is one of them in the wrong folder?</p>")
+    for cluster in found.across_labels:
+        members = [paths[name] for name in cluster]
+        parts.append(
+            render_pictures([
+                Picture(path, name, label_of[path], "", wrong=False)
+                for name, path in zip(cluster, members, strict=True)
+            ])
+        )  # fmt: skip
+    return parts
+
+
+def _paths(result: RetrainResult) -> dict[str, Path]:
+    """Return the photos' paths by their names in the report."""
+    root = result.dataset.root
+    return {shown_name(os.fsencode(photo.path.relative_to(root))): photo.path for photo in result.dataset.photos}

@@ -1,0 +1,141 @@
+"""`dogid train`: one run on an untidy, divided data set, which the tests read."""
+
+import io
+import json
+import re
+import shlex
+import zipfile
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dogid.cli import main
+from dogid.model.classifier import load_model
+from dogid.photo.decode import decode
+from tests.convert.training_material import make_folder, pattern_photo, small_graph
+from tests.support.daemon import ROOT
+
+
+@dataclass(frozen=True)
+class Trained:
+    folder: Path
+    stdout: str
+    stderr: str
+
+    @property
+    def model(self) -> Path:
+        return self.folder / "mine.tflite"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return dict(json.loads((self.folder / "mine.json").read_text()))
+
+
+def readme_commands() -> list[list[str]]:
+    """Return the words of each command of dogid's in the README's recipe for own classes."""
+    recipe = (ROOT / "README.md").read_text().split("\n## Your own classes\n")[1].split("\n## ")[0]
+    lines = re.findall(r"^\$ dogid (.*)$", recipe, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """All commands of the README, on photos in train/ and test/, of which one is under two labels and one is broken."""
+    folder = tmp_path_factory.mktemp("trained")
+    photos = folder / "my-photos"
+    make_folder(photos / "train", ("blue ", "red"), photos=12)
+    make_folder(photos / "test", ("blue", "red"), photos=8, first=40)
+    make_folder(folder / "other-photos", ("blue", "red"), photos=2, first=60)
+    (photos / "train" / "red" / "copy.jpg").write_bytes(pattern_photo("blue ", 3))
+    (photos / "train" / "red" / "broken.jpg").write_bytes(pattern_photo("red", 70)[:300])
+    (photos / "test" / "red" / "blue.jpg").write_bytes(pattern_photo("blue", 90))  # a mistake to be shown
+    outputs = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("DOGID_BASE", str(small_graph()))
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        for words in readme_commands():
+            if words[0] == "run":  # tests/chain runs it
+                continue
+            with (
+                redirect_stdout(io.StringIO()) as stdout,
+                redirect_stderr(io.StringIO()) as stderr,
+            ):
+                assert main(words) == 0, f"{words}: {stderr.getvalue()}"
+            outputs[words[0]] = stdout.getvalue(), stderr.getvalue()
+    assert {"train", "judge", "retrain", "convert", "data"} <= outputs.keys()
+    return Trained(folder, *outputs["train"])
+
+
+def test_model_answers_unseen_photos(trained: Trained) -> None:
+    loaded = load_model(trained.model)
+
+    assert loaded.labels == ("blue", "red")
+    for number, label in enumerate(("blue", "red")):
+        pixels = decode(pattern_photo(label, 200), loaded.size).pixels
+        assert loaded.classifier().classify(pixels).argmax() == number
+
+
+def test_next_command_is_printed(trained: Trained) -> None:
+    assert trained.stdout.splitlines()[-1] == "next: dogid run --model mine.tflite"
+
+
+def test_figures_are_of_the_photos_in_test(trained: Trained) -> None:
+    training = trained.document["training"]
+
+    assert training["held_out"]["split"] == "the photos in test/ and val/"
+    assert training["held_out"]["photos"] == 17
+    assert "test/red/blue.jpg" in [mistake["file"] for mistake in training["mistakes"]]
+    assert training["photos"]["trained_on"] == 23
+    assert trained.document["conversion"]["evaluation"]["converted"]["photos"] == 17
+    assert trained.document["conversion"]["passed"] is True
+
+
+def test_photo_under_two_labels_and_broken_one_are_named(trained: Trained) -> None:
+    photos = trained.document["training"]["photos"]
+
+    assert photos["conflicting_labels"] == [["train/blue /cam0__003.jpg", "train/red/copy.jpg"]]
+    assert photos["unreadable"] == 1
+    assert trained.stderr.count("the same photo is under two labels") == 1
+    assert trained.stderr.count("broken.jpg") == 1
+
+
+def test_page_shows_mistake_and_says_what_is_too_little(trained: Trained) -> None:
+    page = (trained.folder / "mine.html").read_text()
+
+    assert 'alt="test/red/blue.jpg"' in page
+    assert "Photos of one burst or place flatter these figures" in page
+    assert "with 30 or more a model is usually better" in page
+    assert "<h2>As int8</h2>" in page
+    assert "http" not in page
+
+
+def test_model_names_the_version_of_its_photos(trained: Trained) -> None:
+    with zipfile.ZipFile(trained.model) as archive:
+        record = json.loads(archive.read("dogid.json"))
+
+    report = json.loads((trained.folder / "my-graph" / "report.json").read_text())
+    assert record["provenance"]["trained_on"]["data_version"] == report["data"]["version"]
+
+
+def test_both_ways_give_the_same_model(trained: Trained) -> None:
+    both = [load_model(trained.folder / name).classifier() for name in ("mine.tflite", "mine-again.tflite")]
+    pixels = decode(pattern_photo("red", 300), both[0].size).pixels
+
+    assert both[0].classify(pixels).tolist() == both[1].classify(pixels).tolist()
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [("photos/red/mine.tflite", "is inside"), ("nowhere/mine.tflite", "no such folder"), ("photos", "is a folder")],
+)
+def test_wrong_place_for_the_model_is_wrong_usage(
+    out: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "photos", photos=1)
+
+    assert main(["train", str(tmp_path / "photos"), "-o", str(tmp_path / out)]) == 2
+    assert words in capsys.readouterr().err

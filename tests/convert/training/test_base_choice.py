@@ -1,0 +1,43 @@
+"""Several bases are compared by cross-validation, and the better one is kept."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dogid.cli import main
+from dogid_convert.graph import surgery
+from dogid_convert.training import base_network
+from tests.convert.training_material import make_folder, small_graph
+
+
+def blind_graph(path: Path) -> Path:
+    """Write the small network with a first convolution of zeros: its embeddings say nothing."""
+    graph = base_network.load(str(small_graph())).graph
+    constants = (node for node in graph.node if node.op == "Const")
+    first = next(node for node in constants if surgery.read_constant(node).ndim == 4)
+    zeros = surgery.replace_constants(graph, {first.name: np.zeros_like(surgery.read_constant(first))})
+    path.write_bytes(zeros.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize("flags", [[], ["--fine-tune", "1", "--epochs", "1"]])
+def test_base_with_the_lower_loss_is_kept(
+    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bases = (str(blind_graph(tmp_path / "blind.pb")), str(small_graph()))
+    monkeypatch.setattr(base_network, "find_bases", lambda _: bases)
+    photos = make_folder(tmp_path / "photos", photos=12)
+    (photos / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
+
+    assert main(["retrain", str(photos), "-o", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), *flags]) == 0
+
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert document["base"]["name"] == "small.pb"
+    blind, seeing = document["bases"]
+    assert blind["loss"] > seeing["loss"]
+    assert document["photos"]["unreadable"] == 1
+    printed = capsys.readouterr()
+    assert printed.err.count("broken.jpg") == 1
+    assert "base: small.pb, the best by cross-validation (loss: blind.pb" in printed.out

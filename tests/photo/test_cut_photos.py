@@ -128,6 +128,15 @@ def test_samsung_panorama_without_end_mark_decodes() -> None:
     assert np.array_equal(decoded.pixels, decode(data, SIZE).pixels)
 
 
+def test_bytes_left_over_before_a_trailer_are_harmless() -> None:
+    data = whole_photos()["JPEG"]
+
+    decoded = decode(data[:-2] + b"\x12\x34\x56" + samsung_trailer(tails()["a video"]), SIZE)
+
+    assert decoded.complete
+    assert np.array_equal(decoded.pixels, decode(data, SIZE).pixels)
+
+
 def test_jpeg_without_end_mark_is_believed_once_settled() -> None:
     data = whole_photos()["JPEG"]
 

@@ -33,3 +33,13 @@ def test_cut_photo_is_truncated(monkeypatch: pytest.MonkeyPatch, name: str) -> N
         with pytest.raises(PhotoError) as caught:
             decode(data[: len(data) * part // 16], (32, 32))
         assert caught.value.code is PhotoCode.TRUNCATED
+
+
+def test_damaged_header_before_good_pixels_decodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    data = whole_photos()["JPEG"]
+    short = b"\xff\xee\0\7Adobe"  # without the values that follow the name
+
+    decoded = decode(data[:2] + short + data[2:], (32, 32))
+
+    assert np.array_equal(decoded.pixels, decode(data, (32, 32)).pixels)

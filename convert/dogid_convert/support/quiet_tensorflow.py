@@ -40,6 +40,9 @@ def load_tensorflow() -> None:
     """Import TensorFlow without its messages; later `import tensorflow` statements find it loaded."""
     # the kernels of oneDNN differ in rounding from run to run of different machines, and announce themselves
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # before numpy is imported: on the small matrices of a last layer a second thread of numpy's costs up to ten times
+    # the work in waiting, and another number of threads rounds otherwise
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with suppress_stderr():
         import tensorflow as tf
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

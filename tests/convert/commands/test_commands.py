@@ -16,19 +16,20 @@ from tests.support.daemon import environment
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "numpy", "matplotlib", "rich")
 
 
-@pytest.fixture(params=["retrain", "convert"])
+@pytest.fixture(params=["train", "retrain", "convert"])
 def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """A command line whose files exist."""
     (tmp_path / "graph.pb").write_bytes(b"")
     (tmp_path / "photos").mkdir()
     lines = {
+        "train": ["train", str(tmp_path / "photos"), "-o", str(tmp_path / "m.tflite")],
         "retrain": ["retrain", str(tmp_path / "photos"), "-o", str(tmp_path / "out")],
         "convert": ["convert", str(tmp_path / "graph.pb"), "-o", str(tmp_path / "m.tflite")],
     }
     return lines[request.param]
 
 
-@pytest.mark.parametrize("words", [["retrain"], ["convert"], ["data", "diff"]])
+@pytest.mark.parametrize("words", [["train"], ["retrain"], ["convert"], ["data", "diff"]])
 def test_help_imports_nothing_heavy(words: list[str]) -> None:
     code = (
         "import atexit, sys, dogid.cli; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); "

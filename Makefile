@@ -21,7 +21,7 @@ BENCH := .venv-bench
 CANARY := .venv-canary
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help run train-env test canary crash fuzz soak mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test canary crash fuzz soak push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
@@ -29,6 +29,7 @@ help:
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
 	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
+	@echo "make push: boards with little memory and large photos, and what else pushes the daemon (PARTS=board600: a part)"
 	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
 	@echo "make canary: the daemon with the oldest and with the newest dependencies that pyproject.toml allows"
 	@echo "make layers: rooms, layers and imports of the code"
@@ -56,6 +57,9 @@ fuzz: $(DEV)/.installed
 
 soak: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.soak.harness --minutes $(MINUTES)
+
+push: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.push $(PARTS)
 
 mutants: $(DEV)/.mutants
 	$(DEV)/bin/python -m tests.mutants.run $(SUITES)

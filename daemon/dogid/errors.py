@@ -15,6 +15,13 @@ class UsageError(DogidError):
     exit_status = 2
 
 
+class UnavailableError(UsageError):
+    """A folder that cannot be used: named wrongly, or on a disk that is missing or full for now.
+
+    For a person it is wrong usage; a service manager tries again.
+    """
+
+
 class PhotoCode(StrEnum):
     """Why a photo has no label. The values are part of the public interface."""
 

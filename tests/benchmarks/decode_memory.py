@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dogid.decoding.decoder import PROCESS_FROM
 from dogid.photo.decode import decode, limit_pixels
 from dogid.photo.decode_cost import estimate_cost
 
@@ -124,7 +125,7 @@ def measure(name: str, width: int, height: int) -> None:
     before = _peak_after(lambda: decode(_saved("PNG")(64, 64), (32, 32)))
     cost = estimate_cost(data, _SIZE)
     peak = _peak_after(lambda: decode(data, _SIZE)) - before
-    print(len(data), peak, cost.memory, int(cost.needs_process))  # noqa: T201
+    print(len(data), peak, cost.memory, int(cost.needs_process or cost.memory > PROCESS_FROM))  # noqa: T201
 
 
 def _peak_after(task: Callable[[], object]) -> int:

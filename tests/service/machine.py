@@ -96,6 +96,11 @@ class Machine:
         eventually(self._has_booted, "the machine has booted", timeout=90)
         return self
 
+    @property
+    def inside(self) -> Path:
+        """Its root folder with all that is mounted inside, as seen from here."""
+        return Path(f"/proc/{self._init}/root")
+
     def boot_log(self) -> str:
         """What was said before there was a journal."""
         return (self._folder / "boot.log").read_text(errors="replace")

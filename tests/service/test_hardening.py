@@ -53,6 +53,7 @@ WORKINGS = frozenset(
             "ConfigurationDirectoryMode",
         ),
         *("WatchdogSec", "TimeoutStartSec", "TimeoutStopSec", "Restart", "RestartSec", "RestartPreventExitStatus"),
+        *("RestartSteps", "RestartMaxDelaySec"),
     }
 )
 """Lines that say how to run it, not what to shut."""

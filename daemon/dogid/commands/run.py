@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
-from dogid.errors import DogidError
+from dogid.errors import DogidError, UnavailableError
 from dogid.system.journal import set_up_logging
 from dogid.system.malloc import freeze_gc, limit_malloc_arenas, trim_malloc
 from dogid.system.reload import record_reload_outcome
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         if not in_journal:
             raise
         log.error("%s", error)
-        return error.exit_status
+        return DogidError.exit_status if isinstance(error, UnavailableError) else error.exit_status
     except Exception:
         log.critical("internal error; the daemon ends", exc_info=True)
     return 1

@@ -1,16 +1,18 @@
 """The daemon's two folders: the inbox that it reads, and the state folder that one daemon at a time may use."""
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
 import time
 from pathlib import Path
 
-from dogid.errors import UsageError
+from dogid.errors import UnavailableError, UsageError
 
 log = logging.getLogger(__name__)
 
+_LASTING = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
 LOCK_FILE = "dogid.lock"
 """In the state folder; locked while a daemon uses it."""
 
@@ -28,11 +30,11 @@ def prepare_inbox(inbox: Path) -> Path:
         if not inbox.is_dir():
             raise UsageError(f"{inbox}: the inbox is not a folder") from None
     except FileNotFoundError as error:
-        raise UsageError(
+        raise UnavailableError(
             f"{inbox}: the inbox cannot be made, as {inbox.parent} is missing; is a disk not mounted?"
         ) from error
     except OSError as error:
-        raise UsageError(f"{inbox}: the inbox cannot be made: {error.strerror}") from error
+        raise _refusal(f"{inbox}: the inbox cannot be made", error) from error
     if not os.access(inbox, os.R_OK | os.X_OK):
         raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
     return inbox
@@ -46,7 +48,7 @@ def prepare_state(state: Path, inbox: Path) -> Path:
     try:
         state.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{state}: the state folder cannot be made: {error.strerror}") from error
+        raise _refusal(f"{state}: the state folder cannot be made", error) from error
     return state
 
 
@@ -59,7 +61,7 @@ def lock_state(state: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise UsageError(f"{path}: the state folder cannot be written: {error.strerror}") from error
+        raise _refusal(f"{path}: the state folder cannot be written", error) from error
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
@@ -95,3 +97,9 @@ def is_running(state: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _refusal(what: str, error: OSError) -> UsageError:
+    """Return the error of a folder that cannot be used: whether it may pass depends on what the kernel says."""
+    kind = UsageError if error.errno in _LASTING else UnavailableError
+    return kind(f"{what}: {error.strerror}")

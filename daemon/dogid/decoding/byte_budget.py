@@ -17,7 +17,7 @@ _LARGE_SHARE = 4  # more than the fourth part of the budget is decoded one at a 
 _FILE_SHARE = 16  # the same for files, which are in memory before it is known what they take
 # Of the memory that this process may have. What is left is for the daemon itself, a child's interpreter and what the
 # estimates miss. Raising the share risks that the kernel ends the daemon, lowering it refuses photos that would fit.
-_SHARE, _OWN_BYTES, _LEAST_BYTES = 2 / 3, 60_000_000, 32_000_000
+_SHARE, _OWN_BYTES, _LEAST_BYTES = 0.7, 55_000_000, 32_000_000
 _UNLIMITED = 1 << 40  # where the system does not report what there is
 # For memory that other programs have: raising this keeps a worker waiting for longer, lowering it tries more often.
 _SHORTAGE_SECONDS = 5.0

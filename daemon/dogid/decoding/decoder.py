@@ -10,7 +10,7 @@ from dogid.photo.pixels import DecodedPhoto
 
 # Of memory, estimated. Raising this keeps freed memory in the daemon, and a crash or hang of a larger photo's decoder
 # takes the daemon along; lowering it copies more photos to another process, and starts one for them.
-_PROCESS_FROM = 64 << 20
+PROCESS_FROM = 64 << 20
 
 
 class Decoder:
@@ -38,7 +38,7 @@ class Decoder:
         have killed the daemon. Raise PhotoError; BudgetTimeoutError; OSError where the machine has no memory now.
         """
         cost = estimate_cost(data, size)
-        in_process = is_suspect or cost.needs_process or cost.memory > _PROCESS_FROM
+        in_process = is_suspect or cost.needs_process or cost.memory > PROCESS_FROM
         if not in_process:
             with self.budget.reserve(cost.memory + len(data), max_wait):
                 on_start()

@@ -17,10 +17,10 @@ from dogid.decoding.messages import ANSWER, REQUEST, Outcome
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.pixels import DecodedPhoto
 
-PROCESS_BYTES = 40 << 20
-"""Of memory that such a process takes beside the photo: Python, numpy and Pillow."""
+PROCESS_BYTES = 24 << 20
+"""Of memory that such a process takes beside the photo, for Python, numpy and Pillow: what it does not share."""
 
-# A start costs 0.1 s on a PC and a second on the slowest boards, a waiting process 25 MB.
+# A start costs 0.2 s on a PC and a second or two on the slowest boards, a waiting process 20 MB.
 _IDLE_SECONDS = 5.0
 _MOST_IDLE = 1
 _CHUNK = 1 << 20

@@ -1,0 +1,137 @@
+"""A process that decodes can be ended at any moment, and its end says what was wrong with the photo."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dogid.decoding.processes import DecodeLimits, DecodeProcesses
+from dogid.errors import PhotoCode, PhotoError
+from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode
+from dogid.photo.decode_cost import estimate_cost
+from tests.support.daemon import ROOT, environment
+from tests.support.photos import photo
+from tests.support.waiting import TIMEOUT, eventually
+
+SIZE = (224, 224)
+LIMITS = DecodeLimits(100 << 20, 60, DEFAULT_MAX_PIXELS)
+KILLS, HANGS = b"a photo that kills the decoder", b"a photo that hangs the decoder"
+
+
+@pytest.fixture
+def processes() -> Iterator[DecodeProcesses]:
+    made = DecodeProcesses()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def harmful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let decoding processes hang and die of photos that hold certain words."""
+    path = os.pathsep.join([str(ROOT / "tests/support/harmful"), environment()["PYTHONPATH"]])
+    monkeypatch.setenv("PYTHONPATH", path)
+
+
+def only_child() -> int:
+    """The process that decodes, once there is one."""
+    own = Path(f"/proc/{os.getpid()}/task")
+
+    def find() -> list[int]:
+        children = [int(child) for task in own.iterdir() for child in (task / "children").read_text().split()]
+        return [child for child in children if b"dogid.decoding.child" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    (child,) = eventually(find, "a process decodes")
+    return child
+
+
+def many_scans(count: int) -> bytes:
+    """A progressive JPEG of 4 megapixels, one of whose scans comes so often."""
+    stream = io.BytesIO()
+    Image.new("L", (2000, 2000), 90).save(stream, "JPEG", progressive=True)
+    data = stream.getvalue()
+    first = data.rindex(b"\xff\xda")
+    return data[:first] + data[first:-2] * count + data[-2:]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_pixels_are_those_of_this_process(processes: DecodeProcesses, kind: str) -> None:
+    data = photo(3, kind, size=(640, 400))
+    here, there = decode(data, SIZE), processes.decode(data, SIZE, LIMITS)
+
+    assert np.array_equal(here.pixels, there.pixels)
+    assert (here.width, here.height, here.complete) == (there.width, there.height, there.complete)
+
+
+def test_one_process_decodes_photo_after_photo(processes: DecodeProcesses) -> None:
+    processes.decode(photo(1), SIZE, LIMITS)
+    first = only_child()
+    with pytest.raises(PhotoError, match="not a photo"):
+        processes.decode(b"no photo at all" * 10, SIZE, LIMITS)
+    processes.decode(photo(2), SIZE, LIMITS)
+    assert only_child() == first
+
+
+def test_process_that_waits_is_ended_soon() -> None:
+    processes = DecodeProcesses(idle_seconds=0.05)
+    processes.decode(photo(1), SIZE, LIMITS)
+    eventually(lambda: not processes._idle, "nothing is kept")
+
+
+@pytest.mark.usefixtures("harmful")
+def test_photo_that_kills_its_process_is_corrupt(processes: DecodeProcesses) -> None:
+    with pytest.raises(PhotoError, match=r"kills the process \(Segmentation fault\)") as raised:
+        processes.decode(photo(1) + KILLS, SIZE, LIMITS)
+    assert raised.value.code is PhotoCode.CORRUPT
+    assert processes.decode(photo(1), SIZE, LIMITS).width
+
+
+@pytest.mark.usefixtures("harmful")
+def test_process_killed_from_outside_proves_nothing(processes: DecodeProcesses) -> None:
+    errors: list[BaseException] = []
+
+    def decode_it() -> None:
+        try:
+            processes.decode(photo(1) + HANGS, SIZE, LIMITS)
+        except OSError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=decode_it)
+    thread.start()
+    os.kill(only_child(), signal.SIGKILL)  # as the kernel does where memory runs out
+    thread.join(TIMEOUT)
+    assert len(errors) == 1
+
+
+@pytest.mark.usefixtures("harmful")
+def test_photo_that_hangs_is_given_up_and_its_process_ended(processes: DecodeProcesses) -> None:
+    with pytest.raises(PhotoError, match="longer than 1 s") as raised:
+        processes.decode(photo(1) + HANGS, SIZE, DecodeLimits(1 << 20, 1, DEFAULT_MAX_PIXELS))
+    assert raised.value.code is PhotoCode.TOO_LARGE
+    assert not processes._idle
+
+
+def test_photo_that_takes_more_than_it_seems_is_too_large(processes: DecodeProcesses) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (8000, 6000)).save(stream, "PNG", compress_level=1)
+    with pytest.raises(PhotoError, match="not enough memory") as raised:
+        processes.decode(stream.getvalue(), SIZE, DecodeLimits(1 << 20, 60, DEFAULT_MAX_PIXELS))
+    assert raised.value.code is PhotoCode.TOO_LARGE
+
+
+def test_progressive_photo_of_many_scans_needs_a_process() -> None:
+    assert not estimate_cost(many_scans(10), SIZE).needs_process
+    assert estimate_cost(many_scans(100), SIZE).needs_process
+
+
+def test_process_loads_no_model() -> None:
+    script = "import dogid.decoding.child, sys; print([name for name in sys.modules if 'dogid.model' in name])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment(), check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,79 @@
+"""WebP is shrunk by libwebp itself: to what Pillow would make of it."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dogid.errors import PhotoCode, PhotoError
+from dogid.photo import webp
+from dogid.photo.decode import decode
+from dogid.photo.webp_header import read_webp_header
+from tests.support.photos import photo
+
+SIZE = (224, 224)
+_MEAN_DIFFERENCE = 0.5  # of a pixel's values: libwebp averages colours before they are converted
+
+
+def saved(size: tuple[int, int] = (2000, 1500), mode: str = "RGB", **options: Any) -> bytes:
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(photo(5, "PNG", size=size))) as opened:
+        image = opened.convert(mode)
+    if mode == "RGBA":
+        image.putalpha(image.convert("L"))
+    image.save(stream, "WEBP", **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {}), ("RGB", {"lossless": True}), ("RGBA", {}), ("RGBA", {"lossless": True}), ("RGB", {"exif": "turned"})],
+    ids=str,
+)
+def test_pixels_are_those_of_pillow(monkeypatch: pytest.MonkeyPatch, mode: str, options: dict[str, Any]) -> None:
+    if "exif" in options:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        options = {"exif": exif}
+    data = saved(mode=mode, **options)
+    shrunk = decode(data, SIZE)
+    monkeypatch.setattr(webp, "is_available", lambda: False)
+    expected = decode(data, SIZE)
+
+    assert np.abs(shrunk.pixels.astype(int) - expected.pixels).mean() <= _MEAN_DIFFERENCE
+    assert (shrunk.width, shrunk.height, shrunk.complete) == (expected.width, expected.height, expected.complete)
+
+
+def test_libwebp_of_pillow_is_found() -> None:
+    assert webp.is_available()
+
+
+def test_small_webp_is_decoded_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved((300, 200))
+    shrunk = decode(data, SIZE).pixels
+    monkeypatch.setattr(webp, "is_available", lambda: False)
+    assert np.array_equal(shrunk, decode(data, SIZE).pixels)
+
+
+def test_damaged_webp_is_corrupt() -> None:
+    data = bytearray(saved(lossless=True))
+    data[40:4000] = bytes(range(256)) * 15 + bytes(120)
+    with pytest.raises(PhotoError) as raised:
+        decode(bytes(data), SIZE)
+    assert raised.value.code is PhotoCode.CORRUPT
+
+
+@pytest.mark.parametrize("length", [0, 12, 16, 20, 25, 29])
+def test_header_that_is_cut_has_no_size(length: int) -> None:
+    assert read_webp_header(saved((64, 48))[:length]).size == (0, 0)
+
+
+def test_animation_is_left_to_pillow() -> None:
+    stream = io.BytesIO()
+    frames = [Image.new("RGB", (400, 300), colour) for colour in ("red", "blue")]
+    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+
+    assert read_webp_header(stream.getvalue()).is_animated
+    assert decode(stream.getvalue(), (32, 32)).pixels[16, 16].tolist() == [255, 0, 0]

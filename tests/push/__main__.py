@@ -1,0 +1,35 @@
+"""Run the parts named, or all: `python -m tests.push [PART...]`. Ends with 1 where one of them finds a fault.
+
+To add a part, add a function that returns its report to _PARTS.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from tests.push.board import push_board
+from tests.push.report import Report
+
+_PARTS: dict[str, Callable[[], Report]] = {
+    "board600": lambda: push_board(megabytes=600, most=400, workers=4),
+    "board350": lambda: push_board(megabytes=350, most=350, workers=1),
+}
+
+
+def main() -> int:
+    """Print the report of each part; return 1 where there is a fault."""
+    parser = argparse.ArgumentParser(prog="python -m tests.push", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(_PARTS)} (default: all)")
+    names = parser.parse_args().parts or list(_PARTS)
+    unknown = sorted(set(names) - set(_PARTS))
+    if unknown:
+        parser.error(f"no such part: {unknown[0]}")
+    reports = {}
+    for name in names:
+        reports[name] = _PARTS[name]()
+        print(f"{name}: {reports[name].text()}", flush=True)  # noqa: T201
+    return int(any(report.faults for report in reports.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,7 @@ COMMANDS = {
 }
 
 _CONVERT_EXTRA = frozenset(
-    {"ai_edge_quantizer", "dogid_convert", "flatbuffers", "matplotlib", "rich", "sklearn", "tensorflow", "tf_keras"}
+    {"ai_edge_quantizer", "dogid_convert", "flatbuffers", "matplotlib", "rich", "scipy", "tensorflow", "tf_keras"}
 )
 """Modules that only the extra `dogid[convert]` installs."""
 

@@ -91,3 +91,16 @@ def small_saved_model() -> Path:
 def small_keras_file(suffix: str) -> Path:
     """Return the same network as a Keras file; suffix is `.h5` or `.keras`."""
     return _made() / f"small{suffix}"
+
+
+def blind_graph(path: Path) -> Path:
+    """Write the small network with a first convolution of zeros: its embeddings say nothing."""
+    from dogid_convert.graph import surgery
+    from dogid_convert.training import base_network
+
+    graph = base_network.load(str(small_graph())).graph
+    constants = (node for node in graph.node if node.op == "Const")
+    first = next(node for node in constants if surgery.read_constant(node).ndim == 4)
+    zeros = surgery.replace_constants(graph, {first.name: np.zeros_like(surgery.read_constant(first))})
+    path.write_bytes(zeros.SerializeToString())
+    return path

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import tensorflow as tf
 
 from dogid.errors import DogidError, UsageError
+from dogid_convert.graph import surgery
 from dogid_convert.graph.network import Hints, cut_network, find_fitting_sides
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.sources.content_hash import content_sha256
@@ -61,6 +62,20 @@ def load(base: str, size: int | None = None, *, keras_weights: str | None = "ima
     except DogidError as error:
         raise UsageError(f"the base cannot be used: {error}") from error
     return _backbone(graph, base, content_sha256(path), size)
+
+
+def drop_repeats(backbones: Sequence[Backbone]) -> list[Backbone]:
+    """Return the backbones without those that have the weights of an earlier one, as the shipped model's may."""
+    first: dict[frozenset[bytes], Backbone] = {}
+    for backbone in backbones:
+        first.setdefault(_weights(backbone), backbone)
+    return list(first.values())
+
+
+def _weights(backbone: Backbone) -> frozenset[bytes]:
+    """Return the contents of the kernels, whatever they are called."""
+    constants = (surgery.read_constant(node) for node in backbone.graph.node if node.op == "Const")
+    return frozenset(hashlib.sha256(values.tobytes()).digest() for values in constants if values.ndim == 4)
 
 
 def _find_file(name: str) -> Path:

@@ -69,7 +69,8 @@ def retrain(
     dataset = find_photos(folder, track)
     splits.check_labels((*recipe.class_weight, *recipe.prior), dataset)
     splits.log_left_out(dataset, log)
-    backbones = [base_network.load(name, recipe.size) for name in base_network.find_bases(recipe.base)]
+    bases = base_network.find_bases(recipe.base)
+    backbones = base_network.drop_repeats([base_network.load(name, recipe.size) for name in bases])
     trained, trials = _train_best(backbones, dataset, recipe, cache, progress, log)
     outcome, dataset_used, labels = trained.outcome, trained.dataset, trained.data.labels
     prior = np.array([recipe.prior.get(label, 1.0) for label in dataset.labels], np.float32)

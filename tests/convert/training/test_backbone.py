@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
-from tests.convert.training_material import SIDE, small_graph, small_keras_file, small_saved_model
+from tests.convert.training_material import SIDE, blind_graph, small_graph, small_keras_file, small_saved_model
 from tests.support.collection import GRAPHS, needs
 
 load_tensorflow()
@@ -215,6 +215,17 @@ def test_own_bases_have_names() -> None:
     assert base_network.find_bases(base_network.IMAGENET) == (imagenet,)
     assert base_network.find_bases(base_network.SHIPPED) == (shipped,)
     assert base_network.find_bases("keras:mobilenet_v2") == ("keras:mobilenet_v2",)
+
+
+def test_bases_with_the_same_weights_are_compared_once(tmp_path: Path) -> None:
+    first = base_network.load(str(small_graph()))
+    again = tmp_path / "again.pb"
+    again.write_bytes(attach_head(first, Head.zeros(first.width, 2)).SerializeToString())
+    blind = base_network.load(str(blind_graph(tmp_path / "blind.pb")))
+
+    kept = base_network.drop_repeats([first, blind, base_network.load(str(again), 128)])
+
+    assert kept == [first, blind]
 
 
 def test_general_base_turns_photos_into_embeddings() -> None:

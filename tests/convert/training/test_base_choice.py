@@ -3,23 +3,11 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dogid.cli import main
-from dogid_convert.graph import surgery
 from dogid_convert.training import base_network
-from tests.convert.training_material import make_folder, small_graph
-
-
-def blind_graph(path: Path) -> Path:
-    """Write the small network with a first convolution of zeros: its embeddings say nothing."""
-    graph = base_network.load(str(small_graph())).graph
-    constants = (node for node in graph.node if node.op == "Const")
-    first = next(node for node in constants if surgery.read_constant(node).ndim == 4)
-    zeros = surgery.replace_constants(graph, {first.name: np.zeros_like(surgery.read_constant(first))})
-    path.write_bytes(zeros.SerializeToString())
-    return path
+from tests.convert.training_material import blind_graph, make_folder, small_graph
 
 
 @pytest.mark.parametrize("flags", [[], ["--fine-tune", "1", "--epochs", "1"]])

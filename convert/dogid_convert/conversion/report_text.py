@@ -12,12 +12,22 @@ _SHOWN_LABELS = 6
 
 def format_report(report: Report) -> str:
     """Return the report as lines for a person, the verdict last."""
-    lines = [*_facts(report), "", *_table(report), ""]
+    lines = [_headline(report), "", *_facts(report), "", *_table(report), ""]
     if report.accuracies is not None:
         lines += [*_accuracies(report.accuracies, report.dtype), ""]
     lines += [f"tried: {attempt}" for attempt in report.attempts]
     lines += _verdict(report)
     return "\n".join(lines) + "\n"
+
+
+def _headline(report: Report) -> str:
+    """The size, and what was left in float: why an int8 model may be larger than a quarter of the float one."""
+    before, after = report.float_cost.bytes, report.cost.bytes
+    size = f"{report.dtype}: {megabytes(after)}, {after / before:.0%} of the float32 model's {megabytes(before)}"
+    if report.dtype != "int8":
+        return size
+    kinds = ", ".join(f"{count} {name}" for name, count in report.float_operators.items())
+    return f"{size}; left in float: {kinds or 'nothing'}"
 
 
 def _facts(report: Report) -> list[str]:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
+from dogid_convert.graph.inner_scaling import find_inner_scaling
 from dogid_convert.graph.normalisation import Scaling, UniformNormalisation, determine_normalisation
 from dogid_convert.graph.surgery import index_nodes, parse_node_name, read_constant
 from dogid_convert.support.suggestions import did_you_mean
@@ -66,6 +67,9 @@ def find_input(
     last = front.nodes[-1]
     size = front.size or _read_size(nodes[last]) or _read_size(nodes[source])
     reason = "named by --input" if wanted else _explain_choice(nodes, source, front.nodes)
+    if front.scaling.is_unknown:
+        inner = find_inner_scaling(nodes, last, lambda name: _read_optional(nodes, name))
+        usual = inner or usual
     return GraphInput(last, size, determine_normalisation(front.scaling, given, usual), reason)
 
 
@@ -191,6 +195,10 @@ def _read_value(nodes: Nodes, tensor: str) -> Values:
     if node.op != "Const":
         raise UsageError(f"the graph computes the size of its image, {node.name!r}, as it runs; name a later --input")
     return read_constant(node)
+
+
+def _read_optional(nodes: Nodes, name: str) -> Values | None:
+    return _read_value(nodes, name) if _is_constant(nodes, name) else None
 
 
 def _read_size(node: Node) -> tuple[int, int] | None:

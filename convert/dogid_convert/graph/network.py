@@ -13,6 +13,7 @@ from dogid_convert.graph.find_input import GraphInput, find_input
 from dogid_convert.graph.find_output import GraphOutput, find_output
 from dogid_convert.graph.inline_functions import inline_functions
 from dogid_convert.graph.normalisation import UniformNormalisation
+from dogid_convert.graph.planar_input import put_colours_last
 from dogid_convert.graph.strip_training import strip_training
 from dogid_convert.graph.surgery import extract_subgraph, make_constant, make_graph, parse_node_name
 from dogid_convert.support.progress import Track, untracked
@@ -121,7 +122,7 @@ def cut_network(
 
     Nodes that only decode or scale images, or that only training needs, are left out. Raise as `make_network` does.
     """
-    graph = inline_functions(graph)
+    graph = put_colours_last(inline_functions(graph))
     try:
         answer = find_output(graph, hints.output)
     except UsageError:

@@ -32,6 +32,11 @@ class Scaling:
     channel_shift: float | None
     """The mean of the constants where a shift by channel follows, which is not one number."""
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing is known of x."""
+        return self.scale == 1.0 and self.shift == 0.0 and not self.decoded and self.channel_shift is None
+
 
 def determine_normalisation(
     scaling: Scaling, given: tuple[float, float] | None, usual: UniformNormalisation

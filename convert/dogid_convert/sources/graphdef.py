@@ -7,6 +7,7 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from dogid.errors import DogidError, UsageError
+from dogid.model.other_formats import explain_download, explain_foreign_model, zip_names
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -26,13 +27,23 @@ def read_graph(path: Path, batch: int | None = 1) -> tf.compat.v1.GraphDef:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot read the graph: {error.strerror}") from error
+    reason = explain_download(data) or explain_foreign_model(path, data)
+    if reason is not None:
+        raise UsageError(f"{path}: {reason}")
+    if data.startswith(_ZIP) and (inside := _find_inside(data)):
+        raise UsageError(f"{path}: a zip with {inside}: unpack it, and give {inside}, with its labels.txt beside it")
     if data.startswith((_HDF5, _ZIP)):
         from dogid_convert.sources.keras import read_keras
 
         return read_keras(path, batch)
-    if not data:
-        raise UsageError(f"{path}: the file is empty")
     return _text(path, data) if _is_text(data) else _binary(path, data)
+
+
+def _find_inside(data: bytes) -> str | None:
+    """The model in a zip that is none itself, as Teachable Machine's of Keras models."""
+    names = zip_names(data)
+    models = [name for name in names if name.endswith((".h5", ".keras", "saved_model.pb"))]
+    return models[0] if models and "config.json" not in names else None
 
 
 def _binary(path: Path, data: bytes) -> tf.compat.v1.GraphDef:

@@ -1,6 +1,7 @@
 """Keras files and SavedModel folders, frozen into a GraphDef."""
 
 import importlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,12 @@ def read_keras(path: Path, batch: int | None = 1) -> tf.compat.v1.GraphDef:
             raise
         except Exception as error:  # Keras raises nearly anything on files of other versions
             reasons.append(f"{module}: {_line(error)}")
+    own = next((layer for reason in reasons if (layer := _own_layer(reason))), None)
+    if own is not None:
+        raise DogidError(
+            f"{path}: the model has layers of its author's own code ({own}), which the file does not hold; where it "
+            "was trained: model.export('FOLDER'), then convert that folder"
+        )
     raise DogidError(f"{path}: cannot be loaded as a Keras model: {'; '.join(reasons)}")
 
 
@@ -69,6 +76,17 @@ def _frozen(function: Any) -> tf.compat.v1.GraphDef:
     return convert_variables_to_constants_v2(function).graph.as_graph_def()
 
 
+def _own_layer(reason: str) -> str | None:
+    """The name of a layer that Keras does not know, in its message; None where the message is about something else."""
+    if "Lambda" in reason:
+        return "Lambda"
+    unknown = re.search(
+        r"Unknown layer: '?(?:Custom>)?(\w+)|Could not locate (?:class|function) '(?:Custom>)?(\w+)'", reason
+    )
+    return None if unknown is None else unknown[1] or unknown[2]
+
+
 def _line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else type(error).__name__
+    own = next((line for line in lines if _own_layer(line)), None)
+    return (own or lines[0])[:300] if lines else type(error).__name__

@@ -2,13 +2,19 @@
 
 from pathlib import Path
 
+from dogid.model.containers import read_zipped_model
+
 _TFLITE = b"TFL3"
+_ZIP = b"PK\x03\x04"
 
 
 def is_tflite(path: Path) -> bool:
-    """Whether a file is a TensorFlow Lite model already."""
+    """Whether a file is a TensorFlow Lite model already, or a zip with one."""
     try:
         with path.open("rb") as file:
-            return file.read(8)[4:] == _TFLITE
-    except OSError:
+            head = file.read(8)
+        if head.startswith(_ZIP):
+            return read_zipped_model(path.read_bytes(), 0) is not None
+    except (OSError, ValueError):
         return False
+    return head[4:] == _TFLITE

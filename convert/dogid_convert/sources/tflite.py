@@ -8,6 +8,9 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
+from dogid.model.containers import read_zipped_model
+from dogid.model.custom_operators import explain_custom_operators
+from dogid.model.input_size import has_open_size, set_input_size
 from dogid.model.model_file import read_model_file
 from dogid.preprocessing import GUESS
 from dogid_convert.graph.network import GraphFact, Hints
@@ -16,6 +19,7 @@ from dogid_convert.support.progress import Track
 from dogid_convert.tflite import run
 from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, pack, unpack
 from dogid_convert.tflite.float_ending import add_softmax, float16_to_float32, split_in_two
+from dogid_convert.tflite.planar_input import is_planar, put_colours_last
 from dogid_convert.tflite.smaller_weights import shrink_weights
 
 _SAME_VALUES = ("RESHAPE", "SQUEEZE", "DEQUANTIZE")
@@ -46,18 +50,28 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     """Return a float model. Raise UsageError where it is quantized or no image classifier, DogidError if damaged."""
     try:
         data = path.read_bytes()
-        model = unpack(data)
+        zipped = None if data[4:8] == b"TFL3" else read_zipped_model(data, 0)
+        sized = _with_size(path, data if zipped is None else zipped.data, hints)
+        model = unpack(sized)
         graph = model.subgraphs[0]
         inputs, outputs = ([facts_of(model, index) for index in ends] for ends in (graph.inputs, graph.outputs))
+    except UsageError:
+        raise
     except Exception as error:  # the generated reader raises nearly anything on damaged files
         raise DogidError(f"{path}: the TensorFlow Lite model is damaged: {type(error).__name__}: {error}") from error
+    reason = explain_custom_operators(sized)
+    if reason is not None:
+        raise UsageError(f"{path}: {reason}")
     source, answer = _only(path, inputs, "input", hints.input), _only(path, outputs, "output", hints.output)
     _check_float(path, model, source, answer)
     float16_to_float32(model)
     values = int(np.prod(answer.shape))
     if values < 1 or values != answer.shape[-1]:
         raise UsageError(f"{path}: the output {answer.name} is {list(answer.shape)}, not [1, classes]")
-    size = (source.shape[2], source.shape[1])
+    planar = is_planar(source.shape)
+    if planar:
+        put_colours_last(model)
+    size = (source.shape[3], source.shape[2]) if planar else (source.shape[2], source.shape[1])
     if hints.side is not None and (hints.side, hints.side) != size:
         raise UsageError(f"{path}: the size of a .tflite is fixed: {size[0]} x {size[1]}, not --size {hints.side}")
     normalisation = _normalisation(path, hints)
@@ -70,12 +84,21 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
         add_softmax(model)
         added = "; logits: a softmax is added"
     facts = (
-        GraphFact("input", source.name, "the model's only input"),
+        GraphFact("input", source.name, "the model's only input" + ("; planar: made interleaved" if planar else "")),
         GraphFact("output", answer.name, "the model's only output" + added),
         GraphFact("size", f"{size[0]} x {size[1]}", "the shape of the input"),
         GraphFact("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
     )
     return TfliteSource(pack(model), size, max(values, 2), normalisation, facts)
+
+
+def _with_size(path: Path, data: bytes, hints: Hints) -> bytes:
+    """Return a model of open size with the size that the user gave; all others as they are."""
+    if not has_open_size(data):
+        return data
+    if hints.side is None:
+        raise UsageError(f"{path}: the model takes images of any size: give the one it was trained with, --size N")
+    return set_input_size(data, hints.side)
 
 
 def _only(path: Path, tensors: list[TensorFacts], kind: str, wanted: str | None) -> TensorFacts:
@@ -97,7 +120,7 @@ def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFa
             f"{path}: quantized already ({source.dtype} in, {answer.dtype} out): dogid runs it as it is; convert the "
             "float model that it was made of"
         )
-    if len(source.shape) != 4 or source.shape[3] != 3:
+    if not is_planar(source.shape) and (len(source.shape) != 4 or source.shape[3] != 3):
         raise UsageError(f"{path}: the input {source.name} is {list(source.shape)}, not an image [1, height, width, 3]")
 
 

@@ -24,7 +24,7 @@ def user_errors(subject: str | Path, action: str) -> Iterator[None]:
     except OSError as error:
         raise DogidError(f"{error.filename or subject}: {error.strerror or _first_line(error)}") from error
     except Exception as error:  # TensorFlow has no common base of its errors, and a user no use for its traceback
-        raise DogidError(f"{subject}: TensorFlow cannot {action}: {_first_line(error)}") from error
+        raise DogidError(f"{subject}: {_explain(error, action)}") from error
 
 
 def load_packages() -> None:
@@ -40,6 +40,16 @@ def load_packages() -> None:
             f"TensorFlow is installed but cannot be imported ({_first_line(error)}); try: "
             "pip install --force-reinstall 'dogid[convert]'"
         ) from error
+
+
+def _explain(error: Exception, action: str) -> str:
+    line = _first_line(error)
+    if "AssignVariableOp" in line and "expected resource" in line:
+        return (
+            "the model was exported as it is trained: it changes its own variables at each image (BatchNormalization "
+            "or augmentation layers in training mode); give its .keras or .h5 file, which converts without them"
+        )
+    return f"TensorFlow cannot {action}: {line}"
 
 
 def _first_line(error: Exception) -> str:

@@ -32,7 +32,8 @@ _SCALES, _ZERO_POINTS, _QUANTIZED_AXIS = 2, 3, 6  # QuantizationParameters
 _FLOAT32, _FLOAT16, _UINT8, _INT8 = 0, 1, 3, 9  # TensorType
 _DTYPES = {_FLOAT32: "<f4", _FLOAT16: "<f2", _INT8: "i1", _UINT8: "u1"}
 
-_ADD, _MUL, _SUB, _DIV, _QUANTIZE, _DEQUANTIZE = 0, 18, 41, 42, 114, 6  # BuiltinOperator, as all below
+ADD, MUL, SUB, DIV = 0, 18, 41, 42  # BuiltinOperator, as all below
+_QUANTIZE, _DEQUANTIZE = 114, 6
 _CONV_2D, _CONCATENATION, _SHAPE = 3, 2, 77
 # PAD, STRIDED_SLICE, SPLIT, UNPACK, REVERSE_V2, GATHER, SPLIT_V, SLICE, MIRROR_PAD, PADV2, TRANSPOSE: places change
 _MOVES = frozenset({34, 45, 49, 88, 105, 36, 102, 65, 100, 60, 39})
@@ -64,7 +65,7 @@ def derive_normalisation(data: bytes) -> KnownNormalisation | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Affine:
+class Affine:
     """What a tensor holds of the input x: scale * x + shift, in one number or one for each colour."""
 
     scale: NDArray[np.float64]
@@ -72,8 +73,13 @@ class _Affine:
     moved: bool = False
     """Whether the colours may have changed places."""
 
+    def after(self, kind: int, constant: NDArray[np.float64], *, is_first: bool) -> "Affine":
+        """Return what an operator ADD, SUB, MUL or DIV makes of it with a constant; is_first: of x - c, not c - x."""
+        return _calculate(kind, self, constant, is_first=is_first)
+
     @property
     def is_unchanged(self) -> bool:
+        """Whether it is x itself."""
         return bool(np.all(self.scale == 1) and np.all(self.shift == 0))
 
 
@@ -94,7 +100,7 @@ class _Front:
     def find(self) -> Found | None:
         if self._tensors[self._source].number(_TYPE, "b") != _FLOAT32:
             return None
-        values = {self._source: _Affine(np.ones(1), np.zeros(1))}
+        values = {self._source: Affine(np.ones(1), np.zeros(1))}
         for operator in self._operators:
             taken = [index for index in operator.numbers(1, "i") if index in values]
             if not taken or self._kind(operator) == _SHAPE:
@@ -108,33 +114,33 @@ class _Front:
     def _kind(self, operator: Table) -> int:
         return self._kinds[operator.number(0, "I")]
 
-    def _pass(self, operator: Table, values: dict[int, _Affine]) -> _Affine | None:
+    def _pass(self, operator: Table, values: dict[int, Affine]) -> Affine | None:
         """What the operator makes of the input; None where it belongs to the network."""
         inputs, kind = operator.numbers(1, "i"), self._kind(operator)
         taken = [values[index] for index in inputs if index in values]
         if kind in _KEEPS:
             return taken[0]
         if kind in _MOVES:
-            return _Affine(taken[0].scale, taken[0].shift, moved=True)
+            return Affine(taken[0].scale, taken[0].shift, moved=True)
         if kind == _CONCATENATION and len(taken) == len(inputs):
             scale, shift = (np.mean([part.mean() for part in parts], keepdims=True) for parts in (
                 [one.scale for one in taken], [one.shift for one in taken],
             ))  # fmt: skip
-            return _Affine(scale, shift, moved=True)
-        if kind not in (_ADD, _MUL, _SUB, _DIV) or len(inputs) != 2 or len(taken) != 1:
+            return Affine(scale, shift, moved=True)
+        if kind not in (ADD, MUL, SUB, DIV) or len(inputs) != 2 or len(taken) != 1:
             return None
         before, is_first = taken[0], inputs[0] in values
         constant = self._constant(inputs[1] if is_first else inputs[0])
-        if constant is None or constant.size not in (1, 3) or (kind == _DIV and not (is_first and constant.all())):
+        if constant is None or constant.size not in (1, 3) or (kind == DIV and not (is_first and constant.all())):
             return None
         return _calculate(kind, before, constant, is_first=is_first)
 
-    def _judge(self, operator: Table, before: _Affine) -> Found | None:
+    def _judge(self, operator: Table, before: Affine) -> Found | None:
         """What the network's first operator, and the scaling before it, show of the input's range."""
         if self._kind(operator) == _QUANTIZE:
             return self._quantized_range(operator.numbers(2, "i")[0], before)
         if not before.is_unchanged:
-            return _judge_scaling(before)
+            return judge_scaling(before)
         if self._kind(operator) != _CONV_2D:
             return None
         weights = self._constant(operator.numbers(1, "i")[1])
@@ -145,7 +151,7 @@ class _Front:
             return ZERO_TO_255, "the weights of the model's first layer are those of a network that scales pixels", None
         return None
 
-    def _quantized_range(self, index: int, before: _Affine) -> Found | None:
+    def _quantized_range(self, index: int, before: Affine) -> Found | None:
         tensor = self._tensors[index]
         quantization, kind = tensor.table(_QUANTIZATION), tensor.number(_TYPE, "b")
         if quantization is None or kind not in (_INT8, _UINT8):
@@ -200,20 +206,23 @@ _RANGES = (
 """(lowest, highest) value that each normalisation makes of pixels 0..255. Networks with Caffe's take BGR."""
 
 
-def _calculate(kind: int, before: _Affine, constant: NDArray[np.float64], *, is_first: bool) -> _Affine:
+def _calculate(kind: int, before: Affine, constant: NDArray[np.float64], *, is_first: bool) -> Affine:
     value = constant.reshape(-1)
-    if kind == _ADD:
-        return _Affine(before.scale, before.shift + value, before.moved)
-    if kind == _SUB and is_first:
-        return _Affine(before.scale, before.shift - value, before.moved)
-    if kind == _SUB:
-        return _Affine(-before.scale, value - before.shift, before.moved)
-    factor = value if kind == _MUL else 1 / value
-    return _Affine(before.scale * factor, before.shift * factor, before.moved)
+    if kind == ADD:
+        return Affine(before.scale, before.shift + value, before.moved)
+    if kind == SUB and is_first:
+        return Affine(before.scale, before.shift - value, before.moved)
+    if kind == SUB:
+        return Affine(-before.scale, value - before.shift, before.moved)
+    factor = value if kind == MUL else 1 / value
+    return Affine(before.scale * factor, before.shift * factor, before.moved)
 
 
-def _judge_scaling(found: _Affine) -> Found | None:
-    """Return the range of x for which scale * x + shift lies where networks want it, about -3 to 3."""
+def judge_scaling(found: Affine) -> Found | None:
+    """Return the normalisation of x, its reason and order of colours; None where it stays open.
+
+    It is the range for which scale * x + shift lies where networks want it, about -3 to 3.
+    """
     scale, shift = float(np.abs(found.scale).mean()), float(found.shift.mean())
     if scale == 1:
         return _judge_shift(found, abs(shift))
@@ -229,7 +238,7 @@ def _judge_scaling(found: _Affine) -> Found | None:
     return None
 
 
-def _judge_shift(found: _Affine, size: float) -> Found | None:
+def _judge_shift(found: Affine, size: float) -> Found | None:
     reason = "the model subtracts a mean colour of"
     if size > 8:
         return ZERO_TO_255, f"{reason} pixels 0 to 255", _order(found)
@@ -238,7 +247,7 @@ def _judge_shift(found: _Affine, size: float) -> Found | None:
     return None
 
 
-def _order(found: _Affine) -> str | None:
+def _order(found: Affine) -> str | None:
     """BGR where ImageNet's mean colour is subtracted in that order, and nothing before it changed the order."""
     means = -found.shift
     reverse = np.array(CAFFE.mean[::-1])

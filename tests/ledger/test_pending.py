@@ -119,3 +119,29 @@ def test_pending_photo_is_returned_again_when_its_event_comes(inbox: Inbox) -> N
     assert inbox.ledger.observe(found, wake=True) == [known]
     inbox.classify(inbox.job())
     assert inbox.ledger.observe(found, wake=True) == []
+
+
+def test_suspects_wait_for_each_other_over_restarts(inbox: Inbox) -> None:
+    for name in ("a", "b", "c"):
+        put(inbox.folder / name, b"x")
+        inbox.observe(name)
+    ids = [job.id for job in inbox.ledger.claim(3, (), oldest=True)]
+
+    for first in (0, 5_000):
+        inbox.ledger.record_interruptions(ids[:2], ids[:2])
+        assert [job.path for job in inbox.ledger.claim(3, ())] == [b"c"]
+        assert inbox.ledger.wake_due() == first + 1
+        inbox.clock.advance(first + 1)
+        inbox.ledger.wake_due()
+        assert [job.path for job in inbox.ledger.claim(3, ())] == [b"c", b"a"]
+        assert (inbox.ledger.wake_due() or 0) >= 5_000
+        inbox.reopen()
+
+
+def test_only_pending_photos_are_suspects(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"a")
+    inbox.observe("a")
+    job = inbox.job()
+    inbox.classify(job)
+
+    assert inbox.ledger.pending_among([job.id, 99]) == []

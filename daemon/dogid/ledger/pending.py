@@ -66,8 +66,9 @@ class PendingPhotos:
         for number, photo_id in enumerate(self.pending_among(ids)):
             query = "SELECT count(*) FROM event WHERE photo_id = ? AND kind = 'interrupted'"
             (deaths,) = self._db.execute(query, (photo_id,)).fetchone()
-            wait_ms = (number << min(deaths, _MOST_DOUBLINGS)) + max(0, deaths - 1)
-            due = self._clock.steady_ms() + 1 + wait_ms * _AFTER_DEATH_MS
+            again = max(0, deaths - 1)
+            turns = (number << min(again, _MOST_DOUBLINGS)) + again
+            due = self._clock.steady_ms() + 1 + turns * _AFTER_DEATH_MS
             self._db.execute("UPDATE photo SET due = ? WHERE id = ?", (due, photo_id))
 
     def pending_among(self, ids: Collection[int]) -> list[int]:

@@ -15,7 +15,9 @@ from dogid.file_names import shown_name
 from dogid.inbox.safe_open import Root, open_root
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
-from dogid.photo.pixels import Pixels
+from dogid.photo.decode import decode
+from dogid.photo.pixels import DecodedPhoto, Pixels
+from dogid.pipeline.in_progress import InProgress
 from dogid.settings import Settings
 from dogid.web.api import classify_file
 from dogid.web.api.on_demand import OnDemandClassifier
@@ -156,3 +158,41 @@ def test_interpreter_of_a_thread_that_hung_is_never_used(
 
     assert hung not in used
     assert used == [second, second]
+
+
+def test_upload_beyond_the_budget_is_refused_with_both_numbers(client: FlaskClient, own_daemon: Daemon) -> None:
+    own_daemon.decoder.budget.change_capacity(15_000_000)
+    reply = client.post("/classify", data=photo(1, "PNG", size=(2400, 1800)))
+
+    assert reply.status_code == 422
+    assert reply.json is not None
+    assert reply.json["error"]["code"] == "too_large"
+    assert "15 MB are there for that" in reply.json["error"]["message"]
+
+
+def test_upload_is_answered_with_busy_while_others_have_the_memory(
+    client: FlaskClient, own_daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid.web.api.on_demand._MAX_WAIT_SECONDS", 0.01)
+    budget = own_daemon.decoder.budget
+    with budget.reserve(budget.capacity):
+        reply = client.post("/classify", data=photo(1, "PNG", size=(2400, 1800)))
+        assert client.post("/classify", data=photo(1)).status_code == 200
+
+    assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+    assert client.post("/classify", data=photo(1, "PNG", size=(2400, 1800))).status_code == 200
+
+
+def test_upload_is_in_progress_while_it_is_decoded(
+    client: FlaskClient, own_daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[int] = []
+
+    def die(_: bytes, __: tuple[int, int]) -> DecodedPhoto:
+        left.append(InProgress(own_daemon.state).left_requests)
+        return decode(photo(1), (224, 224))
+
+    monkeypatch.setattr("dogid.decoding.decoder.decode", die)
+    client.post("/classify", data=photo(1))
+    assert left == [1]
+    assert InProgress(own_daemon.state).left_requests == 0

@@ -7,13 +7,16 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import UsageError
 from dogid.ledger.damage import DamagedLedgerError, check_header, is_damage, prevents_opening
 from dogid.ledger.reading_connection import ReadingConnection
-from dogid.ledger.salvage import Salvaged, salvage
 from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, check_tables, migrate
+
+if TYPE_CHECKING:
+    from dogid.ledger.salvage import Salvaged
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class OpenedDatabase:
 
     connection: sqlite3.Connection
     moved_aside: Path | None
-    salvaged: Salvaged | None
+    salvaged: "Salvaged | None"
 
 
 def open_for_writing(folder: Path) -> OpenedDatabase:
@@ -52,8 +55,10 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
     return OpenedDatabase(_open(path), aside, salvaged)
 
 
-def _replace(path: Path) -> tuple[Path, Salvaged | None]:
+def _replace(path: Path) -> "tuple[Path, Salvaged | None]":
     """Make a new ledger of what a damaged one holds; return where that is now, and what was in it."""
+    from dogid.ledger.salvage import salvage  # most ledgers are sound
+
     new = path.with_name(path.name + NEW)
     salvaged = None
     try:

@@ -1,6 +1,5 @@
 """Reads results and counts from the ledger. Nothing here writes."""
 
-import difflib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -181,6 +180,8 @@ def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
     known = list_known_labels(db)
     if label in known:
         return None
+    import difflib  # an idle daemon does not need it
+
     similar = difflib.get_close_matches(label, known, n=3)
     named = [*similar, *(other for other in known if other not in similar)]
     more = f" and {len(named) - _NAMED_LABELS} others" if len(named) > _NAMED_LABELS else ""

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dogid.errors import UsageError
-from dogid.model.custom_operators import explain_custom_operators
 from dogid.model.shipped import shipped_model
 
 BACKENDS = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter", "tensorflow")
@@ -52,6 +51,8 @@ def choose_backend(model: bytes, wanted: str | None = None) -> Backend:
 
     wanted, or else the variable DOGID_BACKEND, names a single module to use instead.
     """
+    from dogid.model.custom_operators import explain_custom_operators  # a model that is accepted does not need it
+
     reason = explain_custom_operators(model)
     if reason is not None:
         raise UsageError(reason)

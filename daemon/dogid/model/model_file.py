@@ -27,7 +27,6 @@ from dogid.model.containers import (
 from dogid.model.graph_front import derive_normalisation
 from dogid.model.input_size import set_input_size
 from dogid.model.model_labels import find_labels
-from dogid.model.other_formats import explain_format
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
 from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
@@ -149,6 +148,8 @@ def _unzip(path: Path, content: bytes) -> ZippedModel | None:
     except ValueError as error:
         raise UsageError(f"{path}: {error}; download it again") from error
     if zipped is None or zipped.data[4:8] != _IDENTIFIER:
+        from dogid.model.other_formats import explain_format  # a model that is accepted does not need it
+
         reason = explain_format(path, content)
         other = "" if reason is None else f", but {reason}"
         way_out = "" if reason is not None else "; `dogid convert` makes one from a graph"

@@ -8,7 +8,7 @@ import importlib
 import io
 import warnings
 
-from PIL import Image, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from dogid.errors import PhotoCode, PhotoError
@@ -106,6 +106,8 @@ def decodable_formats() -> str:
 def _is_installed(kind: str) -> bool:
     if kind == formats.HEIC:
         return heif.is_available()
+    from PIL import features  # only for a message
+
     return kind != formats.AVIF or bool(features.check("avif"))
 
 

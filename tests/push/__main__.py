@@ -5,14 +5,30 @@ To add a part, add a function that returns its report to _PARTS.
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
+from tests.push import ledger_damage
 from tests.push.board import push_board
+from tests.push.case_report import CaseReport
 from tests.push.report import Report
+
+
+def _in_a_folder(part: Callable[[Path], CaseReport]) -> Report:
+    """Run a part in an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="dogid-push-", ignore_cleanup_errors=True) as folder:
+        found = part(Path(folder))
+    return Report([f"{number} {name}" for name, number in found.figures.items()], found.faults)
+
 
 _PARTS: dict[str, Callable[[], Report]] = {
     "board600": lambda: push_board(megabytes=600, most=400, workers=4),
     "board350": lambda: push_board(megabytes=350, most=350, workers=1),
+    "flips": lambda: _in_a_folder(ledger_damage.flip_every_page),
+    "headers": lambda: _in_a_folder(ledger_damage.damage_headers),
+    "foreign": lambda: _in_a_folder(ledger_damage.replace_tables),
+    "torn": lambda: _in_a_folder(ledger_damage.tear_live_state),
 }
 
 

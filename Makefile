@@ -133,7 +133,7 @@ $(DEV)/.installed: pyproject.toml | check-python
 	@touch $@
 
 $(TRAIN)/.installed: pyproject.toml | check-python
-	@echo "Installing dogid and TensorFlow into $(TRAIN): once, about 2 GB ..."
+	@echo "Installing dogid and TensorFlow into $(TRAIN): once, about 2.5 GB ..."
 	@$(PYTHON) -m venv --clear $(TRAIN)
 	@$(TRAIN)/bin/python $(PIP) --editable '.[convert]'
 	@touch $@

@@ -35,6 +35,11 @@ def find_near_duplicates(embeddings: Floats) -> NDArray[np.intp]:
     return np.asarray(connected_components(graph, directed=False)[1], np.intp)
 
 
+def count_known(clusters: NDArray[np.intp], held_out: NDArray[np.bool_]) -> int:
+    """Return how many of the held-out photos have a near-duplicate among the others; both are [photos]."""
+    return int(np.isin(clusters[held_out], clusters[~held_out]).sum())
+
+
 @dataclass(frozen=True, slots=True)
 class NearDuplicates:
     """Photos that are nearly the same as others."""

@@ -16,7 +16,7 @@ from dogid_convert.training.few_photos import describe_few_photos
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds
 from dogid_convert.training.head_choice import ChosenHead
 from dogid_convert.training.holdout import HeldOutEvaluation, Misclassification
-from dogid_convert.training.near_duplicates import NearDuplicates, describe_clusters
+from dogid_convert.training.near_duplicates import NearDuplicates, count_known, describe_clusters
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
 from dogid_convert.training.trained_base import Progress, TrainedBase, train_on_base
@@ -77,7 +77,7 @@ def retrain(
     judged = outcome.by_group or outcome.held_out
     held_out = outcome.held_out.evaluate(labels, prior) if outcome.held_out else None
     by_group = outcome.by_group.evaluate(labels, prior) if outcome.by_group else None
-    advice = describe_few_photos(dataset_used.counts(), by_group or held_out)
+    advice = describe_few_photos(dataset_used.counts(), by_group or held_out) + _describe_known(trained)
     for sentence in advice:
         log(sentence)
     return RetrainResult(
@@ -122,6 +122,14 @@ def _train_best(
     if recipe.convolutions:
         best = train_on_base(best.backbone, dataset, recipe, cache, progress, log)
     return replace(best, unreadable=unreadable), trials
+
+
+def _describe_known(trained: TrainedBase) -> tuple[str, ...]:
+    """Return a sentence where photos that a data set's author has put apart resemble others too much."""
+    known = count_known(trained.clusters, trained.parts.held_out) if trained.parts.divided else 0
+    if not known:
+        return ()
+    return (f"{known} of the photos in test/ or val/ are nearly the same as one in train/: they flatter the figures",)
 
 
 def _make_manifest(dataset: Dataset, trained: TrainedBase) -> Manifest:

@@ -158,4 +158,4 @@ def _name_folds(data: TrainingData, splits: Splits) -> str:
     count = len(np.unique(folds[folds != ALWAYS_TRAINED]))
     if splits.by_group:
         return f"{count} folds of whole groups"
-    return f"{count} folds, each photo judged once by a model that was not trained on it, nor on near-duplicates of it"
+    return f"{count} folds, each photo judged once by a model trained on neither it nor its near-duplicates"

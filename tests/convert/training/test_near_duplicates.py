@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 
 from dogid.dataset.labelled_photos import find_photos
-from dogid_convert.training.near_duplicates import describe_clusters, find_near_duplicates
+from dogid_convert.training.near_duplicates import count_known, describe_clusters, find_near_duplicates
 from tests.convert.training_material import make_folder
 
 
@@ -33,3 +33,9 @@ def test_near_duplicates_under_two_labels_are_named(tmp_path: Path) -> None:
 
     assert found.photos == 4
     assert found.across_labels == (("blue/cam2__002.jpg", "red/cam1__001.jpg"),)
+
+
+def test_held_out_photos_with_a_near_duplicate_are_counted() -> None:
+    held_out = np.array([True, False, True, True, False])
+
+    assert count_known(np.array([0, 0, 1, 2, 2]), held_out) == 2

@@ -29,6 +29,38 @@ def test_labels_are_found_beside_the_model(float_model: bytes, tmp_path: Path, n
     assert read_model_file(path).labels == LABELS
 
 
+@pytest.mark.parametrize("name", ["retrained_labels.txt", "output_labels.txt", "class_indices.json"])
+def test_label_files_of_training_scripts_are_found(float_model: bytes, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(float_model)
+    table = '{"red": 0, "green": 1, "blue": 2}' if name.endswith("json") else "red\ngreen\nblue\n"
+    (tmp_path / name).write_text(table)
+
+    assert read_model_file(path).labels == LABELS
+
+
+def test_labels_that_dogid_packed_keep_their_numbers(float_model: bytes, tmp_path: Path) -> None:
+    labels = ("1 euro", "2 euro", "3 pounds")
+    foreign = with_labels(float_model, tmp_path / "foreign.tflite", labels=("1 one", "2 two", "3 three"))
+    ours = with_labels(float_model, tmp_path / "ours.tflite", labels=labels)
+    with zipfile.ZipFile(ours, "a") as archive:
+        archive.writestr(RECORD, "{}")
+
+    assert read_model_file(ours).labels == labels
+    assert read_model_file(foreign).labels == ("one", "two", "three")
+
+
+def test_zip_with_one_model_and_its_labels_is_read(float_model: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "converted_tflite.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("folder/model.tflite", float_model)
+        archive.writestr("folder/labels.txt", "0 red\n1 green\n2 blue\n")
+    found = read_model_file(path)
+
+    assert (found.labels, found.labels_from) == (LABELS, "labels.txt in converted_tflite.zip")
+    assert found.data == float_model
+
+
 def test_labels_that_are_given_win(float_model: bytes, tmp_path: Path) -> None:
     path = with_labels(float_model, tmp_path / "model.tflite")
     (tmp_path / "mine.txt").write_text("r\ng\nb\n")

@@ -23,6 +23,7 @@ from dogid_convert.conversion.photo_sets import (
     read_folder,
 )
 from dogid_convert.conversion.report import Cost, Report, RepresentativeDataset
+from dogid_convert.conversion.suggest_normalisation import suggest_normalisation
 from dogid_convert.graph.network import Hints
 from dogid_convert.quantize.int8_search import find_best_int8
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES, IoTypes
@@ -100,6 +101,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     warnings = _collect_warnings(folder, labels)
     photos = _split_photos(settings, folder, source, track)
     float_model = source.tflite("float32")
+    warnings += _try_normalisations(source, float_model, labels, evaluation or folder, track)
     model, attempts = _make_model(settings, source, float_model, photos, labels, track)
     facts = read_facts(model)
     answer = run.make_classifier(model, labels.names, source.normalisation)
@@ -244,6 +246,17 @@ def _find_label_places(evaluation: PhotoFolder | None, labels: GraphLabels) -> l
             f"{', '.join(labels.names[:8])}"
         )
     return places
+
+
+def _try_normalisations(
+    source: FloatSource, model: bytes, labels: GraphLabels, folder: PhotoFolder | None, track: Track
+) -> list[str]:
+    """Return a warning where the normalisation was guessed, and photos with labels show that it is another."""
+    guess = source.normalisation
+    if folder is None or not guess.is_guess:
+        return []
+    found = suggest_normalisation(model, labels.names, guess, folder, source.size, track)
+    return [found] if found is not None else []
 
 
 def _collect_warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:

@@ -15,6 +15,7 @@ class UniformNormalisation:
     mean: float
     std: float
     reason: str
+    is_guess: bool = False
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the input for these pixels, in the same shape."""

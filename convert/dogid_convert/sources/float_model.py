@@ -95,5 +95,8 @@ def _normalisation_beside(graph: Path) -> UniformNormalisation:
     if recorded is not None:
         return UniformNormalisation(*recorded, f"from {REPORT} beside the graph")
     return UniformNormalisation(
-        GUESS.mean[0], GUESS.std[0], "not defined by the graph: MobileNet's default; --mean and --std change it"
+        GUESS.mean[0],
+        GUESS.std[0],
+        "not defined by the graph: MobileNet's default; --mean and --std change it",
+        is_guess=True,
     )

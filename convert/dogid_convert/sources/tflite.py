@@ -130,7 +130,10 @@ def _normalisation(path: Path, hints: Hints) -> UniformNormalisation:
     known = read_model_file(path).normalisation
     if known is None:
         return UniformNormalisation(
-            GUESS.mean[0], GUESS.std[0], "not defined by the model: MobileNet's default; --mean and --std change it"
+            GUESS.mean[0],
+            GUESS.std[0],
+            "not defined by the model: MobileNet's default; --mean and --std change it",
+            is_guess=True,
         )
     mean, std = known.normalisation.mean, known.normalisation.std
     if len(set(mean)) == len(set(std)) == 1:

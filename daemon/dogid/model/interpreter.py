@@ -100,7 +100,9 @@ def _works(module: str) -> bool:
 def _first_sentence(error: Exception) -> str:
     """The interpreters' messages repeat themselves for each operator."""
     text = " ".join(str(error).split())
-    return re.split(r"(?<=[.!])(?:\s|(?=[A-Z]))|(?<=[a-z)])(?=(?:Node|Failed|Op) )", text)[0][:_LONGEST_MESSAGE]
+    return re.split(r"(?<=[.!])(?:\s|(?=[A-Z]))|(?<=[a-z)])(?=(?:Node|Failed|Op) )", text)[0][:_LONGEST_MESSAGE].rstrip(
+        "."
+    )
 
 
 def _make(module: str, model: bytes) -> Any:

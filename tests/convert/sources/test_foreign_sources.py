@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from dogid.cli import main
 from dogid.errors import DogidError
@@ -152,3 +153,24 @@ def test_scaling_behind_other_operators_is_found(front: Callable[[Any], Any], tm
 
     assert (source.normalisation.mean, source.normalisation.std) == (0, 1)
     assert "0 to 255" in source.normalisation.reason
+
+
+def test_labelled_photos_show_a_wrong_guess(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(image)
+    head = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(image, head(mean))
+    # dark is what is below 100 of pixels 0 to 255
+    head.set_weights([np.array([[-1, 1]] * 3, np.float32), np.array([300, -300], np.float32)])
+    model.save(tmp_path / "m.keras")
+    (tmp_path / "labels.txt").write_text("dark\nbright\n")
+    for label, level in (("dark", 60), ("bright", 160)):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for number in range(12):
+            picture = np.full((SIDE, SIDE, 3), level + number, np.uint8)
+            Image.fromarray(picture).save(tmp_path / "photos" / label / f"{number}.png")
+    flags = ["--dtype", "float32", "--calibrate", str(tmp_path / "photos"), "-o", str(tmp_path / "m.tflite")]
+    main(["convert", str(tmp_path / "m.keras"), *flags])
+    printed = capsys.readouterr().err
+
+    assert "pixels of 0..255 give 24 of 24 right, the guess 12: convert again with --mean 0 --std 1" in printed

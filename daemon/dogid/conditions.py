@@ -84,6 +84,14 @@ def ledger_moved_aside(aside: str, results: int | None) -> str:
     return f"the ledger was damaged and is now {aside}; {copied}; other photos are found again in the inbox"
 
 
+def no_more_threads(error: RuntimeError) -> str | None:
+    """Return the message for a machine that gives no more threads; None where an error has another reason."""
+    # the words of CPython: https://github.com/python/cpython/blob/3.11/Modules/_threadmodule.c
+    if "can't start new thread" not in str(error):
+        return None
+    return f"{error}: this machine allows too few; allow more (TasksMax, ulimit -u), or set fewer workers"
+
+
 def no_rights(path: Path, owner: str) -> str:
     """Return the message for a path that only another user can use."""
     return f"{path}: belongs to {owner}, and this user has no rights to it; put `sudo -u {owner}` before the command"

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from dogid.web.api.events import MAX_LISTENERS
-from dogid.web.server.limits import THREADS
+from dogid.web.server.limits import THREADS, connection_limits
 from tests.support.daemon import ROOT
 
 MOST_WORKERS = 64  # what the setting takes
@@ -16,4 +15,4 @@ OTHERS = 20  # main, coordinator, reconciler, watch, health check, pictures, a h
 def test_tasks_max_covers_all_threads(unit: str) -> None:
     found = re.search(r"^TasksMax=(\d+)$", (ROOT / "systemd" / unit).read_text(), re.MULTILINE)
     assert found is not None
-    assert int(found[1]) >= MAX_LISTENERS + THREADS + MOST_WORKERS + OTHERS
+    assert int(found[1]) >= connection_limits(1024).listeners + THREADS + MOST_WORKERS + OTHERS

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
+from dogid.conditions import no_more_threads
 from dogid.errors import DogidError, UnavailableError
 from dogid.system.journal import set_up_logging
 from dogid.system.malloc import freeze_gc, limit_malloc_arenas, trim_malloc
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         for warning in settings.unknown_variables():
             log.warning("%s", warning)
-        _serve(args, settings.load(args))
+        _serve_or_explain(args)
         _exit_now()
     except DogidError as error:
         if not in_journal:
@@ -47,6 +48,16 @@ def run(args: argparse.Namespace) -> int:
     except Exception:
         log.critical("internal error; the daemon ends", exc_info=True)
     return 1
+
+
+def _serve_or_explain(args: argparse.Namespace) -> None:
+    try:
+        _serve(args, settings.load(args))
+    except RuntimeError as error:
+        problem = no_more_threads(error)
+        if problem is None:
+            raise
+        raise DogidError(problem) from error
 
 
 def _serve(args: argparse.Namespace, chosen: settings.Settings) -> None:

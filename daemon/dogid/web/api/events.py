@@ -21,9 +21,8 @@ from dogid.web.api.responses import encode_json
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
+from dogid.web.server.limits import connection_limits
 
-MAX_LISTENERS = 64
-"""Each keeps a thread, of which the systemd service may have 256 (TasksMax)."""
 _MAX_EVENTS = 256
 """Events in memory, for listeners that lag behind; with fewer, more of them read the ledger."""
 _BATCH = 100
@@ -85,6 +84,7 @@ class EventStream:
         self._daemon = daemon
         self._extra_thread = extra_thread
         self._lock = threading.Lock()
+        self._max_listeners = connection_limits().listeners
         self._listeners = 0
         self._events: deque[Event] = deque(maxlen=_MAX_EVENTS)
         self._complete_after: int | None = None
@@ -97,11 +97,11 @@ class EventStream:
         It has the results after the sequence number `after`, or with None those from now on. Raise ApiError where there
         are too many listeners.
         """
-        if self._listeners >= MAX_LISTENERS:
+        if self._listeners >= self._max_listeners:
             raise ApiError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "busy",
-                f"there are {MAX_LISTENERS} listeners already; poll /results instead",
+                f"there are {self._max_listeners} listeners already; poll /results instead",
                 {"Retry-After": "30"},
             )
         newest = queries.read_newest_seq(self._daemon.reader())

@@ -4,15 +4,47 @@ The numbers suit a machine with one or two slow cores and 512 MB, which also cla
 happens without each of them.
 """
 
+import resource
+from dataclasses import dataclass
+
 THREADS = 6
 """Requests that are answered at the same time. More only wait for each other; with fewer, a slow disk delays all."""
 
-MAX_CONNECTIONS = 700
-"""Connections at the same time; more wait in the kernel. With more, file descriptors (1,024) could run out."""
+_MOST_CONNECTIONS = 700
+_FEWEST_CONNECTIONS = 8
+_CLOSING_SHARE = 14
+_MOST_LISTENERS = 64
+_FEWEST_LISTENERS = 2
+_LISTENER_DESCRIPTORS = 3
+_RESERVED_DESCRIPTORS = 64
 
-EVICTION_START = 650
-"""Connections from which on each new one replaces the one that has waited longest without a complete request.
-The distance to MAX_CONNECTIONS is the time that closing one takes: with less, bursts wait; with more, fewer fit."""
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How many connections there may be at the same time, so that photos can still be opened."""
+
+    most: int
+    """More wait in the kernel. Raising it takes memory, and some kB of the kernel's, for each."""
+    eviction_start: int
+    """Connections from which on each new one replaces the one that has waited longest without a complete request.
+    The distance to most is the time that closing one takes: with less, bursts wait; with more, fewer fit."""
+    listeners: int
+    """Of `/events`: each keeps a thread, of which the systemd service may have 256 (TasksMax), and reads the ledger."""
+
+
+def connection_limits(descriptors: int | None = None) -> ConnectionLimits:
+    """Return the limits of a process that may have so many file descriptors; of this one where none are given.
+
+    Some are reserved for the daemon: it has 24 of them when it is idle, and needs more for photos, uploads and the
+    processes that decode. A connection takes one, a listener of events those of its connection to the ledger besides.
+    """
+    if descriptors is None:
+        descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    spare = max(0, descriptors - _RESERVED_DESCRIPTORS)
+    most = min(max(spare * 3 // 4, _FEWEST_CONNECTIONS), _MOST_CONNECTIONS)
+    listeners = min(max(spare // 4 // _LISTENER_DESCRIPTORS, _FEWEST_LISTENERS), _MOST_LISTENERS)
+    return ConnectionLimits(most, most - max(2, most // _CLOSING_SHARE), listeners)
+
 
 CLEANUP_SECONDS = 2.0
 """Between two checks for late connections. Raising it lets them stay for longer; lowering it costs power while idle."""

@@ -17,6 +17,8 @@ from waitress.server import TcpWSGIServer
 from dogid.web.server import limits
 from dogid.web.server.channel import Channel
 
+_OTHER_SOCKETS = 2  # that waitress counts with the connections: the one that listens, and the trigger of its loop
+
 
 def serve_on(listener: socket.socket, application: Any, *, largest_body: int) -> "Server":
     """Return a server for a WSGI application on a socket that listens; `run` it in a thread of its own."""
@@ -28,7 +30,7 @@ def serve_on(listener: socket.socket, application: Any, *, largest_body: int) ->
         ident="dogid",
         asyncore_use_poll=True,
         channel_request_lookahead=1,  # so that a listener of events that has gone is noticed
-        connection_limit=limits.MAX_CONNECTIONS,
+        connection_limit=limits.connection_limits().most + _OTHER_SOCKETS,
         inbuf_overflow=limits.LARGE_BODY,
         max_request_body_size=largest_body,
         max_request_header_size=limits.MAX_HEADER_BYTES,
@@ -47,6 +49,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
     channel_class = Channel
     active_channels: dict[int, Channel]
     _next_cleanup = 0.0
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        """Take what waitress takes."""
+        self._eviction_start = limits.connection_limits().eviction_start
+        super().__init__(*args, **named)
 
     def has_room_for_body(self) -> bool:
         """Return whether one more large body may come; where there are too many, the slowest is cut."""
@@ -73,7 +80,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
 
     def handle_accept(self) -> None:
         """Accept a connection; where there are many, close the one that has waited longest without a request."""
-        if len(self.active_channels) >= limits.EVICTION_START:
+        if len(self.active_channels) >= self._eviction_start:
             channels = self.active_channels.values()
             idle = [channel for channel in channels if not (channel.requests or channel.will_close)]
             if idle:

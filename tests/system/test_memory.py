@@ -21,7 +21,10 @@ def group_v2(folder: Path, limit: str, used: int, inactive_file: int = 0) -> Non
     folder.mkdir(parents=True)
     (folder / "memory.max").write_text(f"{limit}\n")
     (folder / "memory.current").write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 7\nfile 9\ninactive_anon 5\ninactive_file {inactive_file}\n")
+    active_file = inactive_file // 3  # read more than once
+    (folder / "memory.stat").write_text(
+        f"anon 7\nfile 9\ninactive_anon 5\ninactive_file {inactive_file - active_file}\nactive_file {active_file}\n"
+    )
 
 
 def group_v1(folder: Path, limit: int, used: int, total_inactive_file: int = 0) -> None:

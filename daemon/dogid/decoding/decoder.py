@@ -1,12 +1,16 @@
 """Decoding photos within what the machine has: all that decode photos of others share one decoder."""
 
+import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dogid.decoding.byte_budget import ByteBudget
-from dogid.decoding.processes import PROCESS_BYTES, DecodeLimits, DecodeProcesses
 from dogid.photo.decode import decode
 from dogid.photo.decode_cost import estimate_cost
 from dogid.photo.pixels import DecodedPhoto
+
+if TYPE_CHECKING:
+    from dogid.decoding.processes import DecodeProcesses
 
 # Of memory, estimated. Raising this keeps freed memory in the daemon, and a crash or hang of a larger photo's decoder
 # takes the daemon along; lowering it copies more photos to another process, and starts one for them.
@@ -20,7 +24,8 @@ class Decoder:
         """Set up; max_pixels and seconds are the limits of one photo."""
         self.budget = budget
         """What all photos share."""
-        self._processes = DecodeProcesses()
+        self._processes: DecodeProcesses | None = None
+        self._lock = threading.Lock()
         self.max_pixels, self.seconds = max_pixels, seconds
 
     def decode(
@@ -43,12 +48,23 @@ class Decoder:
             with self.budget.reserve(cost.memory + len(data), max_wait):
                 on_start()
                 return decode(data, size)
+        from dogid.decoding.processes import PROCESS_BYTES, DecodeLimits  # an idle daemon needs none of it
+
         # the bytes are there twice
         with self.budget.reserve(cost.memory + 2 * len(data) + PROCESS_BYTES, max_wait):
             on_start()
             limits = DecodeLimits(cost.memory, self.seconds, self.max_pixels)
-            return self._processes.decode(data, size, limits)
+            return self._present_processes().decode(data, size, limits)
 
     def close(self) -> None:
         """End the processes."""
-        self._processes.close()
+        if self._processes is not None:
+            self._processes.close()
+
+    def _present_processes(self) -> "DecodeProcesses":
+        from dogid.decoding.processes import DecodeProcesses
+
+        with self._lock:
+            if self._processes is None:
+                self._processes = DecodeProcesses()
+            return self._processes

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.photo import foreign_formats, formats, heif, webp
+from dogid.photo import foreign_formats, formats, heif
 from dogid.photo.extent.extent import Extent
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
@@ -114,6 +114,15 @@ def _is_installed(kind: str) -> bool:
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:
     if kind in _PLUGINS:  # which Pillow would look for among all its plugins, and load those
         importlib.import_module(_PLUGINS[kind])
+    if kind == formats.WEBP:
+        from dogid.photo import webp  # with the first such photo, since an idle daemon needs none of it
+
+        header = read_webp_header(data)
+        if webp.is_available() and not header.is_animated:
+            extent = formats.EXTENTS[kind](data)
+            image, turn = webp.decode_webp(data, header, size)
+            width, height = turn_size(header.size, turn)
+            return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent))
     if kind == formats.TIFF:
         preview = find_preview(data)
         if preview is not None:
@@ -121,11 +130,6 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image, turn = load_tiff(data)
     elif kind == formats.HEIC:
         image, turn = heif.load_heic(data), 1
-    elif kind == formats.WEBP and webp.is_available() and not (header := read_webp_header(data)).is_animated:
-        extent = formats.EXTENTS[kind](data)
-        image, turn = webp.decode_webp(data, header, size)
-        width, height = turn_size(header.size, turn)
-        return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent))
     else:
         image = Image.open(io.BytesIO(data), formats=(kind,))
         turn = read_orientation(image)

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from dogid.errors import PhotoError
-from dogid.photo import formats, webp
+from dogid.photo import formats
 from dogid.photo.extent import tiff as layout_of
 from dogid.photo.extent.jpeg import JpegHeader, count_samples, read_header
 from dogid.photo.extent.tiff import read_layout
@@ -91,6 +91,8 @@ def _estimate_png(data: bytes) -> int:
 
 
 def _estimate_webp(data: bytes) -> int:
+    from dogid.photo import webp  # with the first such photo
+
     header = read_webp_header(data)
     pixels = header.size[0] * header.size[1]
     if header.is_animated or not webp.is_available():

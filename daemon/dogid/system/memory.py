@@ -14,14 +14,20 @@ class _CgroupFiles(NamedTuple):
     limits: tuple[str, ...]
     """Beyond the first the kernel ends processes; beyond the second it slows them down."""
     usage: str
-    reclaimable: str
-    """Key of memory.stat: file pages that the kernel drops before it refuses memory. They count as usage."""
+    reclaimable: tuple[str, ...]
+    """Keys of memory.stat: file pages that the kernel drops before it refuses memory. They count as usage."""
 
 
 _CGROUPS = (
-    _CgroupFiles("", "sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", "inactive_file"),
     _CgroupFiles(
-        "memory", "sys/fs/cgroup/memory", ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
+        "", "sys/fs/cgroup", ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file")
+    ),
+    _CgroupFiles(
+        "memory",
+        "sys/fs/cgroup/memory",
+        ("memory.limit_in_bytes",),
+        "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
     ),
 )
 # https://docs.kernel.org/admin-guide/cgroup-v2.html and .../cgroup-v1/memory.html
@@ -105,4 +111,4 @@ def _read_integer(path: Path) -> int | None:
 
 def _reclaimable(folder: Path, files: _CgroupFiles) -> int:
     lines = (folder / "memory.stat").read_text(encoding="ascii").splitlines()
-    return next((int(line.split()[1]) for line in lines if line.split()[:1] == [files.reclaimable]), 0)
+    return sum(int(line.split()[1]) for line in lines if line.split()[0] in files.reclaimable)

@@ -21,6 +21,9 @@ _SCAN = b"\xff\xda"
 # Scans of a JPEG. Cameras and programs write at most a dozen. Raising this lets the daemon's own threads be kept busy
 # by photos made for that; lowering it decodes ordinary progressive photos in a process of their own.
 _MOST_SCANS = 64
+# Bytes of a file that is walked over block by block, in Python: 2 M blocks at worst, for a second or two. Raising this
+# lets photos made for that keep the daemon's own threads busy; lowering it decodes ordinary ones elsewhere.
+_LONG = 8 << 20
 _HEADER = 1 << 16  # bytes in which the properties of a photo are looked for
 _MOST_PROPERTIES = 1000  # of a HEIC: less overlooks images, more lets a hostile file keep a processor longer
 # A pixel, by PNG's colour types: grey, colours, palette, grey or colours with transparency
@@ -53,21 +56,20 @@ def estimate_cost(data: bytes, size: tuple[int, int]) -> DecodeCost:
         if kind == formats.JPEG:
             return _estimate_jpeg(data, size)
         memory = _estimate_tiff(data, size) if kind == formats.TIFF else _ESTIMATES[kind](data)
-    except (
-        PhotoError,
-        struct.error,
-        IndexError,
-        ValueError,
-        ZeroDivisionError,
-        StopIteration,
-    ):  # the decoder finds the same, and explains it
-        return DecodeCost(_BASE, needs_process=kind in _OPAQUE)
-    return DecodeCost(_BASE + memory, needs_process=kind in _OPAQUE)
+    except (PhotoError, *_BROKEN):  # the decoder finds the same, and explains it
+        memory = 0
+    return DecodeCost(_BASE + memory, needs_process=kind in _OPAQUE or _has_many_blocks(data, kind, memory))
 
 
 def _estimate_jpeg(data: bytes, size: tuple[int, int]) -> DecodeCost:
     header = read_header(data)
-    return DecodeCost(_BASE + _estimate_jpeg_memory(data, header, size), needs_process=_has_many_scans(data, header))
+    is_slow = not header.is_one_scan and (len(data) > _LONG or data.count(_SCAN, header.scan) > _MOST_SCANS)
+    return DecodeCost(_BASE + _estimate_jpeg_memory(data, header, size), needs_process=is_slow)
+
+
+def _has_many_blocks(data: bytes, kind: str, memory: int) -> bool:
+    """Whether a file may consist of so many blocks, each of a few bytes, that walking over them takes long."""
+    return kind in _BLOCKS and len(data) > _LONG and len(data) > memory // 2
 
 
 def _estimate_jpeg_memory(data: bytes, header: JpegHeader, size: tuple[int, int]) -> int:
@@ -76,10 +78,6 @@ def _estimate_jpeg_memory(data: bytes, header: JpegHeader, size: tuple[int, int]
     # four bytes a pixel, twice where they are converted or turned; all coefficients, of two bytes, where scans add up
     output = pixels * 8
     return output if header.is_one_scan else output + 2 * count_samples(data, header)
-
-
-def _has_many_scans(data: bytes, header: JpegHeader) -> bool:
-    return header.is_progressive and data.count(_SCAN, header.scan) > _MOST_SCANS
 
 
 def _estimate_png(data: bytes) -> int:
@@ -141,6 +139,7 @@ def _estimate_isobmff(data: bytes) -> int:
 
 _OPAQUE = frozenset({formats.TIFF, formats.HEIC, formats.AVIF})
 """Formats whose containers can hold anything: what their header says need not be what is decoded."""
+_BLOCKS = frozenset({formats.PNG, formats.GIF})
 _ESTIMATES = {
     formats.PNG: _estimate_png,
     formats.WEBP: _estimate_webp,

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="DIR",
         help="the folder for retrained_graph.pb, retrained_labels.txt, report.json, manifest.json, "
-        "report.html, confusion_matrix.png and, with --fine-tune, learning_curves.png",
+        "report.html, training_embeddings.npz, confusion_matrix.png and, with --fine-tune, learning_curves.png",
     )
     add_old_name(out, "--output", "--out", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")

@@ -12,7 +12,7 @@ from dogid.model.model_labels import LABELS
 from dogid.model.tflite_metadata import METADATA
 from dogid_convert.conversion.convert import ConversionOptions, Converted
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES
-from dogid_convert.reports.training_report import read_recorded_data
+from dogid_convert.reports.training_report import EMBEDDINGS, read_recorded_data, read_recorded_embeddings
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
 from dogid_convert.tflite.archive import append_files, sha256
@@ -55,7 +55,8 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
     }
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     files = {LABELS: converted.labels.text.encode(), GOLDEN_FILE: golden.data, RECORD: text.encode()}
-    return append_files(model, files)
+    embeddings = read_recorded_embeddings(settings.graph, content_sha256(settings.graph))
+    return append_files(model, files | ({EMBEDDINGS: embeddings} if embeddings is not None else {}))
 
 
 def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, Any]:

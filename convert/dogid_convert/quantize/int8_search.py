@@ -1,6 +1,6 @@
 """The search for the int8 model of a float one that agrees with it and has the fewest layers in float.
 
-It tries TensorFlow's quantizer first, plain and with corrected biases; where that model does not agree, fallbacks that
+It tries TensorFlow's quantizer first, plain and with corrected biases; where neither model agrees, fallbacks that
 leave more and more layers in float. Agreement is measured on the calibration photos: the photos of the final comparison
 must have no part in the choice.
 """
@@ -127,8 +127,7 @@ def _stages(
         return make
 
     head = not interface.whole
-    yield [(_USUAL[0], by_tensorflow((), correct=False, head=head))]
-    yield [(_USUAL[1], by_tensorflow((), head=head))]
+    yield [(_USUAL[0], by_tensorflow((), correct=False, head=head)), (_USUAL[1], by_tensorflow((), head=head))]
     other: ai_edge.AiEdgeQuantizer | None = None
 
     def by_ai_edge(float_layers: Sequence[str]) -> Make:

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-GRAPH, REPORT = "retrained_graph.pb", "report.json"
+from dogid.model import training_embeddings
+
+GRAPH, REPORT, EMBEDDINGS = "retrained_graph.pb", "report.json", training_embeddings.MEMBER
 """Names of files that a training writes."""
 
 
@@ -29,6 +31,19 @@ def read_recorded_data(graph: Path, sha256: str) -> dict[str, Any] | None:
             return None
         return {"data_version": report["data"]["version"], "photos": report["photos"]["trained_on"]}
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_recorded_embeddings(graph: Path, sha256: str) -> bytes | None:
+    """Return the file of the embeddings of a graph's training photos, None where its training left none.
+
+    sha256 is the graph's, in hex.
+    """
+    if read_recorded_data(graph, sha256) is None:
+        return None
+    try:
+        return (graph.parent / EMBEDDINGS).read_bytes()
+    except OSError:
         return None
 
 

@@ -15,10 +15,11 @@ from dogid import __version__
 from dogid.dataset.labelled_photos import Dataset
 from dogid.evaluation.confusion_text import format_confusion
 from dogid.file_names import shown_name
+from dogid.model import training_embeddings
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
 from dogid_convert.reports.confusion_png import draw_confusion
-from dogid_convert.reports.training_report import GRAPH, REPORT
+from dogid_convert.reports.training_report import EMBEDDINGS, GRAPH, REPORT
 from dogid_convert.support import interruption
 from dogid_convert.training import charts
 from dogid_convert.training.backbone import MEAN, STD
@@ -26,6 +27,7 @@ from dogid_convert.training.early_stopping import Epoch, Metrics, TrainingHistor
 from dogid_convert.training.fine_tuning import Schedule
 from dogid_convert.training.head_choice import CANDIDATES, ChosenHead
 from dogid_convert.training.holdout import HeldOutEvaluation
+from dogid_convert.training.moved_weights import measure_moved_weights
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.report_page import render_training_page
 from dogid_convert.training.retrain import RetrainResult
@@ -76,6 +78,7 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
             "schedule": _schedule(recipe.schedule) if recipe.convolutions else None,
         },
         "head": _head(result.chosen),
+        "network": asdict(measure_moved_weights(backbone.graph, graph)),
         "learning": _history(result.history) if result.history else None,
         "temperature": result.temperature,
         "held_out": _evaluation(result.held_out, labels),
@@ -184,6 +187,7 @@ def format_table(document: dict[str, Any]) -> str:
         f"trained on {document['photos']['trained_on']} of these photos: {per_label}",
         f"data version {data['version'][:_VERSION_SHOWN]} ({data['manifest']})",
         *_base_lines(document),
+        _network_line(document["network"]),
         _head_line(document["head"]),
         *(_stopping_lines(document["learning"]) if document["learning"] else ()),
     ]
@@ -224,6 +228,12 @@ def _head_line(head: dict[str, Any]) -> str:
     )
 
 
+def _network_line(network: dict[str, Any]) -> str:
+    if not network["moved"]:
+        return "network before it: as in the base"
+    return f"network before it: {network['moved']} of {network['constants']} constants differ from the base's"
+
+
 def _stopping_lines(learning: dict[str, Any]) -> list[str]:
     stopping, unit, last = learning["early_stopping"], learning["unit"], learning["epochs"][-1]
     if stopping is None:
@@ -261,6 +271,7 @@ def essential_files(result: RetrainResult, document: dict[str, Any]) -> dict[str
     return {
         LABELS: "".join(f"{label}\n" for label in result.dataset.labels).encode(),
         manifest.MANIFEST: manifest.as_json(result.manifest).encode(),
+        EMBEDDINGS: training_embeddings.encode(result.embeddings),
         REPORT: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
     }
 

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from dogid.dataset.labelled_photos import Dataset, find_photos
+from dogid.model.training_embeddings import TrainingEmbeddings
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.support.progress import Track, untracked
 from dogid_convert.training import base_network, splits
@@ -57,6 +58,7 @@ class RetrainResult:
     groups_always_trained: tuple[str, ...]
     misclassified: tuple[Misclassification, ...]
     """On the photos that were evaluated; by group where requested."""
+    embeddings: TrainingEmbeddings
     near_duplicates: NearDuplicates
     advice: tuple[str, ...]
     """What the photos are too few for, in sentences."""
@@ -97,6 +99,7 @@ def retrain(
         unreadable=trained.unreadable,
         groups_always_trained=_name_always_trained(trained) if recipe.group_by else (),
         misclassified=judged.find_misclassified(dataset_used, labels, prior) if judged else (),
+        embeddings=_keep_embeddings(trained, fine=recipe.convolutions > 0),
         near_duplicates=describe_clusters(dataset_used, trained.clusters),
         advice=advice,
     )
@@ -136,6 +139,16 @@ def _make_manifest(dataset: Dataset, trained: TrainedBase) -> Manifest:
     by_path = {file.path: file.sha256 for file in dataset.files}
     errors = {by_path[path]: reason for path, reason in trained.unreadable if path in by_path}
     return make_manifest(dataset.root, dataset.files, dataset.unreadable, errors)
+
+
+def _keep_embeddings(trained: TrainedBase, *, fine: bool) -> TrainingEmbeddings:
+    return TrainingEmbeddings(
+        embeddings=trained.trainer.embed(trained.data.values[:, 0]),
+        labels=trained.data.labels,
+        sha256=tuple(photo.sha256 for photo in trained.dataset.photos),
+        # early stopping looks at the photos of the validation set, too
+        network_trained=(trained.parts.final | trained.parts.validation) & fine,
+    )
 
 
 def _name_always_trained(trained: TrainedBase) -> tuple[str, ...]:

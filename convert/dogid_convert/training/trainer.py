@@ -81,7 +81,11 @@ class Trainer:
         """Return logits [photos, labels] for values [photos, ...] at the cut."""
         if self._fine:
             return self._layers.logits(values)
-        return self._head.logits(self._layers.embeddings(values))
+        return self._head.logits(self.embed(values))
+
+    def embed(self, values: Half) -> Floats:
+        """Return embeddings [photos, width] by the trained network for values [photos, ...] at the cut."""
+        return self._layers.embeddings(values)
 
     def graph(self, temperature: float, prior: Floats) -> tf.compat.v1.GraphDef:
         """Return the whole network, its logits divided by temperature, for labels prior [labels] times likelier."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.errors import UsageError
+from dogid.model import training_embeddings
 from dogid.model.containers import (
     UltralyticsFacts,
     ZippedModel,
@@ -117,10 +118,10 @@ def read_model_file(path: Path, labels: Path | None = None, options: InputOption
     data = content if zipped is None else zipped.data
     packed = _packed(path, data)
     record = _record(path, packed)
-    _check_seal(path, data, record)
-    metadata, exporter = read_metadata(data), read_ultralytics(packed)
+    weights = _sealed_weights(path, data, record)
+    metadata, exporter = read_metadata(weights), read_ultralytics(packed)
     found = find_labels(path, labels, packed, zipped, exporter, metadata, ours=RECORD in packed)
-    sized = data if options.size is None else _resize(path, data, options.size)
+    sized = weights if options.size is None else _resize(path, weights, options.size)
     shorter = strip_input_quantize(sized)
     return ModelFile(
         name=path.name,
@@ -130,7 +131,8 @@ def read_model_file(path: Path, labels: Path | None = None, options: InputOption
         sha256=hashlib.sha256(content).hexdigest(),
         labels=found.names,
         labels_from=found.source,
-        normalisation=_normalisation(path, options, record, metadata, exporter, zipped) or derive_normalisation(data),
+        normalisation=_normalisation(path, options, record, metadata, exporter, zipped)
+        or derive_normalisation(weights),
         golden=_golden(path, record, packed),
         record=record,
         metadata=metadata,
@@ -208,7 +210,7 @@ def _packed(path: Path, data: bytes) -> dict[str, bytes]:
 
 
 def _is_wanted(item: zipfile.ZipInfo) -> bool:
-    return item.file_size <= _MAX_MEMBER and not item.is_dir()
+    return item.file_size <= _MAX_MEMBER and not item.is_dir() and item.filename != training_embeddings.MEMBER
 
 
 def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:
@@ -223,14 +225,17 @@ def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:
     return record
 
 
-def _check_seal(path: Path, data: bytes, record: Mapping[str, Any]) -> None:
+def _sealed_weights(path: Path, data: bytes, record: Mapping[str, Any]) -> bytes:
+    """Return the model without its zip, whose embeddings need not stay in memory; all of a file without a seal."""
     sealed = record.get("weights_sha256")
     if sealed is None:
-        return
+        return data
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         start = min(item.header_offset for item in archive.infolist())
-    if hashlib.sha256(data[:start]).hexdigest() != sealed:
+    weights = data[:start]
+    if hashlib.sha256(weights).hexdigest() != sealed:
         raise UsageError(f"{path}: the model is damaged: its weights are not those that were sealed; copy it again")
+    return weights
 
 
 def _number(record: Mapping[str, Any], key: str) -> float | None:

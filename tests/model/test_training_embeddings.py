@@ -29,7 +29,7 @@ def test_photos_survive_encoding() -> None:
     assert found.labels.tolist() == photos.labels.tolist()
     assert found.network_trained.tolist() == photos.network_trained.tolist()
     deviation = photos.embeddings.std(axis=0).mean()
-    assert np.abs(found.embeddings - photos.embeddings).max() < 0.51 * deviation
+    assert np.abs(found.embeddings - photos.embeddings).max() < 0.55 * deviation
     assert encode(photos) == encode(make_photos())
 
 

@@ -12,15 +12,18 @@ A member `training_embeddings.npz` of the appended zip, with these arrays; [phot
 """
 
 import io
+import zipfile
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 MEMBER = "training_embeddings.npz"
-_STEP = 0.9
+_STEP = 1.0
 """Of the features' mean standard deviation. Lower: a larger file; higher: heads fitted to these embeddings are worse.
-At 0.9, the loss of a head on other photos is that of exact embeddings, and a photo takes 300 bytes instead of 1,280."""
+At 1.0, the loss of a head on other photos is within 1 % of that of exact embeddings, and a photo takes 270 bytes."""
+_TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first: equal contents shall give equal bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +44,22 @@ def encode(photos: TrainingEmbeddings) -> bytes:
     """Return the content of the zip member, the same bytes for the same photos; embeddings are rounded."""
     largest = float(np.abs(photos.embeddings).max(initial=0.0))
     step = np.float32(max(_STEP * _mean_deviation(photos.embeddings), largest / 127) or 1.0)
+    arrays: dict[str, NDArray[Any]] = {
+        "embeddings": np.ascontiguousarray(np.round(photos.embeddings / step).astype(np.int8).T),
+        "step": np.asarray(step),
+        "labels": photos.labels.astype(np.uint16),
+        "sha256": np.frombuffer(bytes.fromhex("".join(photos.sha256)), np.uint8).reshape(-1, 32),
+        "network_trained": photos.network_trained,
+    }
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer,
-        embeddings=np.ascontiguousarray(np.round(photos.embeddings / step).astype(np.int8).T),
-        step=step,
-        labels=photos.labels.astype(np.uint16),
-        sha256=np.frombuffer(bytes.fromhex("".join(photos.sha256)), np.uint8).reshape(-1, 32),
-        network_trained=photos.network_trained,
-    )
+    # as np.savez_compressed does, but by LZMA: an eighth smaller
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        for name, values in arrays.items():
+            content = io.BytesIO()
+            np.save(content, values, allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", _TIME)
+            entry.compress_type = zipfile.ZIP_LZMA
+            archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
 
 

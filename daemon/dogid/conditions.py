@@ -32,6 +32,23 @@ def inbox_hangs(inbox: Path) -> str:
     )
 
 
+def other_inbox(inbox: Path, pid: int) -> str:
+    """Return the message for a path at which the daemon, with this process id, sees another folder than a command."""
+    return (
+        f"{inbox}: the daemon sees another folder there (BindReadOnlyPaths, or a mount of its own); to look as it does,"
+        f" put `sudo nsenter --mount --target {pid}` before the command"
+    )
+
+
+def hidden_home(inbox: Path) -> str:
+    """Return the message for an inbox in a home folder, which the service does not see."""
+    return (
+        f"{inbox}: home folders are hidden from the service (ProtectHome), so this one cannot be the inbox; leave the"
+        f" inbox where it was, and show the folder there: sudo systemctl edit dogid, with [Service] and"
+        f" BindReadOnlyPaths={inbox}:/var/lib/dogid/inbox"
+    )
+
+
 def ledger_replaced(path: Path) -> str:
     """Return the message for a part of the state folder that was moved, deleted or replaced under the daemon."""
     return (

@@ -9,9 +9,11 @@ import pytest
 from dogid.daemon import daemon as daemon_module
 from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
+from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
+from tests.support.privileges import needs_root, without_override
 from tests.support.waiting import eventually
 
 
@@ -101,3 +103,33 @@ def test_audit_calls_no_file_lost_while_no_daemon_runs(daemon: DaemonProcess, in
     assert "lost" not in audit.stdout
     assert audit.returncode == 1
     assert sorted(daemon.audit()["lost"]) == ["b.jpg", "c.jpg"]
+
+
+@needs_root
+def test_commands_say_that_the_daemon_sees_another_inbox(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
+    put(tmp_path / "photos" / "a.jpg", photo(1))
+    script = f'mount --bind "{tmp_path / "photos"}" "{inbox}" && exec "$@"'
+    daemon = make_daemon(before=["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]).start()
+    daemon.wait_for_classified("a.jpg", photo(1))
+    message = (
+        f"{inbox}: the daemon sees another folder there (BindReadOnlyPaths, or a mount of its own); to look as it does,"
+        f" put `sudo nsenter --mount --target {daemon.pid}` before the command"
+    )
+    eventually(lambda: message in daemon.command("status").stdout, "status says it")
+
+    audit = daemon.command("audit")
+    assert (audit.returncode, audit.stderr) == (1, f"dogid: {message}\n")
+    assert message in daemon.command("why", "b.jpg").stderr
+    assert daemon.command("why", "a.jpg").returncode == 0
+
+
+@needs_root
+def test_service_says_that_home_folders_are_hidden(tmp_path: Path) -> None:
+    script = 'mount -t tmpfs -o mode=000 tmpfs /home && exec "$@"'  # as ProtectHome does
+    before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *without_override()]
+    daemon = DaemonProcess(Path("/home/you/photos"), tmp_path / "state", before=before, environ={"INVOCATION_ID": "00"})
+    daemon.launch()
+
+    assert daemon.wait() == 2
+    assert "home folders are hidden from the service (ProtectHome)" in daemon.log_text()
+    assert "BindReadOnlyPaths=/home/you/photos:/var/lib/dogid/inbox" in daemon.log_text()

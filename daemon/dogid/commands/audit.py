@@ -9,7 +9,9 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.conditions import NOT_RUNNING
+from dogid.daemon.condition_monitor import find_other_inbox
 from dogid.daemon.folders import is_running
+from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 from dogid.inbox.inbox_condition import describe_links_out
 from dogid.ledger.audit import Audit, audit
@@ -29,7 +31,11 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
-    hindrance = ledger_problem(state) or (None if is_running(state) else NOT_RUNNING)
+    running = is_running(state)
+    other = find_other_inbox(state, inbox) if running else None
+    if other is not None:
+        raise DogidError(other)
+    hindrance = ledger_problem(state) or (None if running else NOT_RUNNING)
     found = audit(db, inbox) if hindrance else _audit_with_retries(db, inbox)
     for problem in found.unreadable_folders:
         print_message(one_line(problem))

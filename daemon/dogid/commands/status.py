@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
-    from dogid.daemon.condition_monitor import read_condition
+    from dogid.daemon.condition_monitor import find_other_inbox, read_condition
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
     from dogid.ledger.inspection import count_damaged_rows
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
     damaged = count_damaged_rows(db)
-    problem = ledger_problem(state) or (read_condition(state) if running else None)
+    problem = ledger_problem(state) or (read_condition(state) or find_other_inbox(state, inbox) if running else None)
     problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
     model = _describe_model(chosen)
     if args.json:

@@ -56,13 +56,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reason(file: str, inbox: Path, state: Path) -> str:
-    from dogid.daemon.condition_monitor import read_condition
+    from dogid.daemon.condition_monitor import find_other_inbox, read_condition
     from dogid.daemon.folders import is_running
     from dogid.inbox.ignored_names import is_ignored_path
     from dogid.inbox.inbox_condition import folder_problem, inbox_problem, kind_problem, link_problem
     from dogid.inbox.scan import find_file
     from dogid.ledger.ledger_condition import ledger_problem
 
+    other = find_other_inbox(state, inbox) if is_running(state) else None
+    if other is not None:
+        return other
     name = os.fsencode(names_in_ledger(file, inbox)[0])
     if is_ignored_path(name):
         return "dogid ignores its name (hidden or temporary file)"

@@ -4,12 +4,13 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dogid.conditions import inbox_hangs
+from dogid.conditions import inbox_hangs, other_inbox
 from dogid.file_names import one_line
 from dogid.ledger.ledger_condition import ledger_problem
 from dogid.status import WatchStatus
@@ -32,19 +33,21 @@ class ConditionMonitor:
         state: Path,
         watch_status: Callable[[], WatchStatus],
         waiting_since: Callable[[], float | None],
+        inbox_identity: Callable[[], tuple[int, int] | None],
     ) -> None:
         """Set up.
 
         watch_status returns how the inbox is watched; waiting_since the monotonic second since which a thread has been
-        waiting for the inbox, or None.
+        waiting for the inbox, or None; inbox_identity the device and inode that the inbox had in the last scan.
         """
         self._inbox = inbox
         self._state = state
         self._watch_status = watch_status
         self._waiting_since = waiting_since
+        self._inbox_identity = inbox_identity
         self._full_since: float | None = None
         self._logged: str | None = None
-        self._written: str | None = None
+        self._written: dict[str, Any] | None = None
         with contextlib.suppress(OSError):
             (state / _FILE).unlink()
 
@@ -79,18 +82,36 @@ class ConditionMonitor:
         self._logged = problem
 
     def _write(self, problem: str | None) -> None:
-        if problem == self._written:
+        condition = {"problem": problem, "inbox": self._inbox_identity(), "pid": os.getpid()}
+        if condition == self._written:
             return
         with contextlib.suppress(OSError):  # the disk is full, or the folder gone: the commands find that themselves
-            write_atomically(self._state / _FILE, json.dumps({"problem": problem}).encode())
-            self._written = problem
+            write_atomically(self._state / _FILE, json.dumps(condition).encode())
+            self._written = condition
 
 
 def read_condition(state: Path) -> str | None:
     """Return what the daemon that uses a state folder has found wrong; None where it has found nothing."""
+    problem = _read(state).get("problem")
+    return problem if isinstance(problem, str) else None
+
+
+def find_other_inbox(state: Path, inbox: Path) -> str | None:
+    """Return the message where the daemon that uses a state folder sees another folder as inbox than this process."""
+    condition = _read(state)
+    identity, pid = condition.get("inbox"), condition.get("pid")
+    if not isinstance(identity, list) or not isinstance(pid, int):
+        return None
+    try:
+        status = os.stat(inbox)
+    except OSError:
+        return None  # the caller reports it
+    return None if [status.st_dev, status.st_ino] == identity else other_inbox(inbox, pid)
+
+
+def _read(state: Path) -> dict[str, Any]:
     try:
         document: Any = json.loads((state / _FILE).read_bytes())
     except (OSError, ValueError):
-        return None
-    problem = document.get("problem") if isinstance(document, dict) else None
-    return problem if isinstance(problem, str) else None
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -124,7 +124,11 @@ class Daemon:
         )
         self._ledger_files = LedgerFiles(self.state, (LOCK_FILE,))
         self._conditions = ConditionMonitor(
-            self.inbox, self.state, lambda: self._reconciler.status, self._waiting_for_inbox_since
+            self.inbox,
+            self.state,
+            lambda: self._reconciler.status,
+            self._waiting_for_inbox_since,
+            lambda: self._reconciler.inbox_identity,
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending

@@ -8,6 +8,7 @@ import os
 import time
 from pathlib import Path
 
+from dogid.conditions import hidden_home
 from dogid.errors import UnavailableError, UsageError
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ LOCK_FILE = "dogid.lock"
 
 _LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment: lowering this may take it for a daemon
 _LOCK_PAUSE_SECONDS = 0.01
+_HOMES = ("/home", "/root", "/run/user")  # what ProtectHome hides
 
 
 def prepare_inbox(inbox: Path) -> Path:
@@ -34,10 +36,18 @@ def prepare_inbox(inbox: Path) -> Path:
             f"{inbox}: the inbox cannot be made, as {inbox.parent} is missing; is a disk not mounted?"
         ) from error
     except OSError as error:
+        if _is_hidden_home(inbox):
+            raise UsageError(hidden_home(inbox)) from error
         raise _refusal(f"{inbox}: the inbox cannot be made", error) from error
     if not os.access(inbox, os.R_OK | os.X_OK):
         raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
     return inbox
+
+
+def _is_hidden_home(inbox: Path) -> bool:
+    """Whether this is a service (systemd.exec(5), $INVOCATION_ID), and its unit hides the homes with this folder."""
+    home = next((home for home in _HOMES if inbox.is_relative_to(home)), None)
+    return home is not None and "INVOCATION_ID" in os.environ and not os.access(home, os.X_OK)
 
 
 def prepare_state(state: Path, inbox: Path) -> Path:

@@ -6,6 +6,7 @@ The folder decides. An event that is lost, doubled, late or false can only chang
 import contextlib
 import dataclasses
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -88,6 +89,8 @@ class Reconciler:
         self._scan_wanted = False
         self._stopping = False
         self._waiting_since: float | None = None
+        self.inbox_identity: tuple[int, int] | None = None
+        """Device and inode of the inbox in the last scan; None before."""
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
         self._status = WatchStatus(*self._watch.explanation, None, None, 0, None)
         self._thread = threading.Thread(target=self._reconcile, name="reconciler", daemon=True)
@@ -291,7 +294,9 @@ class Reconciler:
         started = time.monotonic()
         errors = ScanErrors({})
         try:
+            status = os.stat(self._inbox)
             files = self._observe(scan(self._inbox, errors), arrivals=0, listen=True)
+            self.inbox_identity = status.st_dev, status.st_ino
             if not errors.folders and self._ledger.count_present() > files:
                 self._sweep(AbsenceCheck(self._inbox).has_left)
         except OSError as error:

@@ -10,6 +10,9 @@ from dogid.file_names import join_names
 _VARIABLES = frozenset({"Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "HashTableV2", "RestoreV2"})
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "While", "StatelessWhile"})
 
+_QUANTIZED = frozenset({"Dequantize", "QuantizedConv2D", "QuantizedMatMul"})
+"""Operators of TensorFlow's former quantization, as in the codelab's quantized_graph.pb."""
+
 
 def check_calls(graph: tf.compat.v1.GraphDef) -> None:
     """Raise DogidError where a graph's layers hide in functions, of which some run only under conditions."""
@@ -28,6 +31,11 @@ def check_operators(graph: tf.compat.v1.GraphDef) -> None:
         raise DogidError(
             f"the graph is not frozen: {join_names(variables, 3)} hold weights that are not in the file; freeze it "
             "first (tf.compat.v1.graph_util.convert_variables_to_constants) or give the SavedModel folder"
+        )
+    if any(node.op in _QUANTIZED for node in graph.node):
+        raise DogidError(
+            "the graph is quantized already, in a form that TensorFlow Lite does not read (graph_transforms): give the "
+            "frozen graph that it was made of, such as retrained_graph.pb; dogid quantizes it itself"
         )
     unknown = sorted({node.op for node in graph.node if not _is_known(node.op)})
     if unknown:

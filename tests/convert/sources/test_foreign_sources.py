@@ -13,6 +13,7 @@ from PIL import Image
 
 from dogid.cli import main
 from dogid.errors import DogidError
+from dogid_convert.graph.check_operators import check_operators
 from dogid_convert.graph.network import Hints
 from dogid_convert.sources.float_model import open_source
 
@@ -174,3 +175,16 @@ def test_labelled_photos_show_a_wrong_guess(tmp_path: Path, capsys: pytest.Captu
     printed = capsys.readouterr().err
 
     assert "pixels of 0..255 give 24 of 24 right, the guess 12: convert again with --mean 0 --std 1" in printed
+
+
+def test_graph_of_the_former_quantization_asks_for_the_float_one() -> None:
+    graph = tf.compat.v1.GraphDef()
+    with tf.Graph().as_default() as made:
+        image = tf.compat.v1.placeholder(tf.float32, (1, SIDE, SIDE, 3), name="input")
+        low, high = tf.constant(-1.0), tf.constant(1.0)
+        weights = tf.quantization.dequantize(tf.zeros((3, 2), tf.quint8), low, high)
+        tf.nn.softmax(tf.matmul(tf.reduce_mean(image, (1, 2)), weights), name="final_result")
+        graph.CopyFrom(made.as_graph_def())
+
+    with pytest.raises(DogidError, match=r"quantized already.*give the frozen graph"):
+        check_operators(graph)

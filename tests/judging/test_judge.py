@@ -1,18 +1,23 @@
 """A model of mean colours is judged on photos of one colour: what it answers is known."""
 
+import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from dogid.cli import main
+from dogid.model.training_embeddings import MEMBER, TrainingEmbeddings, encode
 from tests.model.small_models import convert, mean_colour_model, with_labels
 from tests.support.daemon import environment
-from tests.support.photos import encode, put
+from tests.support.photos import encode as encode_photo
+from tests.support.photos import put
 
 RED, GREEN, BLUE = (200, 20, 20), (20, 200, 20), (20, 20, 200)
 
@@ -26,7 +31,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def draw(folder: Path, colour: tuple[int, int, int], photos: int) -> None:
     for number in range(photos):
         shade = tuple(level + number for level in colour)
-        put(folder / f"{number}.png", encode(Image.new("RGB", (40, 40), shade), "PNG"))
+        put(folder / f"{number}.png", encode_photo(Image.new("RGB", (40, 40), shade), "PNG"))
 
 
 @pytest.fixture
@@ -130,6 +135,22 @@ def test_of_a_divided_data_set_only_test_is_judged(
 
     assert found["photos"]["per_label"] == {"blue": 2}
     assert found["photos"]["only_test"]
+
+
+def test_photos_that_the_model_was_made_with_are_counted(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = tmp_path / "trained.tflite"
+    trained.write_bytes(model.read_bytes())
+    known = [hashlib.sha256(photo.read_bytes()).hexdigest() for photo in sorted((photos / "red").iterdir())[:3]]
+    with zipfile.ZipFile(trained, "a") as archive:
+        archive.writestr(MEMBER, encode(TrainingEmbeddings(np.ones((3, 8), np.float32), np.zeros(3, int), tuple(known),
+                                                           np.zeros(3, bool))))  # fmt: skip
+
+    assert judged(capsys, trained, photos)["photos"]["trained_on"] == 3
+    assert judged(capsys, model, photos)["photos"]["trained_on"] is None
+    main(["judge", str(trained), str(photos)])
+    assert "3 of these photos are among those that the model was made with" in capsys.readouterr().out
 
 
 def test_judging_needs_no_training_packages(model: Path, photos: Path) -> None:

@@ -142,12 +142,16 @@ def _make_manifest(dataset: Dataset, trained: TrainedBase) -> Manifest:
 
 
 def _keep_embeddings(trained: TrainedBase, *, fine: bool) -> TrainingEmbeddings:
+    parts = trained.parts
+    # early stopping looks at the photos of the validation set, too
+    used = parts.final | parts.validation
+    # photos that the data set's author has put apart stay apart, also when the model learns later
+    kept = used if parts.divided else np.ones_like(used)
     return TrainingEmbeddings(
-        embeddings=trained.trainer.embed(trained.data.values[:, 0]),
-        labels=trained.data.labels,
-        sha256=tuple(photo.sha256 for photo in trained.dataset.photos),
-        # early stopping looks at the photos of the validation set, too
-        network_trained=(trained.parts.final | trained.parts.validation) & fine,
+        embeddings=trained.trainer.embed(trained.data.values[kept, 0]),
+        labels=trained.data.labels[kept],
+        sha256=tuple(photo.sha256 for photo, keep in zip(trained.dataset.photos, kept, strict=True) if keep),
+        network_trained=used[kept] & fine,
     )
 
 

@@ -19,6 +19,7 @@ from dogid.file_names import join_names, shown_name
 from dogid.judging.judgement import Judgement, Latency, Mistake
 from dogid.model.classifier import Classifier, Model
 from dogid.model.classify_photo import Classification, classify_photo
+from dogid.model.training_embeddings import read_hashes
 
 T = TypeVar("T")
 
@@ -58,6 +59,7 @@ def judge(model: Model, dataset: Dataset, workers: int, max_bytes: int, progress
         mistakes=_find_mistakes(judged, scores, truth, model, dataset.root),
         unknown_labels=dict(Counter(dataset.labels[p.label] for p in wanted if places[p.label] is None)),
         unreadable=(*dataset.unreadable, *unreadable),
+        trained_on=_count_trained(judged, model),
         latency=_measure_latency(judged, model),
     )
 
@@ -112,6 +114,12 @@ def _classify(photo: LabelledPhoto, classifier: Classifier, max_bytes: int) -> C
     if not result.complete:
         return f"{PhotoCode.TRUNCATED}: the photo may be damaged, or not written to its end"
     return result
+
+
+def _count_trained(photos: Sequence[LabelledPhoto], model: Model) -> int | None:
+    """Return how many of the photos are among those that the model was made with; None where its file has none."""
+    known = read_hashes(model.file.path)
+    return None if known is None else sum(photo.sha256 in known for photo in photos)
 
 
 def _find_mistakes(

@@ -54,6 +54,8 @@ class Judgement:
     unknown_labels: dict[str, int]
     """Photos in folders whose name is no label of the model: they were not judged."""
     unreadable: tuple[Unreadable, ...]
+    trained_on: int | None
+    """How many of the judged photos are among those that the model was made with; None where its file has none."""
     latency: Latency
 
     @property
@@ -86,6 +88,7 @@ class Judgement:
                 "judged": found.photos,
                 "per_label": {labels[i]: int((self.truth == i).sum()) for i in np.unique(self.truth)},
                 "only_test": self.dataset.is_divided,
+                "trained_on": self.trained_on,
                 "unreadable": [{"file": self._name(path), "reason": reason} for path, reason in self.unreadable],
                 "unknown_labels": self.unknown_labels,
                 "conflicting_labels": [

@@ -46,6 +46,11 @@ def describe_left_out(judgement: Judgement) -> Iterator[str]:
         )
     if judgement.absent_labels:
         yield f"no photos of {join_names(judgement.absent_labels)}: nothing is known about how often they are right"
+    if judgement.trained_on:
+        yield (
+            f"{judgement.trained_on} of these photos are among those that the model was made with: the figures flatter "
+            "it; judge with others"
+        )
     if judgement.unreadable:
         first, reason = judgement.unreadable[0]
         yield f"{len(judgement.unreadable)} unreadable, left out: {first}: {reason}" + (

@@ -14,6 +14,7 @@ A member `training_embeddings.npz` of the appended zip, with these arrays; [phot
 import io
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ MEMBER = "training_embeddings.npz"
 _STEP = 1.0
 """Of the features' mean standard deviation. Lower: a larger file; higher: heads fitted to these embeddings are worse.
 At 1.0, the loss of a head on other photos is within 1 % of that of exact embeddings, and a photo takes 270 bytes."""
+_MAX_BYTES = 256 << 20  # of the member; a million photos
 _TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first: equal contents shall give equal bytes
 
 
@@ -61,6 +63,19 @@ def encode(photos: TrainingEmbeddings) -> bytes:
             entry.compress_type = zipfile.ZIP_LZMA
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
+
+
+def read_hashes(model: Path) -> frozenset[str] | None:
+    """Return the SHA-256, in hex, of the photos whose embeddings a model file carries; None where it has none."""
+    try:
+        with zipfile.ZipFile(model) as archive:
+            if archive.getinfo(MEMBER).file_size > _MAX_BYTES:
+                return None
+            content = archive.read(MEMBER)
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return frozenset(bytes(row).hex() for row in arrays["sha256"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):  # a model from elsewhere, or damaged
+        return None
 
 
 def _mean_deviation(embeddings: NDArray[np.float32]) -> float:

@@ -1,5 +1,6 @@
 """`dogid train`: one run on an untidy, divided data set, which the tests read."""
 
+import hashlib
 import io
 import json
 import re
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from dogid.cli import main
+from dogid.dataset.labelled_photos import find_photos
 from dogid.model.classifier import load_model
+from dogid.model.training_embeddings import read_hashes
 from dogid.photo.decode import decode
 from tests.convert.training_material import make_folder, pattern_photo, small_graph
 from tests.support.daemon import ROOT
@@ -119,6 +122,15 @@ def test_model_names_the_version_of_its_photos(trained: Trained) -> None:
 
     report = json.loads((trained.folder / "my-graph" / "report.json").read_text())
     assert record["provenance"]["trained_on"]["data_version"] == report["data"]["version"]
+
+
+def test_photos_in_test_are_not_among_those_to_learn_from(trained: Trained) -> None:
+    hashes = read_hashes(trained.model)
+    assert hashes is not None
+
+    found = {photo.sha256: photo.for_judging for photo in find_photos(trained.folder / "my-photos").photos}
+    broken = hashlib.sha256((trained.folder / "my-photos/train/red/broken.jpg").read_bytes()).hexdigest()
+    assert hashes == {sha256 for sha256, for_judging in found.items() if not for_judging} - {broken}
 
 
 def test_both_ways_give_the_same_model(trained: Trained) -> None:

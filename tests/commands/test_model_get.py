@@ -188,6 +188,11 @@ def test_unknown_names_are_answered_with_the_known_ones(capsys: pytest.CaptureFi
     assert "birds, insects, things" in capsys.readouterr().err
 
 
+def test_misspelt_name_is_answered_with_the_near_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classify", str(tmp_path), "--model", "brids", "--state", str(tmp_path)]) == 2
+    assert "did you mean birds?" in capsys.readouterr().err
+
+
 def test_the_list_has_licence_size_and_publisher(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "get", "--list", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]

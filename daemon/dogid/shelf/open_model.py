@@ -7,7 +7,7 @@ from dogid.model.classifier import Model, load_model
 from dogid.model.model_file import InputOptions
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
-from dogid.shelf.catalogue import find_entry
+from dogid.shelf.catalogue import CATALOGUE, find_entry
 
 _SHELF = "models"
 _ENDING = ".tflite"
@@ -35,8 +35,8 @@ def find_model(chosen: Settings) -> Path:
         return on_shelf
     if find_entry(named.name) is None:
         raise UsageError(
-            f"{named}: no such file, nor a model of that name in {on_shelf.parent}; `dogid model get --list` shows the "
-            "models that can be had by name"
+            f"{named}: no such file, nor a model of that name in {on_shelf.parent}{_suggestion(named.name)}; `dogid "
+            "model get --list` shows the models that can be had by name"
         )
     raise UsageError(f"{named}: not downloaded yet ({on_shelf} is missing); get it: dogid model get {named}")
 
@@ -44,6 +44,13 @@ def find_model(chosen: Settings) -> Path:
 def path_on_shelf(state: Path, name: str) -> Path:
     """Return where a state folder keeps the model of this name."""
     return state / _SHELF / (name if name.endswith(_ENDING) else name + _ENDING)
+
+
+def _suggestion(name: str) -> str:
+    import difflib  # most starts do not need it
+
+    near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
+    return f": did you mean {near[0]}?" if near else ""
 
 
 def _is_name(path: Path) -> bool:

@@ -74,7 +74,7 @@ def _describe_model(daemon: DaemonView) -> StatusItem:
     fed = model.input.describe().replace(" x ", " × ", 1)  # noqa: RUF001
     warnings = "".join(f"; {text}" for text in model.warnings)
     detail = visible(f"{len(model.labels)} labels, fed {fed}; {tested}{warnings}")
-    return StatusItem("Model", visible(model.file.name), detail, "bad" if warnings else "plain")
+    return StatusItem("Model", visible(model.file.name), detail, "bad" if model.input.warn() else "plain")
 
 
 def _describe_disks(inbox: Disk, state: Disk) -> list[StatusItem]:

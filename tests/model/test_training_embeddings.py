@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_file import read_model_file
 from dogid.model.shipped import shipped_model
-from dogid.model.training_embeddings import MEMBER, TrainingEmbeddings, decode, encode
+from dogid.model.training_embeddings import TrainingEmbeddings, decode, encode
 
 
 def make_photos(count: int = 40, width: int = 64) -> TrainingEmbeddings:
@@ -49,7 +50,7 @@ def test_model_without_photos_has_none() -> None:
 
 def test_shipped_model_carries_its_photos() -> None:
     with zipfile.ZipFile(shipped_model()) as archive:
-        photos = decode(archive.read(MEMBER))
+        photos = decode(archive.read(TRAINING_EMBEDDINGS))
 
     assert len(photos.labels) == len(photos.sha256) == len(set(photos.sha256)) > 3000
     assert not photos.network_trained.any()
@@ -59,6 +60,6 @@ def test_shipped_model_carries_its_photos() -> None:
 def test_daemon_does_not_keep_them_in_memory() -> None:
     path = shipped_model()
     with zipfile.ZipFile(path) as archive:
-        size = archive.getinfo(MEMBER).file_size
+        size = archive.getinfo(TRAINING_EMBEDDINGS).file_size
 
     assert len(read_model_file(path).data) <= path.stat().st_size - size

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dogid.model import training_embeddings
+from dogid.model.member_names import TRAINING_EMBEDDINGS
 
-GRAPH, REPORT, EMBEDDINGS = "retrained_graph.pb", "report.json", training_embeddings.MEMBER
+GRAPH, REPORT, EMBEDDINGS = "retrained_graph.pb", "report.json", TRAINING_EMBEDDINGS
 """Names of files that a training writes."""
 
 

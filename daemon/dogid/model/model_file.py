@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from dogid.errors import UsageError
-from dogid.model import training_embeddings
 from dogid.model.containers import (
     UltralyticsFacts,
     ZippedModel,
@@ -27,6 +26,7 @@ from dogid.model.containers import (
 )
 from dogid.model.graph_front import derive_normalisation
 from dogid.model.input_size import set_input_size
+from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_labels import find_labels
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
@@ -210,7 +210,7 @@ def _packed(path: Path, data: bytes) -> dict[str, bytes]:
 
 
 def _is_wanted(item: zipfile.ZipInfo) -> bool:
-    return item.file_size <= _MAX_MEMBER and not item.is_dir() and item.filename != training_embeddings.MEMBER
+    return item.file_size <= _MAX_MEMBER and not item.is_dir() and item.filename != TRAINING_EMBEDDINGS
 
 
 def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:

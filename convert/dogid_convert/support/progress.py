@@ -1,6 +1,7 @@
 """Progress bars on a terminal, nothing elsewhere."""
 
 import contextlib
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,8 +49,8 @@ def tracking() -> Iterator[Track]:
 def tracking_as_one(stages: Mapping[str, float]) -> Iterator[Track]:
     """Give a Track that draws one bar for all that is tracked, on stderr where that is a terminal.
 
-    stages are the parts' shares of the whole, by what they are called when they are tracked. A part that comes again,
-    or is not among them, shows its name and moves nothing.
+    stages are the parts' shares of the whole, in their order, by what they are called when they are tracked. A part
+    that comes again, or is not among them, shows its name and moves nothing; one that is left out is passed over.
     """
     if not sys.stderr.isatty():
         yield untracked
@@ -63,7 +64,7 @@ def tracking_as_one(stages: Mapping[str, float]) -> Iterator[Track]:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    left = dict(stages)
+    begins = dict(zip(stages, itertools.accumulate(stages.values(), initial=0.0), strict=False))
     # a descriptor of its own: that of stderr is closed to TensorFlow's messages meanwhile
     with (
         os.fdopen(os.dup(sys.stderr.fileno()), "w") as terminal,
@@ -72,8 +73,9 @@ def tracking_as_one(stages: Mapping[str, float]) -> Iterator[Track]:
         task = progress.add_task("starting", total=sum(stages.values()))
 
         def track(items: Sequence[T], what: str) -> Iterator[T]:
-            share = left.pop(what, 0.0)
-            progress.update(task, description=what)
+            begin = begins.pop(what, None)
+            share = 0.0 if begin is None else stages[what]
+            progress.update(task, description=what, completed=begin)
             for item in _interruptible(items):
                 yield item
                 progress.advance(task, share / len(items))

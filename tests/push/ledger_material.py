@@ -91,7 +91,7 @@ class Daemon:
 
     def maintain(self) -> None:
         """Look at all rows, as the daemon does where a reader has met a damaged one."""
-        self._attempt(self.ledger.repair_other_tables)
+        self._attempt(lambda: self.ledger.repair_other_tables())  # of the ledger that a restart opens
         after: int | None = 0
         while after is not None:
             after = self._attempt(lambda after=after: self.ledger.repair_rows(after))[0]  # type: ignore[misc]

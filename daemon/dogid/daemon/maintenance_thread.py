@@ -113,7 +113,9 @@ class MaintenanceThread:
             if not urgent:
                 self._stopping.wait(_PAUSE_RATIO * (time.monotonic() - began))
         if not (self._stopping.is_set() or urgent) and not self._is_consistent():
-            self._ledger.suspect_damage()
+            self._ledger.rebuild_indexes()
+            if not self._is_consistent():
+                self._ledger.suspect_damage()
         if repaired:
             log.error("%d damaged rows of the ledger were repaired or removed; is the disk failing?", repaired)
 

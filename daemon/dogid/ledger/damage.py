@@ -28,6 +28,15 @@ _MESSAGES = (
     "already exists",
     "unsupported file format",
 )
+_MESSAGES_OF_CONTENTS = (
+    "constraint failed",
+    "value in ",
+    "missing from index",
+    "entries in index",
+    "non-unique entry in index",
+    "rowid not at end-of-record",
+)
+"""Of the check: https://sqlite.org/pragma.html#pragma_integrity_check."""
 
 
 class DamagedLedgerError(sqlite3.DatabaseError):
@@ -36,6 +45,22 @@ class DamagedLedgerError(sqlite3.DatabaseError):
 
 class DamagedRowError(DamagedLedgerError):
     """A row of the table `photo` has values that no dogid writes."""
+
+
+class DamagedIndexError(DamagedLedgerError):
+    """An index disagrees with its table."""
+
+
+def is_of_index(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error can mean that an index disagrees with its table, which is made anew then."""
+    if isinstance(error, DamagedIndexError | sqlite3.IntegrityError):
+        return True
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_CORRUPT_INDEX
+
+
+def is_of_contents(verdict: str) -> bool:
+    """Whether what SQLite's check has found lies in rows and indexes; it looks at the pages of all of them before."""
+    return any(message in verdict for message in _MESSAGES_OF_CONTENTS)
 
 
 def is_undecodable(error: sqlite3.Error) -> bool:

@@ -128,8 +128,8 @@ def open_for_reading(folder: Path) -> ReadingConnection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version < len(MIGRATIONS):
             connection = _upgraded_copy(connection)
-    except sqlite3.Error as error:
-        if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        if isinstance(error, UnicodeDecodeError) or (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
             raise UsageError(f"{path}: {LEDGER_DAMAGED}") from error
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
     connection.row_factory = sqlite3.Row
@@ -200,6 +200,9 @@ def _open(path: Path) -> sqlite3.Connection:
         raise UsageError(
             f"{path}: written by a newer dogid: {error}; install the newer dogid again, or give another --state"
         ) from error
+    except UnicodeDecodeError as error:
+        connection.close()
+        raise DamagedLedgerError("an error of SQLite quotes damaged text") from error
     except BaseException:
         connection.close()
         raise

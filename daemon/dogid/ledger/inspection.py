@@ -60,7 +60,17 @@ class LedgerInspector:
             columns = ", ".join(f"{name} = ?" for name in row if name != "id")
             values = [value for name, value in row.items() if name != "id"]
             self._db.execute(f"UPDATE photo SET {columns} WHERE id = ?", (*values, photo_id))  # noqa: S608
-        self._db.execute(_COUNT_DAMAGE, (len(repairs),))
+        count_damage(self._db, len(repairs))
+
+    def repair_everything(self) -> int:
+        """Repair all rows of all tables at once; return how many were damaged."""
+        repaired, after = 0, 0
+        while (inspected := self.inspect_page(after)).last_id is not None:
+            if inspected.repairs:
+                self.repair(inspected.repairs)
+            repaired += len(inspected.repairs)
+            after = inspected.last_id
+        return repaired + self.repair_other_tables()
 
     def repair_other_tables(self) -> int:
         """Repair models, events, counts and the number of the last result; return how many rows were damaged."""
@@ -102,9 +112,11 @@ class LedgerInspector:
 
     def _repair_numbers(self) -> int:
         """Count the rows of each state anew, and let sequence numbers go on after the last."""
-        found = dict(self._db.execute("SELECT state, count(*) FROM photo GROUP BY state").fetchall())
-        query = "SELECT count(*) FROM photo WHERE state = 'classified' AND absent_at IS NOT NULL"
-        counts = {state: found.get(state, 0) for state in _STATES} | {"absent": self._db.execute(query).fetchone()[0]}
+        # of the table itself: an index may be what is damaged
+        sums = [f"total(state = '{state}')" for state in _STATES]
+        sums.append("total(state = 'classified' AND absent_at IS NOT NULL)")
+        found = self._db.execute(f"SELECT {', '.join(sums)} FROM photo NOT INDEXED").fetchone()  # noqa: S608
+        counts = dict(zip((*_STATES, "absent"), map(int, found), strict=True))
         with _decoding_leniently(self._db):
             noted = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
         if noted != counts:
@@ -119,6 +131,11 @@ def correct_last_seq(db: sqlite3.Connection) -> None:
     query = "SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL"
     (largest,) = db.execute(query).fetchone()
     db.execute("UPDATE counter SET value = ? WHERE name = 'seq' AND value < ?", (largest, largest))
+
+
+def count_damage(db: sqlite3.Connection, rows: int) -> None:
+    """Add to what `count_damaged_rows` returns."""
+    db.execute(_COUNT_DAMAGE, (rows,))
 
 
 def count_damaged_rows(db: sqlite3.Connection) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.inbox.scan import FoundFile, Version
-from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
+from dogid.ledger.damage import DamagedRowError, is_damage, is_of_index, is_undecodable
 from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
@@ -142,23 +142,53 @@ class Ledger:
 
     def _repair_all_rows(self, error: Exception) -> bool:
         """Repair rows where an error can be the fault of one; return whether there may be no other cause."""
-        is_constraint = isinstance(error, sqlite3.IntegrityError)
+        of_index = isinstance(error, sqlite3.DatabaseError) and is_of_index(error)
         is_structure = isinstance(error, sqlite3.DatabaseError) and not (
-            is_constraint or isinstance(error, DamagedRowError) or is_undecodable(error)
+            of_index or isinstance(error, DamagedRowError) or is_undecodable(error)
         )
         with self._damage_lock:
             if self._repairs_left == 0 or is_structure:
                 return False
             self._repairs_left -= 1
+        if not of_index:
+            try:
+                return self._repair_rows_and_tables() > 0
+            except sqlite3.DatabaseError as problem:
+                # an index may hold the damaged text, or lack a row that is to be changed
+                if not (is_of_index(problem) or is_undecodable(problem)):
+                    raise
+        self.rebuild_indexes()
+        return True
+
+    def _repair_rows_and_tables(self) -> int:
         repaired = self.repair_other_tables()
         after: int | None = 0
         while after is not None:
             after, found = self.repair_rows(after)
             repaired += found
-        if is_constraint:  # an index may disagree with its table
-            with self._transaction():
-                self._db.execute("REINDEX")
-        return is_constraint or repaired > 0
+        return repaired
+
+    def rebuild_indexes(self) -> None:
+        """Make the indexes of photos anew, and repair the rows on the way; of two paths that of the file stays.
+
+        Raise DamagedLedgerError where more is damaged than rows and indexes.
+        """
+        from dogid.ledger.index_repair import find_unlike_paths, rebuild_indexes  # most ledgers are sound
+
+        with self._lock:
+            unlike = find_unlike_paths(self._db)
+        paths = {
+            photo.id: photo.in_index
+            for photo in unlike
+            if self._is_file_at(photo.in_index, photo.version) and not self._is_file_at(photo.in_row, photo.version)
+        }
+        with self._transaction():
+            repaired = rebuild_indexes(self._db, self._former_versions, paths, self._inspector.repair_everything)
+        log.error("the ledger's indexes disagreed with its table and were made anew; %d rows were repaired", repaired)
+
+    def _is_file_at(self, path: bytes, version: Version) -> bool:
+        found = self._look_at(path)
+        return found is not None and found.version.has_same_stat(version)
 
     def repair_rows(self, after: int) -> tuple[int | None, int]:
         """Look at a page of rows after an id, and repair those that are damaged.

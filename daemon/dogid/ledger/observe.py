@@ -13,12 +13,16 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, Version, same_version
+from dogid.ledger.damage import DamagedIndexError
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.schema import RETURNED, note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _MOST_LINKS = 100  # to one file that an event makes us look at; with more, those that are left wait for a scan
-_CURRENT = "path, id, inode, size, mtime_ns, ctime_ns, state, sha256, error_code, due, absent_at"
+_CURRENT = (
+    "photo.path, photo.id, photo.inode, photo.size, photo.mtime_ns, photo.ctime_ns, photo.state, photo.sha256,"
+    " photo.error_code, photo.due, photo.absent_at"
+)
 
 Looks = Mapping[bytes, Version | None]
 """What was found at paths relative to the inbox a moment ago; None where there was nothing."""
@@ -87,7 +91,7 @@ class FileObserver:
                 self._adopt_version(row, file.version)
                 return None
             return int(row["id"])
-        same = self._same_file(file)
+        same = self._same_file(file, is_new=row is None)
         if not looks.keys() >= {bytes(other["path"]) for other in same}:
             raise UnknownPathError
         former = next((other for other in same if not _is_there(other, looks)), None)
@@ -187,13 +191,20 @@ class FileObserver:
         )
         return int(cursor.lastrowid or 0)
 
-    def _same_file(self, file: FoundFile) -> list[sqlite3.Row]:
-        """Current rows of other names with the same inode, size and date: former names of the file, or links to it."""
-        return self._db.execute(
+    def _same_file(self, file: FoundFile, *, is_new: bool = False) -> list[sqlite3.Row]:
+        """Current rows of other names with the same inode, size and date: former names of the file, or links to it.
+
+        Raise DamagedIndexError where is_new, as no row was found at the file's path, and there is one.
+        """
+        rows = self._db.execute(
             f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
-            " AND size = ? AND mtime_ns = ? AND path != ? LIMIT ?",
-            (*file.version[:3], file.path, _RENAME_CANDIDATES),
+            " AND size = ? AND mtime_ns = ? LIMIT ?",
+            (*file.version[:3], _RENAME_CANDIDATES),
         ).fetchall()
+        others = [row for row in rows if row["path"] != file.path]
+        if is_new and len(others) < len(rows):
+            raise DamagedIndexError("a photo is in the index of inodes, and not in that of paths")
+        return others
 
     def _rename(self, row: sqlite3.Row, file: FoundFile) -> int | None:
         """Give a row its file's new name; return its id where the photo became pending or due."""
@@ -275,8 +286,16 @@ class FileObserver:
     def current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         """Return the current rows of paths, as far as there are any."""
         marks = ",".join("?" * len(paths))
-        query = f"SELECT {_CURRENT} FROM photo WHERE path IN ({marks}) AND state != 'superseded'"  # noqa: S608
-        return {bytes(row["path"]): row for row in self._db.execute(query, paths)}
+        # SQLite would take the path from the index; from the row, it shows damage to either
+        query = (
+            f"SELECT entry.path AS entry_path, {_CURRENT} FROM photo AS entry"  # noqa: S608
+            " CROSS JOIN photo ON photo.id = entry.id"
+            f" WHERE entry.path IN ({marks}) AND entry.state != 'superseded'"
+        )
+        rows = self._db.execute(query, paths).fetchall()
+        if any(row["entry_path"] != row["path"] for row in rows):
+            raise DamagedIndexError("the index of paths disagrees with its table")
+        return {row["entry_path"]: row for row in rows}
 
 
 def _has_no_result(row: sqlite3.Row) -> bool:

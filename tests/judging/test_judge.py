@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from dogid.cli import main
-from dogid.model.training_embeddings import MEMBER, TrainingEmbeddings, encode
+from dogid.model.member_names import TRAINING_EMBEDDINGS
+from dogid.model.training_embeddings import TrainingEmbeddings, encode
 from tests.model.small_models import convert, mean_colour_model, with_labels
 from tests.support.daemon import environment
 from tests.support.photos import encode as encode_photo
@@ -144,7 +145,7 @@ def test_photos_that_the_model_was_made_with_are_counted(
     trained.write_bytes(model.read_bytes())
     known = [hashlib.sha256(photo.read_bytes()).hexdigest() for photo in sorted((photos / "red").iterdir())[:3]]
     with zipfile.ZipFile(trained, "a") as archive:
-        archive.writestr(MEMBER, encode(TrainingEmbeddings(np.ones((3, 8), np.float32), np.zeros(3, int), tuple(known),
+        archive.writestr(TRAINING_EMBEDDINGS, encode(TrainingEmbeddings(np.ones((3, 8), np.float32), np.zeros(3, int), tuple(known),
                                                            np.zeros(3, bool))))  # fmt: skip
 
     assert judged(capsys, trained, photos)["photos"]["trained_on"] == 3

@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.model.member_names import TRAINING_EMBEDDINGS
+
 _STEP = 1.0
 """Of the features' mean standard deviation. Lower: a larger file; higher: heads fitted to these embeddings are worse.
 At 1.0, the loss of a head on other photos is within 1 % of that of exact embeddings, and a photo takes 270 bytes."""
@@ -68,9 +70,9 @@ def read_hashes(model: Path) -> frozenset[str] | None:
     """Return the SHA-256, in hex, of the photos whose embeddings a model file carries; None where it has none."""
     try:
         with zipfile.ZipFile(model) as archive:
-            if archive.getinfo(MEMBER).file_size > _MAX_BYTES:
+            if archive.getinfo(TRAINING_EMBEDDINGS).file_size > _MAX_BYTES:
                 return None
-            content = archive.read(MEMBER)
+            content = archive.read(TRAINING_EMBEDDINGS)
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return frozenset(bytes(row).hex() for row in arrays["sha256"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):  # a model from elsewhere, or damaged

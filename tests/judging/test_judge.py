@@ -145,8 +145,8 @@ def test_photos_that_the_model_was_made_with_are_counted(
     trained.write_bytes(model.read_bytes())
     known = [hashlib.sha256(photo.read_bytes()).hexdigest() for photo in sorted((photos / "red").iterdir())[:3]]
     with zipfile.ZipFile(trained, "a") as archive:
-        archive.writestr(TRAINING_EMBEDDINGS, encode(TrainingEmbeddings(np.ones((3, 8), np.float32), np.zeros(3, int), tuple(known),
-                                                           np.zeros(3, bool))))  # fmt: skip
+        vectors = TrainingEmbeddings(np.ones((3, 8), np.float32), np.zeros(3, int), tuple(known), np.zeros(3, bool))
+        archive.writestr(TRAINING_EMBEDDINGS, encode(vectors))
 
     assert judged(capsys, trained, photos)["photos"]["trained_on"] == 3
     assert judged(capsys, model, photos)["photos"]["trained_on"] is None

@@ -19,6 +19,7 @@ def test_retrain_writes_graph_labels_and_reports(plain_run: Run) -> None:
         "report.json",
         "report.html",
         "manifest.json",
+        "training_embeddings.npz",
         "confusion_matrix.png",
     }
     assert (out / "retrained_labels.txt").read_text() == "blue\nred\n"

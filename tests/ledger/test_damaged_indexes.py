@@ -4,9 +4,9 @@ import pytest
 
 from dogid.errors import UsageError
 from dogid.ledger import queries
+from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedIndexError, DamagedRowError
 from dogid.ledger.database import FILE_NAME, open_for_reading
-from dogid.ledger.inspection import count_damaged_rows
 from tests.ledger.ledger_folder import Inbox, add_classified
 from tests.support.photos import put
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from dogid.ledger import queries
+from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.histories import read_history_page
-from dogid.ledger.inspection import count_damaged_rows
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
 

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.daemon.condition_monitor import find_other_inbox, read_condition
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
-    from dogid.ledger.inspection import count_damaged_rows
+    from dogid.ledger.counters import count_damaged_rows
     from dogid.ledger.ledger_condition import ledger_problem
 
     db = reading_state.open_state(args)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from dogid.inbox.scan import Version
+from dogid.ledger.counters import count_damage
 from dogid.ledger.damage import DamagedLedgerError, is_of_contents
 from dogid.ledger.former_versions import FormerVersions
-from dogid.ledger.inspection import count_damage
 from dogid.ledger.schema import version_of
 
 _UNLIKE_PATHS = """SELECT entry.path AS entry_path, photo.id, photo.path, inode, size, mtime_ns, ctime_ns

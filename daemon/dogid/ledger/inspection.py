@@ -5,16 +5,15 @@ ledger's, or reads only.
 """
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from dogid.ledger.counters import correct_last_seq, count_damage
 from dogid.ledger.row_repair import Columns, repair_row
+from dogid.ledger.stored_labels import parse_labels
 
 _PAGE = 500
-_COUNT_DAMAGE = """INSERT INTO counter VALUES ('damaged', ?1)
-    ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"""
 _STATES = ("pending", "classified", "failed", "superseded")
 
 
@@ -124,33 +123,6 @@ class LedgerInspector:
             self._db.executemany("INSERT INTO tally VALUES (?, ?)", counts.items())
         correct_last_seq(self._db)
         return int(noted != counts)
-
-
-def correct_last_seq(db: sqlite3.Connection) -> None:
-    """Let the next result get a sequence number that no other has."""
-    query = "SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL"
-    (largest,) = db.execute(query).fetchone()
-    db.execute("UPDATE counter SET value = ? WHERE name = 'seq' AND value < ?", (largest, largest))
-
-
-def count_damage(db: sqlite3.Connection, rows: int) -> None:
-    """Add to what `count_damaged_rows` returns."""
-    db.execute(_COUNT_DAMAGE, (rows,))
-
-
-def count_damaged_rows(db: sqlite3.Connection) -> int:
-    """Return how many damaged rows have been repaired or deleted since the ledger was begun."""
-    row = db.execute("SELECT value FROM counter WHERE name = 'damaged'").fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def parse_labels(text: object) -> list[str] | None:
-    """Return the labels in the column of a model; None where the text is no list of them."""
-    try:
-        labels = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return labels if isinstance(labels, list) and all(isinstance(label, str) for label in labels) else None
 
 
 def _shown(name: object) -> str:

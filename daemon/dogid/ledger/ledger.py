@@ -12,20 +12,24 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.inbox.scan import FoundFile, Version
+from dogid.ledger.counters import correct_last_seq
 from dogid.ledger.damage import DamagedRowError, is_damage, is_of_index, is_undecodable
 from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
-from dogid.ledger.inspection import LedgerInspector, correct_last_seq
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
+
+if TYPE_CHECKING:
+    from dogid.ledger.inspection import LedgerInspector
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +95,6 @@ class Ledger:
         """Where the ledger that was found damaged is kept."""
         self.salvaged = opened.salvaged
         """What the ledger has of a damaged one; None where there was none, or nothing could be read."""
-        self._inspector = LedgerInspector(self._db)
         self._former_versions = FormerVersions(self._db, self._keep_versions)
         self._observer = FileObserver(self._db, self._clock, self._former_versions, stable_inodes=self._stable_inodes)
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
@@ -160,6 +163,11 @@ class Ledger:
         self.rebuild_indexes()
         return True
 
+    def _inspector(self) -> "LedgerInspector":
+        from dogid.ledger.inspection import LedgerInspector  # the start does not need it
+
+        return LedgerInspector(self._db)
+
     def _repair_rows_and_tables(self) -> int:
         repaired = self.repair_other_tables()
         after: int | None = 0
@@ -183,7 +191,7 @@ class Ledger:
             if self._is_file_at(photo.in_index, photo.version) and not self._is_file_at(photo.in_row, photo.version)
         }
         with self._transaction():
-            repaired = rebuild_indexes(self._db, self._former_versions, paths, self._inspector.repair_everything)
+            repaired = rebuild_indexes(self._db, self._former_versions, paths, self._inspector().repair_everything)
         log.error("the ledger's indexes disagreed with its table and were made anew; %d rows were repaired", repaired)
 
     def _is_file_at(self, path: bytes, version: Version) -> bool:
@@ -197,11 +205,12 @@ class Ledger:
         looked at again become pending.
         """
         with self._lock:
-            inspected = self._inspector.inspect_page(after)
+            inspector = self._inspector()
+            inspected = inspector.inspect_page(after)
         if inspected.repairs:
             with self._transaction():
                 # they may have changed meanwhile
-                self._inspector.repair(repairs := self._inspector.inspect_page(after).repairs)
+                inspector.repair(repairs := inspector.inspect_page(after).repairs)
             for photo_id, row in repairs:
                 log.warning("result %d was damaged on the disk: %s", photo_id, "removed" if row is None else "repaired")
         return inspected.last_id, len(inspected.repairs)
@@ -209,7 +218,7 @@ class Ledger:
     def repair_other_tables(self) -> int:
         """Repair what belongs to no single photo; return how many rows were damaged."""
         with self._transaction(durable=False):
-            return self._inspector.repair_other_tables()
+            return self._inspector().repair_other_tables()
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open.

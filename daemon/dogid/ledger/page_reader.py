@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-Value = int | float | str | bytes | None
-"""A column's value. Bytes for a blob, and for text that is not UTF-8."""
+from dogid.ledger.row_repair import Value
 
 USUAL_PAGE_SIZE = 4096
 """Bytes of a page in all ledgers that nobody has rebuilt."""

@@ -8,8 +8,8 @@ from types import NoneType
 
 from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
-from dogid.ledger.inspection import parse_labels
 from dogid.ledger.reading_connection import ReadingConnection
+from dogid.ledger.stored_labels import parse_labels
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")

@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping
 
 from dogid.errors import PhotoCode
-from dogid.ledger.page_reader import Value
 
+Value = int | float | str | bytes | None
+"""A column's value. Bytes for a blob, and for text that is not UTF-8."""
 Columns = dict[str, Value]
 """A row's values by the names of the columns; bytes where a text is not UTF-8."""
 

@@ -9,9 +9,9 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.ledger.inspection import parse_labels
-from dogid.ledger.page_reader import USUAL_PAGE_SIZE, DatabaseFile, Row, Value
-from dogid.ledger.row_repair import Columns, repair_row
+from dogid.ledger.page_reader import USUAL_PAGE_SIZE, DatabaseFile, Row
+from dogid.ledger.row_repair import Columns, Value, repair_row
+from dogid.ledger.stored_labels import parse_labels
 
 _LOST_IDS = 100_000  # left out where it is lost which ids were given: fewer might give one to a second photo
 _MOST_ID = 1 << 62  # larger ones are damaged

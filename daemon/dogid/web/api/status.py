@@ -12,7 +12,7 @@ from flask import Response
 from dogid import __version__
 from dogid.file_names import shown_name
 from dogid.ledger import queries
-from dogid.ledger.inspection import count_damaged_rows
+from dogid.ledger.counters import count_damaged_rows
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference

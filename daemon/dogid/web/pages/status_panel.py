@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.conditions import ledger_moved_aside, rows_damaged
-from dogid.ledger.inspection import count_damaged_rows
+from dogid.ledger.counters import count_damaged_rows
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.disk_usage import Disk, DiskStatus, DiskUsage

@@ -1,0 +1,24 @@
+"""The ledger's counters: of results, and of damaged rows."""
+
+import sqlite3
+
+_COUNT_DAMAGE = """INSERT INTO counter VALUES ('damaged', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"""
+
+
+def correct_last_seq(db: sqlite3.Connection) -> None:
+    """Let the next result get a sequence number that no other has."""
+    query = "SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL"
+    (largest,) = db.execute(query).fetchone()
+    db.execute("UPDATE counter SET value = ? WHERE name = 'seq' AND value < ?", (largest, largest))
+
+
+def count_damage(db: sqlite3.Connection, rows: int) -> None:
+    """Add to what `count_damaged_rows` returns."""
+    db.execute(_COUNT_DAMAGE, (rows,))
+
+
+def count_damaged_rows(db: sqlite3.Connection) -> int:
+    """Return how many damaged rows have been repaired or deleted since the ledger was begun."""
+    row = db.execute("SELECT value FROM counter WHERE name = 'damaged'").fetchone()
+    return 0 if row is None else int(row[0])

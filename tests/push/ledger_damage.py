@@ -31,7 +31,7 @@ def flip_every_page(folder: Path, present: int = 700, departed: int = 300, each:
             place = number * _PAGE + chance.randrange(_PAGE)
             changed = bytearray(data)
             changed[place] ^= 1 << chance.randrange(8)
-            hit = _files_hit(material, data, place)
+            hit = files_hit(material, data, place)
             _try_case(material, folder / "case", f"bit at {place}", _writing(bytes(changed)), hit, report)
     return report
 
@@ -144,7 +144,7 @@ def _compare(
             report.faults.append(f"{name}: {file} came from nowhere")
 
 
-def _files_hit(material: Material, data: bytes, place: int) -> set[str]:
+def files_hit(material: Material, data: bytes, place: int) -> set[str]:
     """Return the files whose rows lie at a place of a database: one, or all of a page where its header is hit."""
     start = place - place % _PAGE
     page = data[start : start + _PAGE]

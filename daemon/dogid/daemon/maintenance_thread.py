@@ -76,6 +76,8 @@ class MaintenanceThread:
 
     def _run(self) -> None:
         next_round, rounds = time.monotonic() + self._first_seconds, 0
+        # in the first round only after a power cut or a kill, which may have left damage: it would follow each start
+        first_inspection = 1 if self._ledger.was_closed else 0
         while not self._ledger.is_damaged:
             self._woken.wait(max(0.0, next_round - time.monotonic()))
             if self._stopping.is_set():
@@ -87,7 +89,7 @@ class MaintenanceThread:
                     self._inspect(urgent=True)
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + _EVERY_SECONDS
-                    if rounds % _INSPECTION_ROUNDS == 1:  # not in the first: it would follow each start
+                    if rounds % _INSPECTION_ROUNDS == first_inspection:
                         self._inspect(urgent=False)
                     rounds += 1
                     if self._retention.forgets:

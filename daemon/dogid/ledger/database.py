@@ -35,6 +35,8 @@ class OpenedDatabase:
     connection: sqlite3.Connection
     moved_aside: Path | None
     salvaged: "Salvaged | None"
+    was_closed: bool
+    """Whether the process before has closed it, or there was none."""
 
 
 def open_for_writing(folder: Path) -> OpenedDatabase:
@@ -45,14 +47,15 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
     """
     path = folder / FILE_NAME
     finish_replacement(folder)
+    was_closed = not _has_log(path)
     try:
-        return OpenedDatabase(_open(path), None, None)
+        return OpenedDatabase(_open(path), None, None, was_closed)
     except sqlite3.DatabaseError as error:
         if not prevents_opening(error):
             raise  # no room, no rights: another start may find it otherwise
         log.error("the ledger is damaged (%s); its rows are copied into a new one", error)
     aside, salvaged = _replace(path)
-    return OpenedDatabase(_open(path), aside, salvaged)
+    return OpenedDatabase(_open(path), aside, salvaged, was_closed)
 
 
 def _replace(path: Path) -> "tuple[Path, Salvaged | None]":
@@ -179,8 +182,7 @@ def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
 def _open(path: Path) -> sqlite3.Connection:
     check_header(path)
     mark = _mark(path.parent)
-    log = path.with_name(path.name + "-wal")
-    unclean = log.exists() and log.stat().st_size > 0
+    unclean = _has_log(path)
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
@@ -207,6 +209,12 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _has_log(path: Path) -> bool:
+    """Whether there is a write-ahead log, as only a process leaves that was killed, or lost its power."""
+    log = path.with_name(path.name + "-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _check(connection: sqlite3.Connection, *, thoroughly: bool) -> None:

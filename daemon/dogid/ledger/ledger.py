@@ -95,6 +95,8 @@ class Ledger:
         """Where the ledger that was found damaged is kept."""
         self.salvaged = opened.salvaged
         """What the ledger has of a damaged one; None where there was none, or nothing could be read."""
+        self.was_closed = opened.was_closed
+        """Whether the process before has closed the ledger, or there was none."""
         self._former_versions = FormerVersions(self._db, self._keep_versions)
         self._observer = FileObserver(self._db, self._clock, self._former_versions, stable_inodes=self._stable_inodes)
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)

@@ -1,6 +1,7 @@
 """Writing what became of photos: what is reported to readers, noted in histories, and when a photo is tried again."""
 
 import os
+import sqlite3
 from dataclasses import replace
 from hashlib import sha256
 
@@ -191,3 +192,18 @@ def test_internal_errors_are_counted_by_themselves(inbox: Inbox) -> None:
         attempts.append(inbox.job().attempts)
 
     assert attempts == [*range(1, 10), 1, 2]
+
+
+def test_file_written_while_it_was_read_stays_doubtful_after_a_failed_commit(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.observe([inbox.look("a")], wake=True, written=[b"a"])
+    db = inbox.ledger._db  # a constraint that is checked at the end fails the commit, as a full disk does
+    db.execute("CREATE TABLE later (id INTEGER REFERENCES photo (id) DEFERRABLE INITIALLY DEFERRED)")
+    db.execute("CREATE TRIGGER fail AFTER UPDATE OF seq ON photo BEGIN INSERT INTO later VALUES (-1); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        inbox.ledger.record([classified(inbox, job)])
+    db.execute("DROP TRIGGER fail")
+
+    inbox.ledger.record([classified(inbox, job)])
+
+    assert inbox.doubtful == [inbox.look("a")]

@@ -402,8 +402,11 @@ class Ledger:
         sqlite3.OperationalError where the disk is full.
         """
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
-        with self._transaction(durable=not all(isinstance(outcome, Waiting) for outcome in outcomes)):
-            recorded, doubtful = self._writer.record(outcomes, self._written)
+        durable = not all(isinstance(outcome, Waiting) for outcome in outcomes)
+        with self._lock:
+            with self._locked_transaction(durable=durable):
+                recorded, doubtful = self._writer.record(outcomes, self._written)
+            # once they are on disk: where that fails, the next try needs to know what was written meanwhile
             ids = {outcome.job.id for outcome in outcomes}
             self._claimed -= ids
             self._written -= ids

@@ -6,6 +6,7 @@ bytes at the end of pages.
 
 import os
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -90,18 +91,37 @@ class DatabaseFile:
         if len(page) < start + 8 or page[start] not in (_LEAF_TABLE, _LEAF_INDEX):
             return
         cells = int.from_bytes(page[start + 3 : start + 5])
-        last_id = None
+        rows: list[Row] = []
         for at in range(start + 8, min(start + 8 + 2 * cells, len(page) - 1), 2):
             try:
-                row = _read_cell(self._pages, page, int.from_bytes(page[at : at + 2]), table, has_rowid=has_rowid)
+                rows.append(
+                    _read_cell(self._pages, page, int.from_bytes(page[at : at + 2]), table, has_rowid=has_rowid)
+                )
             except (IndexError, ValueError, struct.error, OverflowError):
                 self.unreadable += has_rowid and table is not None
-                continue
-            if has_rowid and last_id is not None and row.id <= last_id:
-                self.unreadable += table is not None  # ids only grow in a page: this one is damaged
-                continue
-            last_id = row.id
-            yield row
+        growing = _longest_growing(rows) if has_rowid else rows
+        self.unreadable += (len(rows) - len(growing)) * (table is not None)
+        yield from growing
+
+
+def _longest_growing(rows: list[Row]) -> list[Row]:
+    """Return as many rows as have growing ids: as all of a page have them, one that does not is the one damaged.
+
+    By patience sorting: https://en.wikipedia.org/wiki/Longest_increasing_subsequence.
+    """
+    ends: list[int] = []  # the least id in which a sequence of each length ends
+    places: list[int] = []  # of these in rows
+    before: list[int] = []  # by place: that of the row before it in its sequence
+    for place, row in enumerate(rows):
+        length = bisect_left(ends, row.id)
+        before.append(places[length - 1] if length else -1)
+        ends[length : length + 1], places[length : length + 1] = [row.id], [place]
+    found: list[Row] = []
+    place = places[-1] if places else -1
+    while place >= 0:
+        found.append(rows[place])
+        place = before[place]
+    return found[::-1]
 
 
 def _noted_page_size(header: bytes) -> int:

@@ -213,7 +213,7 @@ def as_result(row: sqlite3.Row) -> Result:
     try:
         probabilities = _decoded(scores, 0)[0] if scores else {}
         is_sound = label is None or probabilities[label] == score
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         is_sound = False
     if not is_sound or state not in _STATES:
         raise DamagedRowError(f"the row of result {number} is damaged")

@@ -25,6 +25,8 @@ _ANSWER = (
     "classified_at", "model_id", "label", "score", "scores", "sha256", "width", "height", "decode_ms", "invoke_ms",
     "total_ms", "error_code", "error_message", "seq",
 )  # fmt: skip
+_RESULT = ("model_id", "label", "score", "scores", "width", "height", *_REALS)
+"""What only a photo that was classified has."""
 _SHA256_DIGITS = 64
 _MOST_SCORE = 1.001  # a probability may be rounded up
 
@@ -44,7 +46,7 @@ def repair_row(row: Columns, labels: Mapping[int, frozenset[str]]) -> Columns | 
     for name in _OPTIONAL_NUMBERS:
         repaired[name] = _number(row[name])
     for name in _REALS:
-        repaired[name] = float(row[name]) if isinstance(row[name], int | float) else None  # type: ignore[arg-type]
+        repaired[name] = _real(row[name])
     if row["state"] not in _STATES:
         repaired["state"] = _guess_state(repaired)
     if repaired["state"] == "superseded":
@@ -62,6 +64,10 @@ def _number(value: Value) -> int | None:
     return value if isinstance(value, int) else None
 
 
+def _real(value: Value) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
 def _guess_state(row: Columns) -> str:
     if row["superseded_by"] is not None:
         return "superseded"
@@ -76,7 +82,7 @@ def _repair_former(row: Columns, labels: Mapping[int, frozenset[str]]) -> Column
         return row if _repair_answer(row, labels) else None
     if row["error_code"] is not None and row["classified_at"] is not None:
         return row if _repair_failure(row) else None
-    return row
+    return row | dict.fromkeys(_ANSWER) | _reason_to_wait(row)
 
 
 def _repair_answer(row: Columns, labels: Mapping[int, frozenset[str]]) -> bool:
@@ -84,7 +90,7 @@ def _repair_answer(row: Columns, labels: Mapping[int, frozenset[str]]) -> bool:
     model = row["model_id"]
     known = labels.get(model) if isinstance(model, int) else None
     label, score = row["label"], row["score"]
-    score = float(score) if isinstance(score, int | float) else None
+    score = _real(score)
     scores = _parse_scores(row["scores"], known)
     if scores is None:
         if not (known and label in known and score is not None and 0 <= score <= _MOST_SCORE):
@@ -111,7 +117,8 @@ def _parse_scores(text: Value, known: frozenset[str] | None) -> dict[str, float]
     """Return probabilities by label, best first; None where the text is no such thing."""
     try:
         found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # a label may be half of a character: no database takes that
+    except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict) or not found or (known is not None and not known.issuperset(found)):
         return None
@@ -126,7 +133,7 @@ def _repair_failure(row: Columns) -> bool:
     """Repair a failed row, in place; return whether its reason is certain."""
     if row["error_code"] not in list(PhotoCode) or not isinstance(row["error_message"], str):
         return False
-    row["label"] = None
+    row |= dict.fromkeys(_RESULT)
     row["sha256"] = row["sha256"] if _is_sha256(row["sha256"]) else None
     if row["classified_at"] is None:
         row["classified_at"] = row["seen_at"]
@@ -134,10 +141,15 @@ def _repair_failure(row: Columns) -> bool:
 
 
 def _repair_pending(row: Columns) -> Columns:
-    is_whole = row["label"] is None and row["seq"] is None
-    is_whole = is_whole and row["error_code"] in (None, *PhotoCode)
-    texts = (row[name] for name in ("scores", "sha256", "error_message"))
-    return row if is_whole and all(isinstance(text, str | None) for text in texts) else _without_answer(row)
+    """A damaged row is tried at once; a whole one keeps when it is due, and what it waits for."""
+    repaired = row | dict.fromkeys(_ANSWER) | _reason_to_wait(row)
+    return repaired if repaired == row else _without_answer(row)
+
+
+def _reason_to_wait(row: Columns) -> Columns:
+    code, message = row["error_code"], row["error_message"]
+    is_sound = code in list(PhotoCode) and isinstance(message, str)
+    return {"error_code": code, "error_message": message} if is_sound else {}
 
 
 def _without_answer(row: Columns) -> Columns:

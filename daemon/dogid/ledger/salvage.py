@@ -5,6 +5,7 @@ again in the inbox, as if they were new.
 """
 
 import contextlib
+import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from dogid.ledger.page_reader import USUAL_PAGE_SIZE, DatabaseFile, Row
 from dogid.ledger.row_repair import Columns, Value, repair_row
 from dogid.ledger.stored_labels import parse_labels
+
+log = logging.getLogger(__name__)
 
 _LOST_IDS = 100_000  # left out where it is lost which ids were given: fewer might give one to a second photo
 _MOST_ID = 1 << 62  # larger ones are damaged
@@ -102,7 +105,7 @@ class _Writer:
                 self._write_model(row)
         for tables in (("photo",), (None,)):
             for row in file.read_rows(*tables):
-                self._write_photo(row)
+                self._try_photo(row)
         for tables in (("event",), (None,)):
             for row in file.read_rows(*tables):
                 match row.values:
@@ -121,6 +124,19 @@ class _Writer:
                     query = "INSERT OR IGNORE INTO model (id, name, sha256, labels) VALUES (?, ?, ?, ?)"
                     self._db.execute(query, (row.id, name, sha256, text))
                     self._labels[row.id] = frozenset(labels)
+
+    def _try_photo(self, found: Row) -> None:
+        """Write a photo's row; one that the new ledger does not take is lost, and no other with it."""
+        self._db.execute("SAVEPOINT photo")
+        try:
+            self._write_photo(found)
+        except (sqlite3.OperationalError, MemoryError):
+            raise  # no room
+        except (sqlite3.Error, ValueError, TypeError, ArithmeticError, RecursionError):
+            log.warning("row %d of the damaged ledger cannot be saved", found.id, exc_info=True)
+            self._db.execute("ROLLBACK TO photo")
+            self._lost += found.table is not None
+        self._db.execute("RELEASE photo")
 
     def _write_photo(self, found: Row) -> None:
         values = found.values

@@ -76,3 +76,88 @@ def test_progressive_jpeg_costs_its_coefficients() -> None:
 
     assert estimate_cost(baseline.getvalue(), SIZE).memory < 6 * MB
     assert estimate_cost(progressive.getvalue(), SIZE).memory > 36 * MB
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_header(size: tuple[int, int]) -> bytes:
+    return chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
+
+
+def large(kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (2000, 2000)).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def png_with_a_text_first() -> bytes:
+    data = large("PNG")
+    fake = b"teSt" + struct.pack(">IIBB", 8, 8, 8, 2)
+    return data[:8] + chunk(fake[:4], fake[4:]) + data[8:]
+
+
+def png_with_two_headers() -> bytes:
+    data = large("PNG")
+    return data[:8] + png_header((8, 8)) + data[8:]
+
+
+def png_of_late_transparency() -> bytes:
+    data = large("PNG")
+    return data[:33] + chunk(b"teSt", bytes(1 << 17)) + chunk(b"tRNS", bytes(6)) + data[33:]
+
+
+def gif_beyond_its_screen(before: bytes = b"") -> bytes:
+    data = large("GIF")
+    table = 3 << (data[10] & 7) + 1
+    first = 13 + table
+    return data[:6] + struct.pack("<HH", 8, 8) + data[10:first] + before + data[first:]
+
+
+def webp_of_many_chunks() -> bytes:
+    simple = large("WEBP", lossless=True)
+    body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (1999).to_bytes(3, "little") * 2
+    body += (b"teSt" + bytes(4)) * 100 + simple[12:]
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def webp_of_unannounced_alpha() -> bytes:
+    simple = large("WEBP")
+    alpha = b"ALPH" + struct.pack("<I", 2) + bytes(2)
+    body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (1999).to_bytes(3, "little") * 2 + alpha + simple[12:]
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+# a decoder reads on behind an empty extension: what seems to be the picture is a part of it
+DIVERGING = b"\x21\x01\x00" + b"\x2c" + bytes(0x2C) + b"\x00"
+
+
+@pytest.mark.parametrize(
+    ("data", "bytes_a_pixel"),
+    [
+        (png_with_a_text_first(), 4),
+        (png_with_two_headers(), 4),
+        (png_of_late_transparency(), 12),
+        (gif_beyond_its_screen(), 9),
+        (gif_beyond_its_screen(DIVERGING), 9),
+        (webp_of_many_chunks(), 4),
+        (webp_of_unannounced_alpha(), 2),
+    ],
+    ids=["text first", "two headers", "late tRNS", "frame", "empty extension", "many chunks", "alpha"],
+)
+def test_hostile_header_hides_no_memory(data: bytes, bytes_a_pixel: int) -> None:
+    cost = estimate_cost(data, SIZE)
+    assert cost.needs_process or cost.memory >= 2000 * 2000 * bytes_a_pixel
+
+
+def test_compressed_texts_of_a_png_count() -> None:
+    data = photo(1, "PNG")
+    text = chunk(b"zTXt", b"name\0\0" + zlib.compress(bytes(1 << 20)))
+    assert estimate_cost(data[:33] + text * 40 + data[33:], SIZE).memory > 40 * MB
+
+
+@pytest.mark.parametrize("count", [1, 64])
+def test_png_of_ordinary_chunks_stays_in_its_thread(count: int) -> None:
+    data = photo(1, "PNG")
+    assert not estimate_cost(data[:33] + chunk(b"tEXt", b"name\0text") * count + data[33:], SIZE).needs_process

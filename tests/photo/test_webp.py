@@ -1,6 +1,8 @@
 """WebP is shrunk by libwebp itself: to what Pillow would make of it."""
 
 import io
+import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,6 +70,39 @@ def test_damaged_webp_is_corrupt() -> None:
 @pytest.mark.parametrize("length", [0, 12, 16, 20, 25, 29])
 def test_header_that_is_cut_has_no_size(length: int) -> None:
     assert read_webp_header(saved((64, 48))[:length]).size == (0, 0)
+
+
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"".join(kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2) for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def extended(flags: int, size: tuple[int, int], *chunks: tuple[bytes, bytes]) -> bytes:
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in size)
+    return riff((b"VP8X", bytes([flags, 0, 0, 0]) + sides), *chunks)
+
+
+EXIF_FLAG = 0x08
+TINY_PICTURE = (b"VP8 ", bytes(6) + struct.pack("<HH", 100, 100))
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_picture_behind_the_first_changes_no_size(monkeypatch: pytest.MonkeyPatch, lossless: bool) -> None:
+    simple = saved((640, 480), lossless=lossless)
+    data = extended(EXIF_FLAG, (640, 480), (simple[12:16], simple[20:]), TINY_PICTURE)
+    header = read_webp_header(data)
+    assert (header.size, header.is_lossless) == ((640, 480), lossless)
+    assert decode(data, (32, 32)).width == 640
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 640 * 480 - 1)
+    with pytest.raises(PhotoError, match="307200 pixels"):
+        decode(data, (32, 32))
+
+
+def test_size_that_libwebp_does_not_find_is_corrupt() -> None:
+    simple = saved((640, 480))
+    with pytest.raises(PhotoError, match="damaged") as raised:
+        webp.decode_webp(simple, replace(read_webp_header(simple), size=(64, 48)), (32, 32))
+    assert raised.value.code is PhotoCode.CORRUPT
 
 
 def test_animation_is_left_to_pillow() -> None:

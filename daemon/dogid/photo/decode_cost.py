@@ -26,6 +26,8 @@ _MOST_SCANS = 64
 _LONG = 8 << 20
 _HEADER = 1 << 16  # bytes in which the properties of a photo are looked for
 _MOST_PROPERTIES = 1000  # of a HEIC: less overlooks images, more lets a hostile file keep a processor longer
+# Of a PNG, in bytes: what Pillow unpacks of one compressed text, and of all.
+_TEXT, _MOST_TEXT = 1 << 20, 64 << 20
 # A pixel, by PNG's colour types: grey, colours, palette, grey or colours with transparency
 _PNG_BYTES = {0: 5.5, 2: 4.5, 3: 5.5, 4: 13.0, 6: 9.0}
 
@@ -55,10 +57,10 @@ def estimate_cost(data: bytes, size: tuple[int, int]) -> DecodeCost:
     try:
         if kind == formats.JPEG:
             return _estimate_jpeg(data, size)
-        memory = _estimate_tiff(data, size) if kind == formats.TIFF else _ESTIMATES[kind](data)
+        memory, is_known = _estimate_tiff(data, size) if kind == formats.TIFF else _ESTIMATES[kind](data)
     except (PhotoError, *_BROKEN):  # the decoder finds the same, and explains it
-        memory = 0
-    return DecodeCost(_BASE + memory, needs_process=kind in _OPAQUE or _has_many_blocks(data, kind, memory))
+        memory, is_known = 0, kind not in _OPAQUE
+    return DecodeCost(_BASE + memory, needs_process=not is_known or _has_many_blocks(data, kind, memory))
 
 
 def _estimate_jpeg(data: bytes, size: tuple[int, int]) -> DecodeCost:
@@ -80,52 +82,62 @@ def _estimate_jpeg_memory(data: bytes, header: JpegHeader, size: tuple[int, int]
     return output if header.is_one_scan else output + 2 * count_samples(data, header)
 
 
-def _estimate_png(data: bytes) -> int:
-    width, height, depth, colours = struct.unpack_from(">IIBB", data, 16)
-    each = 10.0 if (depth, colours) == (16, 0) else _PNG_BYTES.get(colours, 13.0)
-    if colours in (0, 2, 3) and b"tRNS" in data[:_HEADER]:
+# Each of the following returns bytes of memory, and whether the file vouches for them: there is nothing unusual in it
+# by which its decoder may come to another picture than the one found here.
+def _estimate_png(data: bytes) -> tuple[int, bool]:
+    from dogid.photo.png_header import read_png_header  # with the first such photo
+
+    header = read_png_header(data)
+    each = 10.0 if (header.depth, header.colours) == (16, 0) else _PNG_BYTES.get(header.colours, 13.0)
+    if header.colours in (0, 2, 3) and header.has_transparency:
         each += 8  # turned to four channels, and their colours multiplied by transparency
-    return int(width * height * each)
+    texts = min(header.compressed_texts * _TEXT, _MOST_TEXT) + 2 * header.kept
+    return int(header.width * header.height * each) + texts, header.is_plain
 
 
-def _estimate_webp(data: bytes) -> int:
+def _estimate_webp(data: bytes) -> tuple[int, bool]:
     from dogid.photo import webp  # with the first such photo
 
     header = read_webp_header(data)
     pixels = header.size[0] * header.size[1]
     if header.is_animated or not webp.is_available():
-        return 17 * pixels
-    return pixels * 5 if header.is_lossless else header.size[0] * 64 + (2 * pixels if header.has_alpha else 0)
+        return 17 * pixels, True
+    is_known = not header.may_hide_picture
+    if header.is_lossless or not is_known:
+        return pixels * 5, is_known
+    return header.size[0] * 64 + (2 * pixels if header.has_alpha else 0), is_known
 
 
-def _estimate_bmp(data: bytes) -> int:
+def _estimate_bmp(data: bytes) -> tuple[int, bool]:
     if struct.unpack_from("<I", data, 14)[0] == 12:
-        width, height, bits = *struct.unpack_from("<HH", data, 18), 24
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
         width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
-    return int(abs(width * height) * (9 if bits in (16, 32) else 5)) + len(data)
+    return int(abs(width * height) * (9 if bits in (16, 32) else 5)) + len(data), True
 
 
-def _estimate_gif(data: bytes) -> int:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return int(width * height * 10)
+def _estimate_gif(data: bytes) -> tuple[int, bool]:
+    from dogid.photo.gif_header import read_gif_size  # with the first such photo
+
+    (width, height), is_known = read_gif_size(data)
+    return int(width * height * 10), is_known
 
 
-def _estimate_tiff(data: bytes, size: tuple[int, int]) -> int:
+def _estimate_tiff(data: bytes, size: tuple[int, int]) -> tuple[int, bool]:
     preview = find_preview(data)
     if preview is not None:
         header = read_header(preview.data)
-        return len(preview.data) + _estimate_jpeg_memory(preview.data, header, size)
+        return len(preview.data) + _estimate_jpeg_memory(preview.data, header, size), False
     layout = read_layout(data)
     most = 0
     for page in (*layout.pages, *layout.inner):
         pixels = page.first(layout_of.WIDTH) * page.first(layout_of.HEIGHT)
         depth = max(page.tags.get(layout_of.BITS, (1,)))
         most = max(most, pixels * (10 if depth > 8 else 9))
-    return most + len(data)
+    return most + len(data), False
 
 
-def _estimate_isobmff(data: bytes) -> int:
+def _estimate_isobmff(data: bytes) -> tuple[int, bool]:
     """Of HEIC and AVIF, by the largest size among the properties of its images (ISO/IEC 23008-12, 6.5.3)."""
     most, at = 0, 0
     for _ in range(_MOST_PROPERTIES):
@@ -134,7 +146,7 @@ def _estimate_isobmff(data: bytes) -> int:
             break
         width, height = struct.unpack_from(">II", data, at + 8)
         most, at = max(most, width * height), at + 4
-    return most * 14 + len(data)
+    return most * 14 + len(data), False
 
 
 _OPAQUE = frozenset({formats.TIFF, formats.HEIC, formats.AVIF})

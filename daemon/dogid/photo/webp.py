@@ -88,9 +88,11 @@ def is_available() -> bool:
 def decode_webp(data: bytes, header: WebpHeader, size: tuple[int, int]) -> tuple[Image.Image, int]:
     """Return a WebP of one picture, decoded to a few times size = (width, height), and the orientation left to be done.
 
-    Raise PhotoError where libwebp gives it up, or with `too_large` for too many pixels; MemoryError.
+    Raise PhotoError where libwebp gives it up or finds another size, or with `too_large` for too many pixels;
+    MemoryError.
     """
     check_pixels(header.size)
+    _check_size(data, header.size)
     turn = _read_turn(data, header)
     width, height = turn_size(size, turn)
     reduced = (
@@ -121,12 +123,21 @@ def _reduce(side: int, wanted: int) -> int:
     return -(-side // factor) if factor > 1 else side
 
 
+def _check_size(data: bytes, size: tuple[int, int]) -> None:
+    """Raise PhotoError unless libwebp will decode a picture of that size: memory and limits go by it."""
+    features = _Features()
+    status = _loaded().WebPGetFeaturesInternal(data, len(data), ctypes.byref(features), _ABI)
+    if status:
+        raise _explain(status)
+    if (features.width, features.height) != size:
+        raise PhotoError(PhotoCode.CORRUPT, "the photo's header is damaged")
+
+
 def _decode(data: bytes, size: tuple[int, int], pixels: Pixels) -> None:
     """Decode to pixels [height, width, 4], RGBA, scaled to their size."""
-    library = _library()
+    library = _loaded()
     config = _Config()
-    if library is None or not library.WebPInitDecoderConfigInternal(ctypes.byref(config), _ABI):
-        raise RuntimeError("libwebp is not there")  # is_available was not asked
+    library.WebPInitDecoderConfigInternal(ctypes.byref(config), _ABI)
     height, width, channels = pixels.shape
     config.options.use_scaling = size != (width, height)
     config.options.scaled_width, config.options.scaled_height = width, height
@@ -147,6 +158,13 @@ def _explain(status: int) -> PhotoError:
     return PhotoError(PhotoCode.CORRUPT, f"the photo is damaged: libwebp gives it up (status {status})")
 
 
+def _loaded() -> ctypes.CDLL:
+    library = _library()
+    if library is None:
+        raise RuntimeError("libwebp is not there")  # is_available was not asked
+    return library
+
+
 @cache
 def _library() -> ctypes.CDLL | None:
     """Return the libwebp that Pillow has loaded; None where it is not found, or another than expected."""
@@ -156,6 +174,7 @@ def _library() -> ctypes.CDLL | None:
         path = next(path for path in loaded if _NAME.search(path))
         library = ctypes.CDLL(path)
         library.WebPInitDecoderConfigInternal.argtypes = (ctypes.c_void_p, ctypes.c_int)
+        library.WebPGetFeaturesInternal.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int)
         library.WebPDecode.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p)
         library.WebPFreeDecBuffer.argtypes, library.WebPFreeDecBuffer.restype = (ctypes.c_void_p,), None
         fits = library.WebPInitDecoderConfigInternal(ctypes.byref(_Config()), _ABI)

@@ -61,6 +61,28 @@ def test_zip_with_one_model_and_its_labels_is_read(float_model: bytes, tmp_path:
     assert found.data == float_model
 
 
+def test_damaged_zip_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model.tflite", "a model" * 100)
+    content = bytearray(path.read_bytes())
+    content[30 + len("model.tflite")] = 0xFF  # the first byte of the deflate stream
+    path.write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"model\.zip: the zip is damaged: .*invalid block type; download it again"):
+        read_model_file(path)
+
+
+def test_zip_of_a_huge_model_is_to_be_unzipped(tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.tflite", "")
+        archive.getinfo("model.tflite").file_size = 2 << 30
+
+    with pytest.raises(UsageError, match=r"the model in the zip has 2,147 MB; at most 268 MB are unpacked: unzip it"):
+        read_model_file(path)
+
+
 def test_labels_that_are_given_win(float_model: bytes, tmp_path: Path) -> None:
     path = with_labels(float_model, tmp_path / "model.tflite")
     (tmp_path / "mine.txt").write_text("r\ng\nb\n")

@@ -62,6 +62,14 @@ def test_other_files_are_named_with_the_next_step(name: str, content: bytes, rea
     assert reason in refusal(path)
 
 
+@pytest.mark.parametrize(("element", "is_page"), [("svg", False), ("html", True)])
+def test_xml_is_a_web_page_only_as_xhtml(element: str, is_page: bool, tmp_path: Path) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_text(f'<?xml version="1.0"?>\n<{element} xmlns="http://www.w3.org/"/>')
+
+    assert ("a web page" in refusal(path)) is is_page
+
+
 def with_custom_operator(code: str) -> bytes:
     """The shipped model with one more kind of operator, which comes first."""
     model = schema.ModelT.InitFromPackedBuf(shipped_model().read_bytes(), 0)

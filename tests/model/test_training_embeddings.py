@@ -1,7 +1,10 @@
 """What a model file carries for learning, and that the daemon does not keep it in memory."""
 
+import io
+import tracemalloc
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +12,7 @@ import pytest
 from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_file import read_model_file
 from dogid.model.shipped import shipped_model
-from dogid.model.training_embeddings import TrainingEmbeddings, decode, encode
+from dogid.model.training_embeddings import TrainingEmbeddings, decode, encode, read_hashes
 
 
 def make_photos(count: int = 40, width: int = 64) -> TrainingEmbeddings:
@@ -63,3 +66,39 @@ def test_daemon_does_not_keep_them_in_memory() -> None:
         size = archive.getinfo(TRAINING_EMBEDDINGS).file_size
 
     assert len(read_model_file(path).data) <= path.stat().st_size - size
+
+
+def with_member(path: Path, content: bytes, *, is_encrypted: bool = False) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(TRAINING_EMBEDDINGS, content)
+        archive.getinfo(TRAINING_EMBEDDINGS).flag_bits |= is_encrypted
+    return path
+
+
+def test_hashes_are_read_without_the_rest(tmp_path: Path) -> None:
+    photos = make_photos()
+
+    assert read_hashes(with_member(tmp_path / "m.tflite", encode(photos))) == frozenset(photos.sha256)
+
+
+def test_hashes_of_damaged_models_are_unknown(tmp_path: Path) -> None:
+    path, content = tmp_path / "m.tflite", encode(make_photos())
+    at = content.index(b"sha256.npy") + 30
+    wrong_type = io.BytesIO()
+    np.savez(wrong_type, sha256=np.float32(1))
+
+    assert read_hashes(with_member(path, content[:at] + bytes(50) + content[at + 50 :])) is None
+    assert read_hashes(with_member(path, content, is_encrypted=True)) is None
+    assert read_hashes(with_member(path, wrong_type.getvalue())) is None
+
+
+def test_hashes_that_unpack_to_much_are_not_read(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, sha256=np.zeros((2 << 20, 32), np.uint8))
+    path = with_member(tmp_path / "m.tflite", content.getvalue())
+    tracemalloc.start()
+    try:
+        assert read_hashes(path) is None
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()

@@ -14,7 +14,7 @@ def is_tflite(path: Path) -> bool:
         with path.open("rb") as file:
             head = file.read(8)
         if head.startswith(_ZIP):
-            return read_zipped_model(path.read_bytes(), 0) is not None
+            return read_zipped_model(path.read_bytes()) is not None
     except (OSError, ValueError):
         return False
     return head[4:] == _TFLITE

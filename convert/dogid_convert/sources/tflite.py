@@ -46,16 +46,24 @@ class TfliteSource:
         return self.model if dtype == "float32" else shrink_weights(self.model, dtype)
 
 
+def _unzip(path: Path, data: bytes) -> bytes:
+    """Return the only `.tflite` in a zip, or the file itself. Raise DogidError where the zip is damaged."""
+    try:
+        zipped = read_zipped_model(data)
+    except ValueError as error:
+        raise DogidError(f"{path}: {error}") from error
+    return data if zipped is None else zipped.data
+
+
 def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     """Return a float model. Raise UsageError where it is quantized or no image classifier, DogidError if damaged."""
     try:
         data = path.read_bytes()
-        zipped = None if data[4:8] == b"TFL3" else read_zipped_model(data, 0)
-        sized = _with_size(path, data if zipped is None else zipped.data, hints)
+        sized = _with_size(path, data if data[4:8] == b"TFL3" else _unzip(path, data), hints)
         model = unpack(sized)
         graph = model.subgraphs[0]
         inputs, outputs = ([facts_of(model, index) for index in ends] for ends in (graph.inputs, graph.outputs))
-    except UsageError:
+    except DogidError:
         raise
     except Exception as error:  # the generated reader raises nearly anything on damaged files
         raise DogidError(f"{path}: the TensorFlow Lite model is damaged: {type(error).__name__}: {error}") from error

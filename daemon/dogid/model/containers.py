@@ -10,13 +10,15 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from dogid.model.labels import by_number
+from dogid.model.zip_members import ZIP_ERRORS, read_member
 from dogid.preprocessing import MINUS_1_TO_1, ZERO_TO_1, KnownNormalisation, Origin
 
 _ULTRALYTICS = ("metadata.json", "temp_meta.txt", "meta.txt")
 """Members of the zip that Ultralytics' exporters append; the first since 8.3.150, the second before."""
 
 _LARGEST_METADATA = 1 << 20  # bytes; a thousand names take 20 kB
-_LARGEST_MODEL = 2 << 30  # bytes: a flatbuffer cannot be larger
+# Bytes, in memory beside the zip. Raising this lets a small zip take more memory; lowering it refuses large models.
+_LARGEST_MODEL = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,28 +72,48 @@ class ZippedModel:
     """Files in the same folder of the zip, by their name there."""
 
 
-def read_zipped_model(data: bytes, largest_file: int) -> ZippedModel | None:
+def read_zipped_model(data: bytes, *, most_files: int = 0, most_bytes: int = 0) -> ZippedModel | None:
     """Given a zip's bytes, return the only `.tflite` in it; None where there is none, or more than one.
 
-    Files beside it of more bytes than largest_file are left out. Raise ValueError where the zip is damaged.
+    Of the texts beside it, at most most_files of together most_bytes bytes are read. Raise ValueError where the zip is
+    damaged or the model too large, with the way out.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             models = [item for item in archive.infolist() if item.filename.lower().endswith(".tflite")]
-            if len(models) != 1 or models[0].file_size > _LARGEST_MODEL:
+            if len(models) != 1:
                 return None
-            folder = PurePosixPath(models[0].filename).parent
-            texts = [
-                item
-                for item in archive.infolist()
-                if PurePosixPath(item.filename).parent == folder and item.file_size <= largest_file
-                and item.filename.lower().endswith((".txt", ".json", ".csv"))
-            ]  # fmt: skip
-            beside = {PurePosixPath(item.filename).name: archive.read(item) for item in texts}
+            if models[0].file_size > _LARGEST_MODEL:
+                raise _TooLargeError(models[0].file_size)
+            beside = _read_texts(archive, PurePosixPath(models[0].filename).parent, most_files, most_bytes)
             name = PurePosixPath(models[0].filename).name
-            return ZippedModel(archive.read(models[0]), name, beside)
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise ValueError(f"the zip is damaged: {error}") from error
+            return ZippedModel(read_member(archive, models[0], _LARGEST_MODEL), name, beside)
+    except _TooLargeError:
+        raise
+    except ZIP_ERRORS as error:
+        raise ValueError(f"the zip is damaged: {error}; download it again") from error
+
+
+class _TooLargeError(ValueError):
+    def __init__(self, size: int) -> None:
+        limit = _LARGEST_MODEL // 1_000_000
+        super().__init__(
+            f"the model in the zip has {size / 1e6:,.0f} MB; at most {limit} MB are unpacked: unzip it, and give the"
+            " .tflite"
+        )
+
+
+def _read_texts(archive: zipfile.ZipFile, folder: PurePosixPath, most_files: int, most_bytes: int) -> dict[str, bytes]:
+    """Return the texts in a folder of a zip by their name there, the first of them up to the bounds."""
+    texts: dict[str, bytes] = {}
+    for item in archive.infolist():
+        if len(texts) == most_files:
+            break
+        path = PurePosixPath(item.filename)
+        if path.parent == folder and item.file_size <= most_bytes and path.suffix.lower() in (".txt", ".json", ".csv"):
+            texts[path.name] = read_member(archive, item, most_bytes)
+            most_bytes -= len(texts[path.name])
+    return texts
 
 
 def teachable_machine_normalisation(name: str, shape: tuple[int, ...]) -> KnownNormalisation | None:

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_labels import find_labels
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
+from dogid.model.zip_members import ZIP_ERRORS, read_member
 from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
 
 RECORD = "dogid.json"
@@ -146,9 +146,11 @@ def _unzip(path: Path, content: bytes) -> ZippedModel | None:
     if content[4:8] == _IDENTIFIER:
         return None
     try:
-        zipped = read_zipped_model(content, _MAX_MEMBER) if content.startswith(_ZIP) else None
+        zipped = None
+        if content.startswith(_ZIP):
+            zipped = read_zipped_model(content, most_files=_MOST_MEMBERS, most_bytes=_MAX_MEMBER)
     except ValueError as error:
-        raise UsageError(f"{path}: {error}; download it again") from error
+        raise UsageError(f"{path}: {error}") from error
     if zipped is None or zipped.data[4:8] != _IDENTIFIER:
         from dogid.model.other_formats import explain_format  # a model that is accepted does not need it
 
@@ -202,10 +204,10 @@ def _packed(path: Path, data: bytes) -> dict[str, bytes]:
                     f"{path}: {packed_bytes / 1e6:.0f} MB of files are packed into the model; at most"
                     f" {_MAX_PACKED / 1e6:.0f} MB are read; pack the labels alone, or give them by --labels"
                 )
-            return {item.filename: archive.read(item) for item in wanted}
+            return {item.filename: read_member(archive, item, _MAX_MEMBER) for item in wanted}
     except zipfile.BadZipFile:
         return {}
-    except (OSError, RuntimeError, NotImplementedError, EOFError, ValueError, zlib.error) as error:
+    except ZIP_ERRORS as error:
         raise UsageError(f"{path}: the files packed into the model are damaged: {error}") from error
 
 

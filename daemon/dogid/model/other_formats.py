@@ -38,7 +38,8 @@ def explain_download(data: bytes) -> str | None:
             "a Git LFS pointer, not the model itself: run `git lfs pull` in the clone, or download the file from the "
             "repository's web page"
         )
-    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml version")) and b"<html" in head + b"<html":
+    is_xhtml = head.startswith(b"<?xml version") and b"<html" in head
+    if is_xhtml or head.startswith((b"<!doctype html", b"<html", b"<head")):
         return (
             "a web page, not the model: the download went wrong; get the file itself (on GitHub by the button Download "
             "raw file)"

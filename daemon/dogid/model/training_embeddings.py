@@ -21,11 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.model.member_names import TRAINING_EMBEDDINGS
+from dogid.model.zip_members import ZIP_ERRORS, read_member
 
 _STEP = 1.0
 """Of the features' mean standard deviation. Lower: a larger file; higher: heads fitted to these embeddings are worse.
 At 1.0, the loss of a head on other photos is within 1 % of that of exact embeddings, and a photo takes 270 bytes."""
 _MAX_BYTES = 256 << 20  # of the member; a million photos
+_HASHES = "sha256"
+_HASH_BYTES = 32
+_MAX_HASHES = (_HASH_BYTES << 20) + 4096  # bytes, of a million photos and the array's header
 _TIME = (1980, 1, 1, 0, 0, 0)  # the zip format's first: equal contents shall give equal bytes
 
 
@@ -51,7 +55,7 @@ def encode(photos: TrainingEmbeddings) -> bytes:
         "embeddings": np.ascontiguousarray(np.round(photos.embeddings / step).astype(np.int8).T),
         "step": np.asarray(step),
         "labels": photos.labels.astype(np.uint16),
-        "sha256": np.frombuffer(bytes.fromhex("".join(photos.sha256)), np.uint8).reshape(-1, 32),
+        _HASHES: np.frombuffer(bytes.fromhex("".join(photos.sha256)), np.uint8).reshape(-1, _HASH_BYTES),
         "network_trained": photos.network_trained,
     }
     buffer = io.BytesIO()
@@ -67,16 +71,24 @@ def encode(photos: TrainingEmbeddings) -> bytes:
 
 
 def read_hashes(model: Path) -> frozenset[str] | None:
-    """Return the SHA-256, in hex, of the photos whose embeddings a model file carries; None where it has none."""
+    """Return the SHA-256, in hex, of the photos whose embeddings a model file carries; None where it has none.
+
+    None as well where they are damaged, or more than of a million photos.
+    """
     try:
         with zipfile.ZipFile(model) as archive:
-            if archive.getinfo(TRAINING_EMBEDDINGS).file_size > _MAX_BYTES:
+            member = archive.getinfo(TRAINING_EMBEDDINGS)
+            if member.compress_type != zipfile.ZIP_STORED or member.file_size > _MAX_BYTES:
                 return None
-            content = archive.read(TRAINING_EMBEDDINGS)
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return frozenset(bytes(row).hex() for row in arrays["sha256"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):  # a model from elsewhere, or damaged
+            # read from the file: the other arrays are a hundred times as large
+            with archive.open(member) as packed, zipfile.ZipFile(packed) as arrays:
+                content = read_member(arrays, arrays.getinfo(f"{_HASHES}.npy"), _MAX_HASHES)
+        hashes = np.load(io.BytesIO(content), allow_pickle=False)
+    except (*ZIP_ERRORS, KeyError, TypeError, MemoryError):  # memory: for an array as large as its header states
         return None
+    if hashes.dtype != np.uint8 or hashes.ndim != 2 or hashes.shape[1] != _HASH_BYTES:
+        return None
+    return frozenset(bytes(row).hex() for row in hashes)
 
 
 def _mean_deviation(embeddings: NDArray[np.float32]) -> float:
@@ -89,6 +101,6 @@ def decode(content: bytes) -> TrainingEmbeddings:
         return TrainingEmbeddings(
             embeddings=arrays["embeddings"].T.astype(np.float32) * arrays["step"],
             labels=arrays["labels"].astype(np.int64),
-            sha256=tuple(bytes(row).hex() for row in arrays["sha256"]),
+            sha256=tuple(bytes(row).hex() for row in arrays[_HASHES]),
             network_trained=arrays["network_trained"],
         )

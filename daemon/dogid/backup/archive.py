@@ -22,7 +22,8 @@ MODELS = "models"
 """The folder of models inside the state folder, and inside the archive."""
 _FORMAT = 1
 _MOST_MANIFEST_BYTES = 4 << 20  # of some ten thousand files; more takes memory before anything is known to be right
-_MOST_FILES = 10_000
+MOST_FILES = 10_000
+"""In a backup. More take memory before anything is known to be right; fewer refuse a large collection of models."""
 _MOST_DEPTH = 4  # folders below each other; models lie in one
 _CHUNK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -104,16 +105,20 @@ def read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
 
 def _check_names(manifest: Manifest) -> None:
     """Raise ValueError where a file does not belong into a state folder, or lacks its size or SHA-256."""
-    if not any(file.name == FILE_NAME for file in manifest.files) or len(manifest.files) > _MOST_FILES:
+    if not any(file.name == FILE_NAME for file in manifest.files) or len(manifest.files) > MOST_FILES:
         raise ValueError("there is no ledger in it, or too much else")
     for file in manifest.files:
-        parts = file.name.split("/")
-        is_model = parts[0] == MODELS and 1 < len(parts) <= _MOST_DEPTH
-        is_safe = all(part not in ("", ".", "..") and part.isprintable() and "\\" not in part for part in parts)
-        if not is_safe or not (is_model or file.name == FILE_NAME):
+        if file.name != FILE_NAME and not is_model_name(file.name):
             raise ValueError(f"a file named {file.name!r} has no place in a state folder")
         if type(file.size) is not int or file.size < 0 or not _SHA256.fullmatch(file.sha256):
             raise ValueError(f"size or SHA-256 of {file.name!r} are missing")
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a backup may have a model of this name: below the folder of models, and in it on every machine."""
+    parts = name.split("/")
+    is_safe = all(part not in ("", ".", "..") and part.isprintable() and "\\" not in part for part in parts)
+    return is_safe and parts[0] == MODELS and 1 < len(parts) <= _MOST_DEPTH
 
 
 def extract(path: Path, archive: zipfile.ZipFile, file: ArchivedFile, target: Path, on_progress: OnProgress) -> None:

@@ -8,9 +8,10 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from dogid import __version__
-from dogid.backup.archive import MANIFEST, MODELS, ArchivedFile, Manifest, OnProgress, add
+from dogid.backup.archive import MANIFEST, MODELS, MOST_FILES, ArchivedFile, Manifest, OnProgress, add, is_model_name
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import DogidError, UsageError
@@ -25,19 +26,21 @@ _LEVEL = 1  # of zlib: higher takes several times as long for a tenth of the siz
 def write_backup(state: Path, target: Path, *, force: bool, on_progress: OnProgress) -> Manifest:
     """Write ledger and models of a state folder into the file target, whole or not at all.
 
-    The ledger is as it was at one moment, whatever a daemon writes meanwhile. Raise UsageError where there is none, or
-    target exists and force is false; DogidError where the ledger is damaged, or target cannot be written.
+    The ledger is as it was at one moment, whatever a daemon writes meanwhile. Only the user who writes the backup can
+    read it. Raise UsageError where there is no ledger, target exists and force is false, or a model has a name that no
+    restore would take; DogidError where the ledger is damaged, or target cannot be written.
     """
-    _check_target(target, force=force)
+    _check_target(target, state, force=force)
+    models = _find_models(state)
     source = open_for_reading(state)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             copy, packed = Path(folder) / FILE_NAME, Path(folder) / "archive"
             results = _copy_ledger(source, copy, state, on_progress)
-            with zipfile.ZipFile(packed, "x", compresslevel=_LEVEL) as archive:
+            with _create_private(packed) as out, zipfile.ZipFile(out, "w", compresslevel=_LEVEL) as archive:
                 with copy.open("rb") as file:
                     files = [add(archive, FILE_NAME, file, on_progress)]
-                files += _add_models(archive, state, on_progress)
+                files += _add_models(archive, state, models, on_progress)
                 manifest = Manifest(iso_utc(Clock().wall_ms()), __version__, results, tuple(files))
                 archive.writestr(MANIFEST, manifest.encode())
             _publish(packed, target, force=force)
@@ -49,11 +52,30 @@ def write_backup(state: Path, target: Path, *, force: bool, on_progress: OnProgr
     return manifest
 
 
-def _check_target(target: Path, *, force: bool) -> None:
+def measure(state: Path) -> int:
+    """Return how many bytes a backup reads, about: for the progress of `write_backup`, which reports twice as many."""
+    ledger = state / FILE_NAME
+    size = 0
+    for path in (ledger, ledger.with_name(f"{FILE_NAME}-wal"), *_walk_models(state)):
+        with contextlib.suppress(OSError):  # the daemon may remove one meanwhile
+            size += path.stat().st_size
+    return size
+
+
+def _create_private(path: Path) -> IO[bytes]:
+    """Open a new file for writing that nobody else can read: a ledger may be another's secret, too."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _check_target(target: Path, state: Path, *, force: bool) -> None:
     if not target.parent.is_dir():
         raise UsageError(f"{target}: the folder {target.parent} is missing; make it first, or mount its disk")
     if target.is_dir():
         raise UsageError(f"{target}: is a folder; name a file in it")
+    if target.parent.resolve().is_relative_to((state / MODELS).resolve()):
+        raise UsageError(
+            f"{target}: lies among the models, which are backed up; name a file outside of {state / MODELS}"
+        )
     if target.exists() and not force:
         raise UsageError(f"{target}: exists; name another file, or replace it with --force")
 
@@ -88,18 +110,42 @@ def _copy_ledger(source: sqlite3.Connection, copy: Path, state: Path, on_progres
     return int(results)
 
 
-def _add_models(archive: zipfile.ZipFile, state: Path, on_progress: OnProgress) -> Iterator[ArchivedFile]:
-    """Pack the regular files of the folder of models."""
-    for folder, _, names in os.walk(state / MODELS):
+def _walk_models(state: Path) -> Iterator[Path]:
+    """Yield the regular files of the folder of models that are complete: hidden ones are being written."""
+    for folder, folders, names in os.walk(state / MODELS):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(folder) / name
-            if name.startswith(".") or path.is_symlink() or not path.is_file():
-                continue  # a file that is being written, and what is no model
-            try:
-                with path.open("rb") as file:
-                    yield add(archive, path.relative_to(state).as_posix(), file, on_progress)
-            except OSError as error:
-                raise DogidError(f"{one_line(str(path))}: cannot be read: {error.strerror}") from error
+            if not (name.startswith(".") or path.is_symlink()) and path.is_file():
+                yield path
+
+
+def _find_models(state: Path) -> list[Path]:
+    """Return the files to back up of the folder of models. Raise UsageError where a restore would refuse one."""
+    found = list(_walk_models(state))
+    for path in found:
+        if not is_model_name(path.relative_to(state).as_posix()):
+            raise UsageError(
+                f"{one_line(str(path))}: cannot be in a backup: its name has other characters than letters, digits and"
+                f" signs, or it lies too deep; rename it, or move it out of {state / MODELS}"
+            )
+    if len(found) >= MOST_FILES:
+        raise UsageError(f"{state / MODELS}: has more than {MOST_FILES} files; move what is no model out of it")
+    return found
+
+
+def _add_models(
+    archive: zipfile.ZipFile, state: Path, models: list[Path], on_progress: OnProgress
+) -> Iterator[ArchivedFile]:
+    """Pack models; one that was removed meanwhile is left out."""
+    for path in models:
+        try:
+            with path.open("rb") as file:
+                yield add(archive, path.relative_to(state).as_posix(), file, on_progress)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise DogidError(f"{one_line(str(path))}: cannot be read: {error.strerror}") from error
 
 
 def _publish(packed: Path, target: Path, *, force: bool) -> None:

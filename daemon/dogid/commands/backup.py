@@ -18,13 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the backup, and print what is in it."""
-    from dogid.backup.write import write_backup
+    from dogid.backup.write import measure, write_backup
 
     reading_state.open_state(args).close()  # for its messages about missing ledgers and rights
     state = settings.load(args).state.absolute()
     target = args.file.absolute()
-    total = sum(file.stat().st_size for file in state.rglob("*") if file.is_file() and not file.is_symlink())
-    with show_byte_progress("backing up", total * 2) as on_progress:
+    with show_byte_progress("backing up", measure(state) * 2) as on_progress:
         manifest = write_backup(state, target, force=args.force, on_progress=on_progress)
     size, models = target.stat().st_size, len(manifest.files) - 1
     if args.json:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.push import ledger_damage
+from tests.push.served_damage import serve_flipped_bits
 
 
 def test_flipped_bits_cost_only_rows_that_were_hit(tmp_path: Path) -> None:
@@ -30,4 +31,11 @@ def test_torn_copies_of_a_live_state_start(tmp_path: Path) -> None:
     report = ledger_damage.tear_live_state(tmp_path, copies=3, photos=9)
 
     assert report.figures["torn copies"] == 3
+    assert not report.faults
+
+
+def test_daemon_answers_on_a_ledger_with_a_flipped_bit(tmp_path: Path) -> None:
+    report = serve_flipped_bits(tmp_path, cases=1, present=3, departed=2)
+
+    assert report.figures["cases"] == 1
     assert not report.faults

@@ -1,10 +1,12 @@
 """File names as bytes and as text."""
 
+import subprocess
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dogid.file_names import from_one_line, one_line, possible_names, shown_name
+from dogid.file_names import from_one_line, one_line, possible_names, quote_for_shell, quote_for_unit, shown_name
 
 
 @given(st.binary(min_size=1, max_size=255))
@@ -44,3 +46,25 @@ def test_names_that_stand_for_each_other_are_shown_differently() -> None:
     names = [b"caf\xe9.jpg", b"caf%E9.jpg", b"caf%25E9.jpg", b"caf%2525E9.jpg"]
 
     assert [shown_name(name) for name in names] == ["caf%E9.jpg", "caf%25E9.jpg", "caf%2525E9.jpg", "caf%252525E9.jpg"]
+
+
+def test_quoted_paths_reach_a_command_as_they_are() -> None:
+    paths = [b"/srv/photos", b"/srv/my photos", b"it's $HOME\\", "Größe".encode(), b"caf\xe9f", b"two\nlines", b"*"]
+    quoted = [quote_for_shell(path) for path in paths]
+    printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {' '.join(quoted)}"], capture_output=True, check=True)
+
+    assert printed.stdout == b"\0".join(paths) + b"\0"
+    assert all(text.isprintable() for text in quoted)
+    assert quoted[0] == "/srv/photos"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/home/you/photos", "/home/you/photos"),
+        ("/home/you/my photos: 100 %", '"/home/you/my photos: 100 %%"'),
+        ('/home/you/"a"\\', r'"/home/you/\"a\"\\"'),
+    ],
+)
+def test_paths_in_units_are_quoted(path: str, line: str) -> None:
+    assert quote_for_unit(path) == line

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from dogid.file_names import quote_for_shell, quote_for_unit
+
 NOT_RUNNING = "no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
 """Why files in the inbox are not in the ledger yet, with the way out."""
 
@@ -20,7 +22,7 @@ def inbox_unreadable(inbox: Path, error: OSError) -> str:
     if error.errno == errno.ENOTDIR:
         return f"{inbox}: the inbox is not a folder; give another by --inbox"
     if error.errno == errno.EACCES:
-        return f"{inbox}: the inbox cannot be read by this user; try: chmod a+rx {inbox}"
+        return f"{inbox}: the inbox cannot be read by this user; try: chmod a+rx {quote_for_shell(inbox)}"
     return f"{inbox}: the inbox cannot be read: {error.strerror or error}"
 
 
@@ -45,7 +47,7 @@ def hidden_home(inbox: Path) -> str:
     return (
         f"{inbox}: home folders are hidden from the service (ProtectHome), so this one cannot be the inbox; leave the"
         f" inbox where it was, and show the folder there: sudo systemctl edit dogid, with [Service] and"
-        f" BindReadOnlyPaths={inbox}:/var/lib/dogid/inbox"
+        f" BindReadOnlyPaths={quote_for_unit(inbox)}:/var/lib/dogid/inbox"
     )
 
 

@@ -1,7 +1,9 @@
 """Conversion between file names as bytes, as the kernel has them, and as text; names in messages."""
 
 import ast
+import os
 import re
+import shlex
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
@@ -54,6 +56,31 @@ def one_line(text: str) -> str:
 def from_one_line(line: str) -> str:
     """Given what `one_line` returned, return the text with its line breaks and control characters."""
     return _ESCAPE.sub(lambda found: ast.literal_eval(f"'{found[0]}'"), line)
+
+
+def quote_for_shell(path: str | os.PathLike[str] | bytes) -> str:
+    """Return a path as it is typed at bash or zsh, in one line, whatever bytes it has."""
+    raw = os.fsencode(path)
+    if _is_utf8(raw) and (text := raw.decode()).isprintable():
+        return shlex.quote(text)
+    # https://www.gnu.org/software/bash/manual/html_node/ANSI_002dC-Quoting.html
+    return "$'" + "".join(f"\\x{byte:02x}" if _needs_escape(byte) else chr(byte) for byte in raw) + "'"
+
+
+def _needs_escape(byte: int) -> bool:
+    return byte in b"'\\" or not 32 <= byte < 127
+
+
+def quote_for_unit(path: str | os.PathLike[str] | bytes) -> str:
+    """Return a path as it is written in a list of paths of a systemd unit, where blanks, `:` and `%` have a meaning.
+
+    See systemd.syntax(7) and systemd.unit(5), Specifiers.
+    """
+    text = shown_name(os.fsencode(path))
+    if re.fullmatch(r"[\w@+=,./~-]*", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
 
 
 def join_names(names: Sequence[str], shown: int = _SHOWN) -> str:

@@ -18,6 +18,10 @@ class ModelServer:
     """Whether requests for a part are understood."""
     endless: bool = False
     status: int = 200
+    busy: list[int] = field(default_factory=list)
+    """The status of each of the first answers, which are errors."""
+    retry_after: str = ""
+    """How long those ask to wait, in seconds or as a date."""
     location: str = ""
     """Where requests are redirected to; "" for nowhere."""
     asked: list[str] = field(default_factory=list)
@@ -36,6 +40,12 @@ def serving(content: bytes) -> Iterator[ModelServer]:
             if served.location:
                 self.send_response(302)
                 self.send_header("Location", served.location)
+                self.end_headers()
+            elif served.busy:
+                self.send_response(served.busy.pop(0))
+                self.send_header("Content-Length", "0")
+                if served.retry_after:
+                    self.send_header("Retry-After", served.retry_after)
                 self.end_headers()
             elif served.status != 200:
                 self.send_error(served.status)

@@ -4,7 +4,9 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,36 @@ def test_a_missing_file_is_no_broken_line(server: ModelServer, tmp_path: Path) -
     with pytest.raises(DogidError, match="the server answers 404"):
         get(server, tmp_path / "m.tflite")
     assert len(server.asked) == 1
+
+
+def test_busy_server_is_asked_again(server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dogid.shelf.download._PAUSES", (0.0,) * 4)
+    server.busy = [503, 429, 502]
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+    server.busy = [503] * 9
+    with pytest.raises(DogidError, match=r"the server answers 503 Service Unavailable; try again later$"):
+        get(server, tmp_path / "m.tflite")
+    assert len(server.busy) == 9 - 4
+
+
+@pytest.mark.parametrize("wait", [1, 3600])
+@pytest.mark.parametrize("is_date", [False, True])
+def test_server_that_asks_for_a_pause_gets_it(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: int, is_date: bool
+) -> None:
+    monkeypatch.setattr("dogid.shelf.download._PAUSES", (0.0,) * 4)
+    pauses: list[float] = []
+    monkeypatch.setattr("dogid.shelf.download.time.sleep", pauses.append)
+    server.busy, server.retry_after = [429], formatdate(time.time() + 1 + wait, usegmt=True) if is_date else str(wait)
+
+    if wait == 1:
+        get(server, tmp_path / "m.tflite")
+        assert 0 < pauses[0] <= 2
+    else:
+        with pytest.raises(DogidError, match=r"429 Too Many Requests; try again in 3,60\d seconds, as it asks"):
+            get(server, tmp_path / "m.tflite")
+        assert pauses == []
 
 
 @pytest.mark.parametrize(

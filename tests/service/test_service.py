@@ -1,9 +1,12 @@
 """The service at work, on a real systemd."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dogid.conditions import hidden_home
+from dogid.file_names import quote_for_shell
 from tests.service.service import CONFIG, INBOX, STATE, Service
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
@@ -251,9 +254,10 @@ def test_service_survives_full_disk(service: Service) -> None:
 
 
 def test_inbox_may_be_bound_from_a_home(service: Service) -> None:
-    service.machine.run_as("visitor", "chmod 700 ~visitor; mkdir -p ~visitor/photos")
-    service.drop_in(f"BindReadOnlyPaths=/home/visitor/photos:{INBOX}")
-    service.machine.run_as("visitor", "cat >~visitor/photos/home.jpg", stdin=photo(1))
+    folder = Path('/home/visitor/my "photos": 100 %s')
+    service.machine.run_as("visitor", f"chmod 700 ~visitor; mkdir -p {quote_for_shell(folder)}")
+    service.drop_in(hidden_home(folder).partition("with [Service] and ")[2])
+    service.machine.run_as("visitor", f"cat >{quote_for_shell(folder / 'home.jpg')}", stdin=photo(1))
 
     service.wait_for_results("home.jpg")
 

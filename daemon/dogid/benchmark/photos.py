@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from dogid.errors import PhotoError, UsageError
-from dogid.file_names import shown_name
+from dogid.file_names import quote_for_shell, shown_name
 from dogid.inbox.scan import scan
 from dogid.photo.decode import decode
 
@@ -55,7 +55,9 @@ def folder_sample(folder: Path, max_bytes: int) -> Sample:
         raise UsageError(f"{folder}: not a folder; give a folder with photos, or no --photos for synthetic ones")
     photos = tuple(itertools.islice(_limit_bytes(_decodable(folder, max_bytes)), _MAX_PHOTOS))
     if not photos:
-        raise UsageError(f"{folder}: contains no photo that can be decoded; try: dogid classify {folder}")
+        raise UsageError(
+            f"{folder}: contains no photo that can be decoded; try: dogid classify {quote_for_shell(folder)}"
+        )
     return Sample(shown_name(os.fsencode(folder)), photos)
 
 

@@ -16,7 +16,7 @@ from dogid.commands.reading_state import owner_of
 from dogid.conditions import no_rights
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
-from dogid.file_names import one_line
+from dogid.file_names import one_line, quote_for_shell
 from dogid.settings import Settings
 
 _MIN_FREE_BYTES = 50_000_000  # space of a hundred thousand results and SQLite's write-ahead log
@@ -195,7 +195,7 @@ def _require_writable(folder: Path, problem: str) -> None:
     if not os.access(folder, os.W_OK | os.X_OK) and owner != owner_of(Path("/proc/self")):
         raise _CheckFailedError(f"{problem}: {no_rights(folder, owner)}")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise _CheckFailedError(f"{problem}: {folder} is not writable; try: chmod u+rwx {folder}")
+        raise _CheckFailedError(f"{problem}: {folder} is not writable; try: chmod u+rwx {quote_for_shell(folder)}")
 
 
 def _find_nearest_folder(path: Path) -> Path:

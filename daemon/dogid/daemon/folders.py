@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dogid.conditions import hidden_home
 from dogid.errors import UnavailableError, UsageError
+from dogid.file_names import quote_for_shell
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def prepare_inbox(inbox: Path) -> Path:
             raise UsageError(hidden_home(inbox)) from error
         raise _refusal(f"{inbox}: the inbox cannot be made", error) from error
     if not os.access(inbox, os.R_OK | os.X_OK):
-        raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {inbox}")
+        raise UsageError(f"{inbox}: the inbox cannot be read; try: chmod u+rx {quote_for_shell(inbox)}")
     return inbox
 
 

@@ -1,10 +1,9 @@
 """The chmod that gives this user the permissions that reading a photo needs."""
 
 import os
-import shlex
 import stat
 
-from dogid.file_names import shown_name
+from dogid.file_names import quote_for_shell
 
 
 def chmod_hint(path: bytes) -> str:
@@ -22,4 +21,4 @@ def chmod_hint(path: bytes) -> str:
     change, rights = ("chmod -R", "rX") if stat.S_ISDIR(status.st_mode) else ("chmod", "r")
     is_ours, is_groups = status.st_uid == os.geteuid(), status.st_gid in {os.getegid(), *os.getgroups()}
     who = "u" if is_ours else "g" if is_groups else "a"
-    return f"{change} {who}+{rights} {shlex.quote(shown_name(path))}"
+    return f"{change} {who}+{rights} {quote_for_shell(path)}"

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import http.client
 import ipaddress
+import math
 import os
 import shutil
 import ssl
@@ -13,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -30,6 +32,8 @@ _CHUNK = 64 * 1024  # bytes between two reports of progress
 _PAUSES = (0.0, 1.0, 3.0, 10.0)
 """Seconds before each attempt to resume, counted from the last byte received. More attempts keep a user waiting."""
 
+_LONGEST_PAUSE = 60
+"""Seconds that a busy server is waited for where it asks for a pause. Longer ones look like a command that hangs."""
 _MOST_ATTEMPTS = 100  # of all, so that a server which sends a byte at a time is not asked for ever
 
 
@@ -104,11 +108,13 @@ def _receive(file: RemoteFile, part: Path, progress: Progress) -> None:
         except _BrokenLineError as error:
             now = _size(part)
             failures = 0 if now > before else failures + 1
-            if now == started or failures >= len(_PAUSES):
+            pause = error.seconds or _PAUSES[min(failures, len(_PAUSES) - 1)]
+            is_in_vain = pause > _LONGEST_PAUSE or (now == started and not error.is_of_server)
+            if is_in_vain or failures >= len(_PAUSES):
                 kept = f"; {now:,} bytes are kept: the same command goes on from there" if now and file.sha256 else ""
-                raise DogidError(f"{file.url}: {error}; check the network and try again{kept}") from error
+                raise DogidError(f"{file.url}: {error}; {error.way_out}{kept}") from error
             version = error.version or version
-            time.sleep(_PAUSES[failures])
+            time.sleep(pause)
         else:
             return
     raise DogidError(f"{file.url}: the line broke {_MOST_ATTEMPTS} times; try again later")
@@ -117,15 +123,46 @@ def _receive(file: RemoteFile, part: Path, progress: Progress) -> None:
 class _BrokenLineError(Exception):
     """The line broke before all was received."""
 
+    is_of_server = False
+    """Whether the server answered, and may answer otherwise soon."""
+    seconds = 0
+    """Until the next attempt, where the server asks for a pause."""
+    way_out = "check the network and try again"
+
     def __init__(self, reason: str, version: str = "") -> None:
         super().__init__(reason)
         self.version = version
 
 
+class _BusyServerError(_BrokenLineError):
+    """The server has too much to do, or fails in another way that may pass."""
+
+    is_of_server = True
+
+    def __init__(self, error: urllib.error.HTTPError) -> None:
+        super().__init__(f"the server answers {error.code} {error.reason}")
+        self.seconds = _read_retry_after(error.headers.get("Retry-After") or "")
+        self.way_out = f"try again in {self.seconds:,} seconds, as it asks" if self.seconds else "try again later"
+
+
+def _read_retry_after(text: str) -> int:
+    """Return the seconds from now that a Retry-After header asks for, 0 where there is none that can be read.
+
+    It is a number or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    if text.isdecimal():
+        return int(text)
+    try:
+        at = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, math.ceil(at - time.time()))
+
+
 def _receive_once(file: RemoteFile, part: Path, have: int, version: str, progress: Progress) -> str:
     """Ask for what is missing behind the bytes in part, and append it; return the file's version at its server.
 
-    Raise _BrokenLineError where less arrived than was announced.
+    Raise _BrokenLineError where less arrived than was announced, _BusyServerError where the server may answer later.
     """
     request = urllib.request.Request(  # noqa: S310 - checked by check_address, as redirects are
         file.url, headers={"User-Agent": f"dogid/{__version__}", "Accept-Encoding": "identity"}
@@ -148,6 +185,8 @@ def _receive_once(file: RemoteFile, part: Path, have: int, version: str, progres
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
             part.unlink()
             raise _BrokenLineError("what was kept does not fit") from error
+        if error.code == http.client.TOO_MANY_REQUESTS or error.code >= http.client.INTERNAL_SERVER_ERROR:
+            raise _BusyServerError(error) from error
         raise DogidError(
             f"{file.url}: the server answers {error.code} {error.reason}; is the address right?"
         ) from error

@@ -134,3 +134,12 @@ def test_statement_that_is_no_text_counts_as_damage(two: Inbox) -> None:
 
     assert two.ledger.moved_aside is not None
     assert names(two) == ["second.jpg", "first.jpg"]
+
+
+def test_value_of_another_type_in_an_index_is_mended(two: Inbox) -> None:
+    as_blob, as_text = b"\x1e\x09first.jpg", b"\x1f\x09first.jpg"  # the column's type, the id's, the path
+    flip(two, "photo_current", as_blob, as_text)
+    assert not is_consistent(two)
+
+    assert two.ledger.repair_after(TypeError())  # of a query that reads the index alone
+    assert is_consistent(two)

@@ -15,7 +15,8 @@ from dogid.ledger.schema import version_of
 
 _UNLIKE_PATHS = """SELECT entry.path AS entry_path, photo.id, photo.path, inode, size, mtime_ns, ctime_ns
     FROM (SELECT id, path FROM photo INDEXED BY photo_current WHERE state != 'superseded') AS entry
-    CROSS JOIN photo ON photo.id = entry.id WHERE entry.path != photo.path"""
+    CROSS JOIN photo ON photo.id = entry.id WHERE entry.path != photo.path
+    AND typeof(entry.path) = 'blob' AND typeof(photo.path) = 'blob'"""
 _INDEXES = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'photo' AND sql IS NOT NULL"
 _TWINS = """SELECT photo.id, newest FROM photo JOIN (
         SELECT path, max(id) AS newest FROM photo WHERE state != 'superseded' GROUP BY path HAVING count(*) > 1

@@ -157,7 +157,11 @@ class Ledger:
             self._repairs_left -= 1
         if not of_index:
             try:
-                return self._repair_rows_and_tables() > 0
+                if self._repair_rows_and_tables() > 0:
+                    return True
+                with self._lock:  # a value of another type may lie in an index, which queries read alone
+                    if self._db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok":
+                        return False
             except sqlite3.DatabaseError as problem:
                 # an index may hold the damaged text, or lack a row that is to be changed
                 if not (is_of_index(problem) or is_undecodable(problem)):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -165,3 +166,24 @@ def test_judging_needs_no_training_packages(model: Path, photos: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "top-1 88.9 %" in done.stdout
+
+
+def test_broken_photo_may_have_any_name(
+    model: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(os.path.join(os.fsencode(photos), b"red", b"caf\xe9.jpg"), "wb") as file:
+        file.write(b"no photo")
+
+    assert main(["judge", str(model), str(photos), "--report", str(tmp_path / "page")]) == 1
+
+    assert "1 unreadable, left out" in (text := capsys.readouterr().out)
+    assert "red/caf%E9.jpg: " in text
+    assert "red/caf%E9.jpg" in (tmp_path / "page.html").read_text()
+    assert json.loads((tmp_path / "page.json").read_text())["photos"]["unreadable"][0]["file"] == "red/caf%E9.jpg"
+
+
+def test_closed_report_folder_is_found_before_judging(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    closed = "/proc/self"  # nobody can write there, root neither
+
+    assert main(["judge", "not-opened.tflite", str(photos), "--report", f"{closed}/page"]) == 2
+    assert f"{closed}: page cannot be written there" in capsys.readouterr().err

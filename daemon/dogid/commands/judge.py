@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,8 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Classify the photos and print the figures; return 1 where a photo could not be read."""
     from dogid.judging.judgement_text import format_judgement
 
-    if args.report is not None and not args.report.parent.is_dir():
-        raise UsageError(f"{args.report.parent}: no such folder to write {args.report.name} into")
+    if args.report is not None:
+        _check_report(args.report)
     judgement = _judge(args, settings.load(args))
     document = judgement.as_document()
     if args.report is not None:
@@ -73,18 +74,29 @@ def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
     return judgement
 
 
+def _check_report(path: Path) -> None:
+    """Raise UsageError, before the photos are classified, where the report could not be written."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder to write {path.name} into")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{folder}: {path.name} cannot be written there: {error.strerror or error}") from error
+
+
 def _write_report(path: Path, judgement: "Judgement", document: dict[str, Any]) -> None:
     """Write the page and the figures under the given name; its suffix is the one of either."""
     from dogid.judging.judgement_page import render_judgement
-    from dogid.system.atomic_files import write_atomically
+    from dogid.system.atomic_files import write_all_atomically
 
-    texts = {
-        path.with_suffix(".json"): json.dumps(document, indent=2, ensure_ascii=False) + "\n",
-        path.with_suffix(".html"): render_judgement(judgement),
+    contents = {
+        path.with_suffix(".json").name: (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
+        path.with_suffix(".html").name: render_judgement(judgement).encode(),
     }
-    for file, text in texts.items():
-        try:
-            write_atomically(file, text.encode())
-        except OSError as error:
-            raise DogidError(f"{file}: cannot be written: {error.strerror or error}") from error
+    try:
+        write_all_atomically(path.parent, contents)
+    except OSError as error:
+        raise DogidError(f"{path}: the report cannot be written: {error.strerror or error}") from error
     print_message(f"report: {path.with_suffix('.html')} and {path.with_suffix('.json')}")

@@ -46,7 +46,9 @@ def judge(model: Model, dataset: Dataset, workers: int, max_bytes: int, progress
     judged, answers, unreadable = _classify_all(photos, model, workers, max_bytes, progress)
     if not judged:
         path, reason = unreadable[0]
-        raise UsageError(f"{dataset.root}: no photo can be classified; the first: {path}: {reason}")
+        raise UsageError(
+            f"{dataset.root}: no photo can be classified; the first: {shown_name(os.fsencode(path))}: {reason}"
+        )
     truth = np.array([places[photo.label] for photo in judged], np.int64)
     scores = np.stack([answer.scores for answer in answers])
     return Judgement(

@@ -81,10 +81,15 @@ class Judgement:
         """Return it as JSON has it; the keys are stable."""
         found, labels = self.evaluation, self.model.labels
         names, counts = self.confusion()
+        file = shown_name(os.fsencode(self.model.file.path))
         return {
-            "model": {"file": str(self.model.file.path), "sha256": self.model.file.sha256, "labels": list(labels)},
+            "model": {
+                "file": file,
+                "sha256": self.model.file.sha256,
+                "labels": list(labels),
+            },
             "photos": {
-                "folder": str(self.dataset.root),
+                "folder": shown_name(os.fsencode(self.dataset.root)),
                 "judged": found.photos,
                 "per_label": {labels[i]: int((self.truth == i).sum()) for i in np.unique(self.truth)},
                 "only_test": self.dataset.is_divided,

@@ -5,6 +5,7 @@ from html import escape
 
 from dogid.evaluation.confusion_html import render_confusion
 from dogid.evaluation.metrics import ConfidenceBin
+from dogid.file_names import one_line
 from dogid.judging.html_page import Picture, render_page, render_pictures
 from dogid.judging.judgement import Judgement
 from dogid.judging.judgement_text import format_judgement, percent
@@ -12,7 +13,7 @@ from dogid.judging.judgement_text import format_judgement, percent
 
 def render_judgement(judgement: Judgement) -> str:
     """Return the whole document; it needs no other file and no network."""
-    model = judgement.model.file.name
+    model = one_line(judgement.model.file.name)
     title = f"{model} on {judgement.evaluation.photos} photos: {percent(judgement.evaluation.accuracy)} right"
     parts = [f"<h1>{escape(title)}</h1>", f'<pre tabindex="0">{escape(format_judgement(judgement))}</pre>']
     parts.append("<h2>Confusion matrix</h2><p>Rows: the true label; columns: the answer.</p>")

@@ -1,10 +1,12 @@
 """A judgement as lines for a terminal."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from dogid.evaluation.confusion_text import format_confusion
 from dogid.evaluation.intervals import Interval
-from dogid.file_names import join_names, one_line
+from dogid.file_names import join_names, one_line, shown_name
 from dogid.judging.judgement import Judgement
 
 _SHOWN_MISTAKES = 12
@@ -15,7 +17,7 @@ def format_judgement(judgement: Judgement) -> str:
     """Return the judgement for a person."""
     found, names = judgement.evaluation, judgement.model.labels
     lines = [
-        f"judged {judgement.model.file.name} on {found.photos} photos of {judgement.dataset.root}",
+        f"judged {one_line(judgement.model.file.name)} on {found.photos} photos of {_shown(judgement.dataset.root)}",
         *describe_left_out(judgement),
         f"  top-1 {percent(found.accuracy)} ({_range(found.accuracy_interval)}), macro recall "
         f"{percent(found.macro_recall)} ({_range(found.macro_recall_interval)})",
@@ -53,11 +55,11 @@ def describe_left_out(judgement: Judgement) -> Iterator[str]:
         )
     if judgement.unreadable:
         first, reason = judgement.unreadable[0]
-        yield f"{len(judgement.unreadable)} unreadable, left out: {first}: {reason}" + (
+        yield f"{len(judgement.unreadable)} unreadable, left out: {_shown(first)}: {one_line(reason)}" + (
             ", ..." if len(judgement.unreadable) > 1 else ""
         )
     if dataset.conflicts:
-        files = " and ".join(str(file.path) for file in dataset.conflicts[0].files)
+        files = " and ".join(_shown(file.path) for file in dataset.conflicts[0].files)
         yield f"{len(dataset.conflicts)} under two labels, left out: {files}" + (
             ", ..." if len(dataset.conflicts) > 1 else ""
         )
@@ -82,6 +84,11 @@ def describe_latency(judgement: Judgement) -> str:
 def percent(share: float) -> str:
     """Return a share 0..1 in percent."""
     return f"{100 * share:.1f} %"
+
+
+def _shown(path: Path) -> str:
+    """Return a path as one line of UTF-8, whatever bytes it has."""
+    return one_line(shown_name(os.fsencode(path)))
 
 
 def _range(interval: Interval) -> str:

@@ -151,6 +151,8 @@ def test_backup_beside_a_working_daemon_is_of_one_moment(make_daemon: MakeDaemon
     done = daemon.command("restore", str(tmp_path / "second.zip"), "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["results"] == 40
+    put(daemon.state / ".restore-killed/ledger.db", b"half")
     daemon.start()
+    assert not list(daemon.state.glob(".restore*"))
     daemon.wait_for_clean_audit(40)
     assert daemon.results_by_name() == results

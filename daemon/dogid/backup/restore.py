@@ -4,20 +4,22 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
+import stat
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dogid.backup.archive import MODELS, Manifest, OnProgress, damaged, extract, read_manifest
-from dogid.daemon.folders import is_running, lock_state
+from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_manifest
+from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, is_running, left_over, lock_state
+from dogid.daemon.state_swap import remove_unpacked, swap_state
 from dogid.errors import DogidError, UsageError
-from dogid.ledger.database import FILE_NAME, NEW, finish_replacement, open_checked, unsuspect
+from dogid.ledger.database import FILE_NAME, open_checked
 from dogid.ledger.salvage import LastNumbers, find_last_numbers
+from dogid.system.owner import acting_as_owner
 
 _SPARE_BYTES = 10_000_000  # that stay free on the disk, at least
-_IN_PROGRESS = "in-hand"  # ids of photos of the ledger before: `pipeline/in_progress`
+_MODE = 0o640  # of a ledger where there was none: as the service makes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ def restore_backup(path: Path, state: Path, *, dry_run: bool, on_progress: OnPro
     """Put the ledger and the models of a backup into a state folder; with dry_run only check that it would work.
 
     Raise UsageError where the backup cannot be read, or a daemon runs on the folder; DogidError where the backup is
-    damaged, of a newer dogid, or there is no room. Nothing is changed then.
+    damaged, of a newer dogid, or there is no room. Nothing is changed then. Killed in between, the next start of the
+    daemon completes it, or removes what was unpacked.
     """
     if is_running(state):
         raise UsageError(f"{state}: a daemon runs on this state folder; stop it first: sudo systemctl stop dogid")
@@ -47,25 +50,30 @@ def restore_backup(path: Path, state: Path, *, dry_run: bool, on_progress: OnPro
     with archive, contextlib.ExitStack() as stack:
         manifest = read_manifest(path, archive)
         try:
+            stack.enter_context(acting_as_owner(state))
             state.mkdir(parents=True, exist_ok=True)
             if dry_run and made:
                 stack.callback(state.rmdir)
             lock = lock_state(state)
             stack.callback(os.close, lock)
             if dry_run and made:
-                stack.callback((state / "dogid.lock").unlink)
+                stack.callback((state / LOCK_FILE).unlink)
             _check_room(state, manifest)
-            staged = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=state, prefix=".restore-")))
+            unpacked = state / f"{UNPACKED}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}"
+            unpacked.mkdir(mode=0o700)
+            stack.callback(remove_unpacked, state)
             for file in manifest.files:
-                extract(path, archive, file, staged / file.name, on_progress)
-            _prepare_ledger(path, state, staged)
+                extract(path, archive, file, unpacked / file.name, on_progress)
+            _prepare_ledger(path, state, unpacked)
             if dry_run:
                 return Restored(manifest, None)
-            _adopt_owner(state, staged)
-            return Restored(manifest, _swap(state, staged))
+            _fold_log(state / FILE_NAME)
+            return Restored(manifest, swap_state(state, unpacked))
         except (OSError, sqlite3.OperationalError) as error:
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-            raise DogidError(f"{state}: the backup cannot be restored: {reason}; the ledger is as before") from error
+            is_undone = not any(path.name.startswith(READY) for path in left_over(state))
+            outcome = "the ledger is as before" if is_undone else "half of it is there; the next start completes it"
+            raise DogidError(f"{state}: the backup cannot be restored: {reason}; {outcome}") from error
 
 
 def _check_room(state: Path, manifest: Manifest) -> None:
@@ -75,10 +83,10 @@ def _check_room(state: Path, manifest: Manifest) -> None:
         raise DogidError(f"{state}: {needed:.0f} MB are needed and {free / 1e6:.0f} MB are free; nothing was changed")
 
 
-def _prepare_ledger(path: Path, state: Path, staged: Path) -> None:
+def _prepare_ledger(path: Path, state: Path, unpacked: Path) -> None:
     """Check a ledger that was unpacked, and let it give no id that the one in the state folder has given."""
     try:
-        db = open_checked(staged)
+        db = open_checked(unpacked)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
@@ -89,50 +97,18 @@ def _prepare_ledger(path: Path, state: Path, staged: Path) -> None:
         db.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'photo'", (last_id,))
         db.execute("UPDATE counter SET value = max(value, ?) WHERE name = 'reserved'", (last_id,))
         db.execute("UPDATE counter SET value = max(value, ?) WHERE name = 'seq'", (last.seq or 0,))
+    present = state / FILE_NAME
+    mode = stat.S_IMODE(present.stat().st_mode) & 0o666 if present.exists() else _MODE
+    (unpacked / FILE_NAME).chmod(mode)
 
 
 def _last_numbers(ledger: Path) -> LastNumbers:
     try:
         return find_last_numbers(ledger)
+    except PermissionError:
+        raise  # it may be sound
     except OSError:
         return LastNumbers()
-
-
-def _adopt_owner(state: Path, staged: Path) -> None:
-    """Let files that root unpacks belong to the user whose state folder it is."""
-    if os.geteuid() != 0:
-        return
-    owner = state.stat()
-    for folder, _, names in os.walk(staged):
-        for name in ("", *names):
-            os.chown(Path(folder) / name, owner.st_uid, owner.st_gid)
-
-
-def _swap(state: Path, staged: Path) -> Path | None:
-    """Move what is there aside, and what was unpacked to its place; return where the former is.
-
-    Ended in between, a start of the daemon completes it as it does for a damaged ledger.
-    """
-    ledger = state / FILE_NAME
-    finish_replacement(state)
-    _fold_log(ledger)
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    kept = state / f"before-restore-{stamp}"
-    kept.mkdir()
-    with contextlib.suppress(FileNotFoundError):
-        (state / MODELS).rename(kept / MODELS)
-    with contextlib.suppress(FileNotFoundError):
-        (staged / MODELS).rename(state / MODELS)
-    (staged / FILE_NAME).rename(state / f"{FILE_NAME}{NEW}")
-    for name in (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm", _IN_PROGRESS):
-        with contextlib.suppress(FileNotFoundError):
-            (state / name).rename(kept / name)
-    (state / f"{FILE_NAME}{NEW}").rename(ledger)
-    unsuspect(state)
-    if not any(kept.iterdir()):
-        kept.rmdir()
-        return None
-    return kept
 
 
 def _fold_log(ledger: Path) -> None:

@@ -8,12 +8,13 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from dogid.clock import Clock
 from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable
 from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
-from dogid.daemon.folders import LOCK_FILE, lock_state, prepare_inbox, prepare_state, remove_new_state
+from dogid.daemon.folders import LOCK_FILE, left_over, lock_state, prepare_inbox, prepare_state, remove_new_state
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
@@ -74,6 +75,7 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self.settings = settings
         limit_pixels(settings.max_pixels)
+        _finish_restore(settings.state)  # the model may lie in the state folder
         self.model: Model = open_model(settings)
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
@@ -339,6 +341,20 @@ class Daemon:
 
 def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_rows)
+
+
+def _finish_restore(state: Path) -> None:
+    """Complete a restore that was interrupted. Raise DogidError where that is impossible."""
+    if not left_over(state):
+        return
+    from dogid.daemon.state_swap import finish_swap  # hardly any start needs it
+
+    try:
+        finish_swap(state)
+    except OSError as error:
+        raise DogidError(
+            f"{state}: the restore of a backup that was interrupted cannot be completed: {error.strerror or error}"
+        ) from error
 
 
 def _worker_count(settings: Settings) -> int:

@@ -18,6 +18,11 @@ _LASTING = frozenset({errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLO
 LOCK_FILE = "dogid.lock"
 """In the state folder; locked while a daemon uses it."""
 
+UNPACKED = ".restore-"
+"""Beginning of the names of folders in the state folder into which a backup is being unpacked."""
+READY = ".restored-"
+"""The same, of those that are complete, and about to take the place of what is there."""
+
 _LOCK_SECONDS = 1.0  # `is_running` holds the lock for a moment: lowering this may take it for a daemon
 _LOCK_PAUSE_SECONDS = 0.01
 _HOMES = ("/home", "/root", "/run/user")  # what ProtectHome hides
@@ -63,6 +68,14 @@ def prepare_state(state: Path, inbox: Path) -> Path:
     return state
 
 
+def left_over(state: Path) -> list[Path]:
+    """Return what a restore of a backup has left in a state folder that has not ended; nothing where there is none."""
+    try:
+        return [path for path in state.iterdir() if path.name.startswith((UNPACKED, READY))]
+    except OSError:
+        return []
+
+
 def lock_state(state: Path) -> int:
     """Lock the state folder against other daemons, for as long as the returned descriptor stays open.
 
@@ -70,7 +83,7 @@ def lock_state(state: Path) -> int:
     """
     path = state / LOCK_FILE
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = _open_lock(path)
     except OSError as error:
         raise _refusal(f"{path}: the state folder cannot be written", error) from error
     deadline = time.monotonic() + _LOCK_SECONDS
@@ -86,6 +99,15 @@ def lock_state(state: Path) -> int:
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return descriptor
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except PermissionError:
+        if not os.access(path.parent, os.W_OK):
+            raise
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # root has made it: it can be locked as well
 
 
 def remove_new_state(state: Path) -> None:

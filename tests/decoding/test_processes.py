@@ -1,5 +1,7 @@
 """A process that decodes can be ended at any moment, and its end says what was wrong with the photo."""
 
+import contextlib
+import errno
 import io
 import os
 import signal
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dogid.decoding.messages import REQUEST
 from dogid.decoding.processes import DecodeLimits, DecodeProcesses
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode
@@ -92,9 +95,10 @@ def test_photo_that_kills_its_process_is_corrupt(processes: DecodeProcesses) -> 
     assert processes.decode(photo(1), SIZE, LIMITS).width
 
 
-@pytest.mark.usefixtures("harmful")
-def test_process_killed_from_outside_proves_nothing(processes: DecodeProcesses) -> None:
-    errors: list[BaseException] = []
+@contextlib.contextmanager
+def hanging(processes: DecodeProcesses) -> Iterator[list[OSError]]:
+    """Have a photo decoded that hangs; once it has ended in an OSError, that is in the list."""
+    errors: list[OSError] = []
 
     def decode_it() -> None:
         try:
@@ -104,9 +108,64 @@ def test_process_killed_from_outside_proves_nothing(processes: DecodeProcesses) 
 
     thread = threading.Thread(target=decode_it)
     thread.start()
-    os.kill(only_child(), signal.SIGKILL)  # as the kernel does where memory runs out
+    only_child()
+    yield errors
     thread.join(TIMEOUT)
-    assert len(errors) == 1
+
+
+@pytest.mark.usefixtures("harmful")
+def test_killed_process_may_have_lacked_memory(processes: DecodeProcesses) -> None:
+    with hanging(processes) as errors:
+        os.kill(only_child(), signal.SIGKILL)  # as the kernel does where memory runs out
+    assert [error.errno for error in errors] == [errno.ENOMEM]
+    assert "memory ran out" in str(errors[0])
+
+
+@pytest.mark.usefixtures("harmful")
+def test_other_signal_is_no_lack_of_memory(processes: DecodeProcesses) -> None:
+    with hanging(processes) as errors:
+        os.kill(only_child(), signal.SIGALRM)
+    assert [error.errno for error in errors] == [errno.ECANCELED]
+    assert "memory" not in str(errors[0])
+
+
+@pytest.mark.usefixtures("harmful")
+def test_closing_ends_a_process_that_decodes(processes: DecodeProcesses) -> None:
+    with hanging(processes) as errors:
+        processes.close()
+    assert [error.errno for error in errors] == [errno.ECANCELED]
+    with pytest.raises(OSError, match="is stopping"):
+        processes.decode(photo(1), SIZE, LIMITS)
+
+
+def test_signals_for_all_processes_do_not_end_one_that_decodes(processes: DecodeProcesses) -> None:
+    processes.decode(photo(1), SIZE, LIMITS)
+    child = only_child()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        os.kill(child, number)
+    processes.decode(photo(2), SIZE, LIMITS)
+    assert only_child() == child
+
+
+@pytest.mark.usefixtures("harmful")
+def test_process_ends_with_the_daemon_even_inside_a_photo() -> None:
+    data = photo(1) + HANGS
+    with subprocess.Popen([sys.executable, "-P", "-m", "dogid.decoding.child"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(REQUEST.pack(len(data), *SIZE, DEFAULT_MAX_PIXELS, 1 << 20, 60) + data)
+        process.stdin.close()
+        assert process.wait(TIMEOUT) == 0
+
+
+def test_process_that_cannot_run_is_internal_and_logged(
+    processes: DecodeProcesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "PIL.py").write_text("raise ImportError('half an upgrade')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]]))
+    with pytest.raises(PhotoError, match=r"exit status 1.*half an upgrade") as raised:
+        processes.decode(photo(1), SIZE, LIMITS)
+    assert raised.value.code is PhotoCode.INTERNAL
+    assert "half an upgrade" in caplog.text
 
 
 @pytest.mark.usefixtures("harmful")

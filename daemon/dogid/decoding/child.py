@@ -6,7 +6,9 @@ Run as `python -m dogid.decoding.child`. Each request on stdin and each answer o
 import contextlib
 import os
 import resource
+import select
 import sys
+import threading
 from pathlib import Path
 
 from dogid.decoding.messages import ANSWER, REQUEST, Outcome
@@ -27,6 +29,7 @@ def main() -> None:
     with contextlib.suppress(OSError):  # where memory runs out, the kernel is to end this process and not the daemon
         _OOM_SCORE.write_text(_MOST_OOM_SCORE)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
+    threading.Thread(target=_end_with_daemon, args=(source.fileno(),), daemon=True).start()
     while len(header := source.read(REQUEST.size)) == REQUEST.size:
         length, width, height, max_pixels, memory, seconds = REQUEST.unpack(header)
         _limit(memory, seconds)
@@ -34,6 +37,14 @@ def main() -> None:
         sink.flush()
         _unlimit()
         trim_malloc()
+
+
+def _end_with_daemon(descriptor: int) -> None:
+    """End this process, even inside a photo, once nobody can write to its stdin: the signals for all do not end it."""
+    poll = select.poll()
+    poll.register(descriptor, 0)  # POLLHUP is always reported
+    poll.poll()
+    os._exit(0)
 
 
 def _answer(data: bytes, size: tuple[int, int], max_pixels: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import signal
@@ -17,6 +18,8 @@ from dogid.decoding.messages import ANSWER, REQUEST, Outcome
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo.pixels import DecodedPhoto
 
+log = logging.getLogger(__name__)
+
 PROCESS_BYTES = 24 << 20
 """Of memory that such a process takes beside the photo, for Python, numpy and Pillow: what it does not share."""
 
@@ -27,6 +30,10 @@ _CHUNK = 1 << 20
 # Before the photo's time is over: less gives up the thread that waits, more gives photos less time.
 _REPORT_SECONDS = 0.5
 _CPU_MARGIN_SECONDS = 5
+# Sent to all processes of a service or terminal. The daemon finishes the photo, or ends its process.
+_ENDS_ALL = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_NO_MEMORY = ("MemoryError", "Cannot allocate memory")
+_LONGEST_ERROR = 1 << 16  # bytes of a process' stderr
 # What a fault in a decoder ends a process with. Other signals come from outside: SIGKILL where memory runs out.
 _FAULTS = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGSYS})
 
@@ -48,13 +55,16 @@ class DecodeProcesses:
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
+        self._is_closed = False
         self._closing: threading.Timer | None = None
 
     def decode(self, data: bytes, size: tuple[int, int], limits: DecodeLimits) -> DecodedPhoto:
         """Decode a photo to size = (width, height) in another process.
 
         Raise PhotoError as `decode` does, and: with `too_large` where it takes too long or too much memory; with
-        `corrupt` where the decoder crashes. Raise OSError (ENOMEM) where the kernel ends the process.
+        `corrupt` where the decoder crashes; with `internal` where the process does not run. Raise OSError: ENOMEM where
+        the kernel ends the process, ECANCELED where others end it, or `close`.
         """
         process = self._take()
         is_sound = False
@@ -64,7 +74,13 @@ class DecodeProcesses:
         except PhotoError as error:
             is_sound = process.is_alive
             raise error from None
+        except OSError:
+            if self._is_closed:
+                raise OSError(errno.ECANCELED, "decoding was cancelled: dogid is stopping") from None
+            raise
         finally:
+            with self._lock:
+                self._busy.discard(process)
             if is_sound:
                 self._return(process)
             else:
@@ -72,7 +88,14 @@ class DecodeProcesses:
         return photo
 
     def close(self) -> None:
-        """End the processes that wait."""
+        """End all processes, also those that decode; start no more."""
+        with self._lock:
+            self._is_closed = True
+            for process in self._busy:
+                process.kill()
+        self._end_idle()
+
+    def _end_idle(self) -> None:
         with self._lock:
             idle, self._idle = self._idle, []
         for process in idle:
@@ -80,20 +103,25 @@ class DecodeProcesses:
 
     def _take(self) -> "_Process":
         with self._lock:
+            if self._is_closed:
+                raise OSError(errno.ECANCELED, "decoding was cancelled: dogid is stopping")
             while self._idle:
                 process = self._idle.pop()
                 if process.is_alive:
-                    return process
+                    break
                 process.end()
-        return _Process()
+            else:
+                process = _Process()
+            self._busy.add(process)
+            return process
 
     def _return(self, process: "_Process") -> None:
         with self._lock:
             if self._closing is not None:
                 self._closing.cancel()
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < _MOST_IDLE and not self._is_closed:
                 self._idle.append(process)
-                self._closing = threading.Timer(self._idle_seconds, self.close)
+                self._closing = threading.Timer(self._idle_seconds, self._end_idle)
                 self._closing.daemon = True
                 self._closing.start()
                 return
@@ -103,14 +131,29 @@ class DecodeProcesses:
 class _Process:
     def __init__(self) -> None:
         command = [sys.executable, "-P", "-m", "dogid.decoding.child"]
-        self._popen = subprocess.Popen(  # noqa: S603
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            env=os.environ | {"MALLOC_ARENA_MAX": "1"},
-        )
+        # not a file, which may grow; nor may a library that writes a lot wait: what does not fit is dropped
+        self._stderr, stderr = os.pipe()
+        for end in (self._stderr, stderr):
+            os.set_blocking(end, False)
+        try:
+            # from its first moment on: blocked signals are inherited, what handles them is not
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS_ALL)
+            try:
+                self._popen = subprocess.Popen(  # noqa: S603
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    bufsize=0,
+                    env=os.environ | {"MALLOC_ARENA_MAX": "1"},
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except BaseException:
+            os.close(self._stderr)
+            raise
+        finally:
+            os.close(stderr)
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         self._stdin, self._stdout = self._popen.stdin.fileno(), self._popen.stdout.fileno()
@@ -121,8 +164,13 @@ class _Process:
     def is_alive(self) -> bool:
         return self._popen.poll() is None
 
-    def end(self) -> None:
+    def kill(self) -> None:
         self._popen.kill()
+
+    def end(self) -> None:
+        """Kill it, and free what it holds. Call once."""
+        self._popen.kill()
+        os.close(self._stderr)
         for stream in (self._popen.stdin, self._popen.stdout):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -133,6 +181,7 @@ class _Process:
         deadline = time.monotonic() + limits.seconds - min(_REPORT_SECONDS, limits.seconds / 10)
         memory = limits.memory + 2 * len(data)
         seconds = int(limits.seconds) + _CPU_MARGIN_SECONDS
+        self._read_stderr()  # so that what it says of this photo has room
         try:
             self._write(REQUEST.pack(len(data), *size, limits.max_pixels, memory, seconds), deadline)
             self._write(data, deadline)
@@ -177,15 +226,26 @@ class _Process:
             return PhotoError(
                 PhotoCode.CORRUPT, f"decoding it kills the process ({name}); if the file changes it is tried again"
             )
-        return OSError(errno.ENOMEM, f"the process that decoded it ended ({_describe(code)}), as memory ran out?")
+        if code == -signal.SIGKILL:
+            return OSError(errno.ENOMEM, "the process that decoded it was killed, as memory ran out?")
+        if code < 0:
+            return OSError(errno.ECANCELED, f"the process that decoded it was ended ({signal.strsignal(-code)})")
+        lines = self._read_stderr().split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
+        if any(words in last for words in _NO_MEMORY):
+            return OSError(errno.ENOMEM, f"the process that decodes has no memory: {last}")
+        log.error("a process that decodes photos does not run (exit status %d): %s", code, last)
+        return PhotoError(PhotoCode.INTERNAL, f"the process that decodes does not run (exit status {code}): {last}")
+
+    def _read_stderr(self) -> str:
+        try:
+            return os.read(self._stderr, _LONGEST_ERROR).decode(errors="replace")
+        except BlockingIOError:
+            return ""
 
 
 def _too_slow(limits: DecodeLimits) -> PhotoError:
     return PhotoError(PhotoCode.TOO_LARGE, f"decoding took longer than {limits.seconds:g} s (decode_timeout)")
-
-
-def _describe(code: int) -> str:
-    return signal.strsignal(-code) or str(code) if code < 0 else f"exit status {code}"
 
 
 def _wait(descriptor: int, event: int, deadline: float) -> None:

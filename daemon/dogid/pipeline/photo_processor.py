@@ -56,7 +56,7 @@ class PhotoProcessor:
             try:
                 outcome = self._process(job, classifier, progress, on_start)
             except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
-                if not _is_shortage(error):
+                if not _is_usual(error):
                     log.warning("a photo could not be classified", exc_info=True)
                 reason = f"{type(error).__name__}: {error}"
                 on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
@@ -115,8 +115,9 @@ class PhotoProcessor:
         )
 
 
-def _is_shortage(error: Exception) -> bool:
-    return isinstance(error, OSError) and error.errno == errno.ENOMEM
+def _is_usual(error: Exception) -> bool:
+    """Whether an error is explained by its message alone: no memory, or decoding was cancelled."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.ECANCELED)
 
 
 def _may_pass(error: Exception) -> bool:

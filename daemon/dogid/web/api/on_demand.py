@@ -52,7 +52,7 @@ class OnDemandClassifier:
         except BudgetTimeoutError:
             raise _busy("other photos take all memory; try again") from None
         except OSError as error:
-            if error.errno != errno.ENOMEM:
+            if error.errno not in (errno.ENOMEM, errno.ECANCELED):
                 raise
             raise _busy(f"{error.strerror}; try again") from error
         except HungError:

@@ -1,8 +1,8 @@
 """Handling Ctrl-C so that it is not lost and leaves nothing half done.
 
-Python raises KeyboardInterrupt wherever the program happens to be. Inside of TensorFlow, scikit-learn or a callback
-from C that can be a place where every exception is swallowed, or made another error: the training would go on for hours
-as if nothing had been pressed, or report an error that did not happen.
+Python raises KeyboardInterrupt wherever the program happens to be. Inside of TensorFlow, or of a callback from C, that
+can be a place where every exception is swallowed, or made another error: the training would go on for hours as if
+nothing had been pressed, or report an error that did not happen.
 """
 
 import contextlib

@@ -48,13 +48,19 @@ class HeldOutPredictions:
     held_out: NDArray[np.bool_]
     """[photos], a mask of the held-out ones."""
 
-    def evaluate(self, labels: NDArray[np.int64], prior: Floats) -> HeldOutEvaluation | None:
-        """Return the metrics, given the labels [photos] of all photos and prior [labels]; None without predictions."""
+    def evaluate(
+        self, labels: NDArray[np.int64], prior: Floats, groups: NDArray[np.intp] | None = None
+    ) -> HeldOutEvaluation | None:
+        """Return the metrics, given labels [photos] and prior [labels]; None without predictions.
+
+        With groups [photos], the number of each photo's source, the intervals are by source.
+        """
         if not self.held_out.any():
             return None
         expected = labels[self.held_out]
         before = expected_calibration_error(softmax(self.logits + np.log(prior)), expected)
-        return HeldOutEvaluation(self.split, evaluate(self.probabilities(prior), expected), before)
+        held_out_groups = None if groups is None else groups[self.held_out]
+        return HeldOutEvaluation(self.split, evaluate(self.probabilities(prior), expected, held_out_groups), before)
 
     def probabilities(self, prior: Floats) -> NDArray[np.float64]:
         """Return calibrated probabilities [held-out photos, labels] where label i is prior[i] times likelier."""

@@ -72,7 +72,7 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
             "cut": result.cut,
             "use_all": recipe.use_all,
             "group_by": recipe.group_by.pattern if recipe.group_by else None,
-            "importance": recipe.class_weight,
+            "class_weight": recipe.class_weight,
             "prior": recipe.prior,
             "patience": recipe.patience,
             "schedule": _schedule(recipe.schedule) if recipe.convolutions else None,
@@ -163,6 +163,10 @@ def _evaluation(evaluation: HeldOutEvaluation | None, labels: tuple[str, ...]) -
         "macro_recall": metrics.macro_recall,
         "macro_recall_95": [metrics.macro_recall_interval.low, metrics.macro_recall_interval.high],
         "recall": {label: _nan_to_none(value) for label, value in zip(labels, metrics.recalls, strict=True)},
+        "recall_95": {
+            label: interval and [interval.low, interval.high]
+            for label, interval in zip(labels, metrics.recall_intervals, strict=True)
+        },
         "precision": {label: _nan_to_none(value) for label, value in zip(labels, metrics.precisions, strict=True)},
         "expected_calibration_error": metrics.calibration_error,
         "expected_calibration_error_before": evaluation.calibration_error_before,

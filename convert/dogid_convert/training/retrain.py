@@ -78,7 +78,7 @@ def retrain(
     prior = np.array([recipe.prior.get(label, 1.0) for label in dataset.labels], np.float32)
     judged = outcome.by_group or outcome.held_out
     held_out = outcome.held_out.evaluate(labels, prior) if outcome.held_out else None
-    by_group = outcome.by_group.evaluate(labels, prior) if outcome.by_group else None
+    by_group = outcome.by_group.evaluate(labels, prior, trained.data.groups) if outcome.by_group else None
     advice = describe_few_photos(dataset_used.counts(), by_group or held_out) + _describe_known(trained)
     for sentence in advice:
         log(sentence)

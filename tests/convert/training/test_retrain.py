@@ -115,7 +115,7 @@ def test_former_flag_names_work_and_print_the_new_ones(
     ]
     assert main([*former, "--base", str(small_graph()), "--cache", str(tmp_path / "cache")]) == 0
 
-    assert report_of(tmp_path / "out")["recipe"]["importance"] == {"red": 2.0, "blue": 3.0}
+    assert report_of(tmp_path / "out")["recipe"]["class_weight"] == {"red": 2.0, "blue": 3.0}
     messages = capfd.readouterr().err
     assert "--output is now --out;" in messages
     assert "--importance is now --class-weight;" in messages
@@ -127,7 +127,10 @@ def test_label_of_one_group_is_predicted_without_training_on_it(photos: Path, tm
         photo.rename(photo.with_name(f"alone__{photo.name}"))
 
     assert retrain(photos, tmp_path / "out", "--group-by", "[^_]+") == 0
-    assert report_of(tmp_path / "out")["by_group"]["recall"]["redder"] == 0.0
+    found = report_of(tmp_path / "out")["by_group"]
+    assert found["recall"]["redder"] == 0.0
+    assert found["recall_95"]["redder"] is None  # intervals are by group, and one group shows no spread
+    assert found["recall_95"]["red"] is not None
 
 
 def test_prior_multiplies_odds_of_its_label(plain_run: Run, tmp_path: Path) -> None:

@@ -83,6 +83,14 @@ def ledger_unwritable(state: Path, reason: str) -> str:
     return f"{state}: the ledger cannot be written: {reason}"
 
 
+def ledger_hangs(state: Path) -> str:
+    """Return the message for a ledger that does not answer, as where its disk hangs."""
+    return (
+        f"{state}: the ledger does not answer; is its disk down, or busy? Repairing a large one takes minutes, too."
+        " Photos wait, none is lost"
+    )
+
+
 def rows_damaged(count: int) -> str:
     """Return the message for rows of the ledger that were damaged on the disk."""
     what = "1 row of the ledger was" if count == 1 else f"{count} rows of the ledger were"

@@ -8,6 +8,7 @@ import pytest
 
 from dogid.clock import Clock
 from dogid.daemon.reconciler import Reconciler
+from dogid.daemon.wait_clock import WaitClock
 from dogid.inbox.scan import find_file, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
@@ -31,7 +32,7 @@ def arrivals() -> Arrivals:
 def reconciler(inbox: Path, tmp_path: Path, arrivals: Arrivals) -> Iterator[Reconciler]:
     (tmp_path / "state").mkdir()
     ledger = Ledger(tmp_path / "state", lambda path: find_file(inbox, path), Clock())
-    yield Reconciler(inbox, ledger, arrivals, Clock())
+    yield Reconciler(inbox, ledger, arrivals, Clock(), WaitClock(), WaitClock())
     ledger.close()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from dogid.conditions import inbox_hangs
+from dogid.conditions import inbox_hangs, ledger_hangs
 from dogid.daemon import condition_monitor
 from dogid.daemon import daemon as daemon_module
 from dogid.daemon.daemon import Daemon
@@ -104,3 +104,13 @@ def test_worker_that_waits_for_the_disk_needs_no_restart(
     disk.resume()
     monkeypatch.undo()
     eventually(lambda: classified(daemon) == 1, "the photo is classified")
+
+
+def test_ledger_that_hangs_is_not_taken_for_the_inbox(daemon: Daemon, disk: RemoteDisk) -> None:
+    eventually(lambda: daemon.health.ok, "it is healthy")
+    with daemon.ledger._lock:  # held by a thread that waits for the disk
+        put(disk.folder / "a.jpg", photo(1))
+        eventually(lambda: daemon.watch_status.problem, "a problem is reported")
+        assert daemon.watch_status.problem == ledger_hangs(daemon.state)
+    eventually(lambda: classified(daemon) == 1, "the photo is classified")
+    eventually(lambda: daemon.watch_status.problem is None, "no problem is left")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dogid.conditions import inbox_hangs, other_inbox
+from dogid.conditions import inbox_hangs, ledger_hangs, other_inbox
 from dogid.file_names import one_line
 from dogid.ledger.ledger_condition import ledger_problem
 from dogid.status import WatchStatus
@@ -19,31 +19,34 @@ from dogid.system.atomic_files import write_atomically
 log = logging.getLogger(__name__)
 
 HANG_SECONDS = 30.0
-"""For which the inbox may answer nothing. Raising this reports a dead server later; lowering it takes a slow network
-for a dead one."""
+"""For which the inbox or the ledger may answer nothing. Raising this reports a dead server later; lowering it takes a
+slow network or disk for a dead one."""
 _FILE = "condition.json"
 
 
 class ConditionMonitor:
-    """Combines what the parts report with what only time shows: an inbox that hangs, a disk that is full."""
+    """Combines what the parts report with what only time shows: an inbox or ledger that hangs, a disk that is full."""
 
     def __init__(
         self,
         inbox: Path,
         state: Path,
         watch_status: Callable[[], WatchStatus],
-        waiting_since: Callable[[], float | None],
+        inbox_wait_since: Callable[[], float | None],
+        ledger_wait_since: Callable[[], float | None],
         inbox_identity: Callable[[], tuple[int, int] | None],
     ) -> None:
         """Set up.
 
-        watch_status returns how the inbox is watched; waiting_since the monotonic second since which a thread has been
-        waiting for the inbox, or None; inbox_identity the device and inode that the inbox had in the last scan.
+        watch_status returns how the inbox is watched; inbox_wait_since and ledger_wait_since the monotonic second since
+        which a thread has been waiting for them, or None; inbox_identity the device and inode that the inbox had in the
+        last scan.
         """
         self._inbox = inbox
         self._state = state
         self._watch_status = watch_status
-        self._waiting_since = waiting_since
+        self._inbox_wait_since = inbox_wait_since
+        self._ledger_wait_since = ledger_wait_since
         self._inbox_identity = inbox_identity
         self._full_since: float | None = None
         self._logged: str | None = None
@@ -53,14 +56,26 @@ class ConditionMonitor:
 
     def watch_status(self) -> WatchStatus:
         """Return how the inbox is watched, and the worst of what keeps photos from being found or recorded."""
-        status, since = self._watch_status(), self._waiting_since()
-        if since is not None and time.monotonic() - since > HANG_SECONDS:
-            return dataclasses.replace(status, problem=inbox_hangs(self._inbox), blocked_since=since)
+        status = self._watch_status()
+        hanging = self._find_hanging()
+        if hanging is not None:
+            return dataclasses.replace(status, problem=hanging[0], blocked_since=hanging[1])
         if status.problem is None and self._full_since is not None:
             problem = ledger_problem(self._state)
             since = None if problem is None else self._full_since
             return dataclasses.replace(status, problem=problem, blocked_since=since)
         return status
+
+    def _find_hanging(self) -> tuple[str, float] | None:
+        """Return the message for what does not answer, and since when; None where all does."""
+        # in this order: the ledger looks into the inbox, too
+        for since, problem in (
+            (self._inbox_wait_since(), inbox_hangs(self._inbox)),
+            (self._ledger_wait_since(), ledger_hangs(self._state)),
+        ):
+            if since is not None and time.monotonic() - since > HANG_SECONDS:
+                return problem, since
+        return None
 
     def check(self, health_problem: Callable[[], str | None]) -> None:
         """Look at the disk, log what has changed, and keep it where the commands find it.

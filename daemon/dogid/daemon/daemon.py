@@ -20,12 +20,13 @@ from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.status_notifier import StatusNotifier
+from dogid.daemon.wait_clock import WaitClock
 from dogid.decoding.byte_budget import ByteBudget, choose_capacity
 from dogid.decoding.decoder import Decoder
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
-from dogid.inbox.scan import find_file
+from dogid.inbox.scan import FoundFile, find_file
 from dogid.ledger import queries
 from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
 from dogid.ledger.ledger import Ledger
@@ -80,6 +81,7 @@ class Daemon:
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
+        self._inbox_wait, self._ledger_wait = WaitClock(), WaitClock()
         try:
             self.inbox = prepare_inbox(settings.inbox)  # once it is certain that no other daemon has the state folder
         except UsageError:
@@ -91,7 +93,7 @@ class Daemon:
             with self._notifier.extend_start_timeout("opening the ledger"):
                 self.ledger = Ledger(
                     self.state,
-                    lambda path: find_file(self.inbox, path),
+                    self._find_file,
                     self._clock,
                     stable_inodes=has_stable_inodes(file_system_type(self.inbox)),
                     keep_versions=settings.keep_versions,
@@ -112,7 +114,14 @@ class Daemon:
         self.result_signal = ResultSignal()
         self.counters = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_worker_count(settings), on_recorded=self._report)
-        self._reconciler = Reconciler(self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, self._clock)
+        self._reconciler = Reconciler(
+            self.inbox,
+            self.ledger,
+            self._pipeline.mailbox.notify_pending,
+            self._clock,
+            self._inbox_wait,
+            self._ledger_wait,
+        )
         self._content_checker = ContentChecker(
             self.inbox, self.ledger, self._pipeline.mailbox.notify_pending, lambda: self._pipeline.in_flight > 0
         )
@@ -130,12 +139,18 @@ class Daemon:
             self.state,
             lambda: self._reconciler.status,
             self._waiting_for_inbox_since,
+            lambda: self._ledger_wait.since,
             lambda: self._reconciler.inbox_identity,
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending
         )
         self._stopping = threading.Event()
+
+    def _find_file(self, path: bytes) -> FoundFile | None:
+        """Return what is in the inbox at a path relative to it, for the ledger."""
+        with self._inbox_wait:
+            return find_file(self.inbox, path)
 
     def _report(self, outcomes: Sequence[Outcome]) -> None:
         """Announce, count and log outcomes that are on disk."""
@@ -184,7 +199,7 @@ class Daemon:
 
     def _waiting_for_inbox_since(self) -> float | None:
         """Since when a thread has been waiting for the inbox, in monotonic seconds; None where none is."""
-        waits = self._reconciler.waiting_since, self._pipeline.reading_since
+        waits = self._inbox_wait.since, self._pipeline.reading_since
         return min((since for since in waits if since is not None), default=None)
 
     def status_line(self) -> str:

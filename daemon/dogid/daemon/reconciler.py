@@ -11,13 +11,14 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import inbox_unreadable, ledger_unwritable
+from dogid.daemon.wait_clock import WaitClock
 from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.file_names import one_line
 from dogid.inbox.inbox_condition import describe_link_out, describe_unreadable_folder
@@ -75,7 +76,16 @@ OnPending = Callable[[Sequence[int]], None]
 class Reconciler:
     """The thread that compares the inbox with the ledger."""
 
-    def __init__(self, inbox: Path, ledger: Ledger, on_pending: OnPending, clock: Clock) -> None:
+    def __init__(
+        self,
+        inbox: Path,
+        ledger: Ledger,
+        on_pending: OnPending,
+        clock: Clock,
+        inbox_wait: WaitClock,
+        ledger_wait: WaitClock,
+    ) -> None:
+        """Set up. inbox_wait runs while the inbox is waited for, ledger_wait while the ledger is."""
         self._inbox = inbox
         self._ledger = ledger
         self._on_pending = on_pending
@@ -88,7 +98,8 @@ class Reconciler:
         self._written_and_gone: set[bytes] = set()
         self._scan_wanted = False
         self._stopping = False
-        self._waiting_since: float | None = None
+        self._inbox_wait = inbox_wait
+        self._ledger_wait = ledger_wait
         self.inbox_identity: tuple[int, int] | None = None
         """Device and inode of the inbox in the last scan; None before."""
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
@@ -117,11 +128,6 @@ class Reconciler:
         return self._thread.is_alive()
 
     @property
-    def waiting_since(self) -> float | None:
-        """Since when the inbox has not answered, in monotonic seconds; None while nothing is asked of it."""
-        return self._waiting_since
-
-    @property
     def status(self) -> WatchStatus:
         """How the inbox is watched now."""
         mode, reason = self._watch.explanation
@@ -135,9 +141,10 @@ class Reconciler:
                 self.handle(self._take_events(until, rested))
                 self._compare_next_folder()
                 self._note_gone()
-                self._ledger.note_foreign_changes()
+                with self._ledger_wait:
+                    self._ledger.note_foreign_changes()
                 now = time.monotonic()
-                if now >= next_scan or (self._scan_wanted and now >= rested) or self._watch.watch_is_stale:
+                if now >= next_scan or (self._scan_wanted and now >= rested) or self._watch_is_stale():
                     begun = time.monotonic()
                     pause = self._scan_all()
                     ended = time.monotonic()
@@ -156,9 +163,12 @@ class Reconciler:
                     log.warning("comparing the inbox with the ledger failed; trying again", exc_info=True)
                     next_scan = time.monotonic() + _ERROR_RETRY_SECONDS
 
+    def _watch_is_stale(self) -> bool:
+        with self._inbox_wait:
+            return self._watch.watch_is_stale
+
     def _take_events(self, until: float, rested: float) -> list[FileEvent]:
         """Wait for events, at most until that monotonic time, and take them; a wanted scan waits until rested."""
-        self._waiting_since = None
         with self._changed:
             while not (self._events or self._stopping):
                 left = (min(until, rested) if self._scan_wanted else until) - time.monotonic()
@@ -167,7 +177,6 @@ class Reconciler:
                 self._changed.wait(left)
             # the newest of many: somebody may be waiting for it, while the others are a backlog
             newest = [self._events.popitem()[1] for _ in range(min(_BATCH, len(self._events)))]
-        self._waiting_since = time.monotonic()
         return newest[::-1]
 
     def _on_events_lost(self) -> None:
@@ -207,7 +216,7 @@ class Reconciler:
             if event.is_folder:
                 self._folders.append(event)
                 continue
-            found = find_file(self._inbox, event.path)
+            found = self._find_file(event.path)
             if found is None or (event.kind == "created" and found.version.size == 0):
                 if found is None and event.kind == "closed":
                     self._written_and_gone.add(event.path)
@@ -215,13 +224,18 @@ class Reconciler:
             if event.kind == "closed" or (event.moved_from is not None and self._was_written(event.moved_from)):
                 written.add(found.path)
             if event.moved_from is not None and found.path not in written:
-                renamed = self._ledger.record_rename(event.moved_from, found)
+                with self._ledger_wait:
+                    renamed = self._ledger.record_rename(event.moved_from, found)
                 self._notify_pending(renamed, arrivals=0 if is_flood and event is not events[-1] else 1)
             else:
                 finished[found.path] = found
         arrivals = _ARRIVALS_OF_A_FLOOD if is_flood else _ARRIVALS
         self._observe(finished.values(), arrivals=arrivals, written=written)
         self._observe_links([finished[path] for path in written])
+
+    def _find_file(self, path: bytes) -> FoundFile | None:
+        with self._inbox_wait:
+            return find_file(self._inbox, path)
 
     def _was_written(self, path: bytes) -> bool:
         """Whether a file that was renamed was written to before, which is not known to the ledger yet."""
@@ -233,8 +247,9 @@ class Reconciler:
 
     def _observe_links(self, written: Sequence[FoundFile]) -> None:
         """Compare the other names of files that were written to: the kernel reports the one that was used alone."""
-        names = self._ledger.names_of_changed(written)
-        links = {path: found for path in names if (found := find_file(self._inbox, path)) is not None}
+        with self._ledger_wait:
+            names = self._ledger.names_of_changed(written)
+        links = {path: found for path in names if (found := self._find_file(path)) is not None}
         self._observe(links.values(), arrivals=_ARRIVALS_OF_A_FLOOD, written=links.keys())
 
     def _compare_next_folder(self) -> None:
@@ -250,13 +265,15 @@ class Reconciler:
     def _rename_files(self, source: bytes, folder: bytes) -> None:
         """Note the new names of the files in a folder that the kernel reported as renamed. Raise OSError."""
         remaining = scan(self._inbox, folder=folder)
-        while batch := list(islice(remaining, _BATCH)):
+        while batch := self._take_batch(remaining):
             for file in batch:
                 old_path = source + file.path[len(folder) :]
                 if self._was_written(old_path):
                     self._observe([file], arrivals=1, written={file.path})
                 else:
-                    self._notify_pending(self._ledger.record_rename(old_path, file), arrivals=0)
+                    with self._ledger_wait:
+                        renamed = self._ledger.record_rename(old_path, file)
+                    self._notify_pending(renamed, arrivals=0)
             if self._stopping:
                 return
             self.handle(self._take_events(until=0.0, rested=0.0))
@@ -270,41 +287,54 @@ class Reconciler:
                 del self._gone[path]
                 self._written_and_gone.discard(path)
         check = AbsenceCheck(self._inbox)
-        missing: list[bytes] = []
+        files = [path for path, is_folder in gone if not is_folder]
         for path, is_folder in gone:
             if is_folder:
                 self._sweep(check.is_missing, path)
-            elif check.is_missing(path):
-                missing.append(path)
-        for at in range(0, len(missing), _BATCH):
-            self._ledger.note_left(missing[at : at + _BATCH])
+        for at in range(0, len(files), _BATCH):
+            self._note_left(check.is_missing, files[at : at + _BATCH])
+
+    def _note_left(self, is_gone: Callable[[bytes], bool], paths: Sequence[bytes]) -> None:
+        """Note the absence of those of a few files that are gone."""
+        with self._inbox_wait:
+            missing = [path for path in paths if is_gone(path)]
+        with self._ledger_wait:
+            self._ledger.note_left(missing)
 
     def _sweep(self, is_gone: Callable[[bytes], bool], folder: bytes = b"") -> None:
         """Note the absence of photos that the ledger believes to be in the inbox, or in a folder of it."""
         after = b""
-        while (paths := self._ledger.present_paths(after, _BATCH, folder)) and not self._stopping:
-            self._waiting_since = time.monotonic()
-            self._ledger.note_left([path for path in paths if is_gone(path)])
+        while (paths := self._present_paths(after, folder)) and not self._stopping:
+            self._note_left(is_gone, paths)
             after = paths[-1]
+
+    def _present_paths(self, after: bytes, folder: bytes) -> list[bytes]:
+        with self._ledger_wait:
+            return self._ledger.present_paths(after, _BATCH, folder)
 
     def _scan_all(self) -> float:
         """Compare the whole inbox with the ledger; return seconds until the next scan."""
         self._scan_wanted = False
-        self._watch.refresh()
+        with self._inbox_wait:
+            self._watch.refresh()
         started = time.monotonic()
         errors = ScanErrors({})
         try:
-            status = os.stat(self._inbox)
+            with self._inbox_wait:
+                status = os.stat(self._inbox)
             files = self._observe(scan(self._inbox, errors), arrivals=0, listen=True)
             self.inbox_identity = status.st_dev, status.st_ino
-            if not errors.folders and self._ledger.count_present() > files:
+            with self._ledger_wait:
+                present = self._ledger.count_present()
+            if not errors.folders and present > files:
                 self._sweep(AbsenceCheck(self._inbox).has_left)
         except OSError as error:
             self._note_blocked(inbox_unreadable(self._inbox, error), logging.WARNING)
             return WITHOUT_EVENTS.shortest
         self._log_new_links(errors.links)
         seconds = time.monotonic() - started
-        reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
+        with self._inbox_wait:
+            reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
         self._note_scan(files, seconds, "; ".join(reasons) or None)
         return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)
 
@@ -312,7 +342,8 @@ class Reconciler:
         """Log the links out of the inbox, of those that a scan left out and the scan before did not meet."""
         new = [path for path in links if path not in self._links]
         self._links = frozenset(links)
-        problems = [problem for path in new if (problem := describe_link_out(self._inbox, path))]
+        with self._inbox_wait:
+            problems = [problem for path in new if (problem := describe_link_out(self._inbox, path))]
         for problem in problems[:_MOST_LINKS]:
             log.warning("%s", one_line(problem))
         if len(problems) > _MOST_LINKS:
@@ -335,16 +366,21 @@ class Reconciler:
         """
         count = 0
         remaining = iter(files)
-        while batch := list(islice(remaining, _BATCH)):
-            self._waiting_since = time.monotonic()
+        while batch := self._take_batch(remaining):
             count += len(batch)
-            pending = self._ledger.observe(batch, wake=arrivals > 0, written=written)
+            with self._ledger_wait:
+                pending = self._ledger.observe(batch, wake=arrivals > 0, written=written)
             self._notify_pending(pending, arrivals=arrivals)
             if self._stopping:
                 break
             if listen:
                 self.handle(self._take_events(until=0.0, rested=0.0))
         return count
+
+    def _take_batch(self, files: Iterator[FoundFile]) -> list[FoundFile]:
+        """Return the next files of a scan, which looks for them meanwhile."""
+        with self._inbox_wait:
+            return list(islice(files, _BATCH))
 
     def _notify_pending(self, pending: Sequence[int], *, arrivals: int) -> None:
         """Report photos that have become pending, of which the last `arrivals` have just arrived."""

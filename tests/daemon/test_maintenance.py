@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from dogid.clock import Clock
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.ledger.database import FILE_NAME, open_for_reading
@@ -34,6 +36,25 @@ def test_index_is_made_anew_soon_after_a_kill(tmp_path: Path) -> None:
         thread.request_stop()
         thread.join(time.monotonic() + TIMEOUT)
         assert not ledger.is_damaged
+
+
+@pytest.mark.parametrize("retention", [Retention(0, 0), Retention(1, 0)])
+def test_ledger_that_nobody_can_open_is_damaged(tmp_path: Path, retention: Retention) -> None:
+    with closing(Inbox(tmp_path)) as inbox:
+        add_classified(inbox, "photo.jpg")
+        inbox.reopen()
+        inbox.ledger.was_closed = False  # so that all of it is looked at in the first round
+        with (inbox.state / FILE_NAME).open("r+b") as file:
+            file.write(bytes(16))
+        thread = MaintenanceThread(inbox.ledger, inbox.folder, Clock(), _ignore, first_seconds=0)
+
+        thread.start(retention)
+
+        thread.join(time.monotonic() + TIMEOUT)
+        has_ended = not thread.is_alive
+        thread.request_stop()
+        assert has_ended
+        assert inbox.ledger.is_damaged
 
 
 def _ignore(ids: Sequence[int]) -> None:

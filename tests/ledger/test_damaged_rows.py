@@ -132,3 +132,16 @@ def test_model_with_a_damaged_name_costs_no_result(three: Inbox) -> None:
 
     assert three.ledger.repair_other_tables() == 1
     assert len(queries.list_results(three.db, queries.ResultFilter())) == 3
+
+
+def test_damaged_events_are_removed_page_by_page(three: Inbox) -> None:
+    db = three.ledger._db
+    db.executemany("INSERT INTO event VALUES (?, 1, 1, 'left', 'it left')", [(number,) for number in range(1, 1201)])
+    db.execute(f"UPDATE event SET detail = {_NOT_UTF8} WHERE id IN (700, 1200)")
+    before = three.ledger.changes
+
+    pages = [three.ledger.repair_events(after) for after in (0, 500, 1000, 1200)]
+
+    assert pages == [(500, 0), (1000, 1), (1200, 1), (None, 0)]
+    assert three.ledger.changes == before + 2  # a page that is sound is not written
+    assert three.db.execute("SELECT count(*) FROM event").fetchone()[0] == 1198

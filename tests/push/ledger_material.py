@@ -95,6 +95,9 @@ class Daemon:
         after: int | None = 0
         while after is not None:
             after = self._attempt(lambda after=after: self.ledger.repair_rows(after))[0]  # type: ignore[misc]
+        after = 0
+        while after is not None:
+            after = self._attempt(lambda after=after: self.ledger.repair_events(after))[0]  # type: ignore[misc]
 
     def list_results(self) -> list[Result]:
         """Read what the clients of a daemon read; return all current results."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
+from dogid.ledger.damage import UnreadableLedgerError
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.retention import Retention, forget_departed
@@ -99,27 +100,36 @@ class MaintenanceThread:
                     self._on_pending(())
                 elif not self._ledger.is_damaged:
                     log.warning("the ledger could not be maintained, trying again later: %s", error)
+            except UnreadableLedgerError:
+                self._ledger.suspect_damage()
             except Exception:
                 log.warning("the ledger could not be maintained, trying again later", exc_info=True)
 
     def _inspect(self, *, urgent: bool) -> None:
         """Look at all rows, and repair those that are damaged; where it is urgent, without pauses."""
         repaired = self._ledger.repair_other_tables()
-        after: int | None = 0
-        while after is not None and not self._stopping.is_set():
-            began = time.monotonic()
-            after, found = self._ledger.repair_rows(after)
-            if found:
-                self._on_pending(())
-            repaired += found
-            if not urgent:
-                self._stopping.wait(_PAUSE_RATIO * (time.monotonic() - began))
+        repaired += self._repair_pages(self._ledger.repair_rows, urgent=urgent)
+        repaired += self._repair_pages(self._ledger.repair_events, urgent=urgent)
         if not (self._stopping.is_set() or urgent) and not self._is_consistent():
             self._ledger.rebuild_indexes()
             if not self._is_consistent():
                 self._ledger.suspect_damage()
         if repaired:
             log.error("%d damaged rows of the ledger were repaired or removed; is the disk failing?", repaired)
+
+    def _repair_pages(self, repair_page: Callable[[int], tuple[int | None, int]], *, urgent: bool) -> int:
+        """Repair a table page by page; return how many rows were damaged. Others can write between two pages."""
+        repaired = 0
+        after: int | None = 0
+        while after is not None and not self._stopping.is_set():
+            began = time.monotonic()
+            after, found = repair_page(after)
+            if found:
+                self._on_pending(())
+            repaired += found
+            if not urgent:
+                self._stopping.wait(_PAUSE_RATIO * (time.monotonic() - began))
+        return repaired
 
     def _is_consistent(self) -> bool:
         """Whether pages, indexes and tables agree: what SQLite checks by reading all of the database."""

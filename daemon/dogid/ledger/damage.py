@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from dogid.errors import UsageError
+
 _HEADER_VERSIONS = slice(18, 20)  # of the file format, for writing and for reading; 2 is the newest: WAL
 _NEWEST_VERSION = 2
 _OUTSIDE = frozenset(
@@ -49,6 +51,10 @@ class DamagedRowError(DamagedLedgerError):
 
 class DamagedIndexError(DamagedLedgerError):
     """An index disagrees with its table."""
+
+
+class UnreadableLedgerError(UsageError):
+    """Nobody can open the ledger for reading, as it is damaged."""
 
 
 def is_of_index(error: sqlite3.DatabaseError) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import UsageError
-from dogid.ledger.damage import DamagedLedgerError, check_header, is_damage, prevents_opening
+from dogid.ledger.damage import DamagedLedgerError, UnreadableLedgerError, check_header, is_damage, prevents_opening
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.schema import MIGRATIONS, NewerLedgerError, check_tables, migrate
 
@@ -133,7 +133,7 @@ def open_for_reading(folder: Path) -> ReadingConnection:
             connection = _upgraded_copy(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if isinstance(error, UnicodeDecodeError) or (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
-            raise UsageError(f"{path}: {LEDGER_DAMAGED}") from error
+            raise UnreadableLedgerError(f"{path}: {LEDGER_DAMAGED}") from error
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
     connection.row_factory = sqlite3.Row
     # each thread that answers has a connection, and with it a cache: the kernel's is there for all

@@ -27,6 +27,16 @@ class Inspected:
     """Damaged rows, by id: as they may stay, or None where they must go."""
 
 
+@dataclass(frozen=True, slots=True)
+class InspectedEvents:
+    """A page of events that was looked at."""
+
+    last_id: int | None
+    """Of the page; None where no events are left."""
+    damaged: list[int]
+    """The ids of damaged ones."""
+
+
 class LedgerInspector:
     """Finds and repairs what is damaged in the values of a database."""
 
@@ -69,11 +79,32 @@ class LedgerInspector:
                 self.repair(inspected.repairs)
             repaired += len(inspected.repairs)
             after = inspected.last_id
+        after = 0
+        while (events := self.inspect_events(after)).last_id is not None:
+            self.remove_events(events.damaged)
+            repaired += len(events.damaged)
+            after = events.last_id
         return repaired + self.repair_other_tables()
 
     def repair_other_tables(self) -> int:
-        """Repair models, events, counts and the number of the last result; return how many rows were damaged."""
-        return self._repair_models() + self._repair_events() + self._repair_numbers()
+        """Repair models, counts and the number of the last result; return how many rows were damaged."""
+        return self._repair_models() + self._repair_numbers()
+
+    def inspect_events(self, after: int) -> InspectedEvents:
+        """Look at the rows of `event` that follow an id."""
+        with _decoding_leniently(self._db):
+            query = "SELECT id, at, kind, detail FROM event WHERE id > ? ORDER BY id LIMIT ?"
+            rows = self._db.execute(query, (after, _PAGE)).fetchall()
+        damaged = [
+            int(event_id)
+            for event_id, at, kind, detail in rows
+            if not (isinstance(at, int) and isinstance(kind, str) and isinstance(detail, str))
+        ]
+        return InspectedEvents(rows[-1][0] if rows else None, damaged)
+
+    def remove_events(self, ids: list[int]) -> None:
+        """Delete events: nothing else says what one was."""
+        self._db.executemany("DELETE FROM event WHERE id = ?", [(event_id,) for event_id in ids])
 
     def _read_labels(self) -> dict[int, frozenset[str]]:
         with _decoding_leniently(self._db):
@@ -94,20 +125,6 @@ class LedgerInspector:
             self._db.execute(query, (_shown(name), f"damaged {model_id}", sound_labels, model_id))
             damaged += 1
         return damaged
-
-    def _repair_events(self) -> int:
-        damaged, after = 0, 0
-        while True:
-            with _decoding_leniently(self._db):
-                query = "SELECT id, at, kind, detail FROM event WHERE id > ? ORDER BY id LIMIT ?"
-                rows = self._db.execute(query, (after, _PAGE)).fetchall()
-            if not rows:
-                return damaged
-            for event_id, at, kind, detail in rows:
-                if not (isinstance(at, int) and isinstance(kind, str) and isinstance(detail, str)):
-                    self._db.execute("DELETE FROM event WHERE id = ?", (event_id,))
-                    damaged += 1
-            after = rows[-1][0]
 
     def _repair_numbers(self) -> int:
         """Count the rows of each state anew, and let sequence numbers go on after the last."""

@@ -180,6 +180,10 @@ class Ledger:
         while after is not None:
             after, found = self.repair_rows(after)
             repaired += found
+        after = 0
+        while after is not None:
+            after, found = self.repair_events(after)
+            repaired += found
         return repaired
 
     def rebuild_indexes(self) -> None:
@@ -221,8 +225,18 @@ class Ledger:
                 log.warning("result %d was damaged on the disk: %s", photo_id, "removed" if row is None else "repaired")
         return inspected.last_id, len(inspected.repairs)
 
+    def repair_events(self, after: int) -> tuple[int | None, int]:
+        """Look at a page of events after an id, and remove those that are damaged; return as `repair_rows` does."""
+        with self._lock:
+            inspector = self._inspector()
+            inspected = inspector.inspect_events(after)
+        if inspected.damaged:
+            with self._transaction(durable=False):
+                inspector.remove_events(inspected.damaged)
+        return inspected.last_id, len(inspected.damaged)
+
     def repair_other_tables(self) -> int:
-        """Repair what belongs to no single photo; return how many rows were damaged."""
+        """Repair models and counts; return how many rows were damaged."""
         with self._transaction(durable=False):
             return self._inspector().repair_other_tables()
 

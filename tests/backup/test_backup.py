@@ -4,6 +4,7 @@ import json
 import shutil
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from dogid.backup.write import write_backup
 from dogid.errors import DogidError, UsageError
 from dogid.ledger.database import FILE_NAME
 from dogid.ledger.schema import MIGRATIONS
-from tests.backup.state_folder import SHELF, fill, flip, ids, make_backup, restore
+from tests.backup.state_folder import SHELF, fill, flip, ids, make_backup, pack, restore
 from tests.conftest import MakeDaemon
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import photo, put
@@ -114,10 +115,15 @@ def test_dry_run_changes_nothing(kept: Inbox, tmp_path: Path) -> None:
 def test_backup_of_a_newer_dogid_is_refused(kept: Inbox, tmp_path: Path) -> None:
     newer = len(MIGRATIONS) + 1
     kept.ledger._db.execute("INSERT OR REPLACE INTO counter VALUES ('schema', ?)", (newer,))
-    backup = make_backup(kept.state, tmp_path)
-    kept.ledger._db.execute(f"PRAGMA user_version = {newer}")
-    newer_backup = make_backup(kept.state, tmp_path / "newer")
     kept.close()
+    backup = pack(kept.state / FILE_NAME, tmp_path / "unclear.zip")
+    with pytest.raises(DogidError, match="the ledger is damaged"):
+        make_backup(kept.state, tmp_path)
+    with closing(sqlite3.connect(kept.state / FILE_NAME)) as db:
+        db.execute(f"PRAGMA user_version = {newer}")
+    newer_backup = pack(kept.state / FILE_NAME, tmp_path / "newer.zip")
+    with pytest.raises(UsageError, match=r"state/ledger\.db: written by a newer dogid"):
+        make_backup(kept.state, tmp_path)
 
     with pytest.raises(UsageError, match="newer dogid"):
         restore(newer_backup, kept.state)

@@ -14,7 +14,8 @@ from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_ma
 from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, is_running, left_over, lock_state
 from dogid.daemon.state_swap import remove_unpacked, swap_state
 from dogid.errors import DogidError, UsageError
-from dogid.ledger.database import FILE_NAME, open_checked
+from dogid.ledger.copy_check import open_sound_copy
+from dogid.ledger.database import FILE_NAME
 from dogid.ledger.salvage import LastNumbers, find_last_numbers
 from dogid.system.owner import acting_as_owner
 
@@ -31,8 +32,12 @@ class Restored:
     """The folder with what was there before; None where there was nothing, or nothing was changed."""
 
 
-def restore_backup(path: Path, state: Path, *, dry_run: bool, on_progress: OnProgress) -> Restored:
+def restore_backup(
+    path: Path, state: Path, *, dry_run: bool, on_progress: OnProgress, inbox: Path | None = None
+) -> Restored:
     """Put the ledger and the models of a backup into a state folder; with dry_run only check that it would work.
+
+    inbox: where a file decides between two names that a damaged ledger has for a photo.
 
     Raise UsageError where the backup cannot be read, or a daemon runs on the folder; DogidError where the backup is
     damaged, of a newer dogid, or there is no room. Nothing is changed then. Killed in between, the next start of the
@@ -64,7 +69,7 @@ def restore_backup(path: Path, state: Path, *, dry_run: bool, on_progress: OnPro
             stack.callback(remove_unpacked, state)
             for file in manifest.files:
                 extract(path, archive, file, unpacked / file.name, on_progress)
-            _prepare_ledger(path, state, unpacked)
+            _prepare_ledger(path, state, unpacked, inbox)
             if dry_run:
                 return Restored(manifest, None)
             _fold_log(state / FILE_NAME)
@@ -83,10 +88,10 @@ def _check_room(state: Path, manifest: Manifest) -> None:
         raise DogidError(f"{state}: {needed:.0f} MB are needed and {free / 1e6:.0f} MB are free; nothing was changed")
 
 
-def _prepare_ledger(path: Path, state: Path, unpacked: Path) -> None:
-    """Check a ledger that was unpacked, and let it give no id that the one in the state folder has given."""
+def _prepare_ledger(path: Path, state: Path, unpacked: Path, inbox: Path | None) -> None:
+    """Check and repair a ledger that was unpacked, and let it give no id that the one in the state folder has given."""
     try:
-        db = open_checked(unpacked)
+        db = open_sound_copy(unpacked, inbox)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:

@@ -16,6 +16,7 @@ from dogid.clock import Clock, iso_utc
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
+from dogid.ledger.copy_check import open_sound_copy
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import FILE_NAME, open_for_reading
 
@@ -23,10 +24,13 @@ _PAGES = 2000  # of 4 KiB that are copied between two reports of progress
 _LEVEL = 1  # of zlib: higher takes several times as long for a tenth of the size
 
 
-def write_backup(state: Path, target: Path, *, force: bool, on_progress: OnProgress) -> Manifest:
+def write_backup(
+    state: Path, target: Path, *, force: bool, on_progress: OnProgress, inbox: Path | None = None
+) -> Manifest:
     """Write ledger and models of a state folder into the file target, whole or not at all.
 
-    The ledger is as it was at one moment, whatever a daemon writes meanwhile. Only the user who writes the backup can
+    The ledger is as it was at one moment, whatever a daemon writes meanwhile; damaged rows and indexes are repaired in
+    the backup, where a file in inbox decides between two names of a photo. Only the user who writes the backup can
     read it. Raise UsageError where there is no ledger, target exists and force is false, or a model has a name that no
     restore would take; DogidError where the ledger is damaged, or target cannot be written.
     """
@@ -36,7 +40,7 @@ def write_backup(state: Path, target: Path, *, force: bool, on_progress: OnProgr
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             copy, packed = Path(folder) / FILE_NAME, Path(folder) / "archive"
-            results = _copy_ledger(source, copy, state, on_progress)
+            results = _copy_ledger(source, copy, state, inbox, on_progress)
             with _create_private(packed) as out, zipfile.ZipFile(out, "w", compresslevel=_LEVEL) as archive:
                 with copy.open("rb") as file:
                     files = [add(archive, FILE_NAME, file, on_progress)]
@@ -80,8 +84,10 @@ def _check_target(target: Path, state: Path, *, force: bool) -> None:
         raise UsageError(f"{target}: exists; name another file, or replace it with --force")
 
 
-def _copy_ledger(source: sqlite3.Connection, copy: Path, state: Path, on_progress: OnProgress) -> int:
-    """Copy a ledger as it is now; return how many results it has. Raise DogidError where it is damaged."""
+def _copy_ledger(
+    source: sqlite3.Connection, copy: Path, state: Path, inbox: Path | None, on_progress: OnProgress
+) -> int:
+    """Copy a ledger as it is now; return how many results it has. Raise DogidError where its pages are damaged."""
     page_size = int(source.execute("PRAGMA page_size").fetchone()[0])
     left: list[int] = []
 
@@ -89,24 +95,24 @@ def _copy_ledger(source: sqlite3.Connection, copy: Path, state: Path, on_progres
         on_progress(((left[-1] if left else total) - remaining) * page_size)
         left.append(remaining)
 
-    with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
-        try:
+    try:
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as db:
             source.execute("BEGIN")  # one moment for all pages: else the copy begins anew at each result that comes
             source.execute("SELECT 1 FROM photo LIMIT 1").fetchone()
             try:
                 source.backup(db, pages=_PAGES, progress=report, sleep=0)
             finally:
                 source.execute("ROLLBACK")
+        with contextlib.closing(open_sound_copy(copy.parent, inbox)) as db:  # the check of a restore, which it passes
             db.execute("PRAGMA journal_mode = DELETE")  # all of it in one file
-            is_sound = db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
             query = "SELECT sum(rows) FROM tally WHERE state IN ('classified', 'failed')"
             (results,) = db.execute(query).fetchone()
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-            is_sound = False
-    if not is_sound:
-        raise DogidError(f"{state / FILE_NAME}: {LEDGER_DAMAGED}; back up after that")
+    except UsageError as error:  # of a later dogid
+        raise UsageError(str(error).replace(str(copy), str(state / FILE_NAME))) from error
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        raise DogidError(f"{state / FILE_NAME}: {LEDGER_DAMAGED}; back up after that") from error
     return int(results)
 
 

@@ -21,10 +21,11 @@ def run(args: argparse.Namespace) -> int:
     from dogid.backup.write import measure, write_backup
 
     reading_state.open_state(args).close()  # for its messages about missing ledgers and rights
-    state = settings.load(args).state.absolute()
+    chosen = settings.load(args)
+    state, inbox = chosen.state.absolute(), chosen.inbox.absolute()
     target = args.file.absolute()
     with show_byte_progress("backing up", measure(state) * 2) as on_progress:
-        manifest = write_backup(state, target, force=args.force, on_progress=on_progress)
+        manifest = write_backup(state, target, force=args.force, on_progress=on_progress, inbox=inbox)
     size, models = target.stat().st_size, len(manifest.files) - 1
     if args.json:
         print_json(

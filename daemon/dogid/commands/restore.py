@@ -20,10 +20,13 @@ def run(args: argparse.Namespace) -> int:
     """Restore the backup, and print what was in it and where the former state is kept."""
     from dogid.backup.restore import restore_backup
 
-    state = settings.load(args).state.absolute()
+    chosen = settings.load(args)
+    state, inbox = chosen.state.absolute(), chosen.inbox.absolute()
     total = args.file.stat().st_size if args.file.is_file() else 0
     with show_byte_progress("restoring", total) as on_progress:
-        restored = restore_backup(args.file.absolute(), state, dry_run=args.dry_run, on_progress=on_progress)
+        restored = restore_backup(
+            args.file.absolute(), state, dry_run=args.dry_run, on_progress=on_progress, inbox=inbox
+        )
     manifest = restored.manifest
     kept = None if restored.kept is None else str(restored.kept)
     models = len(manifest.files) - 1

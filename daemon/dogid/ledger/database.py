@@ -179,7 +179,7 @@ def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
     return bool(version >= len(MIGRATIONS))
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, *, check: bool = True) -> sqlite3.Connection:
     check_header(path)
     mark = _mark(path.parent)
     unclean = _has_log(path)
@@ -191,7 +191,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA foreign_keys = ON")
         # what is deleted is overwritten: a result that was forgotten is not found in the file, nor salvaged from it
         connection.execute("PRAGMA secure_delete = ON")
-        if path.stat().st_size and (unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES):
+        is_suspicious = unclean or mark.exists() or path.stat().st_size < _QUICK_CHECK_BYTES
+        if check and path.stat().st_size and is_suspicious:
             _check(connection, thoroughly=mark.exists())
             connection.execute("PRAGMA shrink_memory")  # a check fills the cache with pages that are not needed again
             mark.unlink(missing_ok=True)
@@ -230,13 +231,12 @@ def suspect(folder: Path) -> None:
         _mark(folder).touch()
 
 
-def open_checked(folder: Path) -> sqlite3.Connection:
-    """Open the ledger in folder for writing after a thorough check, brought up to date.
+def open_unchecked(folder: Path) -> sqlite3.Connection:
+    """Open the ledger in folder for writing, brought up to date, without reading all of it: `ledger/copy_check` does.
 
-    Raise UsageError where a later dogid wrote it, sqlite3.DatabaseError where it is damaged.
+    Raise UsageError where a later dogid wrote it, sqlite3.DatabaseError where damage is met nevertheless.
     """
-    suspect(folder)
-    return _open(folder / FILE_NAME)
+    return _open(folder / FILE_NAME, check=False)
 
 
 def unsuspect(folder: Path) -> None:

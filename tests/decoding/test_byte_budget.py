@@ -48,9 +48,14 @@ def budget() -> ByteBudget:
 
 
 @pytest.fixture
-def hold(budget: ByteBudget) -> Iterator[Hold]:
-    with ThreadPoolExecutor(8) as pool:
-        yield lambda amount: Holder(pool, budget, amount)
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(8) as made:
+        yield made
+
+
+@pytest.fixture
+def hold(budget: ByteBudget, pool: ThreadPoolExecutor) -> Hold:
+    return lambda amount: Holder(pool, budget, amount)
 
 
 def wait_until_queued(budget: ByteBudget, count: int) -> None:
@@ -147,6 +152,44 @@ def test_machine_without_memory_is_an_error_that_may_pass(monkeypatch: pytest.Mo
     budget = ByteBudget(CAPACITY, lambda: 50_000_000)
     with pytest.raises(OSError, match=r"105 MB of memory, of which 50 MB are free"), budget.reserve(100 * MB):
         pass
+
+
+def test_memory_granted_a_moment_ago_is_not_granted_again(pool: ThreadPoolExecutor) -> None:
+    budget = ByteBudget(500 * MB, lambda: 120 * MB)  # nothing of what is granted has been allocated yet
+    first = Holder(pool, budget, 100 * MB)
+    first.wait()
+    with pytest.raises(BudgetTimeoutError), budget.reserve(100 * MB, max_wait=0):
+        pass
+    with budget.reserve(20 * MB, max_wait=0):
+        pass
+    first.release()
+    with budget.reserve(100 * MB, max_wait=0):
+        pass
+
+
+def test_memory_that_is_allocated_is_not_counted_twice(
+    monkeypatch: pytest.MonkeyPatch, pool: ThreadPoolExecutor
+) -> None:
+    free = [220 * MB]
+    budget = ByteBudget(500 * MB, lambda: free[0])
+    first = Holder(pool, budget, 100 * MB)
+    first.wait()
+    free[0] = 120 * MB  # as the system reports once the first photo has its memory
+    monkeypatch.setattr("dogid.decoding.byte_budget._YOUNG_SECONDS", 0)
+    with budget.reserve(100 * MB, max_wait=0):
+        pass
+    first.release()
+
+
+def test_shortage_passes_once_others_give_memory_back(pool: ThreadPoolExecutor) -> None:
+    free = [50 * MB]
+    budget = ByteBudget(500 * MB, lambda: free[0])
+    late = Holder(pool, budget, 100 * MB)
+    wait_until_queued(budget, 1)
+    assert not late.holds
+    free[0] = 120 * MB
+    late.wait()
+    late.release()
 
 
 def test_large_files_are_read_one_at_a_time(budget: ByteBudget) -> None:

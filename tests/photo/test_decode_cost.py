@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from dogid.photo.decode_cost import estimate_cost
+from dogid.photo.extent import tiff
 from tests.support.photos import photo
 
 SIZE = (224, 224)
@@ -161,3 +162,31 @@ def test_compressed_texts_of_a_png_count() -> None:
 def test_png_of_ordinary_chunks_stays_in_its_thread(count: int) -> None:
     data = photo(1, "PNG")
     assert not estimate_cost(data[:33] + chunk(b"tEXt", b"name\0text") * count + data[33:], SIZE).needs_process
+
+
+def tiff_of_many_directories(count: int, entries: int) -> bytes:
+    data = bytearray(b"II*\0" + struct.pack("<I", 8))
+    for _ in range(count):
+        data += struct.pack("<H", entries) + struct.pack("<HHII", 256, 4, 1, 8) * entries
+        data += struct.pack("<I", len(data) + 4)
+    return bytes(data) + bytes(8)
+
+
+def test_directories_of_a_tiff_keep_no_thread_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    read_entry = tiff._Reader._read_entry
+
+    def count_entry(reader: tiff._Reader, at: int, tags: dict[int, tuple[int, ...]]) -> int:
+        read.append(at)
+        return read_entry(reader, at, tags)
+
+    monkeypatch.setattr(tiff._Reader, "_read_entry", count_entry)
+    for hostile in (tiff_of_many_directories(500, 200), tiff_of_many_directories(1000, 20)):
+        assert estimate_cost(hostile, SIZE).needs_process
+    assert len(read) < 20_000
+
+
+def test_tiff_of_many_strips_costs_its_pixels() -> None:
+    stream = io.BytesIO()
+    Image.new("L", (10, 20_000)).save(stream, "TIFF", tiffinfo={278: 1})
+    assert estimate_cost(stream.getvalue(), SIZE).memory > 9 * 200_000

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.system.memory import free_memory, memory_limit
@@ -22,6 +23,9 @@ _UNLIMITED = 1 << 40  # where the system does not report what there is
 # For memory that other programs have: raising this keeps a worker waiting for longer, lowering it tries more often.
 _SHORTAGE_SECONDS = 5.0
 _POLL_SECONDS = 0.25
+# From a grant until its memory is allocated, so that the system no longer reports it as free. Raising this has photos
+# wait where memory is short although there is enough; lowering it grants the same memory twice on a busy machine.
+_YOUNG_SECONDS = 2.0
 
 
 class BudgetTimeoutError(Exception):
@@ -36,6 +40,16 @@ def choose_capacity(megabytes: int) -> int:
     return _UNLIMITED if limit is None else max(_LEAST_BYTES, round(limit * _SHARE) - _OWN_BYTES)
 
 
+@dataclass(eq=False, slots=True)
+class _Grant:
+    """Memory that a photo holds."""
+
+    amount: int
+    is_large: bool
+    granted_at: float
+    """By `time.monotonic`."""
+
+
 class ByteBudget:
     """A number of bytes that photos reserve before they are decoded, in the order in which they ask."""
 
@@ -46,6 +60,7 @@ class ByteBudget:
         self._changed = threading.Condition()
         self._waiting: deque[object] = deque()
         self._used = 0
+        self._young: list[_Grant] = []
         self._large = 0
         self._file_turn = threading.Lock()
 
@@ -70,13 +85,15 @@ class ByteBudget:
         if amount <= SMALL_BYTES:
             yield
             return
-        is_large = self._wait_for_turn(amount, max_wait)
+        grant = self._wait_for_turn(amount, max_wait)
         try:
             yield
         finally:
             with self._changed:
                 self._used -= amount
-                self._large -= is_large
+                self._large -= grant.is_large
+                if grant in self._young:
+                    self._young.remove(grant)
                 self._changed.notify_all()
 
     @contextlib.contextmanager
@@ -95,8 +112,8 @@ class ByteBudget:
         finally:
             self._file_turn.release()
 
-    def _wait_for_turn(self, amount: int, max_wait: float | None) -> bool:
-        """Take amount bytes; return whether that counts as large."""
+    def _wait_for_turn(self, amount: int, max_wait: float | None) -> "_Grant":
+        """Take amount bytes."""
         ticket = object()
         began = time.monotonic()
         alone_since: float | None = None
@@ -114,10 +131,13 @@ class ByteBudget:
                     pause = None
                     if self._waiting[0] is ticket and self._fits(amount, is_large=is_large):
                         free = self._read_free()
+                        free = None if free is None else max(0, free - self._sum_young())
                         if free is None or free >= amount:
+                            grant = _Grant(amount, is_large, time.monotonic())
                             self._used += amount
+                            self._young.append(grant)
                             self._large += is_large
-                            return is_large
+                            return grant
                         pause = _POLL_SECONDS
                         alone_since = time.monotonic() if self._used or alone_since is None else alone_since
                         if time.monotonic() - alone_since > _SHORTAGE_SECONDS:
@@ -129,6 +149,12 @@ class ByteBudget:
             finally:
                 self._waiting.remove(ticket)
                 self._changed.notify_all()
+
+    def _sum_young(self) -> int:
+        """Return how many bytes were granted that may not have been allocated yet: the system reports them as free."""
+        since = time.monotonic() - _YOUNG_SECONDS
+        self._young = [grant for grant in self._young if grant.granted_at >= since]
+        return sum(grant.amount for grant in self._young)
 
     def _fits(self, amount: int, *, is_large: bool) -> bool:
         return self._used + amount <= self._capacity and not (is_large and self._large)

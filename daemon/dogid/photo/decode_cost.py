@@ -28,6 +28,9 @@ _HEADER = 1 << 16  # bytes in which the properties of a photo are looked for
 _MOST_PROPERTIES = 1000  # of a HEIC: less overlooks images, more lets a hostile file keep a processor longer
 # Of a PNG, in bytes: what Pillow unpacks of one compressed text, and of all.
 _TEXT, _MOST_TEXT = 1 << 20, 64 << 20
+# Of a TIFF, read in the caller's thread before any deadline. Raising these lets a hostile file keep it busy for longer;
+# lowering them gives too little memory to a photo behind many others.
+_MOST_DIRECTORIES, _MOST_VALUES = 64, 1 << 14
 # A pixel, by PNG's colour types: grey, colours, palette, grey or colours with transparency
 _PNG_BYTES = {0: 5.5, 2: 4.5, 3: 5.5, 4: 13.0, 6: 9.0}
 
@@ -49,7 +52,7 @@ _UNKNOWN = DecodeCost(_BASE, needs_process=False)
 def estimate_cost(data: bytes, size: tuple[int, int]) -> DecodeCost:
     """Return what decoding a photo to size = (width, height) takes. One that is damaged costs what it seems to.
 
-    Takes microseconds and no memory for all but TIFFs, whose directories are read.
+    Takes microseconds and no memory for all but TIFFs, whose first directories are read.
     """
     kind = formats.identify(data)
     if kind is None:
@@ -124,11 +127,11 @@ def _estimate_gif(data: bytes) -> tuple[int, bool]:
 
 
 def _estimate_tiff(data: bytes, size: tuple[int, int]) -> tuple[int, bool]:
-    preview = find_preview(data)
+    layout = read_layout(data, most_directories=_MOST_DIRECTORIES, most_values=_MOST_VALUES)
+    preview = find_preview(data, layout)
     if preview is not None:
         header = read_header(preview.data)
         return len(preview.data) + _estimate_jpeg_memory(preview.data, header, size), False
-    layout = read_layout(data)
     most = 0
     for page in (*layout.pages, *layout.inner):
         pixels = page.first(layout_of.WIDTH) * page.first(layout_of.HEIGHT)

@@ -28,7 +28,8 @@ _COMPRESSIONS = {
     50002: "JPEG XL",
 }
 # Of a preview, in bytes. Higher lets a damaged file with many directories copy more; EXIF and colour profile are less.
-_LONGEST_HEADER = 1 << 20
+_LONGEST_HEADER = 1 << 18
+_MOST_JPEGS = 8  # of a raw file, the longest; cameras write up to four. More let a hostile file keep a processor longer
 SMALLEST_PREVIEW = 480
 """Pixels of a raw file's preview, the longer side. Lower takes thumbnails for photos, higher refuses older cameras."""
 
@@ -42,17 +43,19 @@ class Preview:
     """The raw file's orientation, for a JPEG that has none."""
 
 
-def find_preview(data: bytes) -> Preview | None:
+def find_preview(data: bytes, layout: TiffLayout | None = None) -> Preview | None:
     """Return the largest JPEG of a camera's raw file; None where the TIFF is no raw file.
 
-    Raise PhotoError with `unsupported` where a raw file has none that is more than a thumbnail.
+    layout: its directories, where they have been read. Raise PhotoError with `unsupported` where a raw file has none
+    that is more than a thumbnail.
     """
-    layout = read_layout(data)
+    layout = read_layout(data) if layout is None else layout
     every = (*layout.pages, *layout.inner)
     if not any(_is_raw(directory) for directory in every):
         return None
     places = dict.fromkeys(place for directory in every if (place := _find_jpeg(data, directory)) is not None)
-    sides = {place: _longer_side(data, place) for place in places}
+    longest = sorted(places, key=lambda place: place[0] - place[1])[:_MOST_JPEGS]
+    sides = {place: _longer_side(data, place) for place in longest}
     best = max(sides, key=sides.__getitem__, default=(0, 0))
     if sides.get(best, 0) < SMALLEST_PREVIEW:
         raise PhotoError(

@@ -57,19 +57,24 @@ def find_extent(data: bytes) -> Extent:
     return Extent(max(directory.end for directory in (*layout.pages, *layout.inner)))
 
 
-def read_layout(data: bytes) -> TiffLayout:
-    """Return a TIFF's directories. Raise PhotoError with `truncated` where something they point at is not there."""
-    reader = _Reader(data)
+def read_layout(
+    data: bytes, *, most_directories: int = _MOST_DIRECTORIES, most_values: int = _MOST_VALUES
+) -> TiffLayout:
+    """Return a TIFF's directories, at most so many, with so many entries and values together.
+
+    Raise PhotoError with `truncated` where something they point at is not there.
+    """
+    reader = _Reader(data, most_values)
     pages: list[Directory] = []
     inner: list[Directory] = []
     at = reader.first
     seen: set[int] = set()
-    while at and at not in seen and len(seen) < _MOST_DIRECTORIES:
+    while at and at not in seen and len(seen) < most_directories:
         seen.add(at)
         directory, at = reader.read(at)
         pages.append(directory)
     waiting = deque(at for page in pages for at in page.tags.get(SUB_DIRECTORIES, ()))
-    while waiting and len(seen) < _MOST_DIRECTORIES:
+    while waiting and len(seen) < most_directories:
         at = waiting.popleft()
         if at in seen:
             continue
@@ -81,9 +86,9 @@ def read_layout(data: bytes) -> TiffLayout:
 
 
 class _Reader:
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, most_values: int) -> None:
         self.data = data
-        self._left = _MOST_VALUES
+        self._left = most_values
         self.order: Literal["little", "big"] = "big" if data.startswith(b"MM") else "little"
         self._sign = ">" if self.order == "big" else "<"
         is_big = b"\x2b" in data[2:4]

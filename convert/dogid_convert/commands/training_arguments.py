@@ -22,7 +22,8 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--base",
         metavar="GRAPH",
         help="the network to start from: imagenet (EfficientNet-Lite0, models/imagenet_base.pb), shipped (the shipped "
-        "model's, models/retrained_graph.pb), auto (default: whichever of the two does better by cross-validation), "
+        "model's, models/retrained_graph.pb), auto (default: whichever of the two does better by "
+        "cross-validation; at present both have the same weights, and nothing is compared), "
         "a graph (.pb, .pbtxt, SavedModel folder, .keras, .h5), also an earlier retrained_graph.pb, or "
         "keras:mobilenet_v1, keras:mobilenet_v2, keras:inception_v3 (downloaded)",
     )

@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from dogid.daemon.condition_monitor import read_condition
 from dogid.daemon.daemon import Daemon
+from dogid.errors import UsageError
+from dogid.ledger.database import FILE_NAME
 from dogid.settings import Settings
+from tests.backup.state_folder import make_backup, restore
+from tests.ledger.ledger_folder import Inbox
 from tests.support.waiting import eventually
 
 
@@ -70,3 +75,28 @@ def test_ledger_that_cannot_be_read_is_not_healthy(inbox: Path, tmp_path: Path) 
         eventually(lambda: daemon._health_check.check() is not None, "it is noticed")
 
         assert "the ledger cannot be read: " in daemon.health.reason
+
+
+def test_nothing_is_made_where_the_state_folder_was(inbox: Path, tmp_path: Path) -> None:
+    backup = make_backup_of_nothing(tmp_path)
+    daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1))
+    with daemon.running():
+        eventually(lambda: daemon.health.ok, "it is healthy")
+        move(daemon.state)
+
+        daemon._conditions.check(lambda: "the state folder was moved")
+
+        assert not daemon.state.exists()
+        assert read_condition(daemon.state.with_name("elsewhere")) == "the state folder was moved"
+        with pytest.raises(UsageError, match="a daemon runs whose state folder was here"):
+            restore(backup, daemon.state)
+        assert not daemon.state.exists()
+
+    restore(backup, daemon.state)
+    assert (daemon.state / FILE_NAME).exists()
+
+
+def make_backup_of_nothing(folder: Path) -> Path:
+    (folder / "other").mkdir()
+    Inbox(folder / "other").close()
+    return make_backup(folder / "other" / "state", folder / "to")

@@ -88,6 +88,8 @@ def test_why_names_folders_and_special_files(daemon: DaemonProcess, inbox: Path)
     assert "it is a folder, and not a photo" in daemon.command("why", "sub").stderr
     assert "it is a named pipe, and not a photo" in daemon.command("why", "pipe.jpg").stderr
     assert "there is no such file" in daemon.command("why", "none.jpg").stderr
+    for outside in ("/etc/passwd", "../Makefile"):
+        assert "it lies outside of the inbox" in daemon.command("why", outside).stderr
 
 
 def test_audit_calls_no_file_lost_while_no_daemon_runs(daemon: DaemonProcess, inbox: Path) -> None:

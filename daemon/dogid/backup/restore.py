@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_manifest
-from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, is_running, left_over, lock_state
+from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, claim_state_path, is_running, left_over, lock_state
 from dogid.daemon.state_swap import remove_unpacked, swap_state
 from dogid.errors import DogidError, UsageError
 from dogid.ledger.copy_check import open_sound_copy
@@ -45,6 +45,17 @@ def restore_backup(
     """
     if is_running(state):
         raise UsageError(f"{state}: a daemon runs on this state folder; stop it first: sudo systemctl stop dogid")
+    claim = claim_state_path(state)
+    if claim is None:
+        raise UsageError(
+            f"{state}: a daemon runs whose state folder was here, and was moved away or removed; stop it first: sudo"
+            " systemctl stop dogid"
+        )
+    with claim:
+        return _restore(path, state, inbox, dry_run=dry_run, on_progress=on_progress)
+
+
+def _restore(path: Path, state: Path, inbox: Path | None, *, dry_run: bool, on_progress: OnProgress) -> Restored:
     try:
         archive = zipfile.ZipFile(path)
     except OSError as error:

@@ -67,6 +67,8 @@ def _reason(file: str, inbox: Path, state: Path) -> str:
     if other is not None:
         return other
     name = os.fsencode(names_in_ledger(file, inbox)[0])
+    if os.path.isabs(name) or os.path.normpath(name).split(b"/")[0] == b"..":
+        return f"it lies outside of the inbox {inbox}, and dogid looks at photos there alone"
     if is_ignored_path(name):
         return "dogid ignores its name (hidden or temporary file)"
     problem = inbox_problem(inbox) or link_problem(inbox, name) or folder_problem(inbox, name)

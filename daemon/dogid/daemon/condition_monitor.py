@@ -51,8 +51,15 @@ class ConditionMonitor:
         self._full_since: float | None = None
         self._logged: str | None = None
         self._written: dict[str, Any] | None = None
+        # of the folder itself: at its path another one may be by then, or none, where it was moved away
+        self._folder = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):
             (state / _FILE).unlink()
+
+    def close(self) -> None:
+        """Write nothing any more."""
+        folder, self._folder = self._folder, -1
+        os.close(folder)
 
     def watch_status(self) -> WatchStatus:
         """Return how the inbox is watched, and the worst of what keeps photos from being found or recorded."""
@@ -101,7 +108,7 @@ class ConditionMonitor:
         if condition == self._written:
             return
         with contextlib.suppress(OSError):  # the disk is full, or the folder gone: the commands find that themselves
-            write_atomically(self._state / _FILE, json.dumps(condition).encode())
+            write_atomically(Path(f"/proc/self/fd/{self._folder}", _FILE), json.dumps(condition).encode())
             self._written = condition
 
 

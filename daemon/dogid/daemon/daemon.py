@@ -14,7 +14,15 @@ from dogid.clock import Clock
 from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable
 from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
-from dogid.daemon.folders import LOCK_FILE, left_over, lock_state, prepare_inbox, prepare_state, remove_new_state
+from dogid.daemon.folders import (
+    LOCK_FILE,
+    claim_state_path,
+    left_over,
+    lock_state,
+    prepare_inbox,
+    prepare_state,
+    remove_new_state,
+)
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.reconciler import Reconciler
@@ -133,6 +141,7 @@ class Daemon:
             _health_interval(self._notifier),
             on_checked=lambda: self._conditions.check(self._health_problem),
         )
+        self._claim = claim_state_path(self.state)  # a restore looks for it
         self._ledger_files = LedgerFiles(self.state, (LOCK_FILE,))
         self._conditions = ConditionMonitor(
             self.inbox,
@@ -351,6 +360,9 @@ class Daemon:
         self.decoder.close()
         self.in_progress.clear()
         self.ledger.close()
+        self._conditions.close()
+        if self._claim is not None:
+            self._claim.close()
         os.close(self._lock_file)
 
 

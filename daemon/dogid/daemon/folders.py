@@ -3,8 +3,10 @@
 import contextlib
 import errno
 import fcntl
+import hashlib
 import logging
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -108,6 +110,23 @@ def _open_lock(path: Path) -> int:
         if not os.access(path.parent, os.W_OK):
             raise
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # root has made it: it can be locked as well
+
+
+def claim_state_path(state: Path) -> socket.socket | None:
+    """Claim the path of a state folder until the returned socket is closed; None where another process has claimed it.
+
+    It shows that a daemon runs whose state folder, with its lock, was moved away or removed. The claim is a name in the
+    kernel, unix(7), which no file stands for; it is seen by processes of the same network namespace.
+    """
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    digest = hashlib.sha256(os.fsencode(os.path.join(os.path.realpath(state.parent), state.name))).hexdigest()
+    try:
+        claim.bind(f"\0dogid/{digest}")
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            claim.close()
+            return None
+    return claim  # also where the system allows no such name: then a restore finds the daemon by its lock alone
 
 
 def remove_new_state(state: Path) -> None:

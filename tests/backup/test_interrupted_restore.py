@@ -88,6 +88,23 @@ def test_killed_restore_is_completed_or_undone(
     kept.close()
 
 
+def test_restore_after_a_killed_one_stays(kept: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = make_backup(kept.state, tmp_path / "now")
+    with monkeypatch.context() as patch:
+        fail_at(patch, 4, Killed())
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        with pytest.raises(Killed):
+            restore(tmp_path / "dogid.zip", kept.state)
+    restore(now, kept.state)
+
+    finish_swap(kept.state)
+
+    assert (kept.state / SHELF).read_bytes() == b"new"
+    kept.open()
+    assert ids(kept) == [1, 2]
+    kept.close()
+
+
 @pytest.mark.parametrize("step", range(_STEPS))
 def test_restore_that_fails_leaves_all_as_it_was(
     kept: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int

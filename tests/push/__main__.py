@@ -27,6 +27,7 @@ _PARTS: dict[str, Callable[[], Report]] = {
     "board600": lambda: push_board(megabytes=600, most=400, workers=4),
     "board350": lambda: push_board(megabytes=350, most=350, workers=1),
     "flips": lambda: _in_a_folder(ledger_damage.flip_every_page),
+    "bytes": lambda: _in_a_folder(ledger_damage.overwrite_every_page),
     "served": lambda: _in_a_folder(serve_flipped_bits),
     "headers": lambda: _in_a_folder(ledger_damage.damage_headers),
     "foreign": lambda: _in_a_folder(ledger_damage.replace_tables),

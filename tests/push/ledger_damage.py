@@ -36,6 +36,22 @@ def flip_every_page(folder: Path, present: int = 700, departed: int = 300, each:
     return report
 
 
+def overwrite_every_page(folder: Path, present: int = 150, departed: int = 60, seed: int = 1) -> CaseReport:
+    """Write a random byte, a null, an empty text's type, and runs of such bytes into each page, one at a time."""
+    material, report, chance = make_material(folder, present, departed), CaseReport(), random.Random(seed)
+    data = (material.state / FILE_NAME).read_bytes()
+    report.figures["pages"] = len(data) // _PAGE
+    for number in range(len(data) // _PAGE):
+        for length in (1, 16):
+            for written in (chance.randbytes(length), bytes(length), b"\x0c" * length, b"\x0d" * length):
+                place = number * _PAGE + chance.randrange(_PAGE - length)
+                changed = data[:place] + written + data[place + length :]
+                hit = set[str]().union(*(files_hit(material, data, at) for at in range(place, place + length)))
+                name = f"{written.hex()} at {place}"
+                _try_case(material, folder / "case", name, _writing(changed), hit, report)
+    return report
+
+
 def damage_headers(folder: Path, present: int = 40, departed: int = 20, step: int = 1) -> CaseReport:
     """Change each byte of the header, and the first of the schema, in several ways."""
     material, report = make_material(folder, present, departed), CaseReport()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_manifest
 from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, claim_state_path, is_running, left_over, lock_state
-from dogid.daemon.state_swap import remove_unpacked, swap_state
+from dogid.daemon.state_swap import finish_begun_swaps, remove_unpacked, swap_state
 from dogid.errors import DogidError, UsageError
 from dogid.ledger.copy_check import open_sound_copy
 from dogid.ledger.database import FILE_NAME
@@ -74,6 +74,8 @@ def _restore(path: Path, state: Path, inbox: Path | None, *, dry_run: bool, on_p
             stack.callback(os.close, lock)
             if dry_run and made:
                 stack.callback((state / LOCK_FILE).unlink)
+            if not dry_run:
+                finish_begun_swaps(state)  # else the next start would put its ledger in the place of this one
             _check_room(state, manifest)
             unpacked = state / f"{UNPACKED}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}"
             unpacked.mkdir(mode=0o700)

@@ -44,12 +44,17 @@ def finish_swap(state: Path) -> None:
     """
     lock = lock_state(state)
     try:
-        for path in left_over(state):
-            if path.name.startswith(READY):
-                _finish(state, path)
+        finish_begun_swaps(state)
         remove_unpacked(state)
     finally:
         os.close(lock)
+
+
+def finish_begun_swaps(state: Path) -> None:
+    """Complete the swap in which a process has ended. Raise OSError. The caller has locked the state folder."""
+    for path in left_over(state):
+        if path.name.startswith(READY):
+            _finish(state, path)
 
 
 def _finish(state: Path, ready: Path) -> None:

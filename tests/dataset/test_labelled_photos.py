@@ -1,3 +1,5 @@
+import hashlib
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -175,3 +177,28 @@ def test_label_must_be_one_line_of_text(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(UsageError, match="cannot be a label"):
         find_photos(tmp_path)
+
+
+def test_large_files_are_left_out_before_they_are_read(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=2)
+    clip = tmp_path / "red" / "clip.mp4"
+    with clip.open("wb") as file:
+        file.truncate(1 << 40)  # of zeros: reading it would take minutes
+    found = find_photos(tmp_path, max_bytes=1 << 20)
+    assert found.unreadable == ((clip, "too_large: more than 1048576 bytes (--max-bytes)"),)
+    assert found.counts()["red"] == 2
+
+
+def test_files_are_hashed_in_pieces(tmp_path: Path) -> None:
+    make_folder(tmp_path, photos=1)
+    with (tmp_path / "red" / "scan.tif").open("wb") as file:
+        file.truncate(32 << 20)
+    tracemalloc.start()
+    try:
+        found = find_photos(tmp_path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 << 20
+    (scan,) = (file for file in found.files if file.path.name == "scan.tif")
+    assert (scan.size, scan.sha256) == (32 << 20, hashlib.sha256(bytes(32 << 20)).hexdigest())

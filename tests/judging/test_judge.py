@@ -187,3 +187,11 @@ def test_closed_report_folder_is_found_before_judging(photos: Path, capsys: pyte
 
     assert main(["judge", "not-opened.tflite", str(photos), "--report", f"{closed}/page"]) == 2
     assert f"{closed}: page cannot be written there" in capsys.readouterr().err
+
+
+def test_memory_limits_what_is_judged(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(photos / "red" / "large.png", encode_photo(Image.new("RGB", (4000, 3000), RED), "PNG"))
+    assert main(["judge", str(model), str(photos), "--json", "--memory", "40"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["photos"]["per_label"] == {"red": 5, "green": 4}
+    assert "40 MB are there for that (memory)" in json.dumps(found)

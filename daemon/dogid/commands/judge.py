@@ -14,7 +14,7 @@ from dogid.errors import DogidError, UsageError
 if TYPE_CHECKING:
     from dogid.judging.judgement import Judgement
 
-_SETTINGS = (*settings.MODEL_SETTINGS[1:], "workers", "max_bytes", "max_pixels")
+_SETTINGS = (*settings.MODEL_SETTINGS[1:], "workers", "max_bytes", "max_pixels", "memory", "decode_timeout")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,9 +52,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
+    import contextlib
+
     from dogid.commands.progress import ProgressBar
     from dogid.dataset.labelled_photos import find_photos
+    from dogid.decoding.byte_budget import ByteBudget, choose_capacity
+    from dogid.decoding.decoder import Decoder
     from dogid.judging.judge import judge
+    from dogid.judging.photo_reader import PhotoReader
     from dogid.judging.suggest_normalisation import suggest_normalisation
     from dogid.photo.decode import limit_pixels
     from dogid.shelf.open_model import open_model
@@ -64,13 +69,21 @@ def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
     print_message(f"{model.file.name} is fed {model.input.describe()}")
     bar = ProgressBar()
     try:
-        dataset = find_photos(args.photos, lambda files, what: bar.track(files, len(files), what), min_labels=1)
+        dataset = find_photos(
+            args.photos,
+            lambda files, what: bar.track(files, len(files), what),
+            min_labels=1,
+            max_bytes=chosen.max_bytes,
+        )
     except OSError as error:
         raise UsageError(f"{error.filename or args.photos}: cannot be read: {error.strerror}") from error
-    judgement = judge(model, dataset, chosen.workers, chosen.max_bytes, bar)
-    for warning in (suggest_normalisation(model, dataset, chosen.max_bytes), *model.warnings):
-        if warning is not None:
-            print_message(f"warning: {warning}")
+    decoder = Decoder(ByteBudget(choose_capacity(chosen.memory)), chosen.max_pixels, chosen.decode_timeout)
+    reader = PhotoReader(decoder, chosen.max_bytes)
+    with contextlib.closing(decoder):
+        judgement = judge(model, dataset, chosen.workers, reader, bar)
+        for warning in (suggest_normalisation(model, dataset, reader), *model.warnings):
+            if warning is not None:
+                print_message(f"warning: {warning}")
     return judgement
 
 

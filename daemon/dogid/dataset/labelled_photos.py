@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dogid.dataset.label_folders import find_label_folders, list_unlabelled_files
 from dogid.dataset.photo_names import may_be_photo
-from dogid.errors import DogidError, UsageError
+from dogid.errors import DogidError, PhotoCode, UsageError
 from dogid.file_names import join_names
 
 Unreadable = tuple[Path, str]
@@ -103,18 +103,19 @@ def _untracked(items: Sequence[_FileOfLabel], what: str) -> Iterable[_FileOfLabe
     return items
 
 
-def find_photos(root: Path, track: Track = _untracked, *, min_labels: int = 2) -> Dataset:
+def find_photos(root: Path, track: Track = _untracked, *, min_labels: int = 2, max_bytes: int | None = None) -> Dataset:
     """Return the photos in root's sub-folders, each sub-folder's name being a label; see `find_label_folders`.
 
     Hidden files and files of file managers are ignored. A photo under two labels is left out; one that lies both among
-    those to train on and among those to judge with counts to the first. Raise UsageError where there are fewer labels
-    than min_labels, or a label has no photo, and DogidError where too many photos are under two labels.
+    those to train on and among those to judge with counts to the first. Files of more than max_bytes are not read.
+    Raise UsageError where there are fewer labels than min_labels, or a label has no photo, and DogidError where too
+    many photos are under two labels.
     """
     labels = tuple(sorted({folder.label for folder in find_label_folders(root)}))
     if len(labels) < min_labels:
         raise UsageError(f"{root} has one label only ({labels[0]}): a classifier needs at least two")
     unreadable: list[Unreadable] = []
-    files = tuple(labelled_files(root, unreadable, track))
+    files = tuple(labelled_files(root, unreadable, track, max_bytes))
     conflicts = _find_conflicts(files)
     _check_conflicts(root, conflicts, len({file.sha256 for file in files}))
     left_out = {conflict.files[0].sha256 for conflict in conflicts}
@@ -130,7 +131,9 @@ def find_photos(root: Path, track: Track = _untracked, *, min_labels: int = 2) -
     return Dataset(root, labels, photos, tuple(unreadable), files, len(list_unlabelled_files(root)), conflicts)
 
 
-def labelled_files(root: Path, unreadable: list[Unreadable], track: Track = _untracked) -> Iterator[LabelledFile]:
+def labelled_files(
+    root: Path, unreadable: list[Unreadable], track: Track = _untracked, max_bytes: int | None = None
+) -> Iterator[LabelledFile]:
     """Yield the files in the folders of labels in root; see `hashed_files`. Raise UsageError without any folder."""
     listed = [
         _FileOfLabel(path, folder.label, folder.for_judging)
@@ -138,7 +141,7 @@ def labelled_files(root: Path, unreadable: list[Unreadable], track: Track = _unt
         for path in _files(folder.path, unreadable)
     ]
     for file in track(listed, "photos"):
-        for path, digest, size in _hashed([file.path], unreadable):
+        for path, digest, size in _hashed([file.path], unreadable, max_bytes):
             yield LabelledFile(path, file.label, digest, size, file.for_judging)
 
 
@@ -151,18 +154,32 @@ def hashed_files(folder: Path, unreadable: list[Unreadable]) -> Iterator[tuple[P
         yield path, digest
 
 
-def _hashed(paths: Iterable[Path], unreadable: list[Unreadable]) -> Iterator[tuple[Path, str, int]]:
+def _hashed(
+    paths: Iterable[Path], unreadable: list[Unreadable], max_bytes: int | None = None
+) -> Iterator[tuple[Path, str, int]]:
     for path in paths:
         try:
-            regular = stat.S_ISREG(path.stat().st_mode)  # reading a pipe would block
-            content = path.read_bytes() if regular else b""
+            status = path.stat()
+            reason = _reason_to_leave_out(status, max_bytes)
+            if reason is None:
+                with path.open("rb") as file:  # in pieces: any file may lie there
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            unreadable.append((path, error.strerror or str(error)))
-            continue
-        if content:
-            yield path, hashlib.sha256(content).hexdigest(), len(content)
+            reason = error.strerror or str(error)
+        if reason is None:
+            yield path, digest, status.st_size
         else:
-            unreadable.append((path, "the file is empty" if regular else "no regular file"))
+            unreadable.append((path, reason))
+
+
+def _reason_to_leave_out(status: os.stat_result, max_bytes: int | None) -> str | None:
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe would block
+        return "no regular file"
+    if not status.st_size:
+        return "the file is empty"
+    if max_bytes is not None and status.st_size > max_bytes:
+        return f"{PhotoCode.TOO_LARGE}: more than {max_bytes} bytes (--max-bytes)"
+    return None
 
 
 def _find_conflicts(files: tuple[LabelledFile, ...]) -> tuple[Conflict, ...]:

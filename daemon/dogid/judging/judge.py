@@ -17,8 +17,9 @@ from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.evaluation.metrics import bin_by_confidence, evaluate
 from dogid.file_names import join_names, shown_name
 from dogid.judging.judgement import Judgement, Latency, Mistake
+from dogid.judging.photo_reader import PhotoReader
 from dogid.model.classifier import Classifier, Model
-from dogid.model.classify_photo import Classification, classify_photo
+from dogid.model.classify_photo import Classification
 from dogid.model.training_embeddings import read_hashes
 
 T = TypeVar("T")
@@ -27,11 +28,11 @@ _MEASURED_PHOTOS = 60
 """Photos whose time is taken, by one thread alone; more make the medians steadier and take longer."""
 
 
-def judge(model: Model, dataset: Dataset, workers: int, max_bytes: int, progress: "Progress") -> Judgement:
+def judge(model: Model, dataset: Dataset, workers: int, reader: PhotoReader, progress: "Progress") -> Judgement:
     """Return how good a model is on a dataset's photos: on those in test/ and val/ only, where there are any.
 
-    workers photos are classified in parallel, those of more than max_bytes are not read. Raise UsageError where the
-    model knows none of the dataset's labels, or none of its photos can be classified.
+    workers photos are classified in parallel, as far as the reader's limits allow. Raise UsageError where the model
+    knows none of the dataset's labels, or none of its photos can be classified.
     """
     places = match_labels(dataset.labels, model.labels)
     if all(place is None for place in places):
@@ -43,7 +44,7 @@ def judge(model: Model, dataset: Dataset, workers: int, max_bytes: int, progress
     photos = [photo for photo in wanted if places[photo.label] is not None]
     if not photos:
         raise UsageError(f"{dataset.root}: no photo to judge with has a label of the model {model.file.name}")
-    judged, answers, unreadable = _classify_all(photos, model, workers, max_bytes, progress)
+    judged, answers, unreadable = _classify_all(photos, model, workers, reader, progress)
     if not judged:
         path, reason = unreadable[0]
         raise UsageError(
@@ -62,7 +63,7 @@ def judge(model: Model, dataset: Dataset, workers: int, max_bytes: int, progress
         unknown_labels=dict(Counter(dataset.labels[p.label] for p in wanted if places[p.label] is None)),
         unreadable=(*dataset.unreadable, *unreadable),
         trained_on=_count_trained(judged, model),
-        latency=_measure_latency(judged, model),
+        latency=_measure_latency(judged, model, reader),
     )
 
 
@@ -75,7 +76,7 @@ class Progress:
 
 
 def _classify_all(
-    photos: Sequence[LabelledPhoto], model: Model, workers: int, max_bytes: int, progress: Progress
+    photos: Sequence[LabelledPhoto], model: Model, workers: int, reader: PhotoReader, progress: Progress
 ) -> tuple[list[LabelledPhoto], list[Classification], list[tuple[Path, str]]]:
     """Return the photos that could be classified, the model's answers to them, and the others with the reason."""
     local = threading.local()
@@ -84,7 +85,7 @@ def _classify_all(
         if not hasattr(local, "classifier"):
             local.classifier = model.classifier()
         classifier: Classifier = local.classifier
-        return _classify(photo, classifier, max_bytes)
+        return _classify(photo, classifier, reader)
 
     judged: list[LabelledPhoto] = []
     answers: list[Classification] = []
@@ -104,11 +105,9 @@ def _classify_all(
     return judged, answers, unreadable
 
 
-def _classify(photo: LabelledPhoto, classifier: Classifier, max_bytes: int) -> Classification | str:
+def _classify(photo: LabelledPhoto, classifier: Classifier, reader: PhotoReader) -> Classification | str:
     try:
-        if photo.path.stat().st_size > max_bytes:
-            return f"{PhotoCode.TOO_LARGE}: more than {max_bytes} bytes (--max-bytes)"
-        result = classify_photo(photo.read(), classifier)
+        result = reader.classify(photo, classifier)
     except PhotoError as error:
         return f"{error.code}: {error.message}"
     except OSError as error:
@@ -142,14 +141,14 @@ def _find_mistakes(
     return tuple(sorted(found, key=lambda mistake: (-mistake.probability, mistake.file)))
 
 
-def _measure_latency(photos: Sequence[LabelledPhoto], model: Model) -> Latency:
+def _measure_latency(photos: Sequence[LabelledPhoto], model: Model, reader: PhotoReader) -> Latency:
     """Return the median times of photos spread over all, classified one after the other."""
     chosen = [photos[at] for at in np.unique(np.linspace(0, len(photos) - 1, _MEASURED_PHOTOS).astype(int))]
     classifier = model.classifier()
     results = []
     for photo in (chosen[0], *chosen):  # the first one twice: it warms up
         try:
-            results.append(classify_photo(photo.read(), classifier))
+            results.append(reader.classify(photo, classifier))
         except (PhotoError, OSError):  # changed meanwhile
             continue
     measured = results[1:] or results

@@ -3,9 +3,9 @@
 from dogid.dataset.label_matching import match_labels
 from dogid.dataset.labelled_photos import Dataset
 from dogid.errors import PhotoError
+from dogid.judging.photo_reader import PhotoReader
 from dogid.model.classifier import Model
 from dogid.model.trials import describe_better, try_normalisations
-from dogid.photo.decode import decode
 from dogid.photo.pixels import Pixels
 from dogid.preprocessing import Origin
 
@@ -13,7 +13,7 @@ _PHOTOS = 100
 """Evenly from the data set; more take longer and hardly change which normalisation fits."""
 
 
-def suggest_normalisation(model: Model, dataset: Dataset, max_bytes: int) -> str | None:
+def suggest_normalisation(model: Model, dataset: Dataset, reader: PhotoReader) -> str | None:
     """Return what to set, where photos with labels show that the guess is wrong; None where it is none, or right."""
     if model.input.origin is not Origin.GUESSED:
         return None
@@ -23,9 +23,7 @@ def suggest_normalisation(model: Model, dataset: Dataset, max_bytes: int) -> str
     truth: list[int | None] = []
     for photo in photos[:: max(-(-len(photos) // _PHOTOS), 1)]:
         try:
-            if photo.path.stat().st_size > max_bytes:
-                continue
-            pixels.append(decode(photo.read(), model.size).pixels)
+            pixels.append(reader.decode(photo, model.size).pixels)
         except (OSError, PhotoError):
             continue  # reported where all photos are classified
         truth.append(places[photo.label])

@@ -22,46 +22,60 @@ def find_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str]) -> tu
     """Return the number of each photo's group, and the names of the groups by their numbers.
 
     A group is what pattern finds at the beginning of a file's name. Raise UsageError with fewer than two groups that
-    are small enough to be left out.
+    can be left out.
     """
     names, numbers = np.unique([extract_group(photo.path.name, pattern) for photo in photos], return_inverse=True)
-    foldable = int((np.bincount(numbers) <= MAX_FOLD_SHARE * len(photos)).sum())
+    groups = numbers.astype(np.intp)
+    folds = deal_folds(np.array([photo.label for photo in photos]), groups)
+    foldable = len(np.unique(groups[folds != ALWAYS_TRAINED]))
     if foldable < 2:
-        raise UsageError(f"--group-by {pattern.pattern!r} finds {foldable} group(s) to leave out: two are needed")
-    return numbers.astype(np.intp), tuple(map(str, names))
+        raise UsageError(
+            f"--group-by {pattern.pattern!r} finds {foldable} group(s) to leave out: two are needed. A group with more "
+            "than a third of the photos, or with all photos of a label, cannot be left out"
+        )
+    return groups, tuple(map(str, names))
 
 
 def deal_folds(labels: NDArray[np.integer], groups: NDArray[np.intp], count: int = FOLDS) -> NDArray[np.intp]:
     """Return the number of each photo's fold, below count, or `ALWAYS_TRAINED`.
 
-    A group is never divided, and each label is spread over the folds as evenly as groups allow. labels and groups are
-    [photos].
+    A group is never divided, and each label is spread over the folds as evenly as groups allow. Every label occurs
+    outside each fold, else a head would be judged that lacks it: a group with all photos of a label is always trained
+    on. labels and groups are [photos].
     """
     sizes = np.bincount(groups)
-    always_trained = np.flatnonzero(sizes > MAX_FOLD_SHARE * len(labels))
+    totals = Counter(labels.tolist())
+    contents = {int(group): Counter(labels[groups == group].tolist()) for group in np.flatnonzero(sizes)}
     foldable = [
-        int(group) for group in np.argsort(-sizes, kind="stable") if sizes[group] and group not in always_trained
+        int(group)
+        for group in np.argsort(-sizes, kind="stable")
+        if 0 < sizes[group] <= MAX_FOLD_SHARE * len(labels)
+        and all(totals[label] > held for label, held in contents[int(group)].items())
     ]
-    balances = [_FoldBalance(labels) for _ in range(min(count, len(foldable)))]
+    balances = [_FoldBalance(totals) for _ in range(min(count, len(foldable)))]
     folds = np.full(len(labels), ALWAYS_TRAINED, np.intp)
     for group in foldable:
-        members = groups == group
-        counts = Counter(labels[members].tolist())
-        best = min(range(len(balances)), key=lambda i: (balances[i].cost_of(counts), i))
-        balances[best].add(counts)
-        folds[members] = best
+        fitting = [at for at, balance in enumerate(balances) if balance.leaves_some_outside(contents[group])]
+        if fitting:
+            best = min(fitting, key=lambda at: (balances[at].cost_of(contents[group]), at))
+            balances[best].add(contents[group])
+            folds[groups == group] = best
     return folds
 
 
 class _FoldBalance:
     """The contents of a fold as shares of each label's photos: rare labels weigh as much as frequent ones."""
 
-    def __init__(self, labels: NDArray[np.integer]) -> None:
-        self._totals = Counter(labels.tolist())
+    def __init__(self, totals: Counter[int]) -> None:
+        self._totals = totals
         self._held: Counter[int] = Counter()
 
     def add(self, labels: Counter[int]) -> None:
         self._held.update(labels)
+
+    def leaves_some_outside(self, labels: Counter[int]) -> bool:
+        """Whether each of these photos' labels would still occur outside the fold."""
+        return all(self._held[label] + held < self._totals[label] for label, held in labels.items())
 
     def cost_of(self, labels: Counter[int]) -> float:
         """Return by how much these photos would raise the sum of the squared shares."""

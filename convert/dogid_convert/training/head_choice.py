@@ -23,7 +23,7 @@ _L2 = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0)
 """The strongest first, since each fit begins where the one before ended. Weaker ones only lose, and take longer."""
 _SHRINKAGE = (0.1, 0.3, 0.5, 0.7, 0.9)
 _UNSEEN_LOGIT = -10.0
-"""The logit of a label without photos, as a fold can leave one: not impossible, but never the answer."""
+"""The logit of a label without photos, of which early stopping can leave none: not impossible, but never the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,11 @@ class ChosenHead:
 def choose_head(photos: EmbeddedPhotos, folds: NDArray[np.intp]) -> ChosenHead:
     """Return the head that does best on photos it was not fitted to.
 
-    folds [photos] are those of `deal_folds`. Photos whose label is in no other fold have no say: no head could know it.
-    Where the others are in fewer than two folds, the candidate is `UNPROVED`.
+    folds [photos] are those of `deal_folds`: every label occurs outside each. Where photos are in fewer than two folds,
+    the candidate is `UNPROVED`.
     """
     judged = folds != ALWAYS_TRAINED
-    known = judged & is_known(photos.labels, folds)
-    if len(np.unique(folds[known])) < 2:
+    if len(np.unique(folds[judged])) < 2:
         return ChosenHead(
             head=fit_head(photos, UNPROVED),
             candidate=UNPROVED,
@@ -110,24 +109,15 @@ def choose_head(photos: EmbeddedPhotos, folds: NDArray[np.intp]) -> ChosenHead:
         )
     numbers = np.unique(folds[judged])
     logits = _cross_validate(photos, folds, numbers)[:, judged]
-    labels, folds, known = photos.labels[judged], folds[judged], known[judged]
-    best, temperature, losses = _find_best(logits[:, known], labels[known])
+    labels, folds = photos.labels[judged], folds[judged]
+    best, temperature, losses = _find_best(logits, labels)
     honest, temperatures = np.empty(logits.shape[1:], np.float32), np.empty(len(labels))
     for number in numbers:
-        inside, others = folds == number, (folds != number) & known
+        inside, others = folds == number, folds != number
         chosen, temperatures[inside], _ = _find_best(logits[:, others], labels[others])
         honest[inside] = logits[chosen, inside]
     candidate = CANDIDATES[best]
     return ChosenHead(fit_head(photos, candidate), candidate, temperature, losses, judged, honest, temperatures)
-
-
-def is_known(labels: NDArray[np.integer], folds: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return a mask [photos] of those whose label also occurs outside their fold: others no head could get right."""
-    known = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = labels == label
-        known[members] = len(np.unique(folds[members])) > 1
-    return known
 
 
 def fit_head(photos: EmbeddedPhotos, candidate: Candidate) -> Head:

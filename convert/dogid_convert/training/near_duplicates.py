@@ -48,20 +48,33 @@ class NearDuplicates:
     """How many have at least one other in their cluster."""
     across_labels: tuple[tuple[str, ...], ...]
     """The files, inside the folder of photos, of each cluster with more than one label: some may be mislabelled."""
+    always_trained: tuple["Alike", ...] = ()
+    """The clusters that cross-validation leaves in every training part, and judges nothing by."""
 
 
-def describe_clusters(dataset: Dataset, clusters: NDArray[np.intp]) -> NearDuplicates:
-    """Return what the clusters [photos] of a dataset's photos say about it."""
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A cluster of several photos."""
+
+    file: str
+    """The first one's name inside the folder of photos."""
+    photos: int
+
+
+def describe_clusters(
+    dataset: Dataset, clusters: NDArray[np.intp], unjudged: NDArray[np.bool_] | None = None
+) -> NearDuplicates:
+    """Return what the clusters [photos] of a dataset's photos say about it.
+
+    unjudged [photos] is a mask of those that cross-validation always trains on, if they are judged by it.
+    """
     sizes = np.bincount(clusters)
     labels = np.array([photo.label for photo in dataset.photos])
+    names = [shown_name(os.fsencode(photo.path.relative_to(dataset.root))) for photo in dataset.photos]
+    always = [] if unjudged is None else [at for at in np.unique(clusters[unjudged]) if sizes[at] > 1]
     across = [at for at in np.flatnonzero(sizes > 1) if len(np.unique(labels[clusters == at])) > 1]
     return NearDuplicates(
         photos=int(sizes[sizes > 1].sum()),
-        across_labels=tuple(
-            tuple(
-                shown_name(os.fsencode(dataset.photos[i].path.relative_to(dataset.root)))
-                for i in np.flatnonzero(clusters == at).tolist()
-            )
-            for at in across
-        ),
+        across_labels=tuple(tuple(names[i] for i in np.flatnonzero(clusters == at).tolist()) for at in across),
+        always_trained=tuple(Alike(names[int(np.argmax(clusters == at))], int(sizes[at])) for at in always),
     )

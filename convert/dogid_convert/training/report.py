@@ -14,7 +14,7 @@ import tensorflow as tf
 from dogid import __version__
 from dogid.dataset.labelled_photos import Dataset
 from dogid.evaluation.confusion_text import format_confusion
-from dogid.file_names import shown_name
+from dogid.file_names import join_names, shown_name
 from dogid.model import training_embeddings
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
@@ -162,6 +162,7 @@ def _evaluation(evaluation: HeldOutEvaluation | None, labels: tuple[str, ...]) -
         "accuracy_95": [metrics.accuracy_interval.low, metrics.accuracy_interval.high],
         "macro_recall": metrics.macro_recall,
         "macro_recall_95": [metrics.macro_recall_interval.low, metrics.macro_recall_interval.high],
+        "unjudged_labels": [label for label, value in zip(labels, metrics.recalls, strict=True) if math.isnan(value)],
         "recall": {label: _nan_to_none(value) for label, value in zip(labels, metrics.recalls, strict=True)},
         "recall_95": {
             label: interval and [interval.low, interval.high]
@@ -204,7 +205,7 @@ def format_table(document: dict[str, Any]) -> str:
             "",
             f"evaluated on {evaluation['photos']} photos not trained on ({evaluation['split']}):",
             f"  top-1 {evaluation['accuracy']:.1%} (95 %: {low:.1%} to {high:.1%}), macro recall "
-            f"{evaluation['macro_recall']:.1%}",
+            f"{evaluation['macro_recall']:.1%}{_describe_unjudged(evaluation)}",
             f"  expected calibration error {evaluation['expected_calibration_error']:.3f} "
             f"(before the temperature of {document['temperature']:.2f}: "
             f"{evaluation['expected_calibration_error_before']:.3f})",
@@ -213,6 +214,12 @@ def format_table(document: dict[str, Any]) -> str:
             ),
         ]
     return "\n".join(lines)
+
+
+def _describe_unjudged(evaluation: dict[str, Any]) -> str:
+    """Return how many labels macro recall is over, where some have no photo that is judged."""
+    unjudged, labels = evaluation["unjudged_labels"], len(evaluation["recall"])
+    return f" over {labels - len(unjudged)} of {labels} labels (not {join_names(unjudged)})" if unjudged else ""
 
 
 def _base_lines(document: dict[str, Any]) -> list[str]:

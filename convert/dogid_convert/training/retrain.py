@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import Dataset, find_photos
+from dogid.file_names import join_names
 from dogid.model.training_embeddings import TrainingEmbeddings
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.support.progress import Track, untracked
@@ -79,7 +81,12 @@ def retrain(
     judged = outcome.by_group or outcome.held_out
     held_out = outcome.held_out.evaluate(labels, prior) if outcome.held_out else None
     by_group = outcome.by_group.evaluate(labels, prior, trained.data.groups) if outcome.by_group else None
-    advice = describe_few_photos(dataset_used.counts(), by_group or held_out) + _describe_known(trained)
+    near_duplicates = describe_clusters(dataset_used, trained.clusters, _find_unjudged(trained, recipe))
+    advice = describe_few_photos(dataset_used.counts(), by_group or held_out, near_duplicates.always_trained)
+    groups_always_trained = _name_always_trained(trained) if recipe.group_by else ()
+    if groups_always_trained:
+        advice += (f"groups that are always trained on and not judged: {join_names(groups_always_trained)}",)
+    advice += _describe_known(trained)
     for sentence in advice:
         log(sentence)
     return RetrainResult(
@@ -97,10 +104,10 @@ def retrain(
         by_group=by_group,
         temperature=outcome.temperature,
         unreadable=trained.unreadable,
-        groups_always_trained=_name_always_trained(trained) if recipe.group_by else (),
+        groups_always_trained=groups_always_trained,
         misclassified=judged.find_misclassified(dataset_used, labels, prior) if judged else (),
         embeddings=_keep_embeddings(trained, fine=recipe.convolutions > 0),
-        near_duplicates=describe_clusters(dataset_used, trained.clusters),
+        near_duplicates=near_duplicates,
         advice=advice,
     )
 
@@ -125,6 +132,14 @@ def _train_best(
     if recipe.convolutions:
         best = train_on_base(best.backbone, dataset, recipe, cache, progress, log)
     return replace(best, unreadable=unreadable), trials
+
+
+def _find_unjudged(trained: TrainedBase, recipe: Recipe) -> NDArray[np.bool_] | None:
+    """Return a mask [photos] of those that are not judged since they look alike; None where no cluster decides it."""
+    if trained.parts.divided or recipe.convolutions or recipe.group_by:
+        return None
+    unjudged: NDArray[np.bool_] = deal_folds(trained.data.labels, trained.data.groups) == ALWAYS_TRAINED
+    return unjudged
 
 
 def _describe_known(trained: TrainedBase) -> tuple[str, ...]:

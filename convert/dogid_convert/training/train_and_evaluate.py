@@ -10,7 +10,7 @@ from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.fine_tuning import Samples
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, FOLDS, deal_folds
 from dogid_convert.training.head import Floats
-from dogid_convert.training.head_choice import ChosenHead, is_known
+from dogid_convert.training.head_choice import ChosenHead
 from dogid_convert.training.holdout import HeldOutPredictions
 from dogid_convert.training.splits import Log
 from dogid_convert.training.temperature_scaling import cross_fit_temperatures, fit_temperature
@@ -101,13 +101,10 @@ def train_head(trainer: Trainer, data: TrainingData, splits: Splits) -> Training
 
 
 def _cross_validated(data: TrainingData, splits: Splits, chosen: ChosenHead) -> HeldOutPredictions:
-    """Return the predictions of cross-validation; without groups, not for a label's only photo: no head knew it."""
-    labels, fair = data.labels[splits.trained], chosen.judged
-    if not splits.by_group:
-        fair = fair & is_known(labels, deal_folds(labels, data.groups[splits.trained]))
-    rows, judged = fair[chosen.judged], np.zeros_like(splits.trained)
-    judged[splits.trained] = fair
-    return HeldOutPredictions(_name_folds(data, splits), chosen.logits[rows], chosen.temperatures[rows], judged)
+    """Return the predictions of cross-validation, which those of photos that are always trained on are not among."""
+    judged = np.zeros_like(splits.trained)
+    judged[splits.trained] = chosen.judged
+    return HeldOutPredictions(_name_folds(data, splits), chosen.logits, chosen.temperatures, judged)
 
 
 def fine_tune(trainer: Trainer, data: TrainingData, splits: Splits, patience: int, log: Log) -> TrainingOutcome:
@@ -142,6 +139,8 @@ def _predict_by_group(
         inside = folds == number
         log(f"fold {number + 1} of {len(numbers)}: training without {int(inside.sum())} photos")
         stopping = splits.validation & ~inside  # nor may a fold's own photos decide when to stop
+        # a label whose other photos are in the fold keeps those that it can be trained on
+        stopping &= np.isin(data.labels, data.labels[~inside & ~stopping])
         validation = data.select_validation(stopping, patience) if stopping.any() else None
         trainer.train(data.select(~inside & ~stopping), validation=validation)
         logits_by_fold.append(trainer.logits(data.values[inside, 0]))
@@ -155,7 +154,11 @@ def _predict_by_group(
 
 def _name_folds(data: TrainingData, splits: Splits) -> str:
     folds = deal_folds(data.labels[splits.trained], data.groups[splits.trained])
-    count = len(np.unique(folds[folds != ALWAYS_TRAINED]))
-    if splits.by_group:
-        return f"{count} folds of whole groups"
-    return f"{count} folds, each photo judged once by a model trained on neither it nor its near-duplicates"
+    judged = folds != ALWAYS_TRAINED
+    always = int((~judged).sum())
+    named = f"{len(np.unique(folds[judged]))} folds" + (
+        " of whole groups"
+        if splits.by_group
+        else ", each photo judged once by a model trained on neither it nor its near-duplicates"
+    )
+    return f"{named}; {always} of {len(folds)} photos are always trained on and not judged" if always else named

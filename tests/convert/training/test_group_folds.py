@@ -44,3 +44,22 @@ def test_folds_are_of_similar_size() -> None:
 def test_fewer_than_two_groups_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="two are needed"):
         find_groups(photos_of(a=3), re.compile("[^_]+"))
+
+
+def test_group_with_all_photos_of_a_label_is_always_trained_on() -> None:
+    labels = np.repeat([0, 1, 2], [20, 20, 6])
+    groups = np.concatenate([np.arange(40), np.full(6, 40)])  # each photo of the third label looks like the others
+    folds = deal_folds(labels, groups)
+
+    assert (folds[40:] == ALWAYS_TRAINED).all()
+    assert (folds[:40] != ALWAYS_TRAINED).all()
+
+
+def test_every_label_is_outside_each_fold() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        groups = rng.integers(0, 9, 24)
+        labels = np.where(rng.random(24) < 0.2, rng.integers(0, 4, 24), groups % 4)
+        folds = deal_folds(labels, groups)
+        for number in np.unique(folds[folds != ALWAYS_TRAINED]):
+            assert set(labels[folds != number]) == set(labels)

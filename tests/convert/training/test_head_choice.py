@@ -64,23 +64,6 @@ def test_random_labels_are_predicted_by_chance_only() -> None:
     assert (chosen.head.logits(photos.embeddings[:, 0]).argmax(axis=1) == photos.labels).mean() > 0.6
 
 
-def test_label_of_one_fold_has_no_say() -> None:
-    photos = make_photos(60, labels=2)
-    alone = make_photos(5, seed=3, labels=1)
-    together = EmbeddedPhotos(
-        np.concatenate([photos.embeddings, alone.embeddings]),
-        np.concatenate([photos.labels, np.full(5, 2)]),
-        np.ones(65, np.float32),
-        3,
-    )
-    folds = np.concatenate([np.arange(60) // 2 % 5, np.zeros(5, np.intp)])
-    chosen = choose_head(together, folds)
-
-    assert chosen.judged.all()
-    assert chosen.logits[60:, 2] == pytest.approx(-10)
-    assert max(chosen.losses) < 1.0
-
-
 def test_nothing_to_compare_gives_the_unproved_head() -> None:
     photos = make_photos(LABELS)
     for folds in (folds_of(photos), np.full(LABELS, ALWAYS_TRAINED)):

@@ -121,16 +121,18 @@ def test_former_flag_names_work_and_print_the_new_ones(
     assert "--importance is now --class-weight;" in messages
 
 
-def test_label_of_one_group_is_predicted_without_training_on_it(photos: Path, tmp_path: Path) -> None:
+def test_label_of_one_group_is_named_as_unjudged(photos: Path, tmp_path: Path) -> None:
     make_folder(photos, ("redder",), photos=6)
     for photo in sorted((photos / "redder").iterdir()):
         photo.rename(photo.with_name(f"alone__{photo.name}"))
 
     assert retrain(photos, tmp_path / "out", "--group-by", "[^_]+") == 0
-    found = report_of(tmp_path / "out")["by_group"]
-    assert found["recall"]["redder"] == 0.0
-    assert found["recall_95"]["redder"] is None  # intervals are by group, and one group shows no spread
-    assert found["recall_95"]["red"] is not None
+    document = report_of(tmp_path / "out")
+    assert document["by_group"]["unjudged_labels"] == ["redder"]
+    assert document["groups_always_trained"] == ["alone"]
+    assert "groups that are always trained on and not judged: alone" in document["advice"]
+    assert document["by_group"]["recall_95"]["redder"] is None
+    assert document["by_group"]["recall_95"]["red"] is not None
 
 
 def test_prior_multiplies_odds_of_its_label(plain_run: Run, tmp_path: Path) -> None:
@@ -179,3 +181,20 @@ def test_head_alone_leaves_no_learning_curves(drawn_photos: Path, tmp_path: Path
 
     assert not (tmp_path / "out/learning_curves.png").exists()
     assert report_of(tmp_path / "out")["learning"] is None
+
+
+def test_label_whose_photos_look_alike_is_named_as_unjudged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = make_folder(tmp_path / "photos", ("blue", "red"), photos=12)
+    (photos / "scene").mkdir()
+    for number in range(3):
+        (photos / "scene" / f"{number}.jpg").write_bytes(pattern_photo("redder", 99) + bytes([number]))
+    out = tmp_path / "out"
+
+    assert main(["retrain", str(photos), "-o", str(out), "--base", str(small_graph()), "--cache", str(tmp_path)]) == 0
+
+    document = json.loads((out / "report.json").read_text())
+    assert document["held_out"]["unjudged_labels"] == ["scene"]
+    assert {"file": "scene/0.jpg", "photos": 3} in document["near_duplicates"]["always_trained"]
+    assert "not judged" in document["held_out"]["split"]
+    assert any("no photo of scene is judged" in sentence for sentence in document["advice"])
+    assert "over 2 of 3 labels (not scene)" in capsys.readouterr().out

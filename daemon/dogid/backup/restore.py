@@ -76,6 +76,7 @@ def _restore(path: Path, state: Path, inbox: Path | None, *, dry_run: bool, on_p
                 stack.callback((state / LOCK_FILE).unlink)
             if not dry_run:
                 finish_begun_swaps(state)  # else the next start would put its ledger in the place of this one
+                remove_unpacked(state)  # a full copy of each that was killed: there may be no room beside them
             _check_room(state, manifest)
             unpacked = state / f"{UNPACKED}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%fZ')}"
             unpacked.mkdir(mode=0o700)

@@ -87,7 +87,7 @@ def test_vanished_photo_is_looked_for_twice() -> None:
     error = PhotoError(PhotoCode.VANISHED, "gone")
     first, second = job(), job(last_error="vanished")
 
-    assert policy().on_photo_error(first, VERSION, error) == Waiting(first, VERSION, PhotoCode.VANISHED, "gone", 250)
+    assert policy().on_photo_error(first, VERSION, error) == Waiting(first, VERSION, PhotoCode.VANISHED, "gone", 2000)
     assert policy().on_photo_error(second, VERSION, error) == Failed(second, VERSION, PhotoCode.VANISHED, "gone")
 
 

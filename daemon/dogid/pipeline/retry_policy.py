@@ -16,6 +16,9 @@ from dogid.ledger.outcomes import Failed, Job, Waiting
 # Raising these delays the retry after an error that passes soon; lowering them retries more often in vain.
 _FIRST_DELAY_MS = 250
 _LONGEST_DELAY_MS = 60_000
+# Between two looks for a file that has vanished. Raising this reports one that was lost later; lowering it fails photos
+# that were renamed or deleted before the reconciler has noted it: a folder's rename is one of many files.
+_VANISHED_DELAY_MS = 2_000
 _LONGEST_SETTLING_DELAY_MS = 2_000  # while a file may still be being written
 # In about half a minute. Raising this reports a lasting fault later; lowering it fails photos for a passing one.
 _INTERNAL_ATTEMPTS = 8
@@ -34,10 +37,10 @@ class RetryPolicy:
     def on_photo_error(self, job: Job, version: Version, error: PhotoError) -> Failed | Waiting:
         """Decide on a photo whose version could not be decoded or read."""
         if error.code is PhotoCode.VANISHED:
-            # it may just have been renamed: look twice, so that the folder's scan can find its new name
+            # it may just have been renamed: look twice, so that the row can get its new name or be removed between
             if job.last_error == PhotoCode.VANISHED:
                 return Failed(job, version, error.code, error.message)
-            return Waiting(job, version, error.code, error.message, _FIRST_DELAY_MS)
+            return Waiting(job, version, error.code, error.message, _VANISHED_DELAY_MS)
         if error.code is PhotoCode.INTERNAL:
             return self.on_internal_error(job, error.message)
         left = 0 if error.code is PhotoCode.TOO_LARGE else self._until_settled(job, version)

@@ -52,10 +52,26 @@ def test_agreement_is_refused_where_its_interval_is_too_low(
 def test_known_labels_decide_by_accuracy(
     only_float: int, only_converted: int, both: int, passed: bool, doubted: bool
 ) -> None:
-    verdict = decide(agreeing(0, 100), accuracies(only_float, only_converted, both), 0.98)
+    photos = only_float + only_converted + both
+    verdict = decide(agreeing(both, photos), accuracies(only_float, only_converted, both), 0.98)
 
     assert verdict.passed is passed
     assert bool(verdict.doubt) is doubted
+
+
+def test_too_few_labels_to_show_a_loss_leave_it_to_agreement() -> None:
+    lost_half = accuracies(5, 0, 5)
+
+    assert decide(agreeing(5, 10), lost_half, 0.98).passed is False
+    assert decide(agreeing(99, 100), lost_half, 0.98).passed is True
+    assert decide(agreeing(5, 10), accuracies(0, 3, 7), 0.98).passed is True  # it is right more often
+
+
+def test_loss_of_over_a_point_is_never_no_sign() -> None:
+    verdict = decide(None, accuracies(5, 0, 5), 0.98)
+
+    assert "no sign" not in verdict.reason
+    assert "right less often" in verdict.reason
 
 
 def test_without_photos_nothing_is_decided() -> None:

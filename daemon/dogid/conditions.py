@@ -14,6 +14,20 @@ LEDGER_DAMAGED = (
 )
 """Why a ledger cannot be used that was sound at the start, with the way out."""
 
+LEDGER_EMPTY = (
+    "it is an empty file; the start makes a new ledger, and finds the photos in the inbox again; to have former results"
+    " back: dogid restore FILE"
+)
+"""What becomes of a ledger of no bytes, which a power cut or a full disk can leave."""
+LEDGER_IS_FOLDER = "it is a folder, and the daemon cannot start; move it away"
+"""Why a ledger cannot be opened in whose place something else is."""
+
+
+def start_replaces_ledger(reason: str) -> str:
+    """Return the message for a ledger that the next start of the daemon replaces, given how it is damaged."""
+    reason = "; ".join(reason.split("\n"))
+    return f"it is damaged ({reason}); the start moves it aside and copies what can be read of it into a new one"
+
 
 def inbox_unreadable(inbox: Path, error: OSError) -> str:
     """Return the message for an inbox that an error kept from being read."""

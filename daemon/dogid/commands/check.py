@@ -14,7 +14,7 @@ from dogid import settings
 from dogid.commands.output import print_json, print_table
 from dogid.commands.reading_state import owner_of
 from dogid.conditions import no_rights
-from dogid.daemon.folders import is_running
+from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, quote_for_shell
 from dogid.settings import Settings
@@ -146,6 +146,9 @@ def _check_watch(chosen: Settings) -> str:
 
 
 def _check_state(chosen: Settings) -> str:
+    from dogid.ledger.database import FILE_NAME
+    from dogid.ledger.ledger_condition import find_damage
+
     state = chosen.state.absolute()
     if not state.exists():
         _require_writable(_find_nearest_folder(state), f"the state folder {state} cannot be created")
@@ -153,6 +156,15 @@ def _check_state(chosen: Settings) -> str:
     if not state.is_dir():
         raise _CheckFailedError(f"{state}: is not a folder; give another by --state")
     _require_writable(state, "the ledger cannot be written")
+    for file in (state / LOCK_FILE, state / FILE_NAME):
+        if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            raise _CheckFailedError(
+                f"{file}: belongs to {owner_of(file)}, and this user cannot write it; try: sudo chown"
+                f" --reference={quote_for_shell(state)} {quote_for_shell(file)}"
+            )
+    problem = find_damage(state)
+    if problem is not None:
+        raise _CheckFailedError(f"{state / FILE_NAME}: {problem}")
     return f"{state}: writable" + (", in use by a running daemon" if is_running(state) else "")
 
 

@@ -1,15 +1,16 @@
 """`dogid status`: count photos by state, whether or not the daemon runs."""
 
 import argparse
+import os
 
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
 from dogid.commands.reading_state import ask_inbox
-from dogid.conditions import rows_damaged
+from dogid.conditions import ledger_moved_aside, rows_damaged
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
-from dogid.file_names import one_line
+from dogid.file_names import one_line, shown_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,14 +23,15 @@ def run(args: argparse.Namespace) -> int:
     from dogid.daemon.condition_monitor import find_other_inbox, read_condition
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
-    from dogid.ledger.counters import count_damaged_rows
+    from dogid.ledger.counters import count_damaged_rows, read_salvaged
+    from dogid.ledger.database import find_moved_aside
     from dogid.ledger.ledger_condition import ledger_problem
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
-    damaged = count_damaged_rows(db)
+    damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     problem = ledger_problem(state) or (read_condition(state) or find_other_inbox(state, inbox) if running else None)
     problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
     model = _describe_model(chosen)
@@ -43,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
                 "present": present,
                 "problem": problem,
                 "damaged_rows": damaged,
+                "moved_aside": None if aside is None else shown_name(os.fsencode(aside)),
+                "salvaged": salvaged,
                 "model": model,
             }
         )
@@ -51,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         rows.append(("model", one_line(model)))
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
+        if aside is not None and salvaged is not None:
+            rows.append(("ledger", ledger_moved_aside(one_line(str(aside)), salvaged)))
         if damaged:
             rows.append(("ledger", rows_damaged(damaged)))
         if problem is not None:

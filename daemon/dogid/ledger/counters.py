@@ -22,3 +22,9 @@ def count_damaged_rows(db: sqlite3.Connection) -> int:
     """Return how many damaged rows have been repaired or deleted since the ledger was begun."""
     row = db.execute("SELECT value FROM counter WHERE name = 'damaged'").fetchone()
     return 0 if row is None else int(row[0])
+
+
+def read_salvaged(db: sqlite3.Connection) -> int | None:
+    """Return how many results were copied from a damaged ledger, of several the last; None where there was none."""
+    row = db.execute("SELECT value FROM counter WHERE name = 'salvaged'").fetchone()
+    return None if row is None else int(row[0])

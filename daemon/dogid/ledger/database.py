@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dogid.conditions import LEDGER_DAMAGED
+from dogid.conditions import LEDGER_DAMAGED, LEDGER_EMPTY
 from dogid.errors import UsageError
 from dogid.ledger.damage import DamagedLedgerError, UnreadableLedgerError, check_header, is_damage, prevents_opening
 from dogid.ledger.reading_connection import ReadingConnection
@@ -26,6 +26,7 @@ NEW = ".new"
 _BUSY_MS = 10_000
 _READERS_CACHE_KIB = 256
 _QUICK_CHECK_BYTES = 32 << 20  # about 0.1 s of checking; a larger ledger is checked only after an unclean end
+_NOTE_SALVAGED = "INSERT OR REPLACE INTO counter VALUES ('salvaged', ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def open_for_writing(folder: Path) -> OpenedDatabase:
     """
     path = folder / FILE_NAME
     finish_replacement(folder)
-    was_closed = not _has_log(path)
+    was_closed = not has_log(path)
     try:
         return OpenedDatabase(_open(path), None, None, was_closed)
     except sqlite3.DatabaseError as error:
@@ -68,6 +69,7 @@ def _replace(path: Path) -> "tuple[Path, Salvaged | None]":
         connection = _open(new)
         try:
             salvaged = salvage(path, connection)
+            connection.execute(_NOTE_SALVAGED, (salvaged.results,))
         finally:
             connection.close()
     except (sqlite3.OperationalError, MemoryError):
@@ -76,7 +78,8 @@ def _replace(path: Path) -> "tuple[Path, Salvaged | None]":
     except Exception:
         log.warning("the damaged ledger could not be read; the new one is made from the folder alone", exc_info=True)
         _remove(new)
-        _open(new).close()
+        with contextlib.closing(_open(new)) as connection:
+            connection.execute(_NOTE_SALVAGED, (0,))
     return _finish_moving(path), salvaged
 
 
@@ -105,6 +108,12 @@ def _finish_moving(path: Path) -> Path:
     return aside
 
 
+def find_moved_aside(folder: Path) -> Path | None:
+    """Return the damaged ledger that was moved aside last, as long as it lies in folder; None where none does."""
+    names = [path for path in folder.glob(f"{FILE_NAME}.damaged-*") if not path.name.endswith(("-wal", "-shm"))]
+    return max(names, default=None)
+
+
 def _remove(path: Path) -> None:
     for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -122,7 +131,7 @@ def open_for_reading(folder: Path) -> ReadingConnection:
             " if it has not run yet: dogid run, or sudo systemctl start dogid"
         )
     try:
-        address = f"file:{_uri_path(path)}?mode=ro"
+        address = f"file:{uri_path(path)}?mode=ro"
         # one thread uses it, but another one may close it: the one that drops the last reference
         connection = sqlite3.connect(
             address, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False, factory=ReadingConnection
@@ -159,7 +168,7 @@ def open_for_changes(folder: Path) -> sqlite3.Connection:
     """Open the ledger for writing beside the daemon that may own it. Raise sqlite3.OperationalError, or UsageError
     where an older dogid wrote it.
     """
-    address = f"file:{_uri_path(folder / FILE_NAME)}?mode=rw"
+    address = f"file:{uri_path(folder / FILE_NAME)}?mode=rw"
     connection = sqlite3.connect(address, uri=True, timeout=_BUSY_MS / 1000)
     connection.execute("PRAGMA foreign_keys = ON")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -174,7 +183,7 @@ def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
     (_, _, file), *_ = connection.execute("PRAGMA database_list").fetchall()
     if file:
         return False
-    with contextlib.closing(sqlite3.connect(f"file:{_uri_path(folder / FILE_NAME)}?mode=ro", uri=True)) as present:
+    with contextlib.closing(sqlite3.connect(f"file:{uri_path(folder / FILE_NAME)}?mode=ro", uri=True)) as present:
         (version,) = present.execute("PRAGMA user_version").fetchone()
     return bool(version >= len(MIGRATIONS))
 
@@ -182,7 +191,11 @@ def is_outdated(folder: Path, connection: sqlite3.Connection) -> bool:
 def _open(path: Path, *, check: bool = True) -> sqlite3.Connection:
     check_header(path)
     mark = _mark(path.parent)
-    unclean = _has_log(path)
+    unclean = has_log(path)
+    if path.exists() and path.stat().st_size == 0:
+        if unclean:  # SQLite would delete the log
+            raise DamagedLedgerError("it is an empty file, beside a log that is not")
+        log.warning("%s: %s", path, LEDGER_EMPTY)
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         connection.row_factory = sqlite3.Row
@@ -212,7 +225,7 @@ def _open(path: Path, *, check: bool = True) -> sqlite3.Connection:
     return connection
 
 
-def _has_log(path: Path) -> bool:
+def has_log(path: Path) -> bool:
     """Whether there is a write-ahead log, as only a process leaves that was killed, or lost its power."""
     log = path.with_name(path.name + "-wal")
     return log.exists() and log.stat().st_size > 0
@@ -222,7 +235,8 @@ def _check(connection: sqlite3.Connection, *, thoroughly: bool) -> None:
     """Raise DamagedLedgerError where pages are damaged, or, thoroughly, where an index disagrees with its table."""
     (verdict,) = connection.execute(f"PRAGMA {'integrity' if thoroughly else 'quick'}_check(1)").fetchone()
     if verdict != "ok":
-        raise DamagedLedgerError(f"database disk image is malformed: {verdict}")
+        found = "; ".join(verdict.split("\n"))
+        raise DamagedLedgerError(f"database disk image is malformed: {found}")
 
 
 def suspect(folder: Path) -> None:
@@ -253,5 +267,6 @@ def _mark(folder: Path) -> Path:
     return folder / f"{FILE_NAME}.suspect"
 
 
-def _uri_path(path: Path) -> str:
+def uri_path(path: Path) -> str:
+    """Return a path as SQLite's file: addresses have it."""
     return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

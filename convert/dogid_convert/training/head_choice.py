@@ -16,7 +16,7 @@ from dogid_convert.training.group_folds import ALWAYS_TRAINED
 from dogid_convert.training.head import Floats, Head
 from dogid_convert.training.logistic_regression import fit_softmax
 from dogid_convert.training.standardisation import Matrix, Standardisation
-from dogid_convert.training.temperature_scaling import fit_temperature, nll
+from dogid_convert.training.temperature_scaling import fit_temperature, smoothed_nll
 
 SOFTMAX, LDA = "softmax", "lda"
 _L2 = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0)
@@ -129,7 +129,7 @@ def fit_head(photos: EmbeddedPhotos, candidate: Candidate) -> Head:
 def _find_best(logits: Floats, labels: NDArray[np.integer]) -> tuple[int, float, tuple[float, ...]]:
     """Return the best candidate's index, its temperature, and all losses, given logits [candidates, photos, labels]."""
     temperatures = [fit_temperature(of_one, labels) for of_one in logits]
-    losses = [nll(of_one / divisor, labels) for of_one, divisor in zip(logits, temperatures, strict=True)]
+    losses = [smoothed_nll(of_one / divisor, labels) for of_one, divisor in zip(logits, temperatures, strict=True)]
     best = int(np.argmin(losses))
     return best, temperatures[best], tuple(losses)
 

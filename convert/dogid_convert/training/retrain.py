@@ -22,6 +22,7 @@ from dogid_convert.training.holdout import HeldOutEvaluation, Misclassification
 from dogid_convert.training.near_duplicates import NearDuplicates, count_known, describe_clusters
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
+from dogid_convert.training.temperature_scaling import is_at_bound
 from dogid_convert.training.trained_base import Progress, TrainedBase, train_on_base
 
 
@@ -86,6 +87,8 @@ def retrain(
     groups_always_trained = _name_always_trained(trained) if recipe.group_by else ()
     if groups_always_trained:
         advice += (f"groups that are always trained on and not judged: {join_names(groups_always_trained)}",)
+    if is_at_bound(outcome.temperature):
+        advice += (f"the temperature is at its bound, {outcome.temperature:g}: probabilities are not calibrated",)
     advice += _describe_known(trained)
     for sentence in advice:
         log(sentence)

@@ -17,7 +17,7 @@ from dogid_convert.training.temperature_scaling import cross_fit_temperatures, f
 from dogid_convert.training.trainer import Trainer, Training, ValidationSet
 
 _RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"
-_OWN_SPLIT = "the photos in test/ and val/"
+OWN_SPLIT = "the photos in test/ and val/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def train_head(trainer: Trainer, data: TrainingData, splits: Splits) -> Training
     if not splits.divided:
         return TrainingOutcome(chosen, chosen.temperature, None, None if by_group else crossed, by_group)
     logits = trainer.logits(data.values[splits.held_out, 0])
-    held_out = HeldOutPredictions(_OWN_SPLIT, logits, np.full(len(logits), chosen.temperature), splits.held_out)
+    held_out = HeldOutPredictions(OWN_SPLIT, logits, np.full(len(logits), chosen.temperature), splits.held_out)
     if splits.use_all:
         chosen = trainer.train(data.select(splits.final)).chosen
     return TrainingOutcome(chosen, chosen.temperature, None, held_out, by_group)
@@ -116,7 +116,7 @@ def fine_tune(trainer: Trainer, data: TrainingData, splits: Splits, patience: in
     assert history is not None
     logits, labels = trainer.logits(data.values[splits.held_out, 0]), data.labels[splits.held_out]
     temperatures = cross_fit_temperatures(logits, labels, np.arange(len(labels)) % FOLDS)
-    split = _OWN_SPLIT if splits.divided else _RANDOM_SPLIT
+    split = OWN_SPLIT if splits.divided else _RANDOM_SPLIT
     held_out = HeldOutPredictions(split, logits, temperatures, splits.held_out)
     by_group = _predict_by_group(trainer, data, splits, patience, log) if splits.by_group else None
     final: Training = evaluated

@@ -17,7 +17,7 @@ from dogid_convert.training.head_choice import (
     choose_head,
     fit_head,
 )
-from dogid_convert.training.temperature_scaling import nll, softmax
+from dogid_convert.training.temperature_scaling import fit_temperature, nll, softmax
 
 WIDTH, LABELS = 100, 3
 
@@ -127,3 +127,11 @@ def test_choice_repeats_to_the_byte() -> None:
     assert first.head.weights.tobytes() == second.head.weights.tobytes()
     assert first.head.biases.tobytes() == second.head.biases.tobytes()
     assert nll(first.logits, photos.labels) == nll(second.logits, photos.labels)
+
+
+def test_separable_photos_get_no_certain_answer() -> None:
+    photos = make_photos(60, distance=100.0)
+    chosen = choose_head(photos, folds_of(photos))
+
+    assert chosen.temperature == pytest.approx(fit_temperature(chosen.logits, photos.labels), rel=0.5)
+    assert softmax(chosen.calibrated.logits(photos.embeddings[:, 0])).max() < 0.9999

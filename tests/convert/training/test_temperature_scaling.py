@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from dogid_convert.training.temperature_scaling import cross_fit_temperatures, fit_temperature, nll, softmax
+from dogid_convert.training.temperature_scaling import (
+    cross_fit_temperatures,
+    fit_temperature,
+    is_at_bound,
+    nll,
+    softmax,
+)
 
 
 def drawn(photos: int, sharpness: float) -> tuple[np.ndarray, np.ndarray]:
@@ -36,3 +42,13 @@ def test_cross_fitted_temperature_is_of_other_folds() -> None:
     assert temperatures[0] == fit_temperature(logits[1::2], labels[1::2])
     assert temperatures[1] == fit_temperature(logits[::2], labels[::2])
     assert cross_fit_temperatures(logits, labels, np.zeros(400, int)).tolist() == [1.0] * 400
+
+
+def test_logits_near_a_thousand_are_brought_back() -> None:
+    labels = np.arange(60) % 3
+    logits = 1000 * np.eye(3)[labels]
+    found = fit_temperature(logits, labels)
+
+    assert 0.9 < softmax(logits / found).max() < 0.999
+    assert not is_at_bound(found)
+    assert is_at_bound(fit_temperature(1e9 * np.eye(3)[labels], labels))

@@ -14,12 +14,12 @@ from dogid_convert.training.train_and_evaluate import OWN_SPLIT
 
 _CAUTION = "Photos of one burst or place flatter these figures: "
 _APART = (
-    "dogid keeps near-duplicates together, either to train on or to judge with, but not all photos of one object, day or "
-    "camera. "
+    "dogid keeps near-duplicates together, either to train on or to judge with, but not all photos of one object, day "
+    "or camera. "
 )
 _BY_HASH = (
-    "with --fine-tune single photos are held out, by a hash of their content, also where nearly the same ones are trained "
-    "on. "
+    "with --fine-tune single photos are held out, by a hash of their content, also where nearly the same ones are "
+    "trained on. "
 )
 _BY_AUTHOR = "those in test/ and val/ are judged, however near they are to those in train/. "
 _REMEDY = "Name files by their source and use --group-by, or judge with photos from elsewhere: dogid judge."
@@ -38,7 +38,7 @@ def render_training_page(
     )
     parts = [f"<h1>{escape(title)}</h1>"]
     parts += [f"<p><strong>{escape(sentence)}.</strong></p>" for sentence in result.advice]
-    parts.append(f'<pre tabindex="0">{escape(table)}</pre><p>{escape(_describe_flattery(document))}</p>')
+    parts.append(f'<pre tabindex="0">{escape(table)}</pre><p>{escape(describe_flattery(document))}</p>')
     if evaluation:
         parts.append("<h2>Confusion matrix</h2><p>Rows: the true label; columns: the answer.</p>")
         drawn = render_confusion("the model", document["labels"], evaluation["confusion"])
@@ -48,7 +48,7 @@ def render_training_page(
     return render_page(title, [*parts, *further])
 
 
-def _describe_flattery(document: dict[str, Any]) -> str:
+def describe_flattery(document: dict[str, Any]) -> str:
     """Return why the figures may be too good, which depends on how photos were held out."""
     if document["held_out"] is not None and document["held_out"]["split"] == OWN_SPLIT:
         return _CAUTION + _BY_AUTHOR + _REMEDY

@@ -30,7 +30,7 @@ def nll(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
 
 
 def smoothed_nll(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
-    """Return the mean negative log-likelihood in nats where one label of the photos + 2 is wrong, spread over all labels.
+    """Return the mean negative log-likelihood in nats where one label of the photos + 2 is wrong, spread over all.
 
     So Platt 1999, "Probabilistic Outputs for Support Vector Machines": else a few photos that are all right would make
     the probabilities 1, and of several classifiers without a mistake the one that claims most would be the best.

@@ -130,7 +130,9 @@ def test_choice_repeats_to_the_byte() -> None:
 
 
 def test_separable_photos_get_no_certain_answer() -> None:
-    photos = make_photos(60, distance=100.0)
+    of = np.arange(60) % LABELS
+    far = 20 * (np.arange(WIDTH) // 20 == of[:, None]) + np.random.default_rng(0).normal(0, 1, (60, WIDTH))
+    photos = EmbeddedPhotos(far[:, None].astype(np.float32), of, np.ones(60, np.float32), LABELS)
     chosen = choose_head(photos, folds_of(photos))
 
     assert chosen.temperature == pytest.approx(fit_temperature(chosen.logits, photos.labels), rel=0.5)

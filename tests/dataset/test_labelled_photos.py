@@ -202,3 +202,11 @@ def test_files_are_hashed_in_pieces(tmp_path: Path) -> None:
     assert peak < 8 << 20
     (scan,) = (file for file in found.files if file.path.name == "scan.tif")
     assert (scan.size, scan.sha256) == (32 << 20, hashlib.sha256(bytes(32 << 20)).hexdigest())
+
+
+def test_loose_photos_beside_a_divided_train_are_refused(tmp_path: Path) -> None:
+    make_folder(tmp_path / "train", ("cat", "dog"), photos=2)
+    make_folder(tmp_path, ("test",), photos=2, first=10)
+
+    with pytest.raises(UsageError, match=r"divided into test, train, and .*test does not fit: photos lie directly in"):
+        find_photos(tmp_path)

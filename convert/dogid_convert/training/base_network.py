@@ -29,14 +29,14 @@ _INCEPTION_SIDE = 299
 
 
 def find_bases(base: str | None) -> tuple[str, ...]:
-    """Return what to compare: one path or name for `load`, or for `AUTO` or None those of all bases that are here.
+    """Return what to compare: one path or name for `load`, or for `AUTO` those of all bases that are here.
 
+    None stands for what DOGID_BASE names, or else for `AUTO`.
     Raise UsageError where there are none.
     """
-    if base not in (None, AUTO):
+    base = base or os.environ.get("DOGID_BASE") or AUTO
+    if base != AUTO:
         return (base,) if base not in _FILES else (str(_find_file(base)),)
-    if os.environ.get("DOGID_BASE"):
-        return (os.environ["DOGID_BASE"],)
     found = tuple(str(path) for name in _FILES if (path := _look_for(name)) is not None)
     if not found:
         raise UsageError(_describe_missing(IMAGENET))

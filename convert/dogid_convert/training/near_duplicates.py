@@ -18,7 +18,7 @@ from dogid_convert.training.head import Floats
 SIMILARITY = 0.8
 """The least cosine between standardised embeddings of near-duplicates. Lower: photos that only resemble each other are
 kept together, and little is left to judge on; higher: frames of one burst end up on both sides."""
-_ROWS = 1000  # photos compared with all others at a time; more need memory and save no time
+_ROWS = 200  # photos compared with all others at a time; more need memory, fewer take longer
 
 
 def find_near_duplicates(embeddings: Floats) -> NDArray[np.intp]:
@@ -26,13 +26,19 @@ def find_near_duplicates(embeddings: Floats) -> NDArray[np.intp]:
     values = embeddings - embeddings.mean(axis=0)
     values = values / np.maximum(values.std(axis=0), 1e-3 * max(float(values.std()), 1e-12))
     values = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    pairs = []
+    # clusters grow block by block: all pairs at once would take memory by the square of the photos that are alike
+    clusters = np.arange(len(values), dtype=np.intp)
     for at in range(0, len(values), _ROWS):
-        first, second = np.nonzero(values[at : at + _ROWS] @ values.T >= SIMILARITY)
-        pairs.append(np.stack([first + at, second]))
-    first, second = np.concatenate(pairs, axis=1)
-    graph = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(len(values), len(values)))
-    return np.asarray(connected_components(graph, directed=False)[1], np.intp)
+        first, second = np.nonzero(values[at : at + _ROWS] @ values[at:].T >= SIMILARITY)
+        clusters = _join(clusters, first + at, second + at)
+    return clusters
+
+
+def _join(clusters: NDArray[np.intp], first: NDArray[np.intp], second: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return clusters [photos] joined where first [pairs] and second [pairs], indices of photos, are alike."""
+    count, ones = int(clusters.max()) + 1, np.ones(len(first), bool)
+    graph = coo_matrix((ones, (clusters[first], clusters[second])), shape=(count, count))
+    return np.asarray(connected_components(graph, directed=False)[1], np.intp)[clusters]
 
 
 def count_known(clusters: NDArray[np.intp], held_out: NDArray[np.bool_]) -> int:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dogid.dataset.photo_names import may_be_photo
 from dogid.errors import UsageError
+from dogid.file_names import join_names
 
 _TRAINING_PARTS = frozenset({"train", "training"})
 _JUDGING_PARTS = frozenset({"test", "testing", "val", "valid", "validation"})
@@ -68,9 +69,27 @@ def _parts(root: Path) -> list[tuple[Path | None, Path]]:
     names = {_part_name(folder) for folder in inside}
     divided = bool(names & _TRAINING_PARTS) and names <= _TRAINING_PARTS | _JUDGING_PARTS
     # with photos directly in it, train is a label: the classes may be vehicles
-    if divided and all(_sub_folders(folder) and not _has_photos(folder) for folder in inside):
+    if divided and all(map(_holds_labels, inside)):
         return [(folder, folder) for folder in inside]
+    if divided:
+        _check_parts(root, inside)
     return [(None, root)]
+
+
+def _check_parts(root: Path, inside: list[Path]) -> None:
+    """Raise UsageError where train/ holds folders of labels and a part does not fit: train would become a label."""
+    if not any(_part_name(folder) in _TRAINING_PARTS and _holds_labels(folder) for folder in inside):
+        return
+    misfit = next(folder for folder in inside if not _holds_labels(folder))
+    found = "photos lie directly in it" if _has_photos(misfit) else "it has no sub-folders"
+    raise UsageError(
+        f"{root} is divided into {join_names([folder.name for folder in inside])}, and {misfit} does not fit: {found}. "
+        "Give each of them one sub-folder per label with the photos in it, or move it elsewhere"
+    )
+
+
+def _holds_labels(folder: Path) -> bool:
+    return bool(_sub_folders(folder)) and not _has_photos(folder)
 
 
 def _part_name(folder: Path) -> str:

@@ -29,3 +29,16 @@ def test_base_with_the_lower_loss_is_kept(
     printed = capsys.readouterr()
     assert printed.err.count("broken.jpg") == 1
     assert "base: small.pb, the best by cross-validation (loss: blind.pb" in printed.out
+
+
+def test_environment_names_the_default_base_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("imagenet_base.pb", "retrained_graph.pb"):
+        (tmp_path / "dogid").mkdir(exist_ok=True)
+        (tmp_path / "dogid" / name).touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("DOGID_BASE", "shipped")
+
+    (default,) = base_network.find_bases(None)
+    assert Path(default).name == "retrained_graph.pb"
+    assert len(base_network.find_bases("auto")) == 2
+    assert base_network.find_bases("other.pb") == ("other.pb",)

@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -39,3 +40,17 @@ def test_held_out_photos_with_a_near_duplicate_are_counted() -> None:
     held_out = np.array([True, False, True, True, False])
 
     assert count_known(np.array([0, 0, 1, 2, 2]), held_out) == 2
+
+
+def test_memory_does_not_grow_with_pairs_that_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    scenes = np.where(np.arange(3000) % 2, 1, -1)[:, None] * rng.normal(0, 1, 16) + 0.01 * rng.normal(0, 1, (3000, 16))
+    tracemalloc.start()
+    try:
+        clusters = find_near_duplicates(scenes.astype(np.float32))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert np.bincount(clusters).tolist() == [1500, 1500]
+    assert peak < 40e6  # all pairs at once: 150 MB and more

@@ -1,4 +1,4 @@
-"""`dogid check` looks at the ledger, and `dogid status` names one that was moved aside."""
+"""`dogid check` looks at the ledger and a missing inbox, and `dogid status` names one that was moved aside."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dogid.cli import main
-from dogid.commands.check import _check_state, _run_check
+from dogid.commands.check import _check_state, _check_watch, _run_check
 from dogid.ledger.database import FILE_NAME
 from dogid.settings import Settings
 from tests.ledger.ledger_folder import Inbox, add_classified
@@ -81,6 +81,15 @@ def test_check_finds_a_lock_of_another_user() -> None:
 
     assert "ok=False" in done.stdout
     assert "dogid.lock: belongs to root, and this user cannot write it" in done.stdout
+
+
+def test_watch_of_an_impossible_inbox_is_wrong(tmp_path: Path) -> None:
+    results = [
+        _run_check("watch", _check_watch, Settings(inbox=tmp_path / folder / "inbox", state=tmp_path / "state"))
+        for folder in ("missing", "")
+    ]
+
+    assert [result.ok for result in results] == [False, True]
 
 
 def test_empty_ledger_is_logged(closed: Inbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
@@ -71,6 +72,17 @@ def test_touched_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> N
     assert result["id"] == first["id"]
     assert result["classified_at"] == first["classified_at"]
     assert answers(daemon, "touched.jpg") == ["classified"]
+
+
+def test_failed_photo_is_tried_again_when_touched(make_daemon: MakeDaemon, inbox: Path) -> None:
+    path = put(inbox / "large.jpg", photo(7))
+    daemon = make_daemon("--max-bytes", "1000").start()
+    assert "touch the file" in daemon.wait_for_status("large.jpg", "failed")["error"]["message"]
+    daemon.stop()
+    daemon = make_daemon().start()
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+
+    daemon.wait_for_classified("large.jpg", photo(7))
 
 
 def chmod(path: Path) -> None:

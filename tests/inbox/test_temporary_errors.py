@@ -97,7 +97,7 @@ def test_unreadable_folder_is_reported_alike_everywhere(
     assert message in command("why", "sub/a.jpg").stderr
     audit = command("audit")
     assert message in audit.stderr
-    assert audit.stdout.startswith("1 photos in the inbox: nothing lost")
+    assert audit.stdout.startswith("1 photo in the inbox: nothing lost")
     assert audit.returncode == 1
 
 

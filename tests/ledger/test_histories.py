@@ -99,6 +99,16 @@ def test_page_may_begin_within_a_version(inbox: Inbox, monkeypatch: pytest.Monke
     assert [page.next for page in pages] == [histories.Position(4, 0), histories.Position(2, 1), None]
 
 
+def test_size_of_a_growing_file_is_that_of_now(inbox: Inbox) -> None:
+    put(inbox.folder / "a", b"four")
+    inbox.observe("a")
+    put(inbox.folder / "a", b"and more")
+    inbox.observe("a")
+
+    (page,) = all_pages(inbox.db, 1)
+    assert [step["detail"] for step in page.steps if step["event"] == "seen"] == ["8 bytes by now"]
+
+
 def test_history_of_a_former_version_ends_with_it(inbox: Inbox) -> None:
     for number in range(3):
         inbox.overwrite("a", f"content {number}")

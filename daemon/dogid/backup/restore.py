@@ -51,8 +51,10 @@ def restore_backup(
             f"{state}: a daemon runs whose state folder was here, and was moved away or removed; stop it first: sudo"
             " systemctl stop dogid"
         )
-    with claim:
+    try:
         return _restore(path, state, inbox, dry_run=dry_run, on_progress=on_progress)
+    finally:
+        os.close(claim)
 
 
 def _restore(path: Path, state: Path, inbox: Path | None, *, dry_run: bool, on_progress: OnProgress) -> Restored:

@@ -65,7 +65,8 @@ def _print(found: Audit, hindrance: str | None) -> None:
         print_line(f"{'not seen yet' if hindrance else 'lost'}: {one_line(shown_name(path))}")
     for path in found.counted_twice:
         print_line(f"counted twice: {one_line(shown_name(path))}")
-    print_line(f"{found.photos} photos in the inbox: {_verdict(found, hindrance)}")
+    photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
+    print_line(f"{photos} in the inbox: {_verdict(found, hindrance)}")
 
 
 def _verdict(found: Audit, hindrance: str | None) -> str:

@@ -123,12 +123,16 @@ def _describe_left_out(inbox: Path) -> str:
 
 
 def _check_watch(chosen: Settings) -> str:
-    """Return how the inbox will be watched. Never fails: without inotify, scans find the photos, only later."""
+    """Return how the inbox will be watched. Fails only with the inbox; without inotify, scans find photos later."""
     from dogid.inbox.mounts import file_system_type, is_remote
     from dogid.inbox.watch import Watch, explain_watch_error
 
     inbox = chosen.inbox.absolute()
     if not inbox.exists():
+        try:
+            _check_inbox(chosen)
+        except _CheckFailedError:
+            raise _CheckFailedError("cannot be said, as the inbox cannot be used") from None
         return "the inbox does not exist yet"
     kind = file_system_type(inbox)
     if is_remote(kind):

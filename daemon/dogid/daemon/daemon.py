@@ -362,7 +362,7 @@ class Daemon:
         self.ledger.close()
         self._conditions.close()
         if self._claim is not None:
-            self._claim.close()
+            os.close(self._claim)
         os.close(self._lock_file)
 
 

@@ -112,8 +112,8 @@ def _open_lock(path: Path) -> int:
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # root has made it: it can be locked as well
 
 
-def claim_state_path(state: Path) -> socket.socket | None:
-    """Claim the path of a state folder until the returned socket is closed; None where another process has claimed it.
+def claim_state_path(state: Path) -> int | None:
+    """Claim the path of a state folder until the returned descriptor is closed; None where another has claimed it.
 
     It shows that a daemon runs whose state folder, with its lock, was moved away or removed. The claim is a name in the
     kernel, unix(7), which no file stands for; it is seen by processes of the same network namespace.
@@ -126,7 +126,9 @@ def claim_state_path(state: Path) -> socket.socket | None:
         if error.errno == errno.EADDRINUSE:
             claim.close()
             return None
-    return claim  # also where the system allows no such name: then a restore finds the daemon by its lock alone
+    return (
+        claim.detach()
+    )  # also where the system allows no such name: then a restore finds the daemon by its lock alone
 
 
 def remove_new_state(state: Path) -> None:

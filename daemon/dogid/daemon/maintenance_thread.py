@@ -115,7 +115,7 @@ class MaintenanceThread:
             if not self._is_consistent():
                 self._ledger.suspect_damage()
         if repaired:
-            log.error("%d damaged rows of the ledger were repaired or removed; is the disk failing?", repaired)
+            log.error("damaged rows of the ledger that were repaired or removed: %d; is the disk failing?", repaired)
 
     def _repair_pages(self, repair_page: Callable[[int], tuple[int | None, int]], *, urgent: bool) -> int:
         """Repair a table page by page; return how many rows were damaged. Others can write between two pages."""

@@ -52,6 +52,10 @@ def forget_photos(state: Path, ids: Sequence[int]) -> int:
         finally:
             db.close()
     except sqlite3.OperationalError as error:
+        if "full" in str(error):
+            raise UsageError(f"{state / FILE_NAME}: its disk is full; make room there, and run it again") from error
+        if "readonly" not in str(error) and "unable to open" not in str(error):
+            raise UsageError(f"{state / FILE_NAME}: cannot be written: {error}; try again") from error
         raise UsageError(
             f"{state / FILE_NAME}: cannot be written: {error}; run it as the daemon's user: sudo -u dogid dogid forget"
         ) from error

@@ -93,7 +93,9 @@ def _versions(db: sqlite3.Connection, photo_id: int, before: Position | None) ->
 
 def _steps(db: sqlite3.Connection, row: sqlite3.Row, result: Result) -> list[Step]:
     """What happened to one version, oldest first."""
-    steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": f"{row['size']} bytes"})]
+    # the size is that of the last look: a file may have grown since it was seen first
+    size = f"{row['size']} bytes" + (" by now" if row["state"] == "pending" else "")
+    steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": size})]
     events = _read_events(db, row["id"])
     steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in reversed(events)]
     if row["classified_at"] is not None:

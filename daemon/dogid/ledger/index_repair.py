@@ -56,7 +56,8 @@ def rebuild_indexes(
     """
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok" and not is_of_contents(verdict):
-        raise DamagedLedgerError(f"database disk image is malformed: {verdict}")
+        found = "; ".join(verdict.split("\n"))
+        raise DamagedLedgerError(f"database disk image is malformed: {found}")
     indexes = db.execute(_INDEXES).fetchall()
     for name, _ in indexes:
         db.execute(f"DROP INDEX {name}")

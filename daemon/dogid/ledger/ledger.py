@@ -202,7 +202,7 @@ class Ledger:
         }
         with self._transaction():
             repaired = rebuild_indexes(self._db, self._former_versions, paths, self._inspector().repair_everything)
-        log.error("the ledger's indexes disagreed with its table and were made anew; %d rows were repaired", repaired)
+        log.error("the ledger's indexes disagreed with its table and were made anew; damaged rows: %d", repaired)
 
     def _is_file_at(self, path: bytes, version: Version) -> bool:
         found = self._look_at(path)

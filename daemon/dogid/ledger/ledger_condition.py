@@ -9,7 +9,9 @@ from dogid.conditions import LEDGER_DAMAGED, LEDGER_EMPTY, LEDGER_IS_FOLDER, led
 from dogid.ledger.damage import DamagedLedgerError, check_header, prevents_opening
 from dogid.ledger.database import FILE_NAME, has_log, is_suspected, uri_path
 
-_LEAST_BYTES = 60_000  # a commit of a result with SQLite's write-ahead log; with more, some photos are still recorded
+# Two commits of a result, with SQLite's write-ahead log: the first after a start takes 82 kB. Raising it calls a disk
+# full on which results are written still; lowering it calls one writable on which none is.
+_LEAST_BYTES = 100_000
 
 
 def ledger_problem(state: Path) -> str | None:

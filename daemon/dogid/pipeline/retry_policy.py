@@ -43,7 +43,10 @@ class RetryPolicy:
             return Waiting(job, version, error.code, error.message, _VANISHED_DELAY_MS)
         if error.code is PhotoCode.INTERNAL:
             return self.on_internal_error(job, error.message)
-        left = 0 if error.code is PhotoCode.TOO_LARGE else self._until_settled(job, version)
+        if error.code is PhotoCode.TOO_LARGE:
+            message = f"{error.message}; to have it tried again after the limit was raised: touch the file"
+            return Failed(job, version, error.code, message)
+        left = self._until_settled(job, version)
         if left > 0:
             return self._wait_until_settled(job, version, error, left)
         return Failed(job, version, error.code, error.message)

@@ -3,6 +3,7 @@
 import argparse
 import itertools
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
-from dogid.system.atomic_files import write_atomically
+from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.commands.training_arguments import add_training_arguments, check_outside, default_cache, make_recipe
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
+from dogid_convert.support.free_memory import check_resources
 from dogid_convert.support.progress import Track, tracking_as_one
 from dogid_convert.support.writable_folder import check_writable
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from dogid_convert.training.retrain import RetrainResult
 
 _FAILED = 1
+_REFUSED = "-refused"  # behind the name of the report of a model that was not written, where there is an earlier one
 _STAGES = {"photos": 2.0, "embedding 1": 30.0, "embedding 2": 30.0, "decoding": 6.0, "float model": 6.0,
            "int8 model": 8.0, "float graph": 10.0, "converted model": 8.0}  # fmt: skip
 """Rough shares of a run's time, by what is tracked."""
@@ -56,6 +59,11 @@ def run(args: argparse.Namespace) -> int:
         check_writable(path.parent)
     for path in (args.out, report):
         check_outside(path, args.photos)
+    _check_replaceable(report)
+    _check_base(args)
+    _make_temporary_folder().cleanup()  # TensorFlow needs temporary files, too
+    if (args.epochs or args.patience) and not args.fine_tune:
+        _log("--epochs and --patience do nothing without --fine-tune: the last layer alone is trained to its optimum")
     try:
         with interruption.sigint_tracked():
             load_packages()
@@ -73,17 +81,22 @@ def _train(args: argparse.Namespace, report_path: Path) -> tuple[dict[str, Any],
     from dogid_convert.conversion.package_model import package
     from dogid_convert.training import report
 
-    with tempfile.TemporaryDirectory(prefix="dogid-train-") as temporary, tracking_as_one(_STAGES) as track:
+    with _make_temporary_folder() as temporary, tracking_as_one(_STAGES) as track:
         result, graph, trained = _retrain(args, track)
         folder = Path(temporary)
-        for name, content in (report.essential_files(result, trained) | {GRAPH: graph}).items():
-            (folder / name).write_bytes(content)
+        try:
+            for name, content in (report.essential_files(result, trained) | {GRAPH: graph}).items():
+                (folder / name).write_bytes(content)
+        except OSError as error:
+            raise _explain_temporary(folder.parent, error) from error
         converted, options = _convert(args, folder / GRAPH, result, track)
         model = package(converted, options)
     passed = converted.report.passed is not False
     written = passed or args.force
     conversion = converted.report.as_dict() | {"graph": GRAPH, "labels_file": report.LABELS}
     document = {"model": str(args.out) if written else None, "training": trained, "conversion": conversion}
+    if not written and args.out.exists():  # the report of the model that is kept is kept, too
+        report_path = report_path.with_name(f"{report_path.stem}{_REFUSED}{report_path.suffix}")
     _write(args, report_path, result, document, converted, model if written else None)
     if not args.json:
         _print(document, converted, args.out, report_path)
@@ -93,6 +106,25 @@ def _train(args: argparse.Namespace, report_path: Path) -> tuple[dict[str, Any],
             f"{converted.report.verdict.reason}. Try --dtype float16, or write it nevertheless by --force"
         )
     return document, passed
+
+
+def _make_temporary_folder() -> "tempfile.TemporaryDirectory[str]":
+    try:
+        return tempfile.TemporaryDirectory(prefix="dogid-train-")
+    except OSError as error:
+        raise _explain_temporary(Path(os.environ.get("TMPDIR") or "/tmp"), error) from error  # noqa: S108
+
+
+def _explain_temporary(folder: Path, error: OSError) -> DogidError:
+    reason = error.strerror or error
+    return DogidError(f"{folder}: no temporary files can be written there: {reason}; set TMPDIR to another folder")
+
+
+def _check_base(args: argparse.Namespace) -> None:
+    """Raise DogidError where memory or disk is too small for the base, if it is a file; before TensorFlow is loaded."""
+    base = args.base or os.environ.get("DOGID_BASE")
+    if base and Path(base).exists():
+        check_resources(Path(base), args.out, 0)
 
 
 def _retrain(args: argparse.Namespace, track: Track) -> "tuple[RetrainResult, bytes, dict[str, Any]]":
@@ -147,19 +179,41 @@ def _write(
 
     further = [f"<h2>As {converted.report.dtype}</h2>", *render_elements(converted.report)]
     table = format_table(document["training"])
+    page = render_training_page(result, document["training"], table, further).encode()
     files = {
         report_path.with_suffix(".json"): (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode(),
-        report_path.with_suffix(".html"): render_training_page(result, document["training"], table, further).encode(),
+        report_path.with_suffix(".html"): page,
     }
     if model is not None:
         files[args.out] = model
     interruption.check()
     with interruption.sigint_deferred():
-        for path, content in files.items():
-            try:
-                write_atomically(path, content)
-            except OSError as error:
-                raise DogidError(f"{path}: cannot write {len(content):,} bytes: {error.strerror or error}") from error
+        _write_together(files)
+
+
+def _write_together(files: dict[Path, bytes]) -> None:
+    """Write the files; of those in one folder all or none. Raise DogidError."""
+    for folder in dict.fromkeys(path.parent for path in files):
+        inside = {path.name: content for path, content in files.items() if path.parent == folder}
+        try:
+            write_all_atomically(folder, inside)
+        except OSError as error:
+            raise DogidError(
+                f"{folder}: {', '.join(inside)} cannot be written there: {error.strerror or error}"
+            ) from error
+
+
+def _check_replaceable(report: Path) -> None:
+    """Raise UsageError where a file that is no report of dogid's would be replaced by one."""
+    path = report.with_suffix(".json")
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError):
+        content = None
+    if not isinstance(content, dict) or not {"training", "conversion"} <= content.keys():
+        raise UsageError(f"{path} is there and no report of a training: move it, or give another name with --report")
 
 
 def _print(document: dict[str, Any], converted: "Converted", out: Path, report_path: Path) -> None:

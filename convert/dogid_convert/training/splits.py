@@ -51,13 +51,9 @@ def check_readable(
             f"{len(unreadable)} of {total} photos in {dataset.root} cannot be read, more than "
             f"{MAX_UNREADABLE_SHARE:.0%}: repair or delete the ones named above"
         )
-    empty = [
-        str(dataset.root / label)
-        for i, label in enumerate(dataset.labels)
-        if not any(photo.label == i for photo in good)
-    ]
+    empty = [label for i, label in enumerate(dataset.labels) if not any(photo.label == i for photo in good)]
     if empty:
-        raise DogidError(f"no readable photo in {join_names(empty)}")
+        raise DogidError(f"{dataset.root}: no readable photo of {join_names(empty)}")
 
 
 def select_held_out(labels: NDArray[np.int64], dataset: Dataset, log: Log) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import tempfile
 import zipfile
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from dogid.dataset.labelled_photos import find_photos
 from dogid.model.classifier import load_model
 from dogid.model.training_embeddings import read_hashes
 from dogid.photo.decode import decode
+from dogid_convert.conversion import gate, report
 from tests.convert.training_material import make_folder, pattern_photo, small_graph
 from tests.support.daemon import ROOT
 
@@ -120,8 +122,8 @@ def test_model_names_the_version_of_its_photos(trained: Trained) -> None:
     with zipfile.ZipFile(trained.model) as archive:
         record = json.loads(archive.read("dogid.json"))
 
-    report = json.loads((trained.folder / "my-graph" / "report.json").read_text())
-    assert record["provenance"]["trained_on"]["data_version"] == report["data"]["version"]
+    document = json.loads((trained.folder / "my-graph" / "report.json").read_text())
+    assert record["provenance"]["trained_on"]["data_version"] == document["data"]["version"]
 
 
 def test_photos_in_test_are_not_among_those_to_learn_from(trained: Trained) -> None:
@@ -151,3 +153,40 @@ def test_wrong_place_for_the_model_is_wrong_usage(
 
     assert main(["train", str(tmp_path / "photos"), "-o", str(tmp_path / out)]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_foreign_json_beside_the_model_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_folder(tmp_path / "photos", photos=1)
+    (tmp_path / "mine.json").write_text('{"my": "settings"}')
+
+    assert main(["train", str(tmp_path / "photos"), "-o", str(tmp_path / "mine.tflite")]) == 2
+    assert "is there and no report of a training" in capsys.readouterr().err
+
+
+def test_refused_model_leaves_the_report_of_the_kept_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "photos", photos=8)
+    command = ["train", str(tmp_path / "photos"), "-o", str(tmp_path / "mine.tflite"), "--base", str(small_graph())]
+    command += ["--cache", str(tmp_path / "cache"), "--dtype", "float32"]
+    assert main(command) == 0
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("mine.*")}
+    refusal = gate.Verdict(passed=False, reason="")
+    monkeypatch.setattr(report, "decide", lambda *_: refusal)
+
+    assert main([*command, "--epochs", "3"]) == 1
+
+    assert "--epochs and --patience do nothing without --fine-tune" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("mine.*")} == kept
+    assert json.loads((tmp_path / "mine-refused.json").read_text())["model"] is None
+
+
+def test_full_temporary_folder_error_names_tmpdir(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "photos", photos=1)
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/self")  # nobody can write there, root neither
+
+    command = ["train", str(tmp_path / "photos"), "-o", str(tmp_path / "mine.tflite")]
+    assert main(command) == 1
+    assert "set TMPDIR to another folder" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from dogid.daemon import daemon as daemon_module
 from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from tests.conftest import MakeDaemon
-from tests.support.daemon import DaemonProcess
+from tests.support.daemon import DaemonProcess, dogid
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root, without_override
@@ -33,6 +34,18 @@ def test_missing_inbox_is_reported_alike_everywhere(daemon: DaemonProcess, inbox
     assert message in fetch(daemon.url, "/").body.decode()
     assert message in daemon.log_text()
     assert daemon.results()[0]["present"]
+
+
+def test_status_names_the_inbox_and_model_of_the_daemon(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
+    def status() -> dict[str, Any]:
+        elsewhere = str(tmp_path / "elsewhere")
+        done = dogid("status", "--json", "--state", str(daemon.state), "--inbox", elsewhere, "--model", "other.tflite")
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    eventually(lambda: status()["inbox"] == str(inbox), "the daemon has noted its inbox")
+    assert status()["model"].startswith("dogid.tflite, fed 224 x 224")
+    assert status()["problem"] is None
 
 
 def test_inbox_missing_for_a_minute_is_not_healthy(

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
-    from dogid.daemon.condition_monitor import find_other_inbox, read_condition
+    from dogid.daemon.condition_monitor import find_other_inbox, read_condition, read_usage
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
     from dogid.ledger.counters import count_damaged_rows, read_salvaged
@@ -30,11 +30,13 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     chosen = settings.load(args)
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
-    running, counts, present = is_running(state), queries.count_by_status(db), queries.count_present_by_status(db)
+    running = is_running(state)
+    usage = read_usage(state) if running else None  # its settings need not be this command's
+    inbox, model = usage or (inbox, _describe_model(chosen))
+    counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     problem = ledger_problem(state) or (read_condition(state) or find_other_inbox(state, inbox) if running else None)
     problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
-    model = _describe_model(chosen)
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
         print_json(

@@ -35,12 +35,13 @@ class ConditionMonitor:
         inbox_wait_since: Callable[[], float | None],
         ledger_wait_since: Callable[[], float | None],
         inbox_identity: Callable[[], tuple[int, int] | None],
+        describe_model: Callable[[], str],
     ) -> None:
         """Set up.
 
         watch_status returns how the inbox is watched; inbox_wait_since and ledger_wait_since the monotonic second since
         which a thread has been waiting for them, or None; inbox_identity the device and inode that the inbox had in the
-        last scan.
+        last scan; describe_model the model's name and what it is fed.
         """
         self._inbox = inbox
         self._state = state
@@ -48,6 +49,7 @@ class ConditionMonitor:
         self._inbox_wait_since = inbox_wait_since
         self._ledger_wait_since = ledger_wait_since
         self._inbox_identity = inbox_identity
+        self._describe_model = describe_model
         self._full_since: float | None = None
         self._logged: str | None = None
         self._written: dict[str, Any] | None = None
@@ -104,7 +106,13 @@ class ConditionMonitor:
         self._logged = problem
 
     def _write(self, problem: str | None) -> None:
-        condition = {"problem": problem, "inbox": self._inbox_identity(), "pid": os.getpid()}
+        condition = {
+            "problem": problem,
+            "inbox": self._inbox_identity(),
+            "pid": os.getpid(),
+            "inbox_path": str(self._inbox),
+            "model": self._describe_model(),
+        }
         if condition == self._written:
             return
         with contextlib.suppress(OSError):  # the disk is full, or the folder gone: the commands find that themselves
@@ -116,6 +124,13 @@ def read_condition(state: Path) -> str | None:
     """Return what the daemon that uses a state folder has found wrong; None where it has found nothing."""
     problem = _read(state).get("problem")
     return problem if isinstance(problem, str) else None
+
+
+def read_usage(state: Path) -> tuple[Path, str] | None:
+    """Return the inbox and the model of the daemon that uses a state folder; None until it has noted them."""
+    condition = _read(state)
+    inbox, model = condition.get("inbox_path"), condition.get("model")
+    return (Path(inbox), model) if isinstance(inbox, str) and isinstance(model, str) else None
 
 
 def find_other_inbox(state: Path, inbox: Path) -> str | None:

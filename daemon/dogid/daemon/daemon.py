@@ -150,6 +150,7 @@ class Daemon:
             self._waiting_for_inbox_since,
             lambda: self._ledger_wait.since,
             lambda: self._reconciler.inbox_identity,
+            lambda: f"{self.model.file.name}, fed {self.model.input.describe()}",
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending

@@ -35,8 +35,15 @@ def run(args: argparse.Namespace) -> int:
     inbox, model = usage or (inbox, _describe_model(chosen))
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
-    problem = ledger_problem(state) or (read_condition(state) or find_other_inbox(state, inbox) if running else None)
-    problem = problem or ask_inbox(inbox, lambda: inbox_problem(inbox) or find_unreadable_folder(inbox))
+    problem = ledger_problem(state) or (read_condition(state) if running else None)
+    problem = problem or ask_inbox(
+        inbox,
+        lambda: (
+            (find_other_inbox(state, inbox) if running else None)
+            or inbox_problem(inbox)
+            or find_unreadable_folder(inbox)
+        ),
+    )
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
         print_json(

@@ -69,6 +69,10 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
     # since then a result says whether its file is present: all are until a scan finds otherwise
     since = [result | {"present": True, "folder": result["file"].rpartition("/")[0]} for result in _BEFORE["results"]]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == since
+    # and a pending photo's size is the present one, which may not be the one that was seen first
+    for steps in histories.values():
+        for step in steps:
+            step["detail"] = step["detail"].removesuffix(" by now")
     assert histories == _BEFORE["histories"]
 
 

@@ -50,6 +50,8 @@ def possible_names(shown: str) -> tuple[bytes, ...]:
 
 def one_line(text: str) -> str:
     """Given any text, return it without line breaks and control characters, for a log or a terminal."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 

@@ -14,6 +14,7 @@ from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
 from dogid.photo import pixels as photo_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
+from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.pixels import DecodedPhoto
 from dogid.result_document import Result
 from dogid.settings import Settings
@@ -50,10 +51,10 @@ def test_hanging_photos_fail_and_others_go_on(
 ) -> None:
     released = threading.Event()
 
-    def hang_on_some(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def hang_on_some(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data == HANGS:
             released.wait()
-        return decode(data, size)
+        return decode(data, size, header)
 
     with daemon.running():
         monkeypatch.setattr(decoder_module, "decode", hang_on_some)
@@ -73,11 +74,11 @@ def test_hanging_photos_fail_and_others_go_on(
 def test_late_answer_of_a_lost_worker_is_dropped(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     released, gone = threading.Event(), threading.Event()
 
-    def hang(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def hang(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data == HANGS:
             released.wait()
             gone.set()
-        return decode(data, size)
+        return decode(data, size, header)
 
     with daemon.running():
         monkeypatch.setattr(decoder_module, "decode", hang)
@@ -95,11 +96,11 @@ def test_photo_is_retried_while_there_is_no_memory(
 ) -> None:
     left = [5]
 
-    def starved(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def starved(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if left[0] > 0:
             left[0] -= 1
             raise MemoryError
-        return decode(data, size)
+        return decode(data, size, header)
 
     with daemon.running():
         monkeypatch.setattr(decoder_module, "decode", starved)
@@ -122,10 +123,10 @@ def test_photo_that_takes_all_memory_is_too_large(daemon: Daemon, inbox: Path, m
 
 
 def test_bug_found_by_one_photo_holds_up_no_other(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def buggy(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def buggy(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data == HANGS:
             raise ZeroDivisionError("a bug")
-        return decode(data, size)
+        return decode(data, size, header)
 
     with daemon.running():
         monkeypatch.setattr(decoder_module, "decode", buggy)

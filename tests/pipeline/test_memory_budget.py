@@ -95,7 +95,7 @@ def test_suspects_are_tried_in_a_process_by_one_worker(
     os.close(before._lock_file)
     monkeypatch.setattr(pending, "_AFTER_DEATH_MS", 20)
 
-    def refuse(_: bytes, __: tuple[int, int]) -> DecodedPhoto:
+    def refuse(*_: object) -> DecodedPhoto:
         raise RuntimeError("decoded in the daemon itself")
 
     daemon = Daemon(settings)

@@ -16,6 +16,7 @@ from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Outcome
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
+from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.dispatcher import JOBS_AHEAD
 from dogid.settings import Settings
@@ -71,10 +72,10 @@ def test_arrival_is_classified_while_the_queue_is_full(
 ) -> None:
     arrival, step = photo(2, size=SMALL), threading.Semaphore(0)
 
-    def decode_at_a_step(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def decode_at_a_step(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data != arrival:
             step.acquire()
-        return decode(data, size)
+        return decode(data, size, header)
 
     for number in range(300):
         put(inbox / f"{number:03}.jpg", photo(1, size=SMALL))
@@ -98,11 +99,11 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
     slow, hanging = photo(1, size=SMALL), photo(2, size=SMALL)
     decoding, steps = threading.Semaphore(0), {slow: threading.Event(), hanging: threading.Event()}
 
-    def decode_at_a_step(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def decode_at_a_step(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data in steps:
             decoding.release()
             steps[data].wait()
-        return decode(data, size)
+        return decode(data, size, header)
 
     monkeypatch.setattr(decoder_module, "decode", decode_at_a_step)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=3))
@@ -140,10 +141,10 @@ def test_hanging_worker_without_replacement_loses_no_photo(
 ) -> None:
     hanging, released = photo(2, size=SMALL), threading.Event()
 
-    def decode_or_hang(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+    def decode_or_hang(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
         if data == hanging:
             released.wait()
-        return decode(data, size)
+        return decode(data, size, header)
 
     monkeypatch.setattr(decoder_module, "decode", decode_or_hang)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=1))

@@ -15,6 +15,7 @@ from dogid.ledger.outcomes import Job, Outcome
 from dogid.model.classifier import Model
 from dogid.model.reference_photo import make_reference_photo
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode
+from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.pixels import DecodedPhoto
 from dogid.pipeline.engine import Engine
 from dogid.pipeline.in_progress import InProgress
@@ -62,11 +63,11 @@ class Hanging:
         data = photo(2) + b"hangs"
         put(inbox / "hangs.jpg", data)
 
-        def hang(read: bytes, size: tuple[int, int]) -> DecodedPhoto:
+        def hang(read: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
             if read == data:
                 self._entered.set()
                 self._released.wait(TIMEOUT)
-            return decode(read, size)
+            return decode(read, size, header)
 
         monkeypatch.setattr("dogid.decoding.decoder.decode", hang)
 

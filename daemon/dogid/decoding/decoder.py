@@ -47,7 +47,7 @@ class Decoder:
         if not in_process:
             with self.budget.reserve(cost.memory + len(data), max_wait):
                 on_start()
-                return decode(data, size)
+                return decode(data, size, cost.jpeg_header)
         from dogid.decoding.processes import PROCESS_BYTES, DecodeLimits  # an idle daemon needs none of it
 
         # the bytes are there twice

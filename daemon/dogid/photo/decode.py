@@ -14,6 +14,7 @@ from PIL.ImageFile import ImageFile
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import foreign_formats, formats, heif
 from dogid.photo.extent.extent import Extent
+from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
 from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
@@ -53,11 +54,12 @@ def limit_pixels(max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
     silence_pillow()
 
 
-def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
+def decode(data: bytes, size: tuple[int, int], jpeg_header: JpegHeader | None = None) -> DecodedPhoto:
     """Decode a photo to size = (width, height), squeezed into it as TensorFlow's retrain example does.
 
     JPEG is decoded at the smallest scale (1, 1/2, 1/4, 1/8) that is not below size; a photo is turned
     upright by its EXIF tag after it has been shrunk; transparency becomes white.
+    jpeg_header: what `read_header` returned for these data, if that is known.
     Raise PhotoError with the code `empty`, `unsupported`, `too_large`, `truncated` or `corrupt`, or `internal` for a
     fault of dogid's own code.
     """
@@ -67,7 +69,7 @@ def decode(data: bytes, size: tuple[int, int]) -> DecodedPhoto:
     if kind is None or not _is_installed(kind):
         raise _unknown(data)
     try:
-        return decode_jpeg(data, size) if kind == formats.JPEG else _decode_other(data, kind, size)
+        return decode_jpeg(data, size, header=jpeg_header) if kind == formats.JPEG else _decode_other(data, kind, size)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = Image.MAX_IMAGE_PIXELS
         raise PhotoError(PhotoCode.TOO_LARGE, f"more than {limit} pixels are not decoded (max_pixels)") from error

@@ -43,6 +43,8 @@ class DecodeCost:
     """Bytes at the peak, without those of the file."""
     needs_process: bool
     """Whether the header cannot vouch for memory or time, so that another process should decode it."""
+    jpeg_header: JpegHeader | None = None
+    """Of a JPEG: `decode` need not walk over it again."""
 
 
 _BROKEN = (struct.error, IndexError, ValueError, ZeroDivisionError, StopIteration)
@@ -69,7 +71,8 @@ def estimate_cost(data: bytes, size: tuple[int, int]) -> DecodeCost:
 def _estimate_jpeg(data: bytes, size: tuple[int, int]) -> DecodeCost:
     header = read_header(data)
     is_slow = not header.is_one_scan and (len(data) > _LONG or data.count(_SCAN, header.scan) > _MOST_SCANS)
-    return DecodeCost(_BASE + _estimate_jpeg_memory(data, header, size), needs_process=is_slow)
+    memory = _estimate_jpeg_memory(data, header, size)
+    return DecodeCost(_BASE + memory, needs_process=is_slow, jpeg_header=header)
 
 
 def _has_many_blocks(data: bytes, kind: str, memory: int) -> bool:

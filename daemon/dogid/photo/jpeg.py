@@ -27,12 +27,16 @@ _NO_END = "the end of the photo is not written"
 _APP1, _EXIF = 0xE1, b"Exif\0\0"
 
 
-def decode_jpeg(data: bytes, size: tuple[int, int], turn: int | None = None) -> DecodedPhoto:
+def decode_jpeg(
+    data: bytes, size: tuple[int, int], turn: int | None = None, header: JpegHeader | None = None
+) -> DecodedPhoto:
     """Decode a JPEG to size = (width, height), upright; turn is the orientation where it is not the JPEG's own.
+
+    header: what `read_header` returned for these data, if that is known.
 
     Raise PhotoError where a part is missing (`truncated`) or where it cannot be decoded; Pillow's errors pass through.
     """
-    header = read_header(data)
+    header = read_header(data) if header is None else header
     if header.precision in _DEEP and header.process not in _LOSSLESS:
         raise PhotoError(
             PhotoCode.UNSUPPORTED, f"a JPEG of {header.precision} bits is not decoded: save it with 8 bits first"

@@ -133,7 +133,7 @@ def lacks_scans(data: bytes, header: JpegHeader) -> bool:
         if not 1 <= count <= 4 or parameters + 3 > len(data) or int.from_bytes(data[at + 2 : at + 4]) != 6 + 2 * count:
             continue  # these two bytes inside a table
         exact = _COEFFICIENTS
-        if header.process in _PROGRESSIVE:
+        if header.is_progressive:
             is_last_bit = data[parameters + 2] & 0x0F == 0
             exact = frozenset(range(data[parameters], data[parameters + 1] + 1)) if is_last_bit else frozenset()
         for component in data[at + 5 : parameters : 2]:
@@ -156,7 +156,7 @@ def find_hole(data: bytes, header: JpegHeader) -> int | None:
     while True:
         found = _MARKER.search(data, at)
         end = found.start() if found else len(data)
-        hole = data.find(_LONG_HOLE if header.process in _PROGRESSIVE else HOLE, at, end)
+        hole = data.find(_LONG_HOLE if header.is_progressive else HOLE, at, end)
         if hole >= 0 and not _may_have_zeros(data, scan, header, empty_blocks):
             return hole
         at = end
@@ -180,7 +180,7 @@ def _may_have_zeros(data: bytes, scan: int, header: JpegHeader, empty_blocks: di
     """Whether long runs of zeros can be pixels in the scan whose SOS segment begins there."""
     count = data[scan + 4]
     parameters = scan + 5 + 2 * count
-    if header.process in _PROGRESSIVE and data[parameters] == 0:  # a mean that does not change, or has a bit of 0
+    if header.is_progressive and data[parameters] == 0:  # a mean that does not change, or has a bit of 0
         return True
     used = {selectors & 0x0F for selectors in data[scan + 6 : parameters : 2]}
     return all(empty_blocks.get(number, True) for number in used)

@@ -22,11 +22,6 @@ def peak_resident_mb(pid: int) -> float:
     return _status(pid, "VmHWM")
 
 
-def forget_peak(pid: int) -> None:
-    """Reset the peak to what the process holds now."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
 def _status(pid: int, key: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(key + ":"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import write_atomically
+from dogid.system.writable_folder import check_file_writable
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
@@ -84,8 +85,8 @@ def run(args: argparse.Namespace) -> int:
     if args.out.is_dir():
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
     for path in (args.out, args.report):
-        if path is not None and not path.parent.is_dir():
-            raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
+        if path is not None:
+            check_file_writable(path)
     if args.out.exists() and args.graph.resolve() == args.out.resolve():
         raise UsageError(f"{args.out} is the graph itself; give another name to write to")
     check_resources(args.graph, args.out, _PHOTO_BYTES if args.calibrate or args.evaluate else 0)

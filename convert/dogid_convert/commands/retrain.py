@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
+from dogid.system.writable_folder import check_writable
 from dogid_convert.commands.training_arguments import add_training_arguments, check_outside, default_cache, make_recipe
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
 from dogid_convert.support.progress import tracking
 from dogid_convert.support.renamed_flags import add_old_name
-from dogid_convert.support.writable_folder import check_writable
 
 if TYPE_CHECKING:
     from dogid.dataset.labelled_photos import LabelledPhoto

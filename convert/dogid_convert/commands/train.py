@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import write_all_atomically
+from dogid.system.writable_folder import check_file_writable
 from dogid_convert.commands.training_arguments import add_training_arguments, check_outside, default_cache, make_recipe
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
 from dogid_convert.support.free_memory import check_resources
 from dogid_convert.support.progress import Track, tracking_as_one
-from dogid_convert.support.writable_folder import check_writable
 
 if TYPE_CHECKING:
     from dogid.dataset.labelled_photos import LabelledPhoto
@@ -54,9 +54,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
     report = args.report or args.out
     for path in (args.out, report):
-        if not path.parent.is_dir():
-            raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
-        check_writable(path.parent)
+        check_file_writable(path)
     for path in (args.out, report):
         check_outside(path, args.photos)
     _check_replaceable(report)

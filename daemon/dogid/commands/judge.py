@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Classify the photos and print the figures; return 1 where a photo could not be read."""
     from dogid.judging.judgement_text import format_judgement
+    from dogid.system.writable_folder import check_file_writable
 
     if args.report is not None:
-        _check_report(args.report)
+        check_file_writable(args.report)  # before the photos are classified
     judgement = _judge(args, settings.load(args))
     document = judgement.as_document()
     if args.report is not None:
@@ -85,18 +85,6 @@ def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
             if warning is not None:
                 print_message(f"warning: {warning}")
     return judgement
-
-
-def _check_report(path: Path) -> None:
-    """Raise UsageError, before the photos are classified, where the report could not be written."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise UsageError(f"{folder}: no such folder to write {path.name} into")
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UsageError(f"{folder}: {path.name} cannot be written there: {error.strerror or error}") from error
 
 
 def _write_report(path: Path, judgement: "Judgement", document: dict[str, Any]) -> None:

@@ -18,3 +18,10 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{place}: {error.strerror}: nothing can be written there; give another folder") from error
+
+
+def check_file_writable(path: Path) -> None:
+    """Raise UsageError where a file cannot be written at path, whose folder must exist. Leaves no trace."""
+    if not path.parent.is_dir():
+        raise UsageError(f"{path.parent}: no such folder to write {path.name} into; is a disk not mounted?")
+    check_writable(path.parent)

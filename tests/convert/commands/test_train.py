@@ -185,7 +185,7 @@ def test_full_temporary_folder_error_names_tmpdir(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     make_folder(tmp_path / "photos", photos=1)
-    monkeypatch.setattr(tempfile, "tempdir", "/proc/self")  # nobody can write there, root neither
+    monkeypatch.setattr(tempfile, "tempdir", "/proc/self")  # closed for writing, also for root
 
     command = ["train", str(tmp_path / "photos"), "-o", str(tmp_path / "mine.tflite")]
     assert main(command) == 1

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from dogid.cli import main
-from dogid.errors import UsageError
 from dogid.system.atomic_files import write_all_atomically
-from dogid_convert.support.writable_folder import check_writable
 from tests.convert.training_material import small_graph
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import environment
@@ -110,12 +108,3 @@ def test_unwritable_output_fails_before_training(photos: Path, tmp_path: Path) -
     assert done.returncode == 2
     assert f"{shut}: Permission denied" in done.stderr
     assert "labels; base" not in done.stderr
-
-
-def test_write_check_leaves_no_trace(tmp_path: Path) -> None:
-    check_writable(tmp_path / "new" / "folder")
-
-    assert not list(tmp_path.iterdir())
-    (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="is a file"):
-        check_writable(tmp_path / "file" / "folder")

@@ -79,7 +79,7 @@ def test_any_damaged_byte_is_noticed_or_harmless(kept: Inbox, tmp_path: Path) ->
     restore(backup, tmp_path / "sound")
     whole = contents(tmp_path / "sound")
     assert whole == contents(kept.state)
-    date = data.index(b"PK\x01\x02") + 12  # of the first file: nobody needs it
+    date = data.index(b"PK\x01\x02") + 12  # of the first file, which is not used
     refused = []
     places = [date, *range(0, len(data), max(1, len(data) // 60))]
     for place in places:

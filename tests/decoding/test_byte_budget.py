@@ -110,7 +110,7 @@ def test_stream_of_others_does_not_starve_a_large_photo(budget: ByteBudget, hold
     late.release()
 
 
-def test_small_photo_waits_for_nobody(budget: ByteBudget, hold: Hold) -> None:
+def test_small_photo_does_not_wait(budget: ByteBudget, hold: Hold) -> None:
     large = hold(CAPACITY)
     large.wait()
     with budget.reserve(SMALL_BYTES, max_wait=0):

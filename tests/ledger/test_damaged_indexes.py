@@ -42,7 +42,7 @@ def observe_again(inbox: Inbox) -> None:
     """Compare the inbox with the ledger, as the daemon does until no damage is met."""
     with pytest.raises(DamagedIndexError) as met:
         inbox.observe("first.jpg", "second.jpg")
-    assert inbox.ledger.repair_after(met.value)
+    assert inbox.ledger.repairer.repair_after(met.value)
     assert inbox.observe("first.jpg", "second.jpg") == 0
 
 
@@ -57,7 +57,7 @@ def test_photo_missing_in_the_index_is_not_made_twice(two: Inbox) -> None:
 
     assert names(two) == ["second.jpg", "first.jpg"]
     assert is_consistent(two)
-    assert not two.ledger.is_damaged
+    assert not two.ledger.repairer.is_damaged
 
 
 def test_damaged_path_is_that_of_its_file_again(two: Inbox) -> None:
@@ -75,7 +75,7 @@ def test_path_of_a_departed_photo_is_not_guessed(two: Inbox) -> None:
     two.ledger.note_left([b"first.jpg"])
     flip(two, "photo_current", b"first.jpg", b"fhrst.jpg")
 
-    two.ledger.rebuild_indexes()
+    two.ledger.repairer.rebuild_indexes()
 
     assert names(two) == ["second.jpg", "first.jpg"]
     assert is_consistent(two)
@@ -88,7 +88,7 @@ def test_second_row_of_a_photo_supersedes_the_first(two: Inbox) -> None:
     assert two.observe("first.jpg") == 1
     assert names(two).count("first.jpg") == 2
 
-    two.ledger.rebuild_indexes()
+    two.ledger.repairer.rebuild_indexes()
 
     assert names(two) == ["first.jpg", "second.jpg"]
     assert is_consistent(two)
@@ -102,7 +102,7 @@ def test_number_that_two_results_share_is_given_anew(two: Inbox) -> None:
     two.ledger._db.execute("DROP INDEX photo_seq")
     two.ledger._db.execute("UPDATE photo SET seq = 1")
 
-    two.ledger.rebuild_indexes()
+    two.ledger.repairer.rebuild_indexes()
 
     assert [row["seq"] for row in two.db.execute("SELECT seq FROM photo ORDER BY id")] == [1, 3]
     assert queries.read_newest_seq(two.db) == 3
@@ -111,7 +111,7 @@ def test_number_that_two_results_share_is_given_anew(two: Inbox) -> None:
 def test_row_is_repaired_that_an_index_lacks(two: Inbox) -> None:
     flip(two, "photo", b"cat", b"cau")  # the label of one: to change it is to remove "cau" from an index, too
 
-    assert two.ledger.repair_after(DamagedRowError())
+    assert two.ledger.repairer.repair_after(DamagedRowError())
     assert {result["label"] for result in queries.list_results(two.db, queries.ResultFilter())} == {"cat"}
     assert is_consistent(two)
 
@@ -119,7 +119,7 @@ def test_row_is_repaired_that_an_index_lacks(two: Inbox) -> None:
 def test_counts_are_not_those_of_a_damaged_index(two: Inbox) -> None:
     flip(two, "photo_state", b"classified", b"clasrified")
 
-    assert two.ledger.repair_other_tables() == 0
+    assert two.ledger.repairer.repair_other_tables() == 0
     assert queries.count_by_status(two.db)["classified"] == 2
 
 
@@ -141,5 +141,5 @@ def test_value_of_another_type_in_an_index_is_mended(two: Inbox) -> None:
     flip(two, "photo_current", as_blob, as_text)
     assert not is_consistent(two)
 
-    assert two.ledger.repair_after(TypeError())  # of a query that reads the index alone
+    assert two.ledger.repairer.repair_after(TypeError())  # of a query that reads the index alone
     assert is_consistent(two)

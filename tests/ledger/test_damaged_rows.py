@@ -35,8 +35,8 @@ def damage(inbox: Inbox, column: str, value: str) -> None:
 
 
 def repair(inbox: Inbox) -> int:
-    assert inbox.ledger.repair_rows(0)[0] == 3
-    assert inbox.ledger.repair_rows(3) == (None, 0)
+    assert inbox.ledger.repairer.repair_rows(0)[0] == 3
+    assert inbox.ledger.repairer.repair_rows(3) == (None, 0)
     return count_damaged_rows(inbox.db)
 
 
@@ -95,7 +95,7 @@ def test_sound_rows_are_not_changed(three: Inbox) -> None:
     three.observe("d.jpg")
     before = three.db.execute("SELECT * FROM photo").fetchall()
 
-    assert three.ledger.repair_rows(0)[1] == 0
+    assert three.ledger.repairer.repair_rows(0)[1] == 0
     assert [tuple(row) for row in three.db.execute("SELECT * FROM photo")] == [tuple(row) for row in before]
 
 
@@ -104,17 +104,17 @@ def test_writer_goes_on_after_meeting_a_damaged_row(three: Inbox) -> None:
     with pytest.raises(sqlite3.OperationalError) as met:
         three.observe("a.jpg", "b.jpg")
 
-    assert three.ledger.repair_after(met.value)
-    assert not three.ledger.is_damaged
+    assert three.ledger.repairer.repair_after(met.value)
+    assert not three.ledger.repairer.is_damaged
     three.observe("a.jpg", "b.jpg")
 
 
 def test_broken_constraint_is_repaired_a_few_times_only(three: Inbox) -> None:
     error = sqlite3.IntegrityError("UNIQUE constraint failed")
 
-    assert all(three.ledger.repair_after(error) for _ in range(5))
-    assert not three.ledger.repair_after(error)
-    assert three.ledger.is_damaged
+    assert all(three.ledger.repairer.repair_after(error) for _ in range(5))
+    assert not three.ledger.repairer.repair_after(error)
+    assert three.ledger.repairer.is_damaged
 
 
 def test_counts_that_are_damaged_are_counted_anew(three: Inbox) -> None:
@@ -122,7 +122,7 @@ def test_counts_that_are_damaged_are_counted_anew(three: Inbox) -> None:
     with pytest.raises(DamagedRowError):
         queries.count_by_status(three.db)
 
-    assert three.ledger.repair_other_tables() == 1
+    assert three.ledger.repairer.repair_other_tables() == 1
     assert queries.count_by_status(three.db) == {"pending": 0, "classified": 3, "failed": 0}
 
 
@@ -130,7 +130,7 @@ def test_model_with_a_damaged_name_costs_no_result(three: Inbox) -> None:
     three.ledger._db.execute(f"UPDATE model SET name = {_NOT_UTF8}")
     assert queries.list_results(three.db, queries.ResultFilter()) == []
 
-    assert three.ledger.repair_other_tables() == 1
+    assert three.ledger.repairer.repair_other_tables() == 1
     assert len(queries.list_results(three.db, queries.ResultFilter())) == 3
 
 
@@ -140,7 +140,7 @@ def test_damaged_events_are_removed_page_by_page(three: Inbox) -> None:
     db.execute(f"UPDATE event SET detail = {_NOT_UTF8} WHERE id IN (700, 1200)")
     before = three.ledger.changes
 
-    pages = [three.ledger.repair_events(after) for after in (0, 500, 1000, 1200)]
+    pages = [three.ledger.repairer.repair_events(after) for after in (0, 500, 1000, 1200)]
 
     assert pages == [(500, 0), (1000, 1), (1200, 1), (None, 0)]
     assert three.ledger.changes == before + 2  # a page that is sound is not written

@@ -91,13 +91,13 @@ class Daemon:
 
     def maintain(self) -> None:
         """Look at all rows, as the daemon does where a reader has met a damaged one."""
-        self._attempt(lambda: self.ledger.repair_other_tables())  # of the ledger that a restart opens
+        self._attempt(lambda: self.ledger.repairer.repair_other_tables())  # of the ledger that a restart opens
         after: int | None = 0
         while after is not None:
-            after = self._attempt(lambda after=after: self.ledger.repair_rows(after))[0]  # type: ignore[misc]
+            after = self._attempt(lambda after=after: self.ledger.repairer.repair_rows(after))[0]  # type: ignore[misc]
         after = 0
         while after is not None:
-            after = self._attempt(lambda after=after: self.ledger.repair_events(after))[0]  # type: ignore[misc]
+            after = self._attempt(lambda after=after: self.ledger.repairer.repair_events(after))[0]  # type: ignore[misc]
 
     def list_results(self) -> list[Result]:
         """Read what the clients of a daemon read; return all current results."""
@@ -126,10 +126,10 @@ class Daemon:
                 if attempt == _MOST_ATTEMPTS - 1:
                     raise
                 if isinstance(error, DamagedRowError):
-                    self.ledger.repair_other_tables()
-                elif not self.ledger.repair_after(error):
+                    self.ledger.repairer.repair_other_tables()
+                elif not self.ledger.repairer.repair_after(error):
                     if isinstance(error, sqlite3.DatabaseError) and is_damage(error):
-                        self.ledger.suspect_damage()
+                        self.ledger.repairer.suspect_damage()
                     self.ledger.close()
                     self.start()
         raise AssertionError

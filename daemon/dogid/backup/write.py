@@ -67,7 +67,7 @@ def measure(state: Path) -> int:
 
 
 def _create_private(path: Path) -> IO[bytes]:
-    """Open a new file for writing that nobody else can read: a ledger may be another's secret, too."""
+    """Open a new file for writing that only its owner can read, as the ledger itself."""
     return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 

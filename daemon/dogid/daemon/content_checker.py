@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dogid.daemon.doubtful_files import DoubtfulFiles
+from dogid.daemon.ledger_thread import LedgerThread
 from dogid.inbox.content_hash import hash_file
 from dogid.ledger.ledger import Ledger
 
@@ -22,7 +23,7 @@ _MIN_PAUSE_SECONDS = 0.1
 _PAUSE_RATIO = 4  # as a multiple of the time that the file took
 
 
-class ContentChecker:
+class ContentChecker(LedgerThread):
     """Decides by content whether a result is still that of the file under its name."""
 
     def __init__(
@@ -37,6 +38,7 @@ class ContentChecker:
         on_pending is called with the ids of photos that are others now; is_busy returns whether photos are being
         classified, which come first.
         """
+        super().__init__("content-checker")
         self._inbox = inbox
         self._ledger = ledger
         self._files = DoubtfulFiles()
@@ -44,25 +46,11 @@ class ContentChecker:
         self._on_pending = on_pending
         self._is_busy = is_busy
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="content-checker", daemon=True)
-
-    def start(self) -> None:
-        """Start reading the files that the ledger doubts."""
-        self._thread.start()
 
     def request_stop(self) -> None:
         """Have the thread end after the file that is being read."""
         self._stopping.set()
         self._files.close()
-
-    def join(self, deadline: float) -> None:
-        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
-        return self._thread.is_alive()
 
     def _run(self) -> None:
         while (file := self._files.take()) is not None and not self._stopping.is_set():
@@ -70,9 +58,9 @@ class ContentChecker:
             try:
                 self._check(file.path)
             except Exception as error:
-                if self._ledger.repair_after(error):
+                if self._ledger.repairer.repair_after(error):
                     self._on_pending(())
-                elif self._ledger.is_damaged:
+                elif self._ledger.repairer.is_damaged:
                     return  # so the health check fails, and systemd restarts the daemon
                 elif isinstance(error, sqlite3.OperationalError):
                     continue  # the disk is full, which others report; the next scan finds the file again

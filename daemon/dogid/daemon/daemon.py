@@ -153,7 +153,7 @@ class Daemon:
             lambda: f"{self.model.file.name}, fed {self.model.input.describe()}",
         )
         self._maintenance_thread = MaintenanceThread(
-            self.ledger, self.inbox, self._clock, self._pipeline.mailbox.notify_pending
+            self.ledger, self.inbox, self._clock, _retention(self.settings), self._pipeline.mailbox.notify_pending
         )
         self._stopping = threading.Event()
 
@@ -196,7 +196,7 @@ class Daemon:
         A problem of the inbox or the disk is named, too, and is unhealthy where it lasts and stops all photos.
         """
         health, watch = self._health_check.health, self.watch_status
-        if health.ok and self.ledger.is_damaged:
+        if health.ok and self.ledger.repairer.is_damaged:
             return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem:
@@ -218,7 +218,7 @@ class Daemon:
             counts = queries.count_by_status(self.reader())
         except (sqlite3.DatabaseError, UsageError) as error:
             self.note_ledger_error(error)
-            return LEDGER_DAMAGED if self.ledger.is_damaged else one_line(str(error))
+            return LEDGER_DAMAGED if self.ledger.repairer.is_damaged else one_line(str(error))
         numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
         problem = self.watch_status.problem
         more = "" if problem is None else f"; {one_line(problem)}"
@@ -255,10 +255,10 @@ class Daemon:
         if isinstance(error, DamagedRowError):
             self._maintenance_thread.inspect_soon()
         elif isinstance(error, sqlite3.DatabaseError) and is_damage(error) and not is_undecodable(error):
-            self.ledger.suspect_damage()
+            self.ledger.repairer.suspect_damage()
 
     def _thread_failure(self) -> str | None:
-        if self.ledger.is_damaged:
+        if self.ledger.repairer.is_damaged:
             return LEDGER_DAMAGED
         parts = {
             "coordinator": self._pipeline.is_alive,
@@ -277,7 +277,7 @@ class Daemon:
             queries.count_by_status(self.reader())
         except (sqlite3.DatabaseError, UsageError) as error:
             self.note_ledger_error(error)
-            return LEDGER_DAMAGED if self.ledger.is_damaged else ledger_unreadable(self.state, str(error))
+            return LEDGER_DAMAGED if self.ledger.repairer.is_damaged else ledger_unreadable(self.state, str(error))
         return None
 
     def _report_healthy(self) -> None:
@@ -325,7 +325,7 @@ class Daemon:
         first_round = self._pipeline.start()
         self._content_checker.start()
         self._reconciler.start()
-        self._maintenance_thread.start(_retention(self.settings))
+        self._maintenance_thread.start()
         try:
             problem = self._pipeline.wait_for_health_round(first_round, _FIRST_ROUND_SECONDS)
             if problem is not None:

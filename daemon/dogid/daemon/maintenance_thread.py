@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
+from dogid.daemon.ledger_thread import LedgerThread
 from dogid.ledger.damage import UnreadableLedgerError
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
@@ -17,13 +18,13 @@ log = logging.getLogger(__name__)
 
 _FIRST_SECONDS = 60.0  # a shorter wait competes with the start; with a longer one, frequent restarts never delete
 _EVERY_SECONDS = 3600.0  # more often reads the ledger in vain; less often keeps more rows than the settings allow
-# Rounds between two inspections of all rows: a day. More often wears an idle disk; less often finds damage later, where
-# nobody looks at the row.
+# Rounds between two inspections of all rows: a day. More often wears an idle disk; less often finds damage later in
+# rows that are not read.
 _INSPECTION_ROUNDS = 24
 _PAUSE_RATIO = 4  # between two pages of rows, as a multiple of the time that one took; lower takes time from photos
 
 
-class MaintenanceThread:
+class MaintenanceThread(LedgerThread):
     """Deletes old results once an hour, and looks at all rows once a day, for as long as the daemon runs."""
 
     def __init__(
@@ -31,11 +32,13 @@ class MaintenanceThread:
         ledger: Ledger,
         inbox: Path,
         clock: Clock,
+        retention: Retention,
         on_pending: Callable[[Sequence[int]], None],
         *,
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
-        """on_pending is called where photos have become pending whose rows were damaged."""
+        """Set up; on_pending is called where photos have become pending whose rows were damaged."""
+        super().__init__("maintenance")
         self._ledger = ledger
         self._inbox = inbox
         self._clock = clock
@@ -44,13 +47,7 @@ class MaintenanceThread:
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._inspection_wanted = False
-        self._retention = Retention(0, 0)
-        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
-
-    def start(self, retention: Retention) -> None:
-        """Delete by these rules, for the first time after a while."""
         self._retention = retention
-        self._thread.start()
 
     def change_rules(self, retention: Retention) -> None:
         """Delete by other rules from the next round on."""
@@ -66,20 +63,11 @@ class MaintenanceThread:
         self._stopping.set()
         self._woken.set()
 
-    def join(self, deadline: float) -> None:
-        """Wait for the thread to end, until deadline (a `time.monotonic()`) at most."""
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
-        return self._thread.is_alive()
-
     def _run(self) -> None:
         next_round, rounds = time.monotonic() + self._first_seconds, 0
         # in the first round only after a power cut or a kill, which may have left damage: it would follow each start
         first_inspection = 1 if self._ledger.was_closed else 0
-        while not self._ledger.is_damaged:
+        while not self._ledger.repairer.is_damaged:
             self._woken.wait(max(0.0, next_round - time.monotonic()))
             if self._stopping.is_set():
                 return
@@ -96,24 +84,24 @@ class MaintenanceThread:
                     if self._retention.forgets:
                         self._delete_old_results()
             except sqlite3.Error as error:
-                if self._ledger.repair_after(error):
+                if self._ledger.repairer.repair_after(error):
                     self._on_pending(())
-                elif not self._ledger.is_damaged:
+                elif not self._ledger.repairer.is_damaged:
                     log.warning("the ledger could not be maintained, trying again later: %s", error)
             except UnreadableLedgerError:
-                self._ledger.suspect_damage()
+                self._ledger.repairer.suspect_damage()
             except Exception:
                 log.warning("the ledger could not be maintained, trying again later", exc_info=True)
 
     def _inspect(self, *, urgent: bool) -> None:
         """Look at all rows, and repair those that are damaged; where it is urgent, without pauses."""
-        repaired = self._ledger.repair_other_tables()
-        repaired += self._repair_pages(self._ledger.repair_rows, urgent=urgent)
-        repaired += self._repair_pages(self._ledger.repair_events, urgent=urgent)
+        repaired = self._ledger.repairer.repair_other_tables()
+        repaired += self._repair_pages(self._ledger.repairer.repair_rows, urgent=urgent)
+        repaired += self._repair_pages(self._ledger.repairer.repair_events, urgent=urgent)
         if not (self._stopping.is_set() or urgent) and not self._is_consistent():
-            self._ledger.rebuild_indexes()
+            self._ledger.repairer.rebuild_indexes()
             if not self._is_consistent():
-                self._ledger.suspect_damage()
+                self._ledger.repairer.suspect_damage()
         if repaired:
             log.error("damaged rows of the ledger that were repaired or removed: %d; is the disk failing?", repaired)
 

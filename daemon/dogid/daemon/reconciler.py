@@ -18,6 +18,7 @@ from pathlib import Path
 
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import inbox_unreadable, ledger_unwritable
+from dogid.daemon.ledger_thread import LedgerThread
 from dogid.daemon.wait_clock import WaitClock
 from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.file_names import one_line
@@ -73,7 +74,7 @@ OnPending = Callable[[Sequence[int]], None]
 """Called when photos have become pending, with the ids of those that have just arrived: somebody may wait for them."""
 
 
-class Reconciler:
+class Reconciler(LedgerThread):
     """The thread that compares the inbox with the ledger."""
 
     def __init__(
@@ -86,6 +87,7 @@ class Reconciler:
         ledger_wait: WaitClock,
     ) -> None:
         """Set up. inbox_wait runs while the inbox is waited for, ledger_wait while the ledger is."""
+        super().__init__("reconciler")
         self._inbox = inbox
         self._ledger = ledger
         self._on_pending = on_pending
@@ -104,12 +106,11 @@ class Reconciler:
         """Device and inode of the inbox in the last scan; None before."""
         self._watch = WatchKeeper(inbox, self._on_event, self._on_events_lost)
         self._status = WatchStatus(*self._watch.explanation, None, None, 0, None)
-        self._thread = threading.Thread(target=self._reconcile, name="reconciler", daemon=True)
 
     def start(self) -> None:
         """Start the watch and the thread."""
         self._watch.start()
-        self._thread.start()
+        super().start()
 
     def request_stop(self) -> None:
         """Have the thread end after the batch that is being compared."""
@@ -119,13 +120,8 @@ class Reconciler:
 
     def join(self, deadline: float) -> None:
         """Wait for the thread to end, until deadline (a `time.monotonic()`) at most, and drop the watch."""
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+        super().join(deadline)
         self._watch.drop()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread lives: it ends only by `request_stop`, or because the ledger is damaged."""
-        return self._thread.is_alive()
 
     @property
     def status(self) -> WatchStatus:
@@ -133,7 +129,7 @@ class Reconciler:
         mode, reason = self._watch.explanation
         return dataclasses.replace(self._status, mode=mode, reason=reason)
 
-    def _reconcile(self) -> None:
+    def _run(self) -> None:
         begun = rested = next_scan = time.monotonic()
         while not self._stopping:
             try:
@@ -150,10 +146,10 @@ class Reconciler:
                     ended = time.monotonic()
                     next_scan, rested = ended + pause, ended + _MIN_IDLE_RATIO * (ended - begun)
             except Exception as error:
-                if self._ledger.repair_after(error):
+                if self._ledger.repairer.repair_after(error):
                     self._on_pending(())
                     next_scan = time.monotonic()
-                elif self._ledger.is_damaged:
+                elif self._ledger.repairer.is_damaged:
                     return  # so the health check fails, and systemd restarts the daemon
                 elif isinstance(error, sqlite3.OperationalError):
                     # the disk is full: the folder is still there to be scanned when there is room again

@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _end_with_daemon(descriptor: int) -> None:
-    """End this process, even inside a photo, once nobody can write to its stdin: the signals for all do not end it."""
+    """End this process, even inside a photo, once its stdin is closed: signals to the daemon do not end it."""
     poll = select.poll()
     poll.register(descriptor, 0)  # POLLHUP is always reported
     poll.poll()

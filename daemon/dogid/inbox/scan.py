@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -63,6 +63,10 @@ class FoundFile(NamedTuple):
     path: bytes
     """Relative to the inbox."""
     version: Version
+
+
+LookAt = Callable[[bytes], FoundFile | None]
+"""Given a path relative to the inbox, what is there now."""
 
 
 @dataclass(slots=True)

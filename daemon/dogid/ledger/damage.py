@@ -54,7 +54,7 @@ class DamagedIndexError(DamagedLedgerError):
 
 
 class UnreadableLedgerError(UsageError):
-    """Nobody can open the ledger for reading, as it is damaged."""
+    """The ledger cannot be opened for reading, as it is damaged."""
 
 
 def is_of_index(error: sqlite3.DatabaseError) -> bool:

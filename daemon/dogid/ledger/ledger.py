@@ -7,18 +7,14 @@ be lost, the folder still shows it.
 
 import contextlib
 import json
-import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
-from dogid.conditions import LEDGER_DAMAGED
-from dogid.inbox.scan import FoundFile, Version
+from dogid.inbox.scan import FoundFile, LookAt, Version
 from dogid.ledger.counters import correct_last_seq
-from dogid.ledger.damage import DamagedRowError, is_damage, is_of_index, is_undecodable
+from dogid.ledger.damage import is_damage
 from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
@@ -27,11 +23,8 @@ from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
-
-if TYPE_CHECKING:
-    from dogid.ledger.inspection import LedgerInspector
-
-log = logging.getLogger(__name__)
+from dogid.ledger.repairer import LedgerRepairer
+from dogid.ledger.transactions import WritingConnection
 
 _RESERVED_IDS = 100
 """Ids that are reserved on disk at once, at least. Fewer cost a wait for the disk more often, more leave a larger gap
@@ -39,13 +32,6 @@ after the daemon was killed."""
 _RESERVED_BATCHES = 10
 """Batches of files as large as the present one for which ids are reserved. Fewer, and a backlog waits for the disk more
 often; more leave a larger gap after a kill: 1,000 ids with ten batches of a hundred files."""
-
-_MOST_REPAIRS = 5
-"""Errors, in the life of a daemon, after which all rows are looked at. With more, a fault that this does not mend keeps
-a processor busy for longer before the daemon gives up."""
-
-LookAt = Callable[[bytes], FoundFile | None]
-"""Given a path relative to the inbox, what is there now."""
 
 
 class Ledger:
@@ -66,19 +52,13 @@ class Ledger:
         self._clock = clock
         self._stable_inodes = stable_inodes
         self._keep_versions = keep_versions
-        self._lock = threading.Lock()
         self._claimed: set[int] = set()
         """Pending photos that were claimed, and have no outcome yet."""
         self._written: set[int] = set()
         """Those of them whose files were closed after writing since then."""
-        self.changes = 0
-        """How many transactions this process has committed: while it stays, answers from the ledger stay the same."""
+        self._foreign_changes = 0
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
         """Called with files whose content has to be compared; `decide` takes the outcome."""
-        self.is_damaged = False
-        """Whether damage was met that only the next start can repair."""
-        self._damage_lock = threading.Lock()
-        self._repairs_left = _MOST_REPAIRS
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -91,6 +71,8 @@ class Ledger:
     def _open(self) -> None:
         opened = open_for_writing(self.folder)
         self._db = opened.connection
+        self._connection = WritingConnection(self._db)
+        self._lock, self._transaction = self._connection.lock, self._connection.transaction
         self.moved_aside = opened.moved_aside
         """Where the ledger that was found damaged is kept."""
         self.salvaged = opened.salvaged
@@ -102,6 +84,8 @@ class Ledger:
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
         self._pending = PendingPhotos(self._db, self._clock)
+        self.repairer = LedgerRepairer(self.folder, self._connection, self._former_versions, self._look_at)
+        """Mends what can be mended while the ledger is in use."""
         with self._transaction():
             correct_last_seq(self._db)
             self._pending.make_all_due()
@@ -113,132 +97,15 @@ class Ledger:
         (self._data_version,) = self._db.execute("PRAGMA data_version").fetchone()
         (self._reserved,) = self._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
 
+    @property
+    def changes(self) -> int:
+        """How many transactions were seen: while it stays, answers from the ledger stay the same."""
+        return self._connection.changes + self._foreign_changes
+
     def keep_versions(self, count: int) -> None:
         """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
         with self._lock:
             self._former_versions.keep = count
-
-    def suspect_damage(self) -> None:
-        """Have the database checked from end to end when it is opened next, and log that, once."""
-        with self._damage_lock:
-            if not self.is_damaged:
-                log.critical("%s", LEDGER_DAMAGED)
-                suspect(self.folder)
-            self.is_damaged = True
-
-    def repair_after(self, error: Exception) -> bool:
-        """Given an error of using the ledger, return whether it can be used on: its cause was a row, now repaired.
-
-        Where the database itself is damaged, `suspect_damage`: then the thread that met it should end, so that the
-        health check fails, and systemd restarts the daemon. False also for an error that is no damage.
-        """
-        is_suspicious = isinstance(error, TypeError | ValueError | LookupError)  # as of a value of another type
-        if not is_suspicious and not (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
-            return False
-        try:
-            if self._repair_all_rows(error):
-                return True
-        except sqlite3.DatabaseError as problem:
-            log.warning("the ledger could not be repaired: %s", problem)
-            is_suspicious = is_suspicious and not is_damage(problem)
-        if not is_suspicious:
-            self.suspect_damage()
-        return False
-
-    def _repair_all_rows(self, error: Exception) -> bool:
-        """Repair rows where an error can be the fault of one; return whether there may be no other cause."""
-        of_index = isinstance(error, sqlite3.DatabaseError) and is_of_index(error)
-        is_structure = isinstance(error, sqlite3.DatabaseError) and not (
-            of_index or isinstance(error, DamagedRowError) or is_undecodable(error)
-        )
-        with self._damage_lock:
-            if self._repairs_left == 0 or is_structure:
-                return False
-            self._repairs_left -= 1
-        if not of_index:
-            try:
-                if self._repair_rows_and_tables() > 0:
-                    return True
-                with self._lock:  # a value of another type may lie in an index, which queries read alone
-                    if self._db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok":
-                        return False
-            except sqlite3.DatabaseError as problem:
-                # an index may hold the damaged text, or lack a row that is to be changed
-                if not (is_of_index(problem) or is_undecodable(problem)):
-                    raise
-        self.rebuild_indexes()
-        return True
-
-    def _inspector(self) -> "LedgerInspector":
-        from dogid.ledger.inspection import LedgerInspector  # the start does not need it
-
-        return LedgerInspector(self._db)
-
-    def _repair_rows_and_tables(self) -> int:
-        repaired = self.repair_other_tables()
-        after: int | None = 0
-        while after is not None:
-            after, found = self.repair_rows(after)
-            repaired += found
-        after = 0
-        while after is not None:
-            after, found = self.repair_events(after)
-            repaired += found
-        return repaired
-
-    def rebuild_indexes(self) -> None:
-        """Make the indexes of photos anew, and repair the rows on the way; of two paths that of the file stays.
-
-        Raise DamagedLedgerError where more is damaged than rows and indexes.
-        """
-        from dogid.ledger.index_repair import find_unlike_paths, rebuild_indexes  # most ledgers are sound
-
-        with self._lock:
-            unlike = find_unlike_paths(self._db)
-        paths = {
-            photo.id: photo.in_index
-            for photo in unlike
-            if self._is_file_at(photo.in_index, photo.version) and not self._is_file_at(photo.in_row, photo.version)
-        }
-        with self._transaction():
-            repaired = rebuild_indexes(self._db, self._former_versions, paths, self._inspector().repair_everything)
-        log.error("the ledger's indexes disagreed with its table and were made anew; damaged rows: %d", repaired)
-
-    def _is_file_at(self, path: bytes, version: Version) -> bool:
-        found = self._look_at(path)
-        return found is not None and found.version.has_same_stat(version)
-
-    def repair_rows(self, after: int) -> tuple[int | None, int]:
-        """Look at a page of rows after an id, and repair those that are damaged.
-
-        Return the last id of the page, None where no rows are left; and how many were damaged. Photos that are to be
-        looked at again become pending.
-        """
-        with self._lock:
-            inspector = self._inspector()
-            inspected = inspector.inspect_page(after)
-        if inspected.repairs:
-            with self._transaction():
-                # they may have changed meanwhile
-                inspector.repair(repairs := inspector.inspect_page(after).repairs)
-            for photo_id, row in repairs:
-                log.warning("result %d was damaged on the disk: %s", photo_id, "removed" if row is None else "repaired")
-        return inspected.last_id, len(inspected.repairs)
-
-    def repair_events(self, after: int) -> tuple[int | None, int]:
-        """Look at a page of events after an id, and remove those that are damaged; return as `repair_rows` does."""
-        with self._lock:
-            inspector = self._inspector()
-            inspected = inspector.inspect_events(after)
-        if inspected.damaged:
-            with self._transaction(durable=False):
-                inspector.remove_events(inspected.damaged)
-        return inspected.last_id, len(inspected.damaged)
-
-    def repair_other_tables(self) -> int:
-        """Repair models and counts; return how many rows were damaged."""
-        with self._transaction(durable=False):
-            return self._inspector().repair_other_tables()
 
     def close(self) -> None:
         """Close the database, with its write-ahead log folded into it also where readers still have it open.
@@ -317,11 +184,11 @@ class Ledger:
         with self._lock:
             (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
             if last + count <= self._reserved:
-                with self._locked_transaction(durable=False):
+                with self._connection.locked_transaction(durable=False):
                     yield
                 return
             reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
-            with self._locked_transaction():
+            with self._connection.locked_transaction():
                 self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
                 yield
             self._reserved = reserved
@@ -383,7 +250,7 @@ class Ledger:
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
             if version != self._data_version:
                 self._data_version = version
-                self.changes += 1
+                self._foreign_changes += 1
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
@@ -422,7 +289,7 @@ class Ledger:
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         durable = not all(isinstance(outcome, Waiting) for outcome in outcomes)
         with self._lock:
-            with self._locked_transaction(durable=durable):
+            with self._connection.locked_transaction(durable=durable):
                 recorded, doubtful = self._writer.record(outcomes, self._written)
             # once they are on disk: where that fails, the next try needs to know what was written meanwhile
             ids = {outcome.job.id for outcome in outcomes}
@@ -449,34 +316,3 @@ class Ledger:
         """Delete those of ids that are photos' current rows, with the versions before them; return how many."""
         with self._transaction():
             return delete_photos(self._db, ids)
-
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """One transaction. One that is not durable outlives the process but not a power cut, and costs no wait.
-
-        https://sqlite.org/pragma.html#pragma_synchronous: with NORMAL the log is written in order but not synced; the
-        next durable commit syncs what came before as well, so nothing is ever on disk without what it builds on.
-        """
-        with self._lock, self._locked_transaction(durable=durable):
-            yield
-
-    @contextlib.contextmanager
-    def _locked_transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """The same, where the lock is held already."""
-        self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._roll_back()
-            raise
-        try:
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-        self.changes += 1
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:  # SQLite has rolled back by itself after some errors (disk full)
-            self._db.execute("ROLLBACK")

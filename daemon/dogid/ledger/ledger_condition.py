@@ -37,7 +37,7 @@ def find_damage(state: Path) -> str | None:
         return None
     if path.stat().st_size == 0 and not has_log(path):
         return LEDGER_EMPTY
-    # without a log nobody writes it, and SQLite needs no files beside it
+    # without a log it is not being written, and SQLite needs no files beside it
     address = f"file:{uri_path(path)}?mode=ro{'' if has_log(path) else '&immutable=1'}"
     try:
         check_header(path)

@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 from dogid.ledger.row_repair import Value
 
 USUAL_PAGE_SIZE = 4096
-"""Bytes of a page in all ledgers that nobody has rebuilt."""
+"""Bytes of a page, unless the ledger was rebuilt with another size."""
 _SCHEMA = "sqlite_schema"
 _INTERIOR_TABLE, _LEAF_TABLE, _LEAF_INDEX = 5, 13, 10
 _FILE_HEADER = 100

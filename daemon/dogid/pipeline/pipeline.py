@@ -150,10 +150,10 @@ class Pipeline:
                 if self._workers_are_done.is_set() and not self.mailbox.has_outcomes:
                     return
             except Exception as error:
-                if self._ledger.repair_after(error):
+                if self._ledger.repairer.repair_after(error):
                     self._woken = True
                     continue
-                if self._ledger.is_damaged:
+                if self._ledger.repairer.is_damaged:
                     return  # so the health check fails, and systemd restarts the daemon
                 if isinstance(error, sqlite3.OperationalError):
                     # the disk is full, or another program holds the database: nothing is lost, the folder is there

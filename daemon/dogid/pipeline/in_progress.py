@@ -57,6 +57,8 @@ class InProgress:
 
     def acquit(self, ids: Collection[int]) -> None:
         """Note that photos are no suspects any more: they have a result, or have left."""
+        if not self._suspects:
+            return  # nearly always
         with self._lock:
             self._untried.difference_update(ids)
             for photo_id in ids:

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class PhotoProgress(Protocol):
-    """Who is informed of how far a photo is: the worker."""
+    """Receives how far a photo is: the worker."""
 
     def begin_reading(self) -> None:
         """Note that the photo's file is being read from now on."""

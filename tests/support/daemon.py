@@ -12,6 +12,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ class DaemonProcess:
             self.url = match[1].decode() if match else ""
             try:
                 return "done" if self.url and done() else ""
-            except OSError:  # it ends while it is asked
+            except (OSError, HTTPException):  # it ends while it is asked
                 return ""
 
         found = eventually(outcome, "the daemon ends, or does what is waited for")

@@ -188,7 +188,7 @@ def test_upload_is_in_progress_while_it_is_decoded(
 ) -> None:
     left: list[int] = []
 
-    def die(_: bytes, __: tuple[int, int]) -> DecodedPhoto:
+    def die(*_: object) -> DecodedPhoto:
         left.append(InProgress(own_daemon.state).left_requests)
         return decode(photo(1), (224, 224))
 

@@ -22,6 +22,8 @@ _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated 
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
+LEARNING_OFF = "off"
+
 MODEL_SETTINGS = ("model", "labels", "normalisation", "channels", "size", "state")
 """The settings by which a model is found and fed: the flags of all commands that run one."""
 
@@ -50,6 +52,15 @@ def _seconds(low: float, high: float) -> Callable[[str], float]:
         if not low <= value <= high:
             raise ValueError(f"must be a number of seconds from {low:g} to {high:g}")
         return value
+
+    return parse
+
+
+def _choice(*known: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in known:
+            raise ValueError(f"must be {', '.join(known[:-1])} or {known[-1]}")
+        return text.lower()
 
     return parse
 
@@ -137,6 +148,17 @@ class Settings:
         "N",
         "maximum number of former results of a photo that is overwritten; 0: unlimited",
     )
+    learning: str = _setting(
+        "propose",
+        _choice(LEARNING_OFF, "propose", "auto"),
+        "HOW",
+        "off, propose or auto: whether what learning from corrections needs is kept of each photo (its embedding)",
+    )
+
+    @property
+    def learns(self) -> bool:
+        """Whether what learning needs is kept."""
+        return self.learning != LEARNING_OFF
 
 
 def flag(name: str) -> str:

@@ -14,7 +14,10 @@ from dogid.decoding import decoder as decoder_module
 from dogid.errors import DogidError
 from dogid.ledger import queries
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.outcomes import Outcome
+from dogid.ledger.outcomes import Classified, Outcome
+from dogid.model.classifier import load_model
+from dogid.model.classify_photo import classify_photo
+from dogid.model.shipped import shipped_model
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.pixels import DecodedPhoto
@@ -65,6 +68,33 @@ def is_urgent(daemon: Daemon, name: str) -> bool:
     """Whether a photo has been dispatched as an arrival whose result is urgent."""
     found = queries.list_results(daemon.reader(), queries.ResultFilter(limit=1000))
     return any(daemon._pipeline._dispatcher.is_urgent(item["id"]) for item in found if item["file"] == name)
+
+
+def test_outcomes_have_embeddings_unless_learning_is_off(
+    daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded: list[Outcome] = []
+    record = Ledger.record
+
+    def note(ledger: Ledger, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        recorded.extend(outcomes)
+        return record(ledger, outcomes)
+
+    monkeypatch.setattr(Ledger, "record", note)
+    with daemon.running():
+        put(inbox / "first.jpg", photo(1, size=SMALL))
+        eventually(lambda: len(recorded) == 1, "one is recorded")
+        daemon.reload(dataclasses.replace(daemon.settings, learning="off"))
+        put(inbox / "second.jpg", photo(2, size=SMALL))
+        eventually(lambda: len(recorded) == 2, "both are recorded")
+
+    first, second = recorded
+    assert isinstance(first, Classified)
+    assert isinstance(second, Classified)
+    classifier = load_model(shipped_model(), embeddings=True).classifier()
+    classify_photo(photo(1, size=SMALL), classifier)
+    assert (first.embedding, first.network) == (classifier.read_embedding(), classifier.network_name)
+    assert (second.embedding, second.network) == (None, None)
 
 
 def test_arrival_is_classified_while_the_queue_is_full(

@@ -85,7 +85,7 @@ class Daemon:
         self.settings = settings
         limit_pixels(settings.max_pixels)
         _finish_restore(settings.state)  # the model may lie in the state folder
-        self.model: Model = open_model(settings)
+        self.model: Model = open_model(settings, embeddings=settings.learns)
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
@@ -229,7 +229,7 @@ class Daemon:
 
         Raise DogidError where they are rejected: then all stays as it is.
         """
-        model = open_model(settings)
+        model = open_model(settings, embeddings=settings.learns)
         engine = self._make_engine(settings, model)
         # a worker may be busy with a photo, and then makes its new interpreter
         timeout = self.settings.decode_timeout + INTERVAL_SECONDS

@@ -43,6 +43,10 @@ class Classified:
     """The best probabilities by label, best first."""
     model_id: int
     timings: Timings
+    network: str | None = None
+    """The SHA-256 of the model's network, which names its embeddings; None where there are none."""
+    embedding: bytes | None = None
+    """What the network makes of the photo, as it gave it."""
 
 
 @dataclass(frozen=True, slots=True)

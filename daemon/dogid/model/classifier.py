@@ -32,12 +32,16 @@ class Classifier:
         try:
             self._interpreter = backend.interpreter(model.data)
             self._input = _only(self._interpreter.get_input_details(), "input")
-            self._output = _only(self._interpreter.get_output_details(), "output")
+            outputs = self._interpreter.get_output_details()
+            self._network = model.network
+            if self._network is not None:
+                outputs = [output for output in outputs if output["index"] != self._network.tensor]
+            self._output = _only(outputs, "output")
             self.model_name = model.name
             self.size = photo_size(self._input["shape"])
-            outputs = _class_count(self._output["shape"])
+            count = _class_count(self._output["shape"])
             check_is_scores(self._output)
-            self.labels = _labels(model, outputs)
+            self.labels = _labels(model, count)
             self._encode = InputEncoder.for_input(self._input, model)
             self._takes_uint8 = model.takes_uint8
             self._decode = read_score_decoder(self._output, model.metadata.output_kind, self.size, self._run)
@@ -54,6 +58,11 @@ class Classifier:
         """What the output tensor gives, for people."""
         return {"dtype": np.dtype(self._output["dtype"]).name, "reading": self._decode.description}
 
+    @property
+    def network_name(self) -> str | None:
+        """The SHA-256 of the network whose embeddings it gives; None where it gives none."""
+        return None if self._network is None else self._network.sha256
+
     def encode(self, pixels: Pixels) -> NDArray[Any]:
         """Given pixels [height, width, 3] uint8, return what the input tensor gets for them."""
         return self._encode(pixels)
@@ -64,6 +73,16 @@ class Classifier:
         if not np.isfinite(scores).all():
             raise RuntimeError("the model returned NaN")
         return scores
+
+    def read_embedding(self) -> bytes | None:
+        """Return the embedding of the photo that was classified last, as the network gave it; None without one.
+
+        None where the model's network is not known, or its embeddings were not asked for.
+        """
+        if self._network is None:
+            return None
+        raw: NDArray[Any] = self._interpreter.get_tensor(self._network.tensor)
+        return raw.tobytes()
 
     def _run(self, pixels: Pixels) -> NDArray[Any]:
         self._interpreter.set_tensor(self._input["index"], self._encode(pixels))
@@ -99,13 +118,16 @@ class Model:
         return Classifier(self.file, self.backend)
 
 
-def load_model(path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED) -> Model:
+def load_model(
+    path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED, *, embeddings: bool = False
+) -> Model:
     """Read a model, choose the backend, and run the self-test on the golden photo where there is one.
 
     Where there is none, compare the answers to a few images that dogid makes. labels and options are the user's, see
-    `read_model_file`. Raise UsageError naming the file and the reason.
+    `read_model_file`. embeddings: whether its classifiers give those, too, where the model's network is known. Raise
+    UsageError naming the file and the reason.
     """
-    file = read_model_file(path, labels, options)
+    file = read_model_file(path, labels, options, embeddings=embeddings)
     if has_open_size(file.data):
         raise UsageError(f"{path}: the model takes images of any size: give the one it was trained with, --size N")
     try:

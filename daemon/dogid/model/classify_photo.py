@@ -30,6 +30,8 @@ class Classification:
     """The name of the model's file."""
     decode_ms: float
     invoke_ms: float
+    embedding: bytes | None = None
+    """As the model's network gave it; None where the classifier gives none."""
 
     def best(self, count: int = SHOWN_SCORES) -> dict[str, float]:
         """Return the best probabilities by label, best first, at most count of them."""
@@ -57,6 +59,7 @@ def classify_photo(data: bytes, classifier: Classifier, decode: DecodeFunction =
     decoded = time.perf_counter()
     try:
         scores = classifier.classify(photo.pixels)
+        embedding = classifier.read_embedding()
     except RuntimeError as error:
         raise PhotoError(PhotoCode.INTERNAL, f"the model fails on this photo: {error}") from error
     return Classification(
@@ -68,6 +71,7 @@ def classify_photo(data: bytes, classifier: Classifier, decode: DecodeFunction =
         model=classifier.model_name,
         decode_ms=round((decoded - started) * 1000, 3),
         invoke_ms=elapsed_ms(decoded),
+        embedding=embedding,
     )
 
 

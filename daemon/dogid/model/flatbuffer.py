@@ -29,6 +29,24 @@ class Table:
         place = self.place(field)
         return default if place is None else int(_value(self.data, place, kind))
 
+    def real(self, field: int, default: float = 0.0) -> float:
+        """Return a float32."""
+        place = self.place(field)
+        return default if place is None else float(_value(self.data, place, "f"))
+
+    def scalars(self) -> Iterator[tuple[int, bytes]]:
+        """Yield (field, bytes) of a table that has scalars alone, little-endian and without zeros at their end.
+
+        So are they the same wherever a writer has placed them: how long each is, its schema alone would say.
+        """
+        fields = self.at - _value(self.data, self.at, "i")
+        size = _value(self.data, fields + 2, "H")
+        count = (_value(self.data, fields, "H") - 4) // 2
+        places = {field: place for field in range(count) if (place := self.place(field)) is not None}
+        for field, place in places.items():
+            end = min((other for other in places.values() if other > place), default=self.at + size)
+            yield field, self.data[place:end].rstrip(b"\0")
+
     def table(self, field: int) -> "Table | None":
         """Return a table or the content of a union, None where it is left out."""
         place = self.place(field)

@@ -25,8 +25,10 @@ from dogid.model.containers import (
 )
 from dogid.model.graph_front import derive_normalisation
 from dogid.model.input_size import set_input_size
+from dogid.model.last_layer import NoLastLayerError
 from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_labels import find_labels
+from dogid.model.network import Network, expose_embedding, read_network
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
 from dogid.model.zip_members import ZIP_ERRORS, read_member
@@ -91,6 +93,8 @@ class RunnableModel:
     """Whether the model's own input is uint8 though that of data is int8."""
     channels: str | None = None
     """RGB or BGR as the user set it."""
+    network: Network | None = None
+    """Whose embeddings data gives as a second output; None where the scores are its only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +108,14 @@ class ModelFile(RunnableModel):
     record: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_model_file(path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED) -> ModelFile:
+def read_model_file(
+    path: Path, labels: Path | None = None, options: InputOptions = AS_DEFINED, *, embeddings: bool = False
+) -> ModelFile:
     """Read a model and what is packed with it; labels overrides where its labels come from, options how it is fed.
 
-    path may also be a zip with a single `.tflite`, as Teachable Machine makes them. Raise UsageError where the file is
-    missing, is no TensorFlow Lite model, or is not the one that was sealed.
+    embeddings: whether the embedding becomes a second output, where the model's network is known. path may also be a
+    zip with a single `.tflite`, as Teachable Machine makes them. Raise UsageError where the file is missing, is no
+    TensorFlow Lite model, or is not the one that was sealed.
     """
     try:
         content = path.read_bytes()
@@ -122,12 +129,14 @@ def read_model_file(path: Path, labels: Path | None = None, options: InputOption
     metadata, exporter = read_metadata(weights), read_ultralytics(packed)
     found = find_labels(path, labels, packed, zipped, exporter, metadata, ours=RECORD in packed)
     sized = weights if options.size is None else _resize(path, weights, options.size)
+    network = _find_network(sized, options) if embeddings else None
     shorter = strip_input_quantize(sized)
+    runs = shorter or sized
     return ModelFile(
         name=path.name,
         title=str(path),
         path=path,
-        data=shorter or sized,
+        data=runs if network is None else expose_embedding(runs, network.tensor),
         sha256=hashlib.sha256(content).hexdigest(),
         labels=found.names,
         labels_from=found.source,
@@ -138,7 +147,17 @@ def read_model_file(path: Path, labels: Path | None = None, options: InputOption
         metadata=metadata,
         takes_uint8=shorter is not None,
         channels=options.channels,
+        network=network,
     )
+
+
+def _find_network(data: bytes, options: InputOptions) -> Network | None:
+    try:
+        network = read_network(data)
+    except NoLastLayerError:
+        return None  # `read_network` says why to those who need to know
+    is_fed_otherwise = options.normalisation is not None or options.channels is not None
+    return network.with_input(f"{options.normalisation} {options.channels}") if is_fed_otherwise else network
 
 
 def _unzip(path: Path, content: bytes) -> ZippedModel | None:

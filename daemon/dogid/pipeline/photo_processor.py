@@ -112,6 +112,8 @@ class PhotoProcessor:
             scores=photo.best(),
             model_id=self.model_id,
             timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
+            network=classifier.network_name,
+            embedding=photo.embedding,
         )
 
 

@@ -13,14 +13,13 @@ _SHELF = "models"
 _ENDING = ".tflite"
 
 
-def open_model(chosen: Settings) -> Model:
+def open_model(chosen: Settings, *, embeddings: bool = False) -> Model:
     """Load the model that the settings name, fed as they say; the shipped one where they name none.
 
-    Raise UsageError naming the file and the reason.
+    embeddings: whether its classifiers give embeddings, too. Raise UsageError naming the file and the reason.
     """
-    return load_model(
-        find_model(chosen), chosen.labels, InputOptions(chosen.normalisation, chosen.channels, chosen.size)
-    )
+    options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
+    return load_model(find_model(chosen), chosen.labels, options, embeddings=embeddings)
 
 
 def find_model(chosen: Settings) -> Path:

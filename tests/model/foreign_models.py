@@ -9,9 +9,9 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from dogid.model.standard_metadata import ClassifierFacts, classifier_metadata
 from dogid.model.tflite_metadata import METADATA
 from dogid_convert.tflite.flatbuffer_edit import add_metadata
-from dogid_convert.tflite.metadata import ClassifierFacts, classifier_metadata
 from tests.model.small_models import SIZE
 
 Head = Callable[[Any], Any]
@@ -41,7 +41,7 @@ def means(image: Any) -> Any:
 
 def with_metadata(model: bytes, *, mean: float, std: float, labels_file: str = "labels.txt") -> bytes:
     """Add the standard metadata."""
-    facts = ClassifierFacts("m", "d", (SIZE, SIZE), mean, std, quantized_input=False, labels_file=labels_file)
+    facts = ClassifierFacts("m", "d", (SIZE, SIZE), (mean,), (std,), quantized_input=False, labels_file=labels_file)
     return add_metadata(model, METADATA, classifier_metadata(facts))
 
 

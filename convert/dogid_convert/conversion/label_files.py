@@ -24,11 +24,6 @@ class GraphLabels:
     names: tuple[str, ...]
     path: Path
 
-    @property
-    def text(self) -> str:
-        """The content of a label file."""
-        return "".join(f"{name}\n" for name in self.names)
-
 
 def find_labels(graph: Path, given: Path | None) -> GraphLabels:
     """Return the labels of a file, or of one beside the graph. Raise UsageError listing the searched files."""

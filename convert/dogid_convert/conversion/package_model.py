@@ -1,27 +1,22 @@
 """Completing a model file: metadata, labels, golden photo, and the record of where it comes from."""
 
-import json
 import platform
 import shlex
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from dogid import __version__
-from dogid.model.model_file import RECORD
 from dogid.model.model_labels import LABELS
+from dogid.model.model_writer import FileContents, compose_model_file
+from dogid.model.standard_metadata import ClassifierFacts, classifier_metadata
 from dogid.model.tflite_metadata import METADATA
+from dogid.preprocessing import Normalisation
 from dogid_convert.conversion.convert import ConversionOptions, Converted
 from dogid_convert.quantize.tflite_converter import DEFAULT_IO_TYPES
-from dogid_convert.reports.training_report import EMBEDDINGS, read_recorded_data, read_recorded_embeddings
+from dogid_convert.reports.training_report import read_recorded_data, read_recorded_embeddings
 from dogid_convert.sources.content_hash import content_sha256
 from dogid_convert.tflite import run
-from dogid_convert.tflite.archive import append_files, sha256
 from dogid_convert.tflite.flatbuffer_edit import add_metadata
-from dogid_convert.tflite.golden import GOLDEN_FILE, make_golden
-from dogid_convert.tflite.metadata import ClassifierFacts, classifier_metadata
-
-FORMAT = 1
-"""Version of the record's form."""
 
 _PACKAGES = ("tensorflow", "ai-edge-litert", "numpy", "pillow")
 
@@ -33,8 +28,8 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
         name=settings.graph.stem,
         description=f"Image classifier converted by dogid {__version__}",
         size=source.size,
-        mean=normalisation.mean,
-        std=normalisation.std,
+        mean=(normalisation.mean,),
+        std=(normalisation.std,),
         quantized_input=converted.facts.input.dtype != "FLOAT32",
         labels_file=LABELS,
     )
@@ -44,19 +39,15 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
         run.make_classifier(model, converted.labels.names, normalisation, accelerated=accelerated).classify
         for accelerated in (True, False)
     )
-    golden = make_golden(source.size, usual, other)
-    record = {
-        "format": FORMAT,
-        "mean": normalisation.mean,
-        "std": normalisation.std,
-        "weights_sha256": sha256(model),
-        "golden": {"file": GOLDEN_FILE, "scores": list(golden.scores), "tolerance": golden.tolerance},
-        "provenance": _provenance(converted, settings),
-    }
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    files = {LABELS: converted.labels.text.encode(), GOLDEN_FILE: golden.data, RECORD: text.encode()}
-    embeddings = read_recorded_embeddings(settings.graph, content_sha256(settings.graph))
-    return append_files(model, files | ({EMBEDDINGS: embeddings} if embeddings is not None else {}))
+    contents = FileContents(
+        labels=converted.labels.names,
+        size=source.size,
+        normalisation=Normalisation((normalisation.mean,), (normalisation.std,)),
+        channels=None,
+        provenance=_provenance(converted, settings),
+        embeddings=read_recorded_embeddings(settings.graph, content_sha256(settings.graph)),
+    )
+    return compose_model_file(model, contents, usual, other)
 
 
 def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Making, reading, changing, packing and running `.tflite` files; start reading at `archive.py`."""
+"""Making, reading, changing and running `.tflite` files; start reading at `flatbuffer_edit.py`."""

@@ -4,11 +4,10 @@ import statistics
 import time
 
 import numpy as np
-from ai_edge_litert import interpreter as litert
 from numpy.typing import NDArray
 
 from dogid.model.classifier import Classifier
-from dogid.model.interpreter import Backend, Interpreter, choose_backend
+from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.model_file import RunnableModel
 from dogid.model.tflite_metadata import read_metadata
 from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
@@ -18,19 +17,6 @@ from dogid_convert.support.quiet_tensorflow import suppress_stderr
 
 _ROUNDS = 30
 _WARM_UP = 3
-
-
-class _OtherKernels(Backend):
-    """The interpreter without its accelerated kernels: what older and other processors run."""
-
-    def interpreter(self, model: bytes) -> Interpreter:
-        made: Interpreter = litert.Interpreter(
-            model_content=model,
-            num_threads=1,
-            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-        )
-        made.allocate_tensors()
-        return made
 
 
 def make_classifier(
@@ -49,7 +35,7 @@ def make_classifier(
         metadata=read_metadata(model),
     )
     with suppress_stderr():
-        return Classifier(runnable, choose_backend(model) if accelerated else _OtherKernels(litert.__name__))
+        return Classifier(runnable, Backend(choose_backend(model).module, accelerated))
 
 
 def predict(model: Classifier, pixels: NDArray[np.uint8], track: Track, what: str) -> NDArray[np.float32]:

@@ -7,11 +7,11 @@ Sources: tensorflow/lite/schema/schema.fbs; the numbers of fields are their orde
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.model.constants import Constants, operator_kinds
 from dogid.model.flatbuffer import FlatbufferError, Table, root
 from dogid.preprocessing import (
     BGR,
@@ -25,15 +25,14 @@ from dogid.preprocessing import (
     Origin,
 )
 
-_OPERATOR_CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4  # Model
+_SUBGRAPHS = 2  # Model
 _TENSORS, _INPUTS, _OPERATORS = 0, 1, 3  # SubGraph
-_TYPE, _BUFFER, _QUANTIZATION = 1, 2, 4  # Tensor
-_SCALES, _ZERO_POINTS, _QUANTIZED_AXIS = 2, 3, 6  # QuantizationParameters
-_FLOAT32, _FLOAT16, _UINT8, _INT8 = 0, 1, 3, 9  # TensorType
-_DTYPES = {_FLOAT32: "<f4", _FLOAT16: "<f2", _INT8: "i1", _UINT8: "u1"}
+_TYPE, _QUANTIZATION = 1, 4  # Tensor
+_SCALES, _ZERO_POINTS = 2, 3  # QuantizationParameters
+_FLOAT32, _UINT8, _INT8 = 0, 3, 9  # TensorType
 
 ADD, MUL, SUB, DIV = 0, 18, 41, 42  # BuiltinOperator, as all below
-_QUANTIZE, _DEQUANTIZE = 114, 6
+_QUANTIZE = 114
 _CONV_2D, _CONCATENATION, _SHAPE = 3, 2, 77
 # PAD, STRIDED_SLICE, SPLIT, UNPACK, REVERSE_V2, GATHER, SPLIT_V, SLICE, MIRROR_PAD, PADV2, TRANSPOSE: places change
 _MOVES = frozenset({34, 45, 49, 88, 105, 36, 102, 65, 100, 60, 39})
@@ -90,11 +89,10 @@ class _Front:
     """The operators between the input and the network."""
 
     def __init__(self, model: Table, graph: Table) -> None:
-        self._kinds = [max(code.number(0, "b"), code.number(3, "i")) for code in model.tables(_OPERATOR_CODES)]
-        self._buffers = list(model.tables(_BUFFERS))
+        self._kinds = operator_kinds(model)
         self._tensors = list(graph.tables(_TENSORS))
         self._operators = list(graph.tables(_OPERATORS))
-        self._makers = {made: op for op in self._operators for made in op.numbers(2, "i")}
+        self._constants = Constants(model, graph)
         self._source = graph.numbers(_INPUTS, "i")[0]
 
     def find(self) -> Found | None:
@@ -173,27 +171,8 @@ class _Front:
 
     def _constant(self, index: int) -> NDArray[np.float64] | None:
         """Return a constant tensor's numbers, of quantized and of float16 ones as float, too."""
-        maker = self._makers.get(index)
-        if maker is not None:
-            return self._constant(maker.numbers(1, "i")[0]) if self._kind(maker) == _DEQUANTIZE else None
-        tensor = self._tensors[index]
-        kind = tensor.number(_TYPE, "b")
-        content = self._buffers[tensor.number(_BUFFER, "I")].content(0)
-        if kind not in _DTYPES or not content or len(content) > _LARGEST_CONSTANT:
-            return None
-        values: NDArray[Any] = np.frombuffer(content, dtype=_DTYPES[kind]).astype(np.float64)
-        values = values.reshape(tensor.numbers(0, "i") or (-1,))
-        quantization = tensor.table(_QUANTIZATION)
-        scales = () if quantization is None else quantization.numbers(_SCALES, "f")
-        if kind in (_INT8, _UINT8):
-            if quantization is None or not scales:
-                return None
-            axis = quantization.number(_QUANTIZED_AXIS, "i")
-            shape = [1] * values.ndim
-            shape[axis if len(scales) > 1 else 0] = len(scales)
-            zeros = np.reshape(quantization.numbers(_ZERO_POINTS, "q") or (0,) * len(scales), shape)
-            values = (values - zeros) * np.reshape(scales, shape)
-        return values if np.isfinite(values).all() else None
+        values = self._constants.read(index, _LARGEST_CONSTANT)
+        return values if values is not None and np.isfinite(values).all() else None
 
 
 _RANGES = (

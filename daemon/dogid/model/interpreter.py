@@ -39,10 +39,12 @@ class Backend:
     """An interpreter library that works with a model: it was tried."""
 
     module: str
+    accelerated: bool = True
+    """Whether it has its accelerated kernels (XNNPACK); without, it runs as older and other processors do."""
 
     def interpreter(self, model: bytes) -> Interpreter:
         """Make an interpreter of its own for a worker, with one thread. Raise ValueError or RuntimeError."""
-        made: Interpreter = _make(self.module, model)
+        made: Interpreter = _make(self.module, model, accelerated=self.accelerated)
         return made
 
 
@@ -105,10 +107,15 @@ def _first_sentence(error: Exception) -> str:
     )
 
 
-def _make(module: str, model: bytes) -> Any:
-    library = importlib.import_module(module)
+def _make(module: str, model: bytes, *, accelerated: bool = True) -> Any:
     # tf.lite cannot be imported by name: TensorFlow makes it at the first access
-    interpreter = getattr(library, "lite", library).Interpreter(model_content=model, num_threads=1)
+    imported = importlib.import_module(module)
+    library = getattr(imported, "lite", imported)
+    options = {}
+    if not accelerated:
+        kinds = getattr(library, "experimental", library).OpResolverType
+        options = {"experimental_op_resolver_type": kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES}
+    interpreter = library.Interpreter(model_content=model, num_threads=1, **options)
     interpreter.allocate_tensors()
     return interpreter
 

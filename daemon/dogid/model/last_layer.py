@@ -8,9 +8,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from dogid.model.constants import operator_kinds
 from dogid.model.flatbuffer import FlatbufferError, Table, root
 
-_OPERATOR_CODES, _SUBGRAPHS = 1, 2  # Model
+_SUBGRAPHS = 2  # Model
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
 _SHAPE, _TYPE, _QUANTIZATION = 0, 1, 4  # Tensor
 _KIND, _TAKES, _MAKES, _OPTIONS = 0, 1, 2, 4  # Operator
@@ -54,7 +55,7 @@ class LastLayer:
 
 
 def find_last_layer(data: bytes) -> LastLayer:
-    """Given a model's bytes, return where its last layer is.
+    """Given a model's bytes, return where its last layer is; its embedding may be a second output.
 
     Raise NoLastLayerError with the reason where there is none of that kind, or the file is damaged.
     """
@@ -63,12 +64,6 @@ def find_last_layer(data: bytes) -> LastLayer:
         return _Graph(model, next(model.tables(_SUBGRAPHS))).find()
     except (FlatbufferError, StopIteration, IndexError) as error:
         raise NoLastLayerError(f"the model is damaged: {error or 'a part is missing'}") from error
-
-
-def operator_kinds(model: Table) -> list[int]:
-    """Return the number of each operator code's BuiltinOperator."""
-    # the first field was a byte, and too small
-    return [max(code.number(0, "b"), code.number(3, "i")) for code in model.tables(_OPERATOR_CODES)]
 
 
 class _Graph:
@@ -83,11 +78,13 @@ class _Graph:
         self._outputs = graph.numbers(_OUTPUTS, "i")
 
     def find(self) -> LastLayer:
-        if len(self._outputs) != 1:
-            raise NoLastLayerError(f"the model has {len(self._outputs)} outputs")
+        if not self._outputs:
+            raise NoLastLayerError("the model has no output")
         behind = list(self._walk_back(self._outputs[0]))
         at = behind.pop()
         layer = self._read(at)
+        if not {layer.embedding}.issuperset(self._outputs[1:]):  # which `expose_embedding` adds
+            raise NoLastLayerError(f"the model has {len(self._outputs)} outputs")
         kinds = {self._kind(number) for number in behind}
         softmax = next((number for number in behind if self._kind(number) == _SOFTMAX), None)
         beta = 1.0 if softmax is None else _beta(self._operators[softmax])

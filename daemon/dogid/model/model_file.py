@@ -32,7 +32,7 @@ from dogid.model.network import Network, expose_embedding, read_network
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
 from dogid.model.zip_members import ZIP_ERRORS, read_member
-from dogid.preprocessing import KnownNormalisation, Normalisation, Origin
+from dogid.preprocessing import BGR, RGB, KnownNormalisation, Normalisation, Origin
 
 RECORD = "dogid.json"
 """The zip member with dogid's record: normalisation, provenance, golden photo."""
@@ -198,9 +198,11 @@ def _normalisation(
     """Return the normalisation that the user, the record, the metadata or the file's maker define, in this order."""
     if options.normalisation is not None:
         return KnownNormalisation(options.normalisation, Origin.SET, "by the settings")
-    mean, std = _number(record, "mean"), _number(record, "std")
-    if mean is not None and std:
-        return KnownNormalisation(Normalisation((mean,), (std,)), Origin.FILE, "as the file defines")
+    mean, std = _colours(record, "mean"), _colours(record, "std")
+    if mean and std and min(std) > 0:
+        channels = record.get("channels")
+        known = channels if channels in (RGB, BGR) else None
+        return KnownNormalisation(Normalisation(mean, std), Origin.FILE, "as the file defines", known)
     if metadata.normalisation is not None:
         return KnownNormalisation(metadata.normalisation, Origin.FILE, "by the model's metadata")
     if exporter is not None and exporter.normalisation is not None:
@@ -259,9 +261,12 @@ def _sealed_weights(path: Path, data: bytes, record: Mapping[str, Any]) -> bytes
     return weights
 
 
-def _number(record: Mapping[str, Any], key: str) -> float | None:
+def _colours(record: Mapping[str, Any], key: str) -> tuple[float, ...]:
+    """Return a number, or one for each of three colours; none where there is neither."""
     value = record.get(key)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    values = value if isinstance(value, list) else [value]
+    are_numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in values)
+    return tuple(map(float, values)) if are_numbers and len(values) in (1, 3) else ()
 
 
 def _golden(path: Path, record: Mapping[str, Any], packed: Mapping[str, bytes]) -> GoldenPhoto | None:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.model.constants import operator_kinds
 from dogid.model.flatbuffer import FlatbufferError, Table, root
-from dogid.model.last_layer import LastLayer, NoLastLayerError, find_last_layer, operator_kinds
+from dogid.model.last_layer import LastLayer, NoLastLayerError, find_last_layer
 
 _SUBGRAPHS, _BUFFERS = 2, 4  # Model
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph

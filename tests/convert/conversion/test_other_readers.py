@@ -15,7 +15,7 @@ from mediapipe.tasks.python import vision
 
 from dogid.cli import main
 from dogid.model.classifier import load_model
-from dogid_convert.tflite.golden import generate_image
+from dogid.model.golden_photo import generate_image
 from tests.convert.small_graphs import LABELS, make_workspace
 
 

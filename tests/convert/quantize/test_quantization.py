@@ -12,6 +12,7 @@ pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.errors import DogidError
 from dogid.evaluation.compare import measure_agreement
+from dogid.model.golden_photo import generate_image
 from dogid_convert.conversion.photo_sets import decode_photos, interleave_labels, read_folder
 from dogid_convert.graph.network import Hints
 from dogid_convert.graph.normalisation import UniformNormalisation
@@ -27,7 +28,6 @@ from dogid_convert.tflite.flatbuffer_edit import (
     read_facts,
     unpack,
 )
-from dogid_convert.tflite.golden import generate_image
 from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workspace
 
 

@@ -24,8 +24,9 @@ class ClassifierFacts:
     description: str
     size: tuple[int, int]
     """(width, height) in pixels."""
-    mean: float
-    std: float
+    mean: tuple[float, ...]
+    """In pixels, one number or one for each colour; empty where it is not known."""
+    std: tuple[float, ...]
     quantized_input: bool
     labels_file: str
     """Name of the labels' file in the appended zip."""
@@ -37,11 +38,13 @@ def classifier_metadata(facts: ClassifierFacts) -> bytes:
     size = _table(b, [("u32", facts.size[0]), ("u32", facts.size[1])])
     image = _table(b, [("u8", _RGB), ("ref", size)])
     content = _table(b, [("u8", _IMAGE_PROPERTIES), ("ref", image)])
-    normalization = _table(b, [("ref", _floats(b, [facts.mean])), ("ref", _floats(b, [facts.std]))])
-    unit = _table(b, [("u8", _NORMALIZATION), ("ref", normalization)])
+    units = []
+    if facts.mean:
+        normalization = _table(b, [("ref", _floats(b, facts.mean)), ("ref", _floats(b, facts.std))])
+        units = [_table(b, [("u8", _NORMALIZATION), ("ref", normalization)])]
     # of the tensor as it is fed: whole pixels, or pixels after normalisation
-    low, high = (0.0, 255.0) if facts.quantized_input else _range(facts)
-    stats = _table(b, [("ref", _floats(b, [high])), ("ref", _floats(b, [low]))])
+    low, high = ((0.0,), (255.0,)) if facts.quantized_input else _range(facts)
+    stats = _table(b, [("ref", _floats(b, high)), ("ref", _floats(b, low))])
     image_in = _table(
         b,
         [
@@ -49,7 +52,7 @@ def classifier_metadata(facts: ClassifierFacts) -> bytes:
             ("ref", b.CreateString("RGB pixels")),
             None,
             ("ref", content),
-            ("ref", _references(b, [unit])),
+            ("ref", _references(b, units)),
             ("ref", stats),
         ],
     )
@@ -61,7 +64,7 @@ def classifier_metadata(facts: ClassifierFacts) -> bytes:
             ("u8", _AXIS_LABELS),
         ],
     )
-    scores_stats = _table(b, [("ref", _floats(b, [1.0])), ("ref", _floats(b, [0.0]))])
+    scores_stats = _table(b, [("ref", _floats(b, (1.0,))), ("ref", _floats(b, (0.0,)))])
     scores_out = _table(
         b,
         [
@@ -92,8 +95,11 @@ def classifier_metadata(facts: ClassifierFacts) -> bytes:
     return bytes(b.Output())
 
 
-def _range(facts: ClassifierFacts) -> tuple[float, float]:
-    return (0 - facts.mean) / facts.std, (255 - facts.mean) / facts.std
+def _range(facts: ClassifierFacts) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what pixels 0 and 255 become, one number or one for each colour."""
+    colours = range(max(len(facts.mean), len(facts.std)))
+    pairs = [(facts.mean[min(i, len(facts.mean) - 1)], facts.std[min(i, len(facts.std) - 1)]) for i in colours]
+    return tuple((0 - mean) / std for mean, std in pairs), tuple((255 - mean) / std for mean, std in pairs)
 
 
 def _table(b: Any, fields: list[tuple[str, int] | None]) -> int:
@@ -110,7 +116,7 @@ def _table(b: Any, fields: list[tuple[str, int] | None]) -> int:
     return int(b.EndObject())
 
 
-def _floats(b: Any, values: list[float]) -> int:
+def _floats(b: Any, values: tuple[float, ...]) -> int:
     b.StartVector(4, len(values), 4)
     for value in reversed(values):
         b.PrependFloat32(value)

@@ -30,6 +30,8 @@ def classify(capsys: pytest.CaptureFixture[str], model: str, *flags: str) -> tup
         "gray",
         "ultralytics_old",
         "ultralytics_new",
+        "takes_0_to_1",
+        "takes_0_to_255",
     ],
 )
 def test_normalisation_is_found_without_a_setting(model: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,12 +59,22 @@ def test_normalisation_that_no_file_shows_is_set(
     assert "warning" not in printed
 
 
-@pytest.mark.parametrize("model", ["takes_0_to_1.tflite", "takes_0_to_255.tflite", "teachable_machine.zip"])
-def test_a_guess_is_followed_by_a_warning(model: str, capsys: pytest.CaptureFixture[str]) -> None:
-    _, printed = classify(capsys, model)
-
+@pytest.mark.parametrize(
+    ("model", "setting"),
+    [("takes_0_to_1.tflite", "0..1"), ("takes_0_to_255.tflite", "0..255"), ("teachable_machine.zip", "0..255")],
+)
+def test_a_range_that_gives_one_answer_is_not_guessed(
+    model: str, setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, printed = classify(capsys, model)
+    assert labels == ["bright", "dark"]
+    assert f"= {setting}, unchecked: the file does not define it, and with -1..1 every test picture gets" in printed
     assert "warning: the model's normalisation is guessed" in printed
     assert "dogid model try" in printed
+
+    assert main(["model", "show", str(SMALL_MODELS / model), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)["input"]
+    assert (shown["origin"], shown["setting"]) == ("guessed", setting)
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,13 @@ def guessed(float_model: bytes, tmp_path: Path) -> Path:
 
 def test_check_and_show_have_the_line_and_the_warning(guessed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", "--model", str(guessed), "--json", "--inbox", str(guessed.parent), "--state", str(guessed.parent)])
-    checks = {item["name"]: item["detail"] for item in json.loads(capsys.readouterr().out)["checks"]}
-    assert f"fed {GUESS}" in checks["model"]
-    assert "warning: the model's normalisation is guessed" in checks["model"]
+    check = next(item for item in json.loads(capsys.readouterr().out)["checks"] if item["name"] == "model")
+    assert f"fed {GUESS}" in check["detail"]
+    assert [text[:39] for text in check["warnings"]] == ["the model's normalisation is guessed: i"]
+    main(["check", "--model", str(guessed), "--inbox", str(guessed.parent), "--state", str(guessed.parent)])
+    line = next(line for line in capsys.readouterr().out.splitlines() if " model " in line)
+    assert line.startswith("warning  model")
+    assert line.count("does not define it") == 1
 
     assert main(["model", "show", str(guessed)]) == 0
     assert "warning        the model's normalisation is guessed" in capsys.readouterr().out

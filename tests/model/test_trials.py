@@ -60,16 +60,59 @@ def test_single_photos_show_the_answers_and_what_to_set(
     assert main(["model", "try", str(takes_0_to_1), *given]) == 0
     printed = capsys.readouterr().out
 
-    assert "0..1 rgb fits best" in printed
-    assert "set it by --normalisation=0..1" in printed
+    assert "0..1 rgb fits; set it by --normalisation=0..1. As many are right with 0..255 rgb" in printed
     assert "(now)" in printed
+
+
+def test_photos_without_labels_get_answers_but_no_advice(
+    takes_0_to_1: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    for label in LABELS:
+        (tmp_path / f"{label}.png").write_bytes((photos / label / "0.png").read_bytes())
+    assert main(["model", "try", str(takes_0_to_1), str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+    assert "0..1 rgb        blue 1.000" in printed.out
+    assert "fits" not in printed.out
+    assert "which of them fits is not known without labels" in printed.err
+    assert "left out: " in printed.err
+    assert "notes.txt" in printed.err
+
+    assert main(["model", "try", str(takes_0_to_1), str(tmp_path), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["photos"], document["labelled"], document["fits"]) == (3, 0, None)
+
+
+def test_many_photos_without_labels_are_counted_by_answer(
+    takes_0_to_1: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(6):
+        folder = tmp_path / f"day {number}"
+        folder.mkdir()
+        (folder / "0.png").write_bytes((photos / LABELS[number % 2] / "0.png").read_bytes())
+    assert main(["model", "try", str(takes_0_to_1), str(tmp_path)]) == 0
+    printed = capsys.readouterr()
+
+    assert f"{LABELS[0]} 3, {LABELS[1]} 3" in printed.out
+    assert "no folder in it has the name of one of the model's labels" in printed.err
+
+
+def test_ties_are_named(takes_0_to_1: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(takes_0_to_1), f"green={photos}/green/0.png"]  # the middle colour of any order
+    assert main(["model", "try", *given]) == 0
+    assert ". As many are right with 0..255 rgb, 0..1 bgr" in capsys.readouterr().out
+    assert main(["model", "try", *given, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+
+    right = [trial for trial in document["trials"] if trial["right"] == 1]
+    assert len(document["fit_as_well"]) == len(right) - 1 > 0
 
 
 def test_what_was_found_makes_the_model_right(
     takes_0_to_1: Path, photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["model", "try", str(takes_0_to_1), str(photos), "--normalisation", "0..1"]) == 0
-    assert "0..1 rgb fits best: nothing to set" in capsys.readouterr().out
+    assert "0..1 rgb fits: nothing to set" in capsys.readouterr().out
 
 
 def test_model_that_takes_bgr_is_found(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,6 +30,17 @@ class CheckResult:
     ok: bool
     detail: str
     """What was found; or what is wrong, and the way out."""
+    warnings: tuple[str, ...] = ()
+    """What works and may nevertheless be wrong."""
+
+    @property
+    def verdict(self) -> str:
+        """In one word, for people."""
+        return "WRONG" if not self.ok else "warning" if self.warnings else "ok"
+
+
+_Check = Callable[[Settings], str | tuple[str, ...]]
+"""Returns what was found, and warnings behind it. Raise DogidError, OSError or _CheckFailedError where it is wrong."""
 
 
 class _CheckFailedError(Exception):
@@ -49,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json({"ok": ok, "checks": [asdict(result) for result in results]})
     else:
-        print_table([("ok" if item.ok else "WRONG", item.name, item.detail) for item in results])
+        print_table([(item.verdict, item.name, "; ".join([item.detail, *item.warnings])) for item in results])
     return 0 if ok else 1
 
 
@@ -58,22 +69,23 @@ def check_all(chosen: Settings) -> list[CheckResult]:
     return [_run_check(name, check, chosen) for name, check in _CHECKS.items()]
 
 
-def _run_check(name: str, check: Callable[[Settings], str], chosen: Settings) -> CheckResult:
+def _run_check(name: str, check: _Check, chosen: Settings) -> CheckResult:
     try:
-        return CheckResult(name, ok=True, detail=check(chosen))
+        found = check(chosen)
+        detail, *warnings = (found,) if isinstance(found, str) else found
+        return CheckResult(name, ok=True, detail=detail, warnings=tuple(warnings))
     except (_CheckFailedError, DogidError) as error:
         return CheckResult(name, ok=False, detail=str(error))
     except OSError as error:
         return CheckResult(name, ok=False, detail=f"{error.filename or name}: {error.strerror or error}")
 
 
-def _check_model(chosen: Settings) -> str:
+def _check_model(chosen: Settings) -> tuple[str, ...]:
     from dogid.shelf.open_model import open_model
 
     model = open_model(chosen)
     proof = "passes its self-test" if model.file.golden else "self-test: unchecked, the file has no golden photo"
-    warnings = "".join(f"; warning: {text}" for text in model.warnings)
-    return f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}{warnings}"
+    return f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}", *model.warnings
 
 
 def _check_backend(chosen: Settings) -> str:
@@ -219,7 +231,7 @@ def _find_nearest_folder(path: Path) -> Path:
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
-_CHECKS: dict[str, Callable[[Settings], str]] = {
+_CHECKS: dict[str, _Check] = {
     "backend": _check_backend,
     "model": _check_model,
     "inbox": _check_inbox,

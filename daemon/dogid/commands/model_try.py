@@ -1,13 +1,14 @@
-"""`dogid model try FILE LABEL=PHOTO...|DIR`: which normalisation fits a model, by photos whose labels are known."""
+"""`dogid model try FILE LABEL=PHOTO...|DIR`: a model's answers under each usual normalisation, and which one fits."""
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dogid import settings
 from dogid.commands.output import print_json, print_line, print_message, print_table
 from dogid.errors import DogidError, UsageError
-from dogid.file_names import one_line
+from dogid.file_names import join_names
 
 if TYPE_CHECKING:
     from dogid.model.classifier import Model
@@ -18,18 +19,25 @@ _MOST_PHOTOS = 200
 """Of a folder, evenly from its labels; more take longer and hardly change which normalisation fits."""
 
 _SHOWN_PHOTOS = 4  # columns of answers in the table
+_SHOWN_LABELS = 4  # and, of more photos, labels with their counts
 
 
 class _Photo(NamedTuple):
     path: Path
     label: str | None
+    of_folder: bool = False
+    """Whether it was found in a folder, and not named by the user."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add FILE, the photos, --json, and the settings of the model."""
     parser.add_argument("file", type=Path, metavar="FILE", help="a model")
     parser.add_argument(
-        "photos", nargs="+", metavar="LABEL=PHOTO|DIR", help="photos with their label, or a folder with one per label"
+        "photos",
+        nargs="+",
+        metavar="LABEL=PHOTO|DIR",
+        help="photos with their label, or a folder with a sub-folder per label; without labels the answers are shown, "
+        "but not which normalisation fits",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     settings.add_flags(parser, (*settings.MODEL_SETTINGS[1:], "max_bytes", "max_pixels"))
@@ -46,9 +54,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = replace(settings.load(args), model=args.file)
     limit_pixels(chosen.max_pixels)
     model = open_model(chosen)
-    photos = _find_photos(args.photos)
+    photos, pixels = _decode_all(_find_photos(args.photos, model), model.size, chosen.max_bytes)
     truth = [_find_label(photo, model) for photo in photos]
-    pixels = [_decode(photo.path, model.size, chosen.max_bytes) for photo in photos]
     trials = try_normalisations(model, pixels, truth)
     document = _describe(model, photos, truth, trials)
     if args.json:
@@ -58,12 +65,12 @@ def run(args: argparse.Namespace) -> int:
     return 0 if document["fits"] or not document["labelled"] else 1
 
 
-def _find_photos(arguments: list[str]) -> list[_Photo]:
+def _find_photos(arguments: list[str], model: "Model") -> list[_Photo]:
     photos: list[_Photo] = []
     for text in arguments:
         label, equals, name = text.partition("=")
         if Path(text).is_dir():
-            photos += _of_folder(Path(text))
+            photos += _of_folder(Path(text), model)
         elif Path(text).is_file():
             photos.append(_Photo(Path(text), None))
         elif equals and Path(name).is_file():
@@ -73,16 +80,37 @@ def _find_photos(arguments: list[str]) -> list[_Photo]:
     return photos
 
 
-def _of_folder(root: Path) -> list[_Photo]:
+def _of_folder(root: Path, model: "Model") -> list[_Photo]:
+    """Return photos in a folder, evenly: with labels where its sub-folders have names of labels, else without."""
     from dogid.dataset.labelled_photos import find_photos
+    from dogid.dataset.photo_names import may_be_photo
 
+    if not _has_labels(root, model):
+        names = sorted(path for path in root.rglob("*") if may_be_photo(path.name) and path.is_file())
+        if not names:
+            raise UsageError(f"{root}: no photos in it")
+        return [_Photo(path, None, of_folder=True) for path in names[:: -(-len(names) // _MOST_PHOTOS)]]
     dataset = find_photos(root, min_labels=1)
     each = max(_MOST_PHOTOS // len(dataset.labels), 1)
     found = []
     for number, label in enumerate(dataset.labels):
         of_label = [photo.path for photo in dataset.photos if photo.label == number]
-        found += [_Photo(path, label) for path in of_label[:: -(-len(of_label) // each)]]
+        found += [_Photo(path, label, of_folder=True) for path in of_label[:: -(-len(of_label) // each)]]
     return found
+
+
+def _has_labels(root: Path, model: "Model") -> bool:
+    from dogid.dataset.label_folders import find_label_folders
+    from dogid.dataset.label_matching import match_labels
+
+    try:
+        names = [folder.label for folder in find_label_folders(root)]
+    except UsageError:  # no sub-folders, or some whose names cannot be labels
+        return False
+    if any(place is not None for place in match_labels(names, model.labels)):
+        return True
+    print_message(f"{root}: no folder in it has the name of one of the model's labels: its photos have none")
+    return False
 
 
 def _find_label(photo: _Photo, model: "Model") -> int | None:
@@ -97,6 +125,22 @@ def _find_label(photo: _Photo, model: "Model") -> int | None:
         f"{photo.label}: the model has no such label; it has {', '.join(model.labels[:8])}"
         + (f" and {len(model.labels) - 8} more" if len(model.labels) > 8 else "")
     )
+
+
+def _decode_all(photos: list[_Photo], size: tuple[int, int], max_bytes: int) -> "tuple[list[_Photo], list[Pixels]]":
+    """Return the photos and their pixels, without those of folders that cannot be decoded, which are named."""
+    decoded, pixels = [], []
+    for photo in photos:
+        try:
+            pixels.append(_decode(photo.path, size, max_bytes))
+            decoded.append(photo)
+        except DogidError as error:
+            if not photo.of_folder:
+                raise
+            print_message(f"left out: {error}")
+    if not decoded:
+        raise DogidError("none of the photos can be decoded")
+    return decoded, pixels
 
 
 def _decode(path: Path, size: tuple[int, int], max_bytes: int) -> "Pixels":
@@ -114,7 +158,7 @@ def _decode(path: Path, size: tuple[int, int], max_bytes: int) -> "Pixels":
 
 
 def _describe(model: "Model", photos: list[_Photo], truth: list[int | None], trials: "list[Trial]") -> dict[str, Any]:
-    from dogid.model.trials import find_better
+    from dogid.model.trials import find_better, find_ties
 
     labelled = sum(label is not None for label in truth)
     best, better = trials[0], find_better(trials)
@@ -125,10 +169,15 @@ def _describe(model: "Model", photos: list[_Photo], truth: list[int | None], tri
         "photos": len(photos),
         "labelled": labelled,
         "present": {"normalisation": present.normalisation, "channels": present.channels, "origin": model.input.origin},
-        "fits": {"normalisation": best.normalisation, "channels": best.channels, "flags": best.flags} if fits else None,
+        "fits": _name(best) if fits else None,
+        "fit_as_well": [_name(trial) for trial in find_ties(trials)] if fits else [],
         "is_surely_better": better is not None,
         "trials": [_trial(model, photos, trial) for trial in trials],
     }
+
+
+def _name(trial: "Trial") -> dict[str, str]:
+    return {"normalisation": trial.normalisation, "channels": trial.channels, "flags": trial.flags}
 
 
 def _trial(model: "Model", photos: list[_Photo], trial: "Trial") -> dict[str, Any]:
@@ -155,23 +204,31 @@ def _print(document: dict[str, Any], trials: "list[Trial]") -> None:
     rows = []
     for trial, shown in zip(trials, document["trials"], strict=True):
         right = f"{shown['right']} of {labelled} right" if labelled else ""
-        answers = [f"{one_line(answer['label'])} {answer['score']:.3f}" for answer in shown["answers"]] if few else []
-        rows.append([trial.name, right, *answers, "(now)" if trial.is_present else ""])
-    names = [one_line(Path(answer["file"]).name) for answer in document["trials"][0]["answers"]] if few else []
+        answers = shown["answers"]
+        cells = [f"{answer['label']} {answer['score']:.3f}" for answer in answers] if few else [_count(answers)]
+        rows.append([trial.name, right, *cells, "(now)" if trial.is_present else ""])
+    names = [Path(answer["file"]).name for answer in document["trials"][0]["answers"]] if few else ["answers"]
     print_table(rows, ["normalisation", "", *names, ""])
     if not labelled:
-        print_message("give the right labels, as in LABEL=PHOTO, to find which one fits")
+        print_message("which of them fits is not known without labels: give some, as in LABEL=PHOTO")
     elif document["fits"] is None:
         print_message("none of them fits: the right labels come about as often as by chance")
     else:
         print_line(_advise(document, trials))
 
 
+def _count(answers: list[dict[str, Any]]) -> str:
+    """Return how often each label is the answer, the most frequent ones first."""
+    counts = Counter(answer["label"] for answer in answers).most_common()
+    return join_names([f"{label} {count}" for label, count in counts], _SHOWN_LABELS)
+
+
 def _advise(document: dict[str, Any], trials: "list[Trial]") -> str:
+    from dogid.model.trials import find_ties
+
     best = trials[0]
-    if best.is_present:
-        return f"{best.name} fits best: nothing to set"
-    alike = [trial.name for trial in trials[1:] if trial.hits == best.hits and not trial.is_present]
-    same = f" (so do {', '.join(alike[:3])}: more photos show the difference)" if alike else ""
-    doubt = "" if document["is_surely_better"] else ", on too few photos to be sure"
-    return f"{best.name} fits best{doubt}{same}; set it by {best.flags or 'no flag'}"
+    ties = [trial.name for trial in find_ties(trials)]
+    doubt = "" if ties or best.is_present or document["is_surely_better"] else ", on too few photos to be sure"
+    fits = f"{best.name} fits{'' if ties else ' best'}{doubt}"
+    also = f". As many are right with {join_names(ties, 3)}: more photos show the difference" if ties else ""
+    return (f"{fits}: nothing to set" if best.is_present else f"{fits}; set it by {best.flags or 'no flag'}") + also

@@ -78,11 +78,15 @@ def _describe_model(chosen: settings.Settings) -> str:
     """Return the name of the model that the settings name and what it is fed; or why it cannot be read."""
     from dogid.model.model_file import InputOptions, read_model_file
     from dogid.model.stated_input import read_input_kind
-    from dogid.shelf.open_model import find_model
+    from dogid.preprocessing import Origin
+    from dogid.shelf.open_model import find_model, open_model
 
     options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
     try:
         file = read_model_file(find_model(chosen), chosen.labels, options)
-        return f"{file.name}, fed {read_input_kind(file).describe()}"
+        fed = read_input_kind(file)
+        if fed.origin is Origin.GUESSED:  # the daemon decides by the model's answers
+            fed = open_model(chosen).input
+        return f"{file.name}, fed {fed.describe()}"
     except DogidError as error:
         return str(error)

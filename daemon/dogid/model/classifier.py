@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from dogid.model.input_size import has_open_size
 from dogid.model.input_tensor import InputEncoder, InputKind
 from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count, check_lengths, find_repeated
+from dogid.model.likely_normalisation import find_likely, make_test_pictures
 from dogid.model.model_file import AS_DEFINED, GoldenPhoto, InputOptions, ModelFile, RunnableModel, read_model_file
 from dogid.model.output_scores import Scores, are_all_equal, check_is_scores, generate_images, read_score_decoder
 from dogid.photo.decode import decode
 from dogid.photo.pixels import Pixels
+from dogid.preprocessing import KnownNormalisation, Normalisation, Origin, parse_normalisation
 
 SHOWN_SCORES = 5
 """How many of the best scores a result keeps."""
@@ -134,6 +136,7 @@ def load_model(
         backend = choose_backend(file.data)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
+    file = _improve_guess(file, backend)
     classifier = Classifier(file, backend)
     deviation = find_deviation(classifier, file.golden) if file.golden else None
     if deviation is not None:
@@ -141,6 +144,26 @@ def load_model(
     if file.golden is None:
         _check_answers(classifier, path)
     return Model(file, backend, classifier.labels, classifier.input_kind)
+
+
+def _improve_guess(file: ModelFile, backend: Backend) -> ModelFile:
+    """Return a model with a likelier normalisation, where its own is a guess and gives one answer to everything."""
+    classifier = Classifier(file, backend)
+    guess = classifier.input_kind
+    if guess.origin is not Origin.GUESSED:
+        return file
+    pictures = make_test_pictures(classifier.size)
+
+    def classify(normalisation: Normalisation) -> list[Scores]:
+        known = KnownNormalisation(normalisation, Origin.GUESSED, "")
+        tried = Classifier(replace(file, normalisation=known), backend)
+        return [tried.classify(picture) for picture in pictures]
+
+    try:
+        likely = find_likely(parse_normalisation(guess.setting), classify)
+    except RuntimeError:  # NaN: `_check_answers` decides
+        return file
+    return file if likely is None else replace(file, normalisation=likely)
 
 
 def _check_answers(classifier: Classifier, path: Path) -> None:

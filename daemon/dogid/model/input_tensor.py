@@ -43,10 +43,9 @@ class InputKind:
         """Return what to do where the normalisation is a guess; None where it is known."""
         if self.origin is not Origin.GUESSED:
             return None
-        formula = self.normalisation.split(",")[0]
         return (
-            f"the model's normalisation is guessed, as its file does not define it: {formula}. If answers are "
-            "wrong, find it by `dogid model try FILE LABEL=PHOTO...` and set --normalisation"
+            "the model's normalisation is guessed: if answers are wrong, find the right one by `dogid model try FILE "
+            "LABEL=PHOTO...` and set it by --normalisation"
         )
 
 

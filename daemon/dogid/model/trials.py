@@ -76,6 +76,12 @@ def find_better(trials: Sequence[Trial]) -> Trial | None:
     return best if difference.p_value < _SURE else None
 
 
+def find_ties(trials: Sequence[Trial]) -> list[Trial]:
+    """Given the trials of a model, return those with as many right answers as the best one."""
+    best, *others = trials
+    return [trial for trial in others if sum(trial.hits) == sum(best.hits)]
+
+
 def describe_better(trials: Sequence[Trial]) -> str | None:
     """Given the trials of a model, return what to set where another normalisation is surely better; else None."""
     better = find_better(trials)

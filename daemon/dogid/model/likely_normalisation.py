@@ -22,8 +22,8 @@ of themselves for wrongly fed ones (of random two- to five-label heads on a Mobi
 none with ordinary ones), lowering it misses networks in which a little of the pictures gets through."""
 
 _LEAST_INFORMATION = 0.1
-"""Nats of a picture that its answer must show, on average, for a range to be preferred. Raising it keeps the usual guess
-more often, lowering it follows answers that hardly differ."""
+"""Nats of a picture that its answer must show, on average, for a range to be preferred. Raising it keeps the usual
+guess more often, lowering it follows answers that hardly differ."""
 
 _LEAST = 1e-9  # the logarithm of 0
 

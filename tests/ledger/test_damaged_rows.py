@@ -140,7 +140,7 @@ def test_damaged_events_are_removed_page_by_page(three: Inbox) -> None:
     db.execute(f"UPDATE event SET detail = {_NOT_UTF8} WHERE id IN (700, 1200)")
     before = three.ledger.changes
 
-    pages = [three.ledger.repairer.repair_events(after) for after in (0, 500, 1000, 1200)]
+    pages = [three.ledger.repairer.repair_table("event", after) for after in (0, 500, 1000, 1200)]
 
     assert pages == [(500, 0), (1000, 1), (1200, 1), (None, 0)]
     assert three.ledger.changes == before + 2  # a page that is sound is not written

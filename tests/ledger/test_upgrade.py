@@ -1,5 +1,8 @@
 """A ledger of an older dogid under the code of today: nothing is lost.
 
+`upgrade/schema_3.sql` and `schema_3.json` are the same of the third schema: photos classified, overwritten, failed,
+gone, renamed and pending, by two models.
+
 `upgrade/schema_1.sql` is a ledger as the first schema has it, dumped by `sqlite3.Connection.iterdump` with its
 `user_version`; `upgrade/schema_1.json` is what the code of that time read from it: counts, results, and each row's
 history, oldest first. It was written through that code's own `Ledger`, with a clock that was set and files that were
@@ -23,6 +26,8 @@ from dogid.ledger import queries
 from dogid.ledger.database import is_outdated, open_for_changes, open_for_reading, open_for_writing
 from dogid.ledger.histories import all_pages
 from dogid.ledger.ledger import Ledger
+from dogid.ledger.review_writer import say_label
+from dogid.ledger.reviews import list_standing_reviews
 from dogid.ledger.schema import MIGRATIONS
 from tests.ledger.ledger_folder import NOON, Inbox
 from tests.support.clocks import SetClock
@@ -32,13 +37,17 @@ _FOLDER = Path(__file__).with_name("upgrade")
 _BEFORE: dict[str, Any] = json.loads((_FOLDER / "schema_1.json").read_text())
 
 
+def _write_ledger(folder: Path, version: int) -> Path:
+    with sqlite3.connect(folder / "ledger.db") as db:
+        db.executescript((_FOLDER / f"schema_{version}.sql").read_text())
+    db.close()
+    return folder
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A state folder with the older ledger."""
-    with sqlite3.connect(tmp_path / "ledger.db") as db:
-        db.executescript((_FOLDER / "schema_1.sql").read_text())
-    db.close()
-    return tmp_path
+    """A state folder with the oldest ledger."""
+    return _write_ledger(tmp_path, 1)
 
 
 @pytest.fixture
@@ -74,6 +83,31 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
         for step in steps:
             step["detail"] = step["detail"].removesuffix(" by now")
     assert histories == _BEFORE["histories"]
+
+
+def test_third_schema_is_upgraded_and_its_photos_get_words(tmp_path: Path) -> None:
+    before = json.loads((_FOLDER / "schema_3.json").read_text())
+    clock = SetClock([NOON, 5_000])
+    ledger = Ledger(_write_ledger(tmp_path, 3), lambda _: None, clock)
+    db = open_for_reading(tmp_path)
+    histories = {
+        str(row["id"]): [step for page in all_pages(db, row["id"]) for step in page.steps][::-1]
+        for row in db.execute("SELECT id FROM photo")
+    }
+
+    assert ledger.moved_aside is None
+    assert queries.count_by_status(db) == before["counts"]
+    assert queries.list_results(db, queries.ResultFilter(limit=100)) == before["results"]
+    assert histories == before["histories"]
+    classified = [result for result in before["results"] if result["status"] == "classified"]
+    assert ledger.review([result["id"] for result in classified], say_label("wolf", "anna")) == len(classified)
+    assert {found.review.sha256 for found in list_standing_reviews(db, "")} == {
+        result["sha256"] for result in classified
+    }
+    assert min(found.review.id for found in list_standing_reviews(db, "")) == before["newest_seq"] + 1
+    assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    ledger.close()
 
 
 def test_older_ledger_is_read_before_the_daemon_upgrades_it(state: Path) -> None:

@@ -164,7 +164,7 @@ def files_hit(material: Material, data: bytes, place: int) -> set[str]:
     """Return the files whose rows lie at a place of a database: one, or all of a page where its header is hit."""
     start = place - place % _PAGE
     page = data[start : start + _PAGE]
-    if start == 0 or page[0] != _LEAF_TABLE:
+    if start == 0 or page[0] != _LEAF_TABLE or page[3:5] == bytes(2):
         return set()
     cells = int.from_bytes(page[3:5])
     offsets = sorted(int.from_bytes(page[8 + 2 * at : 10 + 2 * at]) for at in range(cells))

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.histories import read_history_page
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
+from dogid.ledger.stored_rows import REPAIRS
 from dogid.result_document import Result
 
 LABELS = ("cat", "dog", "fox")
@@ -95,9 +97,11 @@ class Daemon:
         after: int | None = 0
         while after is not None:
             after = self._attempt(lambda after=after: self.ledger.repairer.repair_rows(after))[0]  # type: ignore[misc]
-        after = 0
-        while after is not None:
-            after = self._attempt(lambda after=after: self.ledger.repairer.repair_events(after))[0]  # type: ignore[misc]
+        for table in REPAIRS:
+            after = 0
+            while after is not None:
+                repair = partial(self.ledger.repairer.repair_table, table)
+                after = self._attempt(lambda repair=repair, after=after: repair(after))[0]  # type: ignore[misc]
 
     def list_results(self) -> list[Result]:
         """Read what the clients of a daemon read; return all current results."""

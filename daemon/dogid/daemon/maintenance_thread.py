@@ -5,6 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -13,6 +14,7 @@ from dogid.ledger.damage import UnreadableLedgerError
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.retention import Retention, forget_departed
+from dogid.ledger.stored_rows import REPAIRS
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,8 @@ class MaintenanceThread(LedgerThread):
         """Look at all rows, and repair those that are damaged; where it is urgent, without pauses."""
         repaired = self._ledger.repairer.repair_other_tables()
         repaired += self._repair_pages(self._ledger.repairer.repair_rows, urgent=urgent)
-        repaired += self._repair_pages(self._ledger.repairer.repair_events, urgent=urgent)
+        for table in REPAIRS:
+            repaired += self._repair_pages(partial(self._ledger.repairer.repair_table, table), urgent=urgent)
         if not (self._stopping.is_set() or urgent) and not self._is_consistent():
             self._ledger.repairer.rebuild_indexes()
             if not self._is_consistent():

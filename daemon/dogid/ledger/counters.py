@@ -4,12 +4,14 @@ import sqlite3
 
 _COUNT_DAMAGE = """INSERT INTO counter VALUES ('damaged', ?1)
     ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"""
+LARGEST_SEQ = """SELECT max(
+    (SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL), (SELECT coalesce(max(id), 0) FROM review))"""
+"""Query for the largest number that a result or a review has."""
 
 
 def correct_last_seq(db: sqlite3.Connection) -> None:
-    """Let the next result get a sequence number that no other has."""
-    query = "SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL"
-    (largest,) = db.execute(query).fetchone()
+    """Let the next result or review get a sequence number that no other has."""
+    (largest,) = db.execute(LARGEST_SEQ).fetchone()
     db.execute("UPDATE counter SET value = ? WHERE name = 'seq' AND value < ?", (largest, largest))
 
 

@@ -74,7 +74,7 @@ def rebuild_indexes(
         db.execute("UPDATE photo SET seq = ? WHERE id = ?", (seq, photo_id))
     for _, statement in indexes:
         db.execute(statement)
-    db.execute("REINDEX event")
-    db.execute("REINDEX model")
+    for table in ("event", "model", "review", "reviewed_embedding"):
+        db.execute(f"REINDEX {table}")
     count_damage(db, len(paths) + len(twins) + len(shared))
     return repaired + len(twins) + len(shared)

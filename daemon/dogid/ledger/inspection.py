@@ -6,12 +6,13 @@ ledger's, or reads only.
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dogid.ledger.counters import correct_last_seq, count_damage
 from dogid.ledger.row_repair import Columns, repair_row
 from dogid.ledger.stored_labels import parse_labels
+from dogid.ledger.stored_rows import REPAIRS
 
 _PAGE = 500
 _STATES = ("pending", "classified", "failed", "superseded")
@@ -27,16 +28,6 @@ class Inspected:
     """Damaged rows, by id: as they may stay, or None where they must go."""
 
 
-@dataclass(frozen=True, slots=True)
-class InspectedEvents:
-    """A page of events that was looked at."""
-
-    last_id: int | None
-    """Of the page; None where no events are left."""
-    damaged: list[int]
-    """The ids of damaged ones."""
-
-
 class LedgerInspector:
     """Finds and repairs what is damaged in the values of a database."""
 
@@ -46,15 +37,23 @@ class LedgerInspector:
     def inspect_page(self, after: int) -> Inspected:
         """Look at the rows of `photo` that follow an id."""
         labels = self._read_labels()
+        return self._inspect("photo", after, lambda row: repair_row(row, labels))
+
+    def inspect_table(self, table: str, after: int) -> Inspected:
+        """Look at the rows of another table, one of REPAIRS, that follow an id."""
+        return self._inspect(table, after, REPAIRS[table])
+
+    def _inspect(self, table: str, after: int, repair: Callable[[Columns], Columns | None]) -> Inspected:
         with _decoding_leniently(self._db):
-            rows = self._db.execute("SELECT * FROM photo WHERE id > ? ORDER BY id LIMIT ?", (after, _PAGE)).fetchall()
+            query = f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?"  # noqa: S608
+            rows = self._db.execute(query, (after, _PAGE)).fetchall()
         repairs: list[tuple[int, Columns | None]] = []
         for row in rows:
-            columns: Columns = dict(zip(row.keys(), row, strict=True))
-            repaired = repair_row(columns, labels)
+            columns: Columns = dict(zip(row.keys()[1:], row[1:], strict=True))
+            repaired = repair(columns)
             if repaired != columns:
-                repairs.append((row["id"], repaired))
-        return Inspected(rows[-1]["id"] if rows else None, repairs)
+                repairs.append((row[0], repaired))
+        return Inspected(rows[-1][0] if rows else None, repairs)
 
     def repair(self, repairs: list[tuple[int, Columns | None]]) -> None:
         """Write repaired rows, delete those that cannot be saved, and count both."""
@@ -66,10 +65,21 @@ class LedgerInspector:
                 (row["seq"],) = self._db.execute(
                     "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
                 ).fetchone()
-            columns = ", ".join(f"{name} = ?" for name in row if name != "id")
-            values = [value for name, value in row.items() if name != "id"]
-            self._db.execute(f"UPDATE photo SET {columns} WHERE id = ?", (*values, photo_id))  # noqa: S608
+            self._write("photo", photo_id, row)
         count_damage(self._db, len(repairs))
+
+    def repair_table(self, table: str, repairs: list[tuple[int, Columns | None]]) -> None:
+        """Do the same in another table."""
+        for row_id, row in repairs:
+            if row is None:
+                self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))  # noqa: S608
+            else:
+                self._write(table, row_id, row)
+        count_damage(self._db, len(repairs))
+
+    def _write(self, table: str, row_id: int, row: Columns) -> None:
+        columns = ", ".join(f"{name} = ?" for name in row)
+        self._db.execute(f"UPDATE {table} SET {columns} WHERE rowid = ?", (*row.values(), row_id))  # noqa: S608
 
     def repair_everything(self) -> int:
         """Repair all rows of all tables at once; return how many were damaged."""
@@ -79,32 +89,18 @@ class LedgerInspector:
                 self.repair(inspected.repairs)
             repaired += len(inspected.repairs)
             after = inspected.last_id
-        after = 0
-        while (events := self.inspect_events(after)).last_id is not None:
-            self.remove_events(events.damaged)
-            repaired += len(events.damaged)
-            after = events.last_id
+        for table in REPAIRS:
+            after = 0
+            while (inspected := self.inspect_table(table, after)).last_id is not None:
+                if inspected.repairs:
+                    self.repair_table(table, inspected.repairs)
+                repaired += len(inspected.repairs)
+                after = inspected.last_id
         return repaired + self.repair_other_tables()
 
     def repair_other_tables(self) -> int:
         """Repair models, counts and the number of the last result; return how many rows were damaged."""
         return self._repair_models() + self._repair_numbers()
-
-    def inspect_events(self, after: int) -> InspectedEvents:
-        """Look at the rows of `event` that follow an id."""
-        with _decoding_leniently(self._db):
-            query = "SELECT id, at, kind, detail FROM event WHERE id > ? ORDER BY id LIMIT ?"
-            rows = self._db.execute(query, (after, _PAGE)).fetchall()
-        damaged = [
-            int(event_id)
-            for event_id, at, kind, detail in rows
-            if not (isinstance(at, int) and isinstance(kind, str) and isinstance(detail, str))
-        ]
-        return InspectedEvents(rows[-1][0] if rows else None, damaged)
-
-    def remove_events(self, ids: list[int]) -> None:
-        """Delete events: nothing else says what one was."""
-        self._db.executemany("DELETE FROM event WHERE id = ?", [(event_id,) for event_id in ids])
 
     def _read_labels(self) -> dict[int, frozenset[str]]:
         with _decoding_leniently(self._db):

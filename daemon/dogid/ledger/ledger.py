@@ -8,7 +8,7 @@ be lost, the folder still shows it.
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -16,6 +16,7 @@ from dogid.inbox.scan import FoundFile, LookAt, Version
 from dogid.ledger.counters import correct_last_seq
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import open_for_writing, suspect
+from dogid.ledger.embeddings import store_reviewed_embedding
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.observe import Assessment, FileObserver
@@ -24,6 +25,7 @@ from dogid.ledger.pending import PendingPhotos
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.repairer import LedgerRepairer
+from dogid.ledger.review_writer import Word, add_reviews
 from dogid.ledger.transactions import WritingConnection
 
 _RESERVED_IDS = 100
@@ -311,6 +313,20 @@ class Ledger:
         """Return those of ids whose photos are pending."""
         with self._lock:
             return self._pending.pending_among(ids)
+
+    def review(self, ids: Sequence[int], word: Word) -> int:
+        """Write a person's word on the contents of results, by id; return how many words were written.
+
+        All get it or none. Raise UnknownResultError, or NoAnswerError.
+        """
+        with self._transaction():
+            return add_reviews(self._db, ids, word, self._clock.wall_ms())
+
+    def store_reviewed_embeddings(self, network: str, data: Mapping[str, bytes]) -> None:
+        """Store what a network made of reviewed contents later, by their sha256."""
+        with self._transaction(durable=False):
+            for sha256, embedding in data.items():
+                store_reviewed_embedding(self._db, sha256, network, embedding, self._clock.wall_ms())
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete those of ids that are photos' current rows, with the versions before them; return how many."""

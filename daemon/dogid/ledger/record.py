@@ -12,6 +12,7 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile
+from dogid.ledger.embeddings import EmbeddingWriter
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.outcomes import Classified, Failed, Outcome, Waiting
 from dogid.ledger.schema import RETURNED, note, version_of
@@ -39,6 +40,8 @@ class _Group:
     """Of the latest result."""
     doubtful: list[FoundFile] = field(default_factory=list)
     """Files whose content has to be compared with their new result."""
+    classified: list[tuple[int, Classified]] = field(default_factory=list)
+    """Outcomes with a label, each with the id of the row that has it."""
 
     def next_seq(self) -> int:
         """Count one result."""
@@ -58,6 +61,7 @@ class OutcomeWriter:
         self._db = db
         self._former_versions = former_versions
         self._clock = clock
+        self._embeddings = EmbeddingWriter(db, clock)
 
     def record(self, outcomes: Sequence[Outcome], written: Collection[int]) -> tuple[list[Outcome], list[FoundFile]]:
         """Write what became of jobs; return the outcomes that readers did not know, and doubtful files.
@@ -69,6 +73,7 @@ class OutcomeWriter:
         group = self._group(outcomes)
         standing = [outcome for outcome in outcomes if self._still_stands(outcome, group, written)]
         recorded = [outcome for outcome in standing if self._record(outcome, group)]
+        self._embeddings.store(group.classified)
         self._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (group.seq,))
         return recorded, group.doubtful
 
@@ -109,9 +114,12 @@ class OutcomeWriter:
         if former is not None:
             self._restore(former, outcome, bytes(group.pending[outcome.job.id]["path"]))
             group.remove_former(former)
+            if isinstance(outcome, Classified):
+                group.classified.append((former, outcome))
             return False
         if isinstance(outcome, Classified):
             self._record_classified(outcome, group.next_seq())
+            group.classified.append((outcome.job.id, outcome))
         else:
             self._record_failed(outcome, group.next_seq())
         renamed = group.renamed.get(outcome.job.id)

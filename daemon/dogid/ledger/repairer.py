@@ -14,6 +14,7 @@ from dogid.inbox.scan import LookAt, Version
 from dogid.ledger.damage import DamagedRowError, is_damage, is_of_index, is_undecodable
 from dogid.ledger.database import suspect
 from dogid.ledger.former_versions import FormerVersions
+from dogid.ledger.stored_rows import REPAIRS
 from dogid.ledger.transactions import WritingConnection
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ class LedgerRepairer:
         while after is not None:
             after, found = self.repair_rows(after)
             repaired += found
-        after = 0
-        while after is not None:
-            after, found = self.repair_events(after)
-            repaired += found
+        for table in REPAIRS:
+            after = 0
+            while after is not None:
+                after, found = self.repair_table(table, after)
+                repaired += found
         return repaired
 
     def rebuild_indexes(self) -> None:
@@ -151,15 +153,18 @@ class LedgerRepairer:
                 log.warning("result %d was damaged on the disk: %s", photo_id, "removed" if row is None else "repaired")
         return inspected.last_id, len(inspected.repairs)
 
-    def repair_events(self, after: int) -> tuple[int | None, int]:
-        """Look at a page of events after an id, and remove those that are damaged; return as `repair_rows` does."""
+    def repair_table(self, table: str, after: int) -> tuple[int | None, int]:
+        """Look at a page of a table besides `photo` after an id, and repair it; return as `repair_rows` does."""
         with self._connection.lock:
             inspector = self._inspector()
-            inspected = inspector.inspect_events(after)
-        if inspected.damaged:
-            with self._connection.transaction(durable=False):
-                inspector.remove_events(inspected.damaged)
-        return inspected.last_id, len(inspected.damaged)
+            inspected = inspector.inspect_table(table, after)
+        if inspected.repairs:
+            with self._connection.transaction():
+                inspector.repair_table(table, repairs := inspector.inspect_table(table, after).repairs)
+            for row_id, row in repairs:
+                word = "removed" if row is None else "repaired"
+                log.warning("row %d of %s was damaged on the disk: %s", row_id, table, word)
+        return inspected.last_id, len(inspected.repairs)
 
     def repair_other_tables(self) -> int:
         """Repair models and counts; return how many rows were damaged."""

@@ -107,7 +107,7 @@ def _repair_answer(row: Columns, labels: Mapping[int, frozenset[str]]) -> bool:
     row["error_code"] = row["error_message"] = None
     if row["classified_at"] is None:
         row["classified_at"] = row["seen_at"]
-    if _is_sha256(row["sha256"]):
+    if is_sha256(row["sha256"]):
         return True
     row["sha256"] = None  # the answer of a photo that has left is true without it, too
     return row["absent_at"] is not None or row["state"] == "superseded"
@@ -134,7 +134,7 @@ def _repair_failure(row: Columns) -> bool:
     if row["error_code"] not in list(PhotoCode) or not isinstance(row["error_message"], str):
         return False
     row |= dict.fromkeys(_RESULT)
-    row["sha256"] = row["sha256"] if _is_sha256(row["sha256"]) else None
+    row["sha256"] = row["sha256"] if is_sha256(row["sha256"]) else None
     if row["classified_at"] is None:
         row["classified_at"] = row["seen_at"]
     return True
@@ -157,5 +157,6 @@ def _without_answer(row: Columns) -> Columns:
     return row | dict.fromkeys(_ANSWER) | {"state": "pending", "due": 0, "attempts": 0}
 
 
-def _is_sha256(value: Value) -> bool:
+def is_sha256(value: Value) -> bool:
+    """Return whether a value is a SHA-256 as dogid writes it: 64 hexadecimal digits in lower case."""
     return isinstance(value, str) and len(value) == _SHA256_DIGITS and set(value) <= set("0123456789abcdef")

@@ -10,15 +10,23 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
+from dogid.ledger.counters import LARGEST_SEQ
 from dogid.ledger.page_reader import USUAL_PAGE_SIZE, DatabaseFile, Row
 from dogid.ledger.row_repair import Columns, Value, repair_row
 from dogid.ledger.stored_labels import parse_labels
+from dogid.ledger.stored_rows import repair_embedding, repair_review
 
 log = logging.getLogger(__name__)
 
 _LOST_IDS = 100_000  # left out where it is lost which ids were given: fewer might give one to a second photo
 _MOST_ID = 1 << 62  # larger ones are damaged
 _LEAST_PHOTO_COLUMNS = 20
+_REVIEW_COLUMNS = ("id", "sha256", "photo_id", "path", "verdict", "label", "reviewer", "at", "model_id", "model_label",
+    "model_score")  # fmt: skip
+_EMBEDDING_COLUMNS = {
+    "recent_embedding": ("photo_id", "network", "data"),
+    "reviewed_embedding": ("id", "sha256", "network", "data", "at"),
+}
 _INSERT_EVENT = """INSERT OR IGNORE INTO event (id, photo_id, at, kind, detail) SELECT ?1, ?2, ?3, ?4, ?5
     WHERE EXISTS (SELECT 1 FROM photo WHERE id = ?2)"""
 _CLEAR_LINKS = """UPDATE photo SET superseded_by = NULL WHERE superseded_by IS NOT NULL
@@ -111,6 +119,12 @@ class _Writer:
                 match row.values:
                     case [None, int(), int(), str(), str()]:
                         self._db.execute(_INSERT_EVENT, (row.id, *row.values[1:]))
+        for tables in (("review",), (None,)):
+            for row in file.read_rows(*tables):
+                self._try_review(row)
+        for table in ("recent_embedding", "reviewed_embedding"):
+            for row in file.read_rows(table):
+                self._try_embedding(table, row)
         self._db.execute(_CLEAR_LINKS)
         self._write_numbers(last)
         query = "SELECT sum(rows) FROM tally WHERE state IN ('classified', 'failed')"
@@ -160,6 +174,32 @@ class _Writer:
             row["seq"] = -found.id if is_answered else None  # gets a number when the last one is known
         self._db.execute(self._insert_photo, tuple(row.values()))
 
+    def _try_review(self, found: Row) -> None:
+        """Write a review; one whose table is lost is known by its columns."""
+        if len(found.values) != len(_REVIEW_COLUMNS) or found.values[0] is not None or not 0 < found.id < _MOST_ID:
+            self._lost += found.table is not None
+            return
+        row = repair_review(dict(zip(_REVIEW_COLUMNS, [found.id, *found.values[1:]], strict=True)))
+        if row is None:
+            self._lost += found.table is not None
+            return
+        if row["model_id"] not in self._labels:
+            row["model_id"] = None
+        self._insert("review", row)
+
+    def _try_embedding(self, table: str, found: Row) -> None:
+        """Write an embedding. None is looked for in pages whose table is lost: it can be made again."""
+        names = _EMBEDDING_COLUMNS[table]
+        if len(found.values) != len(names) or not 0 < found.id < _MOST_ID:
+            return
+        row = repair_embedding(dict(zip(names, [found.id, *found.values[1:]], strict=True)))
+        if row is not None and (table != "recent_embedding" or self._has("id = ?", found.id)):
+            self._insert(table, row)
+
+    def _insert(self, table: str, row: Columns) -> None:
+        marks = ",".join("?" * len(row))
+        self._db.execute(f"INSERT OR IGNORE INTO {table} ({','.join(row)}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
+
     def _make_room(self, row: Columns) -> None:
         """Let the newer of two current rows for one path be the current one: a page's former copy brings two."""
         query = "SELECT id FROM photo WHERE path = ? AND state != 'superseded'"
@@ -177,7 +217,7 @@ class _Writer:
         (largest,) = self._db.execute("SELECT coalesce(max(id), 0) FROM photo").fetchone()
         is_certain = last.id is not None and last.reserved is not None
         last_id = max(largest, last.id or 0, last.reserved or 0) + (0 if is_certain else _LOST_IDS)
-        (seq,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM photo").fetchone()
+        (seq,) = self._db.execute(LARGEST_SEQ).fetchone()
         seq = max(seq, 0, last.seq or 0) + (0 if last.seq is not None else _LOST_IDS)
         for (photo_id,) in self._db.execute("SELECT id FROM photo WHERE seq < 0").fetchall():
             seq += 1

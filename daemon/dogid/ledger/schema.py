@@ -135,7 +135,47 @@ CREATE TRIGGER photo_absent_deleted AFTER DELETE ON photo
 END;
 """
 
-MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE)
+_REVIEWS = """
+-- What people said about contents. Rows are added and never changed; the newest of a content stands.
+CREATE TABLE review (
+    id INTEGER PRIMARY KEY,                  -- counted together with the results' `seq`: no two share a number
+    sha256 TEXT NOT NULL,
+    photo_id INTEGER NOT NULL,               -- the result that was looked at, and its path then; both may be gone
+    path BLOB NOT NULL,
+    verdict TEXT NOT NULL CHECK (verdict IN ('labelled', 'confirmed', 'unsure', 'withdrawn')),
+    label TEXT,
+    reviewer TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    model_id INTEGER REFERENCES model (id),  -- whose answer it was about, and that answer; NULL: there was none
+    model_label TEXT,
+    model_score REAL,
+    CHECK ((label IS NOT NULL) = (verdict IN ('labelled', 'confirmed')))
+) STRICT;
+CREATE INDEX review_content ON review (sha256, id);
+CREATE INDEX review_label ON review (label) WHERE label IS NOT NULL;
+-- a third of the size of one of whole hashes, and as good: no two photos of a ledger share 64 bits
+CREATE INDEX photo_content ON photo (substr(sha256, 1, 16)) WHERE sha256 IS NOT NULL;
+
+-- What the network before the model's last layer made of the newest photos. Rows come in the order of their numbers,
+-- so that they need no index, and three of 1,280 bytes fit into a page.
+CREATE TABLE recent_embedding (
+    photo_id INTEGER PRIMARY KEY REFERENCES photo (id) ON DELETE CASCADE,
+    network TEXT NOT NULL,
+    data BLOB NOT NULL
+) STRICT;
+
+-- The same of all contents that were reviewed, also where the photo has gone.
+CREATE TABLE reviewed_embedding (
+    id INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL,
+    network TEXT NOT NULL,
+    data BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (sha256, network)
+) STRICT;
+"""
+
+MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE, _REVIEWS)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
 _MOST_VERSION = 10_000  # no dogid ever has as many; lower refuses fewer ledgers of unknown origin

@@ -1,0 +1,130 @@
+"""Adding reviews: a person's word on photos, kept by content. Nothing that was said is changed or deleted.
+
+All of it happens inside a transaction, of the daemon's or of a command's beside it.
+"""
+
+import sqlite3
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dogid.errors import DogidError
+from dogid.ledger.embeddings import keep_embeddings
+
+MAX_LABEL = 200
+"""Characters of a label. Longer ones are paragraphs, which no page has room for."""
+MAX_NAME = 100
+"""Characters of a person's name."""
+_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Unicode categories that no label has: control characters, halves of characters, breaks of lines."""
+
+_PHOTO = "SELECT id, path, sha256, model_id, label, score FROM photo WHERE id = ?"
+_ADD = """INSERT INTO review
+    (id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_LAST = "SELECT verdict FROM review WHERE sha256 = ? ORDER BY id DESC LIMIT 1"
+_STANDING_WITH_LABEL = """SELECT sha256, photo_id, path, model_id, model_label, model_score FROM review
+    WHERE label = ? AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256) ORDER BY id"""
+_NEXT_SEQ = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
+
+
+class WordError(DogidError):
+    """A label, or a person's name, that cannot be stored."""
+
+
+class UnknownResultError(DogidError):
+    """There is no result with an id."""
+
+
+class NoAnswerError(DogidError):
+    """A result has no content yet that a word could be about, or no answer that could be confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person says about one or more photos; made by the functions below."""
+
+    verdict: str
+    label: str | None
+    by: str
+
+
+def say_label(label: str, by: str) -> Word:
+    """Return the word that a photo shows something, known to the model or not. Raise WordError."""
+    return Word("labelled", check_label(label), _check_name(by))
+
+
+def say_verdict(verdict: str, by: str) -> Word:
+    """Return the word `confirmed`, `unsure` or `withdrawn`, which takes back the word before. Raise WordError."""
+    if verdict not in ("confirmed", "unsure", "withdrawn"):
+        raise WordError(f"there is no verdict {verdict!r}; verdicts are confirmed, unsure")
+    return Word(verdict, None, _check_name(by))
+
+
+def check_label(label: str) -> str:
+    """Return a label without the white space around it. Raise WordError where it cannot be one."""
+    return _check_text(label, "label", MAX_LABEL)
+
+
+def _check_name(name: str) -> str:
+    return _check_text(name, "name of a person", MAX_NAME)
+
+
+def _check_text(text: str, kind: str, most: int) -> str:
+    text = text.strip()
+    if not text:
+        raise WordError(f"the {kind} is empty")
+    if len(text) > most:
+        raise WordError(f"the {kind} has {len(text)} characters; {most} are allowed")
+    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
+        raise WordError(f"the {kind} has characters that cannot be printed: {text!a}")
+    return text
+
+
+def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: int) -> int:
+    """Write a word on the contents of results, by id; return how many words were written.
+
+    Nothing is written twice for one content, nor taken back where nothing stands. Raise UnknownResultError, or
+    NoAnswerError; the caller rolls back, so that all get the word or none.
+    """
+    written: set[str] = set()
+    for photo_id in ids:
+        row = db.execute(_PHOTO, (photo_id,)).fetchone()
+        if row is None:
+            raise UnknownResultError(f"there is no result {photo_id}")
+        (_, path, sha256, *answer) = row
+        if sha256 is None:
+            raise NoAnswerError(f"result {photo_id} has not been classified yet; try again when it is")
+        label = word.label
+        if word.verdict == "confirmed":
+            label = answer[1]
+            if label is None:
+                raise NoAnswerError(f"result {photo_id} has no label that could be confirmed")
+        if sha256 in written or (word.verdict == "withdrawn" and not _stands(db, sha256)):
+            continue
+        _add(db, (sha256, photo_id, path, word.verdict, label, word.by, now_ms, *answer))
+        keep_embeddings(db, sha256, now_ms)
+        written.add(sha256)
+    return len(written)
+
+
+def rename_label(db: sqlite3.Connection, old: str, new: str, by: str, now_ms: int) -> int:
+    """Give all contents a label that have another by the word that stands; return how many. Raise WordError.
+
+    So two labels are merged, too. What was said before stays in the histories.
+    """
+    new, by = check_label(new), _check_name(by)
+    rows = db.execute(_STANDING_WITH_LABEL, (old,)).fetchall()
+    for sha256, photo_id, path, *answer in rows:
+        _add(db, (sha256, photo_id, path, "labelled", new, by, now_ms, *answer))
+    return len(rows)
+
+
+def _add(db: sqlite3.Connection, values: tuple[object, ...]) -> None:
+    (seq,) = db.execute(_NEXT_SEQ).fetchone()
+    db.execute(_ADD, (seq, *values))
+
+
+def _stands(db: sqlite3.Connection, sha256: str) -> bool:
+    last = db.execute(_LAST, (sha256,)).fetchone()
+    return last is not None and last[0] != "withdrawn"

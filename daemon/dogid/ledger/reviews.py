@@ -1,0 +1,158 @@
+"""Reads what people said about photos: the reviews, by content. Nothing here writes.
+
+A review is a person's word on a content, which every photo with that content has: renamed, copied again or deleted.
+The newest of a content stands, unless it takes back the one before.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dogid.file_names import shown_name
+from dogid.ledger.damage import is_undecodable
+from dogid.ledger.queries import RESULT_QUERY, as_result
+from dogid.result_document import Result
+
+VERDICTS = ("labelled", "confirmed", "unsure")
+"""What stands can say; a review that takes one back has the verdict `withdrawn`."""
+
+_COLUMNS = "id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score"
+_REVIEW = f"SELECT {_COLUMNS} FROM review"  # noqa: S608
+_STANDING = f"""SELECT {_COLUMNS} FROM review
+    WHERE id IN (SELECT max(id) FROM review GROUP BY sha256) AND verdict != 'withdrawn' ORDER BY id"""  # noqa: S608
+_WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
+    LEFT JOIN reviewed_embedding AS stored ON stored.sha256 = standing.sha256 AND network = ? ORDER BY standing.id"""  # noqa: S608
+_NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
+    FROM recent_embedding JOIN photo ON photo.id = photo_id
+    WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
+NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256 ORDER BY id DESC LIMIT 1),
+    'withdrawn') = 'withdrawn'"""
+"""Condition, in SQL, of a row of photos on which nobody's word stands."""
+_UNREVIEWED = RESULT_QUERY.format(
+    f"state = 'classified' AND absent_at IS NULL AND {NO_STANDING} ORDER BY photo.id DESC LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A person's word on a content."""
+
+    id: int
+    """Grows with each review and each result."""
+    sha256: str
+    photo_id: int
+    """The result that was looked at, which may be gone."""
+    path: bytes
+    """Its path then, relative to the inbox."""
+    verdict: str
+    label: str | None
+    """The right label; None where the verdict is `unsure` or `withdrawn`."""
+    by: str
+    """Who said it."""
+    at: int
+    """Milliseconds since 1970."""
+    model_id: int | None
+    """The model that had answered, with its answer; None where none had."""
+    model_label: str | None
+    model_score: float | None
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether the person's label is another than the model's."""
+        return self.label is not None and self.label != self.model_label
+
+    @property
+    def detail(self) -> str:
+        """What was said and by whom, for people."""
+        said = f"{self.verdict} {self.label}" if self.label is not None else self.verdict
+        return f"{said} by {self.by}"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedReview:
+    """A review that stands, with the embedding of its content."""
+
+    review: Review
+    embedding: bytes | None
+    """As the network gave it; None where none is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEmbedding:
+    """The embedding of a photo that was classified not long ago."""
+
+    photo_id: int
+    sha256: str
+    label: str | None
+    """The model's answer."""
+    data: bytes
+
+
+def list_standing_reviews(db: sqlite3.Connection, network: str) -> list[EmbeddedReview]:
+    """Return the review of each content that stands, oldest first, with its embedding by a network."""
+    return [EmbeddedReview(_as_review(row), row["data"]) for row in db.execute(_WITH_EMBEDDING, (network,))]
+
+
+def list_reviews(db: sqlite3.Connection, sha256: str, limit: int = -1) -> list[Review]:
+    """Return what was said about a content, newest first, also what was taken back; up to limit, -1 for all."""
+    rows = db.execute(f"{_REVIEW} WHERE sha256 = ? ORDER BY id DESC LIMIT ?", (sha256, limit))
+    return [_as_review(row) for row in rows]
+
+
+def find_standing_review(db: sqlite3.Connection, sha256: str) -> Review | None:
+    """Return the review of a content that stands; None where there is none, or it was taken back."""
+    found = list_reviews(db, sha256, limit=1)
+    return found[0] if found and found[0].verdict != "withdrawn" else None
+
+
+def list_reviews_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Review]:
+    """Return what was said after a sequence number, oldest first."""
+    rows = db.execute(f"{_REVIEW} WHERE id > ? ORDER BY id LIMIT ?", (seq, limit))
+    return [_as_review(row) for row in rows]
+
+
+def iterate_unreviewed(db: sqlite3.Connection, limit: int) -> Iterator[Result]:
+    """Yield the newest classified photos in the inbox on which nobody's word stands, up to limit; damaged ones not."""
+    rows = db.execute(_UNREVIEWED, (limit,))
+    while True:
+        try:
+            row = next(rows, None)
+            if row is None:
+                return
+            yield as_result(row)
+        except sqlite3.OperationalError as error:
+            if not is_undecodable(error):
+                raise
+
+
+def list_newest_embeddings(db: sqlite3.Connection, network: str, limit: int) -> list[StoredEmbedding]:
+    """Return up to limit stored embeddings by a network, of the newest photos first, reviewed or not."""
+    return [StoredEmbedding(*row) for row in db.execute(_NEWEST, (network, limit))]
+
+
+def count_reviews(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many contents have a review that stands, by verdict; `corrected`: whose label is not the model's."""
+    counts = dict.fromkeys((*VERDICTS, "corrected"), 0)
+    query = f"SELECT verdict, count(*), total(label IS NOT model_label AND label IS NOT NULL) FROM ({_STANDING})"  # noqa: S608
+    for verdict, number, corrected in db.execute(f"{query} GROUP BY verdict"):
+        counts[verdict] += number
+        counts["corrected"] += int(corrected)
+    return counts
+
+
+def count_reviewed_labels(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many contents people gave each label that stands, or confirmed it of."""
+    query = f"SELECT label, count(*) FROM ({_STANDING}) WHERE label IS NOT NULL GROUP BY label"  # noqa: S608
+    return dict(db.execute(query).fetchall())
+
+
+def describe_path(review: Review) -> str:
+    """Return the path that a reviewed photo had, as people see it."""
+    return shown_name(review.path)
+
+
+def _as_review(row: sqlite3.Row) -> Review:
+    return Review(
+        row["id"], row["sha256"], row["photo_id"], bytes(row["path"]), row["verdict"], row["label"], row["reviewer"],
+        row["at"], row["model_id"], row["model_label"], row["model_score"],
+    )  # fmt: skip

@@ -21,6 +21,9 @@ BENCH := .venv-bench
 CANARY := .venv-canary
 PIP := -m pip --disable-pip-version-check install --quiet
 
+# Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run train-env test canary crash fuzz soak push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:

@@ -11,67 +11,82 @@ from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
 
+@pytest.fixture
+def shared_inbox(shared_daemon: DaemonProcess) -> Path:
+    """The inbox of the shared daemon: each test has files of names of its own there."""
+    return shared_daemon.inbox
+
+
+def wait_for_clean_audit(daemon: DaemonProcess) -> None:
+    """Wait until the audit finds the files of the inbox, none lost, none counted twice."""
+    daemon.wait_for_clean_audit(
+        sum(1 for path in daemon.inbox.rglob("*") if path.is_file() and not path.name.startswith("."))
+    )
+
+
 def answers(daemon: DaemonProcess, name: str) -> list[str]:
     """The labels and failures in a photo's history, newest first."""
     steps = daemon.history(daemon.results_by_name()[name])
     return [step["event"] for step in steps if step["event"] in ("classified", "failed")]
 
 
-def test_overwritten_photo_gets_a_new_result_and_keeps_history(daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "latest.jpg", photo(1))
-    first = daemon.wait_for_classified("latest.jpg", photo(1))
+def test_overwritten_photo_gets_a_new_result_and_keeps_history(
+    shared_daemon: DaemonProcess, shared_inbox: Path
+) -> None:
+    path = put(shared_inbox / "overwritten.jpg", photo(1))
+    first = shared_daemon.wait_for_classified("overwritten.jpg", photo(1))
     path.write_bytes(photo(2))
-    second = daemon.wait_for_classified("latest.jpg", photo(2))
+    second = shared_daemon.wait_for_classified("overwritten.jpg", photo(2))
 
     assert second["id"] > first["id"]
-    shas = [step["sha256"] for step in daemon.history(second) if step["event"] == "classified"]
+    shas = [step["sha256"] for step in shared_daemon.history(second) if step["event"] == "classified"]
     assert shas == [second["sha256"], first["sha256"]]
-    assert len(daemon.results()) == 1
+    assert "overwritten.jpg" in shared_daemon.results_by_name()
 
 
-def test_repeatedly_overwritten_photo_has_the_last_result(daemon: DaemonProcess, inbox: Path) -> None:
+def test_repeatedly_overwritten_photo_has_the_last_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
     for number in range(40):
-        put(inbox / "latest.jpg", photo(number, size=(96, 96)))
+        put(shared_inbox / "often.jpg", photo(number, size=(96, 96)))
 
-    daemon.wait_for_classified("latest.jpg", photo(39, size=(96, 96)))
-    assert len(daemon.results()) == 1
-    daemon.wait_for_clean_audit(1)
-
-
-def test_photo_replaced_by_rename_gets_a_new_result(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "latest.jpg", photo(3))
-    daemon.wait_for_classified("latest.jpg", photo(3))
-    put(inbox / ".latest.jpg.new", photo(4)).rename(inbox / "latest.jpg")
-    daemon.wait_for_classified("latest.jpg", photo(4))
-
-    assert answers(daemon, "latest.jpg") == ["classified", "classified"]
-    daemon.wait_for_clean_audit(1)
+    shared_daemon.wait_for_classified("often.jpg", photo(39, size=(96, 96)))
+    assert "often.jpg" in shared_daemon.results_by_name()
+    wait_for_clean_audit(shared_daemon)
 
 
-def test_photo_renamed_over_another_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "old.jpg", photo(5))
-    new = put(inbox / "new.jpg", photo(6))
-    daemon.wait_for_classified("old.jpg", photo(5))
-    result = daemon.wait_for_classified("new.jpg", photo(6))
-    new.rename(inbox / "old.jpg")
+def test_photo_replaced_by_rename_gets_a_new_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    put(shared_inbox / "replaced.jpg", photo(3))
+    shared_daemon.wait_for_classified("replaced.jpg", photo(3))
+    put(shared_inbox / ".replaced.jpg.new", photo(4)).rename(shared_inbox / "replaced.jpg")
+    shared_daemon.wait_for_classified("replaced.jpg", photo(4))
 
-    assert daemon.wait_for_classified("old.jpg", photo(6))["id"] == result["id"]
-    assert list(daemon.results_by_name()) == ["old.jpg"]
-    daemon.wait_for_clean_audit(1)
+    assert answers(shared_daemon, "replaced.jpg") == ["classified", "classified"]
+    wait_for_clean_audit(shared_daemon)
 
 
-def test_touched_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "touched.jpg", photo(7))
-    first = daemon.wait_for_classified("touched.jpg", photo(7))
+def test_photo_renamed_over_another_keeps_its_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    put(shared_inbox / "renamed-over.jpg", photo(5))
+    new = put(shared_inbox / "renamed.jpg", photo(6))
+    shared_daemon.wait_for_classified("renamed-over.jpg", photo(5))
+    result = shared_daemon.wait_for_classified("renamed.jpg", photo(6))
+    new.rename(shared_inbox / "renamed-over.jpg")
+
+    assert shared_daemon.wait_for_classified("renamed-over.jpg", photo(6))["id"] == result["id"]
+    assert "renamed.jpg" not in shared_daemon.results_by_name()
+    wait_for_clean_audit(shared_daemon)
+
+
+def test_touched_photo_keeps_its_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    path = put(shared_inbox / "touched.jpg", photo(7))
+    first = shared_daemon.wait_for_classified("touched.jpg", photo(7))
     for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
         os.utime(path, (seconds, seconds))
-        daemon.wait_for_next_scan()
-        daemon.wait_for_clean_audit(1)
+        shared_daemon.wait_for_next_scan()
+        wait_for_clean_audit(shared_daemon)
 
-    result = daemon.wait_for_classified("touched.jpg", photo(7))
+    result = shared_daemon.wait_for_classified("touched.jpg", photo(7))
     assert result["id"] == first["id"]
     assert result["classified_at"] == first["classified_at"]
-    assert answers(daemon, "touched.jpg") == ["classified"]
+    assert answers(shared_daemon, "touched.jpg") == ["classified"]
 
 
 def test_failed_photo_is_tried_again_when_touched(make_daemon: MakeDaemon, inbox: Path) -> None:
@@ -94,7 +109,7 @@ def chown(path: Path) -> None:
 
 
 def link(path: Path) -> None:
-    path.with_name(".other-name").hardlink_to(path)
+    path.with_name(f".other-name-of-{path.name}").hardlink_to(path)
 
 
 def move_away_and_back(path: Path) -> None:
@@ -105,18 +120,20 @@ def move_away_and_back(path: Path) -> None:
 @pytest.mark.parametrize("change", [chmod, chown, link, move_away_and_back])
 @pytest.mark.parametrize("data", [photo(7), b"no photo"], ids=["photo", "broken"])
 def test_changed_status_costs_no_new_result(
-    daemon: DaemonProcess, inbox: Path, change: Callable[[Path], None], data: bytes
+    shared_daemon: DaemonProcess, shared_inbox: Path, change: Callable[[Path], None], data: bytes
 ) -> None:
-    path = put(inbox / "same.jpg", data)
-    before = daemon.wait_for_all_answers(1)
-    put(inbox / "last.jpg", photo(8))
-    last = daemon.wait_for_classified("last.jpg", photo(8))
+    name = f"{change.__name__}-{len(data)}.jpg"
+    path = put(shared_inbox / name, data)
+    shared_daemon.wait_for_answer(name)
+    put(shared_inbox / f"after-{name}", photo(8))
+    shared_daemon.wait_for_classified(f"after-{name}", photo(8))
+    before = shared_daemon.results()
     change(path)
-    daemon.wait_for_next_scan()
+    shared_daemon.wait_for_next_scan()
 
-    assert daemon.status()["counts"]["pending"] == 0
-    assert daemon.results() == [last, *before]
-    daemon.wait_for_clean_audit(2)
+    assert shared_daemon.status()["counts"]["pending"] == 0
+    assert shared_daemon.results() == before
+    wait_for_clean_audit(shared_daemon)
 
 
 def frames() -> tuple[bytes, bytes]:
@@ -132,14 +149,16 @@ def put_dated(path: Path, data: bytes, mode: str = "wb") -> Path:
     return path
 
 
-def test_photo_overwritten_with_its_date_kept_is_classified_again(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photo_overwritten_with_its_date_kept_is_classified_again(
+    shared_daemon: DaemonProcess, shared_inbox: Path
+) -> None:
     first, second = frames()
-    path = put_dated(inbox / "latest.bmp", first)
-    daemon.wait_for_classified("latest.bmp", first)
+    path = put_dated(shared_inbox / "dated.bmp", first)
+    shared_daemon.wait_for_classified("dated.bmp", first)
     put_dated(path, second, "r+b")
 
-    daemon.wait_for_classified("latest.bmp", second)
-    daemon.wait_for_clean_audit(1)
+    shared_daemon.wait_for_classified("dated.bmp", second)
+    wait_for_clean_audit(shared_daemon)
 
 
 def test_photo_overwritten_during_downtime_with_its_date_kept(daemon: DaemonProcess, inbox: Path) -> None:
@@ -170,45 +189,47 @@ def test_other_photo_with_inode_size_and_date_of_a_removed_one(daemon: DaemonPro
     daemon.wait_for_clean_audit(2)
 
 
-def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(daemon: DaemonProcess, inbox: Path) -> None:
+def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(
+    shared_daemon: DaemonProcess, shared_inbox: Path
+) -> None:
     first, second = frames()
-    path = put_dated(inbox / "latest.bmp", first)
-    daemon.wait_for_classified("latest.bmp", first)
-    put_dated(path, second, "r+b").rename(inbox / "0001.bmp")
+    path = put_dated(shared_inbox / "camera.bmp", first)
+    shared_daemon.wait_for_classified("camera.bmp", first)
+    put_dated(path, second, "r+b").rename(shared_inbox / "camera-0001.bmp")
 
-    daemon.wait_for_classified("0001.bmp", second)
-    daemon.wait_for_clean_audit(1)
+    shared_daemon.wait_for_classified("camera-0001.bmp", second)
+    wait_for_clean_audit(shared_daemon)
 
 
-def test_photo_with_many_events_is_classified_once(daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
+def test_photo_with_many_events_is_classified_once(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    path = put(shared_inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
     for _ in range(50):
         with path.open("r+b"):
             pass
         path.chmod(0o644)
 
-    daemon.wait_for_status("noisy.jpg", "classified")
-    daemon.wait_for_next_scan()
-    assert answers(daemon, "noisy.jpg") == ["classified"]
+    shared_daemon.wait_for_status("noisy.jpg", "classified")
+    shared_daemon.wait_for_next_scan()
+    assert answers(shared_daemon, "noisy.jpg") == ["classified"]
 
 
-def test_renamed_photo_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "before.jpg", photo(9))
-    first = daemon.wait_for_classified("before.jpg", photo(9))
-    path.rename(inbox / "after.jpg")
+def test_renamed_photo_keeps_its_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    path = put(shared_inbox / "before.jpg", photo(9))
+    first = shared_daemon.wait_for_classified("before.jpg", photo(9))
+    path.rename(shared_inbox / "after.jpg")
 
-    assert daemon.wait_for_classified("after.jpg", photo(9))["id"] == first["id"]
-    assert list(daemon.results_by_name()) == ["after.jpg"]
-    daemon.wait_for_clean_audit(1)
+    assert shared_daemon.wait_for_classified("after.jpg", photo(9))["id"] == first["id"]
+    assert "before.jpg" not in shared_daemon.results_by_name()
+    wait_for_clean_audit(shared_daemon)
 
 
-def test_why_follows_a_rename(daemon: DaemonProcess, inbox: Path) -> None:
-    path = put(inbox / "before.jpg", photo(9))
-    daemon.wait_for_classified("before.jpg", photo(9))
-    path.rename(inbox / "after.jpg")
-    daemon.wait_for_classified("after.jpg", photo(9))
+def test_why_follows_a_rename(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    path = put(shared_inbox / "asked-before.jpg", photo(9))
+    shared_daemon.wait_for_classified("asked-before.jpg", photo(9))
+    path.rename(shared_inbox / "asked-after.jpg")
+    shared_daemon.wait_for_classified("asked-after.jpg", photo(9))
 
-    assert daemon.command("why", "before.jpg").stdout.startswith("after.jpg: classified")
+    assert shared_daemon.command("why", "asked-before.jpg").stdout.startswith("asked-after.jpg: classified")
 
 
 def test_photo_renamed_during_downtime_keeps_its_result(daemon: DaemonProcess, inbox: Path) -> None:
@@ -237,25 +258,27 @@ def test_photos_that_rotate_names_keep_their_results(daemon: DaemonProcess, inbo
     daemon.wait_for_clean_audit(2)
 
 
-def test_photos_of_a_renamed_folder_keep_their_results(daemon: DaemonProcess, inbox: Path) -> None:
+def test_photos_of_a_renamed_folder_keep_their_results(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
     for number in range(3):
-        put(inbox / "before" / "deep" / f"{number}.jpg", photo(number))
-    ids = {daemon.wait_for_classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
-    (inbox / "before").rename(inbox / "after")
+        put(shared_inbox / "before" / "deep" / f"{number}.jpg", photo(number))
+    ids = {shared_daemon.wait_for_classified(f"before/deep/{number}.jpg", photo(number))["id"] for number in range(3)}
+    (shared_inbox / "before").rename(shared_inbox / "after")
 
-    assert {daemon.wait_for_classified(f"after/deep/{number}.jpg", photo(number))["id"] for number in range(3)} == ids
-    assert len(daemon.results()) == 3
-    put(inbox / "after" / "deep" / "more.jpg", photo(3))
-    daemon.wait_for_classified("after/deep/more.jpg", photo(3))
-    daemon.wait_for_clean_audit(4)
+    assert {
+        shared_daemon.wait_for_classified(f"after/deep/{number}.jpg", photo(number))["id"] for number in range(3)
+    } == ids
+    assert not [name for name in shared_daemon.results_by_name() if name.startswith("before/")]
+    put(shared_inbox / "after" / "deep" / "more.jpg", photo(3))
+    shared_daemon.wait_for_classified("after/deep/more.jpg", photo(3))
+    wait_for_clean_audit(shared_daemon)
 
 
-def test_identical_photos_are_two_photos(daemon: DaemonProcess, inbox: Path) -> None:
-    put(inbox / "one.jpg", photo(16))
-    put(inbox / "other.jpg", photo(16))
+def test_identical_photos_are_two_photos(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
+    put(shared_inbox / "one.jpg", photo(16))
+    put(shared_inbox / "other.jpg", photo(16))
 
     assert (
-        daemon.wait_for_classified("one.jpg", photo(16))["id"]
-        != daemon.wait_for_classified("other.jpg", photo(16))["id"]
+        shared_daemon.wait_for_classified("one.jpg", photo(16))["id"]
+        != shared_daemon.wait_for_classified("other.jpg", photo(16))["id"]
     )
-    daemon.wait_for_clean_audit(2)
+    wait_for_clean_audit(shared_daemon)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import MakeDaemon
-from tests.photo.hostile_photos import hostile_photos
+from tests.photo.hostile_photos import HOSTILE_PHOTOS
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
@@ -107,9 +107,9 @@ def test_endless_animation_is_one_photo(shared_daemon: DaemonProcess) -> None:
         shared_daemon.wait_for_status(f"frames.{kind}", "classified")
 
 
-@pytest.mark.parametrize("name", hostile_photos())
+@pytest.mark.parametrize("name", HOSTILE_PHOTOS)
 def test_long_structures_cost_no_time(shared_daemon: DaemonProcess, name: str) -> None:
-    put(shared_daemon.inbox / name, hostile_photos()[name])
+    put(shared_daemon.inbox / name, HOSTILE_PHOTOS[name]())
     result = shared_daemon.wait_for_answer(name)
 
     assert result["status"] == "classified" or result["error"]["code"] != "too_large"  # which a timeout has, too

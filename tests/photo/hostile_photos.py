@@ -1,31 +1,12 @@
 """Files of ten megabytes that are made to keep whatever walks through their structure for long."""
 
 import struct
+from collections.abc import Callable
 
 from tests.support.photos import photo
 
 LENGTH = 10_000_000
 """Of each, in bytes, or a little more."""
-
-
-def hostile_photos() -> dict[str, bytes]:
-    """Return the files by what they abuse."""
-    return {
-        "gif-padding": _gif(bytes(LENGTH) + b"\x01"),
-        "gif-blocks": _gif(b"!\xfe" + b"\x01x" * (LENGTH // 2)),
-        "png-chunks": photo(1, "PNG")[:33] + (b"\0\0\0\0teXt" + bytes(4)) * (LENGTH // 12),
-        "heic-boxes": _heic(struct.pack(">I4s", 8, b"free") * (LENGTH // 8)),
-        "heic-extents-without-length": _heic(_meta(_items(LENGTH // 6, 65535))),
-        "heic-many-metas": _heic(_meta(_items(1, 65535)) * (LENGTH // 60)),
-        "heic-items": _heic(_meta(_items(LENGTH // 6, 0))),
-        "tiff-directories": _tiff(b"".join(_directory(8 + 18 * (n + 1), (254, 4, 1, 1)) for n in range(LENGTH // 18))),
-        "tiff-inner-directories": _tiff(_directory(0, (330, 4, 1_000_000, 26)) + struct.pack("<I", 8) * (LENGTH // 4)),
-        "raw-previews": _raw_with_previews(1000),
-        "jpeg-segments": b"\xff\xd8" + b"\xff\xe5\0\x02" * (LENGTH // 4) + photo(1)[2:],
-        "jpeg-fill": b"\xff\xd8" + b"\xff" * LENGTH,
-        "jpeg-exif": b"\xff\xd8" + b"\xff\xe1\0\x09Exif\0\0x" * (LENGTH // 11) + photo(1)[2:],
-        "jpeg-scans": photo(1)[:-2] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * (LENGTH // 10),
-    }
 
 
 def _gif(blocks: bytes) -> bytes:
@@ -75,3 +56,26 @@ def _raw_with_previews(count: int) -> bytes:
         for number in range(count)
     )
     return _tiff(b"".join(directories) + photo(1) + bytes(LENGTH))
+
+
+HOSTILE_PHOTOS: dict[str, Callable[[], bytes]] = {
+    "gif-padding": lambda: _gif(bytes(LENGTH) + b"\x01"),
+    "gif-blocks": lambda: _gif(b"!\xfe" + b"\x01x" * (LENGTH // 2)),
+    "png-chunks": lambda: photo(1, "PNG")[:33] + (b"\0\0\0\0teXt" + bytes(4)) * (LENGTH // 12),
+    "heic-boxes": lambda: _heic(struct.pack(">I4s", 8, b"free") * (LENGTH // 8)),
+    "heic-extents-without-length": lambda: _heic(_meta(_items(LENGTH // 6, 65535))),
+    "heic-many-metas": lambda: _heic(_meta(_items(1, 65535)) * (LENGTH // 60)),
+    "heic-items": lambda: _heic(_meta(_items(LENGTH // 6, 0))),
+    "tiff-directories": lambda: _tiff(
+        b"".join(_directory(8 + 18 * (n + 1), (254, 4, 1, 1)) for n in range(LENGTH // 18))
+    ),
+    "tiff-inner-directories": lambda: _tiff(
+        _directory(0, (330, 4, 1_000_000, 26)) + struct.pack("<I", 8) * (LENGTH // 4)
+    ),
+    "raw-previews": lambda: _raw_with_previews(1000),
+    "jpeg-segments": lambda: b"\xff\xd8" + b"\xff\xe5\0\x02" * (LENGTH // 4) + photo(1)[2:],
+    "jpeg-fill": lambda: b"\xff\xd8" + b"\xff" * LENGTH,
+    "jpeg-exif": lambda: b"\xff\xd8" + b"\xff\xe1\0\x09Exif\0\0x" * (LENGTH // 11) + photo(1)[2:],
+    "jpeg-scans": lambda: photo(1)[:-2] + b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * (LENGTH // 10),
+}
+"""What makes each file, by what it abuses."""

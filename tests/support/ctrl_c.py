@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 from tests.support.daemon import environment
@@ -14,7 +15,11 @@ INTERRUPTED = (130, -signal.SIGINT)
 
 
 def press() -> None:
-    """Send this process what Ctrl-C sends."""
+    """Send this process what Ctrl-C sends; in its main thread, where Python raises KeyboardInterrupt at once.
+
+    Sent by another thread, it would come up wherever the main one is just then: a lock that it holds may stay locked.
+    """
+    assert threading.current_thread() is threading.main_thread()
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -35,12 +40,15 @@ def as_in_a_terminal() -> Iterator[None]:
 
 
 def dogid_in_a_terminal(*args: str) -> "subprocess.Popen[str]":
-    """Start `dogid ARGS...` so that it answers Ctrl-C, too."""
+    """Start `dogid ARGS...` so that it answers Ctrl-C, too.
+
+    `env` does that, not a preexec_fn: with one, Python forks this process with all of its libraries' threads, and holds
+    the lock of logging meanwhile.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "dogid", *args],
+        ["env", "--default-signal=INT", sys.executable, "-m", "dogid", *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=environment(),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

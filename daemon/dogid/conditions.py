@@ -23,6 +23,14 @@ LEDGER_IS_FOLDER = "it is a folder, and the daemon cannot start; move it away"
 """Why a ledger cannot be opened in whose place something else is."""
 
 
+def model_is_set(model: Path) -> str:
+    """Return the message for an activation where the settings name the model, which then is the one that runs."""
+    return (
+        f"the setting `model` names {model}, which goes before what is activated; take it out of the flags, DOGID_MODEL"
+        " or the configuration, restart or reload the daemon, and activate again"
+    )
+
+
 def start_replaces_ledger(reason: str) -> str:
     """Return the message for a ledger that the next start of the daemon replaces, given how it is damaged."""
     reason = "; ".join(reason.split("\n"))

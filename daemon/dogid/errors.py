@@ -15,6 +15,10 @@ class UsageError(DogidError):
     exit_status = 2
 
 
+class ConflictError(UsageError):
+    """What is asked for cannot be done as things are, and may be later."""
+
+
 class UnavailableError(UsageError):
     """A folder that cannot be used: named wrongly, or on a disk that is missing or full for now.
 

@@ -90,7 +90,9 @@ class Settings:
 
     inbox: Path = _setting(Path("inbox"), _path, "DIR", "the folder to watch, including subfolders")
     state: Path = _setting(Path("state"), _path, "DIR", "the folder for the ledger (the database of results)")
-    model: Path | None = _setting(None, _path, "FILE", "the .tflite model (default: the one shipped with dogid)")
+    model: Path | None = _setting(
+        None, _path, "FILE", "the .tflite model (default: the activated one, else the one shipped with dogid)"
+    )
     labels: Path | None = _setting(
         None, _path, "FILE", "the model's labels, one per line (default: those inside the model)"
     )

@@ -14,7 +14,7 @@ import pytest
 from dogid.cli import main
 from dogid.errors import DogidError, UsageError
 from dogid.model.shipped import shipped_model
-from dogid.shelf import open_model
+from dogid.shelf import folder
 from dogid.shelf.catalogue import CATALOGUE, CatalogueEntry
 from dogid.shelf.download import RemoteFile, check_address, download
 from tests.commands.model_server import ModelServer, serving
@@ -195,7 +195,7 @@ def test_a_name_is_fetched_to_the_shelf_and_found_there(
     assert main(["model", "get", "dogs", *flags, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["name"], document["sha256"], document["licence"]) == ("dogs", named.sha256, "Apache-2.0")
-    assert document["file"] == str(open_model.path_on_shelf(tmp_path, "dogs"))
+    assert document["file"] == str(folder.path_on_shelf(tmp_path, "dogs"))
     assert main(["classify", str(image), "--model", "dogs", *flags]) == 0
 
     assert main(["model", "get", "dogs", *flags, "--mirror", "http://127.0.0.1:9"]) == 0

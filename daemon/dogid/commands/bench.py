@@ -1,7 +1,7 @@
 """`dogid bench`: measure the speed of this device, in less than a minute."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,9 @@ def _measure(chosen: settings.Settings, folder: Path | None) -> dict[str, Any]:
     from dogid.shelf.open_model import find_model, open_model
 
     limit_pixels(chosen.max_pixels)
-    chosen = replace(chosen, model=find_model(chosen))  # the measured daemon has a state folder of its own
+    found = find_model(chosen)
+    # the measured daemon has a state folder of its own
+    chosen = replace(chosen, model=found.path, labels=found.labels, **asdict(found.options))
     model = open_model(chosen)
     samples = synthetic_samples() if folder is None else [folder_sample(folder, chosen.max_bytes)]
     classifier = model.classifier()

@@ -1,4 +1,4 @@
-"""`dogid model show|get|try`: what a model file is, published models, and which normalisation fits."""
+"""`dogid model show|get|try|list|activate|rollback`: what a model file is, published models, and the active one."""
 
 import argparse
 from dataclasses import asdict, replace
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
-from dogid.commands import model_get, model_try
+from dogid.commands import model_get, model_shelf, model_try
 from dogid.commands.output import print_json, print_table
 from dogid.file_names import one_line
 
@@ -26,11 +26,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings.add_flags(show, ("normalisation", "channels", "size"))
     model_get.add_arguments(actions.add_parser("get", help="download a published model by name or address"))
     model_try.add_arguments(actions.add_parser("try", help="compare the answers under each usual normalisation"))
+    model_shelf.add_list_arguments(actions.add_parser("list", help="show the models that there are"))
+    model_shelf.add_activate_arguments(actions.add_parser("activate", help="have another model classify from now on"))
+    model_shelf.add_rollback_arguments(actions.add_parser("rollback", help="go back to the model before"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the action that was chosen."""
-    return {"show": _show, "get": model_get.run, "try": model_try.run}[args.action](args)
+    actions = {
+        "show": _show,
+        "get": model_get.run,
+        "try": model_try.run,
+        "list": model_shelf.run_list,
+        "activate": model_shelf.run_activate,
+        "rollback": model_shelf.run_rollback,
+    }
+    return actions[args.action](args)
 
 
 def _show(args: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ def _get(args: argparse.Namespace) -> dict[str, Any]:
     from dogid.model.classifier import load_model
     from dogid.shelf.catalogue import find_entry
     from dogid.shelf.download import RemoteFile, download
-    from dogid.shelf.open_model import path_on_shelf
+    from dogid.shelf.folder import path_on_shelf
 
     entry = None if "/" in args.name else find_entry(args.name)
     if entry is None and "://" not in args.name:

@@ -110,8 +110,10 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
 
 
 def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
-    """Load settings and model again; return why they were rejected, or None."""
+    """Load settings and model again, or change the model as a command asks; return why that was rejected, or None."""
     try:
+        if daemon.answer_model_request():
+            return None
         daemon.reload(settings.load(args))
     except Exception as error:
         if daemon.is_stopping:

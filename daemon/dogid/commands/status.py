@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from dogid import settings
 from dogid.commands import reading_state
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     running = is_running(state)
     usage = read_usage(state) if running else None  # its settings need not be this command's
-    inbox, model = usage or (inbox, _describe_model(chosen))
+    inbox, model, choice = usage or (inbox, *_describe_model(chosen))
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
@@ -57,11 +58,13 @@ def run(args: argparse.Namespace) -> int:
                 "moved_aside": None if aside is None else shown_name(os.fsencode(aside)),
                 "salvaged": salvaged,
                 "model": model,
+                "model_choice": choice,
             }
         )
     else:
         rows = [("running", "yes" if running else "no"), ("inbox", str(inbox)), ("state", str(state))]
         rows.append(("model", one_line(model)))
+        rows += [("", one_line(line)) for line in _explain_choice(choice)]
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
         if aside is not None and salvaged is not None:
@@ -74,19 +77,32 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _describe_model(chosen: settings.Settings) -> str:
-    """Return the name of the model that the settings name and what it is fed; or why it cannot be read."""
-    from dogid.model.model_file import InputOptions, read_model_file
+def _describe_model(chosen: settings.Settings) -> tuple[str, dict[str, Any]]:
+    """Return the name of the model that would run and what it is fed, and why; or why it cannot be read."""
+    from dogid.model.model_file import read_model_file
     from dogid.model.stated_input import read_input_kind
     from dogid.preprocessing import Origin
+    from dogid.shelf.listing import describe_choice
     from dogid.shelf.open_model import find_model, open_model
 
-    options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
     try:
-        file = read_model_file(find_model(chosen), chosen.labels, options)
+        found = find_model(chosen)
+        file = read_model_file(found.path, found.labels, found.options)
         fed = read_input_kind(file)
         if fed.origin is Origin.GUESSED:  # the daemon decides by the model's answers
             fed = open_model(chosen).input
-        return f"{file.name}, fed {fed.describe()}"
+        return f"{file.name}, fed {fed.describe()}", describe_choice(found, file)
     except DogidError as error:
-        return str(error)
+        return str(error), {}
+
+
+def _explain_choice(choice: dict[str, Any]) -> list[str]:
+    """Return what people should know of the choice of the model, a line each."""
+    lines: list[str] = []
+    if choice.get("made_from", "unknown") != "unknown":
+        lines.append(f"made from {choice['made_from']}")
+    if choice.get("activated_at"):
+        lines.append(f"activated {choice['activated_at']}")
+    if choice.get("problem"):
+        lines.append(f"problem: {choice['problem']}")
+    return lines

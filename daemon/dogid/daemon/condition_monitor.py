@@ -35,13 +35,13 @@ class ConditionMonitor:
         inbox_wait_since: Callable[[], float | None],
         ledger_wait_since: Callable[[], float | None],
         inbox_identity: Callable[[], tuple[int, int] | None],
-        describe_model: Callable[[], str],
+        describe_model: Callable[[], dict[str, Any]],
     ) -> None:
         """Set up.
 
         watch_status returns how the inbox is watched; inbox_wait_since and ledger_wait_since the monotonic second since
         which a thread has been waiting for them, or None; inbox_identity the device and inode that the inbox had in the
-        last scan; describe_model the model's name and what it is fed.
+        last scan; describe_model the model's name, what it is fed, and why it was chosen, as entries of the condition.
         """
         self._inbox = inbox
         self._state = state
@@ -111,7 +111,7 @@ class ConditionMonitor:
             "inbox": self._inbox_identity(),
             "pid": os.getpid(),
             "inbox_path": str(self._inbox),
-            "model": self._describe_model(),
+            **self._describe_model(),
         }
         if condition == self._written:
             return
@@ -126,11 +126,15 @@ def read_condition(state: Path) -> str | None:
     return problem if isinstance(problem, str) else None
 
 
-def read_usage(state: Path) -> tuple[Path, str] | None:
-    """Return the inbox and the model of the daemon that uses a state folder; None until it has noted them."""
+def read_usage(state: Path) -> tuple[Path, str, dict[str, Any]] | None:
+    """Return inbox, model, and why that was chosen, of the daemon that uses a state folder; None until it has noted
+    them.
+    """
     condition = _read(state)
-    inbox, model = condition.get("inbox_path"), condition.get("model")
-    return (Path(inbox), model) if isinstance(inbox, str) and isinstance(model, str) else None
+    inbox, model, choice = condition.get("inbox_path"), condition.get("model"), condition.get("model_choice")
+    if not (isinstance(inbox, str) and isinstance(model, str) and isinstance(choice, dict)):
+        return None
+    return Path(inbox), model, choice
 
 
 def find_other_inbox(state: Path, inbox: Path) -> str | None:

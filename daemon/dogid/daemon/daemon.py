@@ -7,8 +7,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from dogid.clock import Clock
 from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable
@@ -25,6 +26,7 @@ from dogid.daemon.folders import (
 )
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.maintenance_thread import MaintenanceThread
+from dogid.daemon.model_switch import ModelSwitch
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.status_notifier import StatusNotifier
@@ -53,7 +55,8 @@ from dogid.pipeline.pipeline import Pipeline
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.settings import Settings
-from dogid.shelf.open_model import open_model
+from dogid.shelf.listing import describe_choice, describe_origin
+from dogid.shelf.open_model import FoundModel, OpenedModel, choose_model
 from dogid.status import NOT_CHECKED, Health, WatchStatus
 from dogid.system.sd_notify import Notifier
 
@@ -85,18 +88,21 @@ class Daemon:
         self.settings = settings
         limit_pixels(settings.max_pixels)
         _finish_restore(settings.state)  # the model may lie in the state folder
-        self.model: Model = open_model(settings, embeddings=settings.learns)
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
         self._inbox_wait, self._ledger_wait = WaitClock(), WaitClock()
         try:
-            self.inbox = prepare_inbox(settings.inbox)  # once it is certain that no other daemon has the state folder
+            # once it is certain that no other process has the state folder, and changes which model is active
+            opened = choose_model(settings, embeddings=settings.learns)
+            self.inbox = prepare_inbox(settings.inbox)
         except UsageError:
             os.close(self._lock_file)
             if not had_state:
                 remove_new_state(self.state)  # the inbox was probably misspelt, and the folder is of no use
             raise
+        self.model: Model = opened.model
+        self.found_model: FoundModel = opened.found
         try:
             with self._notifier.extend_start_timeout("opening the ledger"):
                 self.ledger = Ledger(
@@ -150,10 +156,16 @@ class Daemon:
             self._waiting_for_inbox_since,
             lambda: self._ledger_wait.since,
             lambda: self._reconciler.inbox_identity,
-            lambda: f"{self.model.file.name}, fed {self.model.input.describe()}",
+            self._describe_model,
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, _retention(self.settings), self._pipeline.mailbox.notify_pending
+        )
+        self._model_switch = ModelSwitch(
+            self.state,
+            self._clock,
+            lambda: self.settings,
+            lambda opened, commit: self._adopt(opened, self.settings, commit),
         )
         self._stopping = threading.Event()
 
@@ -201,6 +213,8 @@ class Daemon:
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem:
             return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem)
+        if health.ok and self.found_model.problem:
+            return dataclasses.replace(health, reason=self.found_model.problem)
         return health
 
     def _health_problem(self) -> str | None:
@@ -229,26 +243,69 @@ class Daemon:
 
         Raise DogidError where they are rejected: then all stays as it is.
         """
-        model = open_model(settings, embeddings=settings.learns)
-        engine = self._make_engine(settings, model)
+        with self._model_switch.alone():
+            opened = choose_model(settings, embeddings=settings.learns)
+            if opened.found.problem is not None and self.found_model.problem is None:
+                raise DogidError(opened.found.problem)  # the model in memory is the better one
+            self._adopt(opened, settings)
+            kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
+            for name, value in kept.items():
+                if getattr(settings, name) != value:
+                    log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
+            self.settings = dataclasses.replace(settings, **kept)
+        limit_pixels(settings.max_pixels)
+        self.decoder.budget.change_capacity(choose_capacity(settings.memory))
+        self.decoder.max_pixels, self.decoder.seconds = settings.max_pixels, settings.decode_timeout
+        self._maintenance_thread.change_rules(_retention(self.settings))
+        self.ledger.keep_versions(settings.keep_versions)
+        self._extend_watchdog()
+
+    def _adopt(self, opened: OpenedModel, settings: Settings, commit: Callable[[], None] = lambda: None) -> None:
+        """Have every worker prove a model, call commit, and switch to the model, without dropping a photo.
+
+        Raise DogidError where a worker refuses it, or what commit raises: then all stays as it is.
+        """
+        engine = self._make_engine(settings, opened.model)
         # a worker may be busy with a photo, and then makes its new interpreter
         timeout = self.settings.decode_timeout + INTERVAL_SECONDS
         problem = self._pipeline.validate_engine(engine, _worker_count(settings), timeout)
         if problem is not None:
-            raise DogidError(f"{model.file.path}: the model does not work in every worker: {problem}")
+            raise DogidError(f"{opened.model.file.path}: the model does not work in every worker: {problem}")
+        try:
+            commit()
+        except BaseException:
+            self._pipeline.forget_engine()
+            raise
         self._pipeline.switch_engine(engine, _worker_count(settings))
-        kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
-        for name, value in kept.items():
-            if getattr(settings, name) != value:
-                log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
-        limit_pixels(settings.max_pixels)
-        self.decoder.budget.change_capacity(choose_capacity(settings.memory))
-        self.decoder.max_pixels, self.decoder.seconds = settings.max_pixels, settings.decode_timeout
-        self.settings = dataclasses.replace(settings, **kept)
-        self.model, self._engine = model, engine
-        self._maintenance_thread.change_rules(_retention(self.settings))
-        self.ledger.keep_versions(settings.keep_versions)
-        self._extend_watchdog()
+        self.model, self.found_model, self._engine = opened.model, opened.found, engine
+
+    def activate_model(self, name: str) -> None:
+        """Have the model of this name on the shelf be the active one. Raise as `ModelSwitch.activate`."""
+        self._model_switch.activate(name)
+        self._log_change("activated")
+
+    def roll_back_model(self) -> None:
+        """Have the model before the active one be active again. Raise as `ModelSwitch.activate`."""
+        self._model_switch.roll_back()
+        self._log_change("rolled back")
+
+    def answer_model_request(self) -> bool:
+        """Change the model where a command has asked for it; return whether one has asked."""
+        model = self.model
+        if not self._model_switch.answer_request():
+            return False
+        if self.model is not model:
+            self._log_change("activated")
+        return True
+
+    def _describe_model(self) -> dict[str, Any]:
+        text = f"{self.model.file.name}, fed {self.model.input.describe()}"
+        return {"model": text, "model_choice": describe_choice(self.found_model, self.model.file)}
+
+    def _log_change(self, what: str) -> None:
+        made_from = describe_origin(self.model.file.record)
+        log.warning("%s: model %s, made from %s", what, self.model.file.name, made_from)
+        self.log_model()
 
     def note_ledger_error(self, error: Exception) -> None:
         """Consider an error that a reader of the ledger met: a damaged row is repaired, a damaged ledger unhealthy."""
@@ -338,7 +395,9 @@ class Daemon:
             self._stop(time.monotonic() + _STOP_SECONDS)
 
     def log_model(self) -> None:
-        """Log what the model is fed, and what may make its answers wrong."""
+        """Log what the model is fed, what may make its answers wrong, and why it is not the active one."""
+        if self.found_model.problem is not None:
+            log.error("%s", self.found_model.problem)
         log.info("model %s is fed %s", self.model.file.name, self.model.input.describe())
         for warning in self.model.warnings:
             log.warning("%s: %s", self.model.file.name, warning)

@@ -85,14 +85,18 @@ class Pipeline:
             self._workers.resize(self._allowed(self._count))
         return problem
 
+    def forget_engine(self) -> None:
+        """Free what `validate_engine` has made of an engine that is not switched to."""
+        self._checks.forget_trial()
+        with contextlib.suppress(DogidError):  # where the machine has no thread even for those: they are missing
+            self._workers.resize(self._allowed(self._count))
+
     def switch_engine(self, engine: Engine, workers: int) -> None:
         """Use another engine from the next photos on, with this many workers. Raise DogidError as `validate_engine`."""
         try:
             self._workers.resize(self._allowed(workers))
         except DogidError:
-            self._checks.forget_trial()
-            with contextlib.suppress(DogidError):  # where the machine has no thread even for those: they are missing
-                self._workers.resize(self._allowed(self._count))
+            self.forget_engine()
             raise
         self._count = workers
         self._checks.switch_engine(engine)

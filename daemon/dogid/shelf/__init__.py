@@ -1,1 +1,1 @@
-"""Models by name: the catalogue, downloads, and the folder that keeps them; start reading at `open_model.py`."""
+"""Models by name: catalogue, downloads, the folder that keeps them, the active; start reading at `open_model.py`."""

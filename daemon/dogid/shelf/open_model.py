@@ -1,5 +1,13 @@
-"""From the settings to a model that is loaded: its file, or the name of one on the shelf."""
+"""From the settings to a model that is loaded: the file or name that they give, else the active one on the shelf.
 
+A model that cannot be used any more, since its file is gone or damaged, is replaced by the one that was active before
+it, and by the shipped one in the end.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from dogid.errors import UsageError
@@ -8,41 +16,169 @@ from dogid.model.model_file import InputOptions
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
 from dogid.shelf.catalogue import CATALOGUE, find_entry
+from dogid.shelf.folder import hash_file, noted_labels, path_on_shelf, read_note, shelf_folder
+from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer
 
-_SHELF = "models"
-_ENDING = ".tflite"
+log = logging.getLogger(__name__)
+
+
+class UnknownModelError(UsageError):
+    """There is no model of this name on the shelf."""
+
+
+class Origin(StrEnum):
+    """Why a model was chosen. The values are part of the public interface."""
+
+    SET = "set"
+    """The settings name it."""
+    ACTIVATED = "activated"
+    SHIPPED = "shipped"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model's file, and how it is fed; it has not been loaded."""
+
+    path: Path
+    labels: Path | None
+    options: InputOptions
+    origin: Origin
+    entry: Entry | None = None
+    """Of the shelf, where it was activated."""
+    problem: str | None = None
+    """Why it is not the active one; None where it is, or where the settings name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedModel:
+    """A model that was loaded."""
+
+    model: Model
+    found: FoundModel
 
 
 def open_model(chosen: Settings, *, embeddings: bool = False) -> Model:
-    """Load the model that the settings name, fed as they say; the shipped one where they name none.
+    """Load the model that the settings name, fed as they say; the active one where they name none.
+
+    embeddings: whether its classifiers give embeddings, too. Log an error where another one had to take its place.
+    Raise UsageError naming the file and the reason.
+    """
+    opened = choose_model(chosen, embeddings=embeddings)
+    if opened.found.problem is not None:
+        log.error("%s", opened.found.problem)
+    return opened.model
+
+
+def choose_model(chosen: Settings, *, embeddings: bool = False) -> OpenedModel:
+    """Load the model that the settings name, or the active one, or the first one before it that can be loaded.
 
     embeddings: whether its classifiers give embeddings, too. Raise UsageError naming the file and the reason.
     """
-    options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
-    return load_model(find_model(chosen), chosen.labels, options, embeddings=embeddings)
+    broken: list[str] = []
+    for found in _candidates(chosen, broken):
+        try:
+            model = _load(found, embeddings=embeddings)
+        except UsageError as error:
+            if found.entry is None:
+                raise
+            broken.append(str(error))
+        else:
+            return OpenedModel(model, found)
+    raise UsageError("; ".join(broken))  # unreachable: the last candidate raises
 
 
-def find_model(chosen: Settings) -> Path:
+def find_model(chosen: Settings) -> FoundModel:
+    """Return the file of the model that `choose_model` would load, without loading it. Raise UsageError."""
+    return next(_candidates(chosen, []))
+
+
+def open_activated(chosen: Settings, entry: Entry | None, *, embeddings: bool = False) -> OpenedModel:
+    """Load one entry of the shelf, None for the shipped model. Raise UsageError naming the file and the reason."""
+    found = _find_shipped(chosen) if entry is None else _find_entry(chosen, entry)
+    return OpenedModel(_load(found, embeddings=embeddings), found)
+
+
+def _load(found: FoundModel, *, embeddings: bool) -> Model:
+    return load_model(found.path, found.labels, found.options, embeddings=embeddings)
+
+
+def _candidates(chosen: Settings, broken: list[str]) -> Iterator[FoundModel]:
+    """Yield what may be loaded, the best first; broken has the reasons why those before are not."""
+    if chosen.model is not None:
+        yield FoundModel(_find_named(chosen, chosen.model), chosen.labels, _options(chosen), Origin.SET)
+        return
+    try:
+        pointer = read_pointer(chosen.state)
+    except DamagedPointerError as error:
+        broken.append(str(error))
+        pointer = Pointer()
+    for entry in (pointer.active, *pointer.former):
+        if entry is None:
+            break
+        try:
+            yield _find_entry(chosen, entry, broken)
+        except UsageError as error:
+            broken.append(str(error))
+    yield _find_shipped(chosen, broken)
+
+
+def _find_entry(chosen: Settings, entry: Entry, broken: list[str] | None = None) -> FoundModel:
+    """Return the file of an entry of the shelf. Raise UsageError where it is gone, or is not what was activated."""
+    path = path_on_shelf(chosen.state, entry.name)
+    try:
+        # before it is loaded: the interpreter may crash on a file that was damaged
+        sha256 = hash_file(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the model: {error.strerror or error}") from error
+    if sha256 != entry.sha256:
+        raise UsageError(f"{path}: was changed or damaged since it was activated; its SHA-256 is not {entry.sha256}")
+    note = read_note(path)
+    noted = InputOptions() if note is None or note.sha256 != sha256 else note.options
+    options = InputOptions(
+        chosen.normalisation or noted.normalisation, chosen.channels or noted.channels, chosen.size or noted.size
+    )
+    return FoundModel(
+        path, chosen.labels or noted_labels(path), options, Origin.ACTIVATED, entry, _problem(broken, path.name)
+    )
+
+
+def _find_shipped(chosen: Settings, broken: list[str] | None = None) -> FoundModel:
+    path = shipped_model()
+    return FoundModel(
+        path, chosen.labels, _options(chosen), Origin.SHIPPED, problem=_problem(broken, f"the shipped {path.name}")
+    )
+
+
+def _problem(broken: list[str] | None, name: str) -> str | None:
+    if not broken:
+        return None
+    way_out = "activate another: dogid model list, dogid model activate NAME"
+    return f"the active model cannot be used, and {name} runs instead: {'; '.join(broken)}; {way_out}"
+
+
+def _options(chosen: Settings) -> InputOptions:
+    return InputOptions(chosen.normalisation, chosen.channels, chosen.size)
+
+
+def _find_named(chosen: Settings, named: Path) -> Path:
     """Return the path of the model that the settings name. Raise UsageError where a name is not on the shelf."""
-    if chosen.model is None:
-        return shipped_model()
-    named = chosen.model
     if named.exists() or not _is_name(named):
         return named
     on_shelf = path_on_shelf(chosen.state, named.name)
     if on_shelf.is_file():
         return on_shelf
-    if find_entry(named.name) is None:
-        raise UsageError(
-            f"{named}: no such file, nor a model of that name in {on_shelf.parent}{_suggestion(named.name)}; `dogid "
-            "model get --list` shows the models that can be had by name"
-        )
-    raise UsageError(f"{named}: not downloaded yet ({on_shelf} is missing); get it: dogid model get {named}")
+    raise UsageError(explain_unknown_model(chosen.state, named.name))
 
 
-def path_on_shelf(state: Path, name: str) -> Path:
-    """Return where a state folder keeps the model of this name."""
-    return state / _SHELF / (name if name.endswith(_ENDING) else name + _ENDING)
+def explain_unknown_model(state: Path, name: str) -> str:
+    """Return the message for a name that no model on the shelf has, with the way out."""
+    if find_entry(name) is not None:
+        missing = path_on_shelf(state, name)
+        return f"{name}: not downloaded yet ({missing} is missing); get it: dogid model get {name}"
+    return (
+        f"{name}: no such file, nor a model of that name in {shelf_folder(state)}{_suggestion(name)}; `dogid model"
+        " list` shows those that are there, `dogid model get --list` those that can be had by name"
+    )
 
 
 def _suggestion(name: str) -> str:

@@ -10,11 +10,12 @@ from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.settings import Settings
+from dogid.shelf.open_model import FoundModel
 from dogid.status import Health, WatchStatus
 
 
 class DaemonView(Protocol):
-    """The running daemon, to be read and not to be changed."""
+    """The running daemon, to be read; only its model can be changed."""
 
     @property
     def settings(self) -> Settings:
@@ -23,6 +24,20 @@ class DaemonView(Protocol):
     @property
     def model(self) -> Model:
         """The model in use; a reload replaces it."""
+
+    @property
+    def found_model(self) -> FoundModel:
+        """Why the model is in use."""
+
+    def activate_model(self, name: str) -> None:
+        """Have the model of this name on the shelf be the active one, once every worker has proved it.
+
+        Raise UsageError where there is none, ConflictError where the settings name the model, DogidError where it
+        cannot run.
+        """
+
+    def roll_back_model(self) -> None:
+        """Have the model before the active one be active again. Raise as `activate_model`."""
 
     @property
     def decoder(self) -> Decoder:

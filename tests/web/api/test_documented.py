@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.shelf.models import make_model
 from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.http_client import fetch, multipart_form
 from tests.support.photos import photo, put
@@ -15,7 +16,7 @@ ROWS = re.findall(r"^\| `(GET|POST) (/\S*)` \|", (ROOT / "daemon" / "API.md").re
 
 def template(path: str) -> str:
     """A path of the table as OpenAPI writes it."""
-    return path.partition("?")[0].replace("ID", "{id}")
+    return path.partition("?")[0].replace("ID", "{id}").replace("NAME", "{name}")
 
 
 def test_api_table_and_openapi_list_same_routes(shared_daemon: DaemonProcess) -> None:
@@ -36,6 +37,10 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
         with closing(Listener(shared_daemon)) as listener:
             assert listener.response.headers.get_content_type() in documented
         return
+    if path in ("/models/NAME/activate", "/rollback"):
+        make_model(shared_daemon.state / "models" / "mine.tflite")
+        path = path.replace("NAME", "mine")
+        fetch(shared_daemon.url, "/models/mine/activate", method="POST")
     asked = path.replace("NAME", "a.jpg").replace("ID", str(result["id"]))
     reply = fetch(shared_daemon.url, asked, method=method, body=body, headers=headers)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from dogid.errors import PhotoCode
 from dogid.ledger.queries import STATUSES
+from dogid.shelf.open_model import Origin
 
 Document = dict[str, Any]
 
@@ -100,6 +101,36 @@ ANSWER = {
     "description": "labels and their probabilities, both in the model's label order",
 }
 
+_MODEL_CHOICE = {
+    "origin": {"type": "string", "enum": list(Origin)},
+    "made_from": {"type": "string"},
+    "activated_at": {"anyOf": [_TIME, {"type": "null"}]},
+    "problem": _or_null("string", description="why it is not the model that was activated"),
+}
+
+MODEL = _object(
+    {
+        "name": {"type": "string"},
+        "sha256": {"anyOf": [_SHA256, {"type": "null"}]},
+        "size": _COUNT,
+        "labels": _array({"type": "string"}),
+        "made_from": {"type": "string"},
+        "added_at": _TIME,
+        "activated_at": {"anyOf": [_TIME, {"type": "null"}]},
+        "active": {"type": "boolean"},
+        "previous": {"type": "boolean", "description": "whether a rollback goes to it"},
+        "shipped": {"type": "boolean"},
+        "problem": _or_null("string", description="why it cannot be used"),
+    }
+)
+
+MODELS = _object(
+    {
+        "models": _array(reference("Model")),
+        "running": _object({"name": {"type": "string"}, "sha256": _SHA256, **_MODEL_CHOICE}),
+    }
+)
+
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
@@ -123,6 +154,7 @@ STATUS = _object(
                 ),
                 "warnings": _array({"type": "string"}),
                 "self_test": {"type": "string"},
+                **_MODEL_CHOICE,
             }
         ),
         "inbox": {"type": "string"},
@@ -151,6 +183,8 @@ COMPONENTS: dict[str, Document] = {
     "Answer": ANSWER,
     "Error": ERROR,
     "Health": HEALTH,
+    "Model": MODEL,
+    "Models": MODELS,
     "Result": RESULT,
     "ResultWithHistory": RESULT_WITH_HISTORY,
     "Results": RESULTS,

@@ -13,6 +13,7 @@ from dogid import __version__
 from dogid.file_names import shown_name
 from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
+from dogid.shelf.listing import describe_choice
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference
@@ -68,6 +69,7 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
             "input": asdict(daemon.model.input),
             "warnings": list(daemon.model.warnings),
             "self_test": "passed" if daemon.model.file.golden else "unchecked: the model carries no golden photo",
+            **describe_choice(daemon.found_model, daemon.model.file),
         },
         "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {

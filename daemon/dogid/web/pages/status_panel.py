@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dogid.conditions import ledger_moved_aside, rows_damaged
 from dogid.ledger.counters import count_damaged_rows
+from dogid.shelf.listing import describe_choice
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
 from dogid.web.pages.disk_usage import Disk, DiskStatus, DiskUsage
@@ -30,8 +31,9 @@ class StatusItem:
 def health_item(daemon: DaemonView) -> StatusItem:
     """Return the result of the last health check."""
     health = daemon.health
-    if health.ok and daemon.watch_status.problem:
-        return StatusItem("Health", "Problem", visible(daemon.watch_status.problem), "bad")
+    problem = daemon.watch_status.problem or daemon.found_model.problem
+    if health.ok and problem:
+        return StatusItem("Health", "Problem", visible(problem), "bad")
     if health.ok:
         return StatusItem("Health", "Working", "every worker classifies a reference photo as expected", "good")
     if health.reason == NOT_CHECKED:
@@ -73,8 +75,12 @@ def _describe_model(daemon: DaemonView) -> StatusItem:
     tested = "self-test passed" if model.file.golden else "no self-test, as it has no golden photo"
     fed = model.input.describe().replace(" x ", " × ", 1)  # noqa: RUF001
     warnings = "".join(f"; {text}" for text in model.warnings)
-    detail = visible(f"{len(model.labels)} labels, fed {fed}; {tested}{warnings}")
-    return StatusItem("Model", visible(model.file.name), detail, "bad" if model.input.warn() else "plain")
+    choice = describe_choice(daemon.found_model, model.file)
+    made_from = "" if choice["made_from"] == "unknown" else f"; made from {choice['made_from']}"
+    problem = "" if choice["problem"] is None else f"; {choice['problem']}"
+    detail = visible(f"{len(model.labels)} labels, fed {fed}{made_from}; {tested}{warnings}{problem}")
+    level = "bad" if model.input.warn() or problem else "plain"
+    return StatusItem("Model", visible(model.file.name), detail, level)
 
 
 def _describe_disks(inbox: Disk, state: Disk) -> list[StatusItem]:

@@ -1,0 +1,17 @@
+"""Death before each step that changes the shelf: there is always one active model, and it is whole."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.daemon import ROOT, environment
+
+
+def test_crash_at_any_step_leaves_one_valid_active_model(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.crash.shelf_deaths", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    without_daemon, with_daemon = map(int, done.stdout.split())
+    assert without_daemon > 100  # each of them was tried, to the last
+    assert with_daemon > 10

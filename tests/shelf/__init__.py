@@ -1,0 +1,1 @@
+"""The models of a state folder: which is active, what is kept, what is listed."""

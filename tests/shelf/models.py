@@ -11,7 +11,7 @@ def make_model(path: Path, text: str = "") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(shipped_model().read_bytes())
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("note.txt", text or path.name)
+        archive.writestr(zipfile.ZipInfo("note.txt"), text or path.name)  # of one date: the same bytes each time
     return path
 
 

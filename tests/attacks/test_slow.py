@@ -87,7 +87,7 @@ def test_unread_responses_hold_no_thread_and_bounded_memory(
         list(readers.map(lambda _: request(daemon, "/results?limit=1000"), range(24)))
     before = resident(daemon)
     asked = request_head(daemon, "/results?limit=1000")
-    with hold_connections(daemon, 100, small_window=True) as connections:
+    with hold_connections(daemon, 60, small_window=True) as connections:
         for connection in connections:
             connection.sendall(asked * 3)  # at once: the second must not wait in a thread for the first to be read
         _assert_answers(daemon)

@@ -158,7 +158,7 @@ def test_upload_name_is_never_a_path(open_daemon: DaemonProcess) -> None:
     assert _files(open_daemon.inbox.parent) == before
 
 
-SWAPPED = 2_000
+SWAPPED = 600
 
 
 @pytest.fixture

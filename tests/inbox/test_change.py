@@ -17,13 +17,6 @@ def shared_inbox(shared_daemon: DaemonProcess) -> Path:
     return shared_daemon.inbox
 
 
-def wait_for_clean_audit(daemon: DaemonProcess) -> None:
-    """Wait until the audit finds the files of the inbox, none lost, none counted twice."""
-    daemon.wait_for_clean_audit(
-        sum(1 for path in daemon.inbox.rglob("*") if path.is_file() and not path.name.startswith("."))
-    )
-
-
 def answers(daemon: DaemonProcess, name: str) -> list[str]:
     """The labels and failures in a photo's history, newest first."""
     steps = daemon.history(daemon.results_by_name()[name])
@@ -50,7 +43,7 @@ def test_repeatedly_overwritten_photo_has_the_last_result(shared_daemon: DaemonP
 
     shared_daemon.wait_for_classified("often.jpg", photo(39, size=(96, 96)))
     assert "often.jpg" in shared_daemon.results_by_name()
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_photo_replaced_by_rename_gets_a_new_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -60,7 +53,7 @@ def test_photo_replaced_by_rename_gets_a_new_result(shared_daemon: DaemonProcess
     shared_daemon.wait_for_classified("replaced.jpg", photo(4))
 
     assert answers(shared_daemon, "replaced.jpg") == ["classified", "classified"]
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_photo_renamed_over_another_keeps_its_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -72,7 +65,7 @@ def test_photo_renamed_over_another_keeps_its_result(shared_daemon: DaemonProces
 
     assert shared_daemon.wait_for_classified("renamed-over.jpg", photo(6))["id"] == result["id"]
     assert "renamed.jpg" not in shared_daemon.results_by_name()
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_touched_photo_keeps_its_result(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -81,7 +74,7 @@ def test_touched_photo_keeps_its_result(shared_daemon: DaemonProcess, shared_inb
     for seconds in (1_000_000_000, 1_100_000_000, 1_200_000_000):
         os.utime(path, (seconds, seconds))
         shared_daemon.wait_for_next_scan()
-        wait_for_clean_audit(shared_daemon)
+        shared_daemon.wait_for_clean_audit()
 
     result = shared_daemon.wait_for_classified("touched.jpg", photo(7))
     assert result["id"] == first["id"]
@@ -133,7 +126,7 @@ def test_changed_status_costs_no_new_result(
 
     assert shared_daemon.status()["counts"]["pending"] == 0
     assert shared_daemon.results() == before
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def frames() -> tuple[bytes, bytes]:
@@ -158,7 +151,7 @@ def test_photo_overwritten_with_its_date_kept_is_classified_again(
     put_dated(path, second, "r+b")
 
     shared_daemon.wait_for_classified("dated.bmp", second)
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_photo_overwritten_during_downtime_with_its_date_kept(daemon: DaemonProcess, inbox: Path) -> None:
@@ -198,7 +191,7 @@ def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(
     put_dated(path, second, "r+b").rename(shared_inbox / "camera-0001.bmp")
 
     shared_daemon.wait_for_classified("camera-0001.bmp", second)
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_photo_with_many_events_is_classified_once(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -220,7 +213,7 @@ def test_renamed_photo_keeps_its_result(shared_daemon: DaemonProcess, shared_inb
 
     assert shared_daemon.wait_for_classified("after.jpg", photo(9))["id"] == first["id"]
     assert "before.jpg" not in shared_daemon.results_by_name()
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_why_follows_a_rename(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -270,7 +263,7 @@ def test_photos_of_a_renamed_folder_keep_their_results(shared_daemon: DaemonProc
     assert not [name for name in shared_daemon.results_by_name() if name.startswith("before/")]
     put(shared_inbox / "after" / "deep" / "more.jpg", photo(3))
     shared_daemon.wait_for_classified("after/deep/more.jpg", photo(3))
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()
 
 
 def test_identical_photos_are_two_photos(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
@@ -281,4 +274,4 @@ def test_identical_photos_are_two_photos(shared_daemon: DaemonProcess, shared_in
         shared_daemon.wait_for_classified("one.jpg", photo(16))["id"]
         != shared_daemon.wait_for_classified("other.jpg", photo(16))["id"]
     )
-    wait_for_clean_audit(shared_daemon)
+    shared_daemon.wait_for_clean_audit()

@@ -31,7 +31,7 @@ def test_name_with_any_characters_is_kept(shared_daemon: DaemonProcess, name: st
     put(shared_daemon.inbox / name, photo(1))
 
     shared_daemon.wait_for_classified(name, photo(1))
-    assert shared_daemon.audit()["clean"]
+    shared_daemon.wait_for_clean_audit()
     assert shared_daemon.command("why", str(shared_daemon.inbox / name)).returncode == 0
 
 

@@ -265,8 +265,14 @@ class DaemonProcess:
         assert done.returncode == (0 if document["clean"] else 1)
         return document
 
-    def wait_for_clean_audit(self, photos: int) -> None:
-        """Wait until the audit finds so many photos, none lost, none counted twice: in this process, which is cheap."""
+    def wait_for_clean_audit(self, photos: int | None = None) -> None:
+        """Wait until the audit finds so many photos, none lost, none counted twice: in this process, which is cheap.
+
+        Without a number, as many as there are files in the inbox that are not hidden.
+        """
+        if photos is None:
+            found_files = (path for path in self.inbox.rglob("*") if path.is_file() and not path.name.startswith("."))
+            photos = sum(1 for _ in found_files)
         clean = {"clean": True, "photos": photos, "lost": [], "counted_twice": []}
         found: dict[str, Any] = {}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.convert.training_material import small_graph
+from tests.convert.training_material import make_folder, small_graph
 from tests.convert.training_runs import Run, report_of, retrain
 
 
@@ -19,11 +19,12 @@ def test_same_photos_and_seed_give_same_bytes(plain_run: Run, drawn_photos: Path
     assert read_files(tmp_path / "out") == read_files(plain_run.output)
 
 
-def test_fine_tuned_graph_depends_on_nothing_but_the_seed(drawn_photos: Path, tmp_path: Path) -> None:
+def test_fine_tuned_graph_depends_on_nothing_but_the_seed(tmp_path: Path) -> None:
+    photos = make_folder(tmp_path / "photos", photos=10)
     flags = ("--augment", "1", "--fine-tune", "1", "--epochs", "1")
     first, second, other = (tmp_path / name / "out" for name in ("first", "second", "other"))
     for out, seed in ((first, 7), (second, 7), (other, 8)):
-        assert retrain(drawn_photos, out, *flags, "--seed", str(seed)) == 0
+        assert retrain(photos, out, *flags, "--seed", str(seed)) == 0
 
     assert read_files(first) == read_files(second)
     assert "learning_curves.png" in read_files(first)

@@ -56,7 +56,8 @@ def test_retrained_graph_can_be_retrained(plain_run: Run, tmp_path: Path) -> Non
     assert predict(tmp_path / "second", [pattern_photo("red", 1)]).shape == (1, 3)
 
 
-def test_cached_bottlenecks_are_reused(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_bottlenecks_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = make_folder(tmp_path / "photos", photos=10)
     retrain(photos, tmp_path / "first", "--augment", "1")
     from dogid_convert.training import bottlenecks
 

@@ -3,8 +3,6 @@
 import contextlib
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,18 +12,13 @@ from dogid.cli import main
 from dogid.system.atomic_files import write_all_atomically
 from tests.convert.training_material import small_graph
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
-from tests.support.daemon import environment
-from tests.support.privileges import without_override
+from tests.support.privileges import run_without_override
 from tests.support.waiting import eventually
 
 
 def arguments(photos: Path, output: Path, *flags: str) -> list[str]:
     base, cache = str(small_graph()), str(output.parent / "cache")
     return ["retrain", str(photos), "-o", str(output), "--base", base, "--cache", cache, *flags]
-
-
-def command(photos: Path, output: Path) -> list[str]:
-    return [sys.executable, "-m", "dogid", *arguments(photos, output)]
 
 
 @pytest.fixture
@@ -85,26 +78,25 @@ def test_full_disk_keeps_earlier_output(photos: Path, output: Path, capfd: pytes
     assert is_unchanged(output)
 
 
-def test_unwritable_cache_is_only_a_warning(photos: Path, tmp_path: Path) -> None:
+def test_unwritable_cache_is_only_a_warning(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache").chmod(0o555)
-    done = subprocess.run(
-        [*without_override(), *command(photos, tmp_path / "out")], capture_output=True, text=True, env=environment()
-    )
+    status = run_without_override(lambda: main(arguments(photos, tmp_path / "out")))
 
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.count("bottlenecks are not cached") == 1
+    messages = capfd.readouterr().err
+    assert status == 0, messages
+    assert messages.count("bottlenecks are not cached") == 1
     assert (tmp_path / "out/retrained_graph.pb").exists()
 
 
-def test_unwritable_output_fails_before_training(photos: Path, tmp_path: Path) -> None:
+def test_unwritable_output_fails_before_training(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     shut = tmp_path / "shut"
     shut.mkdir(mode=0o555)
-    done = subprocess.run(
-        [*without_override(), *command(photos, shut / "out")], capture_output=True, text=True, env=environment()
-    )
 
-    assert done.returncode == 2
-    assert f"{shut}: Permission denied" in done.stderr
-    assert "labels; base" not in done.stderr
+    assert run_without_override(lambda: main(arguments(photos, shut / "out"))) == 2
+    messages = capfd.readouterr().err
+    assert f"{shut}: Permission denied" in messages
+    assert "labels; base" not in messages

@@ -36,6 +36,11 @@ class Normalisation:
         return next((name for name, usual in USUAL.items() if usual == self), None)
 
     @property
+    def is_uniform(self) -> bool:
+        """Whether it is alike for red, green and blue."""
+        return len(set(self.mean)) == len(set(self.std)) == 1
+
+    @property
     def setting(self) -> str:
         """The text that `parse_normalisation` reads as this one."""
         mean, std = (",".join(f"{value:g}" for value in values) for values in (self.mean, self.std))

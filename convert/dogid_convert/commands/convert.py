@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
+from dogid.preprocessing import BGR, RGB, Normalisation, parse_normalisation
 from dogid.system.atomic_files import write_atomically
 from dogid.system.writable_folder import check_file_writable
 from dogid_convert.reports.training_report import GRAPH
@@ -60,8 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output-node", metavar="NAME", help="the graph's output node (default: found)")
     add_old_name(parser, "--output", "--output-node")
     parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: found)")
-    parser.add_argument("--mean", type=_number, metavar="M", help="the input is (pixel - M) / S (default: found)")
-    parser.add_argument("--std", type=_positive, metavar="S")
+    parser.add_argument(
+        "--mean",
+        metavar="M[,M,M]",
+        help="the input is (pixel - M) / S, in pixels 0 to 255, for all colours or for red, green and blue "
+        "(default: found)",
+    )
+    parser.add_argument("--std", metavar="S[,S,S]")
+    parser.add_argument("--channels", choices=(RGB, BGR), help="order of the input's colours (default: found)")
     parser.add_argument(
         "--report",
         type=Path,
@@ -76,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
     """Convert; return 1 where the model was measured and did not pass, else 0."""
     if (args.mean is None) != (args.std is None):
         raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
+    _normalisation(args)
     if args.dtype != "int8" and {args.input_type, args.output_type} - {None, "float32"}:
         raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
     if not args.graph.exists():
@@ -135,7 +143,7 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]
         calibrate=args.calibrate,
         evaluate=args.evaluate,
         min_agreement=args.min_agreement,
-        hints=Hints(args.input, args.output_node, args.size, None if args.mean is None else (args.mean, args.std)),
+        hints=Hints(args.input, args.output_node, args.size, _normalisation(args), args.channels),
         interface=IoTypes(args.input_type or DEFAULT_IO_TYPES.input, args.output_type or DEFAULT_IO_TYPES.output),
     )
     with user_errors(args.graph, "run or convert this graph"), tracking() as track:
@@ -198,6 +206,18 @@ def _say(message: str) -> None:
     sys.stderr.write(f"dogid convert: {message}\n")
 
 
+def _normalisation(args: argparse.Namespace) -> Normalisation | None:
+    if args.mean is None:
+        return None
+    try:
+        return parse_normalisation(f"{args.mean}/{args.std}")
+    except ValueError:
+        raise UsageError(
+            f"--mean {args.mean} --std {args.std}: each must be one number, or three for red, green and blue, as in "
+            "123.675,116.28,103.53; in pixels 0 to 255, and std above 0"
+        ) from None
+
+
 def _share(text: str) -> float:
     value = _number(text)
     if not 0 <= value <= 1:
@@ -222,11 +242,4 @@ def _number(text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
-    return value
-
-
-def _positive(text: str) -> float:
-    value = _number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return value

@@ -103,7 +103,11 @@ def _command(settings: ConversionOptions) -> str:
     for flag, value in (("--input", hints.input), ("--output-node", hints.output), ("--size", hints.side)):
         words += [flag, str(value)] if value is not None else []
     if hints.normalisation is not None:
-        words += ["--mean", f"{hints.normalisation[0]:g}", "--std", f"{hints.normalisation[1]:g}"]
+        given = hints.normalisation
+        mean, std = (",".join(f"{value:g}" for value in values) for values in (given.mean, given.std))
+        words += ["--mean", mean, "--std", std]
+    if hints.channels is not None:
+        words += ["--channels", hints.channels]
     interface = settings.interface
     for flag, kind, usual in (
         ("--input-type", interface.input, DEFAULT_IO_TYPES.input),

@@ -13,6 +13,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
+from dogid.model.graph_front import Affine, judge_order
+from dogid.preprocessing import RGB
 from dogid_convert.graph.inner_scaling import find_inner_scaling
 from dogid_convert.graph.normalisation import Scaling, UniformNormalisation, determine_normalisation
 from dogid_convert.graph.surgery import index_nodes, parse_node_name, read_constant
@@ -136,7 +138,7 @@ def _find_front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through
             users.setdefault(name, []).append(node)
     path, scale, shift, size = [origin], 1.0, 0.0, None
     passed = through is None or through == origin
-    channel_shift = None
+    channel_shift, channels = None, RGB
     kind = tf.as_dtype(nodes[origin].attr["dtype"].type) if "dtype" in nodes[origin].attr else tf.float32
     decoded = kind in (tf.uint8, tf.int32, tf.string)
     while len(users.get(path[-1], [])) == 1:
@@ -151,6 +153,8 @@ def _find_front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through
             factor, offset = step
             if factor.size > 1 or offset.size > 1:
                 channel_shift = float(np.abs(offset).mean()) or None
+                is_unscaled = scale == 1.0 and shift == 0.0 and factor.size == 1
+                channels = (judge_order(Affine(np.ones(1), offset)) if is_unscaled else None) or RGB
                 break
             scale, shift = scale * float(factor), shift * float(factor) + float(offset)
         elif node.op not in _CARRIERS | _DECODERS:
@@ -159,7 +163,7 @@ def _find_front(graph: tf.compat.v1.GraphDef, nodes: Nodes, origin: str, through
         passed = passed or node.name == through
     if not passed:
         raise UsageError(f"the input {through!r} is not where the graph's image goes in")
-    return _Front(tuple(path), Scaling(scale, shift, decoded, channel_shift), size)
+    return _Front(tuple(path), Scaling(scale, shift, decoded, channel_shift, channels), size)
 
 
 def _read_step(nodes: Nodes, node: Node, before: str) -> tuple[Values, Values] | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.model.graph_front import ADD, DIV, MUL, SUB, Affine, judge_scaling
+from dogid.preprocessing import RGB
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.graph.surgery import parse_node_name
 
@@ -61,5 +62,4 @@ def _pass(node: Any, inputs: list[str], values: dict[str, Affine], constant: Rea
 
 
 def _uniform(normalisation: Any, reason: str, channels: str | None) -> UniformNormalisation:
-    order = "; it wants BGR, which dogid does not make: answers may be wrong" if channels == "bgr" else ""
-    return UniformNormalisation(normalisation.mean[0], normalisation.std[0], reason + order)
+    return UniformNormalisation(normalisation.mean[0], normalisation.std[0], reason, channels=channels or RGB)

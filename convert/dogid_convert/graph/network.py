@@ -1,6 +1,6 @@
 """One plain form for every graph: float pixels [batch, height, width, 3] in, probabilities [batch, classes] out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,9 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
+from dogid.preprocessing import Normalisation
 from dogid_convert.graph.check_operators import check_calls, check_operators
+from dogid_convert.graph.colour_convolution import put_convolution_first, split_normalisation
 from dogid_convert.graph.find_input import GraphInput, find_input
 from dogid_convert.graph.find_output import GraphOutput, find_output
 from dogid_convert.graph.inline_functions import inline_functions
@@ -20,6 +22,7 @@ from dogid_convert.support.progress import Track, untracked
 
 _USUAL_SIDES = (96, 128, 160, 192, 224, 240, 256, 260, 288, 299, 300, 320, 331, 380, 384, 448, 456, 480, 512, 528, 600)
 _BATCH = 16
+_NORMALISATION = "normalisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,17 @@ class Hints:
     input: str | None = None
     output: str | None = None
     side: int | None = None
-    normalisation: tuple[float, float] | None = None
-    """(mean, std)."""
+    normalisation: Normalisation | None = None
+    channels: str | None = None
+    """RGB or BGR."""
+
+    @property
+    def uniform(self) -> tuple[float, float] | None:
+        """(mean, std) of the graph's input as it is found: of pixels 0..255 where another is given by colour."""
+        given = self.normalisation
+        if given is None:
+            return None
+        return (given.mean[0], given.std[0]) if given.is_uniform else (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,12 @@ class GraphFact:
     name: str
     value: str
     reason: str
+
+
+def describe_normalisation(normalisation: UniformNormalisation) -> GraphFact:
+    """Return how a network is fed, for the user."""
+    n = normalisation
+    return GraphFact(_NORMALISATION, f"(pixel - {n.mean:g}) / {n.std:g}", n.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,11 @@ class Network:
     classes: int
     normalisation: UniformNormalisation
     facts: tuple[GraphFact, ...]
+
+    def with_normalisation(self, normalisation: UniformNormalisation) -> "Network":
+        """Return the network fed in another way."""
+        facts = tuple(fact for fact in self.facts if fact.name != _NORMALISATION)
+        return replace(self, normalisation=normalisation, facts=(*facts, describe_normalisation(normalisation)))
 
     def get_concrete_function(self, batch: int = 1) -> Any:
         """Return a TensorFlow function [batch, height, width, 3] -> [batch, classes]."""
@@ -87,6 +110,10 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: UniformNorma
     where the graph cannot be run.
     """
     cut, entrance, answer = cut_network(graph, hints, usual)
+    n, convolution = split_normalisation(entrance.normalisation, hints.normalisation, hints.channels)
+    if convolution is not None:
+        cut, tensor = put_convolution_first(cut, entrance.tensor, convolution)
+        entrance = replace(entrance, tensor=tensor)
     size, size_reason = _determine_size(cut, entrance.tensor, answer.tensor, entrance.size, hints.side)
     try:
         shape = _infer_output_shape(cut, entrance.tensor, answer.tensor, size)
@@ -103,14 +130,13 @@ def make_network(graph: tf.compat.v1.GraphDef, hints: Hints, usual: UniformNorma
             "another --output-node or --size"
         )
     finished, output = _add_softmax(cut, answer, len(shape), values)
-    n = entrance.normalisation
     added = "" if answer.probabilities else "; logits: a softmax is added"
     added = "; one value, the second label's: made into two probabilities" if values == 1 else added
     facts = (
         GraphFact("input", entrance.tensor, entrance.reason),
         GraphFact("output", answer.tensor, answer.reason + added),
         GraphFact("size", f"{size[0]} x {size[1]}", size_reason),
-        GraphFact("normalisation", f"(pixel - {n.mean:g}) / {n.std:g}", n.reason),
+        describe_normalisation(n),
     )
     return Network(_set_batch(finished, entrance.tensor, 1, size), entrance.tensor, output, size, classes, n, facts)
 
@@ -131,7 +157,7 @@ def cut_network(
     used = strip_training(graph, answer.tensor, None if hints.input is None else parse_node_name(hints.input))
     check_calls(used)
     check_operators(used)
-    entrance = find_input(used, hints.input, hints.normalisation, usual)
+    entrance = find_input(used, hints.input, hints.uniform, usual)
     if entrance.tensor == answer.tensor:
         raise UsageError(f"input and output are the same node, {answer.tensor!r}")
     return cut_at(used, entrance.tensor, answer.tensor), entrance, answer

@@ -1,11 +1,12 @@
 """Normalisation of pixels: given by the user, by the graph's own scaling, or by convention."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dogid.errors import UsageError
+from dogid.preprocessing import RGB
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class UniformNormalisation:
     std: float
     reason: str
     is_guess: bool = False
+    channels: str = RGB
+    """RGB or BGR, the order in which the network wants them."""
 
     def apply(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the input for these pixels, in the same shape."""
@@ -32,6 +35,8 @@ class Scaling:
     """Whether x is known to be a pixel 0..255, because a decoder or an integer placeholder gives it."""
     channel_shift: float | None
     """The mean of the constants where a shift by channel follows, which is not one number."""
+    channels: str = RGB
+    """The order of colours that this shift is for."""
 
     @property
     def is_unknown(self) -> bool:
@@ -59,7 +64,8 @@ def determine_normalisation(
     if scaled and 0.3 <= abs(scaling.scale) <= 8:
         return _undo_scaling(scaling, 0.0, 255.0, f"{found}: it takes values 0 to 1")
     if scaling.channel_shift is not None and scaling.channel_shift > 8:
-        return _undo_scaling(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
+        pixels = _undo_scaling(scaling, 0.0, 1.0, "the graph subtracts a mean colour of pixels 0 to 255")
+        return replace(pixels, channels=scaling.channels)
     if scaling.channel_shift is not None:
         return _undo_scaling(scaling, 0.0, 255.0, "the graph subtracts a mean colour of values 0 to 1")
     if scaled:

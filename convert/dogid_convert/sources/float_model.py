@@ -1,6 +1,6 @@
 """The float classifier that is converted, in whatever form it came."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from dogid_convert.graph.network import GraphFact, Hints, Network, make_network
 from dogid_convert.graph.normalisation import UniformNormalisation
 from dogid_convert.reports.training_report import REPORT, read_recorded_normalisation
 from dogid_convert.sources.graphdef import read_graph
+from dogid_convert.sources.likely_normalisation import improve_guess
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.support.progress import Track
 from dogid_convert.support.quiet_tensorflow import suppress_stderr
@@ -86,7 +87,11 @@ def open_source(path: Path, hints: Hints) -> FloatSource:
 
         return read_tflite(path, hints)
     with suppress_stderr():
-        return GraphSource(make_network(read_graph(path), hints, _normalisation_beside(path)))
+        network = make_network(read_graph(path), hints, _normalisation_beside(path))
+        likely = improve_guess(
+            network.normalisation, network.size, lambda n, pixels: replace(network, normalisation=n).predict(pixels)
+        )
+        return GraphSource(network.with_normalisation(likely))
 
 
 def _normalisation_beside(graph: Path) -> UniformNormalisation:

@@ -12,11 +12,14 @@ from dogid.model.containers import read_zipped_model
 from dogid.model.custom_operators import explain_custom_operators
 from dogid.model.input_size import has_open_size, set_input_size
 from dogid.model.model_file import read_model_file
-from dogid.preprocessing import GUESS
-from dogid_convert.graph.network import GraphFact, Hints
+from dogid.preprocessing import GUESS, Normalisation
+from dogid_convert.graph.colour_convolution import split_normalisation
+from dogid_convert.graph.network import GraphFact, Hints, describe_normalisation
 from dogid_convert.graph.normalisation import UniformNormalisation
-from dogid_convert.support.progress import Track
+from dogid_convert.sources.likely_normalisation import improve_guess
+from dogid_convert.support.progress import Track, untracked
 from dogid_convert.tflite import run
+from dogid_convert.tflite.colour_convolution import put_convolution_first
 from dogid_convert.tflite.flatbuffer_edit import Model, TensorFacts, facts_of, operator_name, pack, unpack
 from dogid_convert.tflite.float_ending import add_softmax, float16_to_float32, split_in_two
 from dogid_convert.tflite.planar_input import is_planar, put_colours_last
@@ -38,12 +41,22 @@ class TfliteSource:
 
     def predict(self, pixels: NDArray[np.uint8], track: Track) -> NDArray[np.float32]:
         """See FloatSource."""
-        labels = tuple(map(str, range(self.classes)))
-        return run.predict(run.make_classifier(self.model, labels, self.normalisation), pixels, track, "float model")
+        return _predict(self.model, self.classes, self.normalisation, pixels, track)
 
     def tflite(self, dtype: str) -> bytes:
         """See FloatSource. Raise DogidError where the package for dynamic and float16 is missing."""
         return self.model if dtype == "float32" else shrink_weights(self.model, dtype)
+
+
+def _predict(
+    model: bytes,
+    classes: int,
+    normalisation: UniformNormalisation,
+    pixels: NDArray[np.uint8],
+    track: Track = untracked,
+) -> NDArray[np.float32]:
+    labels = tuple(map(str, range(classes)))
+    return run.predict(run.make_classifier(model, labels, normalisation), pixels, track, "float model")
 
 
 def _unzip(path: Path, data: bytes) -> bytes:
@@ -82,7 +95,10 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     size = (source.shape[3], source.shape[2]) if planar else (source.shape[2], source.shape[1])
     if hints.side is not None and (hints.side, hints.side) != size:
         raise UsageError(f"{path}: the size of a .tflite is fixed: {size[0]} x {size[1]}, not --size {hints.side}")
-    normalisation = _normalisation(path, hints)
+    found = _normalisation(path, hints)
+    normalisation, convolution = split_normalisation(*found)
+    if convolution is not None:
+        put_convolution_first(model, convolution)
     added = ""
     if values == 1:
         split_in_two(model)
@@ -91,13 +107,15 @@ def read_tflite(path: Path, hints: Hints) -> TfliteSource:
     elif not _gives_probabilities(model):
         add_softmax(model)
         added = "; logits: a softmax is added"
+    made, classes = pack(model), max(values, 2)
+    normalisation = improve_guess(normalisation, size, lambda n, pixels: _predict(made, classes, n, pixels))
     facts = (
         GraphFact("input", source.name, "the model's only input" + ("; planar: made interleaved" if planar else "")),
         GraphFact("output", answer.name, "the model's only output" + added),
         GraphFact("size", f"{size[0]} x {size[1]}", "the shape of the input"),
-        GraphFact("normalisation", f"(pixel - {normalisation.mean:g}) / {normalisation.std:g}", normalisation.reason),
+        describe_normalisation(normalisation),
     )
-    return TfliteSource(pack(model), size, max(values, 2), normalisation, facts)
+    return TfliteSource(made, size, classes, normalisation, facts)
 
 
 def _with_size(path: Path, data: bytes, hints: Hints) -> bytes:
@@ -119,6 +137,11 @@ def _only(path: Path, tensors: list[TensorFacts], kind: str, wanted: str | None)
 
 
 def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFacts) -> None:
+    if answer.dtype in ("INT32", "INT64"):
+        raise UsageError(
+            f"{path}: its output is a class number ({answer.dtype.lower()}), without scores; export it without the "
+            "argmax at its end"
+        )
     custom = sorted({operator_name(model, op) for op in model.subgraphs[0].operators} & {"CUSTOM"})
     if custom:
         raise DogidError(f"{path}: the model has operators of its own, which need a library in every interpreter")
@@ -129,27 +152,32 @@ def _check_float(path: Path, model: Model, source: TensorFacts, answer: TensorFa
             "float model that it was made of"
         )
     if not is_planar(source.shape) and (len(source.shape) != 4 or source.shape[3] != 3):
-        raise UsageError(f"{path}: the input {source.name} is {list(source.shape)}, not an image [1, height, width, 3]")
-
-
-def _normalisation(path: Path, hints: Hints) -> UniformNormalisation:
-    if hints.normalisation is not None:
-        return UniformNormalisation(*hints.normalisation, "given by --mean and --std")
-    known = read_model_file(path).normalisation
-    if known is None:
-        return UniformNormalisation(
-            GUESS.mean[0],
-            GUESS.std[0],
-            "not defined by the model: MobileNet's default; --mean and --std change it",
-            is_guess=True,
+        is_grey = len(source.shape) == 4 and source.shape[3] == 1
+        way_out = ": it takes grey images, and dogid runs it as it is" if is_grey else ""
+        raise UsageError(
+            f"{path}: the input {source.name} is {list(source.shape)}, not an image [1, height, width, 3]{way_out}"
         )
-    mean, std = known.normalisation.mean, known.normalisation.std
-    if len(set(mean)) == len(set(std)) == 1:
-        return UniformNormalisation(mean[0], std[0], known.reason)
-    raise UsageError(
-        f"{path}: it has a mean and std for each colour, {known.normalisation} {known.reason}: dogid runs it as it is; "
-        "to convert it, give one --mean and --std for all"
-    )
+
+
+def _normalisation(path: Path, hints: Hints) -> tuple[UniformNormalisation, Normalisation | None, str | None]:
+    """Return what `split_normalisation` takes: the uniform one, the one that the user or the file gives, the order."""
+    given, channels, reason = hints.normalisation, hints.channels, "given by --mean and --std"
+    known = read_model_file(path).normalisation if given is None else None
+    if known is not None:
+        given, channels, reason = known.normalisation, channels or known.channels, known.reason
+    if given is None:
+        return (
+            UniformNormalisation(
+                GUESS.mean[0],
+                GUESS.std[0],
+                "not defined by the model: MobileNet's default; --mean and --std change it",
+                is_guess=True,
+            ),
+            None,
+            channels,
+        )
+    mean, std = (given.mean[0], given.std[0]) if given.is_uniform else (0.0, 1.0)
+    return UniformNormalisation(mean, std, reason), given, channels
 
 
 def _gives_probabilities(model: Model) -> bool:

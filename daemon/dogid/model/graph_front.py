@@ -220,14 +220,14 @@ def judge_scaling(found: Affine) -> Found | None:
 def _judge_shift(found: Affine, size: float) -> Found | None:
     reason = "the model subtracts a mean colour of"
     if size > 8:
-        return ZERO_TO_255, f"{reason} pixels 0 to 255", _order(found)
+        return ZERO_TO_255, f"{reason} pixels 0 to 255", judge_order(found)
     if 0.2 <= size <= 0.8:
         return ZERO_TO_1, f"{reason} values 0 to 1", None
     return None
 
 
-def _order(found: Affine) -> str | None:
-    """BGR where ImageNet's mean colour is subtracted in that order, and nothing before it changed the order."""
+def judge_order(found: Affine) -> str | None:
+    """Return BGR where ImageNet's mean colour is subtracted in that order, and nothing before it changed the order."""
     means = -found.shift
     reverse = np.array(CAFFE.mean[::-1])
     return BGR if not found.moved and means.size == 3 and bool(np.abs(means - reverse).max() < 2) else None

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dogid.cli import main
 from dogid.errors import DogidError
+from dogid.preprocessing import Normalisation
 from dogid_convert.graph.check_operators import check_operators
 from dogid_convert.graph.network import Hints
 from dogid_convert.sources.float_model import open_source
@@ -107,7 +108,7 @@ def test_planar_models_convert_and_answer_the_same(kind: str, tmp_path: Path) ->
         model.save(path)
     else:
         path.write_bytes(tflite_of(model))
-    source = open_source(path, Hints(normalisation=(0.0, 255.0)))
+    source = open_source(path, Hints(normalisation=Normalisation((0.0,), (255.0,))))
     pixels = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE + 4, 3), dtype=np.uint8)
     expected = model(pixels.transpose(0, 3, 1, 2) / np.float32(255), training=False).numpy()
 
@@ -161,8 +162,9 @@ def test_labelled_photos_show_a_wrong_guess(tmp_path: Path, capsys: pytest.Captu
     mean = keras.layers.GlobalAveragePooling2D()(image)
     head = keras.layers.Dense(2, activation="softmax")
     model = keras.Model(image, head(mean))
-    # dark is what is below 100 of pixels 0 to 255
-    head.set_weights([np.array([[-1, 1]] * 3, np.float32), np.array([300, -300], np.float32)])
+    # of grey pixels 0 to 255, dark is what is below 100; red and green ones get different answers in any range
+    weights = np.array([[-501, 501], [499, -499], [-1, 1]], np.float32)
+    head.set_weights([weights, np.array([300, -300], np.float32)])
     model.save(tmp_path / "m.keras")
     (tmp_path / "labels.txt").write_text("dark\nbright\n")
     for label, level in (("dark", 60), ("bright", 160)):

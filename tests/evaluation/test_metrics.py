@@ -6,7 +6,7 @@ import pytest
 
 from dogid.evaluation import metrics
 from dogid.evaluation.intervals import Interval, share_interval
-from dogid_convert.training.temperature_scaling import fit_temperature, softmax
+from dogid.learning.temperature_scaling import fit_temperature, softmax
 
 SURE = np.array([[0.9, 0.05, 0.05], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]])
 LABELS = np.array([0, 1, 1, 2])

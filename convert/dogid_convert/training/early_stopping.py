@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.learning.temperature_scaling import nll, softmax
 from dogid_convert.training.head import Floats
-from dogid_convert.training.temperature_scaling import nll, softmax
 
 DEFAULT_PATIENCE = 3
 """Epochs; where convolutions are fine-tuned and the user names neither epochs nor patience."""

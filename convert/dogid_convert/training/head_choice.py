@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.learning.discriminant_analysis import PooledCovariance
+from dogid.learning.logistic_regression import fit_softmax
+from dogid.learning.standardisation import Matrix, Standardisation
+from dogid.learning.temperature_scaling import fit_temperature, smoothed_nll
 from dogid_convert.support import interruption
-from dogid_convert.training.discriminant_analysis import PooledCovariance
 from dogid_convert.training.group_folds import ALWAYS_TRAINED
 from dogid_convert.training.head import Floats, Head
-from dogid_convert.training.logistic_regression import fit_softmax
-from dogid_convert.training.standardisation import Matrix, Standardisation
-from dogid_convert.training.temperature_scaling import fit_temperature, smoothed_nll
 
 SOFTMAX, LDA = "softmax", "lda"
 _L2 = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0)
@@ -159,7 +159,7 @@ def _fit_all(photos: EmbeddedPhotos, candidates: tuple[Candidate, ...]) -> Itera
     for candidate in candidates:
         interruption.check()
         if candidate.kind == SOFTMAX:
-            fitted = fit_softmax(inputs, labels, sample_weight, candidate.strength, fitted)
+            fitted = fit_softmax(inputs, labels, sample_weight, candidate.strength, fitted, interruption.check)
             weights_of_seen, biases_of_seen = fitted
         else:
             covariance = covariance or PooledCovariance.measure(inputs, labels, sample_weight, len(seen))
@@ -167,4 +167,5 @@ def _fit_all(photos: EmbeddedPhotos, candidates: tuple[Candidate, ...]) -> Itera
         weights = np.zeros((inputs.shape[1], photos.label_count))
         biases = np.full(photos.label_count, _UNSEEN_LOGIT)
         weights[:, seen], biases[seen] = weights_of_seen, biases_of_seen
-        yield standardisation.fold(weights, biases)
+        folded, folded_biases = standardisation.fold(weights, biases)
+        yield Head(folded.astype(np.float32), folded_biases.astype(np.float32))

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from dogid.dataset.labelled_photos import Dataset
 from dogid.evaluation.metrics import Evaluation, evaluate, expected_calibration_error
 from dogid.file_names import shown_name
+from dogid.learning.temperature_scaling import softmax
 from dogid_convert.training.head import Floats
-from dogid_convert.training.temperature_scaling import softmax
 
 
 @dataclass(frozen=True, slots=True)

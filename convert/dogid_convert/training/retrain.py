@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import Dataset, find_photos
 from dogid.file_names import join_names
+from dogid.learning.temperature_scaling import is_at_bound
 from dogid.model.training_embeddings import TrainingEmbeddings
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.support.progress import Track, untracked
@@ -22,7 +23,6 @@ from dogid_convert.training.holdout import HeldOutEvaluation, Misclassification
 from dogid_convert.training.near_duplicates import NearDuplicates, count_known, describe_clusters
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
-from dogid_convert.training.temperature_scaling import is_at_bound
 from dogid_convert.training.trained_base import Progress, TrainedBase, train_on_base
 
 

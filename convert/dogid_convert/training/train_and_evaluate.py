@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.learning.temperature_scaling import cross_fit_temperatures, fit_temperature
 from dogid_convert.training.bottleneck_cache import Half
 from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.fine_tuning import Samples
@@ -13,7 +14,6 @@ from dogid_convert.training.head import Floats
 from dogid_convert.training.head_choice import ChosenHead
 from dogid_convert.training.holdout import HeldOutPredictions
 from dogid_convert.training.splits import Log
-from dogid_convert.training.temperature_scaling import cross_fit_temperatures, fit_temperature
 from dogid_convert.training.trainer import Trainer, Training, ValidationSet
 
 _RANDOM_SPLIT = "a tenth of the photos, by a hash of their content"

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from dogid.evaluation.metrics import expected_calibration_error
+from dogid.learning.temperature_scaling import fit_temperature, nll, softmax
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds
 from dogid_convert.training.head_choice import (
     CANDIDATES,
@@ -17,7 +18,6 @@ from dogid_convert.training.head_choice import (
     choose_head,
     fit_head,
 )
-from dogid_convert.training.temperature_scaling import fit_temperature, nll, softmax
 
 WIDTH, LABELS = 100, 3
 

@@ -9,8 +9,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid_convert.support import interruption
-
 Matrix = NDArray[np.float64]
 Objective = Callable[[Matrix], tuple[float, Matrix]]
 
@@ -23,19 +21,25 @@ _MAX_HALVINGS = 40
 
 
 def fit_softmax(
-    inputs: Matrix, labels: NDArray[np.integer], sample_weight: Matrix, l2: float, start: tuple[Matrix, Matrix]
+    inputs: Matrix,
+    labels: NDArray[np.integer],
+    sample_weight: Matrix,
+    l2: float,
+    start: tuple[Matrix, Matrix],
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Matrix, Matrix]:
     """Return weights [width, labels] and biases [labels] with the least penalised loss.
 
     The loss is the sum over the samples of sample_weight times the negative log-likelihood of the label, plus l2 / 2
     times the sum of the squared weights (scikit-learn's C is 1 / l2). Biases are not penalised. inputs are
     [samples, width], labels [samples] indices below the number of biases in start, from where the search begins.
+    check is called at every step, and may raise to end the search.
     """
     width, count = start[0].shape
     targets = np.eye(count)[labels]
 
     def evaluate(flat: Matrix) -> tuple[float, Matrix]:
-        interruption.check()
+        check()
         weights, biases = flat[: width * count].reshape(width, count), flat[width * count :]
         logits = inputs @ weights + biases
         logits -= logits.max(axis=1, keepdims=True)
@@ -46,12 +50,12 @@ def fit_softmax(
         gradient = np.concatenate([(inputs.T @ error + l2 * weights).ravel(), error.sum(axis=0)])
         return float(sample_weight @ losses + l2 / 2 * (weights**2).sum()), gradient
 
-    found = _minimise(evaluate, np.concatenate([start[0].ravel(), start[1]]))
+    found = minimise(evaluate, np.concatenate([start[0].ravel(), start[1]]))
     return found[: width * count].reshape(width, count), found[width * count :]
 
 
-def _minimise(evaluate: Objective, start: Matrix) -> Matrix:
-    """Return where a convex function is least; evaluate returns its value and gradient."""
+def minimise(evaluate: Objective, start: Matrix) -> Matrix:
+    """Return where a convex function of start's shape is least; evaluate returns its value and gradient."""
     point = start
     value, gradient = evaluate(point)
     pairs: list[tuple[Matrix, Matrix]] = []

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dogid_convert.training.temperature_scaling import (
+from dogid.learning.temperature_scaling import (
     cross_fit_temperatures,
     fit_temperature,
     is_at_bound,

@@ -3,7 +3,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from dogid_convert.training.logistic_regression import Matrix, fit_softmax
+from dogid.learning.logistic_regression import Matrix, fit_softmax
 
 
 def clouds(photos: int = 120, width: int = 10, labels: int = 3) -> tuple[Matrix, NDArray[np.int64], Matrix]:

@@ -11,6 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from dogid.model.standard_metadata import ClassifierFacts, classifier_metadata
 from dogid.model.tflite_metadata import METADATA
+from dogid.photo.pixels import Pixels
 from dogid_convert.tflite.flatbuffer_edit import add_metadata
 from tests.model.small_models import SIZE
 
@@ -37,6 +38,19 @@ def means(image: Any) -> Any:
     import tensorflow as tf
 
     return tf.matmul(tf.reduce_mean(image, (1, 2)), tf.constant(np.eye(3, dtype=np.float32) * 4))
+
+
+def sigmoid_of_red(image: Any) -> Any:
+    """Return one probability [1, 1]: of red."""
+    import tensorflow as tf
+
+    return tf.sigmoid(tf.matmul(tf.reduce_mean(image, (1, 2)), tf.constant([[4.0], [0], [0]])) + 0.5)
+
+
+def noise(size: tuple[int, int], count: int = 5) -> list[Pixels]:
+    """Return images of noise [height, width, 3], the same each time."""
+    random = np.random.default_rng(1)
+    return [random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8) for _ in range(count)]
 
 
 def with_metadata(model: bytes, *, mean: float, std: float, labels_file: str = "labels.txt") -> bytes:

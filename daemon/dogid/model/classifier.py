@@ -129,7 +129,12 @@ def load_model(
     `read_model_file`. embeddings: whether its classifiers give those, too, where the model's network is known. Raise
     UsageError naming the file and the reason.
     """
-    file = read_model_file(path, labels, options, embeddings=embeddings)
+    return check_model(read_model_file(path, labels, options, embeddings=embeddings))
+
+
+def check_model(file: ModelFile) -> Model:
+    """Choose the backend of a model file that was read, and test it as `load_model` does. Raise UsageError."""
+    path = file.path
     if has_open_size(file.data):
         raise UsageError(f"{path}: the model takes images of any size: give the one it was trained with, --size N")
     try:

@@ -34,18 +34,23 @@ class Table:
         place = self.place(field)
         return default if place is None else float(_value(self.data, place, "f"))
 
-    def scalars(self) -> Iterator[tuple[int, bytes]]:
-        """Yield (field, bytes) of a table that has scalars alone, little-endian and without zeros at their end.
+    def slots(self) -> dict[int, bytes]:
+        """Return the bytes in the place of each field that is there: 1, 2, 4 or 8.
 
-        So are they the same wherever a writer has placed them: how long each is, its schema alone would say.
+        How long a scalar is, its schema alone would say: these reach as far as they may, so zeros can follow it.
         """
         fields = self.at - _value(self.data, self.at, "i")
         size = _value(self.data, fields + 2, "H")
         count = (_value(self.data, fields, "H") - 4) // 2
         places = {field: place for field in range(count) if (place := self.place(field)) is not None}
+        found = {}
         for field, place in places.items():
             end = min((other for other in places.values() if other > place), default=self.at + size)
-            yield field, self.data[place:end].rstrip(b"\0")
+            length = next(
+                length for length in (8, 4, 2, 1) if place + length <= max(end, place + 1) and place % length == 0
+            )
+            found[field] = self.data[place : place + length]
+        return found
 
     def table(self, field: int) -> "Table | None":
         """Return a table or the content of a union, None where it is left out."""

@@ -16,10 +16,10 @@ _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
 _SHAPE, _TYPE, _QUANTIZATION = 0, 1, 4  # Tensor
 _KIND, _TAKES, _MAKES, _OPTIONS = 0, 1, 2, 4  # Operator
 
-FULLY_CONNECTED, CONV_2D, DEQUANTIZE = 9, 3, 6  # BuiltinOperator, as all below
-_SOFTMAX, _LOGISTIC, _LOG_SOFTMAX, _PAD = 25, 14, 50, 60
+FULLY_CONNECTED, CONV_2D, DEQUANTIZE, SOFTMAX = 9, 3, 6, 25  # BuiltinOperator, as all below
+_LOGISTIC, _LOG_SOFTMAX, _PAD = 14, 50, 60
 _RESHAPES = frozenset({22, 43, 70})  # RESHAPE, SQUEEZE, EXPAND_DIMS
-_BEHIND = frozenset({_SOFTMAX, _LOGISTIC, _LOG_SOFTMAX, _PAD, DEQUANTIZE, 114}) | _RESHAPES  # QUANTIZE
+_BEHIND = frozenset({SOFTMAX, _LOGISTIC, _LOG_SOFTMAX, _PAD, DEQUANTIZE, 114}) | _RESHAPES  # QUANTIZE
 _DTYPES = {0: "float32", 3: "uint8", 9: "int8"}  # TensorType, of the embeddings that are read
 _NAMES = {0: "ADD", 2: "CONCATENATION", 18: "MUL", 40: "MEAN", 1: "AVERAGE_POOL_2D", 56: "ARG_MAX", 126: "BATCH_MATMUL"}
 
@@ -86,7 +86,7 @@ class _Graph:
         if not {layer.embedding}.issuperset(self._outputs[1:]):  # which `expose_embedding` adds
             raise NoLastLayerError(f"the model has {len(self._outputs)} outputs")
         kinds = {self._kind(number) for number in behind}
-        softmax = next((number for number in behind if self._kind(number) == _SOFTMAX), None)
+        softmax = next((number for number in behind if self._kind(number) == SOFTMAX), None)
         beta = 1.0 if softmax is None else _beta(self._operators[softmax])
         is_single = _PAD in kinds or (self._size(self._outputs[0]) == 1)
         return replace(layer, behind=tuple(behind), beta=beta, is_single=is_single)

@@ -117,10 +117,18 @@ def read_model_file(
     zip with a single `.tflite`, as Teachable Machine makes them. Raise UsageError where the file is missing, is no
     TensorFlow Lite model, or is not the one that was sealed.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the model: {error.strerror}{_explain_service(path)}") from error
+    return parse_model_file(path, read_content(path), labels, options, embeddings=embeddings)
+
+
+def parse_model_file(
+    path: Path,
+    content: bytes,
+    labels: Path | None = None,
+    options: InputOptions = AS_DEFINED,
+    *,
+    embeddings: bool = False,
+) -> ModelFile:
+    """Given the content of a model file, return the same as `read_model_file`: it need not be at its path yet."""
     zipped = _unzip(path, content)
     data = content if zipped is None else zipped.data
     packed = _packed(path, data)
@@ -149,6 +157,21 @@ def read_model_file(
         channels=options.channels,
         network=network,
     )
+
+
+def extract_flatbuffer(path: Path, content: bytes) -> bytes:
+    """Given the content of a model file, return the model itself, without a change. Raise UsageError."""
+    zipped = _unzip(path, content)
+    data = content if zipped is None else zipped.data
+    return _sealed_weights(path, data, _record(path, _packed(path, data)))
+
+
+def read_content(path: Path) -> bytes:
+    """Read a model file. Raise UsageError with the reason."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the model: {error.strerror}{_explain_service(path)}") from error
 
 
 def _find_network(data: bytes, options: InputOptions) -> Network | None:

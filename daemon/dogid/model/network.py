@@ -51,6 +51,15 @@ class Network:
         numbers = np.frombuffer(b"".join(raw), dtype).reshape(-1, self.width).astype(np.float32)
         return numbers if self.dtype == "float32" else (numbers - self.zero_point) * np.float32(self.scale)
 
+    def write_embeddings(self, embeddings: NDArray[np.float32]) -> list[bytes]:
+        """Return embeddings [photos, width] as the network gives them: rounded, where it gives whole numbers."""
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        if self.dtype == "float32":
+            return [row.tobytes() for row in embeddings.astype(dtype)]
+        limits = np.iinfo(dtype)
+        levels = np.clip(np.rint(embeddings / np.float32(self.scale)) + self.zero_point, limits.min, limits.max)
+        return [row.tobytes() for row in levels.astype(dtype)]
+
     def with_input(self, description: str) -> "Network":
         """Return the same network, fed otherwise than its file defines: its embeddings are not those of this one."""
         sha256 = hashlib.sha256(f"{self.sha256} {description}".encode()).hexdigest()
@@ -142,4 +151,8 @@ def _operators_before(graph: Table, tensor: int) -> Iterator[Table]:
 
 def _scalars(table: Table | None) -> tuple[tuple[int, bytes], ...]:
     """Return the fields of a table of scalars that are not 0, without the padding behind them."""
-    return () if table is None else tuple((field, value) for field, value in table.scalars() if value)
+    return (
+        ()
+        if table is None
+        else tuple((field, number) for field, slot in sorted(table.slots().items()) if (number := slot.rstrip(b"\0")))
+    )

@@ -45,12 +45,20 @@ class TrainingEmbeddings:
     """[photos], of the photo's file, in hex."""
     network_trained: NDArray[np.bool_]
     """[photos], whether the network before the last layer was trained on the photo."""
+    step: float | None = None
+    """What embeddings that were read are multiples of; None of those that were never rounded."""
 
 
-def encode(photos: TrainingEmbeddings) -> bytes:
-    """Return the content of the zip member, the same bytes for the same photos; embeddings are rounded."""
+def encode(photos: TrainingEmbeddings, *, quickly: bool = False) -> bytes:
+    """Return the content of the zip member, the same bytes for the same photos; embeddings are rounded.
+
+    Those that have been read with photos.step keep their values: others may be among them, and are rounded to it.
+    quickly: by a method that takes a sixteenth of the time (0.2 s instead of 4 s for 3,600 photos, more on a small
+    device) and makes a file a twelfth larger.
+    """
     largest = float(np.abs(photos.embeddings).max(initial=0.0))
-    step = np.float32(max(_STEP * _mean_deviation(photos.embeddings), largest / 127) or 1.0)
+    chosen = photos.step or _STEP * _mean_deviation(photos.embeddings)
+    step = np.float32(max(chosen, largest / 127) or 1.0)
     arrays: dict[str, NDArray[Any]] = {
         "embeddings": np.ascontiguousarray(np.round(photos.embeddings / step).astype(np.int8).T),
         "step": np.asarray(step),
@@ -59,15 +67,35 @@ def encode(photos: TrainingEmbeddings) -> bytes:
         "network_trained": photos.network_trained,
     }
     buffer = io.BytesIO()
-    # as np.savez_compressed does, but by LZMA: an eighth smaller
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+    # as np.savez_compressed does, but by LZMA where there is time
+    method = zipfile.ZIP_DEFLATED if quickly else zipfile.ZIP_LZMA
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, values in arrays.items():
             content = io.BytesIO()
             np.save(content, values, allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", _TIME)
-            entry.compress_type = zipfile.ZIP_LZMA
+            entry.compress_type = method
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
+
+
+def read_embeddings(model: Path) -> TrainingEmbeddings | None:
+    """Return the training embeddings that a model file carries; None where it has none.
+
+    Raise ValueError where they are damaged or too large to be read.
+    """
+    try:
+        with zipfile.ZipFile(model) as archive:
+            if TRAINING_EMBEDDINGS not in archive.namelist():
+                return None
+            member = archive.getinfo(TRAINING_EMBEDDINGS)
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("they are compressed twice")
+            return decode(read_member(archive, member, _MAX_BYTES))
+    except zipfile.BadZipFile:
+        return None  # a model without a zip
+    except (*ZIP_ERRORS, KeyError, TypeError, MemoryError) as error:
+        raise ValueError(f"the training embeddings in {model} are damaged: {error}") from error
 
 
 def read_hashes(model: Path) -> frozenset[str] | None:
@@ -103,4 +131,5 @@ def decode(content: bytes) -> TrainingEmbeddings:
             labels=arrays["labels"].astype(np.int64),
             sha256=tuple(bytes(row).hex() for row in arrays[_HASHES]),
             network_trained=arrays["network_trained"],
+            step=float(arrays["step"]),
         )

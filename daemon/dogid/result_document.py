@@ -26,6 +26,7 @@ def result_document(
     total_ms: float | None = None,
     error_code: str | None = None,
     error_message: str | None = None,
+    reviewed: Mapping[str, Any] | None = None,
     present: bool = False,
 ) -> Result:
     """Return RESULT; label and score are those of the first of scores, null where there are none.
@@ -33,7 +34,8 @@ def result_document(
     number is the result's id, null where the photo is in no ledger; file the name as it is shown; scores the best
     probabilities by label, best first; width and height in pixels, upright; modified_ms and classified_ms in
     milliseconds since 1970, UTC; model the name of its file. An error has a code, and then a message.
-    present is whether the file is in the inbox; a photo in no ledger is in no folder of it.
+    reviewed is a person's word on the content: label, verdict, by and at. present is whether the file is in the inbox;
+    a photo in no ledger is in no folder of it.
     """
     label, score = next(iter(scores.items()), (None, None))
     return {
@@ -50,6 +52,7 @@ def result_document(
         "classified_at": None if classified_ms is None else iso_utc(classified_ms),
         "model": model,
         "timings_ms": {"decode": decode_ms, "invoke": invoke_ms, "total": total_ms},
+        "reviewed": reviewed,
         "present": present,
         "folder": None if number is None or file is None else file.rpartition("/")[0],
         "error": None if error_code is None else {"code": error_code, "message": error_message},

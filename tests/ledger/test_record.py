@@ -78,6 +78,7 @@ def test_classified_photo_has_all_of_its_result(inbox: Inbox) -> None:
         "timings_ms": {"decode": 1.0, "invoke": 2.0, "total": 4.0},
         "modified_at": "1970-01-01T00:00:09.000Z",
         "classified_at": "2023-11-14T22:13:21.500Z",
+        "reviewed": None,
         "present": True,
         "folder": "",
         "error": None,

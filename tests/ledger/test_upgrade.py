@@ -75,8 +75,11 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
 
     assert queries.count_by_status(db) == _BEFORE["counts"]
     assert queries.read_newest_seq(db) == _BEFORE["newest_seq"]
-    # since then a result says whether its file is present: all are until a scan finds otherwise
-    since = [result | {"present": True, "folder": result["file"].rpartition("/")[0]} for result in _BEFORE["results"]]
+    # since then a result says whether its file is present, and was reviewed: all are until a scan finds otherwise
+    since = [
+        result | {"reviewed": None, "present": True, "folder": result["file"].rpartition("/")[0]}
+        for result in _BEFORE["results"]
+    ]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == since
     # and a pending photo's size is the present one, which may not be the one that was seen first
     for steps in histories.values():
@@ -97,7 +100,8 @@ def test_third_schema_is_upgraded_and_its_photos_get_words(tmp_path: Path) -> No
 
     assert ledger.moved_aside is None
     assert queries.count_by_status(db) == before["counts"]
-    assert queries.list_results(db, queries.ResultFilter(limit=100)) == before["results"]
+    unreviewed = [result | {"reviewed": None} for result in before["results"]]
+    assert queries.list_results(db, queries.ResultFilter(limit=100)) == unreviewed
     assert histories == before["histories"]
     classified = [result for result in before["results"] if result["status"] == "classified"]
     assert ledger.review([result["id"] for result in classified], say_label("wolf", "anna")) == len(classified)

@@ -44,6 +44,7 @@ from dogid.ledger.ledger_files import LedgerFiles
 from dogid.ledger.outcomes import Outcome
 from dogid.ledger.readers import Readers
 from dogid.ledger.retention import Retention
+from dogid.ledger.review_writer import Word
 from dogid.model.classifier import Model
 from dogid.model.reference_photo import make_reference_photo
 from dogid.photo.decode import limit_pixels
@@ -361,6 +362,15 @@ class Daemon:
     def ledger_changes(self) -> int:
         """A number that grows with every change of the ledger."""
         return self.ledger.changes
+
+    def review(self, ids: Sequence[int], word: Word) -> int:
+        """Write a person's word on results, by id, and announce it; return how many words were written.
+
+        All get it or none. Raise UnknownResultError, or NoAnswerError.
+        """
+        written = self.ledger.review(ids, word)
+        self.result_signal.announce()
+        return written
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's own connection for queries."""

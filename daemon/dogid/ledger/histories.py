@@ -13,6 +13,7 @@ from dogid.clock import iso_utc
 from dogid.ledger.damage import is_undecodable
 from dogid.ledger.queries import MAX_ID, iterate_rows, read_row
 from dogid.ledger.reading_connection import ReadingConnection
+from dogid.ledger.reviews import Review, list_reviews
 from dogid.ledger.schema import MOST_EVENTS
 from dogid.result_document import Result
 
@@ -104,8 +105,21 @@ def _steps(db: sqlite3.Connection, row: sqlite3.Row, result: Result) -> list[Ste
             answer = f"{row['label']} {row['score']:.3f} by {row['model_name']}"
         step = {"event": result["status"], "result": row["id"], "detail": answer, "scores": result["scores"]}
         steps.append((row["classified_at"], step | {"timings_ms": result["timings_ms"], "sha256": row["sha256"]}))
+    steps += [(review.at, {"event": "reviewed", "result": row["id"], "detail": review.detail})
+              for review in reversed(_read_reviews(db, row))]  # fmt: skip
     steps.sort(key=lambda step: step[0])
     return [{"at": iso_utc(at), **step} for at, step in steps]
+
+
+def _read_reviews(db: sqlite3.Connection, row: sqlite3.Row) -> list[Review]:
+    """Return what people said about the content of a version, newest first; of two with one content at the newer."""
+    if row["word"] is None:
+        return []
+    if row["history_id"] is not None:
+        newer = "SELECT 1 FROM photo WHERE history_id = ? AND id > ? AND sha256 = ?"
+        if db.execute(newer, (row["history_id"], row["id"], row["sha256"])).fetchone() is not None:
+            return []
+    return list_reviews(db, row["sha256"], limit=MOST_EVENTS)
 
 
 def _read_events(db: sqlite3.Connection, photo_id: int) -> list[tuple[int, str, str]]:

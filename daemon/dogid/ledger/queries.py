@@ -1,11 +1,16 @@
 """Reads results and counts from the ledger. Nothing here writes."""
 
+import heapq
+import itertools
 import json
+import operator
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import NoneType
+from typing import Any
 
+from dogid.clock import iso_utc
 from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
@@ -14,6 +19,7 @@ from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
+_GIVEN_LABELS = "SELECT DISTINCT label FROM review WHERE label IS NOT NULL"
 _NAMED_LABELS = 20  # more make an error message unreadable
 
 MAX_ID = (1 << 63) - 1
@@ -21,9 +27,18 @@ MAX_ID = (1 << 63) - 1
 
 RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
     classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
-    absent_at, size, seen_at, seq, history_id
+    absent_at, (SELECT json_array(verdict, label, reviewer, at) FROM review WHERE review.sha256 = photo.sha256
+        ORDER BY review.id DESC LIMIT 1) AS word, size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
 """A template: `format` takes the condition. `as_result` reads the rows."""
+NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
+    ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
+"""Condition, in SQL, of a row of photos on which nobody's word stands."""
+_IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review JOIN photo AS copy
+    ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
+    WHERE verdict != 'withdrawn' AND {}
+    AND review.id = (SELECT max(word.id) FROM review AS word WHERE word.sha256 = review.sha256))"""
+_IS_OTHERWISE_LABELLED = f"{_IS_REVIEWED.format('review.label = ?')} AND NOT (state = 'classified' AND label = ?)"
 _decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
 
 
@@ -35,9 +50,12 @@ class ResultFilter:
     before: int | None = None
     """Only results with a smaller id."""
     label: str | None = None
+    """Only results that have this label by the model, or by a person's word that stands."""
     status: str | None = None
     present: bool | None = None
     """Only results of files that are in the inbox, or only of those that are not; None for both."""
+    reviewed: str | None = None
+    """Only results on which a person's word stands, `true`, or does not, `false`; or the verdict of one that stands."""
 
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
@@ -47,23 +65,43 @@ def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
 
 def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Result]:
     """Yield current results, newest first."""
-    conditions, values = ["state != 'superseded'"], list[object]()
+    if wanted.label is None:
+        return _iterate_matching(db, wanted, (), ())
+    by_person = _iterate_matching(db, wanted, (_IS_OTHERWISE_LABELLED,), (wanted.label, wanted.label))
+    if wanted.status not in (None, "classified"):
+        return by_person  # only classified ones have a model's label; SQLite would look at every photo that has it
+    by_model = _iterate_matching(db, wanted, ("state = 'classified' AND label = ?",), (wanted.label,))
+    # each in the order of its own index: with both conditions in one query, all that match would be sorted
+    merged = heapq.merge(by_model, by_person, key=operator.itemgetter("id"), reverse=True)
+    return itertools.islice(merged, wanted.limit)
+
+
+def _iterate_matching(
+    db: sqlite3.Connection, wanted: ResultFilter, others: Sequence[str], values_of_others: Sequence[object]
+) -> Iterator[Result]:
+    """Yield the results that match a filter, but for its label, and other conditions in SQL."""
+    conditions, values = ["state != 'superseded'", *others], list(values_of_others)
     if wanted.status is not None:
         conditions.append("state = ?")
         values.append(wanted.status)
-    if wanted.label is not None:
-        if wanted.status not in (None, "classified"):
-            return  # only these have a label; SQLite would look at every photo that has it
-        conditions.append("state = 'classified' AND label = ?")
-        values.append(wanted.label)
     if wanted.present is not None:
         conditions.append(f"absent_at IS {'NULL' if wanted.present else 'NOT NULL'}")
+    if wanted.reviewed == "false":
+        conditions.append(NO_STANDING)
+    elif wanted.reviewed is not None:
+        conditions.append(_IS_REVIEWED.format("? IN ('true', verdict)"))
+        values.append(wanted.reviewed)
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
+    return _iterate(db, conditions, values, wanted.limit)
+
+
+def _iterate(
+    db: sqlite3.Connection, conditions: Sequence[str], values: Sequence[object], limit: int
+) -> Iterator[Result]:
     rest = " AND ".join(conditions) + " ORDER BY photo.id DESC"
-    for _, result in iterate_rows(db, rest, values, wanted.limit):
-        yield result
+    return (result for _, result in iterate_rows(db, rest, values, limit))
 
 
 def iterate_rows(
@@ -170,9 +208,10 @@ def _read_tally(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def list_known_labels(db: sqlite3.Connection) -> list[str]:
-    """Return the labels of all models that the ledger knows, each once, in the order of the alphabet."""
+    """Return the labels of all models that the ledger knows and those that people gave, in alphabetical order."""
     models = db.execute("SELECT labels FROM model")
-    return sorted({label for (labels,) in models for label in parse_labels(labels) or ()})
+    known = {label for (labels,) in models for label in parse_labels(labels) or ()}
+    return sorted(known.union(label for (label,) in db.execute(_GIVEN_LABELS)))
 
 
 def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
@@ -209,8 +248,9 @@ def as_result(row: sqlite3.Row) -> Result:
         _check_types(types)
     # by position: looking the columns up by name would take longer than all the rest
     (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
-     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, *_) = row  # fmt: skip
+     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, word, *_) = row  # fmt: skip
     try:
+        reviewed = None if word is None else _describe_word(word)
         probabilities = _decoded(scores, 0)[0] if scores else {}
         is_sound = label is None or probabilities[label] == score
     except (ValueError, LookupError, TypeError, RecursionError):
@@ -233,6 +273,7 @@ def as_result(row: sqlite3.Row) -> Result:
         total_ms=total_ms,
         error_code=error_code,
         error_message=error_message,
+        reviewed=reviewed,
         present=absent_at is None and state != "superseded",
     )
 
@@ -241,7 +282,7 @@ _STATES = frozenset({*STATUSES, "superseded"})
 _TYPES: tuple[set[type], ...] = (
     {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {str, NoneType}, {str, NoneType}, {int, NoneType},
     {int, NoneType}, {int}, {int, NoneType}, {str, NoneType}, {float, NoneType}, {float, NoneType}, {float, NoneType},
-    {str, NoneType}, {str, NoneType}, {int, NoneType}, {int}, {int}, {int, NoneType}, {int, NoneType},
+    {str, NoneType}, {str, NoneType}, {int, NoneType}, {str, NoneType}, {int}, {int}, {int, NoneType}, {int, NoneType},
 )  # fmt: skip
 """Of the columns of RESULT_QUERY: damage can make any type of any other."""
 _sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful
@@ -251,6 +292,12 @@ def _check_types(types: tuple[type, ...]) -> None:
     if any(found not in allowed for found, allowed in zip(types, _TYPES, strict=True)):
         raise DamagedRowError("a row has a value of another type")
     _sound_types.add(types)
+
+
+def _describe_word(text: str) -> dict[str, Any] | None:
+    """Return the newest review of a content, from its JSON in RESULT_QUERY; None where it takes back the one before."""
+    verdict, label, by, at = _decoded(text, 0)[0]
+    return None if verdict == "withdrawn" else {"label": label, "verdict": verdict, "by": by, "at": iso_utc(at)}
 
 
 def _former_status(label: str | None, classified_at: int | None) -> str:

@@ -71,14 +71,13 @@ def _check_name(name: str) -> str:
 
 
 def _check_text(text: str, kind: str, most: int) -> str:
-    text = text.strip()
-    if not text:
+    if not text.strip():
         raise WordError(f"the {kind} is empty")
     if len(text) > most:
         raise WordError(f"the {kind} has {len(text)} characters; {most} are allowed")
     if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
         raise WordError(f"the {kind} has characters that cannot be printed: {text!a}")
-    return text
+    return text.strip()
 
 
 def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: int) -> int:

@@ -7,10 +7,11 @@ The newest of a content stands, unless it takes back the one before.
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dogid.file_names import shown_name
 from dogid.ledger.damage import is_undecodable
-from dogid.ledger.queries import RESULT_QUERY, as_result
+from dogid.ledger.queries import NO_STANDING, RESULT_QUERY, as_result, find_result, list_results_since
 from dogid.result_document import Result
 
 VERDICTS = ("labelled", "confirmed", "unsure")
@@ -25,9 +26,6 @@ _WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
 _NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
     FROM recent_embedding JOIN photo ON photo.id = photo_id
     WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
-NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256 ORDER BY id DESC LIMIT 1),
-    'withdrawn') = 'withdrawn'"""
-"""Condition, in SQL, of a row of photos on which nobody's word stands."""
 _UNREVIEWED = RESULT_QUERY.format(
     f"state = 'classified' AND absent_at IS NULL AND {NO_STANDING} ORDER BY photo.id DESC LIMIT ?"
 )
@@ -66,6 +64,17 @@ class Review:
         """What was said and by whom, for people."""
         said = f"{self.verdict} {self.label}" if self.label is not None else self.verdict
         return f"{said} by {self.by}"
+
+
+class Change(NamedTuple):
+    """A new result, or a word on one."""
+
+    seq: int
+    """Its number, as those who follow the changes count them."""
+    kind: str
+    """`result` or `review`."""
+    result: Result | None
+    """As it is now; None where it was forgotten since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,18 @@ def list_reviews_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Rev
     """Return what was said after a sequence number, oldest first."""
     rows = db.execute(f"{_REVIEW} WHERE id > ? ORDER BY id LIMIT ?", (seq, limit))
     return [_as_review(row) for row in rows]
+
+
+def list_changes_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Change]:
+    """Return up to limit results and reviews that came after a sequence number, oldest first."""
+    db.execute("BEGIN")  # else a result that comes between the two queries would be left out
+    try:
+        changes = [Change(number, "result", result) for number, result in list_results_since(db, seq, limit)]
+        reviews = list_reviews_since(db, seq, limit)
+        changes += [Change(review.id, "review", find_result(db, review.photo_id)) for review in reviews]
+    finally:
+        db.execute("COMMIT")
+    return sorted(changes, key=lambda change: change.seq)[:limit]
 
 
 def iterate_unreviewed(db: sqlite3.Connection, limit: int) -> Iterator[Result]:

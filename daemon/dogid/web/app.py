@@ -21,6 +21,7 @@ from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.openapi import openapi_document
 from dogid.web.api.responses import compress_response, json_response
 from dogid.web.api.results import add_results_endpoints
+from dogid.web.api.reviews import add_review_endpoints
 from dogid.web.api.schemas import reference
 from dogid.web.api.status import add_status_endpoints
 from dogid.web.auth.access import Access
@@ -73,6 +74,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
 
     registry.add(ROOT, root)
     add_results_endpoints(registry, daemon)
+    add_review_endpoints(registry, daemon)
     add_classify_endpoint(registry, daemon, classifier)
     add_status_endpoints(registry, daemon)
     add_models_endpoints(registry, daemon)

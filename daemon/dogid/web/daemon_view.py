@@ -1,10 +1,12 @@
 """What the web may read of the daemon. `commands/run` passes the daemon itself: neither folder imports the other."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from dogid.decoding.decoder import Decoder
+from dogid.ledger.review_writer import Word
 from dogid.model.classifier import Model
 from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.in_progress import InProgress
@@ -15,7 +17,7 @@ from dogid.status import Health, WatchStatus
 
 
 class DaemonView(Protocol):
-    """The running daemon, to be read; only its model can be changed."""
+    """The running daemon, to be read; its model can be changed, and it takes what people say about photos."""
 
     @property
     def settings(self) -> Settings:
@@ -93,6 +95,12 @@ class DaemonView(Protocol):
     @property
     def counters(self) -> ResultCounters:
         """Results and durations since the start."""
+
+    def review(self, ids: Sequence[int], word: Word) -> int:
+        """Write a person's word on results, by id: on all or none; return how many words were written.
+
+        Raise UnknownResultError, or NoAnswerError.
+        """
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's own read-only connection to the ledger."""

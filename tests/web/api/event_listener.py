@@ -28,7 +28,7 @@ class Listener:
         fields: dict[bytes, bytes] = {}
         for line in iter(self.response.readline, b""):
             if line == b"\n" and fields:
-                assert fields[b"event"] == b"result"
+                assert fields[b"event"] in (b"result", b"review")
                 yield int(fields[b"id"]), json.loads(fields[b"data"])
                 fields = {}
             elif not line.startswith((b":", b"\n")):

@@ -2,5 +2,5 @@
 
 FIELDS = {
     "id", "file", "status", "label", "score", "scores", "sha256", "width", "height", "modified_at", "classified_at",
-    "model", "timings_ms", "error", "present", "folder",
+    "model", "timings_ms", "error", "reviewed", "present", "folder",
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """The written interface and the real one are the same."""
 
+import json
 import re
 from contextlib import closing
 
@@ -11,7 +12,7 @@ from tests.support.http_client import fetch, multipart_form
 from tests.support.photos import photo, put
 from tests.web.api.event_listener import Listener
 
-ROWS = re.findall(r"^\| `(GET|POST) (/\S*)` \|", (ROOT / "daemon" / "API.md").read_text(), re.MULTILINE)
+ROWS = re.findall(r"^\| `(GET|POST|DELETE) (/\S*)` \|", (ROOT / "daemon" / "API.md").read_text(), re.MULTILINE)
 
 
 def template(path: str) -> str:
@@ -32,7 +33,10 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
     paths = fetch(shared_daemon.url, "/openapi.json").document["paths"]
     documented = paths[template(path)][method.lower()]["responses"]["200"]["content"]
 
-    body, headers = multipart_form("a.jpg", photo(1)) if method == "POST" else (None, {})
+    body, headers = multipart_form("a.jpg", photo(1)) if path == "/classify" else (None, {})
+    if method == "POST" and path != "/classify":
+        word = {"label": "pug"} | ({"ids": [result["id"]]} if path == "/labels" else {})
+        body, headers = json.dumps(word).encode(), {"Content-Type": "application/json"}
     if path == "/events":  # an answer without an end
         with closing(Listener(shared_daemon)) as listener:
             assert listener.response.headers.get_content_type() in documented

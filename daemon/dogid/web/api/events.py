@@ -1,4 +1,4 @@
-"""`/events`: results as server-sent events, as soon as they are in the ledger.
+"""`/events`: results, and people's words on them, as server-sent events, as soon as they are in the ledger.
 
 Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html. An event's id is its result's
 sequence number, so that a client that reconnects misses nothing.
@@ -16,6 +16,7 @@ from http import HTTPStatus
 from flask import Response, request
 
 from dogid.ledger import queries
+from dogid.ledger.reviews import Change, list_changes_since
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import encode_json
 from dogid.web.api.schemas import reference
@@ -39,7 +40,8 @@ LAST_EVENT_ID = Parameter("Last-Event-ID", "continue after this event", minimum=
 EVENTS = Endpoint(
     "GET",
     "/events",
-    "New results as server-sent events: `event: result`, `id` a sequence number, `data` a Result",
+    "New results, and people's words on results, as server-sent events: `event: result` or `event: review`,"
+    " `id` a sequence number, `data` a Result",
     {
         200: ResponseSpec("An endless stream", {"text/event-stream": {"type": "string"}}),
         400: ResponseSpec("Last-Event-ID is not a number", {JSON: reference("Error")}),
@@ -53,10 +55,10 @@ ExtraThread = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One result as it is sent."""
+    """One result, or a person's word on one, as it is sent."""
 
     seq: int
-    """The result's sequence number in the ledger."""
+    """Its sequence number in the ledger."""
     data: bytes
     """The lines of the event, in UTF-8."""
 
@@ -167,5 +169,12 @@ class EventStream:
             self._signal_number = number
 
     def _read(self, seq: int) -> list[Event]:
-        found = queries.list_results_since(self._daemon.reader(), seq, _BATCH)
-        return [Event(at, b"event: result\nid: %d\ndata: %s\n" % (at, encode_json(result))) for at, result in found]
+        return [_encode(change) for change in list_changes_since(self._daemon.reader(), seq, _BATCH)]
+
+
+def _encode(change: Change) -> Event:
+    """Return a change as it is sent: as nothing where the result that a person looked at was forgotten."""
+    if change.result is None:
+        return Event(change.seq, b"")
+    lines = b"event: %s\nid: %d\ndata: %s\n" % (change.kind.encode(), change.seq, encode_json(change.result))
+    return Event(change.seq, lines)

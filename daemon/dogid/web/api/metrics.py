@@ -7,6 +7,7 @@ from flask import Response
 
 from dogid import __version__
 from dogid.ledger import queries
+from dogid.ledger.reviews import count_reviews
 from dogid.pipeline.counters import BUCKETS, Histogram
 from dogid.web.api.endpoint import Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.daemon_view import DaemonView
@@ -77,6 +78,11 @@ def _make_collector(daemon: DaemonView) -> "Collector":
             for (status, label), number in sorted(daemon.counters.outcome_counts().items()):
                 counter.add_metric([status, label], number)
             yield counter
+            about = "Contents on which a person's word stands; corrected: with another label"
+            reviews = GaugeMetricFamily("dogid_reviews", about, labels=["verdict"])
+            for verdict, number in count_reviews(daemon.reader()).items():
+                reviews.add_metric([verdict], number)
+            yield reviews
 
         def _durations(self) -> Metric:
             family = HistogramMetricFamily(

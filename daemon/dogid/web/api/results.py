@@ -9,6 +9,7 @@ from flask import Response
 
 from dogid.ledger import queries
 from dogid.ledger.histories import Position, read_history_page
+from dogid.ledger.reviews import VERDICTS
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -24,11 +25,16 @@ _MAX_STEP = 1000
 
 LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
 BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=queries.MAX_ID)
-LABEL = Parameter("label", "only photos with this label")
+LABEL = Parameter("label", "only photos that have this label by the model, or by a person's word that stands")
 PRESENT = Parameter(
     "present",
     "only photos that are in the inbox (true), or only those that have left it (false)",
     choices=("true", "false"),
+)
+REVIEWED = Parameter(
+    "reviewed",
+    "only photos on which a person's word stands (true), or none does (false), or one with this verdict",
+    choices=("true", "false", *VERDICTS),
 )
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
 HISTORY_POSITION = (
@@ -46,7 +52,7 @@ RESULTS = Endpoint(
         304: ResponseSpec("The page still has the ETag that was sent (If-None-Match)"),
         400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
     },
-    parameters=(LIMIT, BEFORE, LABEL, STATUS, PRESENT),
+    parameters=(LIMIT, BEFORE, LABEL, STATUS, PRESENT, REVIEWED),
     rejects_unknown=True,
 )
 RESULT = Endpoint(
@@ -119,6 +125,7 @@ def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> byt
 
 def _next_link(this: queries.ResultFilter, last_id: int) -> str:
     params = {"before": str(last_id), "limit": str(this.limit), "label": this.label, "status": this.status}
+    params["reviewed"] = this.reviewed
     if this.present is not None:
         params["present"] = "true" if this.present else "false"
     return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in params.items() if value)

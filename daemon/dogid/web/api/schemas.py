@@ -4,6 +4,7 @@ from typing import Any
 
 from dogid.errors import PhotoCode
 from dogid.ledger.queries import STATUSES
+from dogid.ledger.reviews import VERDICTS
 from dogid.shelf.open_model import Origin
 
 Document = dict[str, Any]
@@ -38,6 +39,15 @@ _SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 ERROR = _object({"error": _object({"code": {"type": "string"}, "message": {"type": "string"}})})
 
+REVIEW = _object(
+    {
+        "label": _or_null("string", description="the right label; null where the verdict is unsure"),
+        "verdict": {"type": "string", "enum": list(VERDICTS)},
+        "by": {"type": "string"},
+        "at": _TIME,
+    }
+)
+
 TIMINGS = _object({stage: _or_null("number", minimum=0) for stage in ("decode", "invoke", "total")})
 
 _RESULT = {
@@ -54,6 +64,7 @@ _RESULT = {
     "classified_at": {"anyOf": [_TIME, {"type": "null"}]},
     "model": _or_null("string"),
     "timings_ms": reference("Timings"),
+    "reviewed": {"anyOf": [reference("Review"), {"type": "null"}], "description": "a person's word on the content"},
     "present": {"type": "boolean", "description": "whether the file is in the inbox, as this version"},
     "folder": _or_null("string", description="of the inbox; empty for the inbox itself, null for an uploaded photo"),
     "error": {
@@ -91,6 +102,10 @@ RESULTS = _object(
         "next": _or_null("string", description="address of the next, older page; null after the last"),
     }
 )
+
+LABELLED_RESULTS = _object({"results": _array(reference("Result"))})
+
+TO_REVIEW = _object({"results": _array(reference("Result")), "order": {"type": "string"}})
 
 ANSWER = {
     "type": "array",
@@ -185,9 +200,12 @@ COMPONENTS: dict[str, Document] = {
     "Health": HEALTH,
     "Model": MODEL,
     "Models": MODELS,
+    "LabelledResults": LABELLED_RESULTS,
     "Result": RESULT,
     "ResultWithHistory": RESULT_WITH_HISTORY,
     "Results": RESULTS,
+    "Review": REVIEW,
+    "ToReview": TO_REVIEW,
     "Status": STATUS,
     "Timings": TIMINGS,
 }

@@ -12,19 +12,26 @@ from dogid.errors import UsageError
 from dogid.file_names import one_line
 
 _STATUSES = ("pending", "classified", "failed")
+_REVIEWED = ("true", "false", "labelled", "confirmed", "unsure")
 _POLL_SECONDS = 0.5  # between looks for new results; less costs CPU time of a small machine
 _MAX_LIMIT = 1_000_000
 _HEADINGS = ("id", "answered", "label", "score", "file")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --limit, --label, --status, --present, --absent, --follow and the flags of `reading_state`."""
+    """Add --limit, --label, --status, --reviewed, --present, --absent, --follow and the flags of `reading_state`."""
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--present", action="store_true", help="only photos that are in the inbox")
     where.add_argument("--absent", action="store_true", help="only photos that have left the inbox")
+    parser.add_argument(
+        "--reviewed",
+        choices=_REVIEWED,
+        metavar="R",
+        help="only photos on which a person's word stands (true), or none (false), or labelled, confirmed, unsure",
+    )
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
     reading_state.add_arguments(parser)
 
@@ -41,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
     if problem is not None:
         raise UsageError(f"--label: {problem}")
     present = True if args.present else False if args.absent else None
-    wanted = queries.ResultFilter(limit=args.limit, label=args.label, status=args.status, present=present)
+    wanted = queries.ResultFilter(
+        limit=args.limit, label=args.label, status=args.status, present=present, reviewed=args.reviewed
+    )
     found, since = queries.list_results_with_seq(db, wanted)
     if not args.follow:
         if args.json:
@@ -60,12 +69,18 @@ def run(args: argparse.Namespace) -> int:
         for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
             if (
-                args.label in (None, result["label"])
+                args.label in (None, result["label"], (result["reviewed"] or {}).get("label"))
+                and _is_reviewed_so(result, args.reviewed)
                 and args.status in (None, result["status"])
                 and present in (None, result["present"])
             ):
                 _print_one(result, as_json=args.json)
         time.sleep(_POLL_SECONDS)
+
+
+def _is_reviewed_so(result: dict[str, Any], wanted: str | None) -> bool:
+    word = result["reviewed"]
+    return wanted in (None, "false" if word is None else "true", word and word["verdict"])
 
 
 def _print_one(result: dict[str, Any], *, as_json: bool) -> None:

@@ -127,6 +127,7 @@ class Daemon:
         self.decoder = Decoder(budget, settings.max_pixels, settings.decode_timeout)
         self._engine = self._make_engine(settings, self.model)
         self.result_signal = ResultSignal()
+        self.ledger.on_foreign_change = self.result_signal.announce
         self.counters = ResultCounters()
         self._pipeline = Pipeline(self.ledger, self._engine, workers=_worker_count(settings), on_recorded=self._report)
         self._reconciler = Reconciler(

@@ -4,8 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from dogid.errors import UsageError
-from dogid.ledger.database import FILE_NAME, open_for_changes
+from dogid.ledger.outside_changes import changing_ledger
 from dogid.ledger.presence import AbsenceCheck
 
 _PAGE = 500
@@ -41,21 +40,9 @@ def find_absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:
 
 def forget_photos(state: Path, ids: Sequence[int]) -> int:
     """Delete photos from the ledger in a state folder; return how many. Raise UsageError where it cannot be written."""
-    try:
-        db = open_for_changes(state)
-        try:
-            forgotten = 0
-            for at in range(0, len(ids), _PAGE):
-                with db:
-                    forgotten += delete_photos(db, ids[at : at + _PAGE])
-            return forgotten
-        finally:
-            db.close()
-    except sqlite3.OperationalError as error:
-        if "full" in str(error):
-            raise UsageError(f"{state / FILE_NAME}: its disk is full; make room there, and run it again") from error
-        if "readonly" not in str(error) and "unable to open" not in str(error):
-            raise UsageError(f"{state / FILE_NAME}: cannot be written: {error}; try again") from error
-        raise UsageError(
-            f"{state / FILE_NAME}: cannot be written: {error}; run it as the daemon's user: sudo -u dogid dogid forget"
-        ) from error
+    with changing_ledger(state, "forget") as db:
+        forgotten = 0
+        for at in range(0, len(ids), _PAGE):
+            with db:
+                forgotten += delete_photos(db, ids[at : at + _PAGE])
+        return forgotten

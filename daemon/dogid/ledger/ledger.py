@@ -61,6 +61,8 @@ class Ledger:
         self._foreign_changes = 0
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
         """Called with files whose content has to be compared; `decide` takes the outcome."""
+        self.on_foreign_change: Callable[[], None] = lambda: None
+        """Called when another process has written."""
         try:
             self._open()
         except sqlite3.DatabaseError as error:
@@ -247,12 +249,15 @@ class Ledger:
             return [bytes(row["path"]) for row in self._db.execute(query, (after, first, end, count))]
 
     def note_foreign_changes(self) -> None:
-        """Let `changes` grow where another process has written, as `dogid forget` does."""
+        """Let `changes` grow where another process has written, as `dogid forget` and `dogid label` do."""
         with self._lock:
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
-            if version != self._data_version:
+            is_changed = version != self._data_version
+            if is_changed:
                 self._data_version = version
                 self._foreign_changes += 1
+        if is_changed:
+            self.on_foreign_change()
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""

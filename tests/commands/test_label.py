@@ -1,0 +1,62 @@
+"""`dogid label`: a person's word from the command line, beside a running daemon and without one."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+from tests.conftest import MakeDaemon
+from tests.support.photos import photo, put
+from tests.web.api.event_listener import Listener
+
+
+def test_photos_are_labelled_beside_a_daemon_and_without_one(make_daemon: MakeDaemon, inbox: Path) -> None:
+    daemon = make_daemon("--settle", "1").start()
+    for number in range(3):
+        put(inbox / f"{number}.jpg", photo(number))
+    daemon.wait_for_all_answers(3)
+    answer = daemon.wait_for_answer("0.jpg")["label"]
+
+    with closing(Listener(daemon)) as listener:
+        done = daemon.command("label", "0.jpg", str(inbox / "1.jpg"), "rotweiler", "--by", "anna", "--json")
+        announced = [result for _, result in listener.receive(2)]
+    labelled = json.loads(done.stdout)["results"]
+    assert [result["reviewed"]["label"] for result in labelled] == ["rotweiler", "rotweiler"]
+    assert labelled[0]["reviewed"]["by"] == "anna"
+    assert announced == labelled == [daemon.wait_for_answer(name) for name in ("0.jpg", "1.jpg")]
+
+    (inbox / "1.jpg").rename(inbox / "new.jpg")
+    daemon.wait_for_answer("new.jpg")
+    daemon.stop()
+    hint = daemon.command("label", "1.jpg", "rottweiler")
+    assert "is it rotweiler?" in hint.stderr
+    assert hint.stdout.startswith("new.jpg: rottweiler (the model: ")
+    renamed = daemon.command("label", "--rename", "rotweiler", "rottweiler", "--json")
+    assert json.loads(renamed.stdout) == {"renamed": 1, "from": "rotweiler", "to": "rottweiler"}
+    listed = json.loads(daemon.command("results", "--label", "rottweiler", "--json").stdout)["results"]
+    assert {result["file"] for result in listed} == {"0.jpg", "new.jpg"}
+
+    assert daemon.command("label", "2.jpg", "--unsure").stdout.startswith("2.jpg: unsure")
+    assert daemon.command("label", "0.jpg", "--confirm").stdout.startswith(f"0.jpg: {answer} ")
+    assert daemon.command("label", "0.jpg", "2.jpg", "--undo").returncode == 0
+    listed = json.loads(daemon.command("results", "--reviewed", "true", "--json").stdout)["results"]
+    assert [result["file"] for result in listed] == ["new.jpg"]
+    assert "withdrawn by" in daemon.command("why", "0.jpg").stdout
+
+
+def test_label_names_what_is_wrong(make_daemon: MakeDaemon, inbox: Path) -> None:
+    daemon = make_daemon().start()
+    put(inbox / "0.jpg", photo(0))
+    daemon.wait_for_answer("0.jpg")
+
+    for args, status, reason in (
+        (("0.jpg",), 2, "then the label"),
+        (("none.jpg", "pug"), 1, "none.jpg: not in the ledger"),
+        (("0.jpg", "0.jpg"), 2, "give the label after the photos"),
+        (("0.jpg", "a" * 201), 2, "201 characters; 200 are allowed"),
+        (("0.jpg", "none.jpg", "--confirm"), 1, "nothing was labelled"),
+        (("0.jpg", "--rename", "a", "b"), 2, "no files"),
+    ):
+        done = daemon.command("label", *args)
+        assert done.returncode == status
+        assert reason in done.stderr
+    assert daemon.wait_for_answer("0.jpg")["reviewed"] is None

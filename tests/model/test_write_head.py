@@ -11,9 +11,11 @@ import pytest
 
 from dogid.model.classifier import Model, load_model
 from dogid.model.head import Head, read_head
+from dogid.model.model_file import InputOptions
 from dogid.model.shipped import shipped_model
 from dogid.model.training_embeddings import TrainingEmbeddings, read_embeddings
 from dogid.model.write_head import NewModel, UnwritableModelError, WrittenModel, write_head
+from dogid.preprocessing import BGR, CAFFE
 from tests.model.foreign_models import means, model_of, noise, packed, sigmoid_of_red
 from tests.support.collection import MODELS, needs
 
@@ -86,14 +88,14 @@ def test_shipped_model_gets_new_labels_and_keeps_all_else(shipped: Model, tmp_pa
 def test_other_peoples_models_get_new_labels(head: Any, tmp_path: Path) -> None:
     labels = "other\nred\n" if head is sigmoid_of_red else "red\ngreen\nblue\n"
     path = packed(model_of(head), tmp_path / "model.tflite", labels_txt=labels)
-    parent = load_model(path, embeddings=True)
+    usual = load_model(path, embeddings=True)
+    parent = load_model(path, options=InputOptions(normalisation=CAFFE, channels=BGR), embeddings=True)
+    assert usual.file.network != parent.file.network
     new = with_more_labels(parent, None, "white")
 
     loaded = check_written(write_head(parent, tmp_path / "new.tflite", new), parent, new)
 
-    assert loaded.input.normalisation.startswith("(pixel - 127.5) / 127.5")
-    image = np.full((32, 32, 3), (255, 0, 0), np.uint8)
-    assert loaded.labels[int(loaded.classifier().classify(image)[:-1].argmax())] == "red"
+    assert (loaded.input.setting, loaded.input.channels) == (parent.input.setting, BGR)
 
 
 @needs(MODELS)
@@ -112,7 +114,7 @@ def test_quantized_layer_of_a_thousand_labels_is_replaced(tmp_path: Path) -> Non
         ({"labels": ("a", "b", "c", "two\nlines")}, "'two\\\\nlines' cannot be a label"),
         ({"labels": ("a", "b", "c", "")}, "'' cannot be a label"),
         ({"labels": ("a", "b", "c")}, "does not fit 3 labels"),
-        ({"head": Head(np.full((4, 1280), np.nan, np.float32), np.zeros(4, np.float32))}, "damaged|NaN|differs"),
+        ({"head": Head(np.full((4, 1280), np.nan, np.float32), np.zeros(4, np.float32))}, "NaN"),
     ],
 )
 def test_unfit_head_leaves_the_former_file(shipped: Model, tmp_path: Path, change: dict[str, Any], reason: str) -> None:

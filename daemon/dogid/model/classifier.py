@@ -148,7 +148,14 @@ def check_model(file: ModelFile) -> Model:
         raise UsageError(f"{path}: the model fails its self-test, so its answers cannot be trusted: {deviation}")
     if file.golden is None:
         _check_answers(classifier, path)
-    return Model(file, backend, classifier.labels, classifier.input_kind)
+    return _make_model(file, backend, classifier)
+
+
+def _make_model(file: ModelFile, backend: Backend, classifier: Classifier) -> Model:
+    kind = classifier.input_kind
+    if file.network is not None:
+        file = replace(file, network=file.network.with_input(f"{kind.channels} {kind.setting}"))
+    return Model(file, backend, classifier.labels, kind)
 
 
 def _improve_guess(file: ModelFile, backend: Backend) -> ModelFile:

@@ -137,7 +137,7 @@ def parse_model_file(
     metadata, exporter = read_metadata(weights), read_ultralytics(packed)
     found = find_labels(path, labels, packed, zipped, exporter, metadata, ours=RECORD in packed)
     sized = weights if options.size is None else _resize(path, weights, options.size)
-    network = _find_network(sized, options) if embeddings else None
+    network = _find_network(sized) if embeddings else None
     shorter = strip_input_quantize(sized)
     runs = shorter or sized
     return ModelFile(
@@ -174,13 +174,11 @@ def read_content(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot read the model: {error.strerror}{_explain_service(path)}") from error
 
 
-def _find_network(data: bytes, options: InputOptions) -> Network | None:
+def _find_network(data: bytes) -> Network | None:
     try:
-        network = read_network(data)
+        return read_network(data)
     except NoLastLayerError:
         return None  # `read_network` says why to those who need to know
-    is_fed_otherwise = options.normalisation is not None or options.channels is not None
-    return network.with_input(f"{options.normalisation} {options.channels}") if is_fed_otherwise else network
 
 
 def _unzip(path: Path, content: bytes) -> ZippedModel | None:

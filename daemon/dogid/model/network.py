@@ -61,7 +61,7 @@ class Network:
         return [row.tobytes() for row in levels.astype(dtype)]
 
     def with_input(self, description: str) -> "Network":
-        """Return the same network, fed otherwise than its file defines: its embeddings are not those of this one."""
+        """Return the network that is fed so: with another normalisation it gives other embeddings."""
         sha256 = hashlib.sha256(f"{self.sha256} {description}".encode()).hexdigest()
         return Network(sha256, self.tensor, self.width, self.dtype, self.scale, self.zero_point)
 

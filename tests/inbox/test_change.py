@@ -195,7 +195,7 @@ def test_overwritten_photo_with_its_date_kept_that_is_renamed_at_once(
 
 
 def test_photo_with_many_events_is_classified_once(shared_daemon: DaemonProcess, shared_inbox: Path) -> None:
-    path = put(shared_inbox / "noisy.jpg", photo(8, size=(3000, 3000)))
+    path = put(shared_inbox / "noisy.jpg", photo(8, size=(2000, 2000)))
     for _ in range(50):
         with path.open("r+b"):
             pass

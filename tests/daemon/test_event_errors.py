@@ -1,12 +1,13 @@
 """An error in the handler of the kernel's events: the watch lives on, and scans find the photo."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from dogid.daemon import reconciler as reconciler_module
 from dogid.daemon.daemon import Daemon
-from dogid.daemon.reconciler import Reconciler
+from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.inbox.watch import FileEvent
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, limit_pixels
 from dogid.settings import Settings
@@ -20,19 +21,25 @@ class Handler:
     def __init__(self) -> None:
         self.broken = False
         self.failures = 0
-        self._handle = Reconciler._on_event
 
-    def __call__(self, reconciler: Reconciler, event: FileEvent) -> None:
-        if self.broken:
-            self.failures += 1
-            raise RuntimeError("a bug in the handler")
-        self._handle(reconciler, event)
+    def watch(
+        self, inbox: Path, on_event: Callable[[FileEvent], None], on_events_lost: Callable[[], None]
+    ) -> WatchKeeper:
+        """Make the reconciler's watch, whose events come by here."""
+
+        def handle(event: FileEvent) -> None:
+            if self.broken:
+                self.failures += 1
+                raise RuntimeError("a bug in the handler")
+            on_event(event)
+
+        return WatchKeeper(inbox, handle, on_events_lost)
 
 
 @pytest.fixture
 def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handler]:
     made = Handler()
-    monkeypatch.setattr(Reconciler, "_on_event", lambda reconciler, event: made(reconciler, event))
+    monkeypatch.setattr(reconciler_module, "WatchKeeper", made.watch)
     yield made
     limit_pixels(DEFAULT_MAX_PIXELS)
 

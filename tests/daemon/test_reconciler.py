@@ -1,15 +1,17 @@
 """Which files the reconciler reports as arrivals: those that somebody may be waiting for."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from dogid.clock import Clock
+from dogid.daemon import reconciler as reconciler_module
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.wait_clock import WaitClock
-from dogid.inbox.scan import find_file, scan
+from dogid.daemon.watch_keeper import WatchKeeper
+from dogid.inbox.scan import find_file
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
 from tests.support.photos import put
@@ -28,12 +30,28 @@ def arrivals() -> Arrivals:
     return Arrivals()
 
 
+class SilentWatch(WatchKeeper):
+    """The watch, whose events come from the test: send is what the kernel's would call."""
+
+    send: Callable[[FileEvent], None]
+
+    def __init__(self, inbox: Path, on_event: Callable[[FileEvent], None], on_events_lost: Callable[[], None]) -> None:
+        super().__init__(inbox, on_event, on_events_lost)
+        SilentWatch.send = staticmethod(on_event)
+
+
 @pytest.fixture
-def reconciler(inbox: Path, tmp_path: Path, arrivals: Arrivals) -> Iterator[Reconciler]:
+def ledger(inbox: Path, tmp_path: Path) -> Iterator[Ledger]:
     (tmp_path / "state").mkdir()
     ledger = Ledger(tmp_path / "state", lambda path: find_file(inbox, path), Clock())
-    yield Reconciler(inbox, ledger, arrivals, Clock(), WaitClock(), WaitClock())
+    yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def reconciler(inbox: Path, ledger: Ledger, arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch) -> Reconciler:
+    monkeypatch.setattr(reconciler_module, "WatchKeeper", SilentWatch)
+    return Reconciler(inbox, ledger, arrivals, Clock(), WaitClock(), WaitClock())
 
 
 def closed(inbox: Path, count: int) -> list[FileEvent]:
@@ -84,14 +102,15 @@ def test_arrival_need_not_wait_for_a_renamed_folder(reconciler: Reconciler, inbo
     (inbox / "old").mkdir()
     for number in range(250):
         put(inbox / "old" / f"{number:03}.jpg", b"%d" % number)
-    reconciler._observe(scan(inbox), arrivals=0)
+    reconciler.handle([FileEvent(b"old/%03d.jpg" % number, False, "closed") for number in range(250)])
     (inbox / "old").rename(inbox / "new")
     arrivals.clear()
     for event in closed(inbox, 1):
-        reconciler._on_event(event)
-    reconciler._rename_files(b"old", b"new")
+        SilentWatch.send(event)
+    reconciler.handle([FileEvent(b"new", True, "moved", b"old")])
+    reconciler.compare_next_folder()
 
-    assert arrivals == [0] * 100 + [1] + [0] * 150
+    assert arrivals[:251] == [0] * 100 + [1] + [0] * 150  # and then the files of the folder as it is
 
 
 def test_links_to_an_overwritten_file_are_compared_with_it(
@@ -109,15 +128,15 @@ def test_links_to_an_overwritten_file_are_compared_with_it(
 
 @pytest.mark.parametrize("is_handled", [True, False])
 def test_file_that_was_written_and_renamed_is_no_rename(
-    reconciler: Reconciler, inbox: Path, monkeypatch: pytest.MonkeyPatch, is_handled: bool
+    reconciler: Reconciler, inbox: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, is_handled: bool
 ) -> None:
     path = put(inbox / "a.jpg", b"one")
     reconciler.handle([FileEvent(b"a.jpg", False, "closed")])
     path.rename(inbox / "b.jpg")
-    monkeypatch.setattr(reconciler._ledger, "record_rename", lambda *_: pytest.fail("it is taken for a rename"))
+    monkeypatch.setattr(ledger, "record_rename", lambda *_: pytest.fail("it is taken for a rename"))
     written, moved = FileEvent(b"a.jpg", False, "closed"), FileEvent(b"b.jpg", False, "moved", b"a.jpg")
     if is_handled:
         reconciler.handle([written])
     else:
-        reconciler._on_event(written)
+        SilentWatch.send(written)
     reconciler.handle([moved])

@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import queue
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,9 +107,17 @@ def test_worker_that_waits_for_the_disk_needs_no_restart(
     eventually(lambda: classified(daemon) == 1, "the photo is classified")
 
 
+@contextlib.contextmanager
+def busy(state: Path) -> Iterator[None]:
+    """Hold the ledger for writing, as another program may."""
+    with contextlib.closing(sqlite3.connect(state / "ledger.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+
+
 def test_ledger_that_hangs_is_not_taken_for_the_inbox(daemon: Daemon, disk: RemoteDisk) -> None:
     eventually(lambda: daemon.health.ok, "it is healthy")
-    with daemon.ledger._lock:  # held by a thread that waits for the disk
+    with busy(daemon.state):  # which a write waits for as for a disk
         put(disk.folder / "a.jpg", photo(1))
         eventually(lambda: daemon.watch_status.problem, "a problem is reported")
         assert daemon.watch_status.problem == ledger_hangs(daemon.state)

@@ -115,10 +115,10 @@ def test_two_threads_give_reserved_ids_only(inbox: Inbox) -> None:
     inbox.ledger._db.set_trace_callback(interrupt)
     inbox.ledger.observe([files[100]])
 
-    (last,) = inbox.ledger._db.execute("SELECT seq FROM sqlite_sequence").fetchone()
-    (reserved,) = inbox.ledger._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
+    (last,) = inbox.db.execute("SELECT seq FROM sqlite_sequence").fetchone()
+    (reserved,) = inbox.db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
     assert last == len(files)
-    assert last <= reserved == inbox.ledger._reserved
+    assert last <= reserved
 
 
 def test_many_new_files_wait_for_the_disk_rarely(inbox: Inbox) -> None:

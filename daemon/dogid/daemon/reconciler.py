@@ -135,7 +135,7 @@ class Reconciler(LedgerThread):
             try:
                 until = 0.0 if self._folders else min(next_scan, time.monotonic() + _CHECK_SECONDS)
                 self.handle(self._take_events(until, rested))
-                self._compare_next_folder()
+                self.compare_next_folder()
                 self._note_gone()
                 with self._ledger_wait:
                     self._ledger.note_foreign_changes()
@@ -248,7 +248,8 @@ class Reconciler(LedgerThread):
         links = {path: found for path in names if (found := self._find_file(path)) is not None}
         self._observe(links.values(), arrivals=_ARRIVALS_OF_A_FLOOD, written=links.keys())
 
-    def _compare_next_folder(self) -> None:
+    def compare_next_folder(self) -> None:
+        """Compare the files of the first folder that waits for it, if any. For the same thread as `handle`."""
         if not self._folders:
             return
         event = self._folders.popleft()

@@ -57,6 +57,7 @@ crash: $(DEV)/.installed
 
 fuzz: $(DEV)/.installed
 	$(DEV)/bin/python -W ignore -m tests.photo.fuzz --cases $(CASES)
+	$(DEV)/bin/python -m pytest -m long tests/web/api/test_schemathesis.py
 
 soak: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.soak.harness --minutes $(MINUTES)

@@ -14,6 +14,9 @@ LEDGER_DAMAGED = (
 )
 """Why a ledger cannot be used that was sound at the start, with the way out."""
 
+OLDER_ANSWERS_HINT = "they have another model's answer; what the present one answers: dogid replay"
+"""What to do about photos that were answered before another model was activated."""
+
 LEDGER_EMPTY = (
     "it is an empty file; the start makes a new ledger, and finds the photos in the inbox again; to have former results"
     " back: dogid restore FILE"

@@ -8,7 +8,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
 from dogid.commands.reading_state import ask_inbox
-from dogid.conditions import ledger_moved_aside, rows_damaged
+from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.ledger.counters import count_damaged_rows, read_salvaged
     from dogid.ledger.database import find_moved_aside
     from dogid.ledger.ledger_condition import ledger_problem
+    from dogid.ledger.replays import count_older_answers
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
@@ -36,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     inbox, model, choice = usage or (inbox, *_describe_model(chosen))
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
+    older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(
         inbox,
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 "salvaged": salvaged,
                 "model": model,
                 "model_choice": choice,
+                "older_answers": older,
             }
         )
     else:
@@ -67,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         rows += [("", one_line(line)) for line in _explain_choice(choice)]
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
+        if older:
+            rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:
             rows.append(("ledger", ledger_moved_aside(one_line(str(aside)), salvaged)))
         if damaged:

@@ -280,6 +280,7 @@ class Daemon:
             raise
         self._pipeline.switch_engine(engine, _worker_count(settings))
         self.model, self.found_model, self._engine = opened.model, opened.found, engine
+        self._conditions.check(self._health_problem)  # now, and not in the next round: `dogid status` names the model
 
     def activate_model(self, name: str) -> None:
         """Have the model of this name on the shelf be the active one. Raise as `ModelSwitch.activate`."""

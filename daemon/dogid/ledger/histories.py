@@ -13,8 +13,9 @@ from dogid.clock import iso_utc
 from dogid.ledger.damage import is_undecodable
 from dogid.ledger.queries import MAX_ID, iterate_rows, read_row
 from dogid.ledger.reading_connection import ReadingConnection
+from dogid.ledger.replays import decode_former_answer
 from dogid.ledger.reviews import Review, list_reviews
-from dogid.ledger.schema import MOST_EVENTS
+from dogid.ledger.schema import MOST_EVENTS, REPLACED
 from dogid.result_document import Result
 
 PAGE = 50
@@ -22,7 +23,9 @@ PAGE = 50
 
 # former versions only, besides the one that is asked for: what came after a former one is not its history
 _VERSIONS = "history_id = ? AND photo.id <= ? AND (state = 'superseded' OR photo.id = ?) ORDER BY photo.id DESC"
-_EVENTS = "SELECT at, kind, detail FROM event WHERE photo_id = ? ORDER BY id DESC LIMIT ?"
+# newest first; former answers are few, and stay however often a file was touched since
+_EVENTS = f"""SELECT at, kind, detail FROM event WHERE photo_id = ?1 AND (kind = '{REPLACED}' OR id IN
+    (SELECT id FROM event WHERE photo_id = ?1 AND kind != '{REPLACED}' ORDER BY id DESC LIMIT ?2)) ORDER BY id DESC"""  # noqa: S608
 
 Step = dict[str, Any]
 """One event of a history, ready for JSON."""
@@ -98,7 +101,8 @@ def _steps(db: sqlite3.Connection, row: sqlite3.Row, result: Result) -> list[Ste
     size = f"{row['size']} bytes" + (" by now" if row["state"] == "pending" else "")
     steps = [(row["seen_at"], {"event": "seen", "result": row["id"], "detail": size})]
     events = _read_events(db, row["id"])
-    steps += [(at, {"event": kind, "result": row["id"], "detail": detail}) for at, kind, detail in reversed(events)]
+    for at, kind, detail in reversed(events):
+        steps += _event_steps(row, at, kind, detail)
     if row["classified_at"] is not None:
         answer = f"{row['error_code']}: {row['error_message']}"
         if row["label"] is not None:
@@ -120,6 +124,18 @@ def _read_reviews(db: sqlite3.Connection, row: sqlite3.Row) -> list[Review]:
         if db.execute(newer, (row["history_id"], row["id"], row["sha256"])).fetchone() is not None:
             return []
     return list_reviews(db, row["sha256"], limit=MOST_EVENTS)
+
+
+def _event_steps(row: sqlite3.Row, at: int, kind: str, detail: str) -> list[tuple[int, Step]]:
+    """Return the steps of an event: a former answer is one of its own, at its time."""
+    if kind != REPLACED:
+        return [(at, {"event": kind, "result": row["id"], "detail": detail})]
+    replayed = (at, {"event": "replayed", "result": row["id"], "detail": "answered again by another model"})
+    former = decode_former_answer(detail)
+    if former is None:
+        return [replayed]
+    answered_at, step = former
+    return [(answered_at, {**step, "result": row["id"], "sha256": row["sha256"]}), replayed]
 
 
 def _read_events(db: sqlite3.Connection, photo_id: int) -> list[tuple[int, str, str]]:

@@ -188,8 +188,14 @@ RETURNED = "the file is there again"
 MOST_EVENTS = 100
 """Events that are kept of one result. More make the pages of its history longer, which no page may become at will."""
 
-_DELETE_OLD_EVENTS = """DELETE FROM event WHERE photo_id = :photo AND kind != 'linked' AND id <=
-    (SELECT id FROM event WHERE photo_id = :photo ORDER BY id DESC LIMIT 1 OFFSET :most)"""
+REPLACED = "replaced"
+"""Kind of an event that holds an answer before the present one: `ledger/replays` writes and reads it."""
+
+_DELETE_OLD_EVENTS = """DELETE FROM event
+    WHERE photo_id = :photo AND kind != 'linked' AND (kind = :replaced) = :is_replaced AND id <= (
+        SELECT id FROM event WHERE photo_id = :photo AND (kind = :replaced) = :is_replaced
+        ORDER BY id DESC LIMIT 1 OFFSET :most
+    )"""
 
 
 _NOTE_VERSION = "INSERT OR REPLACE INTO counter VALUES ('schema', {})"
@@ -266,10 +272,11 @@ def note(db: sqlite3.Connection, clock: Clock, photo_id: int, kind: str, detail:
     """Add an event to a photo's history; the oldest is deleted where a result has more than MOST_EVENTS.
 
     A file that is touched every minute has one result, and half a million events a year. That a file has several names
-    is kept: the audit needs it.
+    is kept: the audit needs it; and so are as many former answers.
     """
     db.execute(
         "INSERT INTO event (photo_id, at, kind, detail) VALUES (?, ?, ?, ?)",
         (photo_id, clock.wall_ms(), kind, detail),
     )
-    db.execute(_DELETE_OLD_EVENTS, {"photo": photo_id, "most": MOST_EVENTS})
+    values = {"photo": photo_id, "most": MOST_EVENTS, "replaced": REPLACED, "is_replaced": kind == REPLACED}
+    db.execute(_DELETE_OLD_EVENTS, values)

@@ -124,6 +124,7 @@ def _list_missing(entry: Entry) -> ListedModel:
 def describe_choice(found: FoundModel, file: ModelFile) -> dict[str, Any]:
     """Return, for JSON, why a model was chosen, what it was made from, and what is wrong with the choice."""
     return {
+        "sha256": file.sha256,
         "origin": found.origin.value,
         "made_from": describe_origin(file.record),
         "activated_at": None if found.entry is None else found.entry.at,

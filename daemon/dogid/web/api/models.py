@@ -65,7 +65,7 @@ def add_models_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
 
 def _document(daemon: DaemonView, models: list[ListedModel]) -> dict[str, object]:
     file = daemon.model.file
-    running = {"name": file.name, "sha256": file.sha256, **describe_choice(daemon.found_model, file)}
+    running = {"name": file.name, **describe_choice(daemon.found_model, file)}
     return {"models": [model.document() for model in models], "running": running}
 
 

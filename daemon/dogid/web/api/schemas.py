@@ -117,6 +117,7 @@ ANSWER = {
 }
 
 _MODEL_CHOICE = {
+    "sha256": _SHA256,
     "origin": {"type": "string", "enum": list(Origin)},
     "made_from": {"type": "string"},
     "activated_at": {"anyOf": [_TIME, {"type": "null"}]},
@@ -142,7 +143,7 @@ MODEL = _object(
 MODELS = _object(
     {
         "models": _array(reference("Model")),
-        "running": _object({"name": {"type": "string"}, "sha256": _SHA256, **_MODEL_CHOICE}),
+        "running": _object({"name": {"type": "string"}, **_MODEL_CHOICE}),
     }
 )
 
@@ -154,7 +155,6 @@ STATUS = _object(
         "model": _object(
             {
                 "name": {"type": "string"},
-                "sha256": _SHA256,
                 "labels": _array({"type": "string"}),
                 "input": _object(
                     {
@@ -172,6 +172,7 @@ STATUS = _object(
                 **_MODEL_CHOICE,
             }
         ),
+        "older_answers": _COUNT | {"description": "photos in the inbox with the answer of another model than this one"},
         "inbox": {"type": "string"},
         "watcher": _object(
             {

@@ -19,6 +19,7 @@ from dogid.web.api.responses import json_response
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
+from dogid.web.older_answers import OlderAnswers
 
 STATUS = Endpoint(
     "GET",
@@ -39,9 +40,10 @@ HEALTH = Endpoint(
 
 def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
     """Add `/status` and `/healthz`."""
+    older_answers = OlderAnswers()
 
     def status(params: QueryParams) -> Response:  # noqa: ARG001
-        return json_response(status_document(daemon))
+        return json_response(status_document(daemon, older_answers))
 
     def health(params: QueryParams) -> Response:  # noqa: ARG001
         found = daemon.health
@@ -53,7 +55,7 @@ def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
     registry.add(HEALTH, health)
 
 
-def status_document(daemon: DaemonView) -> dict[str, Any]:
+def status_document(daemon: DaemonView, older_answers: OlderAnswers) -> dict[str, Any]:
     """Return the body of `GET /status`."""
     watch = daemon.watch_status
     counts = queries.count_by_status(daemon.reader())
@@ -64,13 +66,13 @@ def status_document(daemon: DaemonView) -> dict[str, Any]:
         "queue": {"pending": counts["pending"], "in_flight": daemon.in_flight},
         "model": {
             "name": daemon.model.file.name,
-            "sha256": daemon.model.file.sha256,
             "labels": list(daemon.model.labels),
             "input": asdict(daemon.model.input),
             "warnings": list(daemon.model.warnings),
             "self_test": "passed" if daemon.model.file.golden else "unchecked: the model carries no golden photo",
             **describe_choice(daemon.found_model, daemon.model.file),
         },
+        "older_answers": older_answers.count(daemon.reader(), daemon.model.file.sha256),
         "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {
             "mode": watch.mode,

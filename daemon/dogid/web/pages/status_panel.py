@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.conditions import ledger_moved_aside, rows_damaged
+from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.ledger.counters import count_damaged_rows
 from dogid.shelf.listing import describe_choice
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
+from dogid.web.older_answers import MOST, OlderAnswers
 from dogid.web.pages.disk_usage import Disk, DiskStatus, DiskUsage
 from dogid.web.pages.formatting import byte_count, visible, visible_path
 
@@ -41,11 +42,24 @@ def health_item(daemon: DaemonView) -> StatusItem:
     return StatusItem("Health", "Problem", visible(health.reason), "bad")
 
 
-def status_items(daemon: DaemonView, inbox: Disk, state: Disk) -> list[StatusItem]:
-    """Return the items of the inbox, the model, a ledger that was damaged, and the disks of inbox and state folder."""
+def status_items(daemon: DaemonView, inbox: Disk, state: Disk, older_answers: OlderAnswers) -> list[StatusItem]:
+    """Return the items of the inbox, the model, answers of another, a ledger that was damaged, and the disks."""
     return [
-        _describe_inbox(daemon), _describe_model(daemon), *_describe_ledger(daemon), *_describe_disks(inbox, state)
-    ]  # fmt: skip
+        _describe_inbox(daemon),
+        _describe_model(daemon),
+        *_describe_older_answers(daemon, older_answers),
+        *_describe_ledger(daemon),
+        *_describe_disks(inbox, state),
+    ]
+
+
+def _describe_older_answers(daemon: DaemonView, older_answers: OlderAnswers) -> list[StatusItem]:
+    """Return an item where photos have the answer of another model than the one that runs, else none."""
+    count = older_answers.count(daemon.reader(), daemon.model.file.sha256)
+    if not count:
+        return []
+    photos = f"{count}{' or more' if count == MOST else ''} photos" if count > 1 else "1 photo"
+    return [StatusItem("Older answers", photos, OLDER_ANSWERS_HINT, "plain")]
 
 
 def _describe_ledger(daemon: DaemonView) -> list[StatusItem]:

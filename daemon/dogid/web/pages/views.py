@@ -11,6 +11,7 @@ from dogid.ledger.histories import Position, read_history_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
+from dogid.web.older_answers import OlderAnswers
 from dogid.web.pages import status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.daily_counts import DailyCounter
@@ -28,6 +29,7 @@ class Pages:
         self._pictures = Pictures(daemon)
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
+        self._older_answers = OlderAnswers()
 
     def index(self) -> Response:
         """Return the page: the newest photos and the daemon's state. All parameters are optional."""
@@ -47,7 +49,7 @@ class Pages:
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
             health=status_panel.health_item(self._daemon),
-            status_items=status_panel.status_items(self._daemon, *self._disks),
+            status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             inbox=status_panel.inbox_path(self._daemon),
             max_upload=self._daemon.settings.max_upload,
         )

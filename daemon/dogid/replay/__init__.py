@@ -1,0 +1,1 @@
+"""Answering stored photos again by another model, at idle priority; start reading at `replay.py`."""

@@ -1,0 +1,1 @@
+"""Stored photos answered by another model."""

@@ -51,7 +51,7 @@ COMMANDS = {
     "train": Command("dogid_convert.commands.train", "train a model on labelled photos: retrain and convert in one"),
     "retrain": Command("dogid_convert.commands.retrain", "train a graph on photos in labelled folders"),
     "convert": Command("dogid_convert.commands.convert", "convert a retrained graph to a .tflite model"),
-    "data": Command("dogid_convert.commands.data", "compare two versions of the training photos"),
+    "data": Command("dogid_convert.commands.data", "export photos that people labelled; compare versions"),
 }
 
 _CONVERT_EXTRA = frozenset(

@@ -34,11 +34,10 @@ def as_text(document: dict[str, Any]) -> str:
     """Return the document as text."""
     lines = [_side_line(side, document[side]) for side in ("old", "new")]
     lines += ["", *_counts_table(document["labels"])]
-    lines += _list_files("added", [item["file"] for item in document["added"]])
+    lines += _list_files("added", [item["file"] + _describe_word(item) for item in document["added"]])
     lines += _list_files("removed", [item["file"] for item in document["removed"]])
     for kind, note in (("relabelled", ""), ("renamed", ""), ("changed", ": other contents under the same name")):
-        moves = [(item["old"]["file"], item["new"]["file"]) for item in document[kind]]
-        lines += _list_files(kind, [old if old == new else f"{old} -> {new}" for old, new in moves], note)
+        lines += _list_files(kind, [_describe_move(item["old"], item["new"]) for item in document[kind]], note)
     for side in ("old", "new"):
         conflicts = [" = ".join(item["files"]) for item in document["two_labels"][side]]
         lines += _list_files(
@@ -46,6 +45,18 @@ def as_text(document: dict[str, Any]) -> str:
         )
     summary = "no difference: the same photos, labels and names" if document["same"] else ""
     return "\n".join([*lines, "", summary or f"{document['unchanged']} unchanged"])
+
+
+def _describe_move(old: dict[str, Any], new: dict[str, Any]) -> str:
+    names = old["file"] if old["file"] == new["file"] else f"{old['file']} -> {new['file']}"
+    return names + _describe_word(new)
+
+
+def _describe_word(entry: dict[str, Any]) -> str:
+    """Return who labelled a photo and what the model had guessed, where that is known."""
+    if "reviewed" not in entry:
+        return ""
+    return f" (by {entry['reviewed']['by']}; guessed: {entry['reviewed']['guess']['label'] or 'nothing'})"
 
 
 def _side(name: str, manifest: Manifest) -> dict[str, Any]:
@@ -78,7 +89,8 @@ def _conflicts(manifest: Manifest) -> list[dict[str, Any]]:
 
 def _entry(entry: ManifestEntry) -> dict[str, Any]:
     fields = {"file": entry.file, "label": entry.label, "sha256": entry.sha256, "bytes": entry.size}
-    return fields | ({"error": entry.error} if entry.error else {})
+    fields |= {"error": entry.error} if entry.error else {}
+    return fields | ({"reviewed": entry.word} if entry.word else {})
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

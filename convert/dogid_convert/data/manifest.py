@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ class ManifestEntry:
     """In bytes."""
     error: str | None = None
     """The reason why it was not trained on, if it cannot be decoded."""
+    word: Mapping[str, Any] | None = None
+    """Who labelled it and what the model had guessed, where `dogid data export` has written it."""
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether a person gave it another label than the model's guess."""
+        return self.word is not None and self.word["guess"]["label"] != self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,7 @@ def as_json(manifest: Manifest) -> str:
         "photos": [
             {"file": entry.file, "label": entry.label, "sha256": entry.sha256, "bytes": entry.size}
             | ({"error": entry.error} if entry.error else {})
+            | ({"reviewed": entry.word} if entry.word else {})
             for entry in manifest.entries
         ],
         "left_out": [{"file": file, "reason": reason} for file, reason in manifest.left_out],
@@ -136,7 +144,9 @@ def read(path: Path) -> Manifest:
 
 def _parsed(document: dict[str, Any]) -> Manifest:
     entries = (
-        ManifestEntry(str(p["file"]), str(p["label"]), str(p["sha256"]), int(p["bytes"]), p.get("error"))
+        ManifestEntry(
+            str(p["file"]), str(p["label"]), str(p["sha256"]), int(p["bytes"]), p.get("error"), p.get("reviewed")
+        )
         for p in document["photos"]
     )
     left_out = tuple((str(item["file"]), str(item["reason"])) for item in document.get("left_out", []))

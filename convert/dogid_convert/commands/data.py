@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser(
         "export",
         help="copy the photos that people have labelled into labelled folders",
-        description="Copy the photos that people have labelled into a folder for each label, ready for `dogid "
-        "train`, and write a numbered manifest, which is never changed: who labelled what, and what the model had guessed. Photos "
-        "that were labelled otherwise since the last export move. Exit status: 0; 1 where labelled photos have gone.",
+        description="Copy the photos that people have labelled into a folder for each label, ready for `dogid train`. "
+        "A numbered manifest, which is never changed, has who labelled what, and what the model had guessed. Photos that "
+        "were labelled otherwise since the last export move. Exit status: 0; 1 where labelled photos have gone.",
     )
     export.add_argument("folder", type=Path, metavar="DIR", help="where the folders are made")
     export.add_argument("--hardlink", action="store_true", help="link files instead of copying them")

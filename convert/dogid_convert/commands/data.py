@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "export",
         help="copy the photos that people have labelled into labelled folders",
         description="Copy the photos that people have labelled into a folder for each label, ready for `dogid train`. "
-        "A numbered manifest, which is never changed, has who labelled what, and what the model had guessed. Those that "
+        "A numbered manifest, never changed, has who labelled what, and what the model had guessed. Those that "
         "were labelled otherwise since the last export move. Exit status: 0; 1 where labelled photos have gone.",
     )
     export.add_argument("folder", type=Path, metavar="DIR", help="where the folders are made")

@@ -18,6 +18,8 @@ def test_shipped_model_shows_and_checks_everything(capsys: pytest.CaptureFixture
     assert shown["checked"]["weights"] == "match their checksum"
     assert shown["checked"]["golden_photo"].startswith("expected scores")
     assert shown["provenance"]["gate"]["passed"] is True
+    assert (shown["network"]["width"], shown["network"]["dtype"]) == (1280, "int8")
+    assert shown["bytes"] == shipped_model().stat().st_size
 
 
 def test_unchecked_parts_are_shown_as_unchecked(
@@ -37,7 +39,9 @@ def test_people_get_a_table(float_model: bytes, tmp_path: Path, capsys: pytest.C
     path = with_labels(float_model, tmp_path / "foreign.tflite")
     assert main(["model", "show", str(path)]) == 0
 
-    assert "red, green, blue" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "red, green, blue" in shown
+    assert "no last layer that can be learned: before the scores there is an operator MEAN" in shown
 
 
 def test_file_that_is_no_model_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

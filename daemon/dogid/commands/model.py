@@ -12,6 +12,7 @@ from dogid.file_names import one_line
 
 if TYPE_CHECKING:
     from dogid.model.classifier import Model
+    from dogid.model.model_file import ModelFile
 
 _LABELS_SHOWN = 12
 
@@ -49,7 +50,7 @@ def _show(args: argparse.Namespace) -> int:
     from dogid.shelf.open_model import open_model
 
     chosen = replace(settings.load(args), model=args.file, labels=args.labels)
-    document = describe(open_model(chosen))
+    document = describe(open_model(chosen, embeddings=True))
     if args.json:
         print_json(document)
     else:
@@ -63,13 +64,14 @@ def describe(model: "Model") -> dict[str, Any]:
     golden, classifier = file.golden, model.classifier()
     return {
         "file": str(file.path),
-        "bytes": len(file.data),
+        "bytes": file.path.stat().st_size,
         "sha256": file.sha256,
         "labels": list(model.labels),
         "labels_from": file.labels_from,
         "input": asdict(model.input),
         "warnings": list(model.warnings),
         "output": classifier.output_kind,
+        "network": _describe_network(file),
         "backend": model.backend.module,
         "checked": {
             "weights": "match their checksum" if "weights_sha256" in record else "unchecked: the file has no checksum",
@@ -94,6 +96,7 @@ def _print(document: dict[str, Any]) -> None:
         ("input", f"{kind['width']} x {kind['height']} pixels, {kind['dtype']}, {kind['channels']}"),
         ("normalisation", f"{kind['normalisation']} ({kind['origin']})"),
         ("output", f"{document['output']['dtype']}, {document['output']['reading']}"),
+        ("network", _network_text(document["network"])),
         ("backend", document["backend"]),
         ("weights", document["checked"]["weights"]),
         ("golden photo", document["checked"]["golden_photo"]),
@@ -102,6 +105,26 @@ def _print(document: dict[str, Any]) -> None:
     rows += [("warning", warning) for warning in document["warnings"]]
     rows += [(f"provenance: {key}", text) for key, text in _flatten(document["provenance"] or {})]
     print_table([(name, one_line(text)) for name, text in rows])
+
+
+def _describe_network(file: "ModelFile") -> dict[str, Any]:
+    """Return what names the network and what its embeddings are, or the reason why its last layer cannot be learned."""
+    from dogid.model.last_layer import NoLastLayerError, find_last_layer
+
+    if file.network is not None:
+        return {"sha256": file.network.sha256, "width": file.network.width, "dtype": file.network.dtype, "reason": None}
+    try:
+        find_last_layer(file.data)
+        reason = "the model is damaged"
+    except NoLastLayerError as error:
+        reason = str(error)
+    return {"sha256": None, "width": None, "dtype": None, "reason": reason}
+
+
+def _network_text(network: dict[str, Any]) -> str:
+    if network["sha256"] is None:
+        return f"no last layer that can be learned: {network['reason']}"
+    return f"{network['sha256']}, embeddings of {network['width']} numbers, {network['dtype']}"
 
 
 def _flatten(record: Any, path: str = "") -> list[tuple[str, str]]:

@@ -12,17 +12,17 @@ from tests.support.waiting import TIMEOUT, eventually
 from tests.web.api.event_listener import Listener
 
 
-def test_event_equals_listed_result(daemon: DaemonProcess, inbox: Path) -> None:
-    with closing(Listener(daemon)) as listener:
+def test_event_equals_listed_result(shared_daemon: DaemonProcess) -> None:
+    with closing(Listener(shared_daemon)) as listener:
         assert listener.response.headers["Content-Type"].startswith("text/event-stream")
-        (inbox / "a.jpg").write_bytes(photo(1))
+        (shared_daemon.inbox / "a.jpg").write_bytes(photo(1))
         ((_, result),) = listener.receive(1)
-    assert result == daemon.wait_for_answer("a.jpg")
+    assert result == shared_daemon.wait_for_answer("a.jpg")
 
 
-def test_failed_photo_is_an_event(daemon: DaemonProcess, inbox: Path) -> None:
-    with closing(Listener(daemon)) as listener:
-        (inbox / "text.jpg").write_text("no photo")
+def test_failed_photo_is_an_event(shared_daemon: DaemonProcess) -> None:
+    with closing(Listener(shared_daemon)) as listener:
+        (shared_daemon.inbox / "text.jpg").write_text("no photo")
         ((_, result),) = listener.receive(1)
     assert (result["status"], result["error"]["code"]) == ("failed", "unsupported")
 
@@ -61,14 +61,14 @@ def test_events_resume_after_restart(make_daemon: MakeDaemon, inbox: Path) -> No
         assert [result["file"] for _, result in listener.receive(2)] == ["b.jpg", "c.jpg"]
 
 
-def test_many_listeners_get_same_events(daemon: DaemonProcess, inbox: Path) -> None:
-    listeners = [Listener(daemon) for _ in range(30)]
+def test_many_listeners_get_same_events(shared_daemon: DaemonProcess) -> None:
+    listeners = [Listener(shared_daemon) for _ in range(30)]
     try:
         for number in range(5):
-            (inbox / f"{number}.jpg").write_bytes(photo(number))
+            (shared_daemon.inbox / f"many-{number}.jpg").write_bytes(photo(number))
         heard = [listener.receive(5) for listener in listeners]
         assert all(each == heard[0] for each in heard)
-        assert fetch(daemon.url, "/status").status == 200
+        assert fetch(shared_daemon.url, "/status").status == 200
     finally:
         for listener in listeners:
             listener.close()
@@ -102,6 +102,6 @@ def test_daemon_with_listeners_stops(daemon: DaemonProcess) -> None:
     assert logged.strip() == "", "a stop logs nothing after its own line"
 
 
-def test_invalid_last_event_id_is_refused(daemon: DaemonProcess) -> None:
-    reply = fetch(daemon.url, "/events", headers={"Last-Event-ID": "yesterday"})
+def test_invalid_last_event_id_is_refused(shared_daemon: DaemonProcess) -> None:
+    reply = fetch(shared_daemon.url, "/events", headers={"Last-Event-ID": "yesterday"})
     assert (reply.status, reply.code) == (400, "bad_request")

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
 from dogid.system.writable_folder import check_writable
-from dogid_convert.commands.training_arguments import add_training_arguments, check_outside, default_cache, make_recipe
+from dogid_convert.commands.training_arguments import (
+    add_training_arguments,
+    check_outside,
+    default_cache,
+    make_recipe,
+    read_dataset,
+)
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
@@ -17,7 +23,7 @@ from dogid_convert.support.progress import tracking
 from dogid_convert.support.renamed_flags import add_old_name
 
 if TYPE_CHECKING:
-    from dogid.dataset.labelled_photos import LabelledPhoto
+    from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +49,10 @@ def run(args: argparse.Namespace) -> int:
     check_outside(args.out, args.photos)
     check_writable(args.out)
     try:
-        with interruption.sigint_tracked():
+        with interruption.sigint_tracked(), tracking() as track:
+            dataset = read_dataset(args, track)
             load_packages()
-            document = _retrain(args)
+            document = _retrain(args, dataset)
     except KeyboardInterrupt:
         _log(f"interrupted: {args.out} is as it was; bottlenecks computed so far are cached for the next run")
         raise
@@ -56,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _retrain(args: argparse.Namespace) -> dict[str, Any]:
+def _retrain(args: argparse.Namespace, dataset: "Dataset") -> dict[str, Any]:
     """Train and write the files; return the content of report.json."""
     import tensorflow as tf
 
@@ -66,8 +73,8 @@ def _retrain(args: argparse.Namespace) -> dict[str, Any]:
     recipe = make_recipe(args)
     if (args.epochs or args.patience) and not args.fine_tune:
         _log("--epochs and --patience do nothing without --fine-tune: the last layer alone is trained to its optimum")
-    with user_errors(args.base or "the base", "run or train this graph"), tracking() as track:
-        result = retrain.retrain(args.photos, recipe, args.cache or default_cache(), _progress, _log, track)
+    with user_errors(args.base or "the base", "run or train this graph"):
+        result = retrain.retrain(dataset, recipe, args.cache or default_cache(), _progress, _log)
     graph = result.graph.SerializeToString(deterministic=True)
     document = report.build_document(result, recipe, graph)
     with user_errors(args.out, "write the graph"):

@@ -7,13 +7,21 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import write_all_atomically
 from dogid.system.writable_folder import check_file_writable
-from dogid_convert.commands.training_arguments import add_training_arguments, check_outside, default_cache, make_recipe
+from dogid_convert.commands.training_arguments import (
+    add_training_arguments,
+    check_outside,
+    default_cache,
+    describe_command,
+    make_recipe,
+    read_dataset,
+)
 from dogid_convert.reports.training_report import GRAPH
 from dogid_convert.support import interruption
 from dogid_convert.support.explain_errors import load_packages, user_errors
@@ -21,7 +29,7 @@ from dogid_convert.support.free_memory import check_resources
 from dogid_convert.support.progress import Track, tracking_as_one
 
 if TYPE_CHECKING:
-    from dogid.dataset.labelled_photos import LabelledPhoto
+    from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
     from dogid_convert.conversion.convert import ConversionOptions, Converted
     from dogid_convert.training.retrain import RetrainResult
 
@@ -50,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, convert and write the model; return 1 where it was refused."""
+    if not args.out.suffix and not args.out.is_dir():
+        args.out = args.out.with_name(f"{args.out.name}.tflite")
     if args.out.is_dir():
         raise UsageError(f"{args.out} is a folder; give the name of the .tflite file to write")
     report = args.report or args.out
@@ -64,7 +74,6 @@ def run(args: argparse.Namespace) -> int:
         _log("--epochs and --patience do nothing without --fine-tune: the last layer alone is trained to its optimum")
     try:
         with interruption.sigint_tracked():
-            load_packages()
             document, passed = _train(args, report)
     except KeyboardInterrupt:
         _log(f"interrupted: {args.out} is as it was; what was computed from the photos is cached for the next run")
@@ -76,11 +85,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace, report_path: Path) -> tuple[dict[str, Any], bool]:
     """Train, convert and write all files; return the report's document, and whether the model was good enough."""
-    from dogid_convert.conversion.package_model import package
-    from dogid_convert.training import report
-
     with _make_temporary_folder() as temporary, tracking_as_one(_STAGES) as track:
-        result, graph, trained = _retrain(args, track)
+        dataset = read_dataset(args, track)
+        load_packages()
+        from dogid_convert.conversion.package_model import package
+        from dogid_convert.training import report
+
+        result, graph, trained = _retrain(args, dataset, track)
         folder = Path(temporary)
         try:
             for name, content in (report.essential_files(result, trained) | {GRAPH: graph}).items():
@@ -91,7 +102,7 @@ def _train(args: argparse.Namespace, report_path: Path) -> tuple[dict[str, Any],
         model = package(converted, options)
     passed = converted.report.passed is not False
     written = passed or args.force
-    conversion = converted.report.as_dict() | {"graph": GRAPH, "labels_file": report.LABELS}
+    conversion = converted.report.as_dict()
     document = {"model": str(args.out) if written else None, "training": trained, "conversion": conversion}
     if not written and args.out.exists():  # the report of the model that is kept is kept, too
         report_path = report_path.with_name(f"{report_path.stem}{_REFUSED}{report_path.suffix}")
@@ -125,7 +136,9 @@ def _check_base(args: argparse.Namespace) -> None:
         check_resources(Path(base), args.out, 0)
 
 
-def _retrain(args: argparse.Namespace, track: Track) -> "tuple[RetrainResult, bytes, dict[str, Any]]":
+def _retrain(
+    args: argparse.Namespace, dataset: "Dataset", track: Track
+) -> "tuple[RetrainResult, bytes, dict[str, Any]]":
     import tensorflow as tf
 
     from dogid_convert.training import report, retrain
@@ -137,7 +150,7 @@ def _retrain(args: argparse.Namespace, track: Track) -> "tuple[RetrainResult, by
         return track(list(photos), f"embedding {next(number)}")
 
     with user_errors(args.base or "the base", "run or train this graph"):
-        result = retrain.retrain(args.photos, recipe, args.cache or default_cache(), progress, _log, track)
+        result = retrain.retrain(dataset, recipe, args.cache or default_cache(), progress, _log)
     graph = result.graph.SerializeToString(deterministic=True)
     return result, graph, report.build_document(result, recipe, graph)
 
@@ -146,20 +159,24 @@ def _convert(
     args: argparse.Namespace, graph: Path, result: "RetrainResult", track: Track
 ) -> "tuple[Converted, ConversionOptions]":
     """Convert the graph; photos in test/ decide by accuracy whether the model is good enough, where there are any."""
-    from dogid_convert.conversion.convert import ConversionOptions, convert
+    from dogid_convert.conversion.convert import ConversionOptions, TrainingOrigin, convert
+    from dogid_convert.training.report import LABELS
 
     options = ConversionOptions(
         graph=graph,
         dtype=args.dtype,
         calibrate=args.photos,
         evaluate=args.photos if result.dataset.is_divided else None,
+        training=TrainingOrigin(args.photos.resolve().name, describe_command(args)),
     )
     with user_errors(args.photos, "convert the graph that was trained"):
         converted = convert(options, track)
     for warning in converted.report.all_warnings:
         if not warning.startswith("left out"):  # the training has named those
             _log(f"warning: {warning}")
-    return converted, options
+    report = converted.report  # neither file is kept
+    labels = replace(report.labels, path=Path(LABELS))
+    return replace(converted, report=replace(report, graph=Path(GRAPH), labels=labels)), options
 
 
 def _write(
@@ -203,15 +220,31 @@ def _write_together(files: dict[Path, bytes]) -> None:
 
 def _check_replaceable(report: Path) -> None:
     """Raise UsageError where a file that is no report of dogid's would be replaced by one."""
-    path = report.with_suffix(".json")
+    for path, is_report in ((report.with_suffix(".json"), _is_report), (report.with_suffix(".html"), _is_page)):
+        try:
+            is_replaceable = is_report(path.read_bytes())
+        except FileNotFoundError:
+            continue
+        except OSError:
+            is_replaceable = False
+        if not is_replaceable:
+            raise UsageError(
+                f"{path} is there and no report of a training: move it, or give another name with --report"
+            )
+
+
+def _is_report(content: bytes) -> bool:
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return
-    except (OSError, ValueError):
-        content = None
-    if not isinstance(content, dict) or not {"training", "conversion"} <= content.keys():
-        raise UsageError(f"{path} is there and no report of a training: move it, or give another name with --report")
+        document = json.loads(content)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and {"training", "conversion"} <= document.keys()
+
+
+def _is_page(content: bytes) -> bool:
+    from dogid.judging.html_page import MADE_BY
+
+    return MADE_BY.encode() in content[:1000]
 
 
 def _print(document: dict[str, Any], converted: "Converted", out: Path, report_path: Path) -> None:

@@ -3,13 +3,18 @@
 import argparse
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dogid.errors import UsageError
+from dogid_convert.support.explain_errors import user_errors
+from dogid_convert.support.progress import Track
+from dogid_convert.support.quiet_tensorflow import require_tensorflow, set_environment
 from dogid_convert.support.renamed_flags import add_old_name
 
 if TYPE_CHECKING:
+    from dogid.dataset.labelled_photos import Dataset
     from dogid_convert.training.recipe import Recipe
 
 _SMALLEST, _LARGEST = 32, 1024  # pixels of an input's side
@@ -108,6 +113,45 @@ def check_outside(output: Path, photos: Path) -> None:
     inside, of = output.resolve(), photos.resolve()
     if inside.is_relative_to(of) and not any(part.startswith(".") for part in inside.relative_to(of).parts[:1]):
         raise UsageError(f"{output} is inside {photos}, where each folder is a label: give a folder elsewhere with -o")
+
+
+def read_dataset(args: argparse.Namespace, track: Track) -> "Dataset":
+    """Return the photos. Raise UsageError where folders, labels or the base are wrong, before TensorFlow is loaded."""
+    from dogid.dataset.labelled_photos import find_photos
+    from dogid_convert.training.base_names import find_bases
+
+    set_environment()
+    require_tensorflow()
+    find_bases(args.base)
+    with user_errors(args.photos, "read the photos"):
+        dataset = find_photos(args.photos, track)
+    for label, _ in (*args.class_weight, *args.prior):
+        if label not in dataset.labels:
+            raise UsageError(f"no label {label!r} in {args.photos}: there are {', '.join(dataset.labels)}")
+    return dataset
+
+
+def describe_command(args: argparse.Namespace) -> str:
+    """Return the command of a training, paths shortened to names: a model does not reveal its maker's folders."""
+    words = ["dogid", "train", args.photos.resolve().name, "-o", args.out.name]
+    values = (
+        ("--base", args.base and Path(args.base).name),
+        ("--seed", args.seed),
+        ("--augment", args.augment),
+        ("--fine-tune", args.fine_tune),
+        ("--epochs", args.epochs),
+        ("--patience", args.patience),
+        ("--size", args.size),
+        ("--group-by", args.group_by and args.group_by.pattern),
+        ("--dtype", None if args.dtype == "int8" else args.dtype),
+    )
+    for flag, value in values:
+        words += [flag, str(value)] if value else []
+    for flag, factors in (("--class-weight", args.class_weight), ("--prior", args.prior)):
+        for label, factor in factors:
+            words += [flag, f"{label}={factor:g}"]
+    words += [flag for flag, is_set in (("--use-all", args.use_all), ("--force", args.force)) if is_set]
+    return shlex.join(words)
 
 
 def make_recipe(args: argparse.Namespace) -> "Recipe":

@@ -44,6 +44,15 @@ _FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingOrigin:
+    """Where a graph comes from that was trained a moment ago, and is kept nowhere."""
+
+    photos: str
+    """The name of the photos' folder."""
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversionOptions:
     """What the user asked for."""
 
@@ -56,6 +65,8 @@ class ConversionOptions:
     hints: Hints = Hints()
     interface: IoTypes = DEFAULT_IO_TYPES
     """Types of an int8 model's input and output; other models have float32."""
+    training: TrainingOrigin | None = None
+    """Recorded in the model in place of the graph's file and the command of the conversion."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
     """Return the whole model file. The same inputs give the same bytes: it contains no times and no full paths."""
     normalisation, source = converted.source.normalisation, converted.source
     facts = ClassifierFacts(
-        name=settings.graph.stem,
+        name=settings.training.photos if settings.training else settings.graph.stem,
         description=f"Image classifier converted by dogid {__version__}",
         size=source.size,
         mean=(normalisation.mean,),
@@ -51,12 +51,13 @@ def package(converted: Converted, settings: ConversionOptions) -> bytes:
 
 
 def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, Any]:
-    report = converted.report
+    report, training = converted.report, settings.training
     agreement, accuracies, dataset = report.agreement, report.accuracies, report.representative_dataset
     graph_sha256 = content_sha256(settings.graph)
     trained_on = read_recorded_data(settings.graph, graph_sha256)
     return {
-        "graph": {"file": settings.graph.name, "sha256": graph_sha256},
+        **({"photos": training.photos} if training else {}),
+        "graph": {"sha256": graph_sha256} if training else {"file": settings.graph.name, "sha256": graph_sha256},
         **({"trained_on": trained_on} if trained_on else {}),
         "dtype": settings.dtype,
         "found": {fact.name: f"{fact.value} ({fact.reason})" for fact in report.facts},
@@ -79,7 +80,7 @@ def _provenance(converted: Converted, settings: ConversionOptions) -> dict[str, 
         "in_float": report.float_operators,
         "remedies": list(report.attempts),
         "versions": {"dogid": __version__, "python": platform.python_version(), **_versions()},
-        "command": _command(settings),
+        "command": training.command if training else _command(settings),
     }
 
 

@@ -4,6 +4,7 @@ from html import escape
 
 from dogid.evaluation.compare import Accuracies
 from dogid.evaluation.confusion_html import render_confusion
+from dogid.judging.glossary import CONVERSION, render_glossary
 from dogid.judging.html_page import Picture, render_page, render_pictures
 from dogid_convert.conversion.photo_differences import PhotoDifference
 from dogid_convert.conversion.report import Report
@@ -15,7 +16,8 @@ def render_html_report(report: Report) -> str:
     title = f"{report.graph.name} as {report.dtype}"
     parts = [f"<h1>{escape(title)}: {describe_verdict(report)}</h1>"]
     parts += [f"<p><strong>Warning:</strong> {escape(warning)}</p>" for warning in report.all_warnings]
-    return render_page(title, [*parts, *render_elements(report)])
+    figures, *others = render_elements(report)
+    return render_page(title, [*parts, figures, render_glossary(CONVERSION), *others])
 
 
 def render_elements(report: Report) -> list[str]:

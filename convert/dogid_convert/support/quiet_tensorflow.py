@@ -4,6 +4,7 @@ Most of it is written by C++ code straight to file descriptor 2, before and besi
 """
 
 import contextlib
+import importlib.util
 import logging
 import os
 import sys
@@ -36,13 +37,24 @@ def suppress_stderr() -> Iterator[None]:
             os.close(kept)
 
 
-def load_tensorflow() -> None:
-    """Import TensorFlow without its messages; later `import tensorflow` statements find it loaded."""
+def set_environment() -> None:
+    """Set what TensorFlow and numpy read when they are imported: to be called before the first of them is."""
     # the kernels of oneDNN differ in rounding from run to run of different machines, and announce themselves
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    # before numpy is imported: on the small matrices of a last layer a second thread of numpy's costs up to ten times
-    # the work in waiting, and another number of threads rounds otherwise
+    # on the small matrices of a last layer a second thread of numpy's costs up to ten times the work in waiting, and
+    # another number of threads rounds otherwise
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def require_tensorflow() -> None:
+    """Raise ModuleNotFoundError where it is not installed, without importing it, which takes seconds."""
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow without its messages; later `import tensorflow` statements find it loaded."""
+    set_environment()
     with suppress_stderr():
         import tensorflow as tf
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -1,7 +1,6 @@
 """Reading any base network as a backbone in plain form, which turns pixels into an embedding."""
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,31 +15,12 @@ from dogid_convert.sources.graphdef import read_graph
 from dogid_convert.sources.keras import freeze_model
 from dogid_convert.sources.sniff import is_tflite
 from dogid_convert.training.backbone import MEAN, STD, Backbone, cut_backbone
+from dogid_convert.training.base_names import KERAS_PREFIX, check_keras_name
 
-AUTO, IMAGENET, SHIPPED = "auto", "imagenet", "shipped"
-"""Names that a user can give for bases of dogid's own; `AUTO` compares all of them."""
-KERAS_PREFIX = "keras:"
-_FILES = {IMAGENET: "imagenet_base.pb", SHIPPED: "retrained_graph.pb"}
-"""In the repository's folder models, or the user's data folder. Where two do equally well, the first is taken."""
 _USUAL = UniformNormalisation(MEAN, STD, "not stated by the graph: MobileNet's usual one")
 _SLACK = 1.0  # in units of a pixel: 127.5, as Keras has it, is near enough
 _DEFAULT_SIDE = 224  # pixels, where a graph does not say: what MobileNet was published with
 _INCEPTION_SIDE = 299
-
-
-def find_bases(base: str | None) -> tuple[str, ...]:
-    """Return what to compare: one path or name for `load`, or for `AUTO` those of all bases that are here.
-
-    None stands for what DOGID_BASE names, or else for `AUTO`.
-    Raise UsageError where there are none.
-    """
-    base = base or os.environ.get("DOGID_BASE") or AUTO
-    if base != AUTO:
-        return (base,) if base not in _FILES else (str(_find_file(base)),)
-    found = tuple(str(path) for name in _FILES if (path := _look_for(name)) is not None)
-    if not found:
-        raise UsageError(_describe_missing(IMAGENET))
-    return found
 
 
 def load(base: str, size: int | None = None, *, keras_weights: str | None = "imagenet") -> Backbone:
@@ -78,31 +58,6 @@ def _weights(backbone: Backbone) -> frozenset[bytes]:
     return frozenset(hashlib.sha256(values.tobytes()).digest() for values in constants if values.ndim == 4)
 
 
-def _find_file(name: str) -> Path:
-    found = _look_for(name)
-    if found is None:
-        raise UsageError(_describe_missing(name))
-    return found
-
-
-def _look_for(name: str) -> Path | None:
-    """Return the file of one of dogid's own bases: in the source tree, or in the user's data folder."""
-    return next((path for path in _places(name) if path.is_file()), None)
-
-
-def _places(name: str) -> tuple[Path, Path]:
-    data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    return Path(__file__).parents[3] / "models" / _FILES[name], data / "dogid" / _FILES[name]
-
-
-def _describe_missing(name: str) -> str:
-    return (
-        "no base to retrain: an installed dogid carries no float graph. Give one with --base (a frozen graph, a Keras "
-        f"file or {KERAS_PREFIX}mobilenet_v2), or copy models/{_FILES[name]} of dogid's repository to "
-        f"{_places(name)[1]}, or name it in DOGID_BASE"
-    )
-
-
 def _backbone(graph: tf.compat.v1.GraphDef, name: str, sha256: str, size: int | None) -> Backbone:
     # the oldest graphs begin with a constant where the JPEG goes in: all behind it would be constant, too
     try:
@@ -128,13 +83,12 @@ def _fitting_size(graph: tf.compat.v1.GraphDef, entrance: str, output: str) -> t
 
 
 def _from_applications(name: str, size: int | None, weights: str | None) -> tuple[tf.compat.v1.GraphDef, str]:
+    check_keras_name(name)
     known: dict[str, Callable[..., tf.keras.Model]] = {
         "mobilenet_v1": tf.keras.applications.MobileNet,
         "mobilenet_v2": tf.keras.applications.MobileNetV2,
         "inception_v3": tf.keras.applications.InceptionV3,
     }
-    if name not in known:
-        raise UsageError(f"no base {KERAS_PREFIX}{name}: there are {', '.join(KERAS_PREFIX + n for n in known)}")
     side = size or (_INCEPTION_SIDE if name == "inception_v3" else _DEFAULT_SIDE)
     try:
         model = known[name](input_shape=(side, side, 3), include_top=False, pooling="avg", weights=weights)

@@ -12,7 +12,7 @@ class Recipe:
     """The user's choices."""
 
     base: str | None = None
-    """A name or path of `base_network.find_bases`; None for `AUTO`."""
+    """A name or path of `base_names.find_bases`; None for `AUTO`."""
     size: int | None = None
     augmentations: int = 0
     convolutions: int = 0

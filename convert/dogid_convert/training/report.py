@@ -16,6 +16,7 @@ from dogid.dataset.labelled_photos import Dataset
 from dogid.evaluation.confusion_text import format_confusion
 from dogid.file_names import join_names, shown_name
 from dogid.model import training_embeddings
+from dogid.quantities import count_of
 from dogid.system.atomic_files import write_all_atomically
 from dogid_convert.data import manifest
 from dogid_convert.reports.confusion_png import draw_confusion
@@ -46,7 +47,8 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
         "labels": list(labels),
         "photos": {
             "per_label": result.dataset.counts(),
-            "trained_on": result.trained_on,
+            "trained_on": sum(result.trained_on.values()),
+            "trained_on_per_label": result.trained_on,
             "stopped_by": result.validated_on,
             "unreadable": len(result.unreadable),
             "skipped": _skipped(result.manifest),
@@ -185,12 +187,9 @@ def _nan_to_none(value: float) -> float | None:
 
 def format_table(document: dict[str, Any]) -> str:
     """Return the figures of report.json as a table for the terminal."""
-    counts = document["photos"]["per_label"]
-    per_label = ", ".join(f"{label} {count}" for label, count in counts.items())
-    data = document["data"]
     lines = [
-        f"trained on {document['photos']['trained_on']} of these photos: {per_label}",
-        f"data version {data['version'][:_VERSION_SHOWN]} ({data['manifest']})",
+        _photos_line(document["photos"]),
+        f"data version {document['data']['version'][:_VERSION_SHOWN]}",
         *_base_lines(document),
         _network_line(document["network"]),
         _head_line(document["head"]),
@@ -214,6 +213,13 @@ def format_table(document: dict[str, Any]) -> str:
             ),
         ]
     return "\n".join(lines)
+
+
+def _photos_line(photos: dict[str, Any]) -> str:
+    per_label = ", ".join(f"{label} {count}" for label, count in photos["trained_on_per_label"].items())
+    apart = sum(photos["per_label"].values()) - photos["trained_on"]
+    kept = f"; {count_of(apart, 'other')} to judge with" if apart else ""
+    return f"trained on {count_of(photos['trained_on'], 'photo')} ({per_label}){kept}"
 
 
 def _describe_unjudged(evaluation: dict[str, Any]) -> str:

@@ -7,19 +7,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from dogid.dataset.labelled_photos import Dataset, find_photos
+from dogid.dataset.labelled_photos import Dataset
 from dogid.file_names import join_names
 from dogid.learning.temperature_scaling import is_at_bound
 from dogid.model.training_embeddings import TrainingEmbeddings
 from dogid_convert.data.manifest import Manifest, make_manifest
-from dogid_convert.support.progress import Track, untracked
-from dogid_convert.training import base_network, splits
+from dogid_convert.training import base_names, base_network, splits
 from dogid_convert.training.backbone import Backbone
 from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.few_photos import describe_few_photos
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds
 from dogid_convert.training.head_choice import ChosenHead
 from dogid_convert.training.holdout import HeldOutEvaluation, Misclassification
+from dogid_convert.training.label_advice import describe_labels
 from dogid_convert.training.near_duplicates import NearDuplicates, count_known, describe_clusters
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
@@ -46,7 +46,8 @@ class RetrainResult:
     trials: tuple[BaseTrial, ...]
     """The bases that were compared, in the order in which they were tried."""
     cut: str
-    trained_on: int
+    trained_on: dict[str, int]
+    """Photos per label."""
     validated_on: int
     """Photos for early stopping."""
     chosen: ChosenHead
@@ -67,14 +68,10 @@ class RetrainResult:
     """What the photos are too few for, in sentences."""
 
 
-def retrain(
-    folder: Path, recipe: Recipe, cache: Path, progress: Progress, log: Log, track: Track = untracked
-) -> RetrainResult:
-    """Return a graph retrained on the photos in folder's sub-folders. Raise DogidError or UsageError."""
-    dataset = find_photos(folder, track)
-    splits.check_labels((*recipe.class_weight, *recipe.prior), dataset)
+def retrain(dataset: Dataset, recipe: Recipe, cache: Path, progress: Progress, log: Log) -> RetrainResult:
+    """Return a graph retrained on a data set's photos. Raise DogidError or UsageError."""
     splits.log_left_out(dataset, log)
-    bases = base_network.find_bases(recipe.base)
+    bases = base_names.find_bases(recipe.base)
     backbones = base_network.drop_repeats([base_network.load(name, recipe.size) for name in bases])
     trained, trials = _train_best(backbones, dataset, recipe, cache, progress, log)
     outcome, dataset_used, labels = trained.outcome, trained.dataset, trained.data.labels
@@ -83,7 +80,8 @@ def retrain(
     held_out = outcome.held_out.evaluate(labels, prior) if outcome.held_out else None
     by_group = outcome.by_group.evaluate(labels, prior, trained.data.groups) if outcome.by_group else None
     near_duplicates = describe_clusters(dataset_used, trained.clusters, _find_unjudged(trained, recipe))
-    advice = describe_few_photos(dataset_used.counts(), by_group or held_out, near_duplicates.always_trained)
+    advice = describe_labels(dataset.labels)
+    advice += describe_few_photos(dataset_used.counts(), by_group or held_out, near_duplicates.always_trained)
     groups_always_trained = _name_always_trained(trained) if recipe.group_by else ()
     if groups_always_trained:
         advice += (f"groups that are always trained on and not judged: {join_names(groups_always_trained)}",)
@@ -99,7 +97,7 @@ def retrain(
         backbone=trained.backbone,
         trials=trials,
         cut=trained.cut,
-        trained_on=int(trained.parts.final.sum()),
+        trained_on=_count_by_label(dataset_used, trained.parts.final),
         validated_on=int(trained.parts.validation.sum()),
         chosen=outcome.chosen,
         history=outcome.history,
@@ -135,6 +133,12 @@ def _train_best(
     if recipe.convolutions:
         best = train_on_base(best.backbone, dataset, recipe, cache, progress, log)
     return replace(best, unreadable=unreadable), trials
+
+
+def _count_by_label(dataset: Dataset, chosen: NDArray[np.bool_]) -> dict[str, int]:
+    labels = np.array([photo.label for photo in dataset.photos], np.int64)
+    counts = np.bincount(labels[chosen], minlength=len(dataset.labels))
+    return dict(zip(dataset.labels, counts.tolist(), strict=True))
 
 
 def _find_unjudged(trained: TrainedBase, recipe: Recipe) -> NDArray[np.bool_] | None:

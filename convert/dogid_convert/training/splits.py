@@ -2,15 +2,16 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
-from dogid.errors import DogidError, UsageError
+from dogid.errors import DogidError
 from dogid.file_names import join_names, one_line, shown_name
+from dogid.quantities import count_of
 
 MAX_UNREADABLE_SHARE = 0.25
 """The share of unreadable photos above which a folder is not trained from: something else is wrong with it."""
@@ -19,22 +20,17 @@ _MAX_NAMED = 20  # unreadable photos; the report has all
 Log = Callable[[str], None]
 
 
-def check_labels(named: Iterable[str], dataset: Dataset) -> None:
-    """Raise UsageError where a label that the user names does not exist."""
-    for label in named:
-        if label not in dataset.labels:
-            raise UsageError(f"no label {label!r} in {dataset.root}: there are {', '.join(dataset.labels)}")
-
-
 def log_left_out(dataset: Dataset, log: Log) -> None:
     """Name the photos under two labels, and count the files without one."""
     if dataset.unlabelled_files:
-        log(f"{dataset.unlabelled_files} files in {dataset.root} itself are in no label's folder: not used")
+        files = count_of(dataset.unlabelled_files, "file")
+        log(f"{files} in {dataset.root} itself: not used, as only the labels' folders are")
     for conflict in dataset.conflicts[:_MAX_NAMED]:
         names = " and ".join(one_line(shown_name(os.fsencode(file.path))) for file in conflict.files)
         log(f"left out, since the same photo is under two labels: {names}")
     if len(dataset.conflicts) > _MAX_NAMED:
-        log(f"left out {len(dataset.conflicts) - _MAX_NAMED} more photos under two labels: the report has all")
+        more = count_of(len(dataset.conflicts) - _MAX_NAMED, "more photo")
+        log(f"left out {more} under two labels: the report has all")
 
 
 def check_readable(

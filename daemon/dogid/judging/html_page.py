@@ -13,6 +13,9 @@ from dogid.errors import PhotoError
 from dogid.evaluation.confusion_html import CONFUSION_STYLE
 from dogid.photo.decode import decode
 
+MADE_BY = '<meta name="generator" content="dogid">'
+"""Is at the beginning of each page: what it is not in was made by another program."""
+
 MAX_PICTURES = 1000
 """Of one page, about 5 kB each: more, and a browser takes long to open it."""
 _THUMBNAIL = (128, 128)
@@ -56,7 +59,7 @@ def render_page(title: str, parts: Sequence[str]) -> str:
     """Return the whole document; parts are elements."""
     head = (
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}{CONFUSION_STYLE}</style>"
+        f"{MADE_BY}<title>{escape(title)}</title><style>{_STYLE}{CONFUSION_STYLE}</style>"
     )
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>\n'
 

@@ -6,6 +6,7 @@ from html import escape
 from dogid.evaluation.confusion_html import render_confusion
 from dogid.evaluation.metrics import ConfidenceBin
 from dogid.file_names import one_line
+from dogid.judging.glossary import JUDGEMENT, render_glossary
 from dogid.judging.html_page import Picture, render_page, render_pictures
 from dogid.judging.judgement import Judgement
 from dogid.judging.judgement_text import format_judgement, percent
@@ -16,6 +17,7 @@ def render_judgement(judgement: Judgement) -> str:
     model = one_line(judgement.model.file.name)
     title = f"{model} on {judgement.evaluation.photos} photos: {percent(judgement.evaluation.accuracy)} right"
     parts = [f"<h1>{escape(title)}</h1>", f'<pre tabindex="0">{escape(format_judgement(judgement))}</pre>']
+    parts.append(render_glossary(JUDGEMENT))
     parts.append("<h2>Confusion matrix</h2><p>Rows: the true label; columns: the answer.</p>")
     parts.append(f'<div class="matrices"><div>{render_confusion(model, *judgement.confusion())}</div></div>')
     parts.append("<h2>How far its probabilities can be trusted</h2>")

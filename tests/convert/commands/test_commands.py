@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow", reason="training needs TensorFlow")
 
 from dogid.cli import main
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
+from tests.convert.training_material import make_folder
 from tests.support.daemon import environment
 
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "numpy", "matplotlib", "rich")
@@ -20,7 +21,7 @@ HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "numpy", "matplotlib", "rich
 def command(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     """A command line whose files exist."""
     (tmp_path / "graph.pb").write_bytes(b"")
-    (tmp_path / "photos").mkdir()
+    make_folder(tmp_path / "photos", photos=1)
     lines = {
         "train": ["train", str(tmp_path / "photos"), "-o", str(tmp_path / "m.tflite")],
         "retrain": ["retrain", str(tmp_path / "photos"), "-o", str(tmp_path / "out")],

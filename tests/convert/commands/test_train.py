@@ -19,6 +19,8 @@ from dogid.dataset.labelled_photos import find_photos
 from dogid.model.classifier import load_model
 from dogid.model.training_embeddings import read_hashes
 from dogid.photo.decode import decode
+from dogid_convert.commands import retrain as retrain_command
+from dogid_convert.commands import train as train_command
 from dogid_convert.conversion import gate, report
 from tests.convert.training_material import make_folder, pattern_photo, small_graph
 from tests.support.daemon import ROOT
@@ -155,9 +157,82 @@ def test_wrong_place_for_the_model_is_wrong_usage(
     assert words in capsys.readouterr().err
 
 
-def test_foreign_json_beside_the_model_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_names_what_was_left_out_and_explains_its_words(trained: Trained) -> None:
+    page = (trained.folder / "mine.html").read_text()
+
+    assert "<h2>2 files left out</h2>" in page
+    assert "<td>train/red/broken.jpg</td><td>truncated: " in page
+    assert "<td>train/blue /cam0__003.jpg and train/red/copy.jpg</td><td>the same photo under two labels</td>" in page
+    assert "Of 17 photos that it was not trained on, the model is right about " in page
+    for word in ("macro recall", "calibration error", "agreement", "cross-validation"):
+        assert f"<dt><b>{word}</b></dt>" in page
+    assert "dogid-train-" not in page
+
+
+def test_photos_to_judge_with_are_not_among_those_trained_on(trained: Trained) -> None:
+    assert trained.stdout.splitlines()[0] == "trained on 23 photos (blue 11, red 12); 17 others to judge with"
+
+
+def test_model_names_its_photos_and_command(trained: Trained) -> None:
+    with zipfile.ZipFile(trained.model) as archive:
+        provenance = json.loads(archive.read("dogid.json"))["provenance"]
+
+    assert provenance["photos"] == "my-photos"
+    assert provenance["command"] == "dogid train my-photos -o mine.tflite"
+    assert list(provenance["graph"]) == ["sha256"]
+
+
+def test_missing_label_for_everything_else_is_said_once(trained: Trained) -> None:
+    assert trained.stderr.count("every photo will get one of these labels, whatever it shows") == 1
+
+
+def test_name_without_an_ending_gets_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "photos", ("Red", "red"), photos=8)
+    monkeypatch.chdir(tmp_path)
+    flags = ["--base", str(small_graph()), "--cache", "cache", "--dtype", "float32"]
+
+    assert main(["train", "photos", "-o", "mine", *flags]) == 0
+    printed = capsys.readouterr()
+    assert "wrote mine.tflite" in printed.out
+    assert {path.name for path in tmp_path.glob("mine*")} == {"mine.tflite", "mine.html", "mine.json"}
+    assert "the folders Red and red become 2 labels: if they are the same" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["nowhere", "-o", "mine"], "nowhere does not exist"),
+        (["photos/red", "-o", "mine"], "has no sub-folders"),
+        (["photos", "-o", "mine", "--prior", "cat=2"], "no label 'cat'"),
+        (["photos", "-o", "mine", "--base", "keras:other"], "no base keras:other"),
+        (["photos", "-o", "mine", "--base", "nowhere.pb"], "nowhere.pb: no such file or folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "retrain"])
+def test_refusals_do_not_wait_for_tensorflow(
+    command: str, words: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_folder(tmp_path / "photos", photos=1)
-    (tmp_path / "mine.json").write_text('{"my": "settings"}')
+    monkeypatch.chdir(tmp_path)
+
+    def load() -> None:
+        raise AssertionError("TensorFlow was loaded")
+
+    for module in (train_command, retrain_command):
+        monkeypatch.setattr(module, "load_packages", load)
+    with redirect_stderr(io.StringIO()) as stderr:
+        assert main([command, *words]) == 2
+    assert reason in stderr.getvalue()
+
+
+@pytest.mark.parametrize(("name", "content"), [("mine.json", '{"my": "settings"}'), ("mine.html", "<p>My page</p>")])
+def test_foreign_file_beside_the_model_is_not_replaced(
+    name: str, content: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_folder(tmp_path / "photos", photos=1)
+    (tmp_path / name).write_text(content)
 
     assert main(["train", str(tmp_path / "photos"), "-o", str(tmp_path / "mine.tflite")]) == 2
     assert "is there and no report of a training" in capsys.readouterr().err

@@ -15,7 +15,7 @@ import tensorflow as tf  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
-from dogid_convert.training import base_network  # noqa: E402
+from dogid_convert.training import base_names, base_network  # noqa: E402
 from dogid_convert.training.backbone import attach_head, make_runner  # noqa: E402
 from dogid_convert.training.head import Head  # noqa: E402
 
@@ -205,16 +205,16 @@ def test_missing_base_is_a_usage_error() -> None:
 def test_environment_names_the_default_base(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOGID_BASE", str(small_graph()))
 
-    assert base_network.find_bases(None) == (str(small_graph()),)
+    assert base_names.find_bases(None) == (str(small_graph()),)
 
 
 def test_own_bases_have_names() -> None:
-    imagenet, shipped = base_network.find_bases(base_network.AUTO)
+    imagenet, shipped = base_names.find_bases(base_names.AUTO)
 
     assert imagenet.endswith("models/imagenet_base.pb")
-    assert base_network.find_bases(base_network.IMAGENET) == (imagenet,)
-    assert base_network.find_bases(base_network.SHIPPED) == (shipped,)
-    assert base_network.find_bases("keras:mobilenet_v2") == ("keras:mobilenet_v2",)
+    assert base_names.find_bases(base_names.IMAGENET) == (imagenet,)
+    assert base_names.find_bases(base_names.SHIPPED) == (shipped,)
+    assert base_names.find_bases("keras:mobilenet_v2") == ("keras:mobilenet_v2",)
 
 
 def test_bases_with_the_same_weights_are_compared_once(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_bases_with_the_same_weights_are_compared_once(tmp_path: Path) -> None:
 
 
 def test_general_base_turns_photos_into_embeddings() -> None:
-    backbone = base_network.load(base_network.find_bases(base_network.IMAGENET)[0])
+    backbone = base_network.load(base_names.find_bases(base_names.IMAGENET)[0])
 
     assert (backbone.embedding, backbone.size, backbone.width) == ("embedding", (224, 224), 1280)
 
@@ -237,10 +237,10 @@ def test_general_base_turns_photos_into_embeddings() -> None:
 def test_error_without_any_base_lists_the_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("DOGID_BASE", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr(base_network, "__file__", str(tmp_path / "a" / "b" / "c.py"))
+    monkeypatch.setattr(base_names, "__file__", str(tmp_path / "a" / "b" / "c.py"))
 
     with pytest.raises(UsageError, match="--base") as error:
-        base_network.find_bases(None)
+        base_names.find_bases(None)
 
     assert str(tmp_path / "dogid" / "imagenet_base.pb") in str(error.value)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dogid.cli import main
-from dogid_convert.training import base_network
+from dogid.errors import UsageError
+from dogid_convert.training import base_names
 from tests.convert.training_material import blind_graph, make_folder, small_graph
 
 
@@ -15,7 +16,7 @@ def test_base_with_the_lower_loss_is_kept(
     flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bases = (str(blind_graph(tmp_path / "blind.pb")), str(small_graph()))
-    monkeypatch.setattr(base_network, "find_bases", lambda _: bases)
+    monkeypatch.setattr(base_names, "find_bases", lambda _: bases)
     photos = make_folder(tmp_path / "photos", photos=12)
     (photos / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
 
@@ -38,7 +39,10 @@ def test_environment_names_the_default_base_only(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("DOGID_BASE", "shipped")
 
-    (default,) = base_network.find_bases(None)
+    (default,) = base_names.find_bases(None)
     assert Path(default).name == "retrained_graph.pb"
-    assert len(base_network.find_bases("auto")) == 2
-    assert base_network.find_bases("other.pb") == ("other.pb",)
+    assert len(base_names.find_bases("auto")) == 2
+    (tmp_path / "other.pb").touch()
+    assert base_names.find_bases(str(tmp_path / "other.pb")) == (str(tmp_path / "other.pb"),)
+    with pytest.raises(UsageError, match=r"nowhere.pb: no such file or folder, and none of auto, imagenet, shipped"):
+        base_names.find_bases("nowhere.pb")

@@ -130,7 +130,7 @@ def test_retrain_leaves_no_more_than_cache_size(size: str, limit: int, tmp_path:
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_failed_run_leaves_no_more_than_cache_size(error: type[BaseException], tmp_path: Path) -> None:
-    photos, cache = make_folder(tmp_path / "photos"), tmp_path / "cache"
+    dataset, cache = find_photos(make_folder(tmp_path / "photos")), tmp_path / "cache"
 
     def fail_at_the_end(photos: Iterable[LabelledPhoto]) -> Iterator[LabelledPhoto]:
         yield from photos
@@ -138,7 +138,7 @@ def test_failed_run_leaves_no_more_than_cache_size(error: type[BaseException], t
         raise error
 
     with pytest.raises(error):
-        retrain(photos, Recipe(str(small_graph()), cache_size=5_000), cache, fail_at_the_end, lambda _: None)
+        retrain(dataset, Recipe(str(small_graph()), cache_size=5_000), cache, fail_at_the_end, lambda _: None)
 
     assert 0.8 * 5_000 <= kept(cache) <= 5_000
 
@@ -151,7 +151,7 @@ def test_leftovers_of_killed_run_are_removed_first(tmp_path: Path) -> None:
         assert kept(cache) == 0
         yield from photos
 
-    retrain(photos, Recipe(str(small_graph()), cache_size=1_000), cache, look, lambda _: None)
+    retrain(find_photos(photos), Recipe(str(small_graph()), cache_size=1_000), cache, look, lambda _: None)
 
 
 def test_size_that_is_none_is_wrong_usage(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_only_photo_of_a_label_is_trained_on(untidy_run: Run) -> None:
 
 
 def test_photos_without_a_label_are_reported(untidy_run: Run) -> None:
-    assert "1 files in" in untidy_run.stderr
+    assert "1 file in" in untidy_run.stderr
 
 
 def test_too_many_unreadable_photos_are_an_error(

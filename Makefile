@@ -7,7 +7,7 @@ TRIALS ?= 1000
 CASES ?= 20000
 DIST ?= dist
 MINUTES ?= 30
-WORKERS ?= 3
+WORKERS ?= 4
 CANARY_VERSIONS ?= lowest-direct highest
 CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py \
   tests/web/api/test_classify_upload.py tests/attacks/test_slow.py \

@@ -9,18 +9,12 @@ import pytest
 
 from tests.support.daemon import DaemonProcess
 
-_ONE_PROCESS = ("tests/service/", "tests/web/browser/")
-"""Folders whose tests share what is expensive to make: an installed service, a browser."""
+_ONE_PROCESS = ("tests/convert/", "tests/service/", "tests/web/browser/")
+"""Folders whose tests share what is expensive to make: TensorFlow's graphs and trainings, an installed service, a
+browser. None of them takes as long as all other tests together."""
 
-_LONGEST = (
-    *_ONE_PROCESS,
-    "tests/soak/",
-    "tests/chain/",
-    "tests/crash/",
-    "tests/convert/training/",
-    "tests/convert/conversion/",
-)
-"""They start first, so that no process is left alone with one of them at the end."""
+_LONGEST = ("tests/convert/", "tests/service/", "tests/soak/", "tests/chain/", "tests/crash/", "tests/web/browser/")
+"""They start first, in this order, so that no process is left alone with one of them at the end."""
 
 MakeDaemon = Callable[..., DaemonProcess]
 
@@ -84,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.startswith("tests/service/") and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
-    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
+    items.sort(key=lambda item: next((at for at, folder in enumerate(_LONGEST) if item.nodeid.startswith(folder)), 99))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -131,7 +131,8 @@ def _refuse_early_end(data: bytes, header: JpegHeader, image: Image.Image) -> No
     """Raise PhotoError where an arithmetic-coded photo needs bytes beyond its end, for which decoders take zeros."""
     end, _ = find_end(data, header)
     longer = data[:end] + _LEFT_OUT + _OTHER_BYTES + _EOI
-    if turbojpeg.decode_mode(longer, image.mode, image.size)[0].tobytes() != image.tobytes():
+    pixels = image.tobytes()  # now, as the image holds only until the next is decoded
+    if turbojpeg.decode_mode(longer, image.mode, image.size)[0].tobytes() != pixels:
         raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early")
 
 

@@ -122,7 +122,7 @@ class _FileClassifier:
 
     def _decode(self, data: bytes, size: tuple[int, int], on_start: "Callable[[], None]") -> "DecodedPhoto":
         try:
-            return self._decoder.decode(data, size, on_start=on_start)
+            return self._decoder.decode(data, size, on_start)
         except OSError as error:  # no memory for it now
             raise PhotoError(PhotoCode.UNREADABLE, str(error.strerror)) from error
 

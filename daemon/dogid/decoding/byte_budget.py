@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from dogid.errors import PhotoCode, PhotoError
@@ -26,6 +27,7 @@ _POLL_SECONDS = 0.25
 # From a grant until its memory is allocated, so that the system no longer reports it as free. Raising this has photos
 # wait where memory is short although there is enough; lowering it grants the same memory twice on a busy machine.
 _YOUNG_SECONDS = 2.0
+_UNCOUNTED = contextlib.nullcontext()  # of nearly all photos, each of which would have to make one
 
 
 class BudgetTimeoutError(Exception):
@@ -75,16 +77,16 @@ class ByteBudget:
             self._capacity = capacity
             self._changed.notify_all()
 
-    @contextlib.contextmanager
-    def reserve(self, amount: int, max_wait: float | None = None) -> Iterator[None]:
+    def reserve(self, amount: int, max_wait: float | None = None) -> AbstractContextManager[None]:
         """Hold amount bytes while the context lasts; wait for that in turn, at most max_wait seconds (None: no limit).
 
         Raise PhotoError with `too_large` for more than there are in all, BudgetTimeoutError, and OSError (ENOMEM) where
         the machine has not that much at present.
         """
-        if amount <= SMALL_BYTES:
-            yield
-            return
+        return _UNCOUNTED if amount <= SMALL_BYTES else self._reserve(amount, max_wait)
+
+    @contextlib.contextmanager
+    def _reserve(self, amount: int, max_wait: float | None) -> Iterator[None]:
         grant = self._wait_for_turn(amount, max_wait)
         try:
             yield
@@ -96,15 +98,15 @@ class ByteBudget:
                     self._young.remove(grant)
                 self._changed.notify_all()
 
-    @contextlib.contextmanager
-    def file_turn(self, length: int, max_wait: float | None = None) -> Iterator[None]:
+    def file_turn(self, length: int, max_wait: float | None = None) -> AbstractContextManager[None]:
         """Have only one large file in memory at a time while the context lasts; length is its size in bytes.
 
         Ask before `reserve`. Raise BudgetTimeoutError.
         """
-        if length <= self._capacity // _FILE_SHARE:
-            yield
-            return
+        return _UNCOUNTED if length <= self._capacity // _FILE_SHARE else self._take_file_turn(max_wait)
+
+    @contextlib.contextmanager
+    def _take_file_turn(self, max_wait: float | None) -> Iterator[None]:
         if not self._file_turn.acquire(timeout=-1 if max_wait is None else max_wait):
             raise BudgetTimeoutError
         try:

@@ -32,14 +32,14 @@ class Decoder:
         self,
         data: bytes,
         size: tuple[int, int],
+        on_start: Callable[[], None] = lambda: None,
         *,
         max_wait: float | None = None,
-        on_start: Callable[[], None] = lambda: None,
         is_suspect: bool = False,
     ) -> DecodedPhoto:
         """Decode a photo to size = (width, height), once there is memory for it.
 
-        max_wait: seconds to wait for memory at most. on_start is called when that is there. is_suspect: whether it may
+        on_start is called when there is memory. max_wait: seconds to wait for that at most. is_suspect: whether it may
         have killed the daemon. Raise PhotoError; BudgetTimeoutError; OSError where the machine has no memory now.
         """
         cost = estimate_cost(data, size)

@@ -5,15 +5,14 @@ is not followed; links are read and walked by the same rules. Special files are 
 and fstat before the first byte.
 """
 
-import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _MAX_LINKS = 8  # links in one path; the kernel follows 40, but more than a few are circles
+_ROOT = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -28,11 +27,17 @@ class NotAFileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The inbox as it is now: an open directory, and the path that it was opened by."""
+    """The inbox as it is now: an open directory, and the path that it was opened by. A context that closes it."""
 
     descriptor: int
     inbox: Path
     """As in the settings; may contain links."""
+
+    def __enter__(self) -> "Root":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
 
     def relative(self, absolute: bytes) -> bytes:
         """Return the part of an absolute path below the inbox. Raise OutsideError where it leads elsewhere."""
@@ -43,14 +48,9 @@ class Root:
         raise OutsideError
 
 
-@contextlib.contextmanager
-def open_root(inbox: Path) -> Iterator[Root]:
+def open_root(inbox: Path) -> Root:
     """Open the inbox itself; after a remount its path leads to another directory. Raise OSError."""
-    descriptor = os.open(inbox, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield Root(descriptor, inbox)
-    finally:
-        os.close(descriptor)
+    return Root(os.open(inbox, _ROOT), inbox)
 
 
 def open_beneath(root: Root, path: bytes) -> int:
@@ -90,7 +90,7 @@ def _walk(root: Root, folders: list[int], parts: list[bytes]) -> int:
                 while len(folders) > 1:
                     os.close(folders.pop())
             parts[:0] = target.split(b"/")
-        elif any(later not in (b"", b".") for later in parts):
+        elif parts and any(later not in (b"", b".") for later in parts):
             folders.append(os.open(part, _FOLDER, dir_fd=folders[-1]))
         elif stat.S_ISREG(kind):
             return _open_file(folders[-1], part)

@@ -44,7 +44,7 @@ class Version(NamedTuple):
 
 
 def _to_int64(number: int) -> int:
-    return (number + _SIGN_BIT) % (2 * _SIGN_BIT) - _SIGN_BIT
+    return number if -_SIGN_BIT <= number < _SIGN_BIT else (number + _SIGN_BIT) % (2 * _SIGN_BIT) - _SIGN_BIT
 
 
 def same_version(one: Version, other: Version, *, stable_inodes: bool) -> bool:

@@ -1,6 +1,5 @@
 """Reading, decoding and classifying a labelled photo within the limits of size, memory and time."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from dogid.dataset.labelled_photos import LabelledPhoto
@@ -22,7 +21,7 @@ class PhotoReader:
         """Return a model's answer to a photo. Raise PhotoError where it has none, and OSError."""
         size = self._check_size(photo)
         with self.decoder.budget.file_turn(size):
-            return classify_photo(photo.read(), classifier, self._decode)
+            return classify_photo(photo.read(), classifier, self.decoder.decode)
 
     def decode(self, photo: LabelledPhoto, size: tuple[int, int]) -> DecodedPhoto:
         """Decode a photo to size = (width, height). Raise PhotoError, and OSError."""
@@ -35,6 +34,3 @@ class PhotoReader:
         if size > self.max_bytes:  # it has grown since it was found
             raise PhotoError(PhotoCode.TOO_LARGE, f"more than {self.max_bytes} bytes (--max-bytes)")
         return size
-
-    def _decode(self, data: bytes, size: tuple[int, int], on_start: Callable[[], None]) -> DecodedPhoto:
-        return self.decoder.decode(data, size, on_start=on_start)

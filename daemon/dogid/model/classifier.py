@@ -71,8 +71,9 @@ class Classifier:
 
     def classify(self, pixels: Pixels) -> Scores:
         """Given pixels [height, width, 3] uint8 in the model's size, return probabilities [labels] in label order."""
-        scores = self._decode(self._run(pixels))
-        if not np.isfinite(scores).all():
+        raw = self._run(pixels)
+        scores = self._decode(raw)
+        if raw.dtype.kind == "f" and not np.isfinite(scores).all():  # integers are always finite
             raise RuntimeError("the model returned NaN")
         return scores
 
@@ -210,10 +211,10 @@ def find_deviation(classifier: Classifier, golden: GoldenPhoto) -> str | None:
 
 def best_scores(scores: Scores, labels: Sequence[str], count: int = SHOWN_SCORES) -> dict[str, float]:
     """Given probabilities [labels], return the best ones by label, best first; ties keep the labels' order."""
-    order = np.argsort(-scores, kind="stable")[:count]
+    order = (-scores).argsort(kind="stable")[:count]
     best: dict[str, float] = {}
-    for at in order:
-        best.setdefault(labels[at], round(float(scores[at]), 6))  # label files may name two classes alike
+    for at, score in zip(order.tolist(), scores[order].tolist(), strict=True):
+        best.setdefault(labels[at], round(score, 6))  # label files may name two classes alike
     return best
 
 

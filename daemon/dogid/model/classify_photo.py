@@ -44,15 +44,22 @@ def _decode_here(data: bytes, size: tuple[int, int], on_start: Callable[[], None
     return photo_decode.decode(data, size)
 
 
-def classify_photo(data: bytes, classifier: Classifier, decode: DecodeFunction = _decode_here) -> Classification:
+def classify_photo(
+    data: bytes,
+    classifier: Classifier,
+    decode: DecodeFunction = _decode_here,
+    on_start: Callable[[], None] = lambda: None,
+) -> Classification:
     """Given an encoded photo, decode it to the model's size and classify it.
 
-    Raise PhotoError where it cannot be decoded, and with `internal` where the model fails on it; what decode raises.
+    on_start is called when decode begins with it. Raise PhotoError where it cannot be decoded, and with `internal`
+    where the model fails on it; what decode raises.
     """
     started = 0.0
 
     def start() -> None:
         nonlocal started
+        on_start()
         started = time.perf_counter()
 
     photo = decode(data, classifier.size, start)

@@ -108,9 +108,11 @@ def decodable_formats() -> str:
 def _is_installed(kind: str) -> bool:
     if kind == formats.HEIC:
         return heif.is_available()
-    from PIL import features  # only for a message
+    if kind != formats.AVIF:
+        return True
+    from PIL import features  # most photos are of other formats
 
-    return kind != formats.AVIF or bool(features.check("avif"))
+    return bool(features.check("avif"))
 
 
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:

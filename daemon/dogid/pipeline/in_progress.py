@@ -73,15 +73,24 @@ class InProgress:
     @contextlib.contextmanager
     def track(self, photo_id: int) -> Iterator[None]:
         """Keep a photo's id in the file for as long as the context lasts."""
-        try:
-            entry = self._free.pop()
-        except IndexError:
-            yield
-            return
-        self._write(entry, photo_id)
+        entry = self.begin(photo_id)
         try:
             yield
         finally:
+            self.end(entry)
+
+    def begin(self, photo_id: int) -> int | None:
+        """Keep a photo's id in the file until `end` is called with what is returned; so `track` does, in more time."""
+        try:
+            entry = self._free.pop()
+        except IndexError:
+            return None
+        self._write(entry, photo_id)
+        return entry
+
+    def end(self, entry: int | None) -> None:
+        """Remove from the file what `begin` wrote to it."""
+        if entry is not None:
             self._write(entry, 0)
             self._free.append(entry)
 
@@ -100,5 +109,7 @@ class InProgress:
             os.pwrite(self._descriptor, data, first * _ENTRY.size)
 
     def _write(self, entry: int, photo_id: int) -> None:
-        with contextlib.suppress(OSError):
+        try:
             os.pwrite(self._descriptor, _ENTRY.pack(photo_id), entry * _ENTRY.size)
+        except OSError:
+            return

@@ -2,6 +2,7 @@
 
 import dataclasses
 import errno
+import functools
 import hashlib
 import logging
 import time
@@ -15,8 +16,7 @@ from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.read import TemporaryError, read_photo
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from dogid.model.classifier import Classifier
-from dogid.model.classify_photo import classify_photo, elapsed_ms
-from dogid.photo.pixels import DecodedPhoto
+from dogid.model.classify_photo import DecodeFunction, classify_photo, elapsed_ms
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.retry_policy import RetryPolicy
 
@@ -52,15 +52,17 @@ class PhotoProcessor:
         progress is informed as it goes on, and on_start called when there is memory to decode the photo: how long a
         disk or other photos take is not the photo's fault.
         """
-        with self.in_progress.track(job.id):
-            try:
-                outcome = self._process(job, classifier, progress, on_start)
-            except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
-                if not _is_usual(error):
-                    log.warning("a photo could not be classified", exc_info=True)
-                reason = f"{type(error).__name__}: {error}"
-                on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
-                outcome = on_error(job, reason)
+        entry = self.in_progress.begin(job.id)
+        try:
+            outcome = self._process(job, classifier, progress, on_start)
+        except Exception as error:  # a fault of dogid, of the model or of the machine: other photos go on
+            if not _is_usual(error):
+                log.warning("a photo could not be classified", exc_info=True)
+            reason = f"{type(error).__name__}: {error}"
+            on_error = self.retry_policy.on_io_error if _may_pass(error) else self.retry_policy.on_internal_error
+            outcome = on_error(job, reason)
+        finally:
+            self.in_progress.end(entry)
         if isinstance(outcome, Waiting):
             self.in_progress.note_tried(job.id)
         else:
@@ -71,15 +73,9 @@ class PhotoProcessor:
         self, job: Job, classifier: Classifier, progress: PhotoProgress, on_start: Callable[[], None]
     ) -> Outcome:
         version, digest = job.version, None
-        is_suspect = self.in_progress.is_suspect(job.id)
-
-        def decode(data: bytes, size: tuple[int, int], begin: Callable[[], None]) -> DecodedPhoto:
-            def start() -> None:
-                on_start()
-                begin()
-
-            return self.decoder.decode(data, size, on_start=start, is_suspect=is_suspect)
-
+        decode: DecodeFunction = self.decoder.decode
+        if self.in_progress.is_suspect(job.id):
+            decode = functools.partial(self.decoder.decode, is_suspect=True)
         try:
             with self.decoder.budget.file_turn(version.size):
                 progress.begin_reading()
@@ -90,7 +86,7 @@ class PhotoProcessor:
                     return self.retry_policy.on_change(job, version)
                 digest = hashlib.sha256(read.data).hexdigest()  # now, while the bytes are in the processor's cache
                 progress.note_read(digest)
-                photo = classify_photo(read.data, classifier, decode)
+                photo = classify_photo(read.data, classifier, decode, on_start)
                 total_ms = elapsed_ms(started)
         except PhotoError as error:
             outcome = self.retry_policy.on_photo_error(job, version, error)

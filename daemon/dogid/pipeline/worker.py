@@ -49,8 +49,7 @@ class Worker:
 
     def begin_reading(self) -> None:
         """Note that the photo's file is being read from now on."""
-        with self._lock:
-            self.reading_since = time.monotonic()
+        self.reading_since = time.monotonic()
 
     def note_read(self, sha256: str) -> None:
         """Note that the photo's bytes, of this SHA-256, are there, and that it waits for memory to be decoded."""

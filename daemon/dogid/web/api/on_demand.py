@@ -69,7 +69,7 @@ class OnDemandClassifier:
             return classify_photo(data, classifier, self._decode)
 
     def _decode(self, data: bytes, size: tuple[int, int], on_start: Callable[[], None]) -> DecodedPhoto:
-        return self._daemon.decoder.decode(data, size, max_wait=_MAX_WAIT_SECONDS, on_start=on_start)
+        return self._daemon.decoder.decode(data, size, on_start, max_wait=_MAX_WAIT_SECONDS)
 
     def _present_classifier(self, slot: Slot, timeout: float) -> Classifier:
         """Return an interpreter of the daemon's present model, which a reload may have changed."""

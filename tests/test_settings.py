@@ -69,6 +69,7 @@ def test_invalid_file_is_rejected_with_name_and_reason(tmp_path: Path, text: str
         ("--settle", "-1"),
         ("--max-bytes", "1"),
         ("--inbox", ""),
+        ("--memory", "1"),
         ("--learning", "yes"),
     ],
 )

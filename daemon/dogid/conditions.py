@@ -1,17 +1,12 @@
 """What may be wrong around the daemon, each with the way out: the same words in commands, JSON, page and log."""
 
 import errno
+import re
 from pathlib import Path
 
 from dogid.file_names import quote_for_shell, quote_for_unit
 
-NOT_RUNNING = "no daemon runs with this state folder: dogid run, or sudo systemctl start dogid"
-"""Why files in the inbox are not in the ledger yet, with the way out."""
-
-LEDGER_DAMAGED = (
-    "the ledger is damaged; restart dogid (sudo systemctl restart dogid): the start moves it aside and copies its"
-    " results into a new one"
-)
+LEDGER_DAMAGED = "the ledger is damaged; restart dogid: the start moves it aside and copies its results into a new one"
 """Why a ledger cannot be used that was sound at the start, with the way out."""
 
 OLDER_ANSWERS_HINT = "they have another model's answer; what the present one answers: dogid replay"
@@ -24,6 +19,44 @@ LEDGER_EMPTY = (
 """What becomes of a ledger of no bytes, which a power cut or a full disk can leave."""
 LEDGER_IS_FOLDER = "it is a folder, and the daemon cannot start; move it away"
 """Why a ledger cannot be opened in whose place something else is."""
+
+
+_SERVICE_STATE = re.compile(r"/var/lib/(dogid(?:-[^/]+)?)(?:/|$)")
+
+
+def find_unit(state: Path) -> str | None:
+    """Return the systemd unit whose daemon has this state folder; None where none has: it was started by hand."""
+    found = _SERVICE_STATE.match(str(state))
+    return None if found is None else found[1].replace("-", "@", 1)
+
+
+def not_running(state: Path) -> str:
+    """Return why files in the inbox are not in the ledger yet, with the way out."""
+    unit = find_unit(state)
+    way_out = "dogid run, or make run" if unit is None else f"sudo systemctl start {unit}"
+    return f"no daemon runs with this state folder: {way_out}"
+
+
+def restart_by_hand(state: Path) -> str:
+    """Return how the daemon of a state folder is restarted: to be put behind "restart the daemon"."""
+    unit = find_unit(state)
+    return "" if unit is None else f": sudo systemctl restart {unit}"
+
+
+def stop_first(state: Path) -> str:
+    """Return how the daemon of a state folder is stopped."""
+    unit = find_unit(state)
+    return "stop it first: " + ("Ctrl-C where it runs" if unit is None else f"sudo systemctl stop {unit}")
+
+
+def no_ledger(path: Path) -> str:
+    """Return the message for a state folder in which no daemon has run."""
+    unit = find_unit(path.parent)
+    start = "dogid run" if unit is None else f"sudo systemctl start {unit}"
+    return (
+        f"{path}: there is no ledger of results; run this where the daemon was started, or give its --state DIR; if it"
+        f" has not run yet: {start}"
+    )
 
 
 def model_is_set(model: Path) -> str:
@@ -80,13 +113,13 @@ def ledger_replaced(path: Path) -> str:
     """Return the message for a part of the state folder that was moved, deleted or replaced under the daemon."""
     return (
         f"{path}: was moved, deleted or replaced while the daemon uses it, and new results go into the former file;"
-        " bring it back if you moved it, and restart the daemon: sudo systemctl restart dogid"
+        f" bring it back if you moved it, and restart the daemon{restart_by_hand(path.parent)}"
     )
 
 
 def ledger_unreadable(state: Path, reason: str) -> str:
     """Return the message for a ledger that the daemon cannot read any more, given SQLite's reason."""
-    return f"{state}: the ledger cannot be read: {reason}; restart the daemon: sudo systemctl restart dogid"
+    return f"{state}: the ledger cannot be read: {reason}; restart the daemon{restart_by_hand(state)}"
 
 
 def temporary_folder_unwritable(folder: str, error: OSError) -> str:

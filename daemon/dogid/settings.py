@@ -19,6 +19,7 @@ from dogid.preprocessing import USUAL, Normalisation, parse_channels, parse_norm
 
 _PREFIX = "DOGID_"
 _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
+_LEAST_MEMORY = 16  # MB: a JPEG of 12 megapixels takes 5, a PNG of 2 megapixels 12
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
@@ -41,6 +42,14 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _megabytes(text: str) -> int:
+    """Read a limit of memory. What is below the least would refuse nearly all photos, which nobody can mean."""
+    number = _integer(0, 1_000_000)(text)
+    if 0 < number < _LEAST_MEMORY:
+        raise ValueError(f"must be {_LEAST_MEMORY} or more, which is what an ordinary photo needs, or 0")
+    return number
 
 
 def _seconds(low: float, high: float) -> Callable[[str], float]:
@@ -133,7 +142,7 @@ class Settings:
         89_478_485, _integer(1000, 2_000_000_000), "N", "maximum size of a photo, in pixels; larger ones fail"
     )
     memory: int = _setting(
-        0, _integer(0, 1_000_000), "MB", "maximum memory for decoding photos, in MB; 0: as the machine has; larger fail"
+        0, _megabytes, "MB", "maximum memory for decoding photos, in MB, 16 or more; 0: as the machine has; larger fail"
     )
     decode_timeout: float = _setting(
         30.0, _seconds(1, 3600), "SECONDS", "maximum time to decode a photo, in seconds; slower ones fail"

@@ -14,6 +14,8 @@ class Health:
     reason: str
     checked_at: float
     """Monotonic seconds of the last round that was passed."""
+    problem: str | None = None
+    """What is wrong although it is ok: because it is new, or stops only some photos."""
 
 
 @dataclass(frozen=True, slots=True)

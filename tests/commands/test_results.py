@@ -11,6 +11,7 @@ import pytest
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import DaemonProcess, dogid
 from tests.support.photos import photo, put
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -44,6 +45,32 @@ def test_unknown_label_is_an_error_that_names_the_labels(answered: DaemonProcess
 
     assert done.returncode == 2
     assert f"labels are {label}" in done.stderr
+
+
+def test_photo_that_has_left_is_marked(daemon: DaemonProcess, inbox: Path) -> None:
+    for number, name in enumerate(("gone.jpg", "here.jpg")):
+        put(inbox / name, photo(number))
+        daemon.wait_for_status(name, "classified")
+    (inbox / "gone.jpg").unlink()
+    eventually(lambda: not daemon.results_by_name()["gone.jpg"]["present"], "the departure is noted")
+    here, gone = daemon.command("results").stdout.splitlines()
+
+    assert here.endswith("  here.jpg")
+    assert gone.endswith("  gone.jpg  left the inbox")
+
+
+def test_audit_and_health_without_an_inbox(daemon: DaemonProcess, inbox: Path) -> None:
+    put(inbox / "a.jpg", photo(1))
+    daemon.wait_for_status("a.jpg", "classified")
+    inbox.rename(inbox.with_name("moved"))
+    message = f"{inbox}: the inbox is missing; bring it back, or mount its disk"
+    audit = daemon.command("audit")
+    assert (audit.returncode, audit.stderr) == (1, f"dogid: {message}\n")
+
+    health = eventually(
+        lambda: found if (found := daemon.get("/healthz")).get("problem") else None, "the health names it"
+    )
+    assert health == {"status": "ok", "reason": message, "problem": message}
 
 
 def test_failed_photo_is_listed_with_its_code(answered: DaemonProcess) -> None:

@@ -114,7 +114,7 @@ def test_audit_calls_no_file_lost_while_no_daemon_runs(daemon: DaemonProcess, in
     audit = daemon.command("audit")
 
     assert sorted(audit.stdout.splitlines()[:2]) == ["not seen yet: b.jpg", "not seen yet: c.jpg"]
-    assert "2 not seen yet, since no daemon runs with this state folder: dogid run, or" in audit.stdout
+    assert "2 not seen yet, since no daemon runs with this state folder: dogid run, or make run" in audit.stdout
     assert "lost" not in audit.stdout
     assert audit.returncode == 1
     assert sorted(daemon.audit()["lost"]) == ["b.jpg", "c.jpg"]

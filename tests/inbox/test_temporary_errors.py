@@ -91,7 +91,7 @@ def test_unreadable_folder_is_reported_alike_everywhere(
         return subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path)
 
     assert message in daemon.log_text()
-    assert daemon.get("/healthz") == {"status": "ok", "reason": message}
+    assert daemon.get("/healthz") == {"status": "ok", "reason": message, "problem": message}
     assert message in command("status").stdout
     assert f"WRONG  inbox    {message}" in command("check").stdout
     assert message in command("why", "sub/a.jpg").stderr

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_manifest
+from dogid.conditions import stop_first
 from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, claim_state_path, is_running, left_over, lock_state
 from dogid.daemon.state_swap import finish_begun_swaps, remove_unpacked, swap_state
 from dogid.errors import DogidError, UsageError
@@ -44,12 +45,11 @@ def restore_backup(
     daemon completes it, or removes what was unpacked.
     """
     if is_running(state):
-        raise UsageError(f"{state}: a daemon runs on this state folder; stop it first: sudo systemctl stop dogid")
+        raise UsageError(f"{state}: a daemon runs on this state folder; {stop_first(state)}")
     claim = claim_state_path(state)
     if claim is None:
         raise UsageError(
-            f"{state}: a daemon runs whose state folder was here, and was moved away or removed; stop it first: sudo"
-            " systemctl stop dogid"
+            f"{state}: a daemon runs whose state folder was here, and was moved away or removed; {stop_first(state)}"
         )
     try:
         return _restore(path, state, inbox, dry_run=dry_run, on_progress=on_progress)

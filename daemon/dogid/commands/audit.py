@@ -8,7 +8,7 @@ from pathlib import Path
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
-from dogid.conditions import NOT_RUNNING
+from dogid.conditions import not_running
 from dogid.daemon.condition_monitor import find_other_inbox
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     other = find_other_inbox(state, inbox) if running else None
     if other is not None:
         raise DogidError(other)
-    hindrance = ledger_problem(state) or (None if running else NOT_RUNNING)
+    hindrance = ledger_problem(state) or (None if running else not_running(state))
     found = audit(db, inbox) if hindrance else _audit_with_retries(db, inbox)
     for problem in found.unreadable_folders:
         print_message(one_line(problem))

@@ -15,7 +15,7 @@ _STATUSES = ("pending", "classified", "failed")
 _REVIEWED = ("true", "false", "labelled", "confirmed", "unsure")
 _POLL_SECONDS = 0.5  # between looks for new results; less costs CPU time of a small machine
 _MAX_LIMIT = 1_000_000
-_HEADINGS = ("id", "answered", "label", "score", "file")
+_HEADINGS = ("id", "answered", "label", "score", "file", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,4 +96,5 @@ def _table_row(result: dict[str, Any]) -> tuple[str, ...]:
     else:
         code = f": {result['error']['code']}" if result["error"] else ""
         answer, score = f"({result['status']}{code})", ""
-    return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"])
+    where = "left the inbox" if result["present"] is False else ""
+    return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"]), where

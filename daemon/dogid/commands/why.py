@@ -9,7 +9,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.commands.reading_state import ask_inbox, names_in_ledger
-from dogid.conditions import NOT_RUNNING
+from dogid.conditions import not_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 
@@ -80,7 +80,7 @@ def _reason(file: str, inbox: Path, state: Path) -> str:
     if is_running(state):
         problem = ledger_problem(state) or read_condition(state) or "try again in a minute"
         return f"it is in the inbox, and the next scan finds it; {one_line(problem)}"
-    return f"it is in the inbox, but {NOT_RUNNING}"
+    return f"it is in the inbox, but {not_running(state)}"
 
 
 def _print_step(step: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.clock import Clock
-from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable
+from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable, restart_by_hand
 from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
 from dogid.daemon.folders import (
@@ -214,9 +214,10 @@ class Daemon:
             return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem:
-            return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem)
+            return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem, problem=watch.problem)
         if health.ok and self.found_model.problem:
-            return dataclasses.replace(health, reason=self.found_model.problem)
+            problem = self.found_model.problem
+            return dataclasses.replace(health, reason=problem, problem=problem)
         return health
 
     def _health_problem(self) -> str | None:
@@ -253,7 +254,7 @@ class Daemon:
             kept = {name: getattr(self.settings, name) for name in _NEED_RESTART}
             for name, value in kept.items():
                 if getattr(settings, name) != value:
-                    log.warning("%s stays %s until a restart: systemctl restart dogid", name, value)
+                    log.warning("%s stays %s until a restart%s", name, value, restart_by_hand(self.state))
             self.settings = dataclasses.replace(settings, **kept)
         limit_pixels(settings.max_pixels)
         self.decoder.budget.change_capacity(choose_capacity(settings.memory))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.conditions import inbox_unreadable
-from dogid.errors import UsageError
+from dogid.errors import DogidError
 from dogid.file_names import shown_name
 from dogid.inbox.content_hash import hash_file
 from dogid.inbox.inbox_condition import describe_unreadable_folder
@@ -47,7 +47,7 @@ class Audit:
 
 
 def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
-    """Compare the folder as it is now with the ledger as it is now. Raise UsageError where the inbox is unreadable."""
+    """Compare the folder as it is now with the ledger as it is now. Raise DogidError where the inbox is unreadable."""
     errors = ScanErrors({})
     photos, lost, counted_twice = 0, [], []
     stable = has_stable_inodes(file_system_type(inbox))
@@ -61,7 +61,7 @@ def audit(db: sqlite3.Connection, inbox: Path) -> Audit:
             elif rows.has_former_name(file, row):
                 counted_twice.append(file.path)
     except OSError as error:
-        raise UsageError(inbox_unreadable(inbox, error)) from error
+        raise DogidError(inbox_unreadable(inbox, error)) from error
     unreadable = (describe_unreadable_folder(inbox, *error) for error in errors.folders.items())
     return Audit(photos, tuple(lost), tuple(counted_twice), tuple(unreadable), tuple(errors.links))
 

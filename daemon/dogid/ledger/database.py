@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dogid.conditions import LEDGER_DAMAGED, LEDGER_EMPTY
+from dogid.conditions import LEDGER_DAMAGED, LEDGER_EMPTY, no_ledger
 from dogid.errors import UsageError
 from dogid.ledger.damage import DamagedLedgerError, UnreadableLedgerError, check_header, is_damage, prevents_opening
 from dogid.ledger.reading_connection import ReadingConnection
@@ -126,10 +126,7 @@ def open_for_reading(folder: Path) -> ReadingConnection:
     """
     path = folder / FILE_NAME
     if not path.exists():
-        raise UsageError(
-            f"{path}: there is no ledger of results; run this where the daemon was started, or give its --state DIR;"
-            " if it has not run yet: dogid run, or sudo systemctl start dogid"
-        )
+        raise UsageError(no_ledger(path))
     try:
         address = f"file:{uri_path(path)}?mode=ro"
         # one thread uses it, but another one may close it: the one that drops the last reference

@@ -33,7 +33,7 @@ def test_healthz_of_healthy_daemon_is_ok(daemon: DaemonProcess) -> None:
     reply = eventually(
         lambda: found if (found := fetch(daemon.url, "/healthz")).status == 200 else None, "the daemon is healthy"
     )
-    assert reply.document["status"] == "ok"
+    assert (reply.document["status"], reply.document["problem"]) == ("ok", None)
 
 
 def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:

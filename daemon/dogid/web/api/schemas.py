@@ -193,7 +193,13 @@ STATUS = _object(
     closed=False,
 )
 
-HEALTH = _object({"status": {"type": "string", "enum": ["ok"]}, "reason": {"type": "string"}})
+HEALTH = _object(
+    {
+        "status": {"type": "string", "enum": ["ok"]},
+        "reason": {"type": "string"},
+        "problem": _or_null("string"),
+    }
+)
 
 COMPONENTS: dict[str, Document] = {
     "Answer": ANSWER,

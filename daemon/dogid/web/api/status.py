@@ -49,7 +49,7 @@ def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
         found = daemon.health
         if not found.ok:
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", found.reason)
-        return json_response({"status": "ok", "reason": found.reason})
+        return json_response({"status": "ok", "reason": found.reason, "problem": found.problem})
 
     registry.add(STATUS, status)
     registry.add(HEALTH, health)

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from dogid.ledger import embeddings
+from dogid.ledger import embeddings, queries
 from dogid.ledger.database import FILE_NAME
 from dogid.ledger.outcomes import Classified, Job, Timings
 from dogid.ledger.review_writer import (
@@ -162,6 +162,22 @@ def test_reviewed_content_gets_the_embedding_of_a_new_network(inbox: Inbox) -> N
     inbox.ledger.forget([copy.id])
     assert list_newest_embeddings(inbox.db, "new", 9) == []
     assert [found.embedding for found in list_standing_reviews(inbox.db, "new")] == [b"1"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        embeddings._KEEP,
+        f"SELECT 1 FROM photo WHERE {queries._IS_REVIEWED.format('true')}",
+        f"SELECT 1 FROM photo WHERE {queries._IS_OTHERWISE_LABELLED}",
+    ],
+)
+def test_photos_of_a_content_are_found_by_an_index(inbox: Inbox, query: str) -> None:
+    values = ["0" * 64] * query.count("?1") or ["wolf"] * query.count("?")
+    plan = [row["detail"] for row in inbox.ledger._db.execute(f"EXPLAIN QUERY PLAN {query}", values[:2])]
+
+    assert any("USING INDEX photo_content (<expr>=?)" in step for step in plan)
+    assert not any(step.startswith(("SCAN photo", "SCAN copy")) for step in plan)
 
 
 @pytest.fixture

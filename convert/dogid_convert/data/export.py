@@ -24,8 +24,9 @@ from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
 from dogid_convert.support.progress import Track, untracked
 
 _NUMBERED = re.compile(r"manifest-([0-9]{4,})\.json")
-_PATHS = """SELECT path FROM photo WHERE substr(sha256, 1, 16) = substr(?1, 1, 16) AND sha256 = ?1
-    AND state != 'superseded' AND absent_at IS NULL ORDER BY id DESC"""
+_PATHS = """SELECT path FROM photo WHERE sha256 IS NOT NULL
+    AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1 AND state != 'superseded' AND absent_at IS NULL
+    ORDER BY id DESC"""
 _LONGEST = 100
 """Bytes of a file's name, and of a folder's: with what is added to them, below the 255 of file systems."""
 _CHUNK = 1 << 20

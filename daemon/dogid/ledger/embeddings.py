@@ -22,7 +22,8 @@ _STORE_REVIEWED = """INSERT OR IGNORE INTO reviewed_embedding (sha256, network, 
     WHERE EXISTS (SELECT 1 FROM review WHERE sha256 = ?1)"""
 _KEEP = """INSERT OR IGNORE INTO reviewed_embedding (sha256, network, data, at)
     SELECT sha256, network, data, ?2 FROM photo JOIN recent_embedding ON photo_id = photo.id
-    WHERE substr(sha256, 1, 16) = substr(?1, 1, 16) AND sha256 = ?1"""
+    WHERE sha256 IS NOT NULL AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1"""
+"""The plus keeps SQLite from replacing sha256 by its value in the expression, which the index is of."""
 _TRIM = """DELETE FROM recent_embedding WHERE photo_id <=
     (SELECT photo_id FROM recent_embedding ORDER BY photo_id DESC LIMIT 1 OFFSET ?)"""
 

@@ -34,7 +34,7 @@ RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha2
 NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
     ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
 """Condition, in SQL, of a row of photos on which nobody's word stands."""
-_IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review JOIN photo AS copy
+_IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS copy
     ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
     WHERE verdict != 'withdrawn' AND {}
     AND review.id = (SELECT max(word.id) FROM review AS word WHERE word.sha256 = review.sha256))"""

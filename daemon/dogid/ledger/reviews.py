@@ -27,7 +27,8 @@ _NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
     FROM recent_embedding JOIN photo ON photo.id = photo_id
     WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
 _UNREVIEWED = RESULT_QUERY.format(
-    f"state = 'classified' AND absent_at IS NULL AND {NO_STANDING} ORDER BY photo.id DESC LIMIT ?"
+    f"state != 'superseded' AND absent_at IS NULL AND +state = 'classified' AND {NO_STANDING}"
+    " ORDER BY photo.id DESC LIMIT ?"
 )
 
 

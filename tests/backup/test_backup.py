@@ -12,12 +12,18 @@ import pytest
 from dogid.backup.archive import MANIFEST
 from dogid.backup.restore import restore_backup
 from dogid.backup.write import write_backup
+from dogid.clock import Clock
+from dogid.daemon.model_switch import ModelSwitch
 from dogid.errors import DogidError, UsageError
 from dogid.ledger.database import FILE_NAME
 from dogid.ledger.schema import MIGRATIONS
+from dogid.settings import Settings
+from dogid.shelf.folder import put_on_shelf
+from dogid.shelf.open_model import find_model
 from tests.backup.state_folder import SHELF, fill, flip, ids, make_backup, pack, restore
 from tests.conftest import MakeDaemon
 from tests.ledger.ledger_folder import Inbox
+from tests.shelf.models import make_model
 from tests.support.photos import photo, put
 
 
@@ -42,6 +48,23 @@ def test_backup_brings_everything_back(kept: Inbox, tmp_path: Path) -> None:
     assert (kept.state / SHELF).read_bytes() == b"a model"
     kept.open()
     assert [tuple(row) for row in kept.db.execute("SELECT * FROM photo")] == before
+
+
+def test_restored_state_has_the_model_that_was_active(kept: Inbox, tmp_path: Path) -> None:
+    chosen = Settings(state=kept.state)
+    switch = ModelSwitch(kept.state, Clock(), lambda: chosen, lambda _, commit: commit())
+    for name in ("before", "active"):
+        switch.activate(put_on_shelf(kept.state, name, make_model(tmp_path / name).read_bytes(), "a test").name)
+    backup = make_backup(kept.state, tmp_path)
+    switch.activate("dogid")
+    kept.close()
+
+    restore(backup, kept.state)
+
+    found = find_model(chosen)
+    assert (found.path.name, found.problem) == ("active.tflite", None)
+    switch.roll_back()
+    assert find_model(chosen).path.name == "before.tflite"
 
 
 def test_restore_keeps_what_was_there_and_gives_no_id_twice(kept: Inbox, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ class Service:
     def restore(self) -> None:
         """Undo what a test has changed: settings, drop-ins, photos."""
         self.machine.run("systemctl", "stop", "dogid", check=False)
-        self.machine.run("sh", "-c", f"rm -rf {_DROP_INS} {INBOX}/* {STATE}/ledger.db* /srv/test")
+        self.machine.run("sh", "-c", f"rm -rf {_DROP_INS} {INBOX}/* {STATE}/ledger.db* {STATE}/models /srv/test")
         self.machine.write(CONFIG, self._config)
         self.machine.run("systemctl", "daemon-reload")
 

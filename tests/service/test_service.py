@@ -134,6 +134,19 @@ def test_reload_under_load_loses_nothing(service: Service, record_property: Reco
     service.audit(501)
 
 
+def test_root_activates_a_model_of_a_home_folder_and_goes_back(service: Service) -> None:
+    service.machine.write("/root/mine.tflite", MODEL.read_bytes(), 0o600)
+
+    done = service.machine.run("/usr/local/bin/dogid", "model", "activate", "/root/mine.tflite", "--config", CONFIG)
+
+    assert done.stdout.startswith("active: mine.tflite")
+    assert service.machine.get("/status")["model"]["origin"] == "activated"
+    owners = service.machine.run("stat", "-c", "%U", f"{STATE}/models/mine.tflite", f"{STATE}/models/active.json")
+    assert owners.stdout == "dogid\ndogid\n"
+    service.machine.run("/usr/local/bin/dogid", "model", "rollback", "--config", CONFIG)
+    assert service.machine.get("/status")["model"]["origin"] == "shipped"
+
+
 def test_stop_during_reload_wins(service: Service, record_property: Record) -> None:
     service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
     service.configure("workers = 1")

@@ -19,6 +19,7 @@ from dogid.file_names import one_line
 from dogid.ledger.copy_check import open_sound_copy
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.shelf.folder import ENDING
 
 _PAGES = 2000  # of 4 KiB that are copied between two reports of progress
 _LEVEL = 1  # of zlib: higher takes several times as long for a tenth of the size
@@ -35,7 +36,7 @@ def write_backup(
     restore would take; DogidError where the ledger is damaged, or target cannot be written.
     """
     _check_target(target, state, force=force)
-    models = _find_models(state)
+    _find_models(state)  # refuses early what no restore would take
     source = open_for_reading(state)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
@@ -44,7 +45,7 @@ def write_backup(
             with _create_private(packed) as out, zipfile.ZipFile(out, "w", compresslevel=_LEVEL) as archive:
                 with copy.open("rb") as file:
                     files = [add(archive, FILE_NAME, file, on_progress)]
-                files += _add_models(archive, state, models, on_progress)
+                files += _add_models(archive, state, _find_models(state), on_progress)
                 manifest = Manifest(iso_utc(Clock().wall_ms()), __version__, results, tuple(files))
                 archive.writestr(MANIFEST, manifest.encode())
             _publish(packed, target, force=force)
@@ -144,7 +145,8 @@ def _add_models(
     archive: zipfile.ZipFile, state: Path, models: list[Path], on_progress: OnProgress
 ) -> Iterator[ArchivedFile]:
     """Pack models; one that was removed meanwhile is left out."""
-    for path in models:
+    # what says which one is active comes first: the models that it names are there after it as well
+    for path in sorted(models, key=lambda path: path.suffix == ENDING):
         try:
             with path.open("rb") as file:
                 yield add(archive, path.relative_to(state).as_posix(), file, on_progress)

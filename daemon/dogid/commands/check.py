@@ -81,11 +81,16 @@ def _run_check(name: str, check: _Check, chosen: Settings) -> CheckResult:
 
 
 def _check_model(chosen: Settings) -> tuple[str, ...]:
-    from dogid.shelf.open_model import open_model
+    from dogid.shelf.open_model import choose_model
 
-    model = open_model(chosen)
+    opened = choose_model(chosen)
+    model, problem = opened.model, opened.found.problem
     proof = "passes its self-test" if model.file.golden else "self-test: unchecked, the file has no golden photo"
-    return f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}", *model.warnings
+    return (
+        f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}",
+        *model.warnings,
+        *filter(None, [problem]),
+    )
 
 
 def _check_backend(chosen: Settings) -> str:

@@ -64,7 +64,7 @@ def run_activate(args: argparse.Namespace) -> int:
     chosen = settings.load(args)
     _reject_set_model(chosen)
     state = chosen.state.absolute()
-    name = _prove(chosen, state, args.name)
+    name = _prove(args, chosen, state)
     _change(chosen, state, name)
     return _report(args, state)
 
@@ -84,23 +84,25 @@ def _reject_set_model(chosen: settings.Settings) -> None:
         raise ConflictError(model_is_set(chosen.model))
 
 
-def _prove(chosen: settings.Settings, state: Path, name: str) -> str:
+def _prove(args: argparse.Namespace, chosen: settings.Settings, state: Path) -> str:
     """Return the name on the shelf of a model that passes its self-test; a file goes there first. Raise UsageError."""
     from dogid.model.model_file import InputOptions
     from dogid.model.shipped import shipped_model
     from dogid.shelf.folder import find_on_shelf, put_on_shelf
     from dogid.shelf.open_model import explain_unknown_model, open_model
 
-    options = InputOptions(chosen.normalisation, chosen.channels, chosen.size)
-    found = find_on_shelf(state, name)
-    if found is not None and chosen.labels is None and options == InputOptions():
+    name, found = str(args.name), find_on_shelf(state, args.name)
+    flags = (args.labels, args.normalisation, args.channels, args.size)  # what the configuration has is not the model's
+    if found is not None and flags == (None,) * len(flags):
         return name
     file, shipped = found or Path(name), shipped_model()
     if name in (shipped.name, shipped.stem) and not file.exists():
         return name
     if not file.is_file():
         raise UsageError(explain_unknown_model(state, name))
-    model = open_model(replace(chosen, model=file.absolute()))
+    given = settings.load(argparse.Namespace(**{key: getattr(args, key) for key in _FLAGS if key != "state"}), {})
+    options = InputOptions(given.normalisation, given.channels, given.size)
+    model = open_model(replace(chosen, model=file.absolute(), labels=given.labels))
     content = file.read_bytes()
     labels = model.labels if Path(model.file.labels_from).is_file() else None  # else they are inside
     with _acting_as_owner(state):

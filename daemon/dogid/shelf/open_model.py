@@ -135,11 +135,10 @@ def _find_entry(chosen: Settings, entry: Entry, broken: list[str] | None = None)
     note = read_note(path)
     noted = InputOptions() if note is None or note.sha256 != sha256 else note.options
     options = InputOptions(
-        chosen.normalisation or noted.normalisation, chosen.channels or noted.channels, chosen.size or noted.size
+        noted.normalisation or chosen.normalisation, noted.channels or chosen.channels, noted.size or chosen.size
     )
-    return FoundModel(
-        path, chosen.labels or noted_labels(path), options, Origin.ACTIVATED, entry, _problem(broken, path.name)
-    )
+    # the setting `labels` belongs to a model of the settings: one that was learned from it has others inside
+    return FoundModel(path, noted_labels(path), options, Origin.ACTIVATED, entry, _problem(broken, path.name))
 
 
 def _find_shipped(chosen: Settings, broken: list[str] | None = None) -> FoundModel:

@@ -114,11 +114,11 @@ def _change(chosen: settings.Settings, state: Path, name: str | None) -> None:
     """Activate a model by its name, or go back where that is None: by the daemon if one runs, else here."""
     from dogid.daemon.folders import is_running, lock_state
 
+    if is_running(state):
+        _ask_daemon(state, name)
+        return
     with _acting_as_owner(state):
         state.mkdir(parents=True, exist_ok=True)
-        if is_running(state):
-            _ask_daemon(state, name)
-            return
         lock = lock_state(state)  # so that no daemon starts meanwhile
         try:
             _change_here(chosen, state, name)
@@ -138,7 +138,8 @@ def _ask_daemon(state: Path, name: str | None) -> None:
     from dogid.daemon.lock_holder import signal_daemon
     from dogid.shelf.requests import read_outcome, withdraw_request, write_request
 
-    request = write_request(state, name)
+    with _acting_as_owner(state):
+        request = write_request(state, name)
     try:
         pid = signal_daemon(state, signal.SIGHUP)
         if pid is None:
@@ -153,7 +154,8 @@ def _ask_daemon(state: Path, name: str | None) -> None:
     except PermissionError as error:
         raise UsageError(no_rights(state, owner_of(state))) from error
     finally:
-        withdraw_request(state)
+        with _acting_as_owner(state):
+            withdraw_request(state)
     if outcome.refusal is not None:
         raise (UsageError if outcome.is_usage_error else DogidError)(outcome.refusal)
 

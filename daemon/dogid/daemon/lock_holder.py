@@ -17,13 +17,16 @@ def signal_daemon(state: Path, number: signal.Signals) -> int | None:
     Raise PermissionError where this user must not.
     """
     try:
-        lock = os.stat(state / LOCK_FILE)
+        lock, owner = os.lstat(state / LOCK_FILE), state.stat().st_uid
     except OSError:
         return None
     for pid in _find_holders(lock.st_ino):
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             descriptor = os.pidfd_open(pid)
             try:
+                # root signals the owner's processes and its own alone, whatever file the owner has put there
+                if os.getuid() == 0 and _user(pid) not in (owner, 0):
+                    continue
                 # the descriptor is that of the process which has the file open: no other can get its number now
                 if any(os.path.samestat(lock, found) for found in _open_files(pid)):
                     signal.pidfd_send_signal(descriptor, number)
@@ -46,6 +49,14 @@ def _find_holders(inode: int) -> list[int]:
         for field in fields
         if field[1] == "FLOCK" and field[3] == "WRITE" and field[5].rpartition(":")[2] == str(inode)
     ]
+
+
+def _user(pid: int) -> int | None:
+    """Return the user whom a process belongs to."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            return int(line.split()[1])
+    return None
 
 
 def _open_files(pid: int) -> Iterator[os.stat_result]:

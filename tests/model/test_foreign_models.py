@@ -77,7 +77,7 @@ def test_one_output_stands_for_two_labels(logit: bool, tmp_path: Path) -> None:
 def test_one_output_with_one_label_asks_for_two(tmp_path: Path) -> None:
     model = model_of(lambda image: tf.sigmoid(means(image)[:, :1]))
 
-    with pytest.raises(UsageError, match=r"1 labels \(red\), but the model has 2"):
+    with pytest.raises(UsageError, match=r"1 label \(red\), but the model has 2"):
         classifier(model, tmp_path, "red\n")
 
 

@@ -12,6 +12,7 @@ from dogid.errors import UsageError
 from dogid.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid.file_names import join_names
 from dogid.model.classifier import Classifier
+from dogid.quantities import count_of
 from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, photo_labels
 from dogid_convert.conversion.photo_differences import PhotoDifference, largest_differences
 from dogid_convert.conversion.photo_sets import (
@@ -277,8 +278,8 @@ def _collect_warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[s
         return found
     if len(folder.photos) < _FEW:
         found.append(
-            f"only {len(folder.photos)} photos in {folder.folder}: the layers' ranges may come out too narrow, and "
-            f"agreement is known only roughly; give {_FEW} or more"
+            f"only {count_of(len(folder.photos), 'photo')} in {folder.folder}: the layers' ranges may come out too "
+            f"narrow, and agreement is known only roughly; give {_FEW} or more"
         )
     places = set(match_labels(folder.labels, labels.names)) - {None}
     if places and len(places) < len(labels.names):

@@ -7,6 +7,7 @@ photos to show it, by how often they agree.
 from dataclasses import dataclass
 
 from dogid.evaluation.compare import Accuracies, Agreement
+from dogid.quantities import count_of
 
 SIGNIFICANT = 0.05
 """McNemar's p below which a difference is taken to be real."""
@@ -70,8 +71,8 @@ def _lost_share(accuracies: Accuracies) -> float:
 def _decide_by_agreement(agreement: Agreement, min_agreement: float) -> Verdict:
     low, high = agreement.interval
     figures = (
-        f"its label is the float graph's for {100 * agreement.share:.1f} % of {agreement.photos} photos not used "
-        f"to calibrate (95 % interval {100 * low:.1f} to {100 * high:.1f} %; wanted: {100 * min_agreement:.1f} %)"
+        f"its label is the float graph's for {100 * agreement.share:.1f} % of {count_of(agreement.photos, 'photo')} "
+        f"not used to calibrate (95 % interval {100 * low:.1f} to {100 * high:.1f} %; wanted: {100 * min_agreement:.1f} %)"
     )
     if high < min_agreement:
         return Verdict(passed=False, reason=figures)

@@ -11,6 +11,7 @@ from dogid.errors import DogidError, UsageError
 from dogid.file_names import join_names
 from dogid.model.model_file import read_model_file
 from dogid.model.model_labels import read_label_file
+from dogid.quantities import count_of
 from dogid_convert.sources.sniff import is_tflite
 
 _NAMES = ("retrained_labels.txt", "output_labels.txt", "labels.txt")
@@ -53,8 +54,8 @@ def check_labels(labels: GraphLabels, classes: int) -> None:
     if count + 1 == classes:
         hint = " Some graphs have an extra first class, background: does the file lack its line?"
     raise DogidError(
-        f"{labels.path} has {count} labels ({first}), but the graph has {classes} outputs ({outputs}). "
-        f"Give the right file by --labels.{hint}"
+        f"{labels.path} has {count_of(count, 'label')} ({first}), but the graph has "
+        f"{count_of(classes, 'output')} ({outputs}). Give the right file by --labels.{hint}"
     )
 
 

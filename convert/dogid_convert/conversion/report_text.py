@@ -4,6 +4,7 @@ from dogid.evaluation.compare import Accuracies
 from dogid.evaluation.confusion_text import format_confusion
 from dogid.evaluation.metrics import Evaluation
 from dogid.file_names import join_names
+from dogid.quantities import count_of
 from dogid_convert.conversion.gate import SIGNIFICANT
 from dogid_convert.conversion.report import Report, RepresentativeDataset
 
@@ -80,8 +81,8 @@ def _agreement(report: Report) -> list[str]:
     if agreement is None or report.accuracies is None:
         return []
     return [
-        f"its label is the float graph's for {percent(agreement.share)} of {agreement.photos} photos not used to "
-        "calibrate"
+        f"its label is the float graph's for {percent(agreement.share)} of {count_of(agreement.photos, 'photo')} not "
+        "used to calibrate"
     ]
 
 
@@ -92,7 +93,7 @@ def describe_verdict(report: Report) -> str:
 
 def _dataset_line(dataset: RepresentativeDataset) -> str:
     each = ", ".join(f"{name} {count}" for name, count in dataset.per_label.items() if name)
-    return f"{dataset.photos} photos of {dataset.folder}" + (f": {each}" if each else "")
+    return f"{count_of(dataset.photos, 'photo')} of {dataset.folder}" + (f": {each}" if each else "")
 
 
 def _accuracies(accuracies: Accuracies, dtype: str) -> list[str]:
@@ -110,8 +111,8 @@ def format_mcnemar(accuracies: Accuracies, dtype: str) -> str:
     test = accuracies.disagreement
     meaning = "a real difference" if test.p_value < SIGNIFICANT else "no sign of a real difference"
     return (
-        f"right only as float32: {test.only_first_right} photos, only as {dtype}: {test.only_second_right}; "
-        f"McNemar's test: p = {test.p_value:.3f}, {meaning}"
+        f"right only as float32: {count_of(test.only_first_right, 'photo')}, only as {dtype}: "
+        f"{test.only_second_right}; McNemar's test: p = {test.p_value:.3f}, {meaning}"
     )
 
 

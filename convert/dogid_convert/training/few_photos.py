@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 from dogid.file_names import join_names
+from dogid.quantities import count_of
 from dogid_convert.training.holdout import HeldOutEvaluation
 from dogid_convert.training.near_duplicates import Alike
 
@@ -22,7 +23,7 @@ def describe_few_photos(
 
     counts are photos per label, always_trained clusters that nothing is judged by.
     """
-    scarce = [f"{label} has {count} photo{'s' * (count > 1)} only" for label, count in counts.items() if count < FEWEST]
+    scarce = [f"{label} has {count_of(count, 'photo')} only" for label, count in counts.items() if count < FEWEST]
     few = [f"{label} {count}" for label, count in counts.items() if FEWEST <= count < ENOUGH]
     found = []
     if scarce:
@@ -46,7 +47,7 @@ def describe_few_photos(
     interval = evaluation.metrics.accuracy_interval
     if interval.high - interval.low > 2 * _VAGUE:
         found.append(
-            f"{evaluation.metrics.photos} photos are too few to know how good the model is: it may be right for "
-            f"{100 * interval.low:.0f} % as well as for {100 * interval.high:.0f} %"
+            f"{count_of(evaluation.metrics.photos, 'photo is', 'photos are')} too few to know how good the "
+            f"model is: it may be right for {100 * interval.low:.0f} % as well as for {100 * interval.high:.0f} %"
         )
     return tuple(found)

@@ -36,7 +36,7 @@ def render_training_page(
     document and table are those of `report`, further are elements to be shown at the end.
     """
     evaluation = document["by_group"] or document["held_out"]
-    title = f"{len(result.dataset.labels)} labels, {len(result.dataset.photos)} photos" + (
+    title = f"{count_of(len(result.dataset.labels), 'label')}, {count_of(len(result.dataset.photos), 'photo')}" + (
         f": {evaluation['accuracy']:.1%} right" if evaluation else ": not judged"
     )
     parts = [f"<h1>{escape(title)}</h1>"]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
+from dogid.quantities import count_of
 from dogid_convert.graph import surgery
 from dogid_convert.training import bottleneck_cache, bottlenecks, splits
 from dogid_convert.training.backbone import INPUT, Backbone
@@ -53,7 +54,8 @@ def train_on_base(
 ) -> TrainedBase:
     """Return what a recipe makes of a base and the photos. Raise DogidError where too many cannot be decoded."""
     cut = _find_cut(backbone, recipe)
-    log(f"{len(dataset.photos)} photos, {len(dataset.labels)} labels; base {backbone.name}, cut at {cut}")
+    found = f"{count_of(len(dataset.photos), 'photo')}, {count_of(len(dataset.labels), 'label')}"
+    log(f"{found}; base {backbone.name}, cut at {cut}")
     computed = _compute_bottlenecks(backbone, cut, dataset, recipe, cache, progress, log)
     unreadable = dataset.unreadable + computed.unreadable
     splits.check_readable(unreadable, computed.photos, dataset, log)

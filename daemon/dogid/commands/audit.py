@@ -16,6 +16,7 @@ from dogid.file_names import one_line, shown_name
 from dogid.inbox.inbox_condition import describe_links_out
 from dogid.ledger.audit import Audit, audit
 from dogid.ledger.ledger_condition import ledger_problem
+from dogid.quantities import count_of
 
 _RETRY_SECONDS = 5.0  # a running daemon needs a moment for a photo that has just arrived
 _PAUSE_SECONDS = 0.2  # between two audits; lowering it keeps the disk of a large inbox busy
@@ -65,7 +66,7 @@ def _print(found: Audit, hindrance: str | None) -> None:
         print_line(f"{'not seen yet' if hindrance else 'lost'}: {one_line(shown_name(path))}")
     for path in found.counted_twice:
         print_line(f"counted twice: {one_line(shown_name(path))}")
-    photos = "1 photo" if found.photos == 1 else f"{found.photos} photos"
+    photos = count_of(found.photos, "photo")
     print_line(f"{photos} in the inbox: {_verdict(found, hindrance)}")
 
 

@@ -7,6 +7,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.byte_progress import show_byte_progress
 from dogid.commands.output import print_json, print_line
+from dogid.quantities import count_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,5 +34,6 @@ def run(args: argparse.Namespace) -> int:
              "made_at": manifest.made_at}
         )  # fmt: skip
     else:
-        print_line(f"{args.file}: {manifest.results} results and {models} models in {size / 1e6:.1f} MB")
+        held = f"{count_of(manifest.results, 'result')} and {count_of(models, 'model')}"
+        print_line(f"{args.file}: {held} in {size / 1e6:.1f} MB")
     return 0

@@ -17,6 +17,7 @@ from dogid.conditions import no_rights
 from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, quote_for_shell
+from dogid.quantities import count_of
 from dogid.settings import Settings
 
 _MIN_FREE_BYTES = 50_000_000  # space of a hundred thousand results and SQLite's write-ahead log
@@ -87,7 +88,7 @@ def _check_model(chosen: Settings) -> tuple[str, ...]:
     model, problem = opened.model, opened.found.problem
     proof = "passes its self-test" if model.file.golden else "self-test: unchecked, the file has no golden photo"
     return (
-        f"{model.file.path}: {len(model.labels)} labels, fed {model.input.describe()}, {proof}",
+        f"{model.file.path}: {count_of(len(model.labels), 'label')}, fed {model.input.describe()}, {proof}",
         *model.warnings,
         *filter(None, [problem]),
     )
@@ -133,7 +134,7 @@ def _describe_left_out(inbox: Path) -> str:
     closed = [file for file in files if not os.access(file, os.R_OK)]
     hints = ""
     if closed:
-        count = "1 file in it" if len(closed) == 1 else f"{len(closed)} files in it"
+        count = f"{count_of(len(closed), 'file')} in it"
         hints += f"; {count} cannot be read, try: {one_line(chmod_hint(closed[0]))}"
     links = describe_links_out(inbox, errors.links)
     return hints if links is None else f"{hints}; {one_line(links)}"

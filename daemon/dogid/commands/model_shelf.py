@@ -15,6 +15,7 @@ from dogid.commands.output import print_json, print_line, print_message, print_t
 from dogid.commands.reading_state import owner_of
 from dogid.conditions import model_is_set, no_rights
 from dogid.errors import ConflictError, DogidError, UsageError
+from dogid.quantities import count_of
 
 if TYPE_CHECKING:
     from dogid.shelf.listing import ListedModel
@@ -183,7 +184,7 @@ def _report(args: argparse.Namespace, state: Path) -> int:
     if args.json:
         print_json({"active": active.document(), "previous": None if previous is None else previous.document()})
         return 0
-    print_line(f"active: {active.name}, {len(active.labels)} labels, made from {active.made_from}")
+    print_line(f"active: {active.name}, {count_of(len(active.labels), 'label')}, made from {active.made_from}")
     if previous is not None:
         print_line(f"before: {previous.name}; back to it: dogid model rollback")
     return 0

@@ -7,6 +7,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.byte_progress import show_byte_progress
 from dogid.commands.output import print_json, print_line
+from dogid.quantities import count_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
         )  # fmt: skip
         return 0
     verb = "would be restored" if args.dry_run else "restored"
-    print_line(f"{manifest.results} results and {models} models of {manifest.made_at}: {verb} to {state}")
+    held = f"{count_of(manifest.results, 'result')} and {count_of(models, 'model')}"
+    print_line(f"{held} of {manifest.made_at}: {verb} to {state}")
     if kept is not None:
         print_line(f"what was there before is in {kept}; to go back, stop dogid and move its files up again")
     return 0

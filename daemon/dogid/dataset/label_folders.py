@@ -6,6 +6,7 @@ from pathlib import Path
 from dogid.dataset.photo_names import may_be_photo
 from dogid.errors import UsageError
 from dogid.file_names import join_names
+from dogid.quantities import count_of
 
 _TRAINING_PARTS = frozenset({"train", "training"})
 _JUDGING_PARTS = frozenset({"test", "testing", "val", "valid", "validation"})
@@ -38,7 +39,7 @@ def find_label_folders(root: Path) -> tuple[LabelFolder, ...]:
     ]
     if not found:
         unlabelled = len(list_unlabelled_files(root))
-        inside = f", only {unlabelled} file{'s' * (unlabelled > 1)}" if unlabelled else ""
+        inside = f", only {count_of(unlabelled, 'file')}" if unlabelled else ""
         raise UsageError(f"{root} has no sub-folders{inside}: make one per label, with that label's photos in it")
     for folder in found:
         if not folder.label or not folder.label.isprintable() or not _is_utf8(folder.label):

@@ -10,12 +10,15 @@ from dogid.judging.glossary import JUDGEMENT, render_glossary
 from dogid.judging.html_page import Picture, render_page, render_pictures
 from dogid.judging.judgement import Judgement
 from dogid.judging.judgement_text import format_judgement, percent
+from dogid.quantities import count_of
 
 
 def render_judgement(judgement: Judgement) -> str:
     """Return the whole document; it needs no other file and no network."""
     model = one_line(judgement.model.file.name)
-    title = f"{model} on {judgement.evaluation.photos} photos: {percent(judgement.evaluation.accuracy)} right"
+    title = (
+        f"{model} on {count_of(judgement.evaluation.photos, 'photo')}: {percent(judgement.evaluation.accuracy)} right"
+    )
     parts = [f"<h1>{escape(title)}</h1>", f'<pre tabindex="0">{escape(format_judgement(judgement))}</pre>']
     parts.append(render_glossary(JUDGEMENT))
     parts.append("<h2>Confusion matrix</h2><p>Rows: the true label; columns: the answer.</p>")

@@ -8,6 +8,7 @@ from dogid.evaluation.confusion_text import format_confusion
 from dogid.evaluation.intervals import Interval
 from dogid.file_names import join_names, one_line, shown_name
 from dogid.judging.judgement import Judgement
+from dogid.quantities import count_of
 
 _SHOWN_MISTAKES = 12
 _SURE = 0.9
@@ -17,7 +18,8 @@ def format_judgement(judgement: Judgement) -> str:
     """Return the judgement for a person."""
     found, names = judgement.evaluation, judgement.model.labels
     lines = [
-        f"judged {one_line(judgement.model.file.name)} on {found.photos} photos of {_shown(judgement.dataset.root)}",
+        f"judged {one_line(judgement.model.file.name)} on {count_of(found.photos, 'photo')} of "
+        f"{_shown(judgement.dataset.root)}",
         *describe_left_out(judgement),
         f"  top-1 {percent(found.accuracy)} ({_range(found.accuracy_interval)}), macro recall "
         f"{percent(found.macro_recall)} ({_range(found.macro_recall_interval)})",
@@ -43,7 +45,7 @@ def describe_left_out(judgement: Judgement) -> Iterator[str]:
         yield "only photos in test/ and val/ are judged: those in train/ are for training"
     for label, photos in judgement.unknown_labels.items():
         yield (
-            f"not judged: {photos} photo{'s' * (photos > 1)} in the folder {label!r}: the model has no such label; "
+            f"not judged: {count_of(photos, 'photo')} in the folder {label!r}: the model has no such label; "
             f"it has {join_names(model.labels)}"
         )
     if judgement.absent_labels:
@@ -72,7 +74,8 @@ def describe_sure_answers(judgement: Judgement) -> str:
     if not photos:
         return f"no answer has a probability of {_SURE:g} or more"
     right = sum(one.accuracy * one.photos for one in sure) / photos
-    return f"{photos} answers have a probability of {_SURE:g} or more, of which {percent(right)} are right"
+    answers = count_of(photos, "answer has", "answers have")
+    return f"{answers} a probability of {_SURE:g} or more, of which {percent(right)} are right"
 
 
 def describe_latency(judgement: Judgement) -> str:
@@ -100,7 +103,7 @@ def _mistake_lines(judgement: Judgement) -> Iterator[str]:
     if not mistakes:
         yield "no mistakes"
         return
-    yield f"{len(mistakes)} mistakes, the surest first:"
+    yield f"{count_of(len(mistakes), 'mistake')}, the surest first:"
     for mistake in mistakes[:_SHOWN_MISTAKES]:
         yield (
             f"  {one_line(mistake.file)}: {one_line(mistake.label)}, answered {one_line(mistake.predicted)} "

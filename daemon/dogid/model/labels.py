@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from dogid.quantities import count_of
+
 _LONGEST = 300  # characters; ImageNet's longest has 121. Longer ones fill every result, page and log line
 _NUMBERED = re.compile(r"\s*(\d+)\s*(?:[:.),;\t]\s*|\s-\s|\s)\s*(.*\S)\s*")
 _ITEM = re.compile(r"\bitem\s*\{(.*?)\}", re.DOTALL)
@@ -79,7 +81,9 @@ def check_count(labels: Sequence[str], outputs: int, where: str) -> None:
     """Raise ValueError, showing both sides, where labels do not fit a model with so many outputs."""
     if len(labels) != outputs:
         first = ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
-        raise ValueError(f"{where} has {len(labels)} labels ({first}), but the model has {outputs} outputs")
+        raise ValueError(
+            f"{where} has {count_of(len(labels), 'label')} ({first}), but the model has {count_of(outputs, 'output')}"
+        )
 
 
 def check_lengths(labels: Sequence[str], where: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from dogid.model.constants import operator_kinds
 from dogid.model.flatbuffer import FlatbufferError, Table, root
+from dogid.quantities import count_of
 
 _SUBGRAPHS = 2  # Model
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3  # SubGraph
@@ -84,7 +85,7 @@ class _Graph:
         at = behind.pop()
         layer = self._read(at)
         if not {layer.embedding}.issuperset(self._outputs[1:]):  # which `expose_embedding` adds
-            raise NoLastLayerError(f"the model has {len(self._outputs)} outputs")
+            raise NoLastLayerError(f"the model has {count_of(len(self._outputs), 'output')}")
         kinds = {self._kind(number) for number in behind}
         softmax = next((number for number in behind if self._kind(number) == SOFTMAX), None)
         beta = 1.0 if softmax is None else _beta(self._operators[softmax])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.ledger.counters import count_damaged_rows
+from dogid.quantities import count_of
 from dogid.shelf.listing import describe_choice
 from dogid.status import NOT_CHECKED
 from dogid.web.daemon_view import DaemonView
@@ -81,7 +82,7 @@ def _describe_inbox(daemon: DaemonView) -> StatusItem:
         return StatusItem("Inbox", path, visible(watch.problem), "bad", watch.last_scan)
     how = _MODES.get(watch.mode, watch.mode)
     scanned = "; last scan" if watch.last_scan else "; no scan yet"
-    return StatusItem("Inbox", path, f"{watch.files} files, {how}{scanned}", "plain", watch.last_scan)
+    return StatusItem("Inbox", path, f"{count_of(watch.files, 'file')}, {how}{scanned}", "plain", watch.last_scan)
 
 
 def _describe_model(daemon: DaemonView) -> StatusItem:
@@ -92,7 +93,7 @@ def _describe_model(daemon: DaemonView) -> StatusItem:
     choice = describe_choice(daemon.found_model, model.file)
     made_from = "" if choice["made_from"] == "unknown" else f"; made from {choice['made_from']}"
     problem = "" if choice["problem"] is None else f"; {choice['problem']}"
-    detail = visible(f"{len(model.labels)} labels, fed {fed}{made_from}; {tested}{warnings}{problem}")
+    detail = visible(f"{count_of(len(model.labels), 'label')}, fed {fed}{made_from}; {tested}{warnings}{problem}")
     level = "bad" if model.input.warn() or problem else "plain"
     return StatusItem("Model", visible(model.file.name), detail, level)
 

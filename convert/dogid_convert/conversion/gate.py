@@ -72,7 +72,8 @@ def _decide_by_agreement(agreement: Agreement, min_agreement: float) -> Verdict:
     low, high = agreement.interval
     figures = (
         f"its label is the float graph's for {100 * agreement.share:.1f} % of {count_of(agreement.photos, 'photo')} "
-        f"not used to calibrate (95 % interval {100 * low:.1f} to {100 * high:.1f} %; wanted: {100 * min_agreement:.1f} %)"
+        f"not used to calibrate (95 % interval {100 * low:.1f} to {100 * high:.1f} %; wanted: "
+        f"{100 * min_agreement:.1f} %)"
     )
     if high < min_agreement:
         return Verdict(passed=False, reason=figures)

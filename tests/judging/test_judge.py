@@ -195,3 +195,32 @@ def test_memory_limits_what_is_judged(model: Path, photos: Path, capsys: pytest.
     found = json.loads(capsys.readouterr().out)
     assert found["photos"]["per_label"] == {"red": 5, "green": 4}
     assert "40 MB are there for that (memory)" in json.dumps(found)
+
+
+def test_intervals_by_source_are_wider(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Eight sources of six photos, of which two are all wrong: eight draws and not 48."""
+    for source in "abcdefgh":
+        wrong = source in "ab"
+        for number in range(6):
+            colour = (20, 200 - number, ord(source) % 40) if wrong else (200 - number, 20, ord(source) % 40)
+            put(
+                tmp_path / "photos" / "red" / f"{source}__{number}.png",
+                encode_photo(Image.new("RGB", (40, 40), colour), "PNG"),
+            )
+    photos, by_source = tmp_path / "photos", ["--group-by", "[a-z]+"]
+
+    found = [judged(capsys, model, photos)]
+    assert main(["judge", str(model), str(photos), "--json", *by_source]) == 0
+    found.append(json.loads(capsys.readouterr().out))
+    assert main(["judge", str(model), str(photos), *by_source]) == 0
+
+    assert "a bootstrap over the 8 sources" in capsys.readouterr().out
+    assert [one["photos"]["groups"] for one in found] == [None, 8]
+    assert [one["accuracy"] for one in found] == [0.75, 0.75]
+    widths = [one["accuracy_95"][1] - one["accuracy_95"][0] for one in found]
+    assert widths[1] == pytest.approx(widths[0] * 6**0.5, rel=0.2)
+
+
+def test_one_source_alone_is_wrong_usage(model: Path, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["judge", str(model), str(photos), "--group-by", "x*"]) == 2
+    assert "finds the same source in the names of all photos" in capsys.readouterr().err

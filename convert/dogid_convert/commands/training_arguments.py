@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dogid.dataset.photo_groups import parse_pattern
 from dogid.errors import UsageError
 from dogid_convert.support.explain_errors import user_errors
 from dogid_convert.support.progress import Track
@@ -81,7 +82,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--group-by",
-        type=_pattern,
+        type=parse_pattern,
         metavar="REGEX",
         help="evaluate by cross-validation with whole groups left out: the beginning of a file's name that REGEX "
         "matches (or its first group) is the photo's source or camera",
@@ -220,10 +221,3 @@ def _factor(text: str) -> tuple[str, float]:
     if not equals or not 0 < number < 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not LABEL=F with a factor above 0")
     return label, number
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a regular expression: {error}") from error

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import LabelledPhoto
+from dogid.dataset.photo_groups import number_groups
 from dogid.errors import UsageError
-from dogid_convert.training.splits import extract_group
 
 FOLDS = 5
 MAX_FOLD_SHARE = 1 / 3
@@ -24,8 +24,7 @@ def find_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str]) -> tu
     A group is what pattern finds at the beginning of a file's name. Raise UsageError with fewer than two groups that
     can be left out.
     """
-    names, numbers = np.unique([extract_group(photo.path.name, pattern) for photo in photos], return_inverse=True)
-    groups = numbers.astype(np.intp)
+    groups, names = number_groups(photos, pattern)
     folds = deal_folds(np.array([photo.label for photo in photos]), groups)
     foldable = len(np.unique(groups[folds != ALWAYS_TRAINED]))
     if foldable < 2:
@@ -33,7 +32,7 @@ def find_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str]) -> tu
             f"--group-by {pattern.pattern!r} finds {foldable} group(s) to leave out: two are needed. A group with more "
             "than a third of the photos, or with all photos of a label, cannot be left out"
         )
-    return groups, tuple(map(str, names))
+    return groups, names
 
 
 def deal_folds(labels: NDArray[np.integer], groups: NDArray[np.intp], count: int = FOLDS) -> NDArray[np.intp]:

@@ -1,7 +1,6 @@
 """Splits of the photos for training, validation and evaluation; warns where a label has too few."""
 
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,17 +107,6 @@ def is_held_out(sha256: str, percent: int = HELD_OUT_PERCENT) -> bool:
 def is_for_validation(sha256: str) -> bool:
     """Whether a photo is for validation, where a training is stopped early. Never one that is held out."""
     return HELD_OUT_PERCENT <= _percentile(sha256) < HELD_OUT_PERCENT + VALIDATION_PERCENT
-
-
-def extract_group(name: str, pattern: re.Pattern[str]) -> str:
-    """Return the group (source, camera) in a file name: the pattern's first group or its whole match.
-
-    A name that does not match is a group of its own kind, "".
-    """
-    match = pattern.match(name)
-    if match is None:
-        return ""
-    return match.group(1) if pattern.groups else match.group(0)
 
 
 def _percentile(sha256: str) -> int:

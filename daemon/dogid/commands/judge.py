@@ -11,6 +11,8 @@ from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
 
 if TYPE_CHECKING:
+    import re
+
     from dogid.judging.judgement import Judgement
 
 _SETTINGS = (*settings.MODEL_SETTINGS[1:], "workers", "max_bytes", "max_pixels", "memory", "decode_timeout")
@@ -28,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write a page with the wrong ones as FILE.html, and FILE.json"
+    )
+    parser.add_argument(
+        "--group-by",
+        type=_pattern,
+        metavar="REGEX",
+        help="give intervals for photos of other sources: the beginning of a file's name that REGEX matches (or its "
+        "first group) is the photo's source or camera (default: intervals by photo, which are narrower)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     settings.add_flags(parser, _SETTINGS)
@@ -49,6 +58,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_line(format_judgement(judgement).rstrip())
     return int(bool(judgement.unreadable))
+
+
+def _pattern(text: str) -> "re.Pattern[str]":
+    from dogid.dataset.photo_groups import parse_pattern  # imports numpy, which other commands do without
+
+    return parse_pattern(text)
 
 
 def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
@@ -80,7 +95,7 @@ def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":
     decoder = Decoder(ByteBudget(choose_capacity(chosen.memory)), chosen.max_pixels, chosen.decode_timeout)
     reader = PhotoReader(decoder, chosen.max_bytes)
     with contextlib.closing(decoder):
-        judgement = judge(model, dataset, chosen.workers, reader, bar)
+        judgement = judge(model, dataset, chosen.workers, reader, bar, args.group_by)
         for warning in (suggest_normalisation(model, dataset, reader), *model.warnings):
             if warning is not None:
                 print_message(f"warning: {warning}")

@@ -1,6 +1,7 @@
 """Running a model on labelled photos, with the daemon's own decoder and classifier."""
 
 import os
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from dogid.dataset.label_matching import match_labels
 from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
+from dogid.dataset.photo_groups import number_groups
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.evaluation.metrics import bin_by_confidence, evaluate
 from dogid.file_names import join_names, shown_name
@@ -28,11 +30,19 @@ _MEASURED_PHOTOS = 60
 """Photos whose time is taken, by one thread alone; more make the medians steadier and take longer."""
 
 
-def judge(model: Model, dataset: Dataset, workers: int, reader: PhotoReader, progress: "Progress") -> Judgement:
+def judge(
+    model: Model,
+    dataset: Dataset,
+    workers: int,
+    reader: PhotoReader,
+    progress: "Progress",
+    group_by: re.Pattern[str] | None = None,
+) -> Judgement:
     """Return how good a model is on a dataset's photos: on those in test/ and val/ only, where there are any.
 
-    workers photos are classified in parallel, as far as the reader's limits allow. Raise UsageError where the model
-    knows none of the dataset's labels, or none of its photos can be classified.
+    workers photos are classified in parallel, as far as the reader's limits allow. With group_by, which finds a photo's
+    source in the beginning of its file's name, intervals are for photos of other sources. Raise UsageError where the
+    model knows none of the dataset's labels, none of its photos can be classified, or all have the same source.
     """
     places = match_labels(dataset.labels, model.labels)
     if all(place is None for place in places):
@@ -44,6 +54,8 @@ def judge(model: Model, dataset: Dataset, workers: int, reader: PhotoReader, pro
     photos = [photo for photo in wanted if places[photo.label] is not None]
     if not photos:
         raise UsageError(f"{dataset.root}: no photo to judge with has a label of the model {model.file.name}")
+    if group_by is not None:
+        _check_groups(photos, group_by, dataset)  # before they are classified
     judged, answers, unreadable = _classify_all(photos, model, workers, reader, progress)
     if not judged:
         path, reason = unreadable[0]
@@ -55,7 +67,8 @@ def judge(model: Model, dataset: Dataset, workers: int, reader: PhotoReader, pro
     return Judgement(
         model=model,
         dataset=dataset,
-        evaluation=evaluate(scores, truth),
+        evaluation=evaluate(scores, truth, None if group_by is None else number_groups(judged, group_by)[0]),
+        groups=None if group_by is None else len(number_groups(judged, group_by)[1]),
         bins=bin_by_confidence(scores, truth),
         truth=truth,
         predicted=scores.argmax(axis=1),
@@ -65,6 +78,16 @@ def judge(model: Model, dataset: Dataset, workers: int, reader: PhotoReader, pro
         trained_on=_count_trained(judged, model),
         latency=_measure_latency(judged, model, reader),
     )
+
+
+def _check_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str], dataset: Dataset) -> None:
+    """Raise UsageError with fewer than two groups: one source says nothing about others."""
+    _, names = number_groups(photos, pattern)
+    if len(names) < 2:
+        raise UsageError(
+            f"--group-by {pattern.pattern!r} finds the same source in the names of all photos of {dataset.root}: "
+            "intervals by source need two or more"
+        )
 
 
 class Progress:

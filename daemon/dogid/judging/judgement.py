@@ -44,6 +44,8 @@ class Judgement:
     dataset: Dataset
     evaluation: Evaluation
     """Over all labels of the model."""
+    groups: int | None
+    """How many sources the photos are of; None where they were not asked for, and the intervals are by photo."""
     bins: tuple[ConfidenceBin, ...]
     truth: NDArray[np.int64]
     """[judged photos], indices of the model's labels."""
@@ -91,6 +93,7 @@ class Judgement:
             "photos": {
                 "folder": shown_name(os.fsencode(self.dataset.root)),
                 "judged": found.photos,
+                "groups": self.groups,
                 "per_label": {labels[i]: int((self.truth == i).sum()) for i in np.unique(self.truth)},
                 "only_test": self.dataset.is_divided,
                 "trained_on": self.trained_on,

@@ -23,6 +23,7 @@ def format_judgement(judgement: Judgement) -> str:
         *describe_left_out(judgement),
         f"  top-1 {percent(found.accuracy)} ({_range(found.accuracy_interval)}), macro recall "
         f"{percent(found.macro_recall)} ({_range(found.macro_recall_interval)})",
+        *_group_lines(judgement),
         f"  expected calibration error {found.calibration_error:.3f}; {describe_sure_answers(judgement)}",
         f"  {describe_latency(judgement)}",
         "",
@@ -36,6 +37,14 @@ def format_judgement(judgement: Judgement) -> str:
             lines.append(f"  {one_line(names[at])}: {percent(found.recalls[at])} of {photos} ({_range(interval)})")
     lines += ["", *_mistake_lines(judgement)]
     return "\n".join(lines) + "\n"
+
+
+def _group_lines(judgement: Judgement) -> Iterator[str]:
+    if judgement.groups is not None:
+        yield (
+            f"  these intervals are for photos of other sources: a bootstrap over the {judgement.groups} sources that "
+            "--group-by finds"
+        )
 
 
 def describe_left_out(judgement: Judgement) -> Iterator[str]:

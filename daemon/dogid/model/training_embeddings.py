@@ -9,6 +9,10 @@ A member `training_embeddings.npz` of the appended zip, with these arrays; [phot
 | `labels` | uint16 [photos] | places in the model's list of labels |
 | `sha256` | uint8 [photos, 32] | of the photo's file |
 | `network_trained` | bool [photos] | whether the network before the last layer was trained on it |
+
+They are of the float network, and rounded. A head that is fitted to them is as good for the quantized network's
+embeddings as one that is fitted to those: with the shipped model's 3,607 photos, in folds of whole sources, 94.5 and
+94.6 % are right. Photos of a new label are better not rounded while they are few (20 photos: 85 % found instead of 83).
 """
 
 import io
@@ -27,6 +31,7 @@ _STEP = 1.0
 """Of the features' mean standard deviation. Lower: a larger file; higher: heads fitted to these embeddings are worse.
 At 1.0, the loss of a head on other photos is within 1 % of that of exact embeddings, and a photo takes 270 bytes."""
 _MAX_BYTES = 256 << 20  # of the member; a million photos
+_BLOCK = 256  # photos that are rounded at once: more need memory, and save no time
 _HASHES = "sha256"
 _HASH_BYTES = 32
 _MAX_HASHES = (_HASH_BYTES << 20) + 4096  # bytes, of a million photos and the array's header
@@ -56,11 +61,11 @@ def encode(photos: TrainingEmbeddings, *, quickly: bool = False) -> bytes:
     quickly: by a method that takes a sixteenth of the time (0.2 s instead of 4 s for 3,600 photos, more on a small
     device) and makes a file a twelfth larger.
     """
-    largest = float(np.abs(photos.embeddings).max(initial=0.0))
+    largest = float(max(photos.embeddings.max(initial=0.0), -photos.embeddings.min(initial=0.0)))
     chosen = photos.step or _STEP * _mean_deviation(photos.embeddings)
     step = np.float32(max(chosen, largest / 127) or 1.0)
     arrays: dict[str, NDArray[Any]] = {
-        "embeddings": np.ascontiguousarray(np.round(photos.embeddings / step).astype(np.int8).T),
+        "embeddings": _round(photos.embeddings, step),
         "step": np.asarray(step),
         "labels": photos.labels.astype(np.uint16),
         _HASHES: np.frombuffer(bytes.fromhex("".join(photos.sha256)), np.uint8).reshape(-1, _HASH_BYTES),
@@ -77,6 +82,15 @@ def encode(photos: TrainingEmbeddings, *, quickly: bool = False) -> bytes:
             entry.compress_type = method
             archive.writestr(entry, content.getvalue())
     return buffer.getvalue()
+
+
+def _round(embeddings: NDArray[np.float32], step: np.float32) -> NDArray[np.int8]:
+    """Return embeddings [photos, width] in units of step [width, photos], a block after the other to save memory."""
+    levels = np.empty(embeddings.shape[::-1], np.int8)
+    for start in range(0, len(embeddings), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        levels[:, block] = np.round(embeddings[block] / step).T
+    return levels
 
 
 def read_embeddings(model: Path) -> TrainingEmbeddings | None:

@@ -7,6 +7,7 @@ import pytest
 
 from dogid.ledger import embeddings, queries
 from dogid.ledger.database import FILE_NAME
+from dogid.ledger.forget import delete_photos
 from dogid.ledger.outcomes import Classified, Job, Timings
 from dogid.ledger.review_writer import (
     NoAnswerError,
@@ -162,6 +163,20 @@ def test_reviewed_content_gets_the_embedding_of_a_new_network(inbox: Inbox) -> N
     inbox.ledger.forget([copy.id])
     assert list_newest_embeddings(inbox.db, "new", 9) == []
     assert [found.embedding for found in list_standing_reviews(inbox.db, "new")] == [b"1"]
+
+
+def test_words_are_forgotten_on_request_with_the_last_photo(inbox: Inbox) -> None:
+    jobs = [add(inbox, name) for name in ("a", "b")]
+    inbox.ledger.record([replace(outcome(inbox, job, b"1"), sha256=content("a")) for job in jobs])
+    inbox.ledger.review([jobs[0].id], say_label("wolf", "anna"))
+    with inbox.ledger._transaction():
+        delete_photos(inbox.ledger._db, [jobs[0].id], with_reviews=True)
+    assert len(standing(inbox)) == 1
+    with inbox.ledger._transaction():
+        delete_photos(inbox.ledger._db, [jobs[1].id], with_reviews=True)
+
+    assert list_reviews(inbox.db, content("a")) == []
+    assert inbox.db.execute("SELECT count(*) FROM reviewed_embedding").fetchone()[0] == 0
 
 
 @pytest.mark.parametrize(

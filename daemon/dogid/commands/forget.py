@@ -1,4 +1,7 @@
-"""`dogid forget FILE...|--absent`: delete results of photos that are no longer in the inbox."""
+"""`dogid forget FILE...|--absent`: delete results of photos that are no longer in the inbox.
+
+What people said about the photos stays, unless --reviews is given.
+"""
 
 import argparse
 from pathlib import Path
@@ -12,9 +15,10 @@ from dogid.file_names import one_line, shown_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add FILE..., --absent, --dry-run and the flags of `reading_state`."""
+    """Add FILE..., --absent, --reviews, --dry-run and the flags of `reading_state`."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="a path in the inbox, or a name as in /results")
     parser.add_argument("--absent", action="store_true", help="all photos that have left the inbox")
+    parser.add_argument("--reviews", action="store_true", help="also what people said about them, which learning needs")
     parser.add_argument("--dry-run", action="store_true", help="only print what would be deleted")
     reading_state.add_arguments(parser)
 
@@ -32,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     photos = find_absent_photos(db, inbox) if args.absent else _named_photos(args, inbox)
     if not args.dry_run:
-        forget_photos(state, list(photos))
+        forget_photos(state, list(photos), with_reviews=args.reviews)
     names = [shown_name(path) for path in photos.values()]
     if args.json:
         print_json({"forgotten": names, "dry_run": args.dry_run})

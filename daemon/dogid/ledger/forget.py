@@ -10,15 +10,30 @@ from dogid.ledger.presence import AbsenceCheck
 _PAGE = 500
 _CURRENT = "SELECT id, path, absent_at FROM photo WHERE state != 'superseded'"
 
+_DELETE_OF_CONTENT = """DELETE FROM {} WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM photo WHERE sha256 IS NOT NULL
+    AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1)"""
 
-def delete_photos(db: sqlite3.Connection, ids: Sequence[int]) -> int:
-    """Delete photos by the ids of their current rows, with all versions before; return how many there were."""
+
+def delete_photos(db: sqlite3.Connection, ids: Sequence[int], *, with_reviews: bool = False) -> int:
+    """Delete photos by the ids of their current rows, with all versions before; return how many there were.
+
+    with_reviews: also what people said about contents that no other photo has, and their embeddings.
+    """
     if not ids:
         return 0
     photos = f"id IN ({','.join('?' * len(ids))}) AND state != 'superseded'"
     histories = f"SELECT history_id FROM photo WHERE {photos}"  # noqa: S608
-    db.execute(f"DELETE FROM photo WHERE state = 'superseded' AND history_id IN ({histories})", ids)  # noqa: S608
-    return db.execute(f"DELETE FROM photo WHERE {photos}", ids).rowcount  # noqa: S608
+    versions = f"state = 'superseded' AND history_id IN ({histories})"
+    contents = list[str]()
+    if with_reviews:
+        query = f"SELECT DISTINCT sha256 FROM photo WHERE ({photos}) OR ({versions})"  # noqa: S608
+        contents = [sha256 for (sha256,) in db.execute(query, (*ids, *ids)) if sha256 is not None]
+    db.execute(f"DELETE FROM photo WHERE {versions}", ids)  # noqa: S608
+    deleted = db.execute(f"DELETE FROM photo WHERE {photos}", ids).rowcount  # noqa: S608
+    for sha256 in contents:
+        for table in ("review", "reviewed_embedding"):
+            db.execute(_DELETE_OF_CONTENT.format(table), (sha256,))
+    return deleted
 
 
 def find_absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:
@@ -38,11 +53,14 @@ def find_absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:
     return absent
 
 
-def forget_photos(state: Path, ids: Sequence[int]) -> int:
-    """Delete photos from the ledger in a state folder; return how many. Raise UsageError where it cannot be written."""
+def forget_photos(state: Path, ids: Sequence[int], *, with_reviews: bool = False) -> int:
+    """Delete photos from the ledger in a state folder; return how many. Raise UsageError where it cannot be written.
+
+    with_reviews: as for `delete_photos`.
+    """
     with changing_ledger(state, "forget") as db:
         forgotten = 0
         for at in range(0, len(ids), _PAGE):
             with db:
-                forgotten += delete_photos(db, ids[at : at + _PAGE])
+                forgotten += delete_photos(db, ids[at : at + _PAGE], with_reviews=with_reviews)
         return forgotten

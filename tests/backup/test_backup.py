@@ -16,6 +16,7 @@ from dogid.clock import Clock
 from dogid.daemon.model_switch import ModelSwitch
 from dogid.errors import DogidError, UsageError
 from dogid.ledger.database import FILE_NAME
+from dogid.ledger.review_writer import say_label
 from dogid.ledger.schema import MIGRATIONS
 from dogid.settings import Settings
 from dogid.shelf.folder import put_on_shelf
@@ -37,7 +38,8 @@ def kept(tmp_path: Path) -> Inbox:
 
 
 def test_backup_brings_everything_back(kept: Inbox, tmp_path: Path) -> None:
-    before = [tuple(row) for row in kept.db.execute("SELECT * FROM photo")]
+    kept.ledger.review([1, 2], say_label("wolf", "anna"))
+    before = {name: [tuple(row) for row in kept.db.execute(f"SELECT * FROM {name}")] for name in ("photo", "review")}
     manifest = write_backup(kept.state, tmp_path / "dogid.zip", force=False, on_progress=lambda _: None)
     kept.close()
     shutil.rmtree(kept.state)
@@ -47,7 +49,7 @@ def test_backup_brings_everything_back(kept: Inbox, tmp_path: Path) -> None:
     assert (manifest.results, restored.kept) == (3, None)
     assert (kept.state / SHELF).read_bytes() == b"a model"
     kept.open()
-    assert [tuple(row) for row in kept.db.execute("SELECT * FROM photo")] == before
+    assert {name: [tuple(row) for row in kept.db.execute(f"SELECT * FROM {name}")] for name in before} == before
 
 
 def test_restored_state_has_the_model_that_was_active(kept: Inbox, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A person's word on a photo is kept by content, beside the model's answers, and nothing that is said is lost."""
 
+import os
 from dataclasses import replace
 from hashlib import sha256
 
@@ -8,6 +9,7 @@ import pytest
 from dogid.ledger import embeddings, queries
 from dogid.ledger.database import FILE_NAME
 from dogid.ledger.forget import delete_photos
+from dogid.ledger.histories import read_history_page
 from dogid.ledger.outcomes import Classified, Job, Timings
 from dogid.ledger.review_writer import (
     NoAnswerError,
@@ -82,6 +84,21 @@ def test_word_stays_with_a_content_under_all_its_names(inbox: Inbox) -> None:
     (found,) = standing(inbox)
     assert (found.label, found.path, found.model_label) == ("wolf", b"a", "cat")
     assert inbox.db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_word_outlives_the_answer_of_another_model(inbox: Inbox) -> None:
+    former = add_classified(inbox, "a")
+    inbox.ledger.review([former], say_label("wolf", "anna"))
+    inbox.model_id = inbox.ledger.register_model("new.tflite", "11", ("cat", "dog"))
+    os.utime(inbox.folder / "a", (7, 7))
+    inbox.observe("a")
+    inbox.classify(inbox.job(), "dog")
+
+    (result,) = queries.list_results(inbox.db, queries.ResultFilter(label="wolf"))
+    assert (result["label"], result["reviewed"]["label"], result["id"] > former) == ("dog", "wolf", True)
+    assert queries.list_results(inbox.db, queries.ResultFilter(label="dog", reviewed="labelled")) == [result]
+    words = [step for step in read_history_page(inbox.db, result["id"]).steps if step["event"] == "reviewed"]
+    assert [step["detail"] for step in words] == ["labelled wolf by anna"]
 
 
 def test_words_on_many_photos_are_written_all_or_none(inbox: Inbox) -> None:

@@ -9,6 +9,7 @@ from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.histories import read_history_page
+from dogid.ledger.reviews import iterate_unreviewed
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
 
@@ -50,6 +51,7 @@ def test_damaged_row_is_left_out_of_lists(three: Inbox, column: str, value: str)
     assert [result["id"] for result in queries.list_results(three.db, queries.ResultFilter())] == [3, 1]
     assert [result["id"] for result in queries.list_results(three.db, queries.ResultFilter(limit=2))] == [3, 1]
     assert [result["id"] for _, result in queries.list_results_since(three.db, 0, 10)] == [1, 3]
+    assert [result["id"] for result in iterate_unreviewed(three.db, 2)] == [3, 1]
     assert queries.find_result(three.db, 2) is None
     assert read_history_page(three.db, 2).steps == []
     assert three.db.damaged_rows == 1

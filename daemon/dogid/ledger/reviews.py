@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dogid.file_names import shown_name
-from dogid.ledger.damage import is_undecodable
-from dogid.ledger.queries import NO_STANDING, RESULT_QUERY, as_result, find_result, list_results_since
+from dogid.ledger.queries import NO_STANDING, find_result, iterate_rows, list_results_since
 from dogid.result_document import Result
 
 VERDICTS = ("labelled", "confirmed", "unsure")
@@ -26,9 +25,8 @@ _WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
 _NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
     FROM recent_embedding JOIN photo ON photo.id = photo_id
     WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
-_UNREVIEWED = RESULT_QUERY.format(
-    f"state != 'superseded' AND absent_at IS NULL AND +state = 'classified' AND {NO_STANDING}"
-    " ORDER BY photo.id DESC LIMIT ?"
+_UNREVIEWED = (
+    f"state != 'superseded' AND absent_at IS NULL AND +state = 'classified' AND {NO_STANDING} ORDER BY photo.id DESC"
 )
 
 
@@ -135,16 +133,7 @@ def list_changes_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Cha
 
 def iterate_unreviewed(db: sqlite3.Connection, limit: int) -> Iterator[Result]:
     """Yield the newest classified photos in the inbox on which nobody's word stands, up to limit; damaged ones not."""
-    rows = db.execute(_UNREVIEWED, (limit,))
-    while True:
-        try:
-            row = next(rows, None)
-            if row is None:
-                return
-            yield as_result(row)
-        except sqlite3.OperationalError as error:
-            if not is_undecodable(error):
-                raise
+    return (result for _, result in iterate_rows(db, _UNREVIEWED, (), limit))
 
 
 def list_newest_embeddings(db: sqlite3.Connection, network: str, limit: int) -> list[StoredEmbedding]:

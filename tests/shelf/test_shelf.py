@@ -14,7 +14,7 @@ from dogid.model.shipped import shipped_model
 from dogid.preprocessing import parse_normalisation
 from dogid.settings import Settings
 from dogid.shelf.folder import models_on_shelf, put_on_shelf
-from dogid.shelf.listing import list_models
+from dogid.shelf.listing import describe_origin, list_models
 from dogid.shelf.open_model import Origin, choose_model, find_model
 from dogid.shelf.pointer import Entry, Pointer
 from tests.shelf.models import make_model
@@ -126,6 +126,20 @@ def test_named_model_goes_before_the_active_one(chosen: Settings) -> None:
     assert find_model(named).origin is Origin.SET
     with pytest.raises(UsageError, match="the setting `model` names"):
         switch_of(named).roll_back()
+
+
+@pytest.mark.parametrize(
+    ("provenance", "said"),
+    [
+        ({"parent": {"file": "dogid.tflite"}, "corrections": ["0", "1"]}, "dogid.tflite and 2 corrections"),
+        ({"trained_on": {"photos": 30, "data_version": "0123456789"}, "graph": {"file": "a.pb"}}, "30 photos (version"),
+        ({"graph": {"file": "a.pb"}}, "a.pb"),
+        ({"parent": 5, "trained_on": "x", "graph": []}, "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_what_a_model_was_made_from_is_said(provenance: object, said: str) -> None:
+    assert describe_origin({"provenance": provenance}).startswith(said)
 
 
 def test_pointer_remembers_no_more_than_five_before() -> None:

@@ -138,10 +138,10 @@ def describe_origin(record: Mapping[str, Any]) -> str:
     if not isinstance(provenance, Mapping):
         return "unknown"
     parent, corrections = provenance.get("parent"), provenance.get("corrections")
-    if isinstance(parent, Mapping) and isinstance(parent.get("name"), str):
+    if isinstance(parent, Mapping) and isinstance(parent.get("file"), str):
         count = len(corrections) if isinstance(corrections, list) else corrections
         learned = f" and {count} corrections" if isinstance(count, int) else ""
-        return f"{parent['name']}{learned}"
+        return f"{parent['file']}{learned}"
     trained, graph = provenance.get("trained_on"), provenance.get("graph")
     if isinstance(trained, Mapping) and isinstance(trained.get("photos"), int):
         version = str(trained.get("data_version") or "")[:_SHOWN_HASH]

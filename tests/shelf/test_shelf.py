@@ -59,7 +59,8 @@ def test_rollbacks_go_back_one_after_the_other_to_the_shipped_model(chosen: Sett
 
 def test_five_newest_and_all_that_can_be_gone_back_to_are_kept(chosen: Settings) -> None:
     switch = switch_of(chosen)
-    make_model(chosen.state / "models" / "users.tflite")
+    users = make_model(chosen.state / "models" / "users.tflite")
+    put_on_shelf(chosen.state, users.name, users.read_bytes(), "a test", options=InputOptions(size=9))  # only noted
     switch.activate(add(chosen, "first"))
     for number in range(7):
         add(chosen, f"learned{number}")
@@ -92,13 +93,15 @@ def test_labels_and_input_beside_a_model_stay_with_it(chosen: Settings) -> None:
     assert opened.model.file.channels == "bgr"
 
 
-@pytest.mark.parametrize("harm", ["missing", "changed", "pointer"])
+@pytest.mark.parametrize("harm", ["missing", "changed", "replaced", "pointer"])
 def test_broken_shelf_falls_back_and_says_so(chosen: Settings, harm: str) -> None:
     switch = switch_of(chosen)
     switch.activate(add(chosen, "mine"))
     path = chosen.state / "models" / ("active.json" if harm == "pointer" else "mine.tflite")
     if harm == "missing":
         path.unlink()
+    elif harm == "replaced":
+        make_model(path, "another one that works")
     else:
         put(path, path.read_bytes()[:-2])
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dogid.file_names import one_line
+from dogid.quantities import count_of
 from dogid_convert.data.diff import DatasetDiff, Pair, find_conflicting_labels
 from dogid_convert.data.manifest import Manifest, ManifestEntry
 
@@ -101,7 +102,7 @@ def _side_line(side: str, document: dict[str, Any]) -> str:
     unreadable = len(document["unreadable"])
     note = f", {unreadable} of its files unreadable" if unreadable else ""
     name, version = one_line(document["name"]), document["version"][:_VERSION_SHOWN]
-    return f"{side}  {name}: version {version}, {document['photos']} files{note}"
+    return f"{side}  {name}: version {version}, {count_of(document['photos'], 'file')}{note}"
 
 
 def _counts_table(labels: dict[str, dict[str, int]]) -> list[str]:

@@ -71,6 +71,9 @@ class RetrainResult:
 def retrain(dataset: Dataset, recipe: Recipe, cache: Path, progress: Progress, log: Log) -> RetrainResult:
     """Return a graph retrained on a data set's photos. Raise DogidError or UsageError."""
     splits.log_left_out(dataset, log)
+    label_advice = describe_labels(dataset.labels)
+    for sentence in label_advice:  # now: who mends it need not wait for the end
+        log(sentence)
     bases = base_names.find_bases(recipe.base)
     backbones = base_network.drop_repeats([base_network.load(name, recipe.size) for name in bases])
     trained, trials = _train_best(backbones, dataset, recipe, cache, progress, log)
@@ -80,8 +83,7 @@ def retrain(dataset: Dataset, recipe: Recipe, cache: Path, progress: Progress, l
     held_out = outcome.held_out.evaluate(labels, prior) if outcome.held_out else None
     by_group = outcome.by_group.evaluate(labels, prior, trained.data.groups) if outcome.by_group else None
     near_duplicates = describe_clusters(dataset_used, trained.clusters, _find_unjudged(trained, recipe))
-    advice = describe_labels(dataset.labels)
-    advice += describe_few_photos(dataset_used.counts(), by_group or held_out, near_duplicates.always_trained)
+    advice = describe_few_photos(dataset_used.counts(), by_group or held_out, near_duplicates.always_trained)
     groups_always_trained = _name_always_trained(trained) if recipe.group_by else ()
     if groups_always_trained:
         advice += (f"groups that are always trained on and not judged: {join_names(groups_always_trained)}",)
@@ -109,7 +111,7 @@ def retrain(dataset: Dataset, recipe: Recipe, cache: Path, progress: Progress, l
         misclassified=judged.find_misclassified(dataset_used, labels, prior) if judged else (),
         embeddings=_keep_embeddings(trained, fine=recipe.convolutions > 0),
         near_duplicates=near_duplicates,
-        advice=advice,
+        advice=label_advice + advice,
     )
 
 

@@ -3,20 +3,22 @@
 import pytest
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.photo.extent.jpeg import find_end, lacks_scans, read_header
+from dogid.photo.extent.jpeg import HOLE, count_samples, find_end, find_hole, lacks_scans, read_header
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 PIXELS = bytes(range(1, 100))
 BASELINE, PROGRESSIVE = 0xC0, 0xC2
+SAMPLES = 576 * 320
+"""Of a component of the frame's size, in whole blocks."""
 
 
 def segment(marker: int, content: bytes) -> bytes:
     return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2) + content
 
 
-def frame(marker: int = BASELINE, components: int = 3, precision: int = 8) -> bytes:
-    """A frame of 516 x 260 pixels."""
-    table = b"".join(bytes([number, 0x11, 0]) for number in range(1, components + 1))
+def frame(marker: int = BASELINE, components: int = 3, precision: int = 8, first: int = 0x11) -> bytes:
+    """A frame of 516 x 260 pixels; first are the sampling factors of the first component, the others have 1 and 1."""
+    table = b"".join(bytes([number, first if number == 1 else 0x11, 0]) for number in range(1, components + 1))
     return segment(marker, bytes([precision]) + b"\x01\x04\x02\x04" + bytes([components]) + table)
 
 
@@ -125,3 +127,62 @@ def test_damage_ends_the_last_scan() -> None:
     assert find_end(several + b"\xff\xc1" + EOI, read_header(several)) == (len(several), False)
     assert find_end(several + comment[:-1], read_header(several)) == (len(several), False)
     assert find_end(several + comment, read_header(several)) == (len(several + comment), False)
+
+
+@pytest.mark.parametrize(
+    ("first", "components", "samples"),
+    [(0x11, 1, 1.0), (0x11, 3, 3.0), (0x21, 3, 2.0), (0x12, 3, 2.0), (0x22, 3, 1.5), (0x41, 3, 1.5)],
+)
+def test_samples_are_counted_by_component(first: int, components: int, samples: float) -> None:
+    data = SOI + frame(components=components, first=first) + scan(*range(1, components + 1)) + EOI
+
+    assert count_samples(data, read_header(data)) == SAMPLES * samples
+
+
+def tables(*first_symbols: tuple[int, int]) -> bytes:
+    """A segment of Huffman tables, each given by its class and number, and the symbol whose code is zeros."""
+    counts = bytes(7) + bytes([3]) + bytes(8)
+    return segment(0xC4, b"".join(bytes([each]) + counts + bytes([symbol, 5, 6]) for each, symbol in first_symbols))
+
+
+DC, AC = 0x00, 0x10
+EMPTY_BLOCK, OTHER = 0x00, 0x01
+
+
+@pytest.mark.parametrize(
+    ("given", "is_hole"),
+    [
+        (tables((AC, OTHER)), True),
+        (tables((AC, EMPTY_BLOCK)), False),
+        (tables((DC, EMPTY_BLOCK), (AC, OTHER)), True),  # several in one segment
+        (tables((DC, OTHER), (AC, EMPTY_BLOCK)), False),
+        (tables((AC, EMPTY_BLOCK)) + tables((AC, OTHER)), True),  # the later one counts
+        (tables((AC + 1, OTHER)), False),  # of another component
+    ],
+)
+def test_zeros_are_a_hole_unless_they_are_empty_blocks(given: bytes, is_hole: bool) -> None:
+    data = SOI + given + frame(components=1) + scan(1) + HOLE + PIXELS + EOI
+
+    assert find_hole(data, read_header(data)) == (data.index(HOLE, len(data) - 170) if is_hole else None)
+
+
+@pytest.mark.parametrize(
+    ("scans", "is_hole"),
+    [
+        (scan(1, 2, 3, last=0) + HOLE * 4, False),  # means that do not change
+        (scan(1, first=1) + HOLE * 4, True),
+        (scan(1, first=1) + HOLE * 3, False),  # bits of many blocks
+        (scan(1, 2, 3, last=0) + scan(1, first=1) + HOLE * 4, True),
+        (scan(1, first=1) + scan(1, 2, 3, last=0) + HOLE * 4, False),
+    ],
+)
+def test_zeros_of_progressive_scans_are_a_hole_beyond_means(scans: bytes, is_hole: bool) -> None:
+    data = SOI + tables((AC, OTHER)) + frame(PROGRESSIVE) + scans + PIXELS + EOI
+
+    assert (find_hole(data, read_header(data)) is not None) is is_hole
+
+
+def test_no_hole_is_looked_for_behind_a_segment_that_is_cut() -> None:
+    data = SOI + tables((AC, EMPTY_BLOCK)) + frame(components=1) + scan(1) + HOLE + PIXELS + b"\xff\xda\0\x40"
+
+    assert find_hole(data, read_header(data)) is None

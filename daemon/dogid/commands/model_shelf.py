@@ -63,23 +63,23 @@ def run_list(args: argparse.Namespace) -> int:
 def run_activate(args: argparse.Namespace) -> int:
     """Have a model of the shelf, or one that is put there, be the active one. Raise DogidError where it cannot run."""
     chosen = settings.load(args)
-    _reject_set_model(chosen)
+    reject_set_model(chosen)
     state = chosen.state.absolute()
     name = _prove(args, chosen, state)
-    _change(chosen, state, name)
+    change_model(chosen, state, name)
     return _report(args, state)
 
 
 def run_rollback(args: argparse.Namespace) -> int:
     """Have the model before the active one be active again. Raise ConflictError where there is none."""
     chosen = settings.load(args)
-    _reject_set_model(chosen)
+    reject_set_model(chosen)
     state = chosen.state.absolute()
-    _change(chosen, state, None)
+    change_model(chosen, state, None)
     return _report(args, state)
 
 
-def _reject_set_model(chosen: settings.Settings) -> None:
+def reject_set_model(chosen: settings.Settings) -> None:
     """Raise ConflictError where the settings name the model: what is activated would not run."""
     if chosen.model is not None:
         raise ConflictError(model_is_set(chosen.model))
@@ -106,19 +106,19 @@ def _prove(args: argparse.Namespace, chosen: settings.Settings, state: Path) -> 
     model = open_model(replace(chosen, model=file.absolute(), labels=given.labels))
     content = file.read_bytes()
     labels = model.labels if Path(model.file.labels_from).is_file() else None  # else they are inside
-    with _acting_as_owner(state):
+    with acting_as_owner_of(state):
         path = put_on_shelf(state, file.stem, content, str(file.absolute()), labels=labels, options=options)
     return path.name
 
 
-def _change(chosen: settings.Settings, state: Path, name: str | None) -> None:
+def change_model(chosen: settings.Settings, state: Path, name: str | None) -> None:
     """Activate a model by its name, or go back where that is None: by the daemon if one runs, else here."""
     from dogid.daemon.folders import is_running, lock_state
 
     if is_running(state):
         _ask_daemon(state, name)
         return
-    with _acting_as_owner(state):
+    with acting_as_owner_of(state):
         state.mkdir(parents=True, exist_ok=True)
         lock = lock_state(state)  # so that no daemon starts meanwhile
         try:
@@ -139,7 +139,7 @@ def _ask_daemon(state: Path, name: str | None) -> None:
     from dogid.daemon.lock_holder import signal_daemon
     from dogid.shelf.requests import read_outcome, withdraw_request, write_request
 
-    with _acting_as_owner(state):
+    with acting_as_owner_of(state):
         request = write_request(state, name)
     try:
         pid = signal_daemon(state, signal.SIGHUP)
@@ -155,14 +155,14 @@ def _ask_daemon(state: Path, name: str | None) -> None:
     except PermissionError as error:
         raise UsageError(no_rights(state, owner_of(state))) from error
     finally:
-        with _acting_as_owner(state):
+        with acting_as_owner_of(state):
             withdraw_request(state)
     if outcome.refusal is not None:
         raise (UsageError if outcome.is_usage_error else DogidError)(outcome.refusal)
 
 
 @contextlib.contextmanager
-def _acting_as_owner(state: Path) -> Iterator[None]:
+def acting_as_owner_of(state: Path) -> Iterator[None]:
     """Act as the owner of the state folder where root was asked to; explain where another user has no rights."""
     from dogid.system.owner import acting_as_owner
 

@@ -1,1 +1,1 @@
-"""Learning a new last layer from what people said about photos; start reading where you need it."""
+"""Learning a new last layer from what people said about photos; start reading at `learn.py`."""

@@ -27,15 +27,17 @@ class PooledCovariance:
 
     @classmethod
     def measure(
-        cls, inputs: Matrix, labels: NDArray[np.integer], sample_weight: Matrix, count: int
+        cls, inputs: NDArray[np.floating], labels: NDArray[np.integer], sample_weight: Matrix, count: int
     ) -> "PooledCovariance":
         """Return those of inputs [samples, width], each of whose labels [samples], indices below count, occurs."""
         members = np.eye(count)[labels] * sample_weight[:, None]
         totals = members.sum(axis=0)
-        means = members.T @ inputs / totals[:, None]
-        around = (inputs - means[labels]) * np.sqrt(sample_weight / totals.sum())[:, None]
+        kind = inputs.dtype
+        means = (members.T.astype(kind) @ inputs).astype(np.float64) / totals[:, None]
+        weights = np.sqrt(sample_weight / totals.sum()).astype(kind)
+        around = (inputs - means.astype(kind)[labels]) * weights[:, None]
         variances, axes = np.linalg.eigh(around.T @ around)
-        return cls(means, totals / totals.sum(), np.maximum(variances, 0), axes)
+        return cls(means, totals / totals.sum(), np.maximum(variances, 0).astype(np.float64), axes.astype(np.float64))
 
     def fit_lda(self, shrinkage: float) -> tuple[Matrix, Matrix]:
         """Return weights [width, labels] and biases [labels]; shrinkage, above 0 to 1, is the identity's part."""

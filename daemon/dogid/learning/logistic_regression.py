@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
+Inputs = NDArray[np.floating]
+"""In float32 they take half of the memory and of the time, and the gradient has six digits."""
 Objective = Callable[[Matrix], tuple[float, Matrix]]
 
 _MAX_STEPS = 500  # it converges in 20 to 100 on most data; fewer would cut off hard cases, more only cost time
@@ -21,7 +23,7 @@ _MAX_HALVINGS = 40
 
 
 def fit_softmax(
-    inputs: Matrix,
+    inputs: Inputs,
     labels: NDArray[np.integer],
     sample_weight: Matrix,
     l2: float,
@@ -41,17 +43,22 @@ def fit_softmax(
     def evaluate(flat: Matrix) -> tuple[float, Matrix]:
         check()
         weights, biases = flat[: width * count].reshape(width, count), flat[width * count :]
-        logits = inputs @ weights + biases
+        logits = multiply(inputs, weights) + biases
         logits -= logits.max(axis=1, keepdims=True)
         powers = np.exp(logits)
         totals = powers.sum(axis=1, keepdims=True)
         losses = np.log(totals[:, 0]) - (logits * targets).sum(axis=1)
         error = (powers / totals - targets) * sample_weight[:, None]
-        gradient = np.concatenate([(inputs.T @ error + l2 * weights).ravel(), error.sum(axis=0)])
+        gradient = np.concatenate([(multiply(inputs.T, error) + l2 * weights).ravel(), error.sum(axis=0)])
         return float(sample_weight @ losses + l2 / 2 * (weights**2).sum()), gradient
 
     found = minimise(evaluate, np.concatenate([start[0].ravel(), start[1]]))
     return found[: width * count].reshape(width, count), found[width * count :]
+
+
+def multiply(inputs: Inputs, columns: Matrix) -> Matrix:
+    """Return the product of inputs [rows, width] and columns [width, labels], computed in the type of inputs."""
+    return np.asarray(inputs @ columns.astype(inputs.dtype, copy=False), np.float64)
 
 
 def minimise(evaluate: Objective, start: Matrix) -> Matrix:

@@ -15,6 +15,7 @@ from dogid.web.api.classify_file import FileClassifier
 from dogid.web.api.classify_upload import add_classify_endpoint
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.events import ExtraThread, add_events_endpoint
+from dogid.web.api.learning import add_learning_endpoints
 from dogid.web.api.metrics import add_metrics_endpoint
 from dogid.web.api.models import add_models_endpoints
 from dogid.web.api.on_demand import OnDemandClassifier
@@ -78,6 +79,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_classify_endpoint(registry, daemon, classifier)
     add_status_endpoints(registry, daemon)
     add_models_endpoints(registry, daemon)
+    add_learning_endpoints(registry, daemon)
     add_metrics_endpoint(registry, daemon)
     add_events_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)

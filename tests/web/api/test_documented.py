@@ -31,11 +31,14 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
     put(shared_daemon.inbox / "a.jpg", photo(1))
     result = shared_daemon.wait_for_answer("a.jpg")
     paths = fetch(shared_daemon.url, "/openapi.json").document["paths"]
-    documented = paths[template(path)][method.lower()]["responses"]["200"]["content"]
+    responses = paths[template(path)][method.lower()]["responses"]
+    expected = min(responses, key=int)  # 200, or 202 of what goes on
+    documented = responses[expected]["content"]
 
     body, headers = multipart_form("a.jpg", photo(1)) if path == "/classify" else (None, {})
     if method == "POST" and path != "/classify":
         word = {"label": "pug"} | ({"ids": [result["id"]]} if path == "/labels" else {})
+        word = {} if path == "/learn" else word
         body, headers = json.dumps(word).encode(), {"Content-Type": "application/json"}
     if path == "/events":  # an answer without an end
         with closing(Listener(shared_daemon)) as listener:
@@ -48,5 +51,5 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
     asked = path.replace("NAME", "a.jpg").replace("ID", str(result["id"]))
     reply = fetch(shared_daemon.url, asked, method=method, body=body, headers=headers)
 
-    assert reply.status == 200
+    assert reply.status == int(expected)
     assert reply.headers.get_content_type() in documented

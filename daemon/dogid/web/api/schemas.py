@@ -147,6 +147,30 @@ MODELS = _object(
     }
 )
 
+LEARNING = _object(
+    {
+        "running": {"type": "boolean"},
+        "report": {
+            "type": ["object", "null"],
+            "description": "of the last run, as `dogid learn --json` prints it",
+            "properties": {
+                "model": {"type": "string"},
+                "name": {"type": "string"},
+                "passed": {"type": "boolean"},
+                "activated": {"type": "boolean"},
+                "gate": {"type": "object"},
+            },
+            "required": ["model", "name", "passed", "activated", "gate"],
+        },
+        "error": {
+            "type": ["object", "null"],
+            "description": "why the last run has no report",
+            "properties": {"message": {"type": "string"}},
+            "required": ["message"],
+        },
+    }
+)
+
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
@@ -208,6 +232,7 @@ COMPONENTS: dict[str, Document] = {
     "Model": MODEL,
     "Models": MODELS,
     "LabelledResults": LABELLED_RESULTS,
+    "Learning": LEARNING,
     "Result": RESULT,
     "ResultWithHistory": RESULT_WITH_HISTORY,
     "Results": RESULTS,

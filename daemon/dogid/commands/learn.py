@@ -1,0 +1,104 @@
+"""`dogid learn`: a new model of what people said about photos, with the proof that it is better and not worse."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from dogid import settings
+from dogid.commands import model_shelf, reading_state
+from dogid.commands.output import print_json, print_line, print_message
+from dogid.errors import DogidError
+from dogid.settings import Settings
+
+_FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
+_LEAST_PRIORITY = 19
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --activate, --check and the flags of `reading_state`."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--activate", action="store_true", help="have the new model classify, where it passes the gate")
+    what.add_argument("--check", action="store_true", help="only list photos whose labels contradict others")
+    reading_state.add_arguments(parser, _FLAGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Learn, or list contradictions; print the report.
+
+    The exit status is 1 where the new model has not passed the gate; it is on the shelf all the same.
+    """
+    # before numpy is loaded: a second thread would take time from the daemon's workers
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.nice(_LEAST_PRIORITY)
+    chosen = settings.load(args)
+    state = chosen.state.absolute()
+    if args.check:
+        return _check(args, chosen, state)
+    if args.activate:
+        model_shelf.reject_set_model(chosen)
+    document = _learn(args, chosen, state)
+    if args.json:
+        print_json(document)
+    else:
+        _print(document, activate=args.activate)
+    return 0 if document["passed"] else 1
+
+
+def _check(args: argparse.Namespace, chosen: Settings, state: Path) -> int:
+    from dogid.learning_run.report import format_contradictions
+    from dogid.learning_run.run import find_contradictions
+
+    found = find_contradictions(chosen, state, reading_state.open_state(args), _report_step)
+    if args.json:
+        print_json({"contradictions": found})
+    else:
+        for line in format_contradictions(found):
+            print_line(line)
+    return 0
+
+
+def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str, Any]:
+    from dogid.errors import ConflictError
+    from dogid.learning_run.last_report import keep_failure, keep_report
+    from dogid.learning_run.lock import learning_alone
+    from dogid.learning_run.run import learn_model
+
+    db = reading_state.open_state(args)
+    with model_shelf.acting_as_owner_of(state), learning_alone(state):
+        try:
+            learned = learn_model(chosen, state, db, _report_step)
+            document = learned.document
+            keep_report(state, document)
+        except ConflictError:
+            raise
+        except DogidError as error:
+            keep_failure(state, str(error))
+            raise
+    if args.activate and document["passed"]:
+        model_shelf.change_model(chosen, state, learned.model.name)
+        document["activated"] = True
+        with model_shelf.acting_as_owner_of(state):
+            keep_report(state, document)
+    return document
+
+
+def _report_step(step: str) -> None:
+    if sys.stderr.isatty():
+        print_message(f"{step} ...")
+
+
+def _print(document: dict[str, Any], *, activate: bool) -> None:
+    from dogid.learning_run.report import format_report
+
+    for line in format_report(document):
+        print_line(line)
+    print_line(f"model: {document['model']}")
+    if document["activated"]:
+        print_line("it is active now; the former one is back by: dogid model rollback")
+    elif document["passed"] and not activate:
+        print_line(f"have it classify: dogid model activate {document['name']}")
+    else:
+        print_line(f"it is not active; to use it all the same: dogid model activate {document['name']}")

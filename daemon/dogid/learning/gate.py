@@ -1,0 +1,245 @@
+"""Whether a new model may take a model's place: two claims, each on photos that neither had learned from.
+
+Better on what people reviewed: an e-value, which holds however often one looks (a test martingale on discordant pairs
+with a uniform mixture over p > 1/2; Ville 1939, Shafer 2021). Not worse on the old: the loss that so many photos cannot
+exclude (Clopper and Pearson 1934) is within the margin that they can carry. Both count clusters of near-duplicates.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.evaluation.intervals import Interval, mcnemar, share_interval
+
+NEEDED_E_VALUE = 20.0
+"""At most one model in 20 that is no better reaches it, ever. Higher asks for more corrections: 20 needs 7 without a
+loss, 100 needs 9."""
+_LARGEST_E_VALUE = 10**9  # that is stated: a thousand gains would not fit a float
+_ACCEPTED_LOSS = 0.005
+"""Share of the unseen photos that may be lost: with more of them, the margin comes down to it."""
+_WIDEST_MARGIN = 0.05
+"""With fewer than 59 photos not even a loss of 5 points can be excluded: then nothing is shown."""
+_LABEL_LOSS, _LABEL_P = 0.05, 0.01
+"""A label's recall that falls by more, and less likely by chance than this, is a reason to refuse by itself."""
+_TAIL = 0.05  # of the bound on the loss, one-sided
+_BISECTIONS = 60  # more cannot be expressed
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two models answered to the same photos."""
+
+    before: NDArray[np.bool_]
+    """[photos], whether the former model is right."""
+    after: NDArray[np.bool_]
+    clusters: NDArray[np.intp]
+    labels: NDArray[np.intp]
+    """[photos], the true ones, places in the list of labels."""
+
+    def count_clusters(self) -> tuple[int, int, int]:
+        """Return how many clusters there are, and in how many more photos are right after, and fewer."""
+        difference = np.zeros(int(self.clusters.max(initial=-1)) + 1, np.int64)
+        np.add.at(difference, self.clusters, self.after.astype(np.int64) - self.before)
+        return len(np.unique(self.clusters)), int((difference > 0).sum()), int((difference < 0).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Better:
+    """The first claim."""
+
+    photos: int
+    clusters: int
+    gained: int
+    """Clusters in which more photos are right."""
+    lost: int
+    e_value: float
+    needed: float
+    mcnemar_p: float
+    before: Interval | None
+    """95 % interval of the share that was right; None without photos."""
+    after: Interval | None
+    before_share: float | None
+    after_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotWorse:
+    """The second claim."""
+
+    photos: int
+    clusters: int
+    gained: int
+    lost: int
+    loss: float
+    """Share of the clusters, below 0 where there is a gain."""
+    largest_loss: float
+    """That cannot be excluded, one-sided 95 %."""
+    margin: float
+    """That so many clusters can carry."""
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """One label's recall on unseen photos."""
+
+    label: str
+    photos: int
+    before: float
+    after: float
+    interval_before: Interval
+    interval_after: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The judgement."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+    """Why it did not pass, each with the way out."""
+    better: Better
+    not_worse: NotWorse
+    labels: tuple[LabelChange, ...]
+
+
+def judge(reviewed: Comparison, unseen: Comparison, names: Sequence[str], lost_labels: Sequence[str] = ()) -> Gate:
+    """Return whether the new model passes.
+
+    reviewed are photos that people reviewed, unseen others with known labels; names are of the labels. lost_labels are
+    those that the former model has and the new one has not.
+    """
+    better, not_worse = _judge_better(reviewed), _judge_not_worse(unseen)
+    labels = tuple(_compare_label(unseen, at, names[at]) for at in np.unique(unseen.labels).tolist())
+    reasons = [f"the label {name} is missing" for name in lost_labels]
+    if better.e_value < NEEDED_E_VALUE:
+        reasons.append(_explain_not_better(better))
+    if not_worse.margin > _WIDEST_MARGIN:
+        reasons.append(
+            f"{not_worse.clusters} unseen photos with known labels are too few to show that nothing old was lost; "
+            "confirm right answers to have more"
+        )
+    elif not_worse.largest_loss > not_worse.margin:
+        reasons.append(f"it may be worse on the old: {not_worse.statement}")
+    reasons += [_explain_label(unseen, at, names[at]) for at in _find_worse_labels(unseen)]
+    return Gate(not reasons, tuple(reasons), better, not_worse, labels)
+
+
+def compute_e_value(gained: int, lost: int) -> float:
+    """Return the evidence that a discordant cluster is more likely gained than lost.
+
+    It is 2 * integral from 1/2 to 1 of (2p)^gained (2(1-p))^lost dp, in closed form by the incomplete beta function.
+    """
+    coins = gained + lost + 1
+    ways, total = sum(math.comb(coins, taken) for taken in range(gained + 1)), coins * math.comb(coins - 1, gained)
+    return ways / total if ways < _LARGEST_E_VALUE * total else float(_LARGEST_E_VALUE)
+
+
+def bound_share(hits: int, count: int, tail: float = _TAIL) -> float:
+    """Return the largest share at which as few as hits among count are no rarer than tail; 1 without any."""
+    if hits >= count:
+        return 1.0
+    taken = np.arange(1, hits + 1)
+    ways = np.concatenate([[0.0], np.cumsum(np.log((count - taken + 1) / taken))])  # logarithms of "count choose taken"
+    low, high = hits / count, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at_most(ways, count, middle) > tail else (low, middle)
+    return high
+
+
+def _at_most(ways: NDArray[np.float64], count: int, share: float) -> float:
+    """Return how likely fewer than len(ways) hits among count are, each with probability share (0..1, exclusive)."""
+    if share >= 1.0:
+        return 0.0
+    taken = np.arange(len(ways))
+    return float(np.exp(ways + taken * math.log(share) + (count - taken) * math.log1p(-share)).sum())
+
+
+def _judge_better(photos: Comparison) -> Better:
+    clusters, gained, lost = photos.count_clusters()
+    p_value = mcnemar(np.arange(gained + lost) < lost, np.arange(gained + lost) >= lost).p_value
+    count, before, after = len(photos.before), int(photos.before.sum()), int(photos.after.sum())
+    return Better(
+        photos=count,
+        clusters=clusters,
+        gained=gained,
+        lost=lost,
+        e_value=compute_e_value(gained, lost),
+        needed=NEEDED_E_VALUE,
+        mcnemar_p=p_value,
+        before=Interval(*share_interval(before, count)) if count else None,
+        after=Interval(*share_interval(after, count)) if count else None,
+        before_share=before / count if count else None,
+        after_share=after / count if count else None,
+    )
+
+
+def _judge_not_worse(photos: Comparison) -> NotWorse:
+    clusters, gained, lost = photos.count_clusters()
+    largest = 1.0 if not clusters else _bound_loss(gained, lost, clusters)
+    margin = 1.0 if not clusters else bound_share(int(_ACCEPTED_LOSS * clusters), clusters)
+    loss = (lost - gained) / clusters if clusters else 0.0
+    return NotWorse(len(photos.before), clusters, gained, lost, loss, largest, margin, _state(loss, largest, clusters))
+
+
+def _bound_loss(gained: int, lost: int, clusters: int) -> float:
+    """Return the net loss that cannot be excluded; with gains, either side has half of the tail (Bonferroni)."""
+    if not gained:
+        return bound_share(lost, clusters)
+    least_gain = 1 - bound_share(clusters - gained, clusters, _TAIL / 2)
+    return bound_share(lost, clusters, _TAIL / 2) - least_gain
+
+
+def _state(loss: float, largest: float, clusters: int) -> str:
+    if not clusters:
+        return "there are no unseen photos with known labels: what was lost cannot be known"
+    change = f"{abs(loss) * 100:.1f} points {'lost' if loss > 0 else 'gained'}" if loss else "no change"
+    return (
+        f"{change} on {clusters} unseen photos; a loss of up to {max(0.0, largest) * 100:.1f} points cannot be excluded"
+    )
+
+
+def _explain_not_better(better: Better) -> str:
+    if not better.gained and not better.lost:
+        return "no reviewed photo is answered differently: no difference"
+    return (
+        f"it is not shown to be better: {better.gained} reviewed photos gained and {better.lost} lost, near-duplicates "
+        f"counted once (evidence {better.e_value:.3g} of {better.needed:g}); review more photos"
+    )
+
+
+def _find_worse_labels(photos: Comparison) -> list[int]:
+    found = []
+    for at in np.unique(photos.labels).tolist():
+        gained, lost, of_label = _count_label(photos, at)
+        if lost - gained > _LABEL_LOSS * of_label and _sign_tail(gained, lost) < _LABEL_P:
+            found.append(at)
+    return found
+
+
+def _count_label(photos: Comparison, at: int) -> tuple[int, int, int]:
+    of_label = photos.labels == at
+    before, after = photos.before[of_label], photos.after[of_label]
+    return int((after & ~before).sum()), int((before & ~after).sum()), len(before)
+
+
+def _sign_tail(gained: int, lost: int) -> float:
+    """Return how likely at most so many of the discordant photos are gained, if either is as likely."""
+    coins = gained + lost
+    return float(sum(math.comb(coins, taken) for taken in range(gained + 1)) / 2**coins)
+
+
+def _explain_label(photos: Comparison, at: int, name: str) -> str:
+    gained, lost, of_label = _count_label(photos, at)
+    return f"{name} is recognised less: {lost} of {of_label} unseen photos lost, {gained} gained"
+
+
+def _compare_label(photos: Comparison, at: int, name: str) -> LabelChange:
+    of_label = photos.labels == at
+    count, before, after = int(of_label.sum()), int(photos.before[of_label].sum()), int(photos.after[of_label].sum())
+    intervals = (Interval(*share_interval(hits, count)) for hits in (before, after))
+    return LabelChange(name, count, before / count, after / count, *intervals)

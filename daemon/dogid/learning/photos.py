@@ -1,0 +1,82 @@
+"""What a new last layer is learned from."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dogid.errors import DogidError
+from dogid.learning.standardisation import Floats
+from dogid.model.head import Head
+from dogid.model.training_embeddings import TrainingEmbeddings
+
+Indices = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+Check = Callable[[], None]
+"""Called between steps of a second or less; may raise to end the learning."""
+
+
+class LearningError(DogidError):
+    """Nothing can be learned, with the reason and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedPhoto:
+    """A photo whose label a person gave or confirmed."""
+
+    name: str
+    """As people see it: the path in the inbox."""
+    sha256: str
+    label: str
+    embedding: Floats
+    """[width], by the parent's network."""
+    folder: str
+    """Where it lay: photos of one folder that were taken within a minute count once."""
+    taken_at: float | None
+    """Seconds since 1970; None where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The model that a new one is made of."""
+
+    head: Head
+    labels: tuple[str, ...]
+    stored: TrainingEmbeddings | None
+    """None where the file carries none: a model of someone else's."""
+    learned_from: frozenset[str] = frozenset()
+    """SHA-256, in hex, of the stored photos that are in it because people said what they show."""
+
+    def find_learned_labels(self) -> Mask:
+        """Return which labels [labels] have rows that were learned from reviews alone: they are fitted anew."""
+        learned = np.zeros(len(self.labels), bool)
+        if self.stored is not None:
+            reviewed = np.array([name in self.learned_from for name in self.stored.sha256], bool)
+            for label in np.unique(self.stored.labels):
+                learned[label] = reviewed[self.stored.labels == label].all()
+        return learned if not learned.all() else np.zeros_like(learned)
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The reviewed photos that the parent has not learned yet, without those with two labels."""
+
+    photos: Sequence[ReviewedPhoto]
+    embeddings: Floats
+    """[photos, width]."""
+    labels: Indices
+    """[photos], places in the new model's labels."""
+    clusters: Indices
+    """[photos], the number of each photo's near-duplicates."""
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """[photos], how much each counts: a cluster as much as one photo."""
+        sizes = np.bincount(self.clusters, minlength=1)
+        return 1.0 / sizes[self.clusters]
+
+    def select(self, kept: Mask) -> "Fresh":
+        """Return the photos of a mask [photos]."""
+        photos = [photo for photo, keep in zip(self.photos, kept, strict=True) if keep]
+        return Fresh(photos, self.embeddings[kept], self.labels[kept], self.clusters[kept])

@@ -1,0 +1,55 @@
+"""A learning run that the daemon starts: a process of its own, so that its memory is given back, at idle priority."""
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from dogid import settings
+from dogid.errors import ConflictError, DogidError
+from dogid.learning_run.lock import is_learning
+from dogid.settings import Settings
+
+_FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
+"""Settings that a run needs, and that the daemon may have by flag."""
+
+
+class LearningProcess:
+    """Starts learning runs for a daemon, one at a time."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def start(self, chosen: Settings, state: Path, inbox: Path, *, activate: bool) -> None:
+        """Start a run. Raise ConflictError where one is under way, DogidError where no process can be started."""
+        with self._lock:
+            if self.is_running(state):
+                raise ConflictError("a learning run is under way; its report comes with GET /learn")
+            command = [sys.executable, "-m", "dogid", "learn", "--json", "--state", str(state)]
+            command += ["--inbox", str(inbox), *_flags(chosen)]
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    [*command, *(["--activate"] if activate else [])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+                )
+            except OSError as error:
+                raise DogidError(f"no process can be started to learn in: {error.strerror or error}") from error
+
+    def is_running(self, state: Path) -> bool:
+        """Whether a run is under way, also one that a command has started."""
+        return (self._process is not None and self._process.poll() is None) or is_learning(state)
+
+
+def _flags(chosen: Settings) -> list[str]:
+    """Return the settings as flags: what is the default stays away."""
+    defaults, flags = Settings(), list[str]()
+    for name in _FLAGS:
+        value = getattr(chosen, name)
+        if value is not None and value != getattr(defaults, name):
+            flags += [settings.flag(name), getattr(value, "setting", None) or str(value)]
+    return flags

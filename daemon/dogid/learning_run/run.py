@@ -1,0 +1,76 @@
+"""One learning run, from the reviews in the ledger to a model on the shelf.
+
+`learn_model` does the work, in a process of its own: the daemon starts one for `POST /learn` (`child`).
+"""
+
+import sqlite3
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dogid.clock import Clock, iso_utc
+from dogid.learning.learn import Learned, check_contradictions, learn
+from dogid.learning_run.gather import REPLAYED, Gathered, Report, gather
+from dogid.learning_run.report import describe_contradictions, describe_learned
+from dogid.model.classifier import Model
+from dogid.model.write_head import NewModel, write_head
+from dogid.settings import Settings
+from dogid.shelf.folder import put_on_shelf, shelf_folder
+from dogid.shelf.open_model import open_model
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRun:
+    """What a run has made."""
+
+    model: Path
+    """On the shelf."""
+    document: dict[str, Any]
+    """The report."""
+
+
+def learn_model(chosen: Settings, state: Path, db: sqlite3.Connection, report: Report) -> LearningRun:
+    """Learn from the reviews in a ledger, and put the new model on the shelf, whether or not it passed the gate.
+
+    Raise DogidError where nothing can be learned or written; OSError.
+    """
+    started = time.monotonic()
+    model = open_model(chosen, embeddings=True)
+    gathered = gather(model, state, chosen.inbox.absolute(), chosen.max_bytes, db, report)
+    report(f"learning from {len(gathered.reviewed)} reviewed photos")
+    learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED)
+    report("writing the model")
+    path, sha256 = _write(model, state, learned)
+    document = {
+        "model": str(path),
+        "name": path.name,
+        "sha256": sha256,
+        "parent": {"name": model.file.name, "sha256": model.file.sha256},
+        "activated": False,
+        **describe_learned(learned, gathered),
+        "seconds": round(time.monotonic() - started, 1),
+        "at": iso_utc(Clock().wall_ms()),
+    }
+    return LearningRun(path, document)
+
+
+def find_contradictions(chosen: Settings, state: Path, db: sqlite3.Connection, report: Report) -> list[dict[str, Any]]:
+    """Return what contradicts itself among stored and reviewed photos. Raise DogidError."""
+    gathered: Gathered = gather(
+        open_model(chosen, embeddings=True), state, chosen.inbox.absolute(), chosen.max_bytes, db, report
+    )
+    return describe_contradictions(check_contradictions(gathered.parent, gathered.reviewed, gathered.recent))
+
+
+def _write(parent: Model, state: Path, learned: Learned) -> tuple[Path, str]:
+    """Return the path on the shelf and the hash of the new model's file."""
+    new = NewModel(learned.head, learned.labels, learned.embeddings, learned.learned_from, "dogid learn")
+    folder = shelf_folder(state)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".learning-", dir=folder) as place:
+        written = write_head(parent, Path(place) / "learned.tflite", new)
+        content = written.path.read_bytes()
+    name = f"learned-{iso_utc(Clock().wall_ms())[:10]}"
+    return put_on_shelf(state, name, content, f"dogid learn, from {parent.file.name}"), written.sha256

@@ -1,0 +1,181 @@
+"""Learning a last layer, on clouds of embeddings: what is learned, what is kept, and bad input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dogid.learning.learn import Learned, check_contradictions, learn
+from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
+from tests.learning.embedding_clouds import WIDTH, Clouds, parent_of, reviewed
+
+NOTHING = np.zeros((0, WIDTH), np.float32)
+
+
+def recall(learned: Learned, embeddings: NDArray[np.float32], label: str) -> float:
+    answers = learned.head.logits(embeddings).argmax(axis=1)
+    return float((answers == learned.labels.index(label)).mean())
+
+
+def continued(learned: Learned) -> Parent:
+    """Return the model that was learned, as the next run reads it from its file."""
+    return Parent(learned.head, learned.labels, learned.embeddings, frozenset(learned.learned_from))
+
+
+@pytest.fixture(scope="module")
+def clouds() -> Clouds:
+    return Clouds(6)
+
+
+@pytest.fixture(scope="module")
+def parent(clouds: Clouds) -> Parent:
+    return parent_of(clouds, ["ant", "bee", "crab"])
+
+
+def test_new_label_is_learned_and_old_ones_kept(clouds: Clouds, parent: Parent) -> None:
+    recent = clouds.draw(3, 30)
+    learned = learn(parent, reviewed(clouds.draw(3, 20), "dodo"), recent)
+
+    assert learned.labels == ("ant", "bee", "crab", "dodo")
+    assert recall(learned, clouds.draw(3, 200), "dodo") >= 0.9
+    for at, label in enumerate(parent.labels):
+        before = float((parent.head.logits(clouds.draw(at, 200)).argmax(axis=1) == at).mean())
+        assert recall(learned, clouds.draw(at, 200), label) >= before - 0.04
+    assert learned.gate.passed
+    assert learned.gate.better.gained >= 18
+    assert learned.new_labels[0].recall is not None
+    assert learned.embeddings.sha256[-20:] == tuple(f"{10**6 + at:064x}" for at in range(20))
+    assert sum(change.photos for change in learned.changes if change.after == "dodo") >= 25
+
+
+def test_corrections_among_known_labels_change_their_rows(clouds: Clouds, parent: Parent) -> None:
+    elsewhere = clouds.draw(4, 90)  # bees of a kind that is not stored
+    learned = learn(parent, reviewed(elsewhere[:40], "bee"), NOTHING)
+
+    before = float((parent.head.logits(elsewhere[40:]).argmax(axis=1) == 1).mean())
+    assert learned.labels == parent.labels
+    assert recall(learned, elsewhere[40:], "bee") >= max(0.9, before + 0.2)
+    assert learned.gate.passed
+
+
+def test_confirmed_answers_alone_change_nothing_and_do_not_pass(clouds: Clouds, parent: Parent) -> None:
+    embeddings = clouds.draw(0, 20)
+    right = embeddings[parent.head.logits(embeddings).argmax(axis=1) == 0]
+    learned = learn(parent, reviewed(right, "ant"), NOTHING)
+
+    assert not learned.gate.passed
+    assert learned.gate.better.e_value < 20
+
+
+def test_ten_rounds_do_not_decay(clouds: Clouds, parent: Parent) -> None:
+    present = parent
+    first = clouds.draw(3, 10)
+    for number in range(10):
+        label, place = ("dodo", 3) if number % 2 == 0 else ("emu", 5)
+        embeddings = first if number == 0 else clouds.draw(place, 6)
+        learned = learn(present, reviewed(embeddings, label, 10**6 + number * 100), NOTHING)
+        present = continued(learned)
+
+    for at, label in enumerate((*parent.labels, "dodo", "", "emu")):
+        assert not label or recall(learned, clouds.draw(at, 200), label) >= 0.85, label
+    assert present.stored is not None
+    assert parent.stored is not None
+    np.testing.assert_array_equal(present.stored.embeddings[:180], parent.stored.embeddings)
+
+
+def test_stored_photos_of_a_new_label_are_found_and_left_out(clouds: Clouds) -> None:
+    parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
+    assert parent.stored is not None
+    stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
+    stored.embeddings[200:208] = clouds.draw(3, 8)  # labelled as bees
+    said = reviewed(clouds.draw(3, 20), "dodo")
+    learned = learn(replace(parent, stored=stored), said, NOTHING)
+
+    found = {one.sha256 for one in learned.contradictions if (one.label, one.other) == ("bee", "dodo")}
+    assert len(found & set(stored.sha256[200:208])) >= 5
+    assert len(found) <= 10
+    assert learned.counts.left_out == len(learned.contradictions)
+    assert set(check_contradictions(replace(parent, stored=stored), said, NOTHING)) == set(learned.contradictions)
+
+
+def test_near_duplicates_with_two_labels_are_left_out_and_named(clouds: Clouds, parent: Parent) -> None:
+    twin = clouds.draw(3, 1)
+    said = [*reviewed(clouds.draw(3, 12), "dodo"), *reviewed(twin, "dodo", 7), *reviewed(twin * 1.001, "emu", 8)]
+    learned = learn(parent, said, NOTHING)
+
+    assert {one.name for one in learned.contradictions if one.name} == {"7.jpg", "8.jpg"}
+    assert "emu" not in learned.labels
+    assert not {f"{7:064x}", f"{8:064x}"} & set(learned.learned_from)
+
+
+def test_a_burst_counts_once(clouds: Clouds, parent: Parent) -> None:
+    burst = clouds.draw(3, 1) + np.random.default_rng(0).normal(0, 0.05, (30, WIDTH)).astype(np.float32)
+    learned = learn(parent, reviewed(burst, "dodo"), NOTHING)
+
+    assert learned.counts.clusters == 1
+    assert learned.new_labels[0].recall is None
+    assert not learned.gate.passed
+
+
+def test_one_photo_learns_and_says_what_is_not_known(clouds: Clouds, parent: Parent) -> None:
+    learned = learn(parent, reviewed(clouds.draw(3, 1), "dodo"), NOTHING)
+
+    assert learned.labels[-1] == "dodo"
+    assert not learned.gate.passed
+    assert any("dodo" in note for note in learned.notes)
+
+
+def test_everything_corrected_to_one_label_is_refused(clouds: Clouds, parent: Parent) -> None:
+    everything = np.concatenate([clouds.draw(at, 40) for at in range(3)])
+    learned = learn(parent, reviewed(everything, "zebra"), NOTHING)
+
+    assert not learned.gate.passed
+    kept = np.mean([recall(learned, clouds.draw(at, 100), label) for at, label in enumerate(parent.labels)])
+    assert kept >= 0.8
+
+
+def test_without_unseen_photos_the_old_cannot_be_shown_to_be_kept(clouds: Clouds) -> None:
+    learned = learn(parent_of(clouds, ["ant", "bee"], trained=True), reviewed(clouds.draw(3, 20), "dodo"), NOTHING)
+
+    assert not learned.gate.passed
+    assert learned.gate.not_worse.photos == 0
+    assert learned.notes
+
+
+def test_model_without_stored_embeddings_learns_against_its_own_answers(clouds: Clouds, parent: Parent) -> None:
+    recent = np.concatenate([clouds.draw(at, 40) for at in range(3)])
+    learned = learn(replace(parent, stored=None), reviewed(clouds.draw(3, 20), "dodo"), recent)
+
+    assert recall(learned, clouds.draw(3, 200), "dodo") >= 0.85
+    assert np.mean([recall(learned, clouds.draw(at, 100), label) for at, label in enumerate(parent.labels)]) >= 0.9
+    assert not learned.gate.passed
+    assert any("cannot be known" in note for note in learned.notes)
+    assert len(learned.embeddings.sha256) == 20
+    with pytest.raises(LearningError, match="let the daemon classify more photos"):
+        learn(replace(parent, stored=None), reviewed(clouds.draw(3, 20), "dodo"), NOTHING)
+
+
+def test_three_hundred_labels_are_learned() -> None:
+    many = Clouds(301, spread=4.0)
+    present = parent_of(many, [f"label {at}" for at in range(300)], photos=6)
+    learned = learn(present, reviewed(many.draw(300, 20), "dodo"), NOTHING)
+
+    assert recall(learned, many.draw(300, 100), "dodo") >= 0.6
+    assert len(learned.labels) == 301
+
+
+def test_relabelled_stored_photos_have_the_label_of_people(clouds: Clouds, parent: Parent) -> None:
+    assert parent.stored is not None
+    photos = [
+        ReviewedPhoto(f"{at}.jpg", parent.stored.sha256[at], "dodo", parent.stored.embeddings[at], "", None)
+        for at in range(3)
+    ]
+    said = [*reviewed(clouds.draw(3, 12), "dodo"), *photos]
+    learned = learn(parent, said, NOTHING)
+    labels = dict(zip(learned.embeddings.sha256, learned.embeddings.labels.tolist(), strict=True))
+
+    assert learned.counts.relabelled == 3
+    assert {labels[photo.sha256] for photo in photos} == {3}
+    with pytest.raises(LearningError, match="learned all reviewed photos already"):
+        learn(continued(learned), said, NOTHING)

@@ -2,8 +2,8 @@
 
 import errno
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.inbox.permissions import chmod_hint
@@ -17,8 +17,7 @@ class TemporaryError(Exception):
     """The photo could not be read for a reason that may pass; the photo itself may be fine."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPhoto:
+class ReadPhoto(NamedTuple):
     """The bytes of one version of a file."""
 
     data: bytes

@@ -1,6 +1,7 @@
 """The values that pipeline and ledger exchange: jobs and their outcomes."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dogid.errors import PhotoCode
 from dogid.inbox.scan import Version
@@ -20,8 +21,7 @@ class Job:
     """The error code of the last attempt, if there was one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
+class Timings(NamedTuple):
     """Milliseconds that a photo took."""
 
     decode: float

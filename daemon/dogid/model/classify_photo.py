@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dogid.errors import PhotoCode, PhotoError
 from dogid.model.classifier import SHOWN_SCORES, Classifier, best_scores
@@ -14,8 +14,7 @@ DecodeFunction = Callable[[bytes, tuple[int, int], Callable[[], None]], DecodedP
 """Given a photo's bytes and (width, height), decodes it, and calls the third argument when it begins with that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(NamedTuple):
     """What a model answers to one photo."""
 
     labels: tuple[str, ...]

@@ -4,7 +4,7 @@
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dogid.errors import PhotoError
 from dogid.photo import formats
@@ -35,8 +35,7 @@ _MOST_DIRECTORIES, _MOST_VALUES = 64, 1 << 14
 _PNG_BYTES = {0: 5.5, 2: 4.5, 3: 5.5, 4: 13.0, 6: 9.0}
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeCost:
+class DecodeCost(NamedTuple):
     """What decoding a photo takes."""
 
     memory: int

@@ -1,7 +1,6 @@
 """From a decoded image to the pixels that a model sees: turned upright, shrunk, on white."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,7 @@ _TURNS = {
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedPhoto:
+class DecodedPhoto(NamedTuple):
     """The pixels of one photo, as the model will see them."""
 
     pixels: Pixels

@@ -4,7 +4,6 @@ Source: ITU-T T.81, B.1 (markers) and G.1.1.1.1 (progressive scans).
 """
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from dogid.errors import PhotoCode, PhotoError
@@ -29,7 +28,7 @@ _SCAN_OR_END = re.compile(rb"\xff[\xd9\xda]")
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # that ends entropy-coded data
 
 
-class Segment(NamedTuple):  # a photo has a dozen, and tuples are made fastest
+class Segment(NamedTuple):
     """One segment of a JPEG's header, from its marker to before the next."""
 
     marker: int
@@ -37,8 +36,7 @@ class Segment(NamedTuple):  # a photo has a dozen, and tuples are made fastest
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class JpegHeader:
+class JpegHeader(NamedTuple):
     """What stands before a JPEG's first scan."""
 
     segments: tuple[Segment, ...]

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         done = "is there already" if document["downloaded"] is False else "written"
         print_line(f"{document['file']}: {done}, {document['bytes']:,} bytes, {document['labels']} labels")
         model = document["file"] if document["name"] is None or args.out is not None else document["name"]
-        print_line(f"use it: dogid run --model {model}")
+        print_line(f"use it: dogid model activate {model}, or dogid run --model {model}")
     return 0
 
 

@@ -88,7 +88,7 @@ def test_sequential_scans_cover_all_components(scans: bytes, missing: bool) -> N
         (scan(1, last=0) + scan(1, first=1, bits=0x01), True),
         (scan(1, last=0) + scan(1, first=1, bits=0x01) + scan(1, first=1, bits=0x10), False),
         (scan(1, last=0) + segment(0xC4, b"\xff\xda" + bytes(17)) + scan(1, first=1), False),  # a mark inside a table
-        (scan(1, last=0) + EOI + scan(1, first=1), True),  # another photo after the end
+        (scan(1, last=0) + EOI + b"more" + scan(1, first=1), True),  # another photo after the end
     ],
 )
 def test_progressive_scans_cover_all_coefficients(scans: bytes, missing: bool) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dogid.dataset.group_pattern import parse_pattern
 from dogid.errors import DogidError, UsageError
 from dogid.preprocessing import BGR, RGB, Normalisation, parse_normalisation
 from dogid.system.atomic_files import write_atomically
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--calibrate", type=Path, metavar="DIR", help="photos like those that the model will see")
     parser.add_argument("--evaluate", type=Path, metavar="DIR", help="labelled photos, one sub-folder per label")
+    parser.add_argument(
+        "--group-by",
+        type=parse_pattern,
+        metavar="REGEX",
+        help="give intervals of accuracy for photos of other sources than those of --evaluate: the beginning of a "
+        "file's name that REGEX matches (or its first group) is the photo's source or camera",
+    )
     dtypes = ("int8", "dynamic", "float16", "float32")
     parser.add_argument("--dtype", choices=dtypes, default="int8", help="kind of model (default: int8)")
     kinds = ("uint8", "int8", "float32")
@@ -86,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     _normalisation(args)
     if args.dtype != "int8" and {args.input_type, args.output_type} - {None, "float32"}:
         raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
+    if args.group_by is not None and args.evaluate is None:
+        raise UsageError("--group-by is for the labelled photos of --evaluate: give them, too")
     if not args.graph.exists():
         raise UsageError(f"{args.graph}: no such file or folder; give the graph to convert")
     if (args.graph / GRAPH).is_file():
@@ -142,6 +152,7 @@ def _converted(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]
         labels=args.labels,
         calibrate=args.calibrate,
         evaluate=args.evaluate,
+        group_by=args.group_by,
         min_agreement=args.min_agreement,
         hints=Hints(args.input, args.output_node, args.size, _normalisation(args), args.channels),
         interface=IoTypes(args.input_type or DEFAULT_IO_TYPES.input, args.output_type or DEFAULT_IO_TYPES.output),

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dogid.dataset.photo_groups import parse_pattern
+from dogid.dataset.group_pattern import parse_pattern
 from dogid.errors import UsageError
 from dogid_convert.support.explain_errors import user_errors
 from dogid_convert.support.progress import Track

@@ -1,5 +1,6 @@
 """A whole conversion: from a float classifier to a `.tflite` model whose answers agree with it."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.dataset.label_matching import match_labels
+from dogid.dataset.photo_groups import check_groups, number_groups
 from dogid.errors import UsageError
 from dogid.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
 from dogid.file_names import join_names
@@ -62,6 +64,8 @@ class ConversionOptions:
     labels: Path | None = None
     calibrate: Path | None = None
     evaluate: Path | None = None
+    group_by: re.Pattern[str] | None = None
+    """Finds a photo's source in its file's name, for intervals by source."""
     min_agreement: float = 0.98
     hints: Hints = Hints()
     interface: IoTypes = DEFAULT_IO_TYPES
@@ -122,7 +126,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     evaluated = _Evaluated()
     if evaluation is not None:
         used = {photo.sha256 for photo in photos.to_calibrate.photos} if photos.to_calibrate else set()
-        evaluated = _evaluate(source, answer, evaluation, places, labels, used, track)
+        evaluated = _evaluate(source, answer, evaluation, places, labels, used, settings.group_by, track)
     gate = compared if compared.agreement is not None else evaluated
     left_out = dict.fromkeys((*photos.left_out, *evaluated.left_out))  # both folders may be the same
     blank = np.full((source.size[1], source.size[0], 3), 128, dtype=np.uint8)
@@ -222,19 +226,23 @@ def _evaluate(
     places: list[int | None],
     labels: GraphLabels,
     used: set[str],
+    group_by: re.Pattern[str] | None,
     track: Track,
 ) -> _Evaluated:
     """Evaluate both models on labelled photos, without those that were used to calibrate."""
     fresh = [photo for photo in folder.photos if photo.sha256 not in used]
     if not fresh:
         raise UsageError(f"{folder.folder}: all of its photos were used to calibrate; give others to --evaluate")
+    if group_by is not None:
+        check_groups(fresh, group_by, folder.folder)
     photos = decode_photos(fresh, source.size, track, "decoding")
+    groups = None if group_by is None else number_groups(photos.photos, group_by)[0]
     truth = photo_labels(places, [photo.label for photo in photos.photos])
     first, second = _predict_both(source, answer, photos, track)
     return _Evaluated(
         agreement=measure_agreement(first, second),
         differences=largest_differences(photos.photos, first, second, labels.names),
-        accuracies=compare_accuracy(first, second, truth, labels.names),
+        accuracies=compare_accuracy(first, second, truth, labels.names, groups),
         left_out=(*error_lines(folder.unreadable), *photos.broken),
     )
 

@@ -62,7 +62,7 @@ def _table(report: Report) -> list[str]:
         a, b = report.accuracies.float_model, report.accuracies.converted
         rows += [
             ("accuracy (top-1)", percent(a.accuracy), percent(b.accuracy)),
-            ("  95 % interval", _interval(a), _interval(b)),
+            (_interval_name(report.accuracies), _interval(a), _interval(b)),
             ("macro recall", percent(a.macro_recall), percent(b.macro_recall)),
             ("calibration error", f"{a.calibration_error:.3f}", f"{b.calibration_error:.3f}"),
         ]
@@ -114,6 +114,10 @@ def format_mcnemar(accuracies: Accuracies, dtype: str) -> str:
         f"right only as float32: {count_of(test.only_first_right, 'photo')}, only as {dtype}: "
         f"{test.only_second_right}; McNemar's test: p = {test.p_value:.3f}, {meaning}"
     )
+
+
+def _interval_name(accuracies: Accuracies) -> str:
+    return "  95 % interval" if accuracies.groups is None else f"  95 %, {count_of(accuracies.groups, 'source')}"
 
 
 def _interval(evaluation: Evaluation) -> str:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.commands.output import print_json, print_line, print_message
+from dogid.dataset.group_pattern import parse_pattern
 from dogid.errors import DogidError, UsageError
 
 if TYPE_CHECKING:
-    import re
-
     from dogid.judging.judgement import Judgement
 
 _SETTINGS = (*settings.MODEL_SETTINGS[1:], "workers", "max_bytes", "max_pixels", "memory", "decode_timeout")
@@ -33,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--group-by",
-        type=_pattern,
+        type=parse_pattern,
         metavar="REGEX",
         help="give intervals for photos of other sources: the beginning of a file's name that REGEX matches (or its "
         "first group) is the photo's source or camera (default: intervals by photo, which are narrower)",
@@ -58,12 +57,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_line(format_judgement(judgement).rstrip())
     return int(bool(judgement.unreadable))
-
-
-def _pattern(text: str) -> "re.Pattern[str]":
-    from dogid.dataset.photo_groups import parse_pattern  # imports numpy, which other commands do without
-
-    return parse_pattern(text)
 
 
 def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":

@@ -37,6 +37,8 @@ class Accuracies:
     float_model: Evaluation
     converted: Evaluation
     disagreement: Disagreement
+    groups: int | None
+    """How many sources the intervals are over; None where they are over photos."""
 
 
 def measure_agreement(first: Probabilities, second: Probabilities) -> Agreement:
@@ -50,11 +52,16 @@ def measure_agreement(first: Probabilities, second: Probabilities) -> Agreement:
 
 
 def compare_accuracy(
-    first: Probabilities, second: Probabilities, labels: NDArray[np.int64], names: tuple[str, ...]
+    first: Probabilities,
+    second: Probabilities,
+    labels: NDArray[np.int64],
+    names: tuple[str, ...],
+    groups: NDArray[np.integer] | None = None,
 ) -> Accuracies:
     """Evaluate both models' answers [photos, classes] on labelled photos.
 
     labels [photos] are indices of names, the labels' names. Names that neither occur nor are answered are left out.
+    With groups [photos], the number of each photo's source, intervals are by source.
     """
     predictions = first.argmax(axis=1), second.argmax(axis=1)
     occurring = np.unique(np.concatenate([labels, *predictions]))
@@ -63,7 +70,8 @@ def compare_accuracy(
     place = np.searchsorted(occurring, labels)
     return Accuracies(
         labels=tuple(names[i] for i in occurring),
-        float_model=evaluate(first[:, occurring], place),
-        converted=evaluate(second[:, occurring], place),
+        float_model=evaluate(first[:, occurring], place, groups),
+        converted=evaluate(second[:, occurring], place, groups),
         disagreement=mcnemar(predictions[0] == labels, predictions[1] == labels),
+        groups=None if groups is None else len(np.unique(groups)),
     )

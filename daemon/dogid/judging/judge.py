@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dogid.dataset.label_matching import match_labels
 from dogid.dataset.labelled_photos import Dataset, LabelledPhoto
-from dogid.dataset.photo_groups import number_groups
+from dogid.dataset.photo_groups import check_groups, number_groups
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.evaluation.metrics import bin_by_confidence, evaluate
 from dogid.file_names import join_names, shown_name
@@ -55,7 +55,7 @@ def judge(
     if not photos:
         raise UsageError(f"{dataset.root}: no photo to judge with has a label of the model {model.file.name}")
     if group_by is not None:
-        _check_groups(photos, group_by, dataset)  # before they are classified
+        check_groups(photos, group_by, dataset.root)  # before they are classified
     judged, answers, unreadable = _classify_all(photos, model, workers, reader, progress)
     if not judged:
         path, reason = unreadable[0]
@@ -78,16 +78,6 @@ def judge(
         trained_on=_count_trained(judged, model),
         latency=_measure_latency(judged, model, reader),
     )
-
-
-def _check_groups(photos: Sequence[LabelledPhoto], pattern: re.Pattern[str], dataset: Dataset) -> None:
-    """Raise UsageError with fewer than two groups: one source says nothing about others."""
-    _, names = number_groups(photos, pattern)
-    if len(names) < 2:
-        raise UsageError(
-            f"--group-by {pattern.pattern!r} finds the same source in the names of all photos of {dataset.root}: "
-            "intervals by source need two or more"
-        )
 
 
 class Progress:

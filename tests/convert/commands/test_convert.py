@@ -124,6 +124,8 @@ def test_report_has_agreement_accuracy_sizes_and_times(
         str(workspace.photos),
         "--evaluate",
         str(workspace.photos),
+        "--group-by",
+        "1?",
         "--json",
         "--report",
         str(report),
@@ -137,6 +139,7 @@ def test_report_has_agreement_accuracy_sizes_and_times(
     assert report_json["evaluation"]["labels"] == list(LABELS)
     assert np.array(report_json["evaluation"]["converted"]["confusion"]).sum() == 30
     assert report_json["evaluation"]["disagreement"]["p_value"] <= 1
+    assert report_json["evaluation"]["groups"] == 2
     assert 0 < report_json["converted"]["bytes"] < report_json["float"]["bytes"] * 2
     assert report_json["converted"]["milliseconds"] > 0
     assert report_json["found"]["normalisation"]["value"] == "(pixel - 127.5) / 127.5"

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dogid.dataset.group_pattern import extract_group
 from dogid.dataset.labelled_photos import find_photos
-from dogid.dataset.photo_groups import extract_group
 from dogid.errors import DogidError
 from dogid_convert.training.splits import is_for_validation, is_held_out, select_held_out
 from tests.convert.training_material import make_folder

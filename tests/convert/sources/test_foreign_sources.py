@@ -179,6 +179,18 @@ def test_labelled_photos_show_a_wrong_guess(tmp_path: Path, capsys: pytest.Captu
     assert "pixels of 0..255 give 24 of 24 right, the guess 12: convert again with --mean 0 --std 1" in printed
 
 
+def test_keras_model_that_takes_pixels_is_guessed_right(tmp_path: Path) -> None:
+    image = keras.Input((SIDE, SIDE, 3))
+    head = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(image, head(keras.layers.GlobalAveragePooling2D()(image)))
+    head.set_weights([np.array([[-1, 1]] * 3, np.float32), np.array([300, -300], np.float32)])
+    model.save(tmp_path / "m.keras")
+    found = open_source(tmp_path / "m.keras", Hints()).normalisation
+
+    assert (found.mean, found.std, found.is_guess) == (0, 1, True)
+    assert "with -1..1 every test picture gets the same answer" in found.reason
+
+
 def test_graph_of_the_former_quantization_asks_for_the_float_one() -> None:
     graph = tf.compat.v1.GraphDef()
     with tf.Graph().as_default() as made:

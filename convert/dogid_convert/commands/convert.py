@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dogid.dataset.group_pattern import parse_pattern
 from dogid.errors import DogidError, UsageError
-from dogid.preprocessing import BGR, RGB, Normalisation, parse_normalisation
+from dogid.preprocessing import BGR, RGB, Normalisation
 from dogid.system.atomic_files import write_atomically
 from dogid.system.writable_folder import check_file_writable
 from dogid_convert.reports.training_report import GRAPH
@@ -71,11 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", type=_side, metavar="N", help="side of the input in pixels (default: found)")
     parser.add_argument(
         "--mean",
+        type=_colours,
         metavar="M[,M,M]",
         help="the input is (pixel - M) / S, in pixels 0 to 255, for all colours or for red, green and blue "
         "(default: found)",
     )
-    parser.add_argument("--std", metavar="S[,S,S]")
+    parser.add_argument("--std", type=_positive_colours, metavar="S[,S,S]")
     parser.add_argument("--channels", choices=(RGB, BGR), help="order of the input's colours (default: found)")
     parser.add_argument(
         "--report",
@@ -91,7 +92,6 @@ def run(args: argparse.Namespace) -> int:
     """Convert; return 1 where the model was measured and did not pass, else 0."""
     if (args.mean is None) != (args.std is None):
         raise UsageError("--mean and --std belong together: the input is (pixel - mean) / std")
-    _normalisation(args)
     if args.dtype != "int8" and {args.input_type, args.output_type} - {None, "float32"}:
         raise UsageError(f"a {args.dtype} model takes and gives float32; other types are for --dtype int8")
     if args.group_by is not None and args.evaluate is None:
@@ -220,13 +220,23 @@ def _say(message: str) -> None:
 def _normalisation(args: argparse.Namespace) -> Normalisation | None:
     if args.mean is None:
         return None
-    try:
-        return parse_normalisation(f"{args.mean}/{args.std}")
-    except ValueError:
-        raise UsageError(
-            f"--mean {args.mean} --std {args.std}: each must be one number, or three for red, green and blue, as in "
-            "123.675,116.28,103.53; in pixels 0 to 255, and std above 0"
-        ) from None
+    return Normalisation(args.mean, args.std)
+
+
+def _colours(text: str) -> tuple[float, ...]:
+    values = tuple(_number(part.strip()) for part in text.split(","))
+    if len(values) not in (1, 3):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one number, nor three for red, green and blue, as in 123.675,116.28,103.53"
+        )
+    return values
+
+
+def _positive_colours(text: str) -> tuple[float, ...]:
+    values = _colours(text)
+    if min(values) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return values
 
 
 def _share(text: str) -> float:

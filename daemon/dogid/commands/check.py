@@ -7,7 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from dogid import settings
@@ -35,6 +35,11 @@ class CheckResult:
     """What works and may nevertheless be wrong."""
 
     @property
+    def text(self) -> str:
+        """What was found, and the warnings."""
+        return "; warning: ".join([self.detail, *self.warnings])
+
+    @property
     def verdict(self) -> str:
         """In one word, for people."""
         return "WRONG" if not self.ok else "warning" if self.warnings else "ok"
@@ -59,9 +64,10 @@ def run(args: argparse.Namespace) -> int:
     results = check_all(settings.load(args))
     ok = all(result.ok for result in results)
     if args.json:
-        print_json({"ok": ok, "checks": [asdict(result) for result in results]})
+        checks = [{"name": item.name, "ok": item.ok, "detail": item.text} for item in results]
+        print_json({"ok": ok, "checks": checks})
     else:
-        print_table([(item.verdict, item.name, "; ".join([item.detail, *item.warnings])) for item in results])
+        print_table([(item.verdict, item.name, item.text) for item in results])
     return 0 if ok else 1
 
 

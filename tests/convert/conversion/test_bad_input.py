@@ -289,7 +289,6 @@ def test_size_that_does_not_fit_is_refused(refused: Refused) -> None:
     [
         ("--mean", "1"),
         ("--std", "1"),
-        ("--mean", "1", "--std", "0"),
         ("--mean", "1", "--std", "1", "-o", "."),
         ("-o", "retrained_graph.pb"),
         ("--group-by", "a"),
@@ -302,7 +301,17 @@ def test_flags_that_make_no_sense_are_usage_errors(
     refused(*flags)
 
 
-@pytest.mark.parametrize("flags", [("--min-agreement", "2"), ("--size", "x"), ("--dtype", "int4"), ("--group-by", "(")])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--std", "0"),
+        ("--mean", "1,2"),
+        ("--min-agreement", "2"),
+        ("--size", "x"),
+        ("--dtype", "int4"),
+        ("--group-by", "("),
+    ],
+)
 def test_values_out_of_range_are_usage_errors(flags: tuple[str, ...], workspace: Workspace) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["convert", str(workspace.graph), "-o", "m.tflite", *flags])

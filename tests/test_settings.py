@@ -1,5 +1,4 @@
 import argparse
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -45,6 +44,9 @@ def test_environment_may_name_the_file(tmp_path: Path) -> None:
         ("port = 70000", "port: 70000 is not valid: must be a whole number from 0 to 65535"),
         ("port = [1]", "port: must be a text or a number"),
         ("[port]", "port: must be a text or a number"),
+        ("thresholds = 0.5", "thresholds: must be a table: a line [thresholds]"),
+        ("[thresholds]\npug = 2", "thresholds.pug: 2 is not valid: must be a number from 0 to 1"),
+        ('[thresholds]\n"german shepherd" = "high"', "thresholds.\"german shepherd\": 'high' is not valid"),
         ("port = 1\nmodel = my.tflite", "`model = my.tflite`; text needs quotes"),
         ("port", "not valid TOML"),
     ],
@@ -80,7 +82,7 @@ def test_invalid_value_is_rejected_with_its_flag(flag: str, value: str) -> None:
 
 def test_readme_lists_every_setting_as_in_the_code() -> None:
     readme = README.read_text()
-    for item in fields(Settings):
+    for item in settings.SINGLE_VALUES:
         shown = "`no`" if item.default is False else f"`{item.default}`" if item.default not in (None, ()) else ""
         flag = f"{settings.flag(item.name)} {item.metadata['metavar']}".rstrip()
         name = f"`{flag}` | `{settings.variable(item.name)}`"

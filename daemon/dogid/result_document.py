@@ -5,6 +5,8 @@ from typing import Any
 
 from dogid.clock import iso_utc
 
+_NO_THRESHOLDS: Mapping[str, float] = {}
+
 Result = dict[str, Any]
 """One RESULT of the public interface, ready for JSON."""
 
@@ -28,6 +30,7 @@ def result_document(
     error_message: str | None = None,
     reviewed: Mapping[str, Any] | None = None,
     present: bool = False,
+    thresholds: Mapping[str, float] = _NO_THRESHOLDS,
 ) -> Result:
     """Return RESULT; label and score are those of the first of scores, null where there are none.
 
@@ -35,7 +38,7 @@ def result_document(
     probabilities by label, best first; width and height in pixels, upright; modified_ms and classified_ms in
     milliseconds since 1970, UTC; model the name of its file. An error has a code, and then a message.
     reviewed is a person's word on the content: label, verdict, by and at. present is whether the file is in the inbox;
-    a photo in no ledger is in no folder of it.
+    a photo in no ledger is in no folder of it. thresholds are scores (0..1) by label, below which an answer is unsure.
     """
     label, score = next(iter(scores.items()), (None, None))
     return {
@@ -45,6 +48,7 @@ def result_document(
         "label": label,
         "score": score,
         "scores": scores,
+        "unsure": None if label is None or score is None else score < thresholds.get(label, 0.0),
         "sha256": sha256,
         "width": width,
         "height": height,

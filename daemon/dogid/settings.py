@@ -24,6 +24,12 @@ _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DO
 
 
 LEARNING_OFF = "off"
+_EXAMPLE_OF_TABLES = (
+    "# Answers with a lower score than their label's are marked as unsure; dogid learn proposes some",
+    "#[thresholds]",
+    '#"german shepherd" = 0.8',
+    "",
+)
 
 MODEL_SETTINGS = ("model", "labels", "normalisation", "channels", "size", "state")
 """The settings by which a model is found and fed: the flags of all commands that run one."""
@@ -79,6 +85,12 @@ def _boolean(text: str) -> bool:
         return {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}[text.lower()]
     except KeyError:
         raise ValueError("must be yes or no") from None
+
+
+def _share(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError("must be a number from 0 to 1")
+    return float(value)
 
 
 def _host_names(text: str) -> tuple[str, ...]:
@@ -166,10 +178,19 @@ class Settings:
         "off, propose or auto: whether what learning from corrections needs is kept of each photo (its embedding)",
     )
 
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """By label, the score (0..1) below which an answer is unsure; a table of the file, [thresholds]."""
+
     @property
     def learns(self) -> bool:
         """Whether what learning needs is kept."""
         return self.learning != LEARNING_OFF
+
+
+SINGLE_VALUES = tuple(item for item in fields(Settings) if "parse" in item.metadata)
+"""The settings that have a flag and a variable; the others are tables of the file."""
+_TABLES: dict[str, Callable[[object], float]] = {"thresholds": _share}
+"""How the values of each table are read. Their keys are free."""
 
 
 def flag(name: str) -> str:
@@ -185,7 +206,7 @@ def variable(name: str) -> str:
 def add_flags(parser: argparse.ArgumentParser, names: tuple[str, ...] | None = None) -> None:
     """Add --config and the flags of the settings named (default: all) to parser."""
     parser.add_argument("--config", metavar="FILE", help="a TOML file with settings")
-    for item in fields(Settings):
+    for item in SINGLE_VALUES:
         if names is None or item.name in names:
             text = item.metadata["help"]
             if isinstance(item.default, bool):
@@ -200,7 +221,7 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     config = getattr(args, "config", None) or environ.get("DOGID_CONFIG")
     from_file = _read_config(Path(config)) if config else {}
     values: dict[str, Any] = {}
-    for item in fields(Settings):
+    for item in SINGLE_VALUES:
         name = item.name
         given = getattr(args, name, None)
         if given is not None:
@@ -209,12 +230,15 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
             values[name] = _parse(item.metadata["parse"], environ[variable(name)], variable(name))
         elif name in from_file:
             values[name] = _parse(item.metadata["parse"], from_file[name], f"{config}: {name}")
+    for name, parse in _TABLES.items():
+        if name in from_file:
+            values[name] = _read_table(parse, from_file[name], f"{config}: {name}")
     return Settings(**values)
 
 
 def unknown_variables(environ: Mapping[str, str] = os.environ) -> list[str]:
     """Return a warning for each environment variable that begins with DOGID_ and is unknown."""
-    known = {variable(item.name) for item in fields(Settings)} | _OTHER_VARIABLES
+    known = {variable(item.name) for item in SINGLE_VALUES} | _OTHER_VARIABLES
     unknown = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
     return [f"{name} is not a setting of dogid{_suggestion(name, known)}" for name in unknown]
 
@@ -230,14 +254,14 @@ def _suggestion(name: str, known: Set[str]) -> str:
 def example(chosen: Mapping[str, object]) -> str:
     """Return the text of a configuration file: the settings chosen, and all others as comments with their defaults."""
     lines = ["# Settings of dogid. After a change: sudo systemctl reload dogid", ""]
-    for item in fields(Settings):
+    for item in SINGLE_VALUES:
         lines.append(f"# {item.metadata['help']}")
         if item.name in chosen:
             lines.append(f"{item.name} = {_toml(chosen[item.name])}")
         else:
             lines.append(f"#{item.name} = {_toml(item.metadata['metavar'] if item.default is None else item.default)}")
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_EXAMPLE_OF_TABLES])
 
 
 def _toml(value: object) -> str:
@@ -253,6 +277,29 @@ def _parse(parse: Callable[[str], Any], value: object, where: str) -> Any:
         return parse(str(value))
     except ValueError as error:
         raise UsageError(f"{where}: {value!r} is not valid: {error}") from error
+
+
+def _read_table(parse: Callable[[object], float], table: object, where: str) -> dict[str, float]:
+    """Return the values of a table of the file by their keys. Raise UsageError with the dotted key."""
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: must be a table: a line [{where.rpartition(' ')[2]}], and below it its values")
+    values = {}
+    for key, value in table.items():
+        try:
+            values[str(key)] = parse(value)
+        except ValueError as error:
+            raise UsageError(f"{where}.{_toml_key(key)}: {value!r} is not valid: {error}") from error
+    return values
+
+
+def _toml_key(key: str) -> str:
+    """Return a key as it stands in a TOML file: most labels need quotes."""
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def format_thresholds(thresholds: Mapping[str, float]) -> list[str]:
+    """Return the lines of a configuration file that set thresholds."""
+    return ["[thresholds]", *(f"{_toml_key(label)} = {score:g}" for label, score in sorted(thresholds.items()))]
 
 
 def _invalid_line(text: str, message: str) -> str:
@@ -277,8 +324,10 @@ def _read_config(path: Path) -> dict[str, object]:
     unknown = sorted(set(table) - known)
     if unknown:
         raise UsageError(f"{path}: {unknown[0]}: no such setting; known are {', '.join(sorted(known))}")
-    switches = {item.name for item in fields(Settings) if isinstance(item.default, bool)}
+    switches = {item.name for item in SINGLE_VALUES if isinstance(item.default, bool)}
     for name, value in table.items():
+        if name in _TABLES:
+            continue
         if isinstance(value, dict | list) or (isinstance(value, bool) and name not in switches):
             raise UsageError(f"{path}: {name}: must be a text or a number")
     return table

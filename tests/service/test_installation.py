@@ -2,11 +2,10 @@
 
 import json
 import tomllib
-from dataclasses import fields
 
 import pytest
 
-from dogid.settings import Settings
+from dogid.settings import SINGLE_VALUES
 from tests.service.service import CONFIG, INBOX, LEFT_BEHIND, STATE, Service
 from tests.support.photos import photo
 
@@ -27,9 +26,11 @@ def test_settings_file_lists_every_default(installed: Service) -> None:
     uncommented = "\n".join(line.removeprefix("#") for line in text.splitlines() if not line.startswith("# "))
     named = tomllib.loads(uncommented)
 
-    assert list(named) == [item.name for item in fields(Settings)]
+    thresholds = named.pop("thresholds")
+    assert list(thresholds.values()) == [0.8]
+    assert list(named) == [item.name for item in SINGLE_VALUES]
     assert tomllib.loads(text) == {"inbox": INBOX, "state": STATE}
-    assert all(named[item.name] == item.default for item in fields(Settings) if isinstance(item.default, int | float))
+    assert all(named[item.name] == item.default for item in SINGLE_VALUES if isinstance(item.default, int | float))
 
 
 def test_service_user_owns_only_the_state(installed: Service) -> None:

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     for warning in model.warnings:
         print_message(f"warning: {warning}")
     decoder = Decoder(ByteBudget(choose_capacity(chosen.memory)), chosen.max_pixels, chosen.decode_timeout)
-    files = _FileClassifier(model, decoder, chosen.max_bytes, args.top)
+    files = _FileClassifier(model, decoder, chosen, args.top)
     unreadable: list[str] = []
     with contextlib.closing(decoder), ThreadPoolExecutor(chosen.workers or None) as pool:
         results_in_order = pool.map(files.classify, _list_files(args.paths, unreadable))
@@ -67,12 +67,13 @@ def run(args: argparse.Namespace) -> int:
 class _FileClassifier:
     """Classifies files on several threads, each with an interpreter of its own."""
 
-    def __init__(self, model: "Model", decoder: "Decoder", max_bytes: int, top: int) -> None:
+    def __init__(self, model: "Model", decoder: "Decoder", chosen: settings.Settings, top: int) -> None:
         import threading
 
         self._model = model
         self._decoder = decoder
-        self._max_bytes = max_bytes
+        self._max_bytes = chosen.max_bytes
+        self._thresholds = chosen.thresholds
         self._top = max(top, 5)
         self._local = threading.local()
 
@@ -118,6 +119,7 @@ class _FileClassifier:
             decode_ms=photo.decode_ms,
             invoke_ms=photo.invoke_ms,
             total_ms=total_ms,
+            thresholds=self._thresholds,
         )
 
     def _decode(self, data: bytes, size: tuple[int, int], on_start: "Callable[[], None]") -> "DecodedPhoto":
@@ -191,4 +193,5 @@ def _print_line(result: Result, top: int) -> None:
         print_line(f"{file}: failed, {result['error']['code']}: {one_line(result['error']['message'])}")
         return
     shown = list(result["scores"].items())[:top]
-    print_line(f"{file}: " + ", ".join(f"{one_line(label)} {score:.3f}" for label, score in shown))
+    note = " (unsure)" if result["unsure"] else ""
+    print_line(f"{file}: " + ", ".join(f"{one_line(label)} {score:.3f}" for label, score in shown) + note)

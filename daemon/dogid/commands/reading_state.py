@@ -32,7 +32,8 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
 
     Raise UsageError where there is no ledger, or where it cannot be read.
     """
-    state = settings.load(args).state.absolute()
+    chosen = settings.load(args)
+    state = chosen.state.absolute()
     ledger = state / FILE_NAME
     try:
         exists = ledger.exists()
@@ -40,7 +41,9 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
         raise UsageError(no_rights(state, owner_of(state))) from None
     if exists and not os.access(ledger, os.R_OK):
         raise UsageError(no_rights(ledger, owner_of(ledger)))
-    return open_for_reading(state)
+    db = open_for_reading(state)
+    db.thresholds = chosen.thresholds
+    return db
 
 
 def ask_inbox(inbox: Path, task: Callable[[], T]) -> T | str:

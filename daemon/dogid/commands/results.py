@@ -96,5 +96,6 @@ def _table_row(result: dict[str, Any]) -> tuple[str, ...]:
     else:
         code = f": {result['error']['code']}" if result["error"] else ""
         answer, score = f"({result['status']}{code})", ""
-    where = "left the inbox" if result["present"] is False else ""
-    return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"]), where
+    notes = ("unsure" if result["unsure"] else "", "" if result["present"] else "left the inbox")
+    note = ", ".join(filter(None, notes))
+    return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"]), note

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(result | {"history": [step for page in pages for step in page.steps]})
         return 0
-    print_line(f"{one_line(result['file'])}: {result['status']}")
+    print_line(f"{one_line(result['file'])}: {result['status']}{', unsure' if result['unsure'] else ''}")
     for page in pages:
         for step in page.steps:
             _print_step(step)

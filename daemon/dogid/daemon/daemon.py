@@ -121,7 +121,9 @@ class Daemon:
             ) from error
         self.ledger_moved_aside = self.ledger.moved_aside
         self.salvaged_results = None if self.ledger.salvaged is None else self.ledger.salvaged.results
-        self._readers = Readers(self.state, lambda: self._maintenance_thread.inspect_soon())
+        self._readers = Readers(
+            self.state, lambda: self._maintenance_thread.inspect_soon(), lambda: self.settings.thresholds
+        )
         self.started = time.monotonic()
         budget = ByteBudget(choose_capacity(settings.memory))
         self.decoder = Decoder(budget, settings.max_pixels, settings.decode_timeout)
@@ -414,6 +416,10 @@ class Daemon:
         log.info("model %s is fed %s", self.model.file.name, self.model.input.describe())
         for warning in self.model.warnings:
             log.warning("%s: %s", self.model.file.name, warning)
+        unknown = sorted(self.settings.thresholds.keys() - set(self.model.labels))
+        if unknown:  # no error: another model may have them
+            name, labels = self.model.file.name, ", ".join(map(repr, unknown))
+            log.warning("thresholds: model %s has no such label, so they have no effect: %s", name, one_line(labels))
 
     @property
     def is_stopping(self) -> bool:

@@ -5,7 +5,7 @@ import itertools
 import json
 import operator
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any
@@ -20,6 +20,7 @@ from dogid.result_document import Result, result_document
 STATUSES = ("pending", "classified", "failed")
 
 _GIVEN_LABELS = "SELECT DISTINCT label FROM review WHERE label IS NOT NULL"
+_NO_THRESHOLDS: Mapping[str, float] = {}
 _NAMED_LABELS = 20  # more make an error message unreadable
 
 MAX_ID = (1 << 63) - 1
@@ -112,9 +113,10 @@ def iterate_rows(
     rest: the condition and the order, in SQL, with values for its parameters.
     """
     seen: set[int] = set()
+    thresholds = _thresholds_of(db)
     try:
         for row in db.execute(f"{RESULT_QUERY.format(rest)} LIMIT ?", (*values, limit)):
-            result = as_result(row)
+            result = as_result(row, thresholds)
             seen.add(row[0])
             yield row, result
         return
@@ -135,7 +137,7 @@ def read_row(db: sqlite3.Connection, photo_id: int) -> tuple[sqlite3.Row, Result
     """Return the row of RESULT_QUERY with an id, with its RESULT; None where there is none, or it is damaged."""
     try:
         row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
-        return None if row is None else (row, as_result(row))
+        return None if row is None else (row, as_result(row, _thresholds_of(db)))
     except sqlite3.DatabaseError as error:
         if not isinstance(error, DamagedRowError) and not is_undecodable(error):
             raise
@@ -242,8 +244,15 @@ def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
     return None if found is None else int(found["id"])
 
 
-def as_result(row: sqlite3.Row) -> Result:
-    """Return a row of RESULT_QUERY as RESULT. Raise DamagedRowError where it has values that no dogid writes."""
+def _thresholds_of(db: sqlite3.Connection) -> Mapping[str, float]:
+    return db.thresholds if isinstance(db, ReadingConnection) else _NO_THRESHOLDS
+
+
+def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS) -> Result:
+    """Return a row of RESULT_QUERY as RESULT, unsure by thresholds (scores by label).
+
+    Raise DamagedRowError where it has values that no dogid writes.
+    """
     if (types := tuple(map(type, row))) not in _sound_types:
         _check_types(types)
     # by position: looking the columns up by name would take longer than all the rest
@@ -275,6 +284,7 @@ def as_result(row: sqlite3.Row) -> Result:
         error_message=error_message,
         reviewed=reviewed,
         present=absent_at is None and state != "superseded",
+        thresholds=thresholds,
     )
 
 

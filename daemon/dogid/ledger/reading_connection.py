@@ -1,7 +1,8 @@
 """A connection for queries that remembers the damaged rows that they met."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 
 class ReadingConnection(sqlite3.Connection):
@@ -9,6 +10,8 @@ class ReadingConnection(sqlite3.Connection):
 
     on_damaged: Callable[[], None] | None = None
     """Called when a damaged row is met for the first time."""
+    thresholds: Mapping[str, float] = MappingProxyType({})
+    """Scores (0..1) by label, below which the answers that are read are unsure: they are settings, and not stored."""
     _damaged: frozenset[int] = frozenset()
 
     @property

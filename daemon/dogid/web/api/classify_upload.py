@@ -2,6 +2,7 @@
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from flask import Response, request
@@ -60,7 +61,7 @@ def add_classify_endpoint(registry: EndpointRegistry, daemon: DaemonView, classi
         with classifier.slot() as slot:
             name, data = _read_photo(limit)
             classification = classifier.classify(data, slot)
-        return json_response(_make_result(name, data, classification, clock.wall_ms()))
+        return json_response(_make_result(name, data, classification, clock.wall_ms(), daemon.settings.thresholds))
 
     registry.add(CLASSIFY, classify)
 
@@ -104,7 +105,9 @@ def _no_photo_error() -> ApiError:
     )
 
 
-def _make_result(name: str | None, data: bytes, classification: Classification, now_ms: int) -> Result:
+def _make_result(
+    name: str | None, data: bytes, classification: Classification, now_ms: int, thresholds: Mapping[str, float]
+) -> Result:
     """Return the result document of a photo that is in no inbox and has no id."""
     return result_document(
         number=None,
@@ -119,4 +122,5 @@ def _make_result(name: str | None, data: bytes, classification: Classification, 
         decode_ms=classification.decode_ms,
         invoke_ms=classification.invoke_ms,
         total_ms=round(classification.decode_ms + classification.invoke_ms, 3),
+        thresholds=thresholds,
     )

@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -77,11 +78,12 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
         present = {"true": True, "false": False}.get(params["present"])
         result_filter = queries.ResultFilter(**params | {"present": present})
         changes = daemon.ledger_changes  # before the query: a cached page may be newer than its number, never older
-        page = cache.get(result_filter, changes)
+        thresholds = daemon.settings.thresholds  # also before: a reload may change what is unsure
+        page = cache.get(result_filter, changes, thresholds)
         if page is None:
             _reject_unknown_label(daemon, result_filter.label)
             page = CachedResponse(_encode_page(daemon, result_filter))
-            cache.put(result_filter, changes, page)
+            cache.put(result_filter, changes, thresholds, page)
         return page.response()
 
     def result(params: QueryParams, *, id: int) -> Response:  # noqa: A002
@@ -132,27 +134,33 @@ def _next_link(this: queries.ResultFilter, last_id: int) -> str:
 
 
 class PageCache:
-    """The last few pages, all made since the ledger changed last."""
+    """The last few pages, all made since the ledger or the thresholds changed last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._changes = -1
+        self._thresholds: Mapping[str, float] = {}
         self._pages: OrderedDict[queries.ResultFilter, CachedResponse] = OrderedDict()
 
-    def get(self, result_filter: queries.ResultFilter, changes: int) -> CachedResponse | None:
-        """Return the page of a filter if it was made at this number of changes of the ledger."""
+    def get(
+        self, result_filter: queries.ResultFilter, changes: int, thresholds: Mapping[str, float]
+    ) -> CachedResponse | None:
+        """Return the page of a filter if it was made at this number of changes of the ledger, by these thresholds."""
         with self._lock:
-            return self._pages.get(result_filter) if changes == self._changes else None
+            is_current = changes == self._changes and thresholds == self._thresholds
+            return self._pages.get(result_filter) if is_current else None
 
-    def put(self, result_filter: queries.ResultFilter, changes: int, page: CachedResponse) -> None:
-        """Keep the page of a filter, which was made at this number of changes of the ledger."""
+    def put(
+        self, result_filter: queries.ResultFilter, changes: int, thresholds: Mapping[str, float], page: CachedResponse
+    ) -> None:
+        """Keep the page of a filter, which was made at this number of changes of the ledger, by these thresholds."""
         if len(page.body) > _MAX_PAGE_BYTES:
             return
         with self._lock:
             if changes < self._changes:
                 return
-            if changes > self._changes:
-                self._changes = changes
+            if changes > self._changes or thresholds != self._thresholds:
+                self._changes, self._thresholds = changes, thresholds
                 self._pages.clear()
             self._pages[result_filter] = page
             while len(self._pages) > _MAX_PAGES:

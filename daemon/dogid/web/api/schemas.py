@@ -57,6 +57,7 @@ _RESULT = {
     "label": _or_null("string"),
     "score": {"anyOf": [_PROBABILITY, {"type": "null"}]},
     "scores": {"type": "object", "additionalProperties": _PROBABILITY, "maxProperties": 5},
+    "unsure": _or_null("boolean", description="whether score is below the label's threshold; null without a label"),
     "sha256": {"anyOf": [_SHA256, {"type": "null"}]},
     "width": _or_null("integer", minimum=1),
     "height": _or_null("integer", minimum=1),

@@ -66,6 +66,7 @@ class Pages:
         return render_page(
             "photo.html",
             result=result,
+            threshold=self._daemon.settings.thresholds.get(result["label"]),
             history=history.steps,
             is_newest=before is None,
             older_history=None if history.next is None else history_query(history.next),

@@ -215,7 +215,7 @@ async function classify(files) {
       if (response.redirected || response.status === 401) return location.reload();
       const result = await response.json().catch(() => null);
       if (!response.ok || !result) throw new Error(result?.error?.message ?? describeStatus(response));
-      showScores(entry, result.scores);
+      showScores(entry, result);
     } catch (error) {
       appendElement(entry, "span", "failed", `Not classified: ${error.message}`);
     }
@@ -242,8 +242,9 @@ function addEntry(file) {
   return text;
 }
 
-function showScores(entry, scores) {
-  Object.entries(scores).slice(0, 3).forEach(([label, score], at) => {
+function showScores(entry, result) {
+  if (result.unsure) appendElement(entry, "span", "unsure", "unsure").title = "The score is below the label's threshold";
+  Object.entries(result.scores).slice(0, 3).forEach(([label, score], at) => {
     const line = appendElement(entry, "span", "answer", "");
     appendElement(line, at ? "span" : "b", "", label).dir = "auto";
     appendElement(line, "span", "", formatPercentage(score));

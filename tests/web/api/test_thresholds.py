@@ -1,0 +1,50 @@
+"""Thresholds per label, in the settings' file: what is unsure, everywhere it is shown, and after a reload."""
+
+import json
+import signal
+from pathlib import Path
+
+from tests.conftest import MakeDaemon
+from tests.support.daemon import dogid
+from tests.support.http_client import fetch
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+
+def test_answers_below_their_labels_threshold_are_unsure(make_daemon: MakeDaemon, inbox: Path, tmp_path: Path) -> None:
+    put(inbox / "one.jpg", photo(1))
+    put(inbox / "broken.jpg", b"no photo" * 100)
+    config = tmp_path / "dogid.toml"
+    config.write_text("settle = 1\n[thresholds]\nunicorn = 0.5\n")
+    daemon = make_daemon("--config", str(config)).start()
+    sure, failed = daemon.wait_for_classified("one.jpg", photo(1)), daemon.wait_for_status("broken.jpg", "failed")
+    daemon.get("/results")  # cached before the reload
+    config.write_text(f"settle = 1\n[thresholds]\n{json.dumps(sure['label'])} = 1\n")
+    daemon.send(signal.SIGHUP)
+    eventually(lambda: "reloaded: model" in daemon.log_text(), "the settings are loaded again")
+    found = {result["file"]: result["unsure"] for result in daemon.get("/results")["results"]}
+    uploaded = fetch(daemon.url, "/classify", method="POST", body=photo(1)).document
+    printed = daemon.command("results", "--config", str(config)).stdout
+    classified = dogid("classify", "--config", str(config), str(inbox / "one.jpg")).stdout
+    page = fetch(daemon.url, "/").body.decode()
+    photo_page = fetch(daemon.url, f"/page/photo/{sure['id']}").body.decode()
+
+    assert "has no such label, so they have no effect: 'unicorn'" in daemon.log_text()
+    assert (sure["unsure"], failed["unsure"]) == (False, None)
+    assert found == {"one.jpg": True, "broken.jpg": None}
+    assert uploaded["unsure"] is True
+    assert "unsure" in printed
+    assert classified.rstrip().endswith("(unsure)")
+    assert daemon.command("why", "--config", str(config), "one.jpg").stdout.startswith("one.jpg: classified, unsure")
+    assert ">unsure</span>" in page
+    assert "below the threshold of this label, 100 %" in photo_page
+
+
+def test_wrong_threshold_is_wrong_usage_with_its_key(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text('[thresholds]\n"german shepherd" = 80\n')
+
+    done = make_daemon().command("results", "--config", str(config))
+
+    assert done.returncode == 2
+    assert 'thresholds."german shepherd": 80 is not valid: must be a number from 0 to 1' in done.stderr

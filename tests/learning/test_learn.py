@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dogid.learning.learn import Learned, check_contradictions, learn
+from dogid.learning.learn import check_contradictions, learn
+from dogid.learning.learned import Learned
 from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
 from tests.learning.embedding_clouds import WIDTH, Clouds, parent_of, reviewed
 

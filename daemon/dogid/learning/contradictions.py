@@ -57,7 +57,8 @@ def find_lookalikes(stored: Floats, covariance: PooledCovariance, new: Floats) -
         distance = _distances(points, lengths, points[inside].mean(axis=0, dtype=np.float64))
         distance[inside] *= (members / (members - 1)) ** 2  # from the mean of the others alone
         nearer = others - distance
-        found = (nearer >= np.quantile(nearer[own], _LEAST_LIKE)) | own
+        # nearer to the new label than to any other, too: where labels overlap, the quantile is on the others' side
+        found = (nearer >= max(float(np.quantile(nearer[own], _LEAST_LIKE)), 0.0)) | own
         if (found == inside).all():
             break
         inside = found

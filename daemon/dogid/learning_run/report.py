@@ -6,7 +6,7 @@ from typing import Any
 
 from dogid.learning.contradictions import Contradiction
 from dogid.learning.gate import Gate
-from dogid.learning.learn import Learned
+from dogid.learning.learned import Learned
 from dogid.learning_run.gather import REPLAYED, Gathered
 
 _MOST_CHANGES = 200  # photos that the JSON names

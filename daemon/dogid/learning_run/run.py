@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dogid.clock import Clock, iso_utc
-from dogid.learning.learn import Learned, check_contradictions, learn
+from dogid.learning.learn import check_contradictions, learn
+from dogid.learning.learned import Learned
 from dogid.learning_run.gather import REPLAYED, Gathered, Report, gather
 from dogid.learning_run.report import describe_contradictions, describe_learned
 from dogid.model.classifier import Model

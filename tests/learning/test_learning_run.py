@@ -14,7 +14,7 @@ from tests.support.http_client import Reply, fetch
 from tests.support.waiting import eventually
 
 ROTTWEILERS = PHOTOS.parent / "extra" / "rottweiler"
-pytestmark = needs(ROTTWEILERS)
+pytestmark = [needs(ROTTWEILERS), pytest.mark.timeout(300)]  # it learns at low priority
 
 LEARNED, OTHERS = range(12), range(12, 24)
 
@@ -46,7 +46,7 @@ def report_of(daemon: DaemonProcess) -> dict[str, Any]:
         document: dict[str, Any] = daemon.get("/learn")
         return None if document["running"] else document
 
-    return eventually(ended, "the learning run ends")
+    return eventually(ended, "the learning run ends", timeout=240)
 
 
 def test_contradictions_are_listed_without_learning(daemon: DaemonProcess) -> None:

@@ -13,7 +13,7 @@ from dogid.errors import DogidError
 from dogid.settings import Settings
 
 _FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
-_LEAST_PRIORITY = 19
+_NICENESS = 10  # beside a daemon: its workers get ten times the time. More starves the run while photos keep coming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +32,12 @@ def run(args: argparse.Namespace) -> int:
     # before numpy is loaded: a second thread would take time from the daemon's workers
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.nice(_LEAST_PRIORITY)
+    from dogid.daemon.folders import is_running
+
     chosen = settings.load(args)
     state = chosen.state.absolute()
+    if is_running(state):
+        os.nice(_NICENESS)
     if args.check:
         return _check(args, chosen, state)
     if args.activate:

@@ -113,7 +113,7 @@ def find_thresholds(margins: Matrix, right: NDArray[np.bool_], own: Matrix, labe
     right [stored photos] whether the old rows are. own [new photos] are the margins of new labels' own photos, in the
     same way, nan where there were too few; labels [new photos] which label that is.
     """
-    allowed = int(_LOSS / count * len(margins))
+    allowed = round(_LOSS / count * len(margins))
     found = np.zeros(count)
     for at in range(count):
         lost = np.sort(margins[right, at])[::-1]

@@ -77,6 +77,8 @@ def test_reviewed_photos_become_a_label_that_is_answered(
     assert (report["passed"], report["activated"]) == (True, True)
     assert report["gate"]["better"]["gained"] >= 8
     assert report["replay"]["photos"] == len(OTHERS)
+    assert report["precision"] == 0.95
+    assert all(0 < one["threshold"] <= 1 and one["precision"] >= 0.95 for one in report["thresholds"])
     running = daemon.get("/models")["running"]
     assert running["name"] == report["name"]
     assert "rottweiler" in daemon.get("/status")["model"]["labels"]

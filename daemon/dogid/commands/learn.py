@@ -9,7 +9,7 @@ from typing import Any
 from dogid import settings
 from dogid.commands import model_shelf, reading_state
 from dogid.commands.output import print_json, print_line, print_message
-from dogid.errors import DogidError
+from dogid.errors import DogidError, UsageError
 from dogid.settings import Settings
 
 _FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
@@ -17,10 +17,17 @@ _NICENESS = 10  # beside a daemon: its workers get ten times the time. More star
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --activate, --check and the flags of `reading_state`."""
+    """Add --activate, --check, --precision and the flags of `reading_state`."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--activate", action="store_true", help="have the new model classify, where it passes the gate")
     what.add_argument("--check", action="store_true", help="only list photos whose labels contradict others")
+    parser.add_argument(
+        "--precision",
+        type=float,
+        default=0.95,
+        metavar="P",
+        help="propose thresholds at which this share of the answers that are not unsure is right (default: 0.95)",
+    )
     reading_state.add_arguments(parser, _FLAGS)
 
 
@@ -32,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     # before numpy is loaded: a second thread would take time from the daemon's workers
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    if not 0.5 <= args.precision < 1:
+        raise UsageError("--precision must be from 0.5 to below 1, as in 0.95")
     from dogid.daemon.folders import is_running
 
     chosen = settings.load(args)
@@ -72,7 +81,7 @@ def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str,
     db = reading_state.open_state(args)
     with model_shelf.acting_as_owner_of(state), learning_alone(state):
         try:
-            learned = learn_model(chosen, state, db, _report_step)
+            learned = learn_model(chosen, state, db, _report_step, args.precision)
             document = learned.document
             keep_report(state, document)
         except ConflictError:

@@ -16,12 +16,13 @@ from dogid.learning.contradictions import (
     find_lookalikes,
 )
 from dogid.learning.cross_validation import AllLogits, OldLogits, deal_folds, fit_new, fit_old
-from dogid.learning.learned import FEWEST_TO_CALIBRATE, Learned, conclude
+from dogid.learning.learned import FEWEST_TO_CALIBRATE, Learned, conclude, propose_label_thresholds
 from dogid.learning.material import Material, find_pairs, gather_material, leave_out_pairs, select
 from dogid.learning.new_rows import (
     measure_background,
 )
 from dogid.learning.photos import Check, Indices, Mask, Parent, ReviewedPhoto
+from dogid.learning.precise_thresholds import DEFAULT_PRECISION
 from dogid.learning.standardisation import Floats, Matrix, Standardisation
 from dogid.learning.temperature_scaling import fit_temperature
 from dogid.model.head import Head
@@ -42,12 +43,14 @@ def learn(
     check: Check = lambda: None,
     *,
     replayed: int = 1000,
+    precision: float = DEFAULT_PRECISION,
 ) -> Learned:
     """Return a new last layer.
 
     reviewed are the photos whose label people gave or confirmed, at most one of a content; recent [photos, width] the
-    newest embeddings, whatever they show, of which so many as replayed are answered by both models. Raise LearningError
-    where there is nothing to learn.
+    newest embeddings, whatever they show, of which so many as replayed are answered by both models. precision (0..1) is
+    the share of sure answers that shall be right, for the thresholds. Raise LearningError where there is nothing to
+    learn.
     """
     material = gather_material(parent, reviewed, recent, parent.find_learned_labels())
     pairs = find_pairs(material)
@@ -66,7 +69,8 @@ def learn(
     temperature = _find_temperature(material, found, out)
     contradictions = (*pairs.described, *_describe_lookalikes(material, lookalikes))
     head = _build_head(parent, material, space, old, found, temperature)
-    return conclude(parent, material, head, old, found, temperature, contradictions, recent[:replayed], out)
+    learned = conclude(parent, material, head, old, found, temperature, contradictions, recent[:replayed], out)
+    return replace(learned, thresholds=propose_label_thresholds(material, old, found, temperature, out, precision))
 
 
 def check_contradictions(

@@ -15,6 +15,7 @@ from dogid.learning.cross_validation import AllLogits, OldLogits
 from dogid.learning.gate import Comparison, Gate, judge
 from dogid.learning.material import Material, select
 from dogid.learning.photos import Indices, Mask, Parent
+from dogid.learning.precise_thresholds import PreciseThreshold, propose_thresholds
 from dogid.learning.standardisation import Floats
 from dogid.learning.temperature_scaling import softmax
 from dogid.model.head import Head
@@ -85,6 +86,8 @@ class Learned:
     """Most frequent first."""
     changed: tuple[tuple[int, str, str], ...]
     """Their places among the recent photos, with the former and the new answer; the surest of the former first."""
+    thresholds: tuple[PreciseThreshold, ...]
+    """By which the answers of each label are as precise as was asked for."""
     notes: tuple[str, ...]
     """What cannot be known, and why."""
 
@@ -148,8 +151,20 @@ def conclude(
         recent=len(recent),
         changes=_count_changes(changed),
         changed=changed,
+        thresholds=(),
         notes=_note(material, found, unseen),
     )
+
+
+def propose_label_thresholds(
+    material: Material, old: OldLogits, found: AllLogits, temperature: float, out: Mask, precision: float
+) -> tuple[PreciseThreshold, ...]:
+    """Return thresholds by the answers to photos that neither the network nor the layer had learned from."""
+    stored, fresh = material.stored, material.fresh
+    unseen, judged = old.is_old & ~out & ~stored.network_trained & (not material.is_pseudo), ~found.unjudged
+    scores = softmax(np.concatenate([found.stored[unseen], found.fresh[judged]]) / temperature)
+    truth = np.concatenate([stored.labels[unseen], fresh.labels[judged]])
+    return propose_thresholds(scores, truth, material.labels, precision)
 
 
 def _places(old: OldLogits, labels: NDArray[np.integer]) -> Indices:

@@ -8,6 +8,7 @@ from dogid.learning.contradictions import Contradiction
 from dogid.learning.gate import Gate
 from dogid.learning.learned import Learned
 from dogid.learning_run.gather import REPLAYED, Gathered
+from dogid.settings import format_thresholds
 
 _MOST_CHANGES = 200  # photos that the JSON names
 _MOST_LINES = 20  # of one kind, in the text
@@ -30,6 +31,7 @@ def describe_learned(learned: Learned, gathered: Gathered) -> Document:
         "gate": _describe_gate(learned.gate),
         "calibration_error": {"before": learned.calibration_before, "after": learned.calibration_after},
         "temperature": learned.temperature,
+        "thresholds": [asdict(threshold) for threshold in learned.thresholds],
         "contradictions": describe_contradictions(learned.contradictions),
         "replay": {
             "photos": recent,
@@ -92,10 +94,25 @@ def format_report(document: Document) -> list[str]:
             f"  {change['before']} -> {change['after']}: {change['photos']}"
             for change in replay["by_label"][:_MOST_LINES]
         ]
+    lines += _propose_thresholds(document)
     lines += [f"note: {note}" for note in document["notes"]]
     lines.append("the gate: passed" if document["passed"] else "the gate: NOT passed")
     lines += [f"  {reason}" for reason in gate["reasons"]]
     return lines
+
+
+def _propose_thresholds(document: Document) -> list[str]:
+    """Return the lines of the settings' file by which the new model's answers are as precise as was asked for."""
+    proposed = document["thresholds"]
+    if not proposed:
+        return []
+    unsure, answers = (sum(one[key] for one in proposed) for key in ("unsure", "answers"))
+    lines = format_thresholds({one["label"]: one["threshold"] for one in proposed})
+    return [
+        f"with these lines in the settings, {document['precision']:.0%} of what is not unsure is right "
+        f"({unsure} of {answers} answers with these labels are unsure then):",
+        *(f"  {line}" for line in lines),
+    ]
 
 
 def format_contradictions(contradictions: Sequence[Document]) -> list[str]:

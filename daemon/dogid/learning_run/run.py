@@ -13,6 +13,7 @@ from typing import Any
 from dogid.clock import Clock, iso_utc
 from dogid.learning.learn import check_contradictions, learn
 from dogid.learning.learned import Learned
+from dogid.learning.precise_thresholds import DEFAULT_PRECISION
 from dogid.learning_run.gather import REPLAYED, Gathered, Report, gather
 from dogid.learning_run.report import describe_contradictions, describe_learned
 from dogid.model.classifier import Model
@@ -32,16 +33,19 @@ class LearningRun:
     """The report."""
 
 
-def learn_model(chosen: Settings, state: Path, db: sqlite3.Connection, report: Report) -> LearningRun:
+def learn_model(
+    chosen: Settings, state: Path, db: sqlite3.Connection, report: Report, precision: float = DEFAULT_PRECISION
+) -> LearningRun:
     """Learn from the reviews in a ledger, and put the new model on the shelf, whether or not it passed the gate.
 
+    precision (0..1) is the share of sure answers that shall be right, for the thresholds that the report proposes.
     Raise DogidError where nothing can be learned or written; OSError.
     """
     started = time.monotonic()
     model = open_model(chosen, embeddings=True)
     gathered = gather(model, state, chosen.inbox.absolute(), chosen.max_bytes, db, report)
     report(f"learning from {len(gathered.reviewed)} reviewed photos")
-    learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED)
+    learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)
     report("writing the model")
     path, sha256 = _write(model, state, learned)
     document = {
@@ -50,6 +54,7 @@ def learn_model(chosen: Settings, state: Path, db: sqlite3.Connection, report: R
         "sha256": sha256,
         "parent": {"name": model.file.name, "sha256": model.file.sha256},
         "activated": False,
+        "precision": precision,
         **describe_learned(learned, gathered),
         "seconds": round(time.monotonic() - started, 1),
         "at": iso_utc(Clock().wall_ms()),

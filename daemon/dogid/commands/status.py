@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.commands import reading_state
@@ -13,6 +13,9 @@ from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
 
+if TYPE_CHECKING:
+    from dogid.ledger.drift import Drift
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `reading_state`, and those of the model."""
@@ -21,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
+    from dogid.clock import Clock
     from dogid.daemon.condition_monitor import find_other_inbox, read_condition, read_usage
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
     from dogid.ledger import queries
     from dogid.ledger.counters import count_damaged_rows, read_salvaged
     from dogid.ledger.database import find_moved_aside
+    from dogid.ledger.drift import read_drift
     from dogid.ledger.ledger_condition import ledger_problem
     from dogid.ledger.replays import count_older_answers
 
@@ -38,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
+    drift = read_drift(db, Clock().wall_ms(), chosen.thresholds)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(
         inbox,
@@ -62,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 "model": model,
                 "model_choice": choice,
                 "older_answers": older,
+                "drift": drift.describe(),
             }
         )
     else:
@@ -70,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         rows += [("", one_line(line)) for line in _explain_choice(choice)]
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
+        rows += _describe_drift(drift)
         if older:
             rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:
@@ -99,6 +107,21 @@ def _describe_model(chosen: settings.Settings) -> tuple[str, dict[str, Any]]:
         return f"{file.name}, fed {fed.describe()}", describe_choice(found, file)
     except DogidError as error:
         return str(error), {}
+
+
+def _describe_drift(drift: "Drift") -> list[tuple[str, str]]:
+    """Return a line for the last week, and one for those before, where there are photos."""
+    from dogid.ledger.drift import add_figures
+
+    this, *before = drift.weeks
+    rows = []
+    for name, weeks in (("last 7 days", [this]), ("the weeks before", before)):
+        figures = add_figures(week.figures for week in weeks)
+        if figures.mean_score is not None:
+            text = f"mean score {figures.mean_score:.2f}, other {figures.other_share:.0%}, unsure"
+            text += f" {figures.unsure_share:.0%}; {figures.corrected} of {figures.reviewed} reviewed photos corrected"
+            rows.append((name, text))
+    return rows
 
 
 def _explain_choice(choice: dict[str, Any]) -> list[str]:

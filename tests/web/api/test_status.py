@@ -53,6 +53,12 @@ def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
         assert found["dogid_photo_seconds_count", stage] == 3
         assert found["dogid_photo_seconds_bucket", "+Inf", stage] == 3
         assert found["dogid_photo_seconds_sum", stage] > 0
+    assert 0 < found["dogid_week_mean_score", ""] <= 1
+    assert found["dogid_week_corrected", ""] == 0
+    (week,) = daemon.status()["drift"]["weeks"]
+    assert (week["photos"], [one["model"] for one in week["models"]]) == (3, ["dogid.tflite"])
+    assert "last 7 days" in daemon.command("status").stdout
+    assert "Week by week" in fetch(daemon.url, "/").body.decode()
     assert found["dogid_in_flight",] == 0
     assert found["dogid_watching", daemon.status()["watcher"]["mode"]] == 1
     assert found["process_resident_memory_bytes",] > 10_000_000

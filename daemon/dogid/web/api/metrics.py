@@ -1,16 +1,18 @@
 """`/metrics` in Prometheus' text format. Source: https://prometheus.io/docs/instrumenting/exposition_formats/."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from flask import Response
 
 from dogid import __version__
 from dogid.ledger import queries
+from dogid.ledger.drift import Figures
 from dogid.ledger.reviews import count_reviews
 from dogid.pipeline.counters import BUCKETS, Histogram
 from dogid.web.api.endpoint import Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.daemon_view import DaemonView
+from dogid.web.recent_drift import RecentDrift
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector, CollectorRegistry
@@ -20,6 +22,15 @@ METRICS = Endpoint(
     "/metrics",
     "Metrics for Prometheus",
     {200: ResponseSpec("Prometheus' text format", {"text/plain": {"type": "string"}})},
+)
+
+
+_DRIFT_GAUGES: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = (
+    ("mean_score", "Mean score of the newest photos", lambda figures: figures.mean_score),
+    ("other_share", "Share of the newest photos with the label other", lambda figures: figures.other_share),
+    ("unsure_share", "Share of the newest photos below their label's threshold", lambda figures: figures.unsure_share),
+    ("reviewed", "Contents that people reviewed", lambda figures: figures.reviewed),
+    ("corrected", "Contents that people gave another label", lambda figures: figures.corrected),
 )
 
 
@@ -59,6 +70,8 @@ def _make_collector(daemon: DaemonView) -> "Collector":
     from prometheus_client.metrics_core import Metric
     from prometheus_client.registry import Collector
 
+    drift = RecentDrift()
+
     class DaemonCollector(Collector):
         """Reads the daemon's figures at each request."""
 
@@ -66,6 +79,7 @@ def _make_collector(daemon: DaemonView) -> "Collector":
             yield from self._photos()
             yield self._durations()
             yield from self._state()
+            yield from self._drift()
 
         def _photos(self) -> Iterator[Metric]:
             gauge = GaugeMetricFamily("dogid_photos", "Photos by their present status", labels=["status"])
@@ -83,6 +97,17 @@ def _make_collector(daemon: DaemonView) -> "Collector":
             for verdict, number in count_reviews(daemon.reader()).items():
                 reviews.add_metric([verdict], number)
             yield reviews
+
+        def _drift(self) -> Iterator[Metric]:
+            """Yield figures of the last seven days by folder: of as many folders as there are lines on the page."""
+            folders = drift.read(daemon.reader(), daemon.settings.thresholds).list_folders()
+            for name, about, value in _DRIFT_GAUGES:
+                gauge = GaugeMetricFamily(f"dogid_week_{name}", f"{about}, of the last seven days", labels=["folder"])
+                for folder, recent, _ in folders:
+                    known = value(recent)
+                    if known is not None:
+                        gauge.add_metric([folder], known)
+                yield gauge
 
         def _durations(self) -> Metric:
             family = HistogramMetricFamily(

@@ -172,6 +172,27 @@ LEARNING = _object(
     }
 )
 
+_SHARE = {"anyOf": [_PROBABILITY, {"type": "null"}]}
+_FIGURES = {
+    "photos": _COUNT | {"description": "that the shares are of"},
+    "mean_score": _SHARE,
+    "other_share": _SHARE,
+    "unsure_share": _SHARE,
+    "reviewed": _COUNT,
+    "corrected": _COUNT,
+}
+_DRIFT = _object(
+    {
+        "photos_a_week": _COUNT | {"description": "looked at, the newest; at most"},
+        "weeks": _array(
+            _object({"since": _TIME, **_FIGURES, "models": _array(_object({"model": {"type": "string"}, **_FIGURES}))})
+        ),
+        "folders": _array(
+            _object({"folder": {"type": "string"}, "recent": _object(_FIGURES), "before": _object(_FIGURES)})
+        ),
+    }
+)
+
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
@@ -198,6 +219,7 @@ STATUS = _object(
             }
         ),
         "older_answers": _COUNT | {"description": "photos in the inbox with the answer of another model than this one"},
+        "drift": _DRIFT,
         "inbox": {"type": "string"},
         "watcher": _object(
             {

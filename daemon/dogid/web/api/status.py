@@ -20,6 +20,7 @@ from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
+from dogid.web.recent_drift import RecentDrift
 
 STATUS = Endpoint(
     "GET",
@@ -40,10 +41,10 @@ HEALTH = Endpoint(
 
 def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
     """Add `/status` and `/healthz`."""
-    older_answers = OlderAnswers()
+    older_answers, drift = OlderAnswers(), RecentDrift()
 
     def status(params: QueryParams) -> Response:  # noqa: ARG001
-        return json_response(status_document(daemon, older_answers))
+        return json_response(status_document(daemon, older_answers, drift))
 
     def health(params: QueryParams) -> Response:  # noqa: ARG001
         found = daemon.health
@@ -55,7 +56,7 @@ def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
     registry.add(HEALTH, health)
 
 
-def status_document(daemon: DaemonView, older_answers: OlderAnswers) -> dict[str, Any]:
+def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> dict[str, Any]:
     """Return the body of `GET /status`."""
     watch = daemon.watch_status
     counts = queries.count_by_status(daemon.reader())
@@ -73,6 +74,7 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers) -> dict[str
             **describe_choice(daemon.found_model, daemon.model.file),
         },
         "older_answers": older_answers.count(daemon.reader(), daemon.model.file.sha256),
+        "drift": drift.read(daemon.reader(), daemon.settings.thresholds).describe(),
         "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {
             "mode": watch.mode,

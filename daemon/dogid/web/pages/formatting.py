@@ -88,6 +88,12 @@ def full_time(moment: str, now: dt.datetime) -> str:
     return f"{dt.datetime.fromisoformat(moment).astimezone(now.tzinfo):%Y-%m-%d %H:%M:%S}"
 
 
+def day(milliseconds: int, now: dt.datetime) -> str:
+    """Return the day of a moment, in milliseconds since 1970, in the time zone of `now`."""
+    local = dt.datetime.fromtimestamp(milliseconds / 1000, now.tzinfo)
+    return f"{local.day} {local:%b}"
+
+
 def byte_count(count: int) -> str:
     """Return a number of bytes with an SI unit: powers of 1000, as for disks."""
     if count < 1000:

@@ -56,6 +56,7 @@ def _make_environment() -> Environment:
     environment.filters.update(
         percentage=formatting.percentage,
         short_time=formatting.short_time,
+        day=formatting.day,
         full_time=formatting.full_time,
         byte_count=formatting.byte_count,
         visible=formatting.visible,

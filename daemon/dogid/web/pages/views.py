@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import Response, request
 
 from dogid.ledger import gallery_queries, queries
+from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.ledger.histories import Position, read_history_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
@@ -19,6 +20,7 @@ from dogid.web.pages.disk_usage import Disk
 from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
 from dogid.web.pages.pictures import Pictures, not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
+from dogid.web.recent_drift import RecentDrift
 
 
 class Pages:
@@ -30,6 +32,7 @@ class Pages:
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
         self._older_answers = OlderAnswers()
+        self._drift = RecentDrift()
 
     def index(self) -> Response:
         """Return the page: the newest photos and the daemon's state. All parameters are optional."""
@@ -48,6 +51,8 @@ class Pages:
             chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
+            drift=self._drift.read(db, self._daemon.settings.thresholds),
+            drift_photos=PHOTOS_A_WEEK,
             health=status_panel.health_item(self._daemon),
             status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             inbox=status_panel.inbox_path(self._daemon),

@@ -148,3 +148,18 @@ def test_service_says_that_home_folders_are_hidden(tmp_path: Path) -> None:
     assert daemon.wait() == 2
     assert "home folders are hidden from the service (ProtectHome)" in daemon.log_text()
     assert "BindReadOnlyPaths=/home/you/photos:/var/lib/dogid/inbox" in daemon.log_text()
+
+
+@needs_root
+def test_service_says_that_a_model_at_home_is_hidden(inbox: Path, tmp_path: Path) -> None:
+    script = 'mount -t tmpfs -o mode=000 tmpfs /home && exec "$@"'  # as ProtectHome does
+    before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *without_override()]
+    daemon = DaemonProcess(
+        inbox, tmp_path / "state", "--model", "/home/you/mine.tflite", before=before, environ={"INVOCATION_ID": "00"}
+    )
+    daemon.launch()
+
+    assert daemon.wait() == 2
+    assert (
+        "/home/you/mine.tflite: cannot read the model: Permission denied; the service does not see" in daemon.log_text()
+    )

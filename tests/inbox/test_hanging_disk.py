@@ -123,3 +123,33 @@ def test_ledger_that_hangs_is_not_taken_for_the_inbox(daemon: Daemon, disk: Remo
         assert daemon.watch_status.problem == ledger_hangs(daemon.state)
     eventually(lambda: classified(daemon) == 1, "the photo is classified")
     eventually(lambda: daemon.watch_status.problem is None, "no problem is left")
+
+
+def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
+    state = tmp_path / "state"
+    state.mkdir()
+    disk = RemoteDisk(tmp_path / "remote", state)
+    daemon = Daemon(Settings(inbox=inbox, state=state, workers=1, decode_timeout=1.0))
+    client = create_app(daemon, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+    pings = queue.SimpleQueue[None]()
+    try:
+        with daemon.running():
+            eventually(lambda: daemon.health.ok, "it is healthy")
+            monkeypatch.setattr(daemon._health_check, "_on_healthy", lambda: pings.put(None))
+            disk.hang()
+            eventually(lambda: not daemon.health.ok, "it is not healthy")
+            while not pings.empty():  # of before
+                pings.get()
+            eventually(lambda: not daemon._health_check.health.ok, "the check itself hangs")
+            assert pings.empty()
+            assert client.get("/healthz").get_json()["error"]["message"] == ledger_hangs(state)
+            disk.resume()
+            pings.get(timeout=TIMEOUT)
+            eventually(lambda: daemon.health.ok, "it is healthy again")
+    finally:
+        disk.close()

@@ -149,6 +149,7 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     assert daemon.status()["counts"]["classified"] < len(names)
     assert daemon.running
     check_full_disk_is_reported_alike(daemon, inbox, state)
+    check_label_is_refused_not_lost(daemon, state)
     filler.unlink()
 
     daemon.wait_for_all_answers(len(names) + 2)
@@ -170,6 +171,17 @@ def check_full_disk_is_reported_alike(daemon: DaemonProcess, inbox: Path, state:
     assert message in fetch(daemon.url, "/").body.decode()
     assert [name for name, done in said.items() if message not in done.stdout + done.stderr] == []
     assert said["check"].returncode == 1
+
+
+def check_label_is_refused_not_lost(daemon: DaemonProcess, state: Path) -> None:
+    """Assert that a person learns that a label was not stored."""
+    path = f"/results/{daemon.wait_for_answer('first.jpg')['id']}/label"
+    body, headers = b'{"label": "wolf"}', {"Content-Type": "application/json"}
+    refused = fetch(daemon.url, path, method="POST", body=body, headers=headers)
+
+    assert (refused.status, refused.code) == (503, "ledger_unavailable")
+    assert refused.document["error"]["message"].startswith(f"not stored: {state}: the ledger cannot be written")
+    assert daemon.wait_for_answer("first.jpg")["reviewed"] is None
 
 
 def run_beside(daemon: DaemonProcess, inbox: Path, state: Path, *args: str) -> "subprocess.CompletedProcess[str]":

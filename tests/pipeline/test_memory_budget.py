@@ -1,5 +1,7 @@
 """Photos that wait for memory, that never get it, and those that may have killed the daemon."""
 
+import contextlib
+import dataclasses
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from dogid.decoding import decoder as decoder_module
 from dogid.inbox.scan import find_file
 from dogid.ledger import pending, queries
 from dogid.ledger.database import open_for_reading
+from dogid.ledger.histories import Step, read_history_page
 from dogid.ledger.outcomes import Classified
 from dogid.model.classifier import Model
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, limit_pixels
@@ -45,6 +48,11 @@ def results(daemon: Daemon, *statuses: str) -> dict[str, Result]:
         db.close()
 
 
+def histories_of(state: Path, photo_id: int) -> list[Step]:
+    with contextlib.closing(open_for_reading(state)) as db:
+        return read_history_page(db, photo_id).steps
+
+
 def test_photo_beyond_the_budget_fails_and_others_go_on(inbox: Path, tmp_path: Path) -> None:
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", memory=15))
     put(inbox / "large.png", photo(1, "PNG", size=LARGE))
@@ -58,6 +66,28 @@ def test_photo_beyond_the_budget_fails_and_others_go_on(inbox: Path, tmp_path: P
     assert error is not None
     assert error["code"] == "too_large"
     assert "15 MB are there for that (memory)" in error["message"]
+
+
+def test_photo_too_large_before_is_tried_again_once(inbox: Path, tmp_path: Path) -> None:
+    settings = Settings(inbox=inbox, state=tmp_path / "state", memory=15)
+    put(inbox / "large.png", photo(1, "PNG", size=LARGE))
+    put(inbox / "text.jpg", b"no photo")
+    daemon = Daemon(dataclasses.replace(settings, settle=0.0))
+    with daemon.running():
+        refused = results(daemon, "failed")
+        daemon.reload(dataclasses.replace(settings, memory=16))  # not enough
+        eventually(lambda: results(daemon, "failed") != refused, "it is tried again")
+        still_refused = results(daemon, "failed")
+    assert still_refused["text.jpg"] == refused["text.jpg"]
+
+    with (same := Daemon(dataclasses.replace(settings, memory=16))).running():
+        eventually(lambda: same.health.ok, "it is healthy")
+        assert results(same, "failed") == still_refused
+    with (roomy := Daemon(dataclasses.replace(settings, memory=200))).running():
+        found = eventually(lambda: results(roomy, "classified", "failed"), "it has an answer")["large.png"]
+    assert (found["status"], found["id"]) == ("classified", refused["large.png"]["id"])
+    retries = [step["detail"] for step in histories_of(tmp_path / "state", found["id"]) if step["event"] == "retried"]
+    assert [detail.partition("; ")[0] for detail in retries] == ["a limit was raised: memory"] * 2
 
 
 def test_worker_that_waits_for_memory_is_healthy(model: Model, inbox: Path) -> None:

@@ -23,7 +23,7 @@ def job(unchanged_since: int = 9_000, attempts: int = 0, last_error: str | None 
 def test_too_large_photo_fails_at_once() -> None:
     outcome = policy().on_photo_error(job(), GROWN, PhotoError(PhotoCode.TOO_LARGE, "bad"))
 
-    message = "bad; to have it tried again after the limit was raised: touch the file"
+    message = "bad; once the limit is raised, it is tried again"
     assert outcome == Failed(job(), GROWN, PhotoCode.TOO_LARGE, message)
 
 

@@ -13,7 +13,9 @@ from dogid import settings
 from dogid.conditions import inbox_hangs, no_rights
 from dogid.errors import UsageError
 from dogid.file_names import from_one_line
+from dogid.ledger.damage import UnreadableLedgerError
 from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.ledger.ledger_condition import find_full_disk
 from dogid.ledger.reading_connection import ReadingConnection
 
 _INBOX_SECONDS = 20.0  # for its folders to be looked at; raising it waits longer for a server that is down
@@ -41,7 +43,10 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
         raise UsageError(no_rights(state, owner_of(state))) from None
     if exists and not os.access(ledger, os.R_OK):
         raise UsageError(no_rights(ledger, owner_of(ledger)))
-    db = open_for_reading(state)
+    try:
+        db = open_for_reading(state)
+    except UnreadableLedgerError as error:
+        raise UsageError(find_full_disk(state) or str(error)) from error  # on a full disk a start leaves an empty file
     db.thresholds = chosen.thresholds
     return db
 

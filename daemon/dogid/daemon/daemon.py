@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.clock import Clock
-from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable, restart_by_hand
+from dogid.conditions import LEDGER_DAMAGED, ledger_hangs, ledger_moved_aside, ledger_unreadable, restart_by_hand
 from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
 from dogid.daemon.folders import (
@@ -55,6 +55,7 @@ from dogid.pipeline.photo_processor import PhotoProcessor
 from dogid.pipeline.pipeline import Pipeline
 from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
+from dogid.quantities import count_of
 from dogid.settings import Settings
 from dogid.shelf.listing import describe_choice, describe_origin
 from dogid.shelf.open_model import FoundModel, OpenedModel, choose_model
@@ -149,7 +150,7 @@ class Daemon:
             self._report_healthy,
             lambda: self.settings.decode_timeout,
             _health_interval(self._notifier),
-            on_checked=lambda: self._conditions.check(self._health_problem),
+            on_checked=self._check_conditions,
         )
         self._claim = claim_state_path(self.state)  # a restore looks for it
         self._ledger_files = LedgerFiles(self.state, (LOCK_FILE,))
@@ -172,6 +173,7 @@ class Daemon:
             lambda opened, commit: self._adopt(opened, self.settings, commit),
         )
         self._stopping = threading.Event()
+        self._retry_refused_photos()
 
     def _find_file(self, path: bytes) -> FoundFile | None:
         """Return what is in the inbox at a path relative to it, for the ledger."""
@@ -214,6 +216,10 @@ class Daemon:
         health, watch = self._health_check.health, self.watch_status
         if health.ok and self.ledger.repairer.is_damaged:
             return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
+        if not health.ok and watch.problem == ledger_hangs(
+            self.state
+        ):  # of which the check that is missed says nothing
+            return dataclasses.replace(health, reason=watch.problem, problem=watch.problem)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem:
             return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem, problem=watch.problem)
@@ -221,6 +227,10 @@ class Daemon:
             problem = self.found_model.problem
             return dataclasses.replace(health, reason=problem, problem=problem)
         return health
+
+    def _check_conditions(self) -> None:
+        with self._ledger_wait:
+            self._conditions.check(self._health_problem)
 
     def _health_problem(self) -> str | None:
         health = self.health
@@ -234,7 +244,8 @@ class Daemon:
     def status_line(self) -> str:
         """How the daemon is doing, for `systemctl status`."""
         try:
-            counts = queries.count_by_status(self.reader())
+            with self._ledger_wait:
+                counts = queries.count_by_status(self.reader())
         except (sqlite3.DatabaseError, UsageError) as error:
             self.note_ledger_error(error)
             return LEDGER_DAMAGED if self.ledger.repairer.is_damaged else one_line(str(error))
@@ -264,6 +275,26 @@ class Daemon:
         self._maintenance_thread.change_rules(_retention(self.settings))
         self.ledger.keep_versions(settings.keep_versions)
         self._extend_watchdog()
+        self._retry_refused_photos()
+
+    def _retry_refused_photos(self) -> None:
+        """Have photos tried again that were too large for limits that are higher now."""
+        limits = {
+            "memory": self.decoder.budget.capacity,
+            "max_pixels": self.settings.max_pixels,
+            "max_bytes": self.settings.max_bytes,
+            "decode_timeout": round(self.settings.decode_timeout * 1000),
+        }
+        try:
+            with self._ledger_wait:
+                retried = self.ledger.note_limits(limits)
+        except sqlite3.DatabaseError as error:  # the disk is full: the next start or reload does it
+            log.warning("photos that were too large are not tried again yet: %s", error)
+            self.note_ledger_error(error)
+            return
+        if retried:
+            log.info("a limit was raised: %s, too large before, tried again", count_of(retried, "photo"))
+            self._pipeline.mailbox.notify_pending()
 
     def _adopt(self, opened: OpenedModel, settings: Settings, commit: Callable[[], None] = lambda: None) -> None:
         """Have every worker prove a model, call commit, and switch to the model, without dropping a photo.
@@ -332,7 +363,8 @@ class Daemon:
         for name, is_alive in parts.items():
             if not is_alive:
                 return f"the {name} has ended"
-        return self._ledger_files.problem() or self._ledger_problem()
+        with self._ledger_wait:  # its disk may hang, and this thread with it
+            return self._ledger_files.problem() or self._ledger_problem()
 
     def _ledger_problem(self) -> str | None:
         """Return why the ledger cannot be read any more; None where it can."""

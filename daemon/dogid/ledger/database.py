@@ -139,7 +139,8 @@ def open_for_reading(folder: Path) -> ReadingConnection:
             connection = _upgraded_copy(connection)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         if isinstance(error, UnicodeDecodeError) or (isinstance(error, sqlite3.DatabaseError) and is_damage(error)):
-            raise UnreadableLedgerError(f"{path}: {LEDGER_DAMAGED}") from error
+            is_empty = path.stat().st_size == 0 and not has_log(path)
+            raise UnreadableLedgerError(f"{path}: {LEDGER_EMPTY if is_empty else LEDGER_DAMAGED}") from error
         raise UsageError(f"{path}: cannot read the ledger: {error}") from error
     connection.row_factory = sqlite3.Row
     # each thread that answers has a connection, and with it a cache: the kernel's is there for all

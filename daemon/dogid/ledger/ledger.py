@@ -19,6 +19,7 @@ from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.embeddings import store_reviewed_embedding
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
+from dogid.ledger.limits import differ_from_noted, note_limits
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
@@ -313,6 +314,17 @@ class Ledger:
         with self._transaction():
             self._pending.note_interruptions(ids)
             self._pending.space_out(suspects)
+
+    def note_limits(self, limits: Mapping[str, int]) -> int:
+        """Note the limits of photos by the names of their settings; return how many photos become pending again.
+
+        They are those that failed as too large, where a limit is higher than the one noted before.
+        """
+        with self._lock:
+            if not differ_from_noted(self._db, limits):
+                return 0
+        with self._transaction():
+            return note_limits(self._db, self._clock, limits)
 
     def pending_among(self, ids: Collection[int]) -> list[int]:
         """Return those of ids whose photos are pending."""

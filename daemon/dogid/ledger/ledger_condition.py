@@ -16,8 +16,11 @@ _LEAST_BYTES = 100_000
 
 def ledger_problem(state: Path) -> str | None:
     """Return why the ledger in a state folder cannot be used, with the way out; None where nothing is known."""
-    if is_suspected(state):
-        return LEDGER_DAMAGED
+    return LEDGER_DAMAGED if is_suspected(state) else find_full_disk(state)
+
+
+def find_full_disk(state: Path) -> str | None:
+    """Return the message for a state folder whose disk has no room for results; None where it has."""
     try:
         disk = os.statvfs(state)
     except OSError:

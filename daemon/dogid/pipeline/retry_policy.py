@@ -44,7 +44,7 @@ class RetryPolicy:
         if error.code is PhotoCode.INTERNAL:
             return self.on_internal_error(job, error.message)
         if error.code is PhotoCode.TOO_LARGE:
-            message = f"{error.message}; to have it tried again after the limit was raised: touch the file"
+            message = f"{error.message}; once the limit is raised, it is tried again"
             return Failed(job, version, error.code, message)
         left = self._until_settled(job, version)
         if left > 0:

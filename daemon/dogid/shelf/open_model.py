@@ -5,6 +5,7 @@ it, and by the shipped one in the end.
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -161,7 +162,7 @@ def _options(chosen: Settings) -> InputOptions:
 
 def _find_named(chosen: Settings, named: Path) -> Path:
     """Return the path of the model that the settings name. Raise UsageError where a name is not on the shelf."""
-    if named.exists() or not _is_name(named):
+    if os.path.exists(named) or not _is_name(named):  # where no rights are given, loading it explains that
         return named
     on_shelf = path_on_shelf(chosen.state, named.name)
     if on_shelf.is_file():

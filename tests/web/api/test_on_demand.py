@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from flask.testing import FlaskClient
 from dogid.daemon.daemon import Daemon
 from dogid.file_names import shown_name
 from dogid.inbox.safe_open import Root, open_root
+from dogid.inbox.scan import find_file
+from dogid.ledger.outcomes import Classified, Timings
 from dogid.model.classifier import Classifier, Model
 from dogid.model.output_scores import Scores
 from dogid.photo.decode import decode
@@ -182,6 +185,41 @@ def test_upload_is_answered_with_busy_while_others_have_the_memory(
 
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
     assert client.post("/classify", data=photo(1, "PNG", size=(2400, 1800))).status_code == 200
+
+
+def classify_pending(daemon: Daemon, name: str) -> None:
+    """Write an answer for a photo, as the pipeline does; its row is the ledger's first."""
+    found = find_file(daemon.inbox, name.encode())
+    assert found is not None
+    daemon.ledger.observe([found])
+    (job,) = daemon.ledger.claim(1, ())
+    digest = hashlib.sha256((daemon.inbox / name).read_bytes()).hexdigest()
+    model = daemon.ledger.register_model("model.tflite", "ab" * 32, ["pug"])
+    timings = Timings(1, 1, 1)
+    daemon.ledger.record([Classified(job, job.version, digest, 64, 48, {"pug": 0.9}, model, timings)])
+
+
+def test_large_file_waits_for_its_turn_in_memory(
+    client: FlaskClient, own_daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classify_file, "_MAX_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("dogid.web.pages.pictures._MAX_WAIT_SECONDS", 0.01)
+    put(inbox / "a.jpg", photo(1))
+    put(inbox / "large.jpg", photo(1) + bytes(2_000_000))
+    classify_pending(own_daemon, "large.jpg")
+    budget = own_daemon.decoder.budget
+    budget.change_capacity(30_000_000)
+    with budget.file_turn(budget.capacity):
+        reply = client.get("/?file=large.jpg")
+        picture = client.get("/page/thumbnail/1")
+        assert client.get("/?file=a.jpg").status_code == 200
+
+    assert (reply.status_code, reply.headers["Retry-After"]) == (503, "1")
+    assert reply.json is not None
+    assert reply.json["error"]["message"] == "another large file is in memory; try again"
+    assert picture.status_code == 503
+    assert client.get("/?file=large.jpg").status_code == 200
+    assert client.get("/page/thumbnail/1").status_code == 200
 
 
 def test_upload_is_in_progress_while_it_is_decoded(

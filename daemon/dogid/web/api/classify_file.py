@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from http import HTTPStatus
+from typing import BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 
 from dogid.conditions import inbox_hangs
+from dogid.decoding.byte_budget import BudgetTimeoutError
 from dogid.errors import PhotoCode
 from dogid.file_names import possible_names, shown_name
 from dogid.inbox.inbox_condition import inbox_problem
@@ -37,12 +40,27 @@ class FileClassifier:
         name = _raw_param("file")
         try:
             with self._reading.slot() as reading:  # until the end, so that one file at a time is in memory
-                data = reading.run(lambda: _read(self._daemon, name), self._daemon.settings.decode_timeout)
-                with self._classifier.slot() as slot:
-                    classification = self._classifier.classify(data, slot)
+                timeout = self._daemon.settings.decode_timeout
+                file, size = reading.run(lambda: _open_file(self._daemon, name), timeout)
+                with contextlib.ExitStack() as turn:
+                    try:
+                        turn.enter_context(self._daemon.decoder.budget.file_turn(size, _MAX_WAIT_SECONDS))
+                    except BudgetTimeoutError:
+                        reading.run(file.close, timeout)  # which may hang, too
+                        raise
+                    data = reading.run(lambda: _read_and_close(self._daemon, file, size), timeout)
+                    with self._classifier.slot() as slot:
+                        classification = self._classifier.classify(data, slot)
         except HungError:
             raise ApiError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "busy", inbox_hangs(self._daemon.inbox), {"Retry-After": "10"}
+            ) from None
+        except BudgetTimeoutError:
+            raise ApiError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "busy",
+                "another large file is in memory; try again",
+                {"Retry-After": "1"},
             ) from None
         except BusyError:
             raise ApiError(
@@ -63,16 +81,33 @@ def _raw_param(key: str) -> bytes:
     return b""
 
 
-def _read(daemon: DaemonView, name: bytes) -> bytes:
-    """Return the bytes of a file in the inbox, named by a relative or an absolute path. Raise ApiError."""
-    unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
+def _open_file(daemon: DaemonView, name: bytes) -> tuple[BinaryIO, int]:
+    """Open a file in the inbox, named by a relative or an absolute path; return it and its size. Raise ApiError."""
     limit = daemon.settings.max_bytes
-    try:
+    with _refusing_files(daemon):
         with open_root(daemon.inbox) as root:
             descriptor = _open_shown(root, name)
-        with os.fdopen(descriptor, "rb") as file:
-            size = os.fstat(descriptor).st_size
-            data = file.read() if size <= limit else b""
+        file = os.fdopen(descriptor, "rb")
+        size = os.fstat(descriptor).st_size
+    if size > limit:
+        file.close()
+        message = f"{size} bytes; at most {limit} are read (max_bytes)"
+        raise ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, PhotoCode.TOO_LARGE, message)
+    return file, size
+
+
+def _read_and_close(daemon: DaemonView, file: BinaryIO, size: int) -> bytes:
+    """Return the first size bytes of a file of the inbox: it may be growing. Raise ApiError."""
+    with _refusing_files(daemon), file:
+        return file.read(size)
+
+
+@contextlib.contextmanager
+def _refusing_files(daemon: DaemonView) -> Iterator[None]:
+    """Raise the ApiError for an error of opening or reading a file of the inbox in the context."""
+    unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        yield
     except OutsideError as error:
         raise ApiError(HTTPStatus.FORBIDDEN, "outside", "the file lies outside the inbox") from error
     except NotAFileError as error:
@@ -83,9 +118,6 @@ def _read(daemon: DaemonView, name: bytes) -> bytes:
     except OSError as error:
         problem = inbox_problem(daemon.inbox) or f"the file cannot be read: {error.strerror}"
         raise ApiError(unprocessable, PhotoCode.UNREADABLE, problem) from error
-    if size > limit:
-        raise ApiError(unprocessable, PhotoCode.TOO_LARGE, f"{size} bytes; at most {limit} are read (max_bytes)")
-    return data
 
 
 def _open_shown(root: Root, name: bytes) -> int:

@@ -1,6 +1,7 @@
 """`/results/ID/label`, `/labels` and `/review`: what people say about photos, and which are worth their look."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from flask import Response, request
 
 from dogid.ledger import queries
+from dogid.ledger.damage import is_damage
+from dogid.ledger.ledger_condition import find_full_disk
 from dogid.ledger.review_writer import (
     MAX_LABEL,
     MAX_NAME,
@@ -146,6 +149,11 @@ def _review(daemon: DaemonView, ids: Sequence[int], word: Word) -> list[Result]:
         raise ApiError(HTTPStatus.NOT_FOUND, "not_found", str(error)) from None
     except NoAnswerError as error:
         raise ApiError(HTTPStatus.CONFLICT, "not_classified", str(error)) from None
+    except sqlite3.OperationalError as error:
+        if is_damage(error):
+            raise
+        reason = find_full_disk(daemon.state) or str(error)
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", f"not stored: {reason}") from error
     found = {photo_id: queries.find_result(daemon.reader(), photo_id) for photo_id in dict.fromkeys(ids)}
     return [result for photo_id in ids if (result := found[photo_id]) is not None]
 

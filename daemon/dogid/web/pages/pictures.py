@@ -1,6 +1,7 @@
 """HTTP responses with pictures of photos, and their caching by browsers."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
 from flask import Response, request
@@ -26,7 +27,19 @@ class Pictures:
 
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
-        self._thumbnails = Thumbnails(lambda: daemon.settings.decode_timeout + _MAX_WAIT_SECONDS, decode=self._decode)
+        self._thumbnails = Thumbnails(
+            lambda: daemon.settings.decode_timeout + 2 * _MAX_WAIT_SECONDS,
+            decode=self._decode,
+            file_turn=self._file_turn,
+        )
+
+    @contextlib.contextmanager
+    def _file_turn(self, length: int) -> Iterator[None]:
+        try:
+            with self._daemon.decoder.budget.file_turn(length, _MAX_WAIT_SECONDS):
+                yield
+        except BudgetTimeoutError as error:
+            raise BusyError from error
 
     def _decode(self, data: bytes, size: tuple[int, int]) -> DecodedPhoto:
         try:

@@ -4,11 +4,13 @@ A few are cached in memory: a cache on disk would wear SD cards, and keep pictur
 deleted. Making one costs as much as classifying a photo.
 """
 
+import contextlib
 import hashlib
 import io
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,7 @@ _JPEG_QUALITY = 78
 """Higher values make tiles larger and not visibly better."""
 
 Decode = Callable[[bytes, tuple[int, int]], DecodedPhoto]
+FileTurn = Callable[[int], AbstractContextManager[None]]
 
 
 class PhotoGoneError(Exception):
@@ -51,6 +54,7 @@ class Thumbnails:
         cache_bytes: int = _CACHE_BYTES,
         max_wait: float = _MAX_WAIT_SECONDS,
         decode: Decode = decode,
+        file_turn: FileTurn = lambda _: contextlib.nullcontext(),
     ) -> None:
         """Set up.
 
@@ -58,9 +62,12 @@ class Thumbnails:
         cache_bytes: pictures that are kept in memory.
         max_wait: seconds that a request waits while another picture is made.
         decode: given a photo's bytes and (width, height), decodes it, or raises BusyError.
+        file_turn: given a file's size in bytes, returns the context in which its bytes may be in memory, which raises
+            BusyError where others have theirs there for too long.
         """
         self._timeout = timeout
         self._decode = decode
+        self._file_turn = file_turn
         self._making = DeadlineExecutor("make picture", max_wait=max_wait)
         self._checking = DeadlineExecutor("check file", max_wait=max_wait)
         self._cache = _Cache(cache_bytes)
@@ -97,10 +104,11 @@ class Thumbnails:
 
     def _read(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
         try:
-            read = read_photo(inbox, facts.path, max_bytes)
-            if hashlib.sha256(read.data).hexdigest() != facts.sha256:
-                raise PhotoGoneError
-            return self._decode(read.data, size).pixels
+            with self._file_turn(facts.version.size):
+                read = read_photo(inbox, facts.path, max_bytes)
+                if hashlib.sha256(read.data).hexdigest() != facts.sha256:
+                    raise PhotoGoneError
+                return self._decode(read.data, size).pixels
         except (PhotoError, TemporaryError) as error:
             raise PhotoGoneError from error
 

@@ -20,6 +20,9 @@ _COLUMNS = "id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, 
 _REVIEW = f"SELECT {_COLUMNS} FROM review"  # noqa: S608
 _STANDING = f"""SELECT {_COLUMNS} FROM review
     WHERE id IN (SELECT max(id) FROM review GROUP BY sha256) AND verdict != 'withdrawn' ORDER BY id"""  # noqa: S608
+_NEWEST_STANDING = f"""SELECT {_COLUMNS} FROM review
+    WHERE id IN (SELECT max(id) FROM review GROUP BY sha256) AND verdict != 'withdrawn'
+    AND photo_id IN (SELECT id FROM photo) ORDER BY id DESC LIMIT ?"""  # noqa: S608
 _WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
     LEFT JOIN reviewed_embedding AS stored ON stored.sha256 = standing.sha256 AND network = ? ORDER BY standing.id"""  # noqa: S608
 _NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
@@ -111,6 +114,11 @@ def find_standing_review(db: sqlite3.Connection, sha256: str) -> Review | None:
     """Return the review of a content that stands; None where there is none, or it was taken back."""
     found = list_reviews(db, sha256, limit=1)
     return found[0] if found and found[0].verdict != "withdrawn" else None
+
+
+def list_newest_reviews(db: sqlite3.Connection, limit: int) -> list[Review]:
+    """Return the reviews that stand, newest first, up to limit; those whose result is gone not."""
+    return [_as_review(row) for row in db.execute(_NEWEST_STANDING, (limit,))]
 
 
 def list_reviews_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Review]:

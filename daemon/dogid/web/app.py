@@ -75,10 +75,10 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
 
     registry.add(ROOT, root)
     add_results_endpoints(registry, daemon)
-    add_review_endpoints(registry, daemon)
+    add_review_endpoints(registry, daemon, pages.review)
     add_classify_endpoint(registry, daemon, classifier)
     add_status_endpoints(registry, daemon)
-    add_models_endpoints(registry, daemon)
+    add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon)
     add_metrics_endpoint(registry, daemon)
     add_events_endpoint(registry, daemon, extra_thread)

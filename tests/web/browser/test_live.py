@@ -44,7 +44,7 @@ def test_new_tile_comes_first_and_focus_stays(page: Page, daemon: DaemonProcess,
     put(inbox / "a.jpg", photo(1))
     daemon.wait_for_answer("a.jpg")
     page.goto(daemon.url)
-    page.locator("#photos a").focus()
+    page.locator("#photos a").first.focus()
 
     put(inbox / "b.jpg", photo(2))
 

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 from tests.web.browser.gallery import FAILED, HEBREW, HOSTILE, LONGEST, TURNED
 from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
 
-VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing")
+VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing", "review", "models")
 
 
 def address(daemon: DaemonProcess, view: str) -> str:
@@ -25,6 +25,8 @@ def address(daemon: DaemonProcess, view: str) -> str:
         "login": "/page/login?failed=1",
         "empty": "/?label=no+such+label",
         "missing": "/page/photo/987654",
+        "review": "/review",
+        "models": "/models",
     }
     return urllib.parse.urljoin(daemon.url, paths[view])
 
@@ -60,7 +62,7 @@ def test_hostile_names_are_shown_as_text(page: Page, gallery: DaemonProcess) -> 
         page.goto(gallery.url + "?" + urllib.parse.urlencode({"status": "classified"}))
         tile = page.locator("#photos > li").filter(has=page.get_by_text(shown, exact=True))
         expect(tile).to_have_count(1)
-        tile.locator("a").click()
+        tile.locator("a").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text(shown)
         assert page.title().endswith(f"{shown} · dogid")
         assert page.locator("img[src=x]").count() == 0
@@ -115,7 +117,7 @@ def test_failed_photos_show_reason_and_fix(page: Page, gallery: DaemonProcess) -
 def test_photo_page_shows_scores_history_timings_and_input(page: Page, gallery: DaemonProcess) -> None:
     result = gallery.results_by_name()["garden-20.jpg"]
     page.goto(gallery.url)
-    page.get_by_role("link", name="garden-20.jpg").click()
+    page.get_by_role("link", name="garden-20.jpg").first.click()
 
     for label in result["scores"]:
         expect(page.locator(".scores")).to_contain_text(label)

@@ -1,7 +1,7 @@
 """`/models`, `/models/NAME/activate` and `/rollback`: the shelf, and which model on it is active."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from flask import Response
@@ -10,20 +10,25 @@ from dogid.errors import ConflictError, DogidError
 from dogid.shelf.listing import ListedModel, describe_choice, list_models
 from dogid.shelf.open_model import UnknownModelError
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
-from dogid.web.api.responses import json_response
+from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 _ERROR = {JSON: reference("Error")}
 _MODELS = ResponseSpec("All models, the active one first", {JSON: reference("Models")})
+_LISTED = ResponseSpec(
+    "All models, the active one first, or the page", {JSON: reference("Models"), "text/html": {"type": "string"}}
+)
 _CHANGE_ERRORS = {
     403: ResponseSpec("Sent by a page of another site", _ERROR),
     409: ResponseSpec("The settings name the model, another one is being tried, or there is none before", _ERROR),
     422: ResponseSpec("The model cannot run; the former one goes on", _ERROR),
 }
 
-MODELS = Endpoint("GET", "/models", "The models on the shelf, and which one is active", {200: _MODELS})
+MODELS = Endpoint(
+    "GET", "/models", "The models on the shelf, and which one is active; to browsers, the page", {200: _LISTED}
+)
 ACTIVATE = Endpoint(
     "POST",
     "/models/<name>/activate",
@@ -38,25 +43,30 @@ ROLLBACK = Endpoint(
 )
 
 
-def add_models_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
-    """Add `/models`, `/models/NAME/activate` and `/rollback`."""
+ModelsPage = Callable[[Sequence[ListedModel]], Response]
+"""Given the models of the shelf, returns the page that shows them."""
+
+
+def add_models_endpoints(registry: EndpointRegistry, daemon: DaemonView, page: ModelsPage) -> None:
+    """Add `/models`, `/models/NAME/activate` and `/rollback`; page: what browsers get at the first."""
     reading = threading.Lock()
 
-    def describe() -> Response:
+    def read() -> list[ListedModel]:
         with reading:  # each list reads all files: several at once would take memory for all of them
-            models = list_models(daemon.state)
-        return json_response(_document(daemon, models))
+            return list_models(daemon.state)
 
     def models(params: QueryParams) -> Response:  # noqa: ARG001
-        return describe()
+        response = page(read()) if prefers_page() else json_response(_document(daemon, read()))
+        response.vary.add("Accept")
+        return response
 
     def activate(params: QueryParams, *, name: str) -> Response:  # noqa: ARG001
-        _change(lambda: daemon.activate_model(name))
-        return describe()
+        change_model(lambda: daemon.activate_model(name))
+        return json_response(_document(daemon, read()))
 
     def roll_back(params: QueryParams) -> Response:  # noqa: ARG001
-        _change(daemon.roll_back_model)
-        return describe()
+        change_model(daemon.roll_back_model)
+        return json_response(_document(daemon, read()))
 
     registry.add(MODELS, models)
     registry.add(ACTIVATE, activate)
@@ -69,7 +79,7 @@ def _document(daemon: DaemonView, models: list[ListedModel]) -> dict[str, object
     return {"models": [model.document() for model in models], "running": running}
 
 
-def _change(task: Callable[[], None]) -> None:
+def change_model(task: Callable[[], None]) -> None:
     """Change the model. Raise ApiError where that is refused."""
     try:
         task()

@@ -26,6 +26,12 @@ def json_response(document: Any, status: int = HTTPStatus.OK) -> Response:
     return Response(encode_json(document), status, mimetype=JSON)
 
 
+def prefers_page() -> bool:
+    """Return whether a browser asks for a page at the present request's path, and not a program for JSON."""
+    accepted = request.accept_mimetypes
+    return bool(accepted["text/html"] > accepted[JSON])
+
+
 def encode_json(document: Any) -> bytes:
     """Return a document as JSON in UTF-8, without optional white space and with a newline at the end."""
     return _compact_json(document).encode() + b"\n"

@@ -24,16 +24,16 @@ from dogid.ledger.review_writer import (
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS, choose_photos
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
-from dogid.web.api.responses import json_response
+from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import LIMIT
 from dogid.web.api.schemas import reference
 from dogid.web.auth.access import COOKIE
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
-_MOST_IDS = 1000
+MOST_IDS = 1000
 """Results that get a word at once: as many as a page of results has."""
-_MAX_BODY = 100_000
+MAX_BODY = 100_000
 """Bytes of a request: a thousand ids and a label, twice over."""
 _VERDICTS = ("confirmed", "unsure")
 
@@ -71,7 +71,7 @@ _IDS = {
     "type": "array",
     "items": {"type": "integer", "minimum": 1, "maximum": queries.MAX_ID},
     "minItems": 1,
-    "maxItems": _MOST_IDS,
+    "maxItems": MOST_IDS,
 }
 
 LABEL_RESULT = Endpoint(
@@ -102,9 +102,9 @@ ORDER = Parameter("order", "what is most useful: see the guide", choices=ORDERS)
 REVIEW = Endpoint(
     "GET",
     "/review",
-    "Photos in the inbox that nobody has reviewed, the most useful to review first",
+    "Photos in the inbox that nobody has reviewed, the most useful to review first; to browsers, the page for it",
     {
-        200: ResponseSpec("Results", {JSON: reference("ToReview")}),
+        200: ResponseSpec("Results, or the page", {JSON: reference("ToReview"), "text/html": {"type": "string"}}),
         400: ResponseSpec("A parameter is not as described", _ERROR),
     },
     parameters=(ORDER, LIMIT),
@@ -112,8 +112,12 @@ REVIEW = Endpoint(
 )
 
 
-def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
-    """Add `/results/ID/label`, `/labels` and `/review`."""
+ReviewPage = Callable[[Sequence[Result], str], Response]
+"""Given results to review and their order, returns the page that shows them."""
+
+
+def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView, page: ReviewPage) -> None:
+    """Add `/results/ID/label`, `/labels` and `/review`; page: what browsers get there."""
 
     def label_result(params: QueryParams, *, id: int) -> Response:  # noqa: A002, ARG001
         word = _read_word(_read_body(("label", "verdict", "by")))
@@ -131,7 +135,9 @@ def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
     def review(params: QueryParams) -> Response:
         order = params["order"] or ORDERS[0]
         found = choose_photos(daemon.reader(), order, params["limit"], daemon.model.file.network)
-        return json_response({"results": found, "order": order})
+        response = page(found, order) if prefers_page() else json_response({"results": found, "order": order})
+        response.vary.add("Accept")
+        return response
 
     registry.add(LABEL_RESULT, label_result)
     registry.add(WITHDRAW_LABEL, withdraw_label)
@@ -141,10 +147,17 @@ def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None
 
 def _review(daemon: DaemonView, ids: Sequence[int], word: Word) -> list[Result]:
     """Write a word on results, by id, and return them as they are then. Raise ApiError."""
+    write_word(daemon, ids, word)
+    found = {photo_id: queries.find_result(daemon.reader(), photo_id) for photo_id in dict.fromkeys(ids)}
+    return [result for photo_id in ids if (result := found[photo_id]) is not None]
+
+
+def write_word(daemon: DaemonView, ids: Sequence[int], word: Word) -> int:
+    """Write a word on results, by id: on all or none; return how many words were written. Raise ApiError."""
     try:
         if max(ids) > queries.MAX_ID:
             raise UnknownResultError(f"there is no result {max(ids)}")
-        daemon.review(ids, word)
+        return daemon.review(ids, word)
     except UnknownResultError as error:
         raise ApiError(HTTPStatus.NOT_FOUND, "not_found", str(error)) from None
     except NoAnswerError as error:
@@ -154,13 +167,11 @@ def _review(daemon: DaemonView, ids: Sequence[int], word: Word) -> list[Result]:
             raise
         reason = find_full_disk(daemon.state) or str(error)
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", f"not stored: {reason}") from error
-    found = {photo_id: queries.find_result(daemon.reader(), photo_id) for photo_id in dict.fromkeys(ids)}
-    return [result for photo_id in ids if (result := found[photo_id]) is not None]
 
 
 def _read_body(keys: Sequence[str]) -> dict[str, Any]:
     """Return the request's body, a JSON object with some of these keys. Raise ApiError."""
-    request.max_content_length = _MAX_BODY
+    request.max_content_length = MAX_BODY
     try:
         body = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):
@@ -175,8 +186,8 @@ def _read_body(keys: Sequence[str]) -> dict[str, Any]:
 
 def _read_ids(body: dict[str, Any]) -> list[int]:
     ids = body.get("ids")
-    if not isinstance(ids, list) or not 1 <= len(ids) <= _MOST_IDS:
-        raise _bad_request(f"ids must be a list of 1 to {_MOST_IDS} results' ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_IDS:
+        raise _bad_request(f"ids must be a list of 1 to {MOST_IDS} results' ids")
     if any(isinstance(one, bool) or not isinstance(one, int | float) or one < 1 or one % 1 for one in ids):
         raise _bad_request("ids must be whole numbers from 1")
     return [int(one) for one in ids]
@@ -197,13 +208,14 @@ def _read_word(body: dict[str, Any]) -> Word:
 
 
 def _checked_word(say: Callable[[str], Word], by: str | None) -> Word:
+    """Return what somebody says; by: their name, or None where none was sent. Raise ApiError."""
     try:
-        return say(_describe_client() if by is None else by)
+        return say(describe_client() if by is None else by)
     except WordError as error:
         raise _bad_request(str(error)) from None
 
 
-def _describe_client() -> str:
+def describe_client() -> str:
     """Return who says something where no name was sent."""
     if COOKIE in request.cookies:
         return "signed-in browser"

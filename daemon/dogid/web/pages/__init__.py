@@ -1,10 +1,13 @@
 """The web page, complete without JavaScript and live with it; start reading at `views.py`."""
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 
+from dogid.result_document import Result
+from dogid.shelf.listing import ListedModel
 from dogid.web.daemon_view import DaemonView
 
 if TYPE_CHECKING:
@@ -19,19 +22,37 @@ _ROUTES = {
     "static": "/page/static/<name>",
 }
 """Path of each view of `Pages`, by its name."""
+_FORMS = {"say": "/page/review", "change_model": "/page/models"}
+"""Path of each view of `Pages` that takes what a form sends."""
 
 
 def register(app: Flask, daemon: DaemonView) -> None:
-    """Add the routes below /page. The caller routes `/` to `index`."""
+    """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below."""
     app.extensions[_KEY] = pages = _LazyPages(daemon)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _make_view(pages, name))
+    for name, address in _FORMS.items():
+        app.add_url_rule(address, f"page_{name}", _make_view(pages, name), methods=["POST"])
 
 
 def index() -> Response:
     """Return the response to `GET /`, in a request to an application that `register` was called for."""
+    return _pages().index()
+
+
+def review(results: Sequence[Result], order: str) -> Response:
+    """Return the page on which people review these results, chosen in this order."""
+    return _pages().review(results, order)
+
+
+def models(shelf: Sequence[ListedModel]) -> Response:
+    """Return the page of the models on the shelf."""
+    return _pages().models(shelf)
+
+
+def _pages() -> "Pages":
     pages: _LazyPages = current_app.extensions[_KEY]
-    return pages.get().index()
+    return pages.get()
 
 
 class _LazyPages:

@@ -1,15 +1,23 @@
 """The views: the page itself, and all below /page."""
 
 import datetime as dt
+from collections.abc import Sequence
 from http import HTTPStatus
 
-from flask import Response, request
+from flask import Response, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.ledger.histories import Position, read_history_page
+from dogid.result_document import Result
+from dogid.reviewing.review_order import ORDERS
+from dogid.shelf.listing import ListedModel, describe_choice
+from dogid.web.api.models import change_model
+from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
+from dogid.web.api.reviews import MAX_BODY, describe_client, write_word
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
@@ -20,6 +28,8 @@ from dogid.web.pages.disk_usage import Disk
 from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
 from dogid.web.pages.pictures import Pictures, not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
+from dogid.web.pages.review_form import local_path, read_review
+from dogid.web.pages.review_panel import describe_progress, label_buttons, list_last_steps
 from dogid.web.recent_drift import RecentDrift
 
 
@@ -57,7 +67,67 @@ class Pages:
             status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             inbox=status_panel.inbox_path(self._daemon),
             max_upload=self._daemon.settings.max_upload,
+            buttons=label_buttons(db, self._daemon.model.labels),
         )
+
+    def review(self, results: Sequence[Result], order: str) -> Response:
+        """Return the page on which people review photos: these results, chosen in this order."""
+        db, labels = self._daemon.reader(), self._daemon.model.labels
+        return render_page(
+            "review.html",
+            results=results,
+            order=order,
+            orders=ORDERS,
+            buttons=label_buttons(db, labels),
+            progress=describe_progress(db, labels),
+            steps=list_last_steps(db),
+            health=status_panel.health_item(self._daemon),
+        )
+
+    def say(self) -> AnyResponse:
+        """Write what a form says about photos, and go back to where it was sent from."""
+        request.max_content_length = MAX_BODY
+        back = local_path(request.form.get("back"))
+        try:
+            sent = read_review(request.form, describe_client())
+            written = write_word(self._daemon, sent.ids, sent.word)
+        except ApiError as error:
+            return self._refuse(error, back)
+        if prefers_page():
+            return redirect(back, HTTPStatus.SEE_OTHER)
+        return json_response(
+            {
+                "written": written,
+                "progress": describe_progress(self._daemon.reader(), self._daemon.model.labels),
+            }
+        )
+
+    def models(self, shelf: Sequence[ListedModel]) -> Response:
+        """Return the page of the models on the shelf."""
+        file = self._daemon.model.file
+        return render_page(
+            "models.html",
+            shelf=shelf,
+            running=file.name,
+            choice=describe_choice(self._daemon.found_model, file),
+            health=status_panel.health_item(self._daemon),
+        )
+
+    def change_model(self) -> AnyResponse:
+        """Activate the model that a form names, or roll back."""
+        request.max_content_length = MAX_BODY
+        name, rolls_back = request.form.get("activate", ""), "roll_back" in request.form
+        try:
+            change_model(self._daemon.roll_back_model if rolls_back else lambda: self._daemon.activate_model(name))
+        except ApiError as error:
+            return self._refuse(error, "/models")
+        return redirect("/models", HTTPStatus.SEE_OTHER)
+
+    def _refuse(self, error: ApiError, back: str) -> Response:
+        """Return the page that says why a form was refused. Raise the error where a script has sent it."""
+        if not prefers_page():
+            raise error
+        return render_page("refused.html", status=error.status, message=error.message, back=back)
 
     def photo(self, photo_id: int) -> Response:
         """Return the page of one result, with one page of its photo's history."""
@@ -78,6 +148,7 @@ class Pages:
             facts=facts,
             model_input_size=self._pictures.model_input_size(facts),
             neighbours=gallery_queries.find_neighbours(db, photo_id),
+            buttons=label_buttons(db, self._daemon.model.labels),
             health=status_panel.health_item(self._daemon),
         )
 

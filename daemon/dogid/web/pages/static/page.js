@@ -4,7 +4,6 @@ const REFRESH_MS = 15000; // for what comes without an event: disk usage, health
 const POLL_MS = 3000; // while the event stream is not available
 const GROUP_MS = 80; // waits for further photos, as they come in groups; longer delays the first one
 const MAX_PAUSE_MS = 5000; // between two refreshes in a burst of photos
-const MAX_IMAGE_RETRIES = 8;
 const MAX_UPLOADS_SHOWN = 10;
 const NO_CONNECTION = "No connection to dogid; trying again";
 
@@ -80,7 +79,10 @@ function replacePhotos(list, other) {
     const known = before.get(tile.dataset.id);
     if (known && known.dataset.state === tile.dataset.state) {
       if (known.innerHTML !== tile.innerHTML) {
-        for (const name of [".time", ".file"]) known.querySelector(name)?.replaceWith(tile.querySelector(name));
+        for (const name of [".time", ".file", ".said"]) {
+          const fresh = tile.querySelector(name);
+          if (fresh && known.querySelector(name)?.innerHTML !== fresh.innerHTML) known.querySelector(name)?.replaceWith(fresh);
+        }
       }
       return known;
     }
@@ -120,6 +122,7 @@ function listen() {
   source = new EventSource("/events");
   source.addEventListener("open", () => { failures = 0; stopPolling(); scheduleRefresh(); });
   source.addEventListener("result", scheduleRefresh);
+  source.addEventListener("review", scheduleRefresh);
   source.addEventListener("error", () => {
     startPolling();
     if (source?.readyState !== EventSource.CLOSED) return; // the browser reconnects by itself
@@ -166,21 +169,35 @@ addEventListener("pageshow", (event) => { if (event.persisted) { listen(); sched
 setInterval(scheduleRefresh, REFRESH_MS);
 listen();
 
-// --- pictures: the daemon makes one at a time, and returns 503 for others meanwhile
+// --- what people say about photos: sent without leaving the page
 
-function retryImage(image) {
-  const tries = Number(image.dataset.tries ?? 0);
-  if (tries >= MAX_IMAGE_RETRIES) return;
-  image.dataset.tries = tries + 1;
-  const address = image.dataset.original ??= image.getAttribute("src");
-  const next = `${address}${address.includes("?") ? "&" : "?"}again=${tries + 1}`;
-  setTimeout(() => { image.src = next; }, 300 * 1.5 ** tries * (1 + Math.random()));
-}
-document.addEventListener("error", (event) => {
-  if (event.target instanceof HTMLImageElement && event.target.closest(".frame")) retryImage(event.target);
-}, true);
-for (const image of document.querySelectorAll(".frame img")) {
-  if (image.complete && image.currentSrc && !image.naturalWidth) retryImage(image);
+const say = byId("say");
+const choose = byId("choose");
+if (say) {
+  const ids = say.elements.ids;
+  document.addEventListener("click", (event) => {
+    const id = event.target.closest("[data-choose]")?.dataset.choose;
+    if (!id || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    ids.value = id;
+    ids.disabled = false;
+    choose.showModal();
+  });
+  choose.addEventListener("close", () => { ids.disabled = true; });
+  say.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = new URLSearchParams(new FormData(say, event.submitter));
+    choose.close();
+    try {
+      const response = await fetch(say.action, { method: "POST", body, headers: { Accept: "application/json" } });
+      if (response.status === 401) return location.reload();
+      const answer = await response.json();
+      showConnectionProblem(response.ok ? "" : answer.error.message);
+    } catch {
+      showConnectionProblem(NO_CONNECTION);
+    }
+    scheduleRefresh();
+  });
 }
 
 // --- photos that are dropped or chosen: classified and not stored

@@ -79,7 +79,7 @@ function replacePhotos(list, other) {
     const known = before.get(tile.dataset.id);
     if (known && known.dataset.state === tile.dataset.state) {
       if (known.innerHTML !== tile.innerHTML) {
-        for (const name of [".time", ".file", ".said"]) {
+        for (const name of [".time", ".file", ".answer", ".said"]) {
           const fresh = tile.querySelector(name);
           if (fresh && known.querySelector(name)?.innerHTML !== fresh.innerHTML) known.querySelector(name)?.replaceWith(fresh);
         }

@@ -22,6 +22,13 @@ from tests.support.collection import MODELS, needs
 CORRECTIONS = ("ab" * 32, "cd" * 32)
 
 
+def sigmoids(image: Any) -> Any:
+    """Three labels, of which any number may fit."""
+    import tensorflow as tf
+
+    return tf.sigmoid(means(image))
+
+
 @pytest.fixture(scope="module")
 def shipped() -> Model:
     return load_model(shipped_model(), embeddings=True)
@@ -96,6 +103,16 @@ def test_other_peoples_models_get_new_labels(head: Any, tmp_path: Path) -> None:
     loaded = check_written(write_head(parent, tmp_path / "new.tflite", new), parent, new)
 
     assert (loaded.input.setting, loaded.input.channels) == (parent.input.setting, BGR)
+
+
+def test_probabilities_of_their_own_are_not_learned(tmp_path: Path) -> None:
+    path = packed(model_of(sigmoids), tmp_path / "model.tflite", labels_txt="red\ngreen\nblue\n")
+    parent = load_model(path, embeddings=True)
+    head = Head(np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
+
+    assert parent.file.network is None
+    with pytest.raises(UnwritableModelError, match="sigmoid"):
+        write_head(parent, tmp_path / "new.tflite", NewModel(head, parent.labels, None, (), "dogid learn"))
 
 
 @needs(MODELS)

@@ -19,6 +19,7 @@ from dogid.ledger.reviews import EmbeddedReview, Review, StoredEmbedding, list_n
 from dogid.model.classifier import Classifier, Model
 from dogid.model.classify_photo import classify_photo
 from dogid.model.head import read_head
+from dogid.model.last_layer import NoLastLayerError, find_last_layer
 from dogid.model.network import Network
 from dogid.model.training_embeddings import read_embeddings
 
@@ -75,13 +76,17 @@ def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.C
 
 
 def _network_of(model: Model) -> Network:
-    network = model.file.network
-    if network is None:
-        raise LearningError(
-            f"{model.file.path}: its last layer cannot be found, so nothing can be learned with it; dogid learns with "
-            "classifiers whose last layer is fully connected"
-        )
-    return network
+    if model.file.network is not None:
+        return model.file.network
+    try:
+        find_last_layer(model.file.data)
+        reason = "the model is damaged"
+    except NoLastLayerError as error:
+        reason = str(error)
+    raise LearningError(
+        f"{model.file.path}: nothing can be learned with it: {reason}; dogid learns with classifiers whose last layer is"
+        " fully connected, and whose answer is one label"
+    )
 
 
 def _read_parent(model: Model, network: Network) -> Parent:

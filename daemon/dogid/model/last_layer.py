@@ -90,6 +90,8 @@ class _Graph:
         softmax = next((number for number in behind if self._kind(number) == SOFTMAX), None)
         beta = 1.0 if softmax is None else _beta(self._operators[softmax])
         is_single = _PAD in kinds or (self._size(self._outputs[0]) == 1)
+        if _LOGISTIC in kinds and not is_single:  # a learned layer is followed by a softmax: other answers
+            raise NoLastLayerError("each label has a probability of its own (sigmoid), as several may fit one photo")
         return replace(layer, behind=tuple(behind), beta=beta, is_single=is_single)
 
     def _walk_back(self, tensor: int) -> Iterator[int]:

@@ -84,8 +84,8 @@ def _network_of(model: Model) -> Network:
     except NoLastLayerError as error:
         reason = str(error)
     raise LearningError(
-        f"{model.file.path}: nothing can be learned with it: {reason}; dogid learns with classifiers whose last layer is"
-        " fully connected, and whose answer is one label"
+        f"{model.file.path}: nothing can be learned with it: {reason}; dogid learns with classifiers whose last layer"
+        " is fully connected, and whose answer is one label"
     )
 
 

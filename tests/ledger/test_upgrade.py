@@ -77,7 +77,7 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
     assert queries.read_newest_seq(db) == _BEFORE["newest_seq"]
     # since then a result says whether its file is present, and was reviewed: all are until a scan finds otherwise
     since = [
-        result | {"reviewed": None, "present": True, "folder": result["file"].rpartition("/")[0]}
+        result | _unsure(result) | {"reviewed": None, "present": True, "folder": result["file"].rpartition("/")[0]}
         for result in _BEFORE["results"]
     ]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == since
@@ -100,7 +100,7 @@ def test_third_schema_is_upgraded_and_its_photos_get_words(tmp_path: Path) -> No
 
     assert ledger.moved_aside is None
     assert queries.count_by_status(db) == before["counts"]
-    unreviewed = [result | {"reviewed": None} for result in before["results"]]
+    unreviewed = [result | _unsure(result) | {"reviewed": None} for result in before["results"]]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == unreviewed
     assert histories == before["histories"]
     classified = [result for result in before["results"] if result["status"] == "classified"]
@@ -172,3 +172,8 @@ def test_copy_of_an_older_ledger_is_outdated_once_it_is_updated(state: Path) -> 
 
     assert is_outdated(state, db)
     assert not is_outdated(state, open_for_reading(state))
+
+
+def _unsure(result: dict[str, Any]) -> dict[str, bool | None]:
+    """Return what is said since then about a result for which there is no threshold."""
+    return {"unsure": False if result["status"] == "classified" else None}

@@ -78,7 +78,7 @@ def replace_tables(folder: Path, present: int = 40, departed: int = 20) -> CaseR
     with contextlib.closing(sqlite3.connect(material.state / FILE_NAME)) as db:
         made = db.execute("SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
     for kind, name in made:
-        hit = everything if name == "photo" else set()
+        hit = everything if name in ("photo", "review") else set()
         _try_case(material, folder / "case", f"no {name}", _running(f"DROP {kind} {name}"), hit, report)
     return report
 

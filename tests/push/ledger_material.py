@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,18 +18,25 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.histories import read_history_page
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Job, Timings
+from dogid.ledger.review_writer import say_label
+from dogid.ledger.reviews import list_changes_since, list_newest_embeddings, list_standing_reviews
 from dogid.ledger.stored_rows import REPAIRS
 from dogid.result_document import Result
 
 LABELS = ("cat", "dog", "fox")
 _BATCH = 100
+_PHOTOS_PER_WORD = 3
+_NETWORK, _EMBEDDING = "cd" * 32, bytes(range(256))
 _MOST_ATTEMPTS = 4
 _Answer = TypeVar("_Answer")
 
 
 @dataclass(slots=True)
 class Material:
-    """An inbox, its sound ledger in a state folder that stays as it is, and its results by file name."""
+    """An inbox, its sound ledger in a state folder that stays as it is, and its results by file name.
+
+    People have said something about every third photo.
+    """
 
     inbox: Path
     state: Path
@@ -58,6 +64,8 @@ def make_material(folder: Path, present: int, departed: int) -> Material:
     for name in leaving:
         (inbox / name).unlink()
     user.ledger.note_left([name.encode() for name in leaving])
+    for result in user.list_results()[::_PHOTOS_PER_WORD]:
+        user.ledger.review([result["id"]], say_label(f"word on {result['file']}", "anna"))
     results = {result["file"]: result for result in user.list_results()}
     user.stop()
     return Material(inbox, state, results, frozenset(leaving))
@@ -100,8 +108,21 @@ class Daemon:
         for table in REPAIRS:
             after = 0
             while after is not None:
-                repair = partial(self.ledger.repairer.repair_table, table)
-                after = self._attempt(lambda repair=repair, after=after: repair(after))[0]  # type: ignore[misc]
+                after = self._attempt(lambda table=table, after=after: self._repair_table(table, after))  # type: ignore[misc]
+        if not self._is_consistent():
+            self._attempt(lambda: self.ledger.repairer.rebuild_indexes())
+
+    def _repair_table(self, table: str, after: int) -> int | None:
+        """Repair a page of a table of the ledger that is open now; return what is to follow."""
+        return self.ledger.repairer.repair_table(table, after)[0]
+
+    def _is_consistent(self) -> bool:
+        """Check the database as the daemon does every day."""
+        db = open_for_reading(self.state)
+        try:
+            return bool(db.execute("PRAGMA integrity_check(1)").fetchone()[0] == "ok")
+        finally:
+            db.close()
 
     def list_results(self) -> list[Result]:
         """Read what the clients of a daemon read; return all current results."""
@@ -114,6 +135,9 @@ class Daemon:
             queries.list_known_labels(db)
             found = queries.list_results(db, queries.ResultFilter(limit=1_000_000))
             queries.list_results_since(db, 0, 1_000_000)
+            list_changes_since(db, 0, 1_000_000)
+            list_standing_reviews(db, _NETWORK)
+            list_newest_embeddings(db, _NETWORK, 1_000_000)
             for result in found[:: max(1, len(found) // 20)]:
                 read_history_page(db, result["id"])
             audit(db, self.inbox)
@@ -146,9 +170,12 @@ class Daemon:
         scores = {label: round(first, 6), LABELS[2]: round(1 - first, 6)}
         found = find_file(self.inbox, job.path)
         version = job.version if found is None else found.version
-        return Classified(job, version, digest, 640, 480, scores, self._model, Timings(1.25, 2.5, 4.0))
+        return Classified(
+            job, version, digest, 640, 480, scores, self._model, Timings(1.25, 2.5, 4.0), _NETWORK, _EMBEDDING
+        )
 
 
 def stable_part(result: dict[str, Any]) -> dict[str, Any]:
     """Return what does not depend on when a photo was classified."""
-    return {key: result[key] for key in ("file", "status", "label", "score", "scores", "sha256", "present")}
+    names = ("file", "status", "label", "score", "scores", "sha256", "present", "reviewed")
+    return {name: result[name] for name in names}

@@ -60,3 +60,32 @@ def test_label_names_what_is_wrong(make_daemon: MakeDaemon, inbox: Path) -> None
         assert done.returncode == status
         assert reason in done.stderr
     assert daemon.wait_for_answer("0.jpg")["reviewed"] is None
+
+
+def test_label_of_another_content_than_the_results_is_refused(
+    make_daemon: MakeDaemon, inbox: Path, tmp_path: Path
+) -> None:
+    daemon = make_daemon().start()
+    for number, name in enumerate(("cam.jpg", "over.jpg", "same.jpg")):
+        put(inbox / name, photo(number))
+    daemon.wait_for_all_answers(3)
+    (inbox / "cam.jpg").rename(inbox / "new.jpg")
+    daemon.wait_for_answer("new.jpg")
+    daemon.stop()
+    put(inbox / "cam.jpg", photo(3))
+    put(inbox / "over.jpg", photo(4))
+    put(inbox / "same.jpg", photo(2))
+    elsewhere = put(tmp_path / "elsewhere" / "same.jpg", photo(5))
+
+    for file, reason in (
+        ("cam.jpg", "not in the ledger"),
+        (str(inbox / "cam.jpg"), "not in the ledger"),
+        ("over.jpg", "has changed since it was classified"),
+        (str(inbox / "over.jpg"), "has changed since it was classified"),
+        (str(elsewhere), f"give its path: {inbox / 'same.jpg'}"),
+    ):
+        done = daemon.command("label", file, "pug")
+        assert (done.returncode, reason in done.stderr) == (1, True), done.stderr
+    listed = json.loads(daemon.command("results", "--reviewed", "true", "--json").stdout)["results"]
+    assert listed == []
+    assert daemon.command("label", str(inbox / "same.jpg"), "pug").returncode == 0  # written again, and the same

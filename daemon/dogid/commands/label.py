@@ -11,7 +11,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.commands.reading_state import ask_inbox, names_in_ledger
-from dogid.errors import DogidError, UsageError
+from dogid.errors import UsageError
 from dogid.file_names import one_line
 
 _VERDICTS = {"confirm": "confirmed", "unsure": "unsure", "undo": "withdrawn"}
@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the word on all of the photos, or on none; print them. Raise DogidError where one is unknown."""
     from dogid.clock import Clock
+    from dogid.commands.photo_to_label import check_unchanged, find_photo_to_label
     from dogid.ledger import queries
     from dogid.ledger.outside_changes import changing_ledger
     from dogid.ledger.review_writer import WordError, add_reviews, rename_label, say_label, say_verdict
@@ -59,13 +60,16 @@ def run(args: argparse.Namespace) -> int:
     except WordError as error:
         raise UsageError(str(error)) from None
     inbox = settings.load(args).inbox.absolute()
-    if label is not None and _find_photo(db, label, inbox) is not None:
+    if label is not None and _is_photo(db, label, inbox):
         raise UsageError(f"{one_line(label)}: is a photo; give the label after the photos")
-    ids = [_known_photo(db, file, inbox) for file in files]
+    photos = [find_photo_to_label(db, file, inbox) for file in files]
+    ids = [photo.id for photo in photos]
     if word.label is not None:
         _hint_at_similar(word.label, queries.list_known_labels(db))
     with changing_ledger(state, "label") as written, written:
         written.execute("BEGIN IMMEDIATE")
+        for photo in photos:
+            check_unchanged(written, photo)
         add_reviews(written, ids, word, Clock().wall_ms())
     results = [result for photo_id in ids if (result := queries.find_result(db, photo_id)) is not None]
     if args.json:
@@ -84,21 +88,13 @@ def _report_renamed(old: str, new: str, count: int, *, as_json: bool) -> int:
     return 0
 
 
-def _known_photo(db: Any, file: str, inbox: Path) -> int:
-    photo_id = _find_photo(db, file, inbox)
-    if photo_id is None:
-        raise DogidError(f"{one_line(file)}: not in the ledger; nothing was labelled. See: dogid why {one_line(file)}")
-    return photo_id
-
-
-def _find_photo(db: Any, file: str, inbox: Path) -> int | None:
+def _is_photo(db: Any, word: str, inbox: Path) -> bool:
     from dogid.ledger import queries
 
-    names = ask_inbox(inbox, lambda: names_in_ledger(file, inbox))
+    names = ask_inbox(inbox, lambda: names_in_ledger(word, inbox))
     if isinstance(names, str):  # the inbox does not answer
-        names = [file]
-    found = (find(db, name) for find in (queries.find_photo, queries.find_renamed) for name in names)
-    return next((photo_id for photo_id in found if photo_id is not None), None)
+        names = [word]
+    return any(queries.find_photo(db, name) is not None for name in names)
 
 
 def _hint_at_similar(label: str, known: list[str]) -> None:

@@ -81,12 +81,16 @@ def owner_of(path: Path) -> str:
 
 def names_in_ledger(file: str, inbox: Path) -> list[str]:
     """Return the names that the ledger may have for a file: relative to the inbox, or as given, or as printed."""
+    name = name_in_inbox(file, inbox)
+    names = [file] if name is None else [name, file]
+    return list(dict.fromkeys([*names, *map(from_one_line, names)]))
+
+
+def name_in_inbox(file: str, inbox: Path) -> str | None:
+    """Return a path, which need not exist, relative to the inbox; None where it lies outside."""
     folder, name = os.path.split(os.path.abspath(file))
     # links of the folder are resolved, but not of the file: the ledger has a linked photo under the link's name
     for full, root in ((folder, os.path.abspath(inbox)), (os.path.realpath(folder), os.path.realpath(inbox))):
         if f"{full}/".startswith(f"{root}/"):
-            names = [os.path.join(full, name)[len(root) + 1 :], file]
-            break
-    else:
-        names = [file]
-    return list(dict.fromkeys([*names, *map(from_one_line, names)]))
+            return os.path.join(full, name)[len(root) + 1 :]
+    return None

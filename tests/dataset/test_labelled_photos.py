@@ -210,3 +210,21 @@ def test_loose_photos_beside_a_divided_train_are_refused(tmp_path: Path) -> None
 
     with pytest.raises(UsageError, match=r"divided into test, train, and .*test does not fit: photos lie directly in"):
         find_photos(tmp_path)
+
+
+def test_label_file_names_what_a_folder_cannot(tmp_path: Path) -> None:
+    for first, folder in enumerate(("a", "b", "dog")):
+        make_folder(tmp_path, (folder,), photos=1, first=first)
+    (tmp_path / "a" / ".label").write_text("dog/cat\n")
+    (tmp_path / "b" / ".label").write_text("dog")
+
+    assert find_photos(tmp_path).counts() == {"dog": 2, "dog/cat": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b"two\nlines", b"\xff"])
+def test_label_file_without_a_label_is_a_usage_error(tmp_path: Path, content: bytes) -> None:
+    make_folder(tmp_path, photos=1)
+    (tmp_path / "red" / ".label").write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"red/\.label"):
+        find_photos(tmp_path)

@@ -38,10 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="copy the photos that people have labelled into labelled folders",
         description="Copy the photos that people have labelled into a folder for each label, ready for `dogid train`. "
         "A numbered manifest, never changed, has who labelled what, and what the model had guessed. Those that "
-        "were labelled otherwise since the last export move. Exit status: 0; 1 where labelled photos have gone.",
+        "were labelled otherwise since the last export move; those without a label are deleted where the inbox has "
+        "them, and kept in DIR/.withdrawn/ where it has not. Files that you have changed stay as they are. Exit "
+        "status: 0; 1 where labelled photos have gone; 2 where another state folder was exported to DIR.",
     )
     export.add_argument("folder", type=Path, metavar="DIR", help="where the folders are made")
-    export.add_argument("--hardlink", action="store_true", help="link files instead of copying them")
+    export.add_argument(
+        "--hardlink",
+        action="store_true",
+        help="link files instead of copying them: whoever edits one in DIR edits the one in the inbox",
+    )
     reading_state.add_arguments(export)
 
 
@@ -74,8 +80,10 @@ def _print_export(export: Export) -> None:
         print_line(f"{one_line(label)}: {count}")
     for file, reason in export.content.left_out:
         print_message(f"{file}: left out: {reason}")
-    for file in export.kept:
-        print_message(f"{file}: was changed since the last export, and is labelled otherwise now; it stays")
+    for file in export.content.changed:
+        print_message(f"{file}: was changed since it was exported; it stays as it is, and is not in the manifest")
+    for file in export.withdrawn:
+        print_message(f"{file}: has no label any more, and the inbox does not have it; it is kept there")
     corrected = sum(entry.is_correction for entry in export.content.entries)
     state = "" if export.is_new else ", which still holds"
     total = len(export.content.entries)

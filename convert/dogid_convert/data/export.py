@@ -1,17 +1,18 @@
 """Labelled folders of the photos that people have labelled, with a numbered manifest of each export.
 
 The folders are ready for `dogid train`. A manifest is never changed: who labelled what, and what the model had guessed,
-at the time of one export. Photos are never changed either, and what others have put into the folders stays.
+at the time of one export. Photos are never changed either, no last copy of one is deleted, and what others have put
+into the folders, or changed there, stays.
 """
 
 import hashlib
 import os
 import re
 import sqlite3
-import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dogid.clock import iso_utc
@@ -19,17 +20,20 @@ from dogid.errors import DogidError, UsageError
 from dogid.file_names import shown_name
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
 from dogid.ledger.reviews import Review, list_standing_reviews
-from dogid.system.atomic_files import sync_folder
+from dogid.quantities import count_of
+from dogid.system.atomic_files import sync_folder, write_atomically
+from dogid_convert.data.export_folder import ExportFolder
 from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
 from dogid_convert.support.progress import Track, untracked
 
 _NUMBERED = re.compile(r"manifest-([0-9]{4,})\.json")
+_PLAN = ".export-plan.json"
+"""The files that an export may have written, until its manifest is there: those of an interrupted one, too."""
 _PATHS = """SELECT path FROM photo WHERE sha256 IS NOT NULL
     AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1 AND state != 'superseded' AND absent_at IS NULL
     ORDER BY id DESC"""
 _LONGEST = 100
 """Bytes of a file's name, and of a folder's: with what is added to them, below the 255 of file systems."""
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,20 @@ class Export:
     """The manifest that describes the folder now, which is an older one where nothing has changed since."""
     content: Manifest
     removed: tuple[str, ...]
-    """Files of the export before that are no longer labelled so, relative to the folder."""
-    kept: tuple[str, ...]
-    """The same, where somebody has changed them since, so that they stay."""
+    """Files of exports before that are no longer labelled so, relative to the folder; the inbox has their photos."""
+    withdrawn: tuple[str, ...]
+    """Where files without a label lie now whose photos are not in the inbox, relative to the folder."""
     is_new: bool
     """Whether anything has changed since the export before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A photo to be exported."""
+
+    entry: ManifestEntry
+    """As it will be in the manifest, without its size."""
+    review: Review
 
 
 def export_reviewed(
@@ -53,55 +66,140 @@ def export_reviewed(
     """Write the photos that people have labelled into folder, a sub-folder for each label, with a manifest.
 
     db: the ledger. hardlink: whether files are links to those of the inbox, where the file system allows it, and not
-    copies. Raise UsageError where folder cannot be used, DogidError where it is full.
+    copies. Raise UsageError where folder cannot be used, or another ledger was exported to it, DogidError where it is
+    full.
     """
     if folder.resolve().is_relative_to(inbox.resolve()):
         raise UsageError(
             f"{folder}: lies in the inbox, where the daemon would classify the copies; name another folder"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        before = _last_manifest(folder)
-        former = {} if before is None else {entry.file: entry for entry in read(before).entries}
-        places = {entry.sha256: folder / entry.file for entry in former.values()}
-        content = _write_photos(db, inbox, folder, places, hardlink=hardlink, track=track)
-        removed, kept = _remove_former(folder, former, content)
-        if before is not None and read(before) == content:
-            return Export(before, content, removed, kept, is_new=False)
-        number = 1 if before is None else int(before.stem.rpartition("-")[2]) + 1
-        path = folder / f"manifest-{number:04}.json"
-        _publish(path, as_json(content).encode())
+        with ExportFolder(folder) as target:
+            return _export(db, inbox, target, hardlink=hardlink, track=track)
     except OSError as error:
         raise DogidError(f"{error.filename or folder}: {error.strerror}; the export is not complete") from error
-    return Export(path, content, removed, kept, is_new=True)
 
 
-def _last_manifest(folder: Path) -> Path | None:
+def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardlink: bool, track: Track) -> Export:
+    path, number = _last_manifest(folder.path)
+    plan = folder.path / _PLAN
+    before = None if path is None else _read_own(db, path)
+    former = {} if before is None else {entry.file: entry for entry in before.entries}
+    if plan.exists():
+        former |= {entry.file: entry for entry in _read_own(db, plan).entries}
+    photos = _list_photos(db)
+    planned = former | {photo.entry.file: photo.entry for photo in photos}
+    write_atomically(plan, as_json(Manifest(_sorted(planned.values()))).encode())
+    content, changed = _write_photos(db, inbox, folder, photos, former, hardlink=hardlink, track=track)
+    for entry in content.entries:
+        folder.write_label(entry.file.partition("/")[0], entry.label)
+    folder.sync()
+    changed.update(() if before is None else before.changed)
+    removed, withdrawn = _remove_former(db, inbox, folder, former, content, changed)
+    content = replace(content, changed=_still_there(folder, changed, content))
+    folder.sync()
+    is_new = path is None or before != content
+    if path is None or is_new:
+        path = folder.path / f"manifest-{number + 1:04}.json"
+        _publish(path, as_json(content).encode())
+    plan.unlink()
+    return Export(path, content, removed, withdrawn, is_new)
+
+
+def _last_manifest(folder: Path) -> tuple[Path | None, int]:
+    """Return the newest manifest, and the highest number that a name has, be it a manifest or not."""
     numbers = {int(found[1]): path for path in folder.iterdir() if (found := _NUMBERED.fullmatch(path.name))}
-    return numbers[max(numbers)] if numbers else None
+    manifests = [number for number, path in numbers.items() if path.is_file() and not path.is_symlink()]
+    return numbers[max(manifests)] if manifests else None, max(numbers, default=0)
+
+
+def _read_own(db: sqlite3.Connection, path: Path) -> Manifest:
+    """Read a manifest of this ledger's: every review in it is in the ledger, where none is ever deleted.
+
+    Raise UsageError where it is another's, or names files that no export writes.
+    """
+    manifest = read(path)
+    for file in (*(entry.file for entry in manifest.entries), *manifest.changed):
+        if not _is_own_name(file):
+            raise UsageError(f"{path} names {file!r}, which no export writes: give another folder")
+    rows = db.execute("SELECT sha256, reviewer, at FROM review").fetchall()
+    known = {(sha256, by, iso_utc(at)) for sha256, by, at in rows}
+    foreign = [entry for entry in manifest.entries if (entry.sha256, *_said(entry)) not in known]
+    if foreign:
+        raise UsageError(
+            f"{path}: {count_of(len(foreign), 'photo')}, such as {foreign[0].file}, got the label in another ledger "
+            "than this one (--state), and would lose it: give another folder, or the state that was exported there"
+        )
+    return manifest
+
+
+def _is_own_name(file: str) -> bool:
+    folder, _, name = file.partition("/")
+    return all(part and part[0] != "." and "/" not in part and "\0" not in part for part in (folder, name))
+
+
+def _said(entry: ManifestEntry) -> tuple[object, object]:
+    word = entry.word or {}
+    return word.get("by"), word.get("at")
+
+
+def _list_photos(db: sqlite3.Connection) -> list[_Photo]:
+    models = dict(db.execute("SELECT id, name FROM model").fetchall())
+    reviews = [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
+    return [
+        _Photo(
+            ManifestEntry(_file_name(review), review.label or "", review.sha256, 0, word=_describe(review, models)),
+            review,
+        )
+        for review in reviews
+    ]
 
 
 def _write_photos(
-    db: sqlite3.Connection, inbox: Path, folder: Path, places: Mapping[str, Path], *, hardlink: bool, track: Track
-) -> Manifest:
-    """Write the photos that have a label; places: where the export before has them, by content."""
-    models = dict(db.execute("SELECT id, name FROM model").fetchall())
-    reviews = [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
-    entries, left_out = list[ManifestEntry](), list[tuple[str, str]]()
-    for review in track(reviews, "exporting"):
-        name = _file_name(review)
-        target, before = folder / name, places.get(review.sha256)
-        size = _write_photo(_paths(db, review), inbox, target, review.sha256, hardlink=hardlink)
-        if size is None and before is not None and _is_regular(before) and _hash(before) == review.sha256:
-            before.replace(target)  # the photo has gone from the inbox, and got another label since
-            size = target.stat().st_size
-        if size is None:
-            reason = f"{review.label}, by {review.by}: the photo has gone, or has changed"
-            left_out.append((shown_name(review.path), reason))
+    db: sqlite3.Connection,
+    inbox: Path,
+    folder: ExportFolder,
+    photos: Sequence[_Photo],
+    former: Mapping[str, ManifestEntry],
+    *,
+    hardlink: bool,
+    track: Track,
+) -> tuple[Manifest, set[str]]:
+    """Write photos that have a label; return them, and the files that are not written as somebody has changed them.
+
+    former: the files that exports before may have written, by name.
+    """
+    places = defaultdict[str, list[str]](list)
+    for entry in former.values():
+        places[entry.sha256].append(entry.file)
+    withdrawn = folder.list_withdrawn()
+    entries, left_out, changed = list[ManifestEntry](), list[tuple[str, str]](), set[str]()
+    for photo in track(photos, "exporting"):
+        entry, sha256 = photo.entry, photo.entry.sha256
+        there = folder.read_digest(entry.file)
+        if there not in (None, sha256):
+            changed.add(entry.file)
+            continue
+        size: int | None
+        if there == sha256:
+            size = (folder.path / entry.file).lstat().st_size
         else:
-            word = _describe(review, models)
-            entries.append(ManifestEntry(name, review.label or "", review.sha256, size, word=word))
-    return Manifest(tuple(sorted(entries, key=lambda entry: entry.file.encode())), tuple(sorted(left_out)))
+            size = _write_from_inbox(db, inbox, folder, entry, hardlink=hardlink)
+        if size is None:  # the photo has gone from the inbox, and perhaps got another label since
+            elsewhere = [*places[sha256], *filter(None, [withdrawn.get(sha256[:12])])]
+            size = next(
+                (folder.move(file, entry.file) for file in elsewhere if folder.read_digest(file) == sha256), None
+            )
+        if size is None:
+            reason = f"{entry.label}, by {photo.review.by}: the photo has gone, or has changed"
+            left_out.append((shown_name(photo.review.path), reason))
+        else:
+            entries.append(replace(entry, size=size))
+    return Manifest(_sorted(entries), tuple(sorted(left_out))), changed
+
+
+def _sorted(entries: Iterable[ManifestEntry]) -> tuple[ManifestEntry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.file.encode()))
 
 
 def _describe(review: Review, models: dict[int, str]) -> dict[str, object]:
@@ -113,10 +211,6 @@ def _describe(review: Review, models: dict[int, str]) -> dict[str, object]:
         "verdict": review.verdict,
         "guess": {"label": review.model_label, "score": review.model_score, "model": model},
     }
-
-
-def _paths(db: sqlite3.Connection, review: Review) -> Iterator[bytes]:
-    return (bytes(path) for (path,) in db.execute(_PATHS, (review.sha256,)).fetchall())
 
 
 def _file_name(review: Review) -> str:
@@ -133,7 +227,7 @@ def _folder_name(label: str) -> str:
     name = _printable(label)
     if len(name.encode()) > _LONGEST:
         name = f"{_shortened(name)}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-    return name
+    return _escape(name[0]) + name[1:] if _NUMBERED.fullmatch(name) else name
 
 
 def _printable(text: str) -> str:
@@ -150,89 +244,69 @@ def _shortened(text: str) -> str:
     return text.encode()[:_LONGEST].decode(errors="ignore")
 
 
-def _write_photo(paths: Iterable[bytes], inbox: Path, target: Path, sha256: str, *, hardlink: bool) -> int | None:
-    """Let target be the photo of a content, from the first of paths that has it; return its size in bytes.
-
-    None where there is none. Raise OSError where it cannot be written.
-    """
-    if target.is_file() and not target.is_symlink() and _hash(target) == sha256:
-        return target.stat().st_size
-    target.parent.mkdir(exist_ok=True)
-    for path in paths:
-        try:
-            with open_root(inbox) as root:
-                source = open_beneath(root, path)
-        except (OSError, ValueError, OutsideError, NotAFileError):
-            continue
-        try:
-            size = _copy(source, target, sha256, hardlink=hardlink)
-        finally:
-            os.close(source)
+def _write_from_inbox(
+    db: sqlite3.Connection, inbox: Path, folder: ExportFolder, entry: ManifestEntry, *, hardlink: bool
+) -> int | None:
+    """Write a photo from the first file in the inbox that has its content; return its size, None where none has."""
+    for source in _open_copies(db, inbox, entry.sha256):
+        size = folder.write(entry.file, source, entry.sha256, hardlink=hardlink)
         if size is not None:
             return size
     return None
 
 
-def _copy(source: int, target: Path, sha256: str, *, hardlink: bool) -> int | None:
-    """Copy an open file, or link it, where it has a content; return its size, None where it has not."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".export-")
-    temporary = Path(name)
-    try:
-        digest, size = hashlib.sha256(), 0
-        with os.fdopen(descriptor, "wb") as file:
-            while chunk := os.read(source, _CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-                if not hardlink:
-                    file.write(chunk)
-        if digest.hexdigest() != sha256:
-            return None
-        if hardlink:
-            temporary.unlink()
-            try:
-                os.link(f"/proc/self/fd/{source}", temporary, src_dir_fd=source)  # which follows that link, to the file
-            except OSError:  # another file system, or one without links
-                os.lseek(source, 0, os.SEEK_SET)
-                return _copy(source, target, sha256, hardlink=False)
-        else:
-            temporary.chmod(0o644)
-        temporary.replace(target)
-        return size
-    finally:
-        temporary.unlink(missing_ok=True)
+def _open_copies(db: sqlite3.Connection, inbox: Path, sha256: str) -> Iterator[int]:
+    """Open one after the other the files in the inbox that had a content when they were classified."""
+    for (path,) in db.execute(_PATHS, (sha256,)).fetchall():
+        try:
+            with open_root(inbox) as root:
+                source = open_beneath(root, bytes(path))
+        except (OSError, ValueError, OutsideError, NotAFileError):
+            continue
+        with os.fdopen(source, "rb", buffering=0) as file:
+            yield file.fileno()
+
+
+def _is_in_inbox(db: sqlite3.Connection, inbox: Path, sha256: str) -> bool:
+    for source in _open_copies(db, inbox, sha256):
+        with os.fdopen(source, "rb", closefd=False) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
+                return True
+    return False
 
 
 def _remove_former(
-    folder: Path, former: dict[str, ManifestEntry], content: Manifest
+    db: sqlite3.Connection,
+    inbox: Path,
+    folder: ExportFolder,
+    former: Mapping[str, ManifestEntry],
+    content: Manifest,
+    changed: set[str],
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Remove the files of the export before that are not part of this one; return those, and those that stay."""
-    removed, kept = list[str](), list[str]()
-    for name in sorted(former.keys() - {entry.file for entry in content.entries}):
-        path = folder / name
-        if not _is_regular(path):
+    """Take the files that are not part of this export out of their labels; return those deleted, and those moved.
+
+    A file is deleted only where its photo is in the inbox or elsewhere in the export. Those that somebody has changed
+    stay and are added to changed.
+    """
+    removed, withdrawn = list[str](), list[str]()
+    exported = {entry.sha256 for entry in content.entries}
+    for name in sorted(former.keys() - {entry.file for entry in content.entries} - changed):
+        sha256, there = former[name].sha256, folder.read_digest(name)
+        if there is None:
             continue
-        if _hash(path) != former[name].sha256:
-            kept.append(name)
-            continue
-        path.unlink()
-        removed.append(name)
-        try:
-            path.parent.rmdir()
-        except OSError:
-            continue  # it has other photos
-    return tuple(removed), tuple(kept)
+        if there != sha256:
+            changed.add(name)
+        elif sha256 in exported or _is_in_inbox(db, inbox, sha256):
+            folder.remove(name)
+            removed.append(name)
+        else:
+            withdrawn.append(folder.withdraw(name, sha256))
+    return tuple(removed), tuple(withdrawn)
 
 
-def _is_regular(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _still_there(folder: ExportFolder, changed: set[str], content: Manifest) -> tuple[str, ...]:
+    names = changed - {entry.file for entry in content.entries}
+    return tuple(sorted(name for name in names if folder.read_digest(name) is not None))
 
 
 def _publish(path: Path, data: bytes) -> None:
@@ -267,5 +341,6 @@ def describe_export(export: Export) -> dict[str, object]:
         "corrected": sum(entry.is_correction for entry in entries),
         "left_out": [{"file": file, "reason": reason} for file, reason in export.content.left_out],
         "removed": list(export.removed),
-        "kept": list(export.kept),
+        "withdrawn": list(export.withdrawn),
+        "kept": list(export.content.changed),
     }

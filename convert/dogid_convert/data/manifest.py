@@ -58,6 +58,8 @@ class Manifest:
     entries: tuple[ManifestEntry, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     """Files without content or that could not be read, with the reason."""
+    changed: tuple[str, ...] = ()
+    """Files that `dogid data export` had written and somebody has changed since; they stay as they are."""
 
     @property
     def version(self) -> str:
@@ -95,7 +97,7 @@ def as_json(manifest: Manifest) -> str:
             for entry in manifest.entries
         ],
         "left_out": [{"file": file, "reason": reason} for file, reason in manifest.left_out],
-    }
+    } | ({"kept": list(manifest.changed)} if manifest.changed else {})
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -150,7 +152,7 @@ def _parsed(document: dict[str, Any]) -> Manifest:
         for p in document["photos"]
     )
     left_out = tuple((str(item["file"]), str(item["reason"])) for item in document.get("left_out", []))
-    return Manifest(_sorted(entries), left_out)
+    return Manifest(_sorted(entries), left_out, tuple(map(str, document.get("kept", []))))
 
 
 def _sorted(entries: Iterable[ManifestEntry]) -> tuple[ManifestEntry, ...]:

@@ -8,6 +8,8 @@ from dogid.errors import UsageError
 from dogid.file_names import join_names
 from dogid.quantities import count_of
 
+LABEL_FILE = ".label"
+"""A file in a folder of photos with their label, where the folder cannot be called so: `dog/cat` has a slash."""
 _TRAINING_PARTS = frozenset({"train", "training"})
 _JUDGING_PARTS = frozenset({"test", "testing", "val", "valid", "validation"})
 
@@ -18,7 +20,7 @@ class LabelFolder:
 
     path: Path
     label: str
-    """The folder's name without blanks at its ends."""
+    """The folder's name without blanks at its ends, or the line in its `.label`."""
     for_judging: bool = False
     """Whether the data set's author has put its photos apart, to judge with."""
 
@@ -33,7 +35,7 @@ def find_label_folders(root: Path) -> tuple[LabelFolder, ...]:
         reason = "is a file" if root.exists() else "does not exist"
         raise UsageError(f"{root} {reason}: give a folder with one sub-folder of photos per label")
     found = [
-        LabelFolder(folder, folder.name.strip(), part is not None and _part_name(part) in _JUDGING_PARTS)
+        LabelFolder(folder, _read_label(folder), part is not None and _part_name(part) in _JUDGING_PARTS)
         for part, parent in _parts(root)
         for folder in _sub_folders(parent)
     ]
@@ -47,6 +49,19 @@ def find_label_folders(root: Path) -> tuple[LabelFolder, ...]:
                 f"{folder.path.name!r} in {folder.path.parent} cannot be a label: a label is one line of printable text"
             )
     return tuple(sorted(found, key=lambda folder: (folder.label, folder.path)))
+
+
+def _read_label(folder: Path) -> str:
+    path = folder / LABEL_FILE
+    if not path.is_file():
+        return folder.name.strip()
+    try:
+        label = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    if not label or not label.isprintable():
+        raise UsageError(f"{path} has no label: write it there in one line of printable text, or delete the file")
+    return label
 
 
 def is_divided(root: Path) -> bool:

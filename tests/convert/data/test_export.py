@@ -1,17 +1,23 @@
 """Photos that people labelled become folders to train on; each export has a manifest that is never changed."""
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from dogid.cli import main
+from dogid.dataset.label_folders import find_label_folders
 from dogid.ledger.review_writer import say_label, say_verdict
 from dogid_convert.data import manifest
+from dogid_convert.data.export import export_reviewed
 from tests.ledger.ledger_folder import Inbox, add_classified, moved
 from tests.support.photos import put
+
+_Item = TypeVar("_Item")
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def export(inbox: Inbox, folder: Path, capsys: pytest.CaptureFixture[str], *flag
 
 def exported(folder: Path) -> dict[str, str]:
     """The label's folder of each exported photo, by its content."""
-    return {path.read_text(): path.parent.name for path in folder.glob("*/*")}
+    return {path.read_text(): path.parent.name for path in folder.glob("[!.]*/[!.]*")}
 
 
 def test_export_has_labels_answers_and_what_is_gone(
@@ -81,8 +87,15 @@ def test_each_change_gets_a_manifest_of_its_own(
     assert main(["data", "diff", str(out / "manifest-0001.json"), str(out / "manifest-0002.json")]) == 0
     assert "(by carl; guessed: cat)" in capsys.readouterr().out
     reviewed.ledger.review([1], say_verdict("withdrawn", "carl"))
-    assert len(export(reviewed, out, capsys, status=1)["removed"]) == 1
+    (withdrawn,) = export(reviewed, out, capsys, status=1)["withdrawn"]
     assert exported(out) == {"b.jpg": "cat", "added by hand": "wolf"}
+    assert (out / withdrawn).read_text() == "cam/a.jpg"  # the last copy, which the inbox has not
+    reviewed.ledger.review([2], say_verdict("unsure", "carl"))
+    assert len(export(reviewed, out, capsys, status=1)["removed"]) == 1
+    assert exported(out) == {"added by hand": "wolf"}
+    reviewed.ledger.review([1], say_label("wolf", "carl"))
+    export(reviewed, out, capsys, status=1)
+    assert exported(out) == {"cam/a.jpg": "wolf", "added by hand": "wolf"}
 
 
 def test_exported_files_can_be_links(reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,9 +106,22 @@ def test_exported_files_can_be_links(reviewed: Inbox, tmp_path: Path, capsys: py
 
 
 @pytest.mark.parametrize(
-    "label", ["../../x", ".hidden", "a/b", "\N{ZERO WIDTH JOINER}x", "x" * 200, "ü" * 200, "犬", "%2F", ".."]
+    "label",
+    [
+        "../../x",
+        ".hidden",
+        "a/b",
+        "\N{ZERO WIDTH JOINER}x",
+        "x" * 200,
+        "ü" * 200,
+        "犬",
+        "100% dog",
+        "..",
+        "manifest-0001.json",
+        "train",
+    ],
 )
-def test_any_label_becomes_a_folder_inside(
+def test_training_finds_any_label_again(
     reviewed: Inbox, tmp_path: Path, label: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reviewed.ledger.review([1], say_label(label, "anna"))
@@ -105,7 +131,8 @@ def test_any_label_becomes_a_folder_inside(
     found = manifest.read(tmp_path / "out" / "manifest-0001.json").entries
     assert [entry.label for entry in found if entry.sha256 == content] == [label]
     assert set(exported(tmp_path / "out")) == {"cam/a.jpg", "b.jpg"}
-    assert len(manifest.load(tmp_path / "out").counts()) == 2
+    found_labels = {folder.label for folder in find_label_folders(tmp_path / "out")}
+    assert found_labels == {"cat", label if label.isprintable() else "%E2%80%8Dx"}
 
 
 def test_changed_photo_is_not_exported_under_its_former_label(
@@ -117,3 +144,98 @@ def test_changed_photo_is_not_exported_under_its_former_label(
     assert main(["data", "export", str(reviewed.folder / "out"), "--inbox", str(reviewed.folder), "--state",
                  str(reviewed.state)]) == 2  # fmt: skip
     assert "lies in the inbox" in capsys.readouterr().err
+
+
+def test_export_of_another_ledger_is_refused(
+    reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    export(reviewed, out, capsys, status=1)
+    (tmp_path / "other").mkdir()
+    other = Inbox(tmp_path / "other")
+    other.ledger.review([add_classified(other, "x.jpg")], say_label("fox", "anna"))
+    other_args = ["--inbox", str(other.folder), "--state", str(other.state)]
+
+    assert main(["data", "export", str(out), *other_args]) == 2
+    assert "in another ledger" in capsys.readouterr().err
+    assert exported(out) == {"cam/a.jpg": "wolf", "b.jpg": "cat"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../victim.jpg", "/victim.jpg", "wolf/../../victim.jpg", "../out/victim", "victim.jpg"]
+)
+def test_manifest_reaches_no_file_outside(
+    reviewed: Inbox, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    export(reviewed, out, capsys, status=1)
+    for folder in (tmp_path, out):
+        put(folder / "victim.jpg", b"cam/a.jpg")
+    path = out / "manifest-0001.json"
+    photo = next(entry for entry in manifest.read(path).entries if entry.label == "wolf")
+    path.chmod(0o644)
+    path.write_text(manifest.as_json(manifest.Manifest((replace(photo, file=name),))))
+
+    assert main(["data", "export", str(out), "--inbox", str(reviewed.folder), "--state", str(reviewed.state)]) == 2
+    assert "which no export writes" in capsys.readouterr().err
+    assert (tmp_path / "victim.jpg").exists()
+    assert (out / "victim.jpg").exists()
+
+
+def test_interrupted_export_leaves_no_wrong_label(
+    reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop_at_end(items: Sequence[_Item], what: str) -> Iterator[_Item]:  # noqa: ARG001
+        yield from items
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    for label in ("wolf", "husky"):  # twice: the second knows what the first has written
+        reviewed.ledger.review([1], say_label(label, "anna"))
+        with pytest.raises(KeyboardInterrupt):
+            export_reviewed(reviewed.db, reviewed.folder, out, track=stop_at_end)
+    reviewed.ledger.review([1], say_label("fox", "anna"))
+    export(reviewed, out, capsys, status=1)
+
+    assert sorted(path.parent.name for path in out.glob("[!.]*/*")) == ["cat", "fox"]
+    assert sorted(path.name for path in out.iterdir()) == ["cat", "fox", "manifest-0001.json"]
+
+
+def test_edited_photo_stays_and_is_named(reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    export(reviewed, out, capsys, status=1)
+    (edited,) = (out / "wolf").iterdir()
+    put(edited, b"cropped")
+
+    for label in ("wolf", "husky", "husky"):
+        reviewed.ledger.review([1], say_label(label, "anna"))
+        done = export(reviewed, out, capsys, status=1)
+        assert done["kept"] == [f"wolf/{edited.name}"]
+        assert edited.read_text() == "cropped"
+    assert exported(out) == {"cropped": "wolf", "cam/a.jpg": "husky", "b.jpg": "cat"}
+
+
+def test_no_photo_is_written_through_a_link(
+    reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("out", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "out" / "wolf").symlink_to(tmp_path / "elsewhere")
+
+    args = ["data", "export", str(tmp_path / "out"), "--inbox", str(reviewed.folder), "--state", str(reviewed.state)]
+    assert main(args) == 1
+    assert "wolf is a link or a file" in capsys.readouterr().err
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_labels_called_as_parts_of_data_sets_are_labels(
+    reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for photo_id, label in enumerate(("train", "test", "val"), 1):
+        reviewed.ledger.review([photo_id], say_label(label, "anna"))
+    export(reviewed, tmp_path / "out", capsys, status=1)
+
+    folders = find_label_folders(tmp_path / "out")
+    assert [(folder.label, folder.for_judging) for folder in folders] == [
+        ("test", False), ("train", False), ("val", False)
+    ]  # fmt: skip

@@ -73,6 +73,8 @@ def export_reviewed(
         raise UsageError(
             f"{folder}: lies in the inbox, where the daemon would classify the copies; name another folder"
         )
+    if inbox.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{folder}: the inbox lies in it and would become a label's folder; name another folder")
     try:
         with ExportFolder(folder) as target:
             return _export(db, inbox, target, hardlink=hardlink, track=track)
@@ -138,9 +140,9 @@ def _is_own_name(file: str) -> bool:
     return all(part and part[0] != "." and "/" not in part and "\0" not in part for part in (folder, name))
 
 
-def _said(entry: ManifestEntry) -> tuple[object, object]:
-    word = entry.word or {}
-    return word.get("by"), word.get("at")
+def _said(entry: ManifestEntry) -> tuple[str, str]:
+    word = entry.word if isinstance(entry.word, dict) else {}  # anything may stand in a file
+    return str(word.get("by")), str(word.get("at"))
 
 
 def _list_photos(db: sqlite3.Connection) -> list[_Photo]:

@@ -137,9 +137,10 @@ def read(path: Path) -> Manifest:
         raise UsageError(f"{path} has format {document['format']!r}; this dogid reads {FORMAT}: use a newer dogid")
     try:
         manifest = _parsed(document)
+        version = manifest.version
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {type(error).__name__} {error} among its photos") from error
-    if manifest.version != document["version"]:
+    if version != document["version"]:
         raise UsageError(f"{path} is damaged or was edited: its version is not that of its photos")
     return manifest
 

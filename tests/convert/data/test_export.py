@@ -141,9 +141,28 @@ def test_changed_photo_is_not_exported_under_its_former_label(
     put(reviewed.folder / "b.jpg", b"another")
 
     assert len(export(reviewed, tmp_path / "out", capsys, status=1)["left_out"]) == 2
-    assert main(["data", "export", str(reviewed.folder / "out"), "--inbox", str(reviewed.folder), "--state",
-                 str(reviewed.state)]) == 2  # fmt: skip
-    assert "lies in the inbox" in capsys.readouterr().err
+
+
+def test_export_and_inbox_are_not_within_each_other(reviewed: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, reason in [
+        (reviewed.folder / "out", "lies in the inbox"),
+        (reviewed.folder.parent, "the inbox lies in it"),
+    ]:
+        args = ["--inbox", str(reviewed.folder), "--state", str(reviewed.state)]
+        assert main(["data", "export", str(folder), *args]) == 2
+        assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("reviewed_by", [{"by": [], "at": {}}, "anna"])
+def test_manifest_that_anybody_wrote_is_refused(
+    reviewed: Inbox, tmp_path: Path, reviewed_by: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = manifest.ManifestEntry("cat/a.jpg", "cat", "00", 1, word=reviewed_by)
+    put(tmp_path / "out" / "manifest-0001.json", manifest.as_json(manifest.Manifest((entry,))).encode())
+
+    args = ["--inbox", str(reviewed.folder), "--state", str(reviewed.state)]
+    assert main(["data", "export", str(tmp_path / "out"), *args]) == 2
+    assert "in another ledger" in capsys.readouterr().err
 
 
 def test_export_of_another_ledger_is_refused(

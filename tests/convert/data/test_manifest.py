@@ -83,6 +83,10 @@ def test_manifest_among_photos_is_ignored(tmp_path: Path) -> None:
         (b'{"format": 9, "version": "", "photos": []}', "use a newer dogid"),
         (b'{"format": 1, "version": "", "photos": [{"file": "a"}]}', "damaged"),
         (b'{"format": 1, "version": "", "photos": 7}', "damaged"),
+        (
+            rb'{"format": 1, "version": "", "photos": [{"file": "a/\udc80", "label": "a", "sha256": "", "bytes": 1}]}',
+            "damaged",
+        ),
         (b'{"format": 1, "version": "00", "photos": []}', "damaged or was edited"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from typing import Any
 
 from flask import Response, request
 
@@ -49,43 +50,42 @@ LEARNING = Endpoint(
 )
 
 
-def add_learning_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
-    """Add `POST /learn` and `GET /learn`."""
-    process = LearningProcess()
-
-    def describe(status: int = HTTPStatus.OK) -> Response:
-        running = process.is_running(daemon.state)  # first: a run that ends meanwhile has its report
-        report = read_report(daemon.state)
-        error = None if report is None else report.get("error")
-        answer = json_response(
-            {
-                "running": running,
-                "report": None if error else report,
-                "error": error if isinstance(error, dict) else None,
-            }
-        )
-        answer.status_code = status
-        return answer
+def add_learning_endpoints(registry: EndpointRegistry, daemon: DaemonView, process: LearningProcess) -> None:
+    """Add `POST /learn` and `GET /learn`; process: starts the runs."""
 
     def learn(params: QueryParams) -> Response:  # noqa: ARG001
-        activate = _read_activate()
-        if activate and daemon.settings.model is not None:
-            raise ApiError(
-                HTTPStatus.CONFLICT, "conflict", "the settings name the model; what is activated would not run"
-            )
-        try:
-            process.start(daemon.settings, daemon.state, daemon.inbox, activate=activate)
-        except ConflictError as error:
-            raise ApiError(HTTPStatus.CONFLICT, "conflict", str(error)) from None
-        except DogidError as error:
-            raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error)) from None
-        return describe(HTTPStatus.ACCEPTED)
+        start_learning(daemon, process, activate=_read_activate())
+        return json_response(describe_learning(daemon, process), HTTPStatus.ACCEPTED)
 
     def learning(params: QueryParams) -> Response:  # noqa: ARG001
-        return describe()
+        return json_response(describe_learning(daemon, process))
 
     registry.add(LEARN, learn)
     registry.add(LEARNING, learning)
+
+
+def describe_learning(daemon: DaemonView, process: LearningProcess) -> dict[str, Any]:
+    """Return, for JSON, whether a run is under way, and the report of the last one, or why it has none."""
+    running = process.is_running(daemon.state)  # first: a run that ends meanwhile has its report
+    report = read_report(daemon.state)
+    error = None if report is None else report.get("error")
+    return {
+        "running": running,
+        "report": None if error else report,
+        "error": error if isinstance(error, dict) else None,
+    }
+
+
+def start_learning(daemon: DaemonView, process: LearningProcess, *, activate: bool) -> None:
+    """Start a run. Raise ApiError where that is refused."""
+    if activate and daemon.settings.model is not None:
+        raise ApiError(HTTPStatus.CONFLICT, "conflict", "the settings name the model; what is activated would not run")
+    try:
+        process.start(daemon.settings, daemon.state, daemon.inbox, activate=activate)
+    except ConflictError as error:
+        raise ApiError(HTTPStatus.CONFLICT, "conflict", str(error)) from None
+    except DogidError as error:
+        raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", str(error)) from None
 
 
 def _read_activate() -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 
+from dogid.learning_run.child import LearningProcess
 from dogid.result_document import Result
 from dogid.shelf.listing import ListedModel
 from dogid.web.daemon_view import DaemonView
@@ -26,9 +27,12 @@ _FORMS = {"say": "/page/review", "change_model": "/page/models"}
 """Path of each view of `Pages` that takes what a form sends."""
 
 
-def register(app: Flask, daemon: DaemonView) -> None:
-    """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below."""
-    app.extensions[_KEY] = pages = _LazyPages(daemon)
+def register(app: Flask, daemon: DaemonView, learning: LearningProcess) -> None:
+    """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below.
+
+    learning: starts learning runs.
+    """
+    app.extensions[_KEY] = pages = _LazyPages(daemon, learning)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _make_view(pages, name))
     for name, address in _FORMS.items():
@@ -58,8 +62,9 @@ def _pages() -> "Pages":
 class _LazyPages:
     """Pages that are imported and made at the first request, so that the daemon starts without them."""
 
-    def __init__(self, daemon: DaemonView) -> None:
+    def __init__(self, daemon: DaemonView, learning: LearningProcess) -> None:
         self._daemon = daemon
+        self._learning = learning
         self._lock = threading.Lock()
         self._pages: Pages | None = None
 
@@ -68,7 +73,7 @@ class _LazyPages:
 
         with self._lock:
             if self._pages is None:
-                self._pages = Pages(self._daemon)
+                self._pages = Pages(self._daemon, self._learning)
             return self._pages
 
 

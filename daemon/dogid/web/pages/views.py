@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from dogid.learning_run.child import LearningProcess
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
@@ -14,6 +15,7 @@ from dogid.ledger.histories import Position, read_history_page
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
 from dogid.shelf.listing import ListedModel, describe_choice
+from dogid.web.api.learning import describe_learning, start_learning
 from dogid.web.api.models import change_model
 from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
@@ -26,6 +28,7 @@ from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.daily_counts import DailyCounter
 from dogid.web.pages.disk_usage import Disk
 from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
+from dogid.web.pages.learning_report import summarize_report
 from dogid.web.pages.pictures import Pictures, not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
 from dogid.web.pages.review_form import local_path, read_review
@@ -36,8 +39,10 @@ from dogid.web.recent_drift import RecentDrift
 class Pages:
     """The views of one daemon, with their caches."""
 
-    def __init__(self, daemon: DaemonView) -> None:
+    def __init__(self, daemon: DaemonView, learning: LearningProcess) -> None:
+        """Set up; learning: starts learning runs."""
         self._daemon = daemon
+        self._learning = learning
         self._pictures = Pictures(daemon)
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
@@ -104,9 +109,14 @@ class Pages:
 
     def models(self, shelf: Sequence[ListedModel]) -> Response:
         """Return the page of the models on the shelf."""
-        file = self._daemon.model.file
+        file, db = self._daemon.model.file, self._daemon.reader()
+        learning = describe_learning(self._daemon, self._learning)
         return render_page(
             "models.html",
+            progress=describe_progress(db, self._daemon.model.labels),
+            is_learning=learning["running"],
+            learning_error=learning["error"],
+            report=learning["report"] and summarize_report(db, learning["report"]),
             shelf=shelf,
             running=file.name,
             choice=describe_choice(self._daemon.found_model, file),
@@ -114,11 +124,16 @@ class Pages:
         )
 
     def change_model(self) -> AnyResponse:
-        """Activate the model that a form names, or roll back."""
+        """Do what a form asks for: activate the model that it names, roll back, or learn."""
         request.max_content_length = MAX_BODY
-        name, rolls_back = request.form.get("activate", ""), "roll_back" in request.form
+        name = request.form.get("activate", "")
         try:
-            change_model(self._daemon.roll_back_model if rolls_back else lambda: self._daemon.activate_model(name))
+            if "learn" in request.form:
+                start_learning(self._daemon, self._learning, activate=False)
+            elif "roll_back" in request.form:
+                change_model(self._daemon.roll_back_model)
+            else:
+                change_model(lambda: self._daemon.activate_model(name))
         except ApiError as error:
             return self._refuse(error, "/models")
         return redirect("/models", HTTPStatus.SEE_OTHER)

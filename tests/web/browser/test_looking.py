@@ -53,7 +53,7 @@ def test_table_of_days_is_accessible(visitor: Visitor, gallery: DaemonProcess) -
     visitor.page.goto(gallery.url)
     visitor.page.get_by_text("As a table").click()
 
-    expect(visitor.page.get_by_role("table")).to_be_visible()
+    expect(visitor.page.locator("#table")).to_be_visible()
     visitor.assert_accessible()
 
 

@@ -228,9 +228,11 @@ _NOT_UTF8 = "CAST(x'ff7b' AS TEXT)"
 @pytest.mark.parametrize(
     ("table", "change", "left"),
     [
-        ("review", f"label = {_NOT_UTF8}", ["wolf", "wolf"]),
-        ("review", "verdict = 'lbbelled'", ["wolf", "wolf"]),
-        ("review", "sha256 = 'x'", ["wolf", "wolf"]),
+        ("review", f"label = {_NOT_UTF8}", ["wolf", "wolf", None]),
+        ("review", "verdict = 'lbbelled'", ["wolf", "wolf", "wolf"]),
+        ("review", "sha256 = 'x'", ["wolf", "wolf", "wolf"]),
+        ("review", "at = 1 << 62", ["wolf", "wolf", "wolf"]),
+        ("review", "sha256 = 'x', photo_id = 99", ["wolf", "wolf"]),
         ("review", f"reviewer = {_NOT_UTF8}", ["wolf", "wolf", "wolf"]),
         ("review", f"model_label = {_NOT_UTF8}", ["wolf", "wolf", "wolf"]),
         ("recent_embedding", f"network = {_NOT_UTF8}", ["wolf", "wolf", "wolf"]),
@@ -251,6 +253,27 @@ def test_damaged_row_of_a_review_costs_that_row(inbox: Inbox, table: str, change
     assert inbox.ledger.repairer.repair_table(table, 0)[1] == 0
     assert [review.label for review in standing(inbox)] == left
     assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+
+
+def test_word_with_a_flipped_bit_costs_no_other_result(reviewed: Inbox) -> None:
+    path = reviewed.state / FILE_NAME
+    reviewed.ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    data = path.read_bytes()
+    # in the header of a row, the types of the verdict `labelled` and of the label `fox`, which becomes a blob
+    # https://www.sqlite.org/fileformat2.html#record_format
+    assert data.count(b"\x1d\x13") == 1
+    path.write_bytes(data.replace(b"\x1d\x13", b"\x1d\x12"))
+    for db in (reviewed.db, reviewed.ledger._db):
+        db.execute("PRAGMA shrink_memory")  # they have the page as it was
+
+    results = queries.list_results(reviewed.db, queries.ResultFilter())
+    assert [result["reviewed"]["label"] for result in results] == ["wolf", "wolf"]
+    assert queries.find_result(reviewed.db, 1) is None
+    assert reviewed.db.damaged_rows == 1
+    assert read_history_page(reviewed.db, 1).steps == []
+    assert reviewed.ledger.repairer.repair_table("review", 0)[1] == 1
+    assert [review.label for review in standing(reviewed)] == ["wolf", "wolf", "fox"]
+    assert len(queries.list_results(reviewed.db, queries.ResultFilter(label="fox"))) == 1
 
 
 def test_words_and_embeddings_are_salvaged(reviewed: Inbox) -> None:

@@ -346,9 +346,9 @@ class Daemon:
 
     def note_ledger_error(self, error: Exception) -> None:
         """Consider an error that a reader of the ledger met: a damaged row is repaired, a damaged ledger unhealthy."""
-        if isinstance(error, DamagedRowError):
+        if isinstance(error, DamagedRowError) or (isinstance(error, sqlite3.Error) and is_undecodable(error)):
             self._maintenance_thread.inspect_soon()
-        elif isinstance(error, sqlite3.DatabaseError) and is_damage(error) and not is_undecodable(error):
+        elif isinstance(error, sqlite3.DatabaseError) and is_damage(error):
             self.ledger.repairer.suspect_damage()
 
     def _thread_failure(self) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from dogid.clock import iso_utc
-from dogid.ledger.damage import is_undecodable
+from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.queries import MAX_ID, iterate_rows, read_row
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.replays import decode_former_answer
@@ -123,7 +123,14 @@ def _read_reviews(db: sqlite3.Connection, row: sqlite3.Row) -> list[Review]:
         newer = "SELECT 1 FROM photo WHERE history_id = ? AND id > ? AND sha256 = ?"
         if db.execute(newer, (row["history_id"], row["id"], row["sha256"])).fetchone() is not None:
             return []
-    return list_reviews(db, row["sha256"], limit=MOST_EVENTS)
+    try:
+        return list_reviews(db, row["sha256"], limit=MOST_EVENTS)
+    except sqlite3.DatabaseError as error:
+        if not isinstance(error, DamagedRowError) and not is_undecodable(error):
+            raise
+    if isinstance(db, ReadingConnection):
+        db.note_damaged(row["id"])
+    return []
 
 
 def _event_steps(row: sqlite3.Row, at: int, kind: str, detail: str) -> list[tuple[int, Step]]:

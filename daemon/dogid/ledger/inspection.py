@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dogid.ledger.counters import correct_last_seq, count_damage
-from dogid.ledger.row_repair import Columns, repair_row
+from dogid.ledger.damage import is_of_index
+from dogid.ledger.row_repair import Columns, is_sha256, repair_row
 from dogid.ledger.stored_labels import parse_labels
 from dogid.ledger.stored_rows import REPAIRS
 
 _PAGE = 500
+_COPIES = (
+    ("sha256", "SELECT sha256 FROM review INDEXED BY review_content WHERE +id = ?"),
+    ("sha256", "SELECT sha256 FROM photo WHERE id = ?"),
+    ("label", "SELECT label FROM review INDEXED BY review_label WHERE label IS NOT NULL AND +id = ?"),
+)
 _STATES = ("pending", "classified", "failed", "superseded")
 
 
@@ -41,7 +47,17 @@ class LedgerInspector:
 
     def inspect_table(self, table: str, after: int) -> Inspected:
         """Look at the rows of another table, one of REPAIRS, that follow an id."""
-        return self._inspect(table, after, REPAIRS[table])
+        return self._inspect(table, after, lambda row: REPAIRS[table](row, self._find_copies))
+
+    def _find_copies(self, review: Columns) -> Columns:
+        """Return content and label of a damaged review where an index, or its photo, has them still."""
+        copies: Columns = {}
+        with _decoding_leniently(self._db):
+            for column, query in _COPIES:
+                found = self._db.execute(query, (review["photo_id"] if "photo" in query else review["id"],)).fetchone()
+                if found is not None and (is_sha256(found[0]) if column == "sha256" else isinstance(found[0], str)):
+                    copies.setdefault(column, found[0])
+        return copies
 
     def _inspect(self, table: str, after: int, repair: Callable[[Columns], Columns | None]) -> Inspected:
         with _decoding_leniently(self._db):
@@ -71,11 +87,21 @@ class LedgerInspector:
     def repair_table(self, table: str, repairs: list[tuple[int, Columns | None]]) -> None:
         """Do the same in another table."""
         for row_id, row in repairs:
-            if row is None:
-                self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))  # noqa: S608
-            else:
-                self._write(table, row_id, row)
+            try:
+                self._change(table, row_id, row)
+            except sqlite3.DatabaseError as error:
+                if not is_of_index(error):
+                    raise
+                # the index has the row as it was before the damage, and so SQLite does not find it there
+                self._db.execute(f"REINDEX {table}")
+                self._change(table, row_id, row)
         count_damage(self._db, len(repairs))
+
+    def _change(self, table: str, row_id: int, row: Columns | None) -> None:
+        if row is None:
+            self._db.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))  # noqa: S608
+        else:
+            self._write(table, row_id, row)
 
     def _write(self, table: str, row_id: int, row: Columns) -> None:
         columns = ", ".join(f"{name} = ?" for name in row)

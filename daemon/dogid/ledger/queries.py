@@ -15,11 +15,12 @@ from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.stored_labels import parse_labels
+from dogid.ledger.verdicts import VERDICTS
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
-_GIVEN_LABELS = "SELECT DISTINCT label FROM review WHERE label IS NOT NULL"
+_GIVEN_LABELS = "SELECT DISTINCT label FROM review WHERE typeof(label) = 'text'"
 _NO_THRESHOLDS: Mapping[str, float] = {}
 _NAMED_LABELS = 20  # more make an error message unreadable
 
@@ -28,10 +29,15 @@ MAX_ID = (1 << 63) - 1
 
 RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
     classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
-    absent_at, (SELECT json_array(verdict, label, reviewer, at) FROM review WHERE review.sha256 = photo.sha256
-        ORDER BY review.id DESC LIMIT 1) AS word, size, seen_at, seq, history_id
+    absent_at, (SELECT CASE WHEN typeof(verdict) || typeof(reviewer) || typeof(at) = 'texttextinteger'
+            AND typeof(label) IN ('text', 'null') THEN json_array(verdict, label, reviewer, at) ELSE 'damaged' END
+        FROM review WHERE review.sha256 = photo.sha256 ORDER BY review.id DESC LIMIT 1) AS word,
+    size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
-"""A template: `format` takes the condition. `as_result` reads the rows."""
+"""A template: `format` takes the condition. `as_result` reads the rows.
+
+JSON cannot hold blobs, which damage can make of texts: one bit is the difference.
+"""
 NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
     ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
 """Condition, in SQL, of a row of photos on which nobody's word stands."""
@@ -262,7 +268,7 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
         reviewed = None if word is None else _describe_word(word)
         probabilities = _decoded(scores, 0)[0] if scores else {}
         is_sound = label is None or probabilities[label] == score
-    except (ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError, ArithmeticError, OSError, RecursionError):
         is_sound = False
     if not is_sound or state not in _STATES:
         raise DamagedRowError(f"the row of result {number} is damaged")
@@ -307,6 +313,8 @@ def _check_types(types: tuple[type, ...]) -> None:
 def _describe_word(text: str) -> dict[str, Any] | None:
     """Return the newest review of a content, from its JSON in RESULT_QUERY; None where it takes back the one before."""
     verdict, label, by, at = _decoded(text, 0)[0]
+    if verdict not in VERDICTS:
+        raise ValueError("damaged")
     return None if verdict == "withdrawn" else {"label": label, "verdict": verdict, "by": by, "at": iso_utc(at)}
 
 

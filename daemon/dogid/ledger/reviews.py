@@ -7,16 +7,21 @@ The newest of a content stands, unless it takes back the one before.
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import NoneType
 from typing import NamedTuple
 
 from dogid.file_names import shown_name
+from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.queries import NO_STANDING, find_result, iterate_rows, list_results_since
+from dogid.ledger.verdicts import STANDING
 from dogid.result_document import Result
 
-VERDICTS = ("labelled", "confirmed", "unsure")
-"""What stands can say; a review that takes one back has the verdict `withdrawn`."""
-
 _COLUMNS = "id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score"
+_TYPES: tuple[set[type], ...] = (
+    {int}, {str}, {int}, {bytes}, {str}, {str, NoneType}, {str}, {int}, {int, NoneType}, {str, NoneType},
+    {float, NoneType},
+)  # fmt: skip
+"""Of these columns: damage can make any type of any other."""
 _REVIEW = f"SELECT {_COLUMNS} FROM review"  # noqa: S608
 _STANDING = f"""SELECT {_COLUMNS} FROM review
     WHERE id IN (SELECT max(id) FROM review GROUP BY sha256) AND verdict != 'withdrawn' ORDER BY id"""  # noqa: S608
@@ -151,17 +156,18 @@ def list_newest_embeddings(db: sqlite3.Connection, network: str, limit: int) -> 
 
 def count_reviews(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many contents have a review that stands, by verdict; `corrected`: whose label is not the model's."""
-    counts = dict.fromkeys((*VERDICTS, "corrected"), 0)
+    counts = dict.fromkeys((*STANDING, "corrected"), 0)
     query = f"SELECT verdict, count(*), total(label IS NOT model_label AND label IS NOT NULL) FROM ({_STANDING})"  # noqa: S608
     for verdict, number, corrected in db.execute(f"{query} GROUP BY verdict"):
-        counts[verdict] += number
-        counts["corrected"] += int(corrected)
+        if verdict in counts:  # damage can make another
+            counts[verdict] += number
+            counts["corrected"] += int(corrected)
     return counts
 
 
 def count_reviewed_labels(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many contents people gave each label that stands, or confirmed it of."""
-    query = f"SELECT label, count(*) FROM ({_STANDING}) WHERE label IS NOT NULL GROUP BY label"  # noqa: S608
+    query = f"SELECT label, count(*) FROM ({_STANDING}) WHERE typeof(label) = 'text' GROUP BY label"  # noqa: S608
     return dict(db.execute(query).fetchall())
 
 
@@ -171,6 +177,8 @@ def describe_path(review: Review) -> str:
 
 
 def _as_review(row: sqlite3.Row) -> Review:
+    if any(type(value) not in allowed for value, allowed in zip(row, _TYPES, strict=False)):
+        raise DamagedRowError(f"review {row['id']} is damaged")
     return Review(
         row["id"], row["sha256"], row["photo_id"], bytes(row["path"]), row["verdict"], row["label"], row["reviewer"],
         row["at"], row["model_id"], row["model_label"], row["model_score"],

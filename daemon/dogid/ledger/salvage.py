@@ -179,13 +179,17 @@ class _Writer:
         if len(found.values) != len(_REVIEW_COLUMNS) or found.values[0] is not None or not 0 < found.id < _MOST_ID:
             self._lost += found.table is not None
             return
-        row = repair_review(dict(zip(_REVIEW_COLUMNS, [found.id, *found.values[1:]], strict=True)))
+        row = repair_review(dict(zip(_REVIEW_COLUMNS, [found.id, *found.values[1:]], strict=True)), self._find_content)
         if row is None:
             self._lost += found.table is not None
             return
         if row["model_id"] not in self._labels:
             row["model_id"] = None
         self._insert("review", row)
+
+    def _find_content(self, review: Columns) -> Columns:
+        found = self._db.execute("SELECT sha256 FROM photo WHERE id = ?", (review["photo_id"],)).fetchone()
+        return {} if found is None or found[0] is None else {"sha256": found[0]}
 
     def _try_embedding(self, table: str, found: Row) -> None:
         """Write an embedding. None is looked for in pages whose table is lost: it can be made again."""

@@ -10,7 +10,7 @@ from flask import Response
 
 from dogid.ledger import queries
 from dogid.ledger.histories import Position, read_history_page
-from dogid.ledger.reviews import VERDICTS
+from dogid.ledger.verdicts import STANDING
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -35,7 +35,7 @@ PRESENT = Parameter(
 REVIEWED = Parameter(
     "reviewed",
     "only photos on which a person's word stands (true), or none does (false), or one with this verdict",
-    choices=("true", "false", *VERDICTS),
+    choices=("true", "false", *STANDING),
 )
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
 HISTORY_POSITION = (

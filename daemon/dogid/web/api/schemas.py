@@ -4,7 +4,7 @@ from typing import Any
 
 from dogid.errors import PhotoCode
 from dogid.ledger.queries import STATUSES
-from dogid.ledger.reviews import VERDICTS
+from dogid.ledger.verdicts import STANDING
 from dogid.shelf.open_model import Origin
 
 Document = dict[str, Any]
@@ -42,7 +42,7 @@ ERROR = _object({"error": _object({"code": {"type": "string"}, "message": {"type
 REVIEW = _object(
     {
         "label": _or_null("string", description="the right label; null where the verdict is unsure"),
-        "verdict": {"type": "string", "enum": list(VERDICTS)},
+        "verdict": {"type": "string", "enum": list(STANDING)},
         "by": {"type": "string"},
         "at": _TIME,
     }

@@ -7,7 +7,6 @@ into the folders, or changed there, stays.
 
 import hashlib
 import os
-import re
 import sqlite3
 import tempfile
 from collections import defaultdict
@@ -23,17 +22,15 @@ from dogid.ledger.reviews import Review, list_standing_reviews
 from dogid.quantities import count_of
 from dogid.system.atomic_files import sync_folder, write_atomically
 from dogid_convert.data.export_folder import ExportFolder
+from dogid_convert.data.export_names import NUMBERED_MANIFEST, is_exported_name, name_exported_file
 from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
 from dogid_convert.support.progress import Track, untracked
 
-_NUMBERED = re.compile(r"manifest-([0-9]{4,})\.json")
 _PLAN = ".export-plan.json"
 """The files that an export may have written, until its manifest is there: those of an interrupted one, too."""
 _PATHS = """SELECT path FROM photo WHERE sha256 IS NOT NULL
     AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1 AND state != 'superseded' AND absent_at IS NULL
     ORDER BY id DESC"""
-_LONGEST = 100
-"""Bytes of a file's name, and of a folder's: with what is added to them, below the 255 of file systems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +107,7 @@ def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardli
 
 def _last_manifest(folder: Path) -> tuple[Path | None, int]:
     """Return the newest manifest, and the highest number that a name has, be it a manifest or not."""
-    numbers = {int(found[1]): path for path in folder.iterdir() if (found := _NUMBERED.fullmatch(path.name))}
+    numbers = {int(found[1]): path for path in folder.iterdir() if (found := NUMBERED_MANIFEST.fullmatch(path.name))}
     manifests = [number for number, path in numbers.items() if path.is_file() and not path.is_symlink()]
     return numbers[max(manifests)] if manifests else None, max(numbers, default=0)
 
@@ -122,7 +119,7 @@ def _read_own(db: sqlite3.Connection, path: Path) -> Manifest:
     """
     manifest = read(path)
     for file in (*(entry.file for entry in manifest.entries), *manifest.changed):
-        if not _is_own_name(file):
+        if not is_exported_name(file):
             raise UsageError(f"{path} names {file!r}, which no export writes: give another folder")
     rows = db.execute("SELECT sha256, reviewer, at FROM review").fetchall()
     known = {(sha256, by, iso_utc(at)) for sha256, by, at in rows}
@@ -135,11 +132,6 @@ def _read_own(db: sqlite3.Connection, path: Path) -> Manifest:
     return manifest
 
 
-def _is_own_name(file: str) -> bool:
-    folder, _, name = file.partition("/")
-    return all(part and part[0] != "." and "/" not in part and "\0" not in part for part in (folder, name))
-
-
 def _said(entry: ManifestEntry) -> tuple[str, str]:
     word = entry.word if isinstance(entry.word, dict) else {}  # anything may stand in a file
     return str(word.get("by")), str(word.get("at"))
@@ -148,13 +140,12 @@ def _said(entry: ManifestEntry) -> tuple[str, str]:
 def _list_photos(db: sqlite3.Connection) -> list[_Photo]:
     models = dict(db.execute("SELECT id, name FROM model").fetchall())
     reviews = [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
-    return [
-        _Photo(
-            ManifestEntry(_file_name(review), review.label or "", review.sha256, 0, word=_describe(review, models)),
-            review,
-        )
-        for review in reviews
-    ]
+    photos = list[_Photo]()
+    for review in reviews:
+        word = _describe(review, models)
+        entry = ManifestEntry(name_exported_file(review), review.label or "", review.sha256, 0, word=word)
+        photos.append(_Photo(entry, review))
+    return photos
 
 
 def _write_photos(
@@ -213,37 +204,6 @@ def _describe(review: Review, models: dict[int, str]) -> dict[str, object]:
         "verdict": review.verdict,
         "guess": {"label": review.model_label, "score": review.model_score, "model": model},
     }
-
-
-def _file_name(review: Review) -> str:
-    """Return the path of an exported photo: the same for the same content, label and first name."""
-    stem, dot, ending = os.path.basename(shown_name(review.path)).rpartition(".")
-    if not dot:
-        stem, ending = ending, ""
-    ending = f".{ending}" if ending.isascii() and ending.isalnum() and len(ending) <= 5 else ""
-    return f"{_folder_name(review.label or '')}/{_shortened(_printable(stem))}-{review.sha256[:12]}{ending}"
-
-
-def _folder_name(label: str) -> str:
-    """Return a label as the name of a folder, which is the label itself where that can be one."""
-    name = _printable(label)
-    if len(name.encode()) > _LONGEST:
-        name = f"{_shortened(name)}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
-    return _escape(name[0]) + name[1:] if _NUMBERED.fullmatch(name) else name
-
-
-def _printable(text: str) -> str:
-    """Return a text without slashes, signs that cannot be printed, or a dot or blank at the beginning."""
-    kept = "".join(sign if sign.isprintable() and sign not in "/%\\" else _escape(sign) for sign in text)
-    return _escape(kept[0]) + kept[1:] if kept[:1] in (".", " ") else kept
-
-
-def _escape(sign: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogatepass"))
-
-
-def _shortened(text: str) -> str:
-    return text.encode()[:_LONGEST].decode(errors="ignore")
 
 
 def _write_from_inbox(

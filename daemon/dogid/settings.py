@@ -23,7 +23,7 @@ _LEAST_MEMORY = 16  # MB: a JPEG of 12 megapixels takes 5, a PNG of 2 megapixels
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
-LEARNING_OFF = "off"
+LEARNING_OFF, LEARNING_PROPOSE, LEARNING_AUTO = "off", "propose", "auto"
 _EXAMPLE_OF_TABLES = (
     "# Answers with a lower score than their label's are marked as unsure; dogid learn proposes some",
     "#[thresholds]",
@@ -172,10 +172,10 @@ class Settings:
         "maximum number of former results of a photo that is overwritten; 0: unlimited",
     )
     learning: str = _setting(
-        "propose",
-        _choice(LEARNING_OFF, "propose", "auto"),
+        LEARNING_PROPOSE,
+        _choice(LEARNING_OFF, LEARNING_PROPOSE, LEARNING_AUTO),
         "HOW",
-        "off, propose or auto: whether what learning from corrections needs is kept of each photo (its embedding)",
+        "off; propose: learn a model of 10 new corrections; auto: activate it, too, if it passes, and go back if worse",
     )
 
     thresholds: Mapping[str, float] = field(default_factory=dict)

@@ -27,6 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.clock import Clock
     from dogid.daemon.condition_monitor import find_other_inbox, read_condition, read_usage
     from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
+    from dogid.learning_run.learning_state import describe_learning, describe_rollback
     from dogid.ledger import queries
     from dogid.ledger.counters import count_damaged_rows, read_salvaged
     from dogid.ledger.database import find_moved_aside
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
+    learning = describe_learning(state, chosen.learning)
     drift = read_drift(db, Clock().wall_ms(), chosen.thresholds)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(
@@ -69,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
                 "model_choice": choice,
                 "older_answers": older,
                 "drift": drift.describe(),
+                "learning": learning,
             }
         )
     else:
@@ -78,6 +81,10 @@ def run(args: argparse.Namespace) -> int:
         rows += [(key, str(value)) for key, value in present.items()]
         rows.append(("left the inbox", str(counts["classified"] - present["classified"])))
         rows += _describe_drift(drift)
+        if learning["last"] is not None:
+            rows.append(("learning", one_line(learning["last"]["summary"])))
+        if learning["rolled_back"] is not None:
+            rows.append(("learning", one_line(describe_rollback(learning["rolled_back"]))))
         if older:
             rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:

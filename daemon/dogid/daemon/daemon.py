@@ -25,6 +25,7 @@ from dogid.daemon.folders import (
     remove_new_state,
 )
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
+from dogid.daemon.learning_keeper import LearningKeeper, LearningTarget
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.daemon.model_switch import ModelSwitch
 from dogid.daemon.reconciler import Reconciler
@@ -150,7 +151,7 @@ class Daemon:
             self._report_healthy,
             lambda: self.settings.decode_timeout,
             _health_interval(self._notifier),
-            on_checked=self._check_conditions,
+            on_checked=self._look_around,
         )
         self._claim = claim_state_path(self.state)  # a restore looks for it
         self._ledger_files = LedgerFiles(self.state, (LOCK_FILE,))
@@ -172,6 +173,16 @@ class Daemon:
             lambda: self.settings,
             lambda opened, commit: self._adopt(opened, self.settings, commit),
         )
+        target = LearningTarget(
+            settings=lambda: self.settings,
+            model=lambda: self.model,
+            found_model=lambda: self.found_model,
+            reader=self.reader,
+            is_idle=lambda: self.in_flight == 0 and not queries.has_due_photos(self.reader()),
+            roll_back=self.roll_back_model,
+            run_soon=self._maintenance_thread.run_soon,
+        )
+        self._learning_keeper = LearningKeeper(self.state, self.inbox, self._clock, target)
         self._stopping = threading.Event()
         self._retry_refused_photos()
 
@@ -228,9 +239,15 @@ class Daemon:
             return dataclasses.replace(health, reason=problem, problem=problem)
         return health
 
-    def _check_conditions(self) -> None:
+    def _look_around(self) -> None:
+        """Do what is due after each round of the health check."""
         with self._ledger_wait:
             self._conditions.check(self._health_problem)
+            try:
+                self._learning_keeper.look()
+            except (DogidError, OSError, sqlite3.DatabaseError) as error:
+                self.note_ledger_error(error)
+                log.warning("cannot see whether to learn: %s", error)
 
     def _health_problem(self) -> str | None:
         health = self.health

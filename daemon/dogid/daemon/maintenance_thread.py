@@ -49,7 +49,13 @@ class MaintenanceThread(LedgerThread):
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._inspection_wanted = False
+        self._work: Callable[[], None] | None = None
         self._retention = retention
+
+    def run_soon(self, work: Callable[[], None]) -> None:
+        """Do something else at once, or after what is being done; only the last of what was given meanwhile."""
+        self._work = work
+        self._woken.set()
 
     def change_rules(self, retention: Retention) -> None:
         """Delete by other rules from the next round on."""
@@ -75,6 +81,9 @@ class MaintenanceThread(LedgerThread):
                 return
             self._woken.clear()
             try:
+                if (work := self._work) is not None:
+                    self._work = None
+                    work()
                 if self._inspection_wanted:
                     self._inspection_wanted = False
                     self._inspect(urgent=True)

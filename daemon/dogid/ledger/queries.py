@@ -161,6 +161,11 @@ def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple
         db.execute("COMMIT")
 
 
+def has_due_photos(db: sqlite3.Connection) -> bool:
+    """Return whether a photo is pending that does not wait for its next attempt."""
+    return db.execute("SELECT 1 FROM photo WHERE state = 'pending' AND due = 0 LIMIT 1").fetchone() is not None
+
+
 def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
     """Return whether the photo at a path relative to the inbox has a label."""
     row = db.execute("SELECT 1 FROM photo WHERE path = ? AND state = 'classified'", (path,)).fetchone()

@@ -193,6 +193,36 @@ _DRIFT = _object(
     }
 )
 
+_LEARNING_STATE = _object(
+    {
+        "mode": {"type": "string", "description": "the setting learning"},
+        "last": {
+            "anyOf": [
+                _object(
+                    {
+                        "name": _or_null("string"),
+                        "sha256": {"anyOf": [_SHA256, {"type": "null"}]},
+                        "passed": {"type": "boolean"},
+                        "activated": {"type": "boolean"},
+                        "at": {"anyOf": [_TIME, {"type": "null"}]},
+                        "summary": {"type": "string"},
+                        "error": _or_null("string", description="why nothing was learned"),
+                    }
+                ),
+                {"type": "null"},
+            ],
+            "description": "the last learning run",
+        },
+        "rolled_back": {
+            "anyOf": [
+                _object({"name": {"type": "string"}, "sha256": _SHA256, "at": _TIME, "reason": {"type": "string"}}),
+                {"type": "null"},
+            ],
+            "description": "the model that dogid left by itself since then, as people's words show it to be worse",
+        },
+    }
+)
+
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
@@ -220,6 +250,7 @@ STATUS = _object(
         ),
         "older_answers": _COUNT | {"description": "photos in the inbox with the answer of another model than this one"},
         "drift": _DRIFT,
+        "learning": _LEARNING_STATE,
         "inbox": {"type": "string"},
         "watcher": _object(
             {

@@ -11,6 +11,7 @@ from flask import Response
 
 from dogid import __version__
 from dogid.file_names import shown_name
+from dogid.learning_run.learning_state import describe_learning
 from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
 from dogid.shelf.listing import describe_choice
@@ -75,6 +76,7 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: Rece
         },
         "older_answers": older_answers.count(daemon.reader(), daemon.model.file.sha256),
         "drift": drift.read(daemon.reader(), daemon.settings.thresholds).describe(),
+        "learning": describe_learning(daemon.state, daemon.settings.learning),
         "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {
             "mode": watch.mode,

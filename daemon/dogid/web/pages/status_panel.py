@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
+from dogid.learning_run.learning_state import describe_learning, describe_rollback
 from dogid.ledger.counters import count_damaged_rows
 from dogid.quantities import count_of
 from dogid.shelf.listing import describe_choice
@@ -48,10 +49,24 @@ def status_items(daemon: DaemonView, inbox: Disk, state: Disk, older_answers: Ol
     return [
         _describe_inbox(daemon),
         _describe_model(daemon),
+        *_describe_learning(daemon),
         *_describe_older_answers(daemon, older_answers),
         *_describe_ledger(daemon),
         *_describe_disks(inbox, state),
     ]
+
+
+def _describe_learning(daemon: DaemonView) -> list[StatusItem]:
+    """Return an item about the last learning run, and one where its model was left again."""
+    learning = describe_learning(daemon.state, daemon.settings.learning)
+    last, rollback = learning["last"], learning["rolled_back"]
+    items: list[StatusItem] = []
+    if last is not None:
+        value = "Activated" if last["activated"] else "Proposal" if last["passed"] else "Not activated"
+        items.append(StatusItem("Learning", value, visible(last["summary"]), "plain", last["at"]))
+    if rollback is not None:
+        items.append(StatusItem("Learning", "Went back", visible(describe_rollback(rollback)), "bad", rollback["at"]))
+    return items
 
 
 def _describe_older_answers(daemon: DaemonView, older_answers: OlderAnswers) -> list[StatusItem]:

@@ -1,0 +1,124 @@
+"""Whether what people said after a model was activated shows that the one before was better: the gate, turned round."""
+
+import datetime as dt
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dogid.errors import UsageError
+from dogid.file_names import shown_name
+from dogid.learning.clusters import find_clusters
+from dogid.learning.gate import NEEDED_E_VALUE, Comparison, compute_e_value
+from dogid.learning.standardisation import Floats
+from dogid.ledger.reviews import EmbeddedReview, StoredEmbedding, list_newest_embeddings, list_standing_reviews
+from dogid.model.classifier import Model
+from dogid.model.head import Head, read_head
+from dogid.model.last_layer import NoLastLayerError
+from dogid.model.model_file import ModelFile, read_model_file
+from dogid.model.shipped import shipped_model
+from dogid.shelf.folder import noted_labels, path_on_shelf
+from dogid.shelf.pointer import Entry
+
+_CONFIRMED_SHARE = 0.1
+"""Of the photos that people label, at least so many they confirm, if they say of right answers, too, that they are. Who
+only corrects says nothing about what the active model does better: then the photos beside a corrected one count as
+accepted. Higher counts them for more people, and goes back later."""
+_BESIDE = 5  # photos on either side of a corrected one on the page, which who corrected it has seen
+_NEWEST = 1000  # photos among which those beside are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What people's words say about the active model and the one before it, near-duplicates counted once."""
+
+    better_before: int
+    """Photos that the former model answers rightly, and the active one not."""
+    better_now: int
+    """The other way round."""
+    e_value: float
+    """Evidence that the former model is better; valid however often one looks."""
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether the active model is shown to be worse."""
+        return self.e_value >= NEEDED_E_VALUE
+
+
+def judge_activation(
+    db: sqlite3.Connection, active: Model, entry: Entry, former: Entry | None, state: Path
+) -> Judgement | None:
+    """Return what was said since the activation of a model by entry; None where the two models cannot be compared.
+
+    former is the model before, None for the shipped one. Photos that the active model has learned do not count.
+    """
+    file = _read_former(former, state)
+    network, own = active.file.network, read_model_file(active.file.path, embeddings=True).network
+    if file is None or network is None or own is None or file.network is None or file.network.sha256 != own.sha256:
+        return None
+    try:
+        heads = (read_head(file.data), tuple(file.labels or ())), (read_head(active.file.data), active.labels)
+    except NoLastLayerError:
+        return None
+    since = round(dt.datetime.fromisoformat(entry.at).timestamp() * 1000)
+    learned = _read_corrections(active.file)
+    standing = list_standing_reviews(db, network.sha256)
+    said = [
+        one
+        for one in standing
+        if one.review.at >= since and one.review.label is not None and one.review.sha256 not in learned
+        and one.embedding is not None
+    ]  # fmt: skip
+    if not said:
+        return Judgement(0, 0, 1.0)
+    embeddings = network.read_embeddings([one.embedding or b"" for one in said])
+    labels = [one.review.label or "" for one in said]
+    folders = [shown_name(one.review.path.rpartition(b"/")[0]) for one in said]
+    before, now = (_answer(*head, embeddings) for head in heads)
+    right = [[answer == label for answer, label in zip(answers, labels, strict=True)] for answers in (now, before)]
+    clusters = find_clusters(embeddings, folders, [None] * len(said))
+    comparison = Comparison(np.array(right[0]), np.array(right[1]), clusters, np.zeros(len(said), np.intp))
+    _, better_before, better_now = comparison.count_clusters()
+    if sum(right[0]) < _CONFIRMED_SHARE * len(said):
+        beside = _find_beside(said, standing, list_newest_embeddings(db, network.sha256, _NEWEST))
+        if beside:
+            shown = network.read_embeddings([one.data for one in beside])
+            pairs = zip(*(_answer(*head, shown) for head in heads), strict=True)
+            better_now += sum(first != second for first, second in pairs)
+    return Judgement(better_before, better_now, compute_e_value(better_before, better_now))
+
+
+def _read_former(former: Entry | None, state: Path) -> ModelFile | None:
+    path = shipped_model() if former is None else path_on_shelf(state, former.name)
+    try:
+        file = read_model_file(path, None if former is None else noted_labels(path), embeddings=True)
+    except UsageError:
+        return None
+    return file if former is None or file.sha256 == former.sha256 else None
+
+
+def _read_corrections(file: ModelFile) -> frozenset[str]:
+    provenance = file.record.get("provenance")
+    corrections = provenance.get("corrections") if isinstance(provenance, dict) else None
+    return frozenset(map(str, corrections)) if isinstance(corrections, list) else frozenset()
+
+
+def is_learned(file: ModelFile) -> bool:
+    """Whether a model was learned from what people said."""
+    return bool(_read_corrections(file))
+
+
+def _answer(head: Head, labels: Sequence[str], embeddings: Floats) -> list[str]:
+    return [labels[at] for at in head.logits(embeddings).argmax(axis=1).tolist()]
+
+
+def _find_beside(
+    said: Sequence[EmbeddedReview], standing: Sequence[EmbeddedReview], newest: Sequence[StoredEmbedding]
+) -> list[StoredEmbedding]:
+    """Return the photos beside those of which something was said, about which nothing ever was."""
+    seen, reviewed = ({one.review.sha256 for one in some} for some in (said, standing))
+    places = [at for at, photo in enumerate(newest) if photo.sha256 in seen]
+    beside = {at + step for at in places for step in range(-_BESIDE, _BESIDE + 1)}
+    return [newest[at] for at in sorted(beside) if 0 <= at < len(newest) and newest[at].sha256 not in reviewed]

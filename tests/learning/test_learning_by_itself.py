@@ -6,9 +6,12 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dogid.daemon.learning_keeper import NEEDED_CORRECTIONS, QUIET_MS
+from dogid.learning.gate import Comparison
+from dogid.learning_run.after_activation import weigh_words
 from dogid.ledger.database import FILE_NAME
 from tests.support.collection import PHOTOS, needs
 from tests.support.daemon import DaemonProcess
@@ -63,9 +66,8 @@ def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -
     daemon = DaemonProcess(corrected / "inbox", tmp_path / "state").start()
     try:
         report = report_of(daemon)
-        eventually(
-            lambda: f"have it classify: dogid model activate {report['name']}" in daemon.log_text(), "a log line"
-        )
+        hint = f"dogid model activate {report['name']}"
+        eventually(lambda: f"have it classify: {hint}" in daemon.log_text(), "a log line")
         learning = daemon.status()["learning"]
         printed = daemon.command("status").stdout
 
@@ -112,3 +114,13 @@ def test_off_learns_nothing(corrected: Path, tmp_path: Path) -> None:
         assert daemon.status()["learning"]["mode"] == "off"
     finally:
         daemon.close()
+
+
+@pytest.mark.parametrize(("confirmed", "beside", "is_worse"), [(0, 0, True), (0, 9, False), (1, 9, True)])
+def test_who_only_corrects_accepts_what_is_beside(confirmed: int, beside: int, is_worse: bool) -> None:
+    """Eight photos that the model before alone answers rightly, and some that both do."""
+    now = np.array([False] * 8 + [True] * confirmed)
+    count = len(now)
+    said = Comparison(now, np.ones(count, bool), np.arange(count, dtype=np.intp), np.zeros(count, np.intp))
+
+    assert weigh_words(said, beside).is_worse == is_worse

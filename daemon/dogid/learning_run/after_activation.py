@@ -62,6 +62,8 @@ def judge_activation(
         heads = (read_head(file.data), tuple(file.labels or ())), (read_head(active.file.data), active.labels)
     except NoLastLayerError:
         return None
+    if any(len(head.bias) != len(labels) for head, labels in heads):
+        return None
     since = round(dt.datetime.fromisoformat(entry.at).timestamp() * 1000)
     learned = _read_corrections(active.file)
     standing = list_standing_reviews(db, network.sha256)
@@ -80,13 +82,20 @@ def judge_activation(
     right = [[answer == label for answer, label in zip(answers, labels, strict=True)] for answers in (now, before)]
     clusters = find_clusters(embeddings, folders, [None] * len(said))
     comparison = Comparison(np.array(right[0]), np.array(right[1]), clusters, np.zeros(len(said), np.intp))
-    _, better_before, better_now = comparison.count_clusters()
-    if sum(right[0]) < _CONFIRMED_SHARE * len(said):
-        beside = _find_beside(said, standing, list_newest_embeddings(db, network.sha256, _NEWEST))
-        if beside:
-            shown = network.read_embeddings([one.data for one in beside])
-            pairs = zip(*(_answer(*head, shown) for head in heads), strict=True)
-            better_now += sum(first != second for first, second in pairs)
+    beside = _find_beside(said, standing, list_newest_embeddings(db, network.sha256, _NEWEST))
+    shown = network.read_embeddings([one.data for one in beside])
+    pairs = zip(*(_answer(*head, shown) for head in heads), strict=True)
+    return weigh_words(comparison, sum(first != second for first, second in pairs))
+
+
+def weigh_words(said: Comparison, differing_beside: int) -> Judgement:
+    """Return what words say about the model before activation (`after` in said) and the active one (`before`).
+
+    differing_beside is how many photos beside the reviewed ones have other answers by the two, and no word.
+    """
+    _, better_before, better_now = said.count_clusters()
+    if int(said.before.sum()) < _CONFIRMED_SHARE * len(said.before):
+        better_now += differing_beside
     return Judgement(better_before, better_now, compute_e_value(better_before, better_now))
 
 

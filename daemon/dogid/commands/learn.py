@@ -1,6 +1,7 @@
 """`dogid learn`: a new model of what people said about photos, with the proof that it is better and not worse."""
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -73,28 +74,40 @@ def _check(args: argparse.Namespace, chosen: Settings, state: Path) -> int:
 
 
 def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str, Any]:
-    from dogid.errors import ConflictError
-    from dogid.learning_run.last_report import keep_failure, keep_report
+    from dogid.learning_run.last_report import keep_beginning, keep_failure, keep_report
     from dogid.learning_run.lock import learning_alone
     from dogid.learning_run.run import learn_model
 
     db = reading_state.open_state(args)
-    with model_shelf.acting_as_owner_of(state), learning_alone(state):
-        try:
-            learned = learn_model(chosen, state, db, _report_step, args.precision)
-            document = learned.document
-            keep_report(state, document)
-        except ConflictError:
-            raise
-        except DogidError as error:
-            keep_failure(state, str(error))
-            raise
-    if args.activate and document["passed"]:
-        model_shelf.change_model(chosen, state, learned.model.name)
+    with contextlib.ExitStack() as stack:
+        with model_shelf.acting_as_owner_of(state):
+            stack.enter_context(learning_alone(state))
+            keep_beginning(state)
+            try:
+                learned = learn_model(chosen, state, db, _report_step, args.precision)
+                keep_report(state, learned.document)
+            except BaseException as error:  # also of no memory, no room, Ctrl-C: an older report is not of this run
+                keep_failure(state, str(error) if isinstance(error, DogidError) else f"{type(error).__name__}: {error}")
+                raise
+        document = learned.document
+        if args.activate and document["passed"]:
+            _activate(chosen, state, document)
+    return document
+
+
+def _activate(chosen: Settings, state: Path, document: dict[str, Any]) -> None:
+    """Have the learned model be the active one, and say so in its report, or why that was refused. Raise DogidError."""
+    from dogid.learning_run.last_report import keep_report
+
+    try:
+        model_shelf.change_model(chosen, state, document["name"], parent=document["parent"]["sha256"])
         document["activated"] = True
+    except BaseException as error:
+        document["activation_error"] = {"message": str(error) or type(error).__name__}
+        raise
+    finally:
         with model_shelf.acting_as_owner_of(state):
             keep_report(state, document)
-    return document
 
 
 def _report_step(step: str) -> None:

@@ -75,8 +75,29 @@ def run_rollback(args: argparse.Namespace) -> int:
     chosen = settings.load(args)
     reject_set_model(chosen)
     state = chosen.state.absolute()
+    wanted = _read_previous(state)
     change_model(chosen, state, None)
+    if wanted is not None and wanted != _read_active(state):
+        print_message(f"{wanted} is gone or damaged, and was skipped")
     return _report(args, state)
+
+
+def _read_previous(state: Path) -> str | None:
+    """Return the file to which a rollback goes; None for the shipped model, or where that is not known."""
+    from dogid.shelf.pointer import DamagedPointerError, read_pointer
+
+    try:
+        previous = read_pointer(state).previous
+    except DamagedPointerError:
+        return None
+    return None if previous is None else previous.name
+
+
+def _read_active(state: Path) -> str | None:
+    from dogid.shelf.pointer import read_pointer
+
+    active = read_pointer(state).active
+    return None if active is None else active.name
 
 
 def reject_set_model(chosen: settings.Settings) -> None:
@@ -111,36 +132,41 @@ def _prove(args: argparse.Namespace, chosen: settings.Settings, state: Path) -> 
     return path.name
 
 
-def change_model(chosen: settings.Settings, state: Path, name: str | None) -> None:
-    """Activate a model by its name, or go back where that is None: by the daemon if one runs, else here."""
+def change_model(chosen: settings.Settings, state: Path, name: str | None, *, parent: str | None = None) -> None:
+    """Activate a model by its name, or go back where that is None: by the daemon if one runs, else here.
+
+    parent: the SHA-256 that the active model must have, in hex; None for any. Raise ConflictError where it has not,
+    DogidError where the change is refused.
+    """
     from dogid.daemon.folders import is_running, lock_state
 
     if is_running(state):
-        _ask_daemon(state, name)
+        _ask_daemon(state, name, parent)
         return
     with acting_as_owner_of(state):
         state.mkdir(parents=True, exist_ok=True)
         lock = lock_state(state)  # so that no daemon starts meanwhile
         try:
-            _change_here(chosen, state, name)
+            _change_here(chosen, state, name, parent)
         finally:
             os.close(lock)
 
 
-def _change_here(chosen: settings.Settings, state: Path, name: str | None) -> None:
+def _change_here(chosen: settings.Settings, state: Path, name: str | None, parent: str | None) -> None:
     from dogid.clock import Clock
     from dogid.daemon.model_switch import ModelSwitch
 
-    ModelSwitch(state, Clock(), lambda: replace(chosen, state=state), lambda _, commit: commit()).change(name)
+    switch = ModelSwitch(state, Clock(), lambda: replace(chosen, state=state), lambda _, commit: commit())
+    switch.change(name, parent)
 
 
-def _ask_daemon(state: Path, name: str | None) -> None:
+def _ask_daemon(state: Path, name: str | None, parent: str | None) -> None:
     """Have the daemon change its model, and wait for that. Raise DogidError where it refuses, or does not answer."""
     from dogid.daemon.lock_holder import signal_daemon
     from dogid.shelf.requests import read_outcome, withdraw_request, write_request
 
     with acting_as_owner_of(state):
-        request = write_request(state, name)
+        request = write_request(state, name, parent)
     try:
         pid = signal_daemon(state, signal.SIGHUP)
         if pid is None:
@@ -156,7 +182,7 @@ def _ask_daemon(state: Path, name: str | None) -> None:
         raise UsageError(no_rights(state, owner_of(state))) from error
     finally:
         with acting_as_owner_of(state):
-            withdraw_request(state)
+            withdraw_request(state, request)
     if outcome.refusal is not None:
         raise (UsageError if outcome.is_usage_error else DogidError)(outcome.refusal)
 

@@ -346,7 +346,7 @@ class Daemon:
     def answer_model_request(self) -> bool:
         """Change the model where a command has asked for it; return whether one has asked."""
         model = self.model
-        if not self._model_switch.answer_request():
+        if not self._model_switch.answer_requests():
             return False
         if self.model is not model:
             self._log_change("activated")

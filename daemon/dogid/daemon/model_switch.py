@@ -15,10 +15,17 @@ from dogid.errors import ConflictError, DogidError, UsageError
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
 from dogid.shelf.folder import find_on_shelf, hash_file
-from dogid.shelf.open_model import OpenedModel, UnknownModelError, explain_unknown_model, open_activated
+from dogid.shelf.open_model import (
+    OpenedModel,
+    UnknownModelError,
+    explain_unknown_model,
+    explain_unusable,
+    find_model,
+    open_activated,
+)
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer, write_pointer
 from dogid.shelf.prune import remove_old_models
-from dogid.shelf.requests import Outcome, record_outcome, take_request
+from dogid.shelf.requests import Outcome, Request, record_outcome, take_requests
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +52,11 @@ class ModelSwitch:
         with self._lock:
             yield
 
-    def activate(self, name: str) -> None:
+    def activate(self, name: str, parent: str | None = None) -> None:
         """Have the model of this name on the shelf, or the shipped one, be the active one.
 
-        Raise UnknownModelError, ConflictError where the settings name the model, DogidError where it cannot run.
+        parent: the SHA-256 that the active model must have, in hex; None for any. Raise ConflictError where it has not,
+        UnknownModelError, ConflictError where the settings name the model, DogidError where it cannot run.
         """
         path = find_on_shelf(self._state, name)
         shipped = shipped_model()
@@ -58,27 +66,30 @@ class ModelSwitch:
             entry = None if path is None else Entry(path.name, hash_file(path), iso_utc(self._clock.wall_ms()))
         except OSError as error:
             raise DogidError(f"{path}: cannot read the model: {error.strerror or error}") from error
-        self._change(lambda pointer: pointer.activate(entry))
+        self._change(lambda pointer: pointer.activate(entry), parent)
 
     def roll_back(self) -> None:
         """Have the model before the active one be active again. Raise as `activate`."""
-        self._change(_roll_back)
+        self._change(self._roll_back)
 
-    def change(self, name: str | None) -> None:
-        """Activate a model by its name; roll back where that is None. Raise as `activate`."""
+    def change(self, name: str | None, parent: str | None = None) -> None:
+        """Activate a model by its name; roll back where that is None. parent and what is raised: as for `activate`."""
         if name is None:
             self.roll_back()
         else:
-            self.activate(name)
+            self.activate(name, parent)
 
-    def answer_request(self) -> bool:
-        """Do what a command has asked for, and let it know the outcome; return whether one has asked."""
-        request = take_request(self._state)
-        if request is None:
-            return False
+    def answer_requests(self) -> bool:
+        """Do what commands have asked for, and let them know the outcomes; return whether any has asked."""
+        requests = take_requests(self._state)  # one signal may stand for several
+        for request in requests:
+            self._answer(request)
+        return bool(requests)
+
+    def _answer(self, request: Request) -> None:
         refusal, is_usage_error = None, False
         try:
-            self.change(request.model)
+            self.change(request.model, request.parent)
         except DogidError as error:
             refusal, is_usage_error = str(error), isinstance(error, UsageError)
             log.error("the model was not changed: %s", error)
@@ -86,15 +97,16 @@ class ModelSwitch:
             record_outcome(self._state, Outcome(request.id, refusal, is_usage_error))
         except OSError as error:
             log.warning("cannot write the outcome of a change of the model: %s", error)
-        return True
 
-    def _change(self, change: Callable[[Pointer], Pointer]) -> None:
+    def _change(self, change: Callable[[Pointer], Pointer], parent: str | None = None) -> None:
         if not self._lock.acquire(timeout=_BUSY_SECONDS):
             raise ConflictError("another model is being tried; wait for its outcome, and try again")
         try:
             settings = self._settings()
             if settings.model is not None:
                 raise ConflictError(model_is_set(settings.model))
+            if parent is not None and not _is_active(settings, parent):
+                raise ConflictError("another model is active than the one that this was learned from; learn again")
             before = read_or_begin(self._state)
             after = change(before)
             opened = open_activated(settings, after.active, embeddings=settings.learns)
@@ -103,6 +115,22 @@ class ModelSwitch:
                 log.info("removed %s from the shelf, where newer models are", name)
         finally:
             self._lock.release()
+
+    def _roll_back(self, pointer: Pointer) -> Pointer:
+        """Return the pointer with the newest model before active that is still what it was; the shipped one ends them.
+
+        Raise ConflictError where there is none before.
+        """
+        if not pointer.can_roll_back:
+            raise ConflictError(NOTHING_BEFORE)
+        after = pointer.roll_back()
+        while after.active is not None:
+            problem = explain_unusable(self._settings(), after.active)
+            if problem is None:
+                break
+            log.warning("the rollback goes one further back: %s", problem)
+            after = after.roll_back()
+        return after
 
     def _commit(self, opened: OpenedModel, before: Pointer, after: Pointer) -> None:
         written = False
@@ -132,10 +160,11 @@ def read_or_begin(state: Path) -> Pointer:
         return Pointer()
 
 
-def _roll_back(pointer: Pointer) -> Pointer:
-    if not pointer.can_roll_back:
-        raise ConflictError(NOTHING_BEFORE)
-    return pointer.roll_back()
+def _is_active(settings: Settings, sha256: str) -> bool:
+    try:
+        return hash_file(find_model(settings).path) == sha256
+    except OSError:
+        return False
 
 
 NOTHING_BEFORE = "the shipped model is active, and no other was before it: there is nothing to go back to"

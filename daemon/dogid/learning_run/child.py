@@ -44,6 +44,15 @@ class LearningProcess:
         """Whether a run is under way, also one that a command has started."""
         return (self._process is not None and self._process.poll() is None) or is_learning(state)
 
+    def explain_end(self) -> str | None:
+        """Return how the last run ended, where its exit status says that it failed; None else."""
+        status = None if self._process is None else self._process.poll()
+        if not status:
+            return None
+        if status < 0:
+            return f"the learning run was ended by signal {-status}; did memory run out?"
+        return f"the learning run failed with exit status {status}; dogid learn shows the reason"
+
 
 def _flags(chosen: Settings) -> list[str]:
     """Return the settings as flags: what is the default stays away."""

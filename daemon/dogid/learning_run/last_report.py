@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from dogid.clock import Clock, iso_utc
+from dogid.learning_run.lock import is_learning
 from dogid.shelf.folder import shelf_folder
 from dogid.system.atomic_files import write_atomically
 
 _FILE = ".learned.json"
+_RUNNING = "running"
 
 
 def keep_report(state: Path, document: dict[str, Any]) -> None:
@@ -18,7 +20,41 @@ def keep_report(state: Path, document: dict[str, Any]) -> None:
 
 
 def read_report(state: Path) -> dict[str, Any] | None:
-    """Return the report of the last run; None where there was none, or it is damaged."""
+    """Return the report of the last run; None where there was none, it is under way, or its report is damaged.
+
+    Of a run that ended without a report, by a kill or a power cut, return that as its error, with `interrupted`.
+    """
+    document = _read(state)
+    if document is None or document.get("state") != _RUNNING:
+        return document
+    if is_learning(state):
+        return None
+    document = _read(state)  # the run may have ended in between: its report comes before the end
+    if document is None or document.get("state") != _RUNNING:
+        return document
+    started = document.get("started")
+    error = {"message": f"the run that began at {started} was ended before it had a report"}
+    return {"error": error, "at": started, "interrupted": True}
+
+
+def keep_beginning(state: Path) -> None:
+    """Replace the report of the run before by the note that one is under way. Raise OSError, without a report then."""
+    try:
+        keep_report(state, {"state": _RUNNING, "started": iso_utc(Clock().wall_ms())})
+    except OSError:
+        _remove(state)
+        raise
+
+
+def keep_failure(state: Path, message: str) -> None:
+    """Replace the report of the last run by the reason why there is none; on a full disk there is no report then."""
+    try:
+        keep_report(state, {"error": {"message": message}, "at": iso_utc(Clock().wall_ms())})
+    except OSError:
+        _remove(state)
+
+
+def _read(state: Path) -> dict[str, Any] | None:
     try:
         document: Any = json.loads((shelf_folder(state) / _FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -26,7 +62,7 @@ def read_report(state: Path) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def keep_failure(state: Path, message: str) -> None:
-    """Replace the report of the last run by the reason why there is none; nothing happens on a full disk."""
+def _remove(state: Path) -> None:
+    """Remove the report of an earlier run, which would pass for that of the last one."""
     with contextlib.suppress(OSError):
-        keep_report(state, {"error": {"message": message}, "at": iso_utc(Clock().wall_ms())})
+        (shelf_folder(state) / _FILE).unlink()

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from dogid.errors import ConflictError
 from dogid.shelf.folder import shelf_folder
 
 _FILE = ".learning.lock"
+_LOOKING_SECONDS = 0.2  # that `is_learning` of another process may hold the lock; less takes it for a run
+_RETRY_SECONDS = 0.005
 
 
 @contextlib.contextmanager
@@ -17,10 +20,11 @@ def learning_alone(state: Path) -> Iterator[None]:
     """Let no other learning run begin in a state folder. Raise ConflictError where one is under way, OSError."""
     descriptor = _open(state)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConflictError(f"{state}: another learning run is under way; wait for its report") from None
+        deadline = time.monotonic() + _LOOKING_SECONDS
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise ConflictError(f"{state}: another learning run is under way; wait for its report")
+            time.sleep(_RETRY_SECONDS)
         yield
     finally:
         os.close(descriptor)
@@ -39,6 +43,14 @@ def is_learning(state: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _open(state: Path) -> int:

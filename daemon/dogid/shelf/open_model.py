@@ -99,6 +99,15 @@ def open_activated(chosen: Settings, entry: Entry | None, *, embeddings: bool = 
     return OpenedModel(_load(found, embeddings=embeddings), found)
 
 
+def explain_unusable(chosen: Settings, entry: Entry) -> str | None:
+    """Return why the file of an entry of the shelf is not what was activated; None where it is."""
+    try:
+        _find_entry(chosen, entry)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def _load(found: FoundModel, *, embeddings: bool) -> Model:
     return load_model(found.path, found.labels, found.options, embeddings=embeddings)
 

@@ -69,6 +69,8 @@ def describe_learning(daemon: DaemonView, process: LearningProcess) -> dict[str,
     running = process.is_running(daemon.state)  # first: a run that ends meanwhile has its report
     report = read_report(daemon.state)
     error = None if report is None else report.get("error")
+    if not running and (report is None or report.get("interrupted")) and (end := process.explain_end()) is not None:
+        error = {"message": end}  # killed, or on a full disk
     return {
         "running": running,
         "report": None if error else report,

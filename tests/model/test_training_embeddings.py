@@ -25,6 +25,11 @@ def make_photos(count: int = 40, width: int = 64) -> TrainingEmbeddings:
     )
 
 
+def read_arrays(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def test_photos_survive_encoding() -> None:
     photos = make_photos()
     found = decode(encode(photos))
@@ -45,6 +50,51 @@ def test_embeddings_of_any_size_fit_int8(factor: float) -> None:
 
     distance = np.abs(decode(encode(scaled)).embeddings - scaled.embeddings).max()
     assert distance <= factor * 1000 / 127
+
+
+def test_photo_far_from_all_others_makes_the_rest_no_coarser() -> None:
+    parent = decode(encode(make_photos()))
+    embeddings = parent.embeddings.copy()
+    embeddings[0] *= 100
+    found = decode(encode(replace(parent, embeddings=embeddings)))
+
+    assert found.step == parent.step
+    assert (found.embeddings[1:] == parent.embeddings[1:]).all()
+    assert found.step is not None
+    assert found.embeddings[0].max() == np.float32(127) * np.float32(found.step)
+
+
+def test_hostile_arrays_are_refused_before_they_are_unpacked() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in read_arrays(encode(make_photos())).items():
+            zeros = bytes(100 << 20) if name == "embeddings.npy" else b""
+            archive.writestr(name, content + zeros)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="at most"):
+            decode(packed.getvalue())
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("embeddings", np.zeros((64, 41), np.int8)), ("embeddings", np.zeros((64, 40), np.float64)),
+        ("labels", np.zeros((40, 1), np.uint16)), ("step", np.float32("nan")),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_are_refused(name: str, values: np.ndarray) -> None:
+    packed, changed = io.BytesIO(), io.BytesIO()
+    np.save(changed, values)
+    with zipfile.ZipFile(packed, "w") as archive:
+        for member, content in (read_arrays(encode(make_photos())) | {f"{name}.npy": changed.getvalue()}).items():
+            archive.writestr(member, content)
+
+    with pytest.raises(ValueError, match=r"numbers|not as dogid|their step"):
+        decode(packed.getvalue())
 
 
 def test_model_without_photos_has_none() -> None:

@@ -180,4 +180,4 @@ def _read_array(arrays: zipfile.ZipFile, name: str, dtype: type, dimensions: int
     shape, is_fortran, found = np.lib.format.read_array_header_1_0(content)
     if found != np.dtype(dtype) or len(shape) != dimensions or is_fortran:
         raise ValueError(f"{name} is not as dogid writes it")
-    return np.frombuffer(content.getbuffer()[content.tell() :], dtype).reshape(shape)
+    return np.frombuffer(content.read(), dtype).reshape(shape)

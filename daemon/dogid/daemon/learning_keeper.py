@@ -108,19 +108,31 @@ class LearningKeeper:
 
     def _judge(self) -> None:
         """Go back to the model before where people's words show it to be better."""
+        try:
+            reason = self._find_worse()
+            if reason is None:
+                return
+            model = self._target.model().file
+            log.warning("model %s is worse than the one before, which is activated again: %s", model.name, reason)
+            self._target.roll_back()
+        except (DogidError, OSError, ValueError) as error:
+            log.warning("cannot go back from the active model, trying again later: %s", error)
+            self._judged = 0
+            return
+        note_rollback(self._state, model.name, model.sha256, reason, self._clock.wall_ms())
+
+    def _find_worse(self) -> str | None:
+        """Return why the active model is worse than the one before; None where that is not shown."""
         from dogid.learning_run.after_activation import judge_activation
         from dogid.shelf.pointer import read_pointer
 
         pointer, model = read_pointer(self._state), self._target.model()
         if pointer.active is None or pointer.active.sha256 != model.file.sha256:
-            return
+            return None
         found = judge_activation(self._target.reader(), model, pointer.active, pointer.previous, self._state)
         if found is None or not found.is_worse:
-            return
-        reason = (
+            return None
+        return (
             f"{found.better_before} photos reviewed since are answered rightly by the model before alone, "
             f"{found.better_now} by this one alone (evidence {found.e_value:.3g})"
         )
-        log.warning("model %s is worse than the one before, which is activated again: %s", model.file.name, reason)
-        self._target.roll_back()
-        note_rollback(self._state, model.file.name, model.file.sha256, reason, self._clock.wall_ms())

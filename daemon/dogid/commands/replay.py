@@ -13,12 +13,15 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message, print_table
 from dogid.conditions import LEDGER_DAMAGED
-from dogid.errors import DogidError, UsageError
+from dogid.errors import ConflictError, DogidError, UsageError
 from dogid.file_names import one_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dogid.model.classifier import Model
     from dogid.replay.replay import Report
+    from dogid.shelf.open_model import FoundModel, OpenedModel
 
 _MOST_CHANGES = 20  # that are printed; --json has all
 _FLAGS = (*settings.MODEL_SETTINGS, "max_bytes", "max_pixels", "memory", "decode_timeout", "learning")
@@ -35,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what another model answers to photos in the inbox. Exit 1 where some could not be read or decoded."""
     from dogid.ledger.damage import is_damage
+    from dogid.replay.answer_store import replaying_alone
     from dogid.replay.photo_answerer import Skipped
     from dogid.shelf.open_model import choose_model
     from dogid.system.owner import acting_as_owner
@@ -47,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
         if opened.found.problem is not None:
             print_message(opened.found.problem)
         try:
-            report = _replay(args, chosen, opened.model)
+            with replaying_alone(state):
+                report = _replay(args, chosen, opened)
         except sqlite3.DatabaseError as error:
             if is_damage(error):
                 raise DogidError(f"{state}: {LEDGER_DAMAGED}") from error
@@ -60,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     return int(report.skipped[Skipped.FAILED] > 0)
 
 
-def _replay(args: argparse.Namespace, chosen: settings.Settings, model: "Model") -> "Report":
+def _replay(args: argparse.Namespace, chosen: settings.Settings, opened: "OpenedModel") -> "Report":
     from dogid.clock import Clock
     from dogid.decoding.byte_budget import ByteBudget, choose_capacity
     from dogid.decoding.decoder import Decoder
@@ -71,6 +76,7 @@ def _replay(args: argparse.Namespace, chosen: settings.Settings, model: "Model")
     from dogid.replay.replay import Applier, LedgerApplier, Report, replay
 
     limit_pixels(chosen.max_pixels)
+    model = opened.model
     inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
     if not inbox.is_dir():
         raise UsageError(f"{inbox}: the inbox is missing; is a disk not mounted?")
@@ -88,13 +94,22 @@ def _replay(args: argparse.Namespace, chosen: settings.Settings, model: "Model")
         stack.callback(answerer.close)
         applier = Applier()
         if args.apply:
-            applier = LedgerApplier(state, model, Clock())
+            applier = LedgerApplier(state, model, Clock(), lambda: _require_active(state, opened.found))
             stack.callback(applier.close)
         with _show_progress(report.photos) as on_photo:
             replay(db, model, answerer, report, on_photo, applier)
         if args.apply:
             stack.callback(store.remove)
     return report
+
+
+def _require_active(state: "Path", found: "FoundModel") -> None:
+    """Raise ConflictError where another model than found has become active; one that the settings name stays."""
+    from dogid.shelf.open_model import Origin
+    from dogid.shelf.pointer import read_pointer
+
+    if found.origin is not Origin.SET and found.problem is None and read_pointer(state).active != found.entry:
+        raise ConflictError("another model has become active: what was done stays; run it again for the new one")
 
 
 @contextlib.contextmanager

@@ -7,19 +7,34 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dogid.errors import ConflictError
 from dogid.ledger.outcomes import Timings
+from dogid.system.file_lock import holding_file_lock
 
 _FILE = "replay.db"
-_FORMAT = 1
+_LOCK = "replay.lock"
+_FORMAT = 2
 _COMMIT_SECONDS = 2.0  # a kill loses the answers since; less writes to the disk more often
-_TABLES = """CREATE TABLE IF NOT EXISTS answer (
-    sha256 TEXT PRIMARY KEY, scores TEXT NOT NULL, decode_ms REAL NOT NULL, invoke_ms REAL NOT NULL,
-    total_ms REAL NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS made_by (model TEXT NOT NULL) STRICT;"""
+_TABLES = f"""DROP TABLE IF EXISTS answer; DROP TABLE IF EXISTS made_by;
+CREATE TABLE answer (model TEXT NOT NULL, sha256 TEXT NOT NULL, scores TEXT NOT NULL, decode_ms REAL NOT NULL,
+    invoke_ms REAL NOT NULL, total_ms REAL NOT NULL, PRIMARY KEY (model, sha256)) STRICT, WITHOUT ROWID;
+PRAGMA user_version = {_FORMAT};"""
+_FIND = "SELECT scores, decode_ms, invoke_ms, total_ms FROM answer WHERE model = ? AND sha256 = ?"
+
+
+@contextlib.contextmanager
+def replaying_alone(state: Path) -> Iterator[None]:
+    """Let no other replay begin in a state folder. Raise ConflictError where one is under way, OSError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(holding_file_lock(state / _LOCK))
+        except BlockingIOError:
+            raise ConflictError(f"{state}: another replay is under way; wait for its end") from None
+        yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +47,30 @@ class StoredAnswer:
 
 
 class AnswerStore:
-    """The answers of one model, in a file of the state folder."""
+    """The answers of one model, in a file of the state folder. Who uses it is the only one: `replaying_alone`."""
 
     def __init__(self, state: Path, model: str) -> None:
         """Open the file of a state folder, or make it; model names the model and what it is fed.
 
         Raise sqlite3.OperationalError where it cannot be written.
         """
-        self._path = state / _FILE
+        self._path, self._model = state / _FILE, model
         try:
-            self._db = self._open(model)
+            self._db = self._open()
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError:  # damaged
             self.remove()
-            self._db = self._open(model)
+            self._db = self._open()
         self._committed = time.monotonic()
 
-    def _open(self, model: str) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path)
         try:
             with db:
-                db.executescript(_TABLES)
-                version, made_by = f"{_FORMAT} {model}", db.execute("SELECT model FROM made_by").fetchone()
-                if made_by is None or made_by[0] != version:
-                    db.execute("DELETE FROM answer")
-                    db.execute("DELETE FROM made_by")
-                    db.execute("INSERT INTO made_by VALUES (?)", (version,))
+                if db.execute("PRAGMA user_version").fetchone()[0] != _FORMAT:
+                    db.executescript(_TABLES)
+                db.execute("DELETE FROM answer WHERE model != ?", (self._model,))
         except BaseException:
             db.close()
             raise
@@ -67,10 +79,10 @@ class AnswerStore:
     def find(self, sha256: str) -> StoredAnswer | None:
         """Return the answer to a content; None where there is none yet."""
         try:
-            row = self._db.execute("SELECT * FROM answer WHERE sha256 = ?", (sha256,)).fetchone()
+            row = self._db.execute(_FIND, (self._model, sha256)).fetchone()
             if row is None:
                 return None
-            _, scores, *stages = row
+            scores, *stages = row
             return StoredAnswer(json.loads(scores), Timings(*stages))
         except (sqlite3.DatabaseError, ValueError):
             return None
@@ -79,8 +91,8 @@ class AnswerStore:
         """Keep an answer. Raise sqlite3.OperationalError where there is no room."""
         times = answer.timings
         scores = json.dumps(answer.scores, ensure_ascii=False)
-        values = (sha256, scores, times.decode, times.invoke, times.total)
-        self._db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?)", values)
+        values = (self._model, sha256, scores, times.decode, times.invoke, times.total)
+        self._db.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?, ?)", values)
         if time.monotonic() - self._committed > _COMMIT_SECONDS:
             self._db.commit()
             self._committed = time.monotonic()

@@ -65,25 +65,21 @@ class Report:
     def document(self) -> dict[str, Any]:
         """Return it for JSON: changes of labels, the most frequent first."""
         changes = [
-            {"from": before, "to": now, "count": count, "examples": self.examples[before, now]}
+            {"from": before, "to": now, "count": count, "examples": self.examples.get((before, now), [])}
             for (before, now), count in self.transitions.most_common()
             if before != now
         ]
-        labels = sorted({label for pair in self.transitions for label in pair})
-        counts = {
-            label: {
-                "before": sum(count for (before, _), count in self.transitions.items() if before == label),
-                "now": sum(count for (_, now), count in self.transitions.items() if now == label),
-            }
-            for label in labels
-        }
+        counts: dict[str, dict[str, int]] = defaultdict(lambda: {"before": 0, "now": 0})
+        for (before, now), count in self.transitions.items():
+            counts[before]["before"] += count
+            counts[now]["now"] += count
         return {
             "photos": self.photos,
             "answered": self.answered,
             "changed": self.changed,
             "replaced": self.replaced,
             "skipped": {reason.value: self.skipped[reason] for reason in Skipped},
-            "labels": counts,
+            "labels": dict(sorted(counts.items())),
             "changes": changes,
             "reviewed": {
                 "photos": self.reviewed,
@@ -134,10 +130,13 @@ class Applier:
 class LedgerApplier(Applier):
     """Writes to the ledger beside the daemon that may run: its transactions and these wait for one another."""
 
-    def __init__(self, state: Path, model: Model, clock: Clock) -> None:
-        """Open the ledger. Raise sqlite3.OperationalError, or UsageError where an older dogid wrote it."""
+    def __init__(self, state: Path, model: Model, clock: Clock, check: Callable[[], None]) -> None:
+        """Open the ledger. check is called in each transaction, before it changes anything, and may raise.
+
+        Raise sqlite3.OperationalError, or UsageError where an older dogid wrote the ledger.
+        """
         self._db = open_for_changes(state)
-        self._model, self._clock = model, clock
+        self._model, self._clock, self._check = model, clock, check
         self._taken: list[NewAnswer] = []
         self._flushed = time.monotonic()
 
@@ -148,11 +147,15 @@ class LedgerApplier(Applier):
         return self.flush() if is_due else 0
 
     def flush(self) -> int:
-        """Make all that were taken current; return how many have become that. Raise sqlite3.OperationalError."""
+        """Make all that were taken current; return how many have become that.
+
+        Raise sqlite3.OperationalError; what the check raises, and nothing has changed.
+        """
         replaced = 0
         if self._taken:
             self._db.execute("BEGIN IMMEDIATE")  # from here on nobody changes what is compared
             with self._db:
+                self._check()
                 model_id = register_model(self._db, self._model.file.name, self._model.file.sha256, self._model.labels)
                 replaced = replace_answers(self._db, self._taken, model_id, self._clock)
             self._taken.clear()

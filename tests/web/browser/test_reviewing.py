@@ -189,6 +189,7 @@ def test_photo_and_tile_take_word_in_one_tap(visitor: Visitor, unreviewed: Daemo
 
     page.get_by_role("button", name=f"{first['label']} is right: {first['file']}").click()
     expect(page.locator(f"[data-id='{first['id']}'] .said")).to_contain_text("✓ confirmed")
+    expect(page.locator(f"[data-id='{first['id']}'] .said a")).to_be_focused()
     page.get_by_role("link", name=f"{second['label']} is wrong: {second['file']}").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     visitor.assert_accessible()

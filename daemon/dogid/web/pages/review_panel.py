@@ -65,7 +65,11 @@ def describe_progress(db: sqlite3.Connection, model_labels: Sequence[str]) -> st
     new = sorted(used.keys() - set(model_labels), key=lambda label: (-used[label], label))[:_NEW_LABELS]
     if not new:
         return progress
-    return f"{progress}; enough to learn: {', '.join(f'{visible(label)} {used[label]} of {ENOUGH}' for label in new)}"
+    return f"{progress}; enough to learn: {', '.join(_describe_count(label, used[label]) for label in new)}"
+
+
+def _describe_count(label: str, count: int) -> str:
+    return f"{visible(label)} {count} of {ENOUGH}" if count < ENOUGH else f"{visible(label)} yes ({count})"
 
 
 def list_last_steps(db: sqlite3.Connection) -> list[Step]:

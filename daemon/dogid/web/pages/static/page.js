@@ -81,7 +81,11 @@ function replacePhotos(list, other) {
       if (known.innerHTML !== tile.innerHTML) {
         for (const name of [".time", ".file", ".answer", ".said"]) {
           const fresh = tile.querySelector(name);
-          if (fresh && known.querySelector(name)?.innerHTML !== fresh.innerHTML) known.querySelector(name)?.replaceWith(fresh);
+          const shown = known.querySelector(name);
+          if (!fresh || !shown || shown.innerHTML === fresh.innerHTML) continue;
+          const focused = shown.contains(document.activeElement);
+          shown.replaceWith(fresh);
+          if (focused) fresh.querySelector("a, button")?.focus();
         }
       }
       return known;
@@ -176,10 +180,11 @@ const choose = byId("choose");
 if (say) {
   const ids = say.elements.ids;
   document.addEventListener("click", (event) => {
-    const id = event.target.closest("[data-choose]")?.dataset.choose;
-    if (!id || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const link = event.target.closest("[data-choose]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    ids.value = id;
+    ids.value = link.dataset.choose;
+    byId("another").href = link.href;
     ids.disabled = false;
     choose.showModal();
   });

@@ -4,7 +4,7 @@ import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -15,7 +15,14 @@ from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
 from dogid.learning.standardisation import Floats
 from dogid.ledger.embeddings import store_reviewed_embedding
 from dogid.ledger.outside_changes import changing_ledger
-from dogid.ledger.reviews import EmbeddedReview, Review, StoredEmbedding, list_newest_embeddings, list_standing_reviews
+from dogid.ledger.reviews import (
+    EmbeddedReview,
+    Review,
+    StoredEmbedding,
+    list_newest_embeddings,
+    list_present_paths,
+    list_standing_reviews,
+)
 from dogid.model.classifier import Classifier, Model
 from dogid.model.classify_photo import classify_photo
 from dogid.model.head import read_head
@@ -55,16 +62,19 @@ def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.C
     """
     network = _network_of(model)
     parent = _read_parent(model, network)
-    standing = list_standing_reviews(db, network.sha256)
+    standing = [_without_damage(one, network) for one in list_standing_reviews(db, network.sha256)]
     labelled = [one for one in standing if one.review.label is not None]
     missing = [one.review for one in labelled if one.embedding is None]
     if missing:
         report(f"embedding {len(missing)} reviewed photos that the present network has not seen")
-    made = _embed(model, network, state, inbox, max_bytes, missing)
+    made = _embed(model, network, state, _Inbox(inbox, max_bytes, db), missing)
     reviewed = _read_reviewed(network, labelled, made)
     known = {photo.sha256 for photo in reviewed}
     wanted = REPLAYED if parent.stored is not None and len(parent.stored.labels) else _BACKGROUND
-    recent = [one for one in list_newest_embeddings(db, network.sha256, wanted) if one.sha256 not in known]
+    newest = list_newest_embeddings(db, network.sha256, wanted)
+    recent = [one for one in newest if one.sha256 not in known and network.fits(one.data)]
+    if damaged := sum(not network.fits(one.data) for one in newest):
+        report(f"leaving out {damaged} stored embeddings of another size than the network's: they are damaged")
     return Gathered(
         parent=parent,
         reviewed=reviewed,
@@ -73,6 +83,31 @@ def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.C
         unsure=len(standing) - len(labelled),
         without_embedding=len(labelled) - len(reviewed),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inbox:
+    """Where reviewed photos may be found."""
+
+    folder: Path
+    max_bytes: int
+    db: sqlite3.Connection
+
+    def read(self, review: Review) -> bytes | None:
+        """Return the bytes of a photo where it was, or under the names that it has now; None where it is gone."""
+        for path in dict.fromkeys([review.path, *list_present_paths(self.db, review.sha256)]):
+            try:
+                data = read_photo(self.folder, path, self.max_bytes).data
+            except (PhotoError, TemporaryError):
+                continue
+            if hashlib.sha256(data).hexdigest() == review.sha256:
+                return data
+        return None
+
+
+def _without_damage(one: EmbeddedReview, network: Network) -> EmbeddedReview:
+    is_damaged = one.embedding is not None and not network.fits(one.embedding)
+    return replace(one, embedding=None) if is_damaged else one
 
 
 def _network_of(model: Model) -> Network:
@@ -96,21 +131,21 @@ def _read_parent(model: Model, network: Network) -> Parent:
         raise LearningError(f"{model.file.path}: {error}") from error
     if stored is not None and stored.embeddings.shape[1:] != (network.width,):
         stored = None
+    if stored is not None and stored.labels.max(initial=0) >= len(model.labels):
+        raise LearningError(f"{model.file.path}: the training embeddings in it are of labels that it does not have")
     provenance = model.file.record.get("provenance")
     corrections = provenance.get("corrections") if isinstance(provenance, dict) else None
     learned = frozenset(map(str, corrections)) if isinstance(corrections, list) else frozenset()
     return Parent(read_head(model.file.data), model.labels, stored, learned)
 
 
-def _embed(
-    model: Model, network: Network, state: Path, inbox: Path, max_bytes: int, missing: Sequence[Review]
-) -> dict[str, bytes]:
-    """Return the embeddings of photos that are still where they were, by content; they are stored, too."""
+def _embed(model: Model, network: Network, state: Path, inbox: _Inbox, missing: Sequence[Review]) -> dict[str, bytes]:
+    """Return the embeddings of photos that are in the inbox still, by content; they are stored, too."""
     if not missing:
         return {}
     classifier, made = model.classifier(), dict[str, bytes]()
     for review in missing:
-        embedding = _embed_one(classifier, inbox, max_bytes, review)
+        embedding = _embed_one(classifier, inbox, review)
         if embedding is not None:
             made[review.sha256] = embedding
     if made:
@@ -122,13 +157,11 @@ def _embed(
     return made
 
 
-def _embed_one(classifier: Classifier, inbox: Path, max_bytes: int, review: Review) -> bytes | None:
+def _embed_one(classifier: Classifier, inbox: _Inbox, review: Review) -> bytes | None:
+    data = inbox.read(review)
     try:
-        data = read_photo(inbox, review.path, max_bytes).data
-        if hashlib.sha256(data).hexdigest() != review.sha256:
-            return None
-        return classify_photo(data, classifier).embedding
-    except (PhotoError, TemporaryError):
+        return None if data is None else classify_photo(data, classifier).embedding
+    except PhotoError:
         return None
 
 

@@ -18,8 +18,9 @@ _TRIM_EVERY = 250
 more, so many more are stored."""
 
 _STORE_RECENT = "INSERT OR REPLACE INTO recent_embedding (photo_id, network, data) VALUES (?, ?, ?)"
-_STORE_REVIEWED = """INSERT OR IGNORE INTO reviewed_embedding (sha256, network, data, at) SELECT ?1, ?2, ?3, ?4
-    WHERE EXISTS (SELECT 1 FROM review WHERE sha256 = ?1)"""
+_STORE_REVIEWED = """INSERT INTO reviewed_embedding (sha256, network, data, at) SELECT ?1, ?2, ?3, ?4
+    WHERE EXISTS (SELECT 1 FROM review WHERE sha256 = ?1)
+    ON CONFLICT (sha256, network) DO UPDATE SET data = excluded.data WHERE length(data) != length(excluded.data)"""
 _KEEP = """INSERT OR IGNORE INTO reviewed_embedding (sha256, network, data, at)
     SELECT sha256, network, data, ?2 FROM photo JOIN recent_embedding ON photo_id = photo.id
     WHERE sha256 IS NOT NULL AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1"""

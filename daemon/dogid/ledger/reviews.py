@@ -33,6 +33,12 @@ _WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
 _NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
     FROM recent_embedding JOIN photo ON photo.id = photo_id
     WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
+_REVIEWED_EMBEDDINGS = """SELECT data FROM reviewed_embedding AS stored WHERE network = ? AND coalesce((SELECT verdict
+    FROM review WHERE review.sha256 = stored.sha256 ORDER BY review.id DESC LIMIT 1), 'withdrawn') != 'withdrawn'
+    ORDER BY stored.id DESC LIMIT ?"""
+_PRESENT_PATHS = """SELECT path FROM photo WHERE sha256 IS NOT NULL
+    AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1 AND state != 'superseded' AND absent_at IS NULL
+    ORDER BY id DESC"""
 _UNREVIEWED = (
     f"state != 'superseded' AND absent_at IS NULL AND +state = 'classified' AND {NO_STANDING} ORDER BY photo.id DESC"
 )
@@ -164,6 +170,16 @@ def count_corrections_since(db: sqlite3.Connection, since_ms: int) -> int:
     """Return on how many contents a word stands that came after a moment and is another than the model's answer."""
     query = f"SELECT count(*) FROM ({_STANDING}) WHERE at > ? AND label IS NOT NULL AND label IS NOT model_label"  # noqa: S608
     return int(db.execute(query, (since_ms,)).fetchone()[0])
+
+
+def list_reviewed_embeddings(db: sqlite3.Connection, network: str, limit: int) -> list[bytes]:
+    """Return up to limit embeddings by a network of contents on which a word stands, those that were stored last."""
+    return [data for (data,) in db.execute(_REVIEWED_EMBEDDINGS, (network, limit))]
+
+
+def list_present_paths(db: sqlite3.Connection, sha256: str) -> list[bytes]:
+    """Return the paths, relative to the inbox, of photos there with a content, as far as the ledger knows."""
+    return [bytes(path) for (path,) in db.execute(_PRESENT_PATHS, (sha256,))]
 
 
 def count_reviews(db: sqlite3.Connection) -> dict[str, int]:

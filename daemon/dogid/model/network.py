@@ -46,10 +46,14 @@ class Network:
         Raise ValueError where one is not of this network's size.
         """
         dtype = np.dtype(self.dtype).newbyteorder("<")
-        if any(len(one) != self.width * dtype.itemsize for one in raw):
+        if not all(map(self.fits, raw)):
             raise ValueError(f"an embedding of another size than {self.width * dtype.itemsize} bytes")
         numbers = np.frombuffer(b"".join(raw), dtype).reshape(-1, self.width).astype(np.float32)
         return numbers if self.dtype == "float32" else (numbers - self.zero_point) * np.float32(self.scale)
+
+    def fits(self, raw: bytes) -> bool:
+        """Return whether an embedding has the size of this network's; a stored one may be damaged."""
+        return len(raw) == self.width * np.dtype(self.dtype).itemsize
 
     def write_embeddings(self, embeddings: NDArray[np.float32]) -> list[bytes]:
         """Return embeddings [photos, width] as the network gives them: rounded, where it gives whole numbers."""

@@ -6,6 +6,7 @@ near-duplicates).
 """
 
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from dogid.ledger.reviews import (
     count_reviewed_labels,
     iterate_unreviewed,
     list_newest_embeddings,
-    list_standing_reviews,
+    list_reviewed_embeddings,
 )
 from dogid.model.network import Network
 from dogid.result_document import Result
@@ -28,9 +29,15 @@ _CANDIDATES = 2000
 meanwhile; fewer leave older ones out."""
 _REVIEWED = 500
 """Reviewed contents, the newest, from which others should differ. More take longer."""
+_COMPARED = 200
+"""Chosen photos from which the next should differ; those after them come in their order. Each costs as much as a photo
+that is compared with all candidates: more take longer, fewer repeat bursts in long lists."""
 _SAME_LOOK = 0.98
 """Cosine between two embeddings from which on two photos count as frames of one burst. Lower takes photos of two
 animals for one; higher asks about a burst several times."""
+
+_alone = threading.Lock()
+"""One choice at a time: each takes up to a second of a processor, and 30 MB."""
 
 _Vectors = NDArray[np.float32]
 
@@ -42,6 +49,11 @@ def choose_photos(db: sqlite3.Connection, order: str, limit: int, network: Netwo
     reviewed least; `spread`, those first that look least like all before and like those that were reviewed. network:
     the running model's, whose stored embeddings say what looks alike; without it, nothing does.
     """
+    with _alone:
+        return _choose(db, order, limit, network)
+
+
+def _choose(db: sqlite3.Connection, order: str, limit: int, network: Network | None) -> list[Result]:
     candidates = list(iterate_unreviewed(db, _CANDIDATES))
     if order == "doubt":
         candidates.sort(key=_certainty)
@@ -49,19 +61,22 @@ def choose_photos(db: sqlite3.Connection, order: str, limit: int, network: Netwo
         candidates = _sort_by_newness(candidates, count_reviewed_labels(db))
     stored = {} if network is None else {
         found.photo_id: found.data for found in list_newest_embeddings(db, network.sha256, 2 * _CANDIDATES)
+        if network.fits(found.data)
     }  # fmt: skip
     seen = [number for number, result in enumerate(candidates) if result["id"] in stored]
     if network is None or not seen:
         return candidates[:limit]
     vectors = _read_vectors(network, [stored[candidates[number]["id"]] for number in seen])
-    reviewed = [found.embedding for found in list_standing_reviews(db, network.sha256) if found.embedding is not None]
-    likeness = _likeness(vectors, _read_vectors(network, reviewed[-_REVIEWED:]))
+    reviewed = list(filter(network.fits, list_reviewed_embeddings(db, network.sha256, _REVIEWED)))
+    likeness = _likeness(vectors, _read_vectors(network, reviewed))
+    compared = min(limit, _COMPARED)
     if order == "spread":
-        chosen = [seen[number] for number in _spread(vectors, likeness, limit)]
+        chosen = [seen[number] for number in _spread(vectors, likeness, compared)]
     else:
         place = {number: at for at, number in enumerate(seen)}
-        chosen = _pass_over_lookalikes(len(candidates), place, vectors, likeness, limit)
-    rest = (number for number in range(len(candidates)) if number not in set(chosen))
+        chosen = _pass_over_lookalikes(len(candidates), place, vectors, likeness, compared)
+    taken = set(chosen)
+    rest = (number for number in range(len(candidates)) if number not in taken)
     return [candidates[number] for number in [*chosen, *rest][:limit]]
 
 

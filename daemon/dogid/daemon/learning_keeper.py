@@ -8,16 +8,18 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
 from dogid.errors import DogidError
-from dogid.learning_run.child import LearningProcess
-from dogid.learning_run.last_report import read_report
-from dogid.learning_run.learning_state import describe_run, note_rollback, read_moment
-from dogid.ledger import reviews
+from dogid.learning_run.lock import is_learning
+from dogid.ledger import queries
 from dogid.model.classifier import Model
 from dogid.settings import LEARNING_AUTO, Settings
 from dogid.shelf.open_model import FoundModel
+
+if TYPE_CHECKING:  # what only a run needs is imported when there is one: most daemons never learn
+    from dogid.learning_run.child import LearningProcess
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class LearningKeeper:
         self._inbox = inbox
         self._clock = clock
         self._target = target
-        self._process = LearningProcess()
+        self._process: LearningProcess | None = None
         self._begun_at: int | None = None  # of the run that goes on
         self._considered = self._judged = 0  # the newest reviews by which nothing was to be done
 
@@ -58,12 +60,12 @@ class LearningKeeper:
         chosen = self._target.settings()
         if not chosen.learns or self._target.model().file.network is None:
             return
-        if self._process.is_running(self._state):
+        if self._is_running():
             return
         if self._begun_at is not None:
             self._report_end(self._begun_at)
             self._begun_at = None
-        newest = reviews.find_newest_review(self._target.reader())
+        newest = queries.find_newest_review(self._target.reader())
         if newest is None:
             return
         number, at = newest
@@ -73,10 +75,22 @@ class LearningKeeper:
         is_quiet = not 0 <= self._clock.wall_ms() - at < QUIET_MS  # a time to come is of a clock that was set back
         if number != self._considered and is_quiet and self._target.is_idle():
             self._considered = number
-            if reviews.count_corrections_since(self._target.reader(), self._last_run()) >= NEEDED_CORRECTIONS:
+            if self._count_corrections() >= NEEDED_CORRECTIONS:
                 self._begin(chosen)
 
+    def _is_running(self) -> bool:
+        return is_learning(self._state) if self._process is None else self._process.is_running(self._state)
+
+    def _count_corrections(self) -> int:
+        """Count the corrections since the last run, whoever began it."""
+        from dogid.ledger.reviews import count_corrections_since
+
+        return count_corrections_since(self._target.reader(), self._last_run())
+
     def _begin(self, chosen: Settings) -> None:
+        from dogid.learning_run.child import LearningProcess
+
+        self._process = self._process or LearningProcess()
         activate = chosen.learning == LEARNING_AUTO and chosen.model is None
         self._begun_at = self._clock.wall_ms()
         try:
@@ -88,6 +102,9 @@ class LearningKeeper:
         log.info("learning from new corrections, as learning = %s says", chosen.learning)
 
     def _report_end(self, begun_at: int) -> None:
+        from dogid.learning_run.last_report import read_report
+        from dogid.learning_run.learning_state import describe_run, read_moment
+
         report = read_report(self._state)
         if report is None or read_moment(report.get("at")) < begun_at:
             log.warning("the learning run ended without a report")
@@ -96,6 +113,9 @@ class LearningKeeper:
 
     def _last_run(self) -> int:
         """Return when the last run, whoever began it, read what was said; in milliseconds since 1970, 0 for never."""
+        from dogid.learning_run.last_report import read_report
+        from dogid.learning_run.learning_state import read_moment
+
         report = read_report(self._state) or {}
         seconds = report.get("seconds", 0)
         return read_moment(report.get("at")) - round(1000 * seconds if isinstance(seconds, int | float) else 0)
@@ -119,6 +139,8 @@ class LearningKeeper:
             log.warning("cannot go back from the active model, trying again later: %s", error)
             self._judged = 0
             return
+        from dogid.learning_run.learning_state import note_rollback
+
         note_rollback(self._state, model.name, model.sha256, reason, self._clock.wall_ms())
 
     def _find_worse(self) -> str | None:

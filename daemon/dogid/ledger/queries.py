@@ -161,6 +161,12 @@ def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple
         db.execute("COMMIT")
 
 
+def find_newest_review(db: sqlite3.Connection) -> tuple[int, int] | None:
+    """Return the number of the newest review and its time, in milliseconds since 1970; None where there is none."""
+    row = db.execute("SELECT id, at FROM review ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else (row["id"], row["at"])
+
+
 def has_due_photos(db: sqlite3.Connection) -> bool:
     """Return whether a photo is pending that does not wait for its next attempt."""
     return db.execute("SELECT 1 FROM photo WHERE state = 'pending' AND due = 0 LIMIT 1").fetchone() is not None

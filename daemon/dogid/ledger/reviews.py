@@ -160,12 +160,6 @@ def list_newest_embeddings(db: sqlite3.Connection, network: str, limit: int) -> 
     return [StoredEmbedding(*row) for row in db.execute(_NEWEST, (network, limit))]
 
 
-def find_newest_review(db: sqlite3.Connection) -> tuple[int, int] | None:
-    """Return the number of the newest review and its time, in milliseconds since 1970; None where there is none."""
-    row = db.execute("SELECT id, at FROM review ORDER BY id DESC LIMIT 1").fetchone()
-    return None if row is None else (row["id"], row["at"])
-
-
 def count_corrections_since(db: sqlite3.Connection, since_ms: int) -> int:
     """Return on how many contents a word stands that came after a moment and is another than the model's answer."""
     query = f"SELECT count(*) FROM ({_STANDING}) WHERE at > ? AND label IS NOT NULL AND label IS NOT model_label"  # noqa: S608

@@ -276,13 +276,16 @@ def test_word_with_a_flipped_bit_costs_no_other_result(reviewed: Inbox) -> None:
     assert len(queries.list_results(reviewed.db, queries.ResultFilter(label="fox"))) == 1
 
 
-def test_words_and_embeddings_are_salvaged(reviewed: Inbox) -> None:
+@pytest.mark.parametrize("lost", [b"", b"tablereview", b"tablereviewed_embedding"])
+def test_words_and_embeddings_are_salvaged(reviewed: Inbox, lost: bytes) -> None:
+    """Also where it is lost which pages are a table's: tables that are described as no table."""
     tables = ("review", "recent_embedding", "reviewed_embedding")
     before = {name: [tuple(row) for row in reviewed.db.execute(f"SELECT * FROM {name}")] for name in tables}
     reviewed.close()
     path = reviewed.state / FILE_NAME
     data = bytearray(path.read_bytes())
     data[0] ^= 0xFF
+    data[data.index(lost)] ^= 0xFF if lost else 0
     path.write_bytes(data)
     reviewed.open()
 

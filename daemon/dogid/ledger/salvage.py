@@ -122,9 +122,11 @@ class _Writer:
         for tables in (("review",), (None,)):
             for row in file.read_rows(*tables):
                 self._try_review(row)
-        for table in ("recent_embedding", "reviewed_embedding"):
-            for row in file.read_rows(table):
-                self._try_embedding(table, row)
+        for row in file.read_rows("recent_embedding"):
+            self._try_embedding("recent_embedding", row)
+        for tables in (("reviewed_embedding",), (None,)):
+            for row in file.read_rows(*tables):
+                self._try_embedding("reviewed_embedding", row)
         self._db.execute(_CLEAR_LINKS)
         self._write_numbers(last)
         query = "SELECT sum(rows) FROM tally WHERE state IN ('classified', 'failed')"
@@ -192,7 +194,7 @@ class _Writer:
         return {} if found is None or found[0] is None else {"sha256": found[0]}
 
     def _try_embedding(self, table: str, found: Row) -> None:
-        """Write an embedding. None is looked for in pages whose table is lost: it can be made again."""
+        """Write an embedding; one of a reviewed content, whose photo may be gone, is known by its columns."""
         names = _EMBEDDING_COLUMNS[table]
         if len(found.values) != len(names) or not 0 < found.id < _MOST_ID:
             return

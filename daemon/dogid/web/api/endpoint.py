@@ -95,6 +95,8 @@ class Endpoint:
     """Request headers that the endpoint reads."""
     body: Mapping[str, Schema] = field(default_factory=dict)
     """Schemas of the request's body by media type."""
+    needs_body: bool = True
+    """Whether a request without the body is an error."""
     rejects_unknown: bool = False
     """Whether a query parameter that is not declared is an error. Programs add one to keep caches from answering."""
 

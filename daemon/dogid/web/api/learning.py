@@ -15,7 +15,7 @@ from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
-_MAX_BODY = 1000  # bytes; it holds one word
+_MAX_BODY = 100_000  # bytes, as of a review; what is longer than one word is refused with the reason
 _ERROR = {JSON: reference("Error")}
 _LEARNING = {JSON: reference("Learning")}
 
@@ -40,6 +40,7 @@ LEARN = Endpoint(
             "additionalProperties": False,
         }
     },
+    needs_body=False,
     rejects_unknown=True,
 )
 LEARNING = Endpoint(

@@ -55,7 +55,7 @@ def _describe_operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["parameters"] = parameters
     if endpoint.body:
         content = {kind: {"schema": schema} for kind, schema in endpoint.body.items()}
-        operation["requestBody"] = {"required": True, "content": content}
+        operation["requestBody"] = {"required": endpoint.needs_body, "content": content}
     return operation
 
 

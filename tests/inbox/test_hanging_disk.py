@@ -138,7 +138,8 @@ def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
     client = create_app(daemon, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
     pings = queue.SimpleQueue[None]()
     try:
-        with daemon.running():
+        with daemon.running(), contextlib.ExitStack() as stack:
+            stack.callback(disk.resume)  # else the daemon could not stop
             eventually(lambda: daemon.health.ok, "it is healthy")
             monkeypatch.setattr(daemon._health_check, "_on_healthy", lambda: pings.put(None))
             disk.hang()

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.push import ledger_damage
 from tests.push.board import push_board
 from tests.push.case_report import CaseReport
+from tests.push.hung_mounts import push_hung_mounts
 from tests.push.report import Report
 from tests.push.served_damage import serve_flipped_bits
 
@@ -31,6 +32,7 @@ _PARTS: dict[str, Callable[[], Report]] = {
     "served": lambda: _in_a_folder(serve_flipped_bits),
     "headers": lambda: _in_a_folder(ledger_damage.damage_headers),
     "foreign": lambda: _in_a_folder(ledger_damage.replace_tables),
+    "hung": push_hung_mounts,
     "torn": lambda: _in_a_folder(ledger_damage.tear_live_state),
 }
 

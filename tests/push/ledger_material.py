@@ -109,7 +109,7 @@ class Daemon:
             after = 0
             while after is not None:
                 after = self._attempt(lambda table=table, after=after: self._repair_table(table, after))  # type: ignore[misc]
-        if not self._is_consistent():
+        if not self._attempt(self._is_consistent):
             self._attempt(lambda: self.ledger.repairer.rebuild_indexes())
 
     def _repair_table(self, table: str, after: int) -> int | None:

@@ -227,9 +227,8 @@ class Daemon:
         health, watch = self._health_check.health, self.watch_status
         if health.ok and self.ledger.repairer.is_damaged:
             return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
-        if not health.ok and watch.problem == ledger_hangs(
-            self.state
-        ):  # of which the check that is missed says nothing
+        # the check waits for the ledger, too: its reason is only when it last ended
+        if not health.ok and watch.problem == ledger_hangs(self.state):
             return dataclasses.replace(health, reason=watch.problem, problem=watch.problem)
         is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
         if health.ok and watch.problem:

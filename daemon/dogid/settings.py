@@ -33,6 +33,10 @@ _EXAMPLE_OF_TABLES = (
 
 MODEL_SETTINGS = ("model", "labels", "normalisation", "channels", "size", "state")
 """The settings by which a model is found and fed: the flags of all commands that run one."""
+DECODING_SETTINGS = ("max_bytes", "max_pixels", "memory", "decode_timeout")
+"""The limits of reading and decoding photos: the flags of all commands that do both."""
+LEARNING_SETTINGS = (*(name for name in MODEL_SETTINGS if name != "state"), *DECODING_SETTINGS)
+"""What a learning run needs besides the folders, and the daemon that starts it may have by flag."""
 
 
 def _path(text: str) -> Path:

@@ -121,16 +121,20 @@ def die_at_each_step(folder: Path, life: Life) -> int:
             return step
 
 
-def main(folder: Path) -> None:
-    """Print how many deaths were died without a daemon, and with one."""
+def load_only_models() -> None:
+    """Load the shipped model in place of files that are too small to be one: steps on files are what is tried."""
     os.fsync = lambda fd: None  # noqa: ARG005 - a process that dies leaves all to the kernel
     shipped, load = load_model(shipped_model()), load_model
 
-    def load_only_models(path: Path, *rest: Any, **options: Any) -> Model:
-        """What is put on the shelf and removed again needs to be no real model: steps on files are what is tried."""
+    def load_large(path: Path, *rest: Any, **options: Any) -> Model:
         return shipped if path.stat().st_size < _LEAST_BYTES else load(path, *rest, **options)
 
-    vars(open_model)["load_model"] = load_only_models
+    vars(open_model)["load_model"] = load_large
+
+
+def main(folder: Path) -> None:
+    """Print how many deaths were died without a daemon, and with one."""
+    load_only_models()
     with_daemon = die_at_each_step(folder, life_with_daemon)
     print(die_at_each_step(folder, life_without_daemon), with_daemon)  # noqa: T201
 

@@ -15,3 +15,11 @@ def test_crash_at_any_step_leaves_one_valid_active_model(tmp_path: Path) -> None
     without_daemon, with_daemon = map(int, done.stdout.split())
     assert without_daemon > 100  # each of them was tried, to the last
     assert with_daemon > 10
+
+
+def test_killed_learning_run_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.crash.learning_deaths", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 15  # each of them was tried, to the last

@@ -1,5 +1,6 @@
 """Learning with a real daemon: reviewed over HTTP, learned, activated, classified; and what refuses."""
 
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from dogid.learning_run.lock import is_learning, learning_alone
+from dogid.ledger.database import open_for_reading
 from tests.support.collection import PHOTOS, needs
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import Reply, fetch
@@ -57,6 +59,10 @@ def test_contradictions_are_listed_without_learning(daemon: DaemonProcess) -> No
     assert {one["other"] for one in found} == {"rottweiler"}
     assert len(found) >= 10
     assert daemon.get("/learn") == {"running": False, "report": None, "error": None}
+    # another network, by which nothing is embedded yet: looking keeps nothing
+    assert daemon.command("learn", "--check", "--channels", "bgr").returncode == 0
+    with contextlib.closing(open_for_reading(daemon.state)) as db:
+        assert db.execute("SELECT count(DISTINCT network) FROM reviewed_embedding").fetchone()[0] == 1
 
 
 @pytest.fixture(scope="module")

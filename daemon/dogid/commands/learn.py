@@ -13,7 +13,6 @@ from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
 from dogid.settings import Settings
 
-_FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
 _NICENESS = 10  # beside a daemon: its workers get ten times the time. More starves the run while photos keep coming
 
 
@@ -29,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="propose thresholds at which this share of the answers that are not unsure is right (default: 0.95)",
     )
-    reading_state.add_arguments(parser, _FLAGS)
+    reading_state.add_arguments(parser, settings.LEARNING_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dogid.shelf.open_model import FoundModel, OpenedModel
 
 _MOST_CHANGES = 20  # that are printed; --json has all
-_FLAGS = (*settings.MODEL_SETTINGS, "max_bytes", "max_pixels", "memory", "decode_timeout", "learning")
+_FLAGS = (*settings.MODEL_SETTINGS, *settings.DECODING_SETTINGS, "learning")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

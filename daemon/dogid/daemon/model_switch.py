@@ -24,7 +24,7 @@ from dogid.shelf.open_model import (
     open_activated,
 )
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer, write_pointer
-from dogid.shelf.prune import remove_old_models
+from dogid.shelf.prune import changing_shelf, remove_old_models
 from dogid.shelf.requests import Outcome, Request, record_outcome, take_requests
 
 log = logging.getLogger(__name__)
@@ -102,19 +102,23 @@ class ModelSwitch:
         if not self._lock.acquire(timeout=_BUSY_SECONDS):
             raise ConflictError("another model is being tried; wait for its outcome, and try again")
         try:
-            settings = self._settings()
-            if settings.model is not None:
-                raise ConflictError(model_is_set(settings.model))
-            if parent is not None and not _is_active(settings, parent):
-                raise ConflictError("another model is active than the one that this was learned from; learn again")
-            before = read_or_begin(self._state)
-            after = change(before)
-            opened = open_activated(settings, after.active, embeddings=settings.learns)
-            self._commit(opened, before, after)
-            for name in remove_old_models(self._state, after):
-                log.info("removed %s from the shelf, where newer models are", name)
+            with changing_shelf(self._state):
+                self._change_alone(change, parent)
         finally:
             self._lock.release()
+
+    def _change_alone(self, change: Callable[[Pointer], Pointer], parent: str | None) -> None:
+        settings = self._settings()
+        if settings.model is not None:
+            raise ConflictError(model_is_set(settings.model))
+        if parent is not None and not _is_active(settings, parent):
+            raise ConflictError("another model is active than the one that this was learned from; learn again")
+        before = read_or_begin(self._state)
+        after = change(before)
+        opened = open_activated(settings, after.active, embeddings=settings.learns)
+        self._commit(opened, before, after)
+        for name in remove_old_models(self._state, after):
+            log.info("removed %s from the shelf, where newer models are", name)
 
     def _roll_back(self, pointer: Pointer) -> Pointer:
         """Return the pointer with the newest model before active that is still what it was; the shipped one ends them.

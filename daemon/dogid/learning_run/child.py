@@ -11,9 +11,6 @@ from dogid.errors import ConflictError, DogidError
 from dogid.learning_run.lock import is_learning
 from dogid.settings import Settings
 
-_FLAGS = ("model", "labels", "normalisation", "channels", "size", "max_bytes")
-"""Settings that a run needs, and that the daemon may have by flag."""
-
 
 class LearningProcess:
     """Starts learning runs for a daemon, one at a time."""
@@ -57,7 +54,7 @@ class LearningProcess:
 def _flags(chosen: Settings) -> list[str]:
     """Return the settings as flags: what is the default stays away."""
     defaults, flags = Settings(), list[str]()
-    for name in _FLAGS:
+    for name in settings.LEARNING_SETTINGS:
         value = getattr(chosen, name)
         if value is not None and value != getattr(defaults, name):
             flags += [settings.flag(name), getattr(value, "setting", None) or str(value)]

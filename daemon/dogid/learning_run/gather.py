@@ -1,34 +1,22 @@
 """What a learning run works on: the model, the reviews that stand, and the embeddings of both."""
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dogid.clock import Clock
-from dogid.errors import PhotoError
 from dogid.file_names import shown_name
-from dogid.inbox.read import TemporaryError, read_photo
 from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
 from dogid.learning.standardisation import Floats
-from dogid.ledger.embeddings import store_reviewed_embedding
-from dogid.ledger.outside_changes import changing_ledger
-from dogid.ledger.reviews import (
-    EmbeddedReview,
-    Review,
-    StoredEmbedding,
-    list_newest_embeddings,
-    list_present_paths,
-    list_standing_reviews,
-)
-from dogid.model.classifier import Classifier, Model
-from dogid.model.classify_photo import classify_photo
+from dogid.learning_run.embed import embed_photos, store_embeddings
+from dogid.ledger.reviews import EmbeddedReview, StoredEmbedding, list_newest_embeddings, list_standing_reviews
+from dogid.model.classifier import Model
 from dogid.model.head import read_head
 from dogid.model.last_layer import NoLastLayerError, find_last_layer
 from dogid.model.network import Network
 from dogid.model.training_embeddings import read_embeddings
+from dogid.settings import Settings
 
 REPLAYED = 1000
 """The newest photos that a report compares. More take longer, and hold older photos."""
@@ -54,11 +42,15 @@ class Gathered:
     """Reviewed photos that are gone, or have changed, and that this network never saw: they are left out."""
 
 
-def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.Connection, report: Report) -> Gathered:
+def gather(
+    model: Model, chosen: Settings, state: Path, db: sqlite3.Connection, report: Report, *, store: bool = True
+) -> Gathered:
     """Return what can be learned from.
 
-    model was loaded with its embeddings. Reviewed photos without an embedding are decoded, and it is stored. Raise
-    LearningError where the model's network is not known, or the file's embeddings are damaged.
+    model was loaded with its embeddings. Reviewed photos without an embedding are decoded within the limits of chosen.
+    store: whether the embeddings that are made are kept in the ledger of the state folder.
+
+    Raise LearningError where the model's network is not known, or the file's embeddings are damaged.
     """
     network = _network_of(model)
     parent = _read_parent(model, network)
@@ -67,7 +59,9 @@ def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.C
     missing = [one.review for one in labelled if one.embedding is None]
     if missing:
         report(f"embedding {len(missing)} reviewed photos that the present network has not seen")
-    made = _embed(model, network, state, _Inbox(inbox, max_bytes, db), missing)
+    made = embed_photos(model, chosen, db, missing)
+    if store:
+        store_embeddings(state, network.sha256, made)
     reviewed = _read_reviewed(network, labelled, made)
     known = {photo.sha256 for photo in reviewed}
     wanted = REPLAYED if parent.stored is not None and len(parent.stored.labels) else _BACKGROUND
@@ -83,26 +77,6 @@ def gather(model: Model, state: Path, inbox: Path, max_bytes: int, db: sqlite3.C
         unsure=len(standing) - len(labelled),
         without_embedding=len(labelled) - len(reviewed),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Inbox:
-    """Where reviewed photos may be found."""
-
-    folder: Path
-    max_bytes: int
-    db: sqlite3.Connection
-
-    def read(self, review: Review) -> bytes | None:
-        """Return the bytes of a photo where it was, or under the names that it has now; None where it is gone."""
-        for path in dict.fromkeys([review.path, *list_present_paths(self.db, review.sha256)]):
-            try:
-                data = read_photo(self.folder, path, self.max_bytes).data
-            except (PhotoError, TemporaryError):
-                continue
-            if hashlib.sha256(data).hexdigest() == review.sha256:
-                return data
-        return None
 
 
 def _without_damage(one: EmbeddedReview, network: Network) -> EmbeddedReview:
@@ -137,32 +111,6 @@ def _read_parent(model: Model, network: Network) -> Parent:
     corrections = provenance.get("corrections") if isinstance(provenance, dict) else None
     learned = frozenset(map(str, corrections)) if isinstance(corrections, list) else frozenset()
     return Parent(read_head(model.file.data), model.labels, stored, learned)
-
-
-def _embed(model: Model, network: Network, state: Path, inbox: _Inbox, missing: Sequence[Review]) -> dict[str, bytes]:
-    """Return the embeddings of photos that are in the inbox still, by content; they are stored, too."""
-    if not missing:
-        return {}
-    classifier, made = model.classifier(), dict[str, bytes]()
-    for review in missing:
-        embedding = _embed_one(classifier, inbox, review)
-        if embedding is not None:
-            made[review.sha256] = embedding
-    if made:
-        now = Clock().wall_ms()
-        with changing_ledger(state, "learn") as db, db:
-            db.execute("BEGIN IMMEDIATE")
-            for sha256, embedding in made.items():
-                store_reviewed_embedding(db, sha256, network.sha256, embedding, now)
-    return made
-
-
-def _embed_one(classifier: Classifier, inbox: _Inbox, review: Review) -> bytes | None:
-    data = inbox.read(review)
-    try:
-        return None if data is None else classify_photo(data, classifier).embedding
-    except PhotoError:
-        return None
 
 
 def _read_reviewed(

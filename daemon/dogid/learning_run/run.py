@@ -3,6 +3,7 @@
 `learn_model` does the work, in a process of its own: the daemon starts one for `POST /learn` (`child`).
 """
 
+import shutil
 import sqlite3
 import tempfile
 import time
@@ -14,13 +15,16 @@ from dogid.clock import Clock, iso_utc
 from dogid.learning.learn import check_contradictions, learn
 from dogid.learning.learned import Learned
 from dogid.learning.precise_thresholds import DEFAULT_PRECISION
-from dogid.learning_run.gather import REPLAYED, Gathered, Report, gather
+from dogid.learning_run.gather import REPLAYED, Report, gather
 from dogid.learning_run.report import describe_contradictions, describe_learned
 from dogid.model.classifier import Model
 from dogid.model.write_head import NewModel, write_head
 from dogid.settings import Settings
 from dogid.shelf.folder import put_on_shelf, shelf_folder
 from dogid.shelf.open_model import open_model
+from dogid.shelf.prune import prune_shelf
+
+_PLACE = ".learning-"  # how the names of the folders begin in which models are written
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,14 @@ def learn_model(
     Raise DogidError where nothing can be learned or written; OSError.
     """
     started = time.monotonic()
+    _remove_leftovers(state)
     model = open_model(chosen, embeddings=True)
-    gathered = gather(model, state, chosen.inbox.absolute(), chosen.max_bytes, db, report)
+    gathered = gather(model, chosen, state, db, report)
     report(f"learning from {len(gathered.reviewed)} reviewed photos")
     learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)
     report("writing the model")
     path, sha256 = _write(model, state, learned)
+    prune_shelf(state, {model.file.path, path})
     document = {
         "model": str(path),
         "name": path.name,
@@ -62,11 +68,16 @@ def learn_model(
     return LearningRun(path, document)
 
 
+def _remove_leftovers(state: Path) -> None:
+    """Remove what runs that were killed have left; the caller's is the only one."""
+    for place in shelf_folder(state).glob(f"{_PLACE}*"):
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place, ignore_errors=True)
+
+
 def find_contradictions(chosen: Settings, state: Path, db: sqlite3.Connection, report: Report) -> list[dict[str, Any]]:
-    """Return what contradicts itself among stored and reviewed photos. Raise DogidError."""
-    gathered: Gathered = gather(
-        open_model(chosen, embeddings=True), state, chosen.inbox.absolute(), chosen.max_bytes, db, report
-    )
+    """Return what contradicts itself among stored and reviewed photos; nothing is written. Raise DogidError."""
+    gathered = gather(open_model(chosen, embeddings=True), chosen, state, db, report, store=False)
     return describe_contradictions(check_contradictions(gathered.parent, gathered.reviewed, gathered.recent))
 
 
@@ -75,7 +86,7 @@ def _write(parent: Model, state: Path, learned: Learned) -> tuple[Path, str]:
     new = NewModel(learned.head, learned.labels, learned.embeddings, learned.learned_from, "dogid learn")
     folder = shelf_folder(state)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".learning-", dir=folder) as place:
+    with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:
         written = write_head(parent, Path(place) / "learned.tflite", new)
         content = written.path.read_bytes()
     name = f"learned-{iso_utc(Clock().wall_ms())[:10]}"

@@ -55,6 +55,7 @@ def test_label_names_what_is_wrong(make_daemon: MakeDaemon, inbox: Path) -> None
         (("0.jpg", "a" * 201), 2, "201 characters; 200 are allowed"),
         (("0.jpg", "none.jpg", "--confirm"), 1, "nothing was labelled"),
         (("0.jpg", "--rename", "a", "b"), 2, "no files"),
+        (("--rename", "a", "b"), 1, "labels that people gave: none"),
     ):
         done = daemon.command("label", *args)
         assert done.returncode == status

@@ -8,13 +8,13 @@ import pytest
 from dogid.clock import Clock
 from dogid.ledger.database import open_for_changes
 from dogid.ledger.histories import all_pages
+from dogid.ledger.models import register_model
 from dogid.ledger.queries import MAX_ID, find_result
 from dogid.ledger.replays import (
     NewAnswer,
     OlderAnswer,
     count_older_answers,
     list_older_answers,
-    register_model,
     replace_answers,
 )
 from dogid.ledger.schema import MOST_EVENTS

@@ -13,6 +13,7 @@ from dogid.ledger.histories import read_history_page
 from dogid.ledger.outcomes import Classified, Job, Timings
 from dogid.ledger.review_writer import (
     NoAnswerError,
+    UnknownLabelError,
     UnknownResultError,
     WordError,
     rename_label,
@@ -55,8 +56,8 @@ def outcome(inbox: Inbox, job: Job, data: bytes | None, network: str = NETWORK) 
 def test_latest_word_stands_and_all_are_kept(inbox: Inbox) -> None:
     photo = add_classified(inbox, "a")
     for word in (
-        say_label(" wolf ", "anna"), say_verdict("unsure", "ben"), say_verdict("withdrawn", "ben"),
-        say_verdict("withdrawn", "ben"), say_verdict("confirmed", "carl"),
+        say_label(" wolf ", "anna"), say_label("wolf", "anna"), say_verdict("unsure", "ben"),
+        say_verdict("withdrawn", "ben"), say_verdict("withdrawn", "ben"), say_verdict("confirmed", "carl"),
     ):  # fmt: skip
         inbox.ledger.review([photo], word)
 
@@ -113,10 +114,16 @@ def test_words_on_many_photos_are_written_all_or_none(inbox: Inbox) -> None:
     assert inbox.ledger.review([*ids, ids[0]], say_label("wolf", "anna")) == 2
 
 
-@pytest.mark.parametrize("label", ["", " \t", "a" * 201, "a\nb", "a\0b", "\ud800", "a\u2028b"])
+@pytest.mark.parametrize(
+    "label", ["", " \t", "a" * 201, "a\nb", "a\0b", "\ud800", "a\u2028b", "\u200b", "\u200d", "a\u202eb", "\ufeffpug"]
+)
 def test_label_that_cannot_be_shown_is_refused(label: str) -> None:
     with pytest.raises(WordError):
         say_label(label, "anna")
+
+
+def test_labels_that_look_the_same_are_one() -> None:
+    assert say_label("cafe\u0301 \u200d", "anna").label == "café"
 
 
 @pytest.mark.parametrize("label", ["a" * 200, "Ünïcødé 犬", "👩‍🌾 / <b>&'\"", "../..", "%s{}"])
@@ -134,6 +141,9 @@ def test_label_is_renamed_where_it_stands(inbox: Inbox) -> None:
 
     with inbox.ledger._transaction():
         assert rename_label(inbox.ledger._db, "wolff", "wolf", "ben", inbox.clock.wall_ms()) == 1
+        for old, error, reason in (("wollf", UnknownLabelError, "gave: wolf"), ("wolf", WordError, "the same")):
+            with pytest.raises(error, match=reason):
+                rename_label(inbox.ledger._db, old, "wolf", "ben", inbox.clock.wall_ms())
     assert count_reviewed_labels(inbox.db) == {"wolf": 2}
     assert said(inbox, "a") == [("labelled", "wolf"), ("labelled", "wolff")]
 

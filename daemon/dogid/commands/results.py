@@ -10,9 +10,10 @@ from dogid.commands.output import print_json, print_message, print_table
 from dogid.conditions import rows_left_out
 from dogid.errors import UsageError
 from dogid.file_names import one_line
+from dogid.ledger.verdicts import STANDING
 
 _STATUSES = ("pending", "classified", "failed")
-_REVIEWED = ("true", "false", "labelled", "confirmed", "unsure")
+_REVIEWED = ("true", "false", *STANDING)
 _POLL_SECONDS = 0.5  # between looks for new results; less costs CPU time of a small machine
 _MAX_LIMIT = 1_000_000
 _HEADINGS = ("id", "answered", "label", "score", "file", "")

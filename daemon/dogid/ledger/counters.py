@@ -9,6 +9,12 @@ LARGEST_SEQ = """SELECT max(
 """Query for the largest number that a result or a review has."""
 
 
+def take_next_seq(db: sqlite3.Connection) -> int:
+    """Return the next sequence number, of a result or a review; no other gets it."""
+    query = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
+    return int(db.execute(query).fetchone()[0])
+
+
 def correct_last_seq(db: sqlite3.Connection) -> None:
     """Let the next result or review get a sequence number that no other has."""
     (largest,) = db.execute(LARGEST_SEQ).fetchone()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from dogid.inbox.scan import Version
-from dogid.ledger.counters import count_damage
+from dogid.ledger.counters import count_damage, take_next_seq
 from dogid.ledger.damage import DamagedLedgerError, is_of_contents
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.schema import version_of
@@ -69,9 +69,7 @@ def rebuild_indexes(
         former_versions.join(former, newest)
     shared = db.execute(_SHARED_NUMBERS).fetchall()
     for (photo_id,) in shared:
-        query = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
-        (seq,) = db.execute(query).fetchone()
-        db.execute("UPDATE photo SET seq = ? WHERE id = ?", (seq, photo_id))
+        db.execute("UPDATE photo SET seq = ? WHERE id = ?", (take_next_seq(db), photo_id))
     for _, statement in indexes:
         db.execute(statement)
     for table in ("event", "model", "review", "reviewed_embedding"):

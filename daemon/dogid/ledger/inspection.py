@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dogid.ledger.counters import correct_last_seq, count_damage
+from dogid.ledger.counters import correct_last_seq, count_damage, take_next_seq
 from dogid.ledger.damage import is_of_index
 from dogid.ledger.row_repair import Columns, is_sha256, repair_row
 from dogid.ledger.stored_labels import parse_labels
@@ -78,9 +78,7 @@ class LedgerInspector:
                 self._db.execute("DELETE FROM photo WHERE id = ?", (photo_id,))
                 continue
             if row["seq"] is None and row["state"] in ("classified", "failed"):
-                (row["seq"],) = self._db.execute(
-                    "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
-                ).fetchone()
+                row["seq"] = take_next_seq(self._db)
             self._write("photo", photo_id, row)
         count_damage(self._db, len(repairs))
 

@@ -6,7 +6,6 @@ be lost, the folder still shows it.
 """
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from dogid.ledger.embeddings import store_reviewed_embedding
 from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.limits import differ_from_noted, note_limits
+from dogid.ledger.models import register_model
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
@@ -131,12 +131,7 @@ class Ledger:
     def register_model(self, name: str, sha256: str, labels: Sequence[str]) -> int:
         """Return the id by which results refer to a model: the name and sha256 of its file, its labels in order."""
         with self._transaction():
-            self._db.execute(
-                "INSERT INTO model (name, sha256, labels) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-                (name, sha256, json.dumps(labels, ensure_ascii=False)),
-            )
-            query = "SELECT id FROM model WHERE sha256 = ? AND name = ?"
-            return int(self._db.execute(query, (sha256, name)).fetchone()[0])
+            return register_model(self._db, name, sha256, labels)
 
     def observe(self, found: Sequence[FoundFile], *, wake: bool = False, written: Collection[bytes] = ()) -> list[int]:
         """Compare files as they are now with the ledger; return the ids of the photos that became pending or due.

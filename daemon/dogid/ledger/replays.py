@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dogid.clock import Clock
+from dogid.ledger.counters import take_next_seq
 from dogid.ledger.embeddings import store_reviewed_embedding
 from dogid.ledger.outcomes import Timings
 from dogid.ledger.schema import REPLACED, note
@@ -24,7 +25,6 @@ _REPLACE = """UPDATE photo SET model_id = ?, label = ?, score = ?, scores = ?, c
 _FORMER = """SELECT label, score, scores, classified_at, decode_ms, invoke_ms, total_ms, model.name, model.sha256
     FROM photo JOIN model ON model.id = model_id
     WHERE photo.id = ? AND state = 'classified' AND photo.sha256 = ? AND model_id = ?"""
-_NEXT_SEQ = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
 _UPDATE_EMBEDDING = "UPDATE recent_embedding SET network = ?, data = ? WHERE photo_id = ?"
 
 
@@ -100,15 +100,6 @@ def list_older_answers(
     ]  # fmt: skip
 
 
-def register_model(db: sqlite3.Connection, name: str, sha256: str, labels: Sequence[str]) -> int:
-    """Return the id by which results refer to a model."""
-    db.execute(
-        "INSERT INTO model (name, sha256, labels) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        (name, sha256, json.dumps(labels, ensure_ascii=False)),
-    )
-    return int(db.execute("SELECT id FROM model WHERE sha256 = ? AND name = ?", (sha256, name)).fetchone()[0])
-
-
 def replace_answers(db: sqlite3.Connection, answers: Sequence[NewAnswer], model_id: int, clock: Clock) -> int:
     """Make answers the current ones, with those before in the histories; return how many.
 
@@ -130,7 +121,7 @@ def _replace(db: sqlite3.Connection, answer: NewAnswer, model_id: int, clock: Cl
     scores = json.dumps(answer.scores, ensure_ascii=False)
     db.execute(_REPLACE, (model_id, answer.label, answer.scores[answer.label], scores, now, *stages, *key))
     if answer.is_changed:
-        (seq,) = db.execute(_NEXT_SEQ).fetchone()
+        seq = take_next_seq(db)
         db.execute("UPDATE photo SET seq = ? WHERE id = ?", (seq, older.photo_id))
     if answer.embedding is not None and answer.network is not None:
         db.execute(_UPDATE_EMBEDDING, (answer.network, answer.embedding, older.photo_id))

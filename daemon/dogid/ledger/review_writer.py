@@ -3,29 +3,37 @@
 All of it happens inside a transaction, of the daemon's or of a command's beside it.
 """
 
+import difflib
 import sqlite3
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dogid.errors import DogidError
+from dogid.ledger.counters import take_next_seq
 from dogid.ledger.embeddings import keep_embeddings
+from dogid.ledger.verdicts import VERDICTS, WITHDRAWN
 
 MAX_LABEL = 200
 """Characters of a label. Longer ones are paragraphs, which no page has room for."""
 MAX_NAME = 100
 """Characters of a person's name."""
-_UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
-"""Unicode categories that no label has: control characters, halves of characters, breaks of lines."""
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode categories that no label has: control characters, what formats text and is not seen, halves of characters,
+breaks of lines. With them, labels that look the same were two."""
+_JOINERS = "\u200c\u200d"
+"""Are between the letters of some scripts, and between the parts of an emoji."""
 
 _PHOTO = "SELECT id, path, sha256, model_id, label, score FROM photo WHERE id = ?"
+_STANDING_LABELS = """SELECT DISTINCT label FROM review WHERE label IS NOT NULL
+    AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256)"""
+_NAMED = 10  # more make an error message unreadable
 _ADD = """INSERT INTO review
     (id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_LAST = "SELECT verdict FROM review WHERE sha256 = ? ORDER BY id DESC LIMIT 1"
+_LAST = "SELECT verdict, label, reviewer FROM review WHERE sha256 = ? ORDER BY id DESC LIMIT 1"
 _STANDING_WITH_LABEL = """SELECT sha256, photo_id, path, model_id, model_label, model_score FROM review
     WHERE label = ? AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256) ORDER BY id"""
-_NEXT_SEQ = "UPDATE counter SET value = value + 1 WHERE name = 'seq' RETURNING value"
 
 
 class WordError(DogidError):
@@ -34,6 +42,10 @@ class WordError(DogidError):
 
 class UnknownResultError(DogidError):
     """There is no result with an id."""
+
+
+class UnknownLabelError(DogidError):
+    """No photo has a label by a person's word that stands."""
 
 
 class NoAnswerError(DogidError):
@@ -56,13 +68,13 @@ def say_label(label: str, by: str) -> Word:
 
 def say_verdict(verdict: str, by: str) -> Word:
     """Return the word `confirmed`, `unsure` or `withdrawn`, which takes back the word before. Raise WordError."""
-    if verdict not in ("confirmed", "unsure", "withdrawn"):
+    if verdict not in VERDICTS or verdict == "labelled":
         raise WordError(f"there is no verdict {verdict!r}; verdicts are confirmed, unsure")
     return Word(verdict, None, _check_name(by))
 
 
 def check_label(label: str) -> str:
-    """Return a label without the white space around it. Raise WordError where it cannot be one."""
+    """Return a label in Unicode's form NFC, without white space and joiners around it. Raise WordError."""
     return _check_text(label, "label", MAX_LABEL)
 
 
@@ -71,19 +83,23 @@ def _check_name(name: str) -> str:
 
 
 def _check_text(text: str, kind: str, most: int) -> str:
-    if not text.strip():
+    if any(unicodedata.category(character) in _UNPRINTABLE and character not in _JOINERS for character in text):
+        raise WordError(f"the {kind} has characters that cannot be seen: {text!a}")
+    text = unicodedata.normalize("NFC", text)
+    while (without := text.strip().strip(_JOINERS)) != text:
+        text = without
+    if not text:
         raise WordError(f"the {kind} is empty")
     if len(text) > most:
         raise WordError(f"the {kind} has {len(text)} characters; {most} are allowed")
-    if any(unicodedata.category(character) in _UNPRINTABLE for character in text):
-        raise WordError(f"the {kind} has characters that cannot be printed: {text!a}")
-    return text.strip()
+    return text
 
 
 def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: int) -> int:
     """Write a word on the contents of results, by id; return how many words were written.
 
-    Nothing is written twice for one content, nor taken back where nothing stands. Raise UnknownResultError, or
+    Nothing is written twice for one content, nor what the same person's word that stands says already, nor taken back
+    where nothing stands. Raise UnknownResultError, or
     NoAnswerError; the caller rolls back, so that all get the word or none.
     """
     written: set[str] = set()
@@ -99,7 +115,10 @@ def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: 
             label = answer[1]
             if label is None:
                 raise NoAnswerError(f"result {photo_id} has no label that could be confirmed")
-        if sha256 in written or (word.verdict == "withdrawn" and not _stands(db, sha256)):
+        last = db.execute(_LAST, (sha256,)).fetchone()
+        is_said = last is not None and tuple(last) == (word.verdict, label, word.by)
+        is_withdrawn = last is None or last[0] == WITHDRAWN
+        if sha256 in written or is_said or (word.verdict == WITHDRAWN and is_withdrawn):
             continue
         _add(db, (sha256, photo_id, path, word.verdict, label, word.by, now_ms, *answer))
         keep_embeddings(db, sha256, now_ms)
@@ -108,22 +127,27 @@ def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: 
 
 
 def rename_label(db: sqlite3.Connection, old: str, new: str, by: str, now_ms: int) -> int:
-    """Give all contents a label that have another by the word that stands; return how many. Raise WordError.
+    """Give all contents a label that have another by the word that stands; return how many.
 
-    So two labels are merged, too. What was said before stays in the histories.
+    So two labels are merged, too. What was said before stays in the histories. Raise WordError where the new one cannot
+    be a label or is the old one, UnknownLabelError where no content has the old one.
     """
     new, by = check_label(new), _check_name(by)
+    if new == old:
+        raise WordError("the two labels are the same")
     rows = db.execute(_STANDING_WITH_LABEL, (old,)).fetchall()
+    if not rows:
+        raise UnknownLabelError(_explain_unknown_label(db, old))
     for sha256, photo_id, path, *answer in rows:
         _add(db, (sha256, photo_id, path, "labelled", new, by, now_ms, *answer))
     return len(rows)
 
 
 def _add(db: sqlite3.Connection, values: tuple[object, ...]) -> None:
-    (seq,) = db.execute(_NEXT_SEQ).fetchone()
-    db.execute(_ADD, (seq, *values))
+    db.execute(_ADD, (take_next_seq(db), *values))
 
 
-def _stands(db: sqlite3.Connection, sha256: str) -> bool:
-    last = db.execute(_LAST, (sha256,)).fetchone()
-    return last is not None and last[0] != "withdrawn"
+def _explain_unknown_label(db: sqlite3.Connection, label: str) -> str:
+    given = sorted(found for (found,) in db.execute(_STANDING_LABELS) if isinstance(found, str))
+    named = difflib.get_close_matches(label, given, n=3) or given[:_NAMED]
+    return f"no photo has the label {label!r} by people; labels that people gave: {', '.join(named) or 'none'}"

@@ -189,6 +189,8 @@ def _measure_error(parent: Model, model: Model, new: NewModel) -> tuple[float, i
         raise ValueError("its network differs from the former model's")
     if not (np.array_equal(written.weights, new.head.weights) and np.array_equal(written.bias, new.head.bias)):
         raise ValueError("its last layer differs from the one that was fitted")
+    if model.labels != new.labels:
+        raise ValueError("its labels are not read as they were given")
     before, after = parent.classifier(), model.classifier()
     raw, scores = list[bytes](), list[Scores]()
     for seed in range(_IMAGES):

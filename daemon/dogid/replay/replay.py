@@ -12,8 +12,9 @@ from typing import Any
 from dogid.clock import Clock
 from dogid.file_names import shown_name
 from dogid.ledger.database import open_for_changes
+from dogid.ledger.models import register_model
 from dogid.ledger.queries import MAX_ID
-from dogid.ledger.replays import NewAnswer, OlderAnswer, list_older_answers, register_model, replace_answers
+from dogid.ledger.replays import NewAnswer, OlderAnswer, list_older_answers, replace_answers
 from dogid.ledger.reviews import find_standing_review
 from dogid.model.classifier import Model
 from dogid.replay.photo_answerer import PhotoAnswerer, Skipped

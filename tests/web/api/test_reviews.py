@@ -104,6 +104,14 @@ def test_ids_that_are_none_are_refused(answered: DaemonProcess, ids: Any) -> Non
     assert say(answered, "/labels", {"ids": ids, "label": "wolf"}).status == 400
 
 
+def test_only_accepted_sessions_count_as_signed_in(answered: DaemonProcess) -> None:
+    path = f"/results/{result_of(answered, 3)['id']}/label"
+    word = say(answered, path, {"verdict": "unsure"}, Cookie="dogid_session=x").document["reviewed"]
+    say(answered, path, {}, "DELETE")
+
+    assert word["by"] == "client at 127.0.0.1"
+
+
 def test_page_of_another_site_cannot_label(answered: DaemonProcess) -> None:
     photo_id = result_of(answered, 3)["id"]
     foreign = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site"}

@@ -27,7 +27,7 @@ from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, 
 from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import LIMIT
 from dogid.web.api.schemas import reference
-from dogid.web.auth.access import COOKIE
+from dogid.web.auth.middleware import is_signed_in
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
@@ -37,8 +37,12 @@ MAX_BODY = 100_000
 """Bytes of a request: a thousand ids and a label, twice over."""
 _VERDICTS = ("confirmed", "unsure")
 
-_SHOWN = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
-_TEXT = {"type": "string", "pattern": rf"^{_SHOWN}*[^\s\x00-\x1f\x7f-\x9f]{_SHOWN}*$"}
+_UNSEEN = (
+    r"\x00-\x1f\x7f-\x9f\u2028\u2029\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+)
+"""The characters up to U+FFFF that `review_writer` refuses."""
+_TEXT = {"type": "string", "pattern": rf"^[^{_UNSEEN}]*[^\s\u200c\u200d{_UNSEEN}][^{_UNSEEN}]*$"}
 """What can be shown, and is not blank."""
 _LABEL = _TEXT | {"maxLength": MAX_LABEL, "description": "known to the model or not"}
 _VERDICT = {"type": "string", "enum": list(_VERDICTS)}
@@ -217,7 +221,7 @@ def _checked_word(say: Callable[[str], Word], by: str | None) -> Word:
 
 def describe_client() -> str:
     """Return who says something where no name was sent."""
-    if COOKIE in request.cookies:
+    if is_signed_in():
         return "signed-in browser"
     return f"client at {request.remote_addr}" if request.remote_addr else "client"
 

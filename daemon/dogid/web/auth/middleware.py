@@ -4,7 +4,7 @@ import logging
 import math
 from http import HTTPStatus
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.web.auth.access import COOKIE, SESSION_SECONDS, Access, same_origin
@@ -66,6 +66,11 @@ def add_access_checks(app: Flask, access: Access) -> None:
     app.after_request(_add_security_headers)
 
 
+def is_signed_in() -> bool:
+    """Return whether the present request comes from a browser whose session was accepted: anybody can send a cookie."""
+    return bool(g.get("is_signed_in", False))
+
+
 def _check_host(access: Access) -> None:
     if not access.allows_host(request.headers.get("Host")):
         raise ApiError(
@@ -84,6 +89,7 @@ def _check_token(access: Access, rate_limit: LoginRateLimit) -> AnyResponse | No
         _record_failure(rate_limit)
     elif access.accepts_session(request.cookies.get(COOKIE)):
         _check_origin()
+        g.is_signed_in = True
         return None
     elif request.method == "GET" and _accepts_html():
         return redirect(LOGIN_PAGE, HTTPStatus.SEE_OTHER)

@@ -13,6 +13,7 @@ from dogid.ledger.review_writer import say_label
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
 from dogid.reviewing.review_order import ORDERS, choose_photos
+from dogid.settings import Settings
 from tests.ledger.ledger_folder import Inbox, add, moved
 from tests.support.photos import photo, put
 
@@ -44,7 +45,7 @@ def classify(inbox: Inbox, name: str, number: int, embedding: bytes | None, netw
 
 def gather_all(inbox: Inbox, model: Model) -> tuple[Gathered, list[str]]:
     reported = list[str]()
-    return gather(model, inbox.state, inbox.folder, 1 << 30, inbox.db, reported.append), reported
+    return gather(model, Settings(inbox=inbox.folder), inbox.state, inbox.db, reported.append), reported
 
 
 def test_renamed_photo_is_embedded_where_it_is_now(inbox: Inbox, model: Model) -> None:

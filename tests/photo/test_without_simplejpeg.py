@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dogid.errors import PhotoCode, PhotoError
+from dogid.photo import turbojpeg
 from dogid.photo.decode import decode
 from tests.photo.whole_photos import whole_photos
 
@@ -22,6 +23,21 @@ def test_pixels_are_the_same(monkeypatch: pytest.MonkeyPatch, name: str, size: t
 
     assert np.array_equal(decoded.pixels, usual.pixels)
     assert decoded.complete
+
+
+@pytest.mark.parametrize("name", JPEGS)
+def test_pixels_are_the_same_where_pillow_maps_no_rgb(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    usual = decode(whole_photos()[name], (200, 150))
+    monkeypatch.setattr(turbojpeg, "_maps_rgb", lambda: False)
+
+    assert np.array_equal(decode(whole_photos()[name], (200, 150)).pixels, usual.pixels)
+
+
+def test_image_of_shared_memory_is_copied_before_it_is_changed() -> None:
+    pixels = np.zeros(4 * 6, np.uint8)
+    turbojpeg._share(pixels, "RGB", (3, 2)).putpixel((0, 0), (255, 255, 255))
+
+    assert not pixels.any()
 
 
 @pytest.mark.parametrize("name", JPEGS)

@@ -121,7 +121,9 @@ def _maps_rgb() -> bool:
 def _map_rgb(pixels: Array, size: tuple[int, int]) -> Image.Image:
     """Do what `Image.frombuffer` does for RGBX, and not for RGB, which Pillow stores in the same way."""
     mapped = Image.core.map_buffer(pixels, size, "raw", 0, ("RGB", 0, 1))  # type: ignore[attr-defined]
-    return Image.new("RGB", (0, 0))._new(mapped)
+    image = Image.new("RGB", (0, 0))._new(mapped)
+    image.readonly = 1  # what writes to it makes a copy first: the memory is the thread's, and used again
+    return image
 
 
 def _classify(message: str) -> Finding:

@@ -56,3 +56,16 @@ def test_forget_refuses_photos_that_are_there(left: DaemonProcess) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--absent", "first.jpg"]])
 def test_forget_needs_files_or_absent(left: DaemonProcess, arguments: list[str]) -> None:
     assert left.command("forget", *arguments).returncode == 2
+
+
+def test_words_are_forgotten_after_their_photo(left: DaemonProcess) -> None:
+    names = ("first.jpg", "second.jpg")
+    sha256 = left.results_by_name()["second.jpg"]["sha256"]
+    assert left.command("label", *names, "pug").returncode == 0
+    assert left.command("forget", *names).returncode == 0
+    refused = left.command("forget", "first.jpg")
+    assert (refused.returncode, "not in the ledger" in refused.stderr) == (1, True)
+
+    done = left.command("forget", "first.jpg", sha256, "--reviews", "--json")
+    assert json.loads(done.stdout)["forgotten"] == list(names)
+    assert left.command("forget", *names, "--reviews").returncode == 1

@@ -10,6 +10,8 @@ from dogid.ledger.presence import AbsenceCheck
 _PAGE = 500
 _CURRENT = "SELECT id, path, absent_at FROM photo WHERE state != 'superseded'"
 
+_WITHOUT_PHOTO = """NOT EXISTS (SELECT 1 FROM photo WHERE photo.sha256 IS NOT NULL
+    AND substr(photo.sha256, 1, 16) = substr(review.sha256, 1, 16) AND +photo.sha256 = review.sha256)"""
 _DELETE_OF_CONTENT = """DELETE FROM {} WHERE sha256 = ?1 AND NOT EXISTS (SELECT 1 FROM photo WHERE sha256 IS NOT NULL
     AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1)"""
 
@@ -30,10 +32,30 @@ def delete_photos(db: sqlite3.Connection, ids: Sequence[int], *, with_reviews: b
         contents = [sha256 for (sha256,) in db.execute(query, (*ids, *ids)) if sha256 is not None]
     db.execute(f"DELETE FROM photo WHERE {versions}", ids)  # noqa: S608
     deleted = db.execute(f"DELETE FROM photo WHERE {photos}", ids).rowcount  # noqa: S608
+    _delete_words(db, contents)
+    return deleted
+
+
+def _delete_words(db: sqlite3.Connection, contents: Sequence[str]) -> None:
     for sha256 in contents:
         for table in ("review", "reviewed_embedding"):
             db.execute(_DELETE_OF_CONTENT.format(table), (sha256,))
-    return deleted
+
+
+def find_words_without_photo(db: sqlite3.Connection, paths: Sequence[bytes], sha256: str) -> dict[str, bytes]:
+    """Return contents, by sha256, with a path each, that people said something about and that no photo has any more.
+
+    Those that were at one of paths when it was said, or one by its sha256.
+    """
+    marks = ",".join("?" * len(paths))
+    query = f"SELECT sha256, path FROM review WHERE (path IN ({marks}) OR sha256 = ?) AND {_WITHOUT_PHOTO} ORDER BY id"  # noqa: S608
+    return {found: bytes(path) for found, path in db.execute(query, (*paths, sha256))}
+
+
+def forget_words(state: Path, contents: Sequence[str]) -> None:
+    """Delete what people said about contents that no photo has, by sha256, with their embeddings. Raise UsageError."""
+    with changing_ledger(state, "forget") as db, db:
+        _delete_words(db, contents)
 
 
 def find_absent_photos(db: sqlite3.Connection, inbox: Path) -> dict[int, bytes]:

@@ -213,7 +213,9 @@ def measure_rounds(task: Task, rounds: int = 10, size: int = 4) -> Iterator[str]
         said = [one for label, photos in task.new.items() for one in review(photos, label, orders[label][part])]
         learned = learn(present, said, _NOTHING.reshape(0, task.old.shape[1]))
         carried = decode_embeddings(encode(learned.embeddings, quickly=True))
-        present = Parent(learned.head, learned.labels, carried, frozenset(learned.learned_from))
+        present = Parent(
+            learned.head, learned.labels, carried, frozenset(learned.learned_from), frozenset(learned.learned_labels)
+        )
         tested = {label: photos[orders[label][rounds * size :]] for label, photos in task.new.items()}
         found = np.mean([recall(learned, photos, label) for label, photos in tested.items()]) * 100
         after = float((learned.head.logits(task.old).argmax(axis=1) == task.old_labels).mean())

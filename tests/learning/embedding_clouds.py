@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.learning.discriminant_analysis import PooledCovariance
+from dogid.learning.learned import Learned
 from dogid.learning.logistic_regression import fit_softmax
 from dogid.learning.photos import Parent, ReviewedPhoto
 from dogid.learning.standardisation import Standardisation
@@ -13,6 +14,7 @@ from dogid.model.head import Head
 from dogid.model.training_embeddings import TrainingEmbeddings
 
 WIDTH = 48
+NOTHING = np.zeros((0, WIDTH), np.float32)
 
 
 class Clouds:
@@ -52,3 +54,17 @@ def reviewed(embeddings: NDArray[np.float32], label: str, first: int = 10**6) ->
         ReviewedPhoto(f"{first + at}.jpg", f"{first + at:064x}", label, embedding, "", None)
         for at, embedding in enumerate(embeddings)
     ]
+
+
+def recall(learned: Learned, embeddings: NDArray[np.float32], label: str) -> float:
+    """Return the share of photos with these embeddings [photos, width] that get a label."""
+    answers = learned.head.logits(embeddings).argmax(axis=1)
+    return float((answers == learned.labels.index(label)).mean())
+
+
+def continued(learned: Learned) -> Parent:
+    """Return the model that was learned, as the next run reads it from its file."""
+    return Parent(
+        learned.head, learned.labels, learned.embeddings, frozenset(learned.learned_from),
+        frozenset(learned.learned_labels),
+    )  # fmt: skip

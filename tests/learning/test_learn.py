@@ -4,24 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from dogid.learning.learn import check_contradictions, learn
-from dogid.learning.learned import Learned
 from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
-from tests.learning.embedding_clouds import WIDTH, Clouds, parent_of, reviewed
-
-NOTHING = np.zeros((0, WIDTH), np.float32)
-
-
-def recall(learned: Learned, embeddings: NDArray[np.float32], label: str) -> float:
-    answers = learned.head.logits(embeddings).argmax(axis=1)
-    return float((answers == learned.labels.index(label)).mean())
-
-
-def continued(learned: Learned) -> Parent:
-    """Return the model that was learned, as the next run reads it from its file."""
-    return Parent(learned.head, learned.labels, learned.embeddings, frozenset(learned.learned_from))
+from tests.learning.embedding_clouds import NOTHING, WIDTH, Clouds, continued, parent_of, recall, reviewed
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +66,9 @@ def test_ten_rounds_do_not_decay(clouds: Clouds, parent: Parent) -> None:
 
     for at, label in enumerate((*parent.labels, "dodo", "", "emu")):
         assert not label or recall(learned, clouds.draw(at, 200), label) >= 0.85, label
+    assert learned.gate.since_training is not None
+    assert learned.gate.since_training.photos == 180
+    assert abs(learned.gate.since_training.loss) <= 0.02
     assert present.stored is not None
     assert parent.stored is not None
     np.testing.assert_array_equal(present.stored.embeddings[:180], parent.stored.embeddings)
@@ -132,6 +121,7 @@ def test_everything_corrected_to_one_label_is_refused(clouds: Clouds, parent: Pa
     learned = learn(parent, reviewed(everything, "zebra"), NOTHING)
 
     assert not learned.gate.passed
+    assert any(note.startswith("only") and "of zebra" in note for note in learned.notes)
     kept = np.mean([recall(learned, clouds.draw(at, 100), label) for at, label in enumerate(parent.labels)])
     assert kept >= 0.8
 

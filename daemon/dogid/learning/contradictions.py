@@ -70,14 +70,21 @@ def _distances(points: Floats, lengths: Matrix, place: Matrix) -> Matrix:
     return np.asarray(lengths - 2.0 * (points @ place.astype(np.float32)) + place @ place)
 
 
-def find_same(first: Floats, second: Floats) -> list[tuple[int, int]]:
-    """Return the pairs of near-duplicates between embeddings [photos, width] and others, by their places."""
-    one = normalise(first)
-    pairs = []
-    for at in range(0, len(second), _ROWS):
-        found = np.argwhere(one @ normalise(second[at : at + _ROWS]).T >= SIMILARITY)
-        pairs += [(int(left), int(right) + at) for left, right in found]
-    return pairs
+def find_twins(
+    first: Floats, first_labels: NDArray[np.integer], second: Floats, second_labels: NDArray[np.integer]
+) -> NDArray[np.intp]:
+    """Return the place in second of a near-duplicate with another label, for each of first [photos]; -1 without one.
+
+    first and second are embeddings [photos, width], with labels [photos].
+    """
+    others, twins = normalise(second), np.full(len(first), -1, np.intp)
+    if not len(second):
+        return twins
+    for at in range(0, len(first), _ROWS):
+        block = slice(at, at + _ROWS)
+        found = (normalise(first[block]) @ others.T >= SIMILARITY) & (first_labels[block, None] != second_labels)
+        twins[block] = np.where(found.any(axis=1), found.argmax(axis=1), -1)
+    return twins
 
 
 def describe_lookalike(sha256: str, label: str, other: str, own: int) -> Contradiction:

@@ -1,8 +1,8 @@
 """Whether a new model may take a model's place: two claims, each on photos that neither had learned from.
 
-Better on what people reviewed: an e-value, which holds however often one looks (a test martingale on discordant pairs
-with a uniform mixture over p > 1/2; Ville 1939, Shafer 2021). Not worse on the old: the loss that so many photos cannot
-exclude (Clopper and Pearson 1934) is within the margin that they can carry. Both count clusters of near-duplicates.
+It recovers what people corrected: an e-value, the evidence of a test martingale on discordant pairs with a uniform
+mixture over p > 1/2 (Ville 1939, Shafer 2021). Not worse on the old: the loss that so many photos cannot exclude
+(Clopper and Pearson 1934) is within the margin that they can carry. Both count clusters of near-duplicates.
 """
 
 import math
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from dogid.evaluation.intervals import Interval, mcnemar, share_interval
 
 NEEDED_E_VALUE = 20.0
-"""At most one model in 20 that is no better reaches it, ever. Higher asks for more corrections: 20 needs 7 without a
-loss, 100 needs 9."""
+"""Of one layer whose answers to more and more photos are looked at, at most one in 20 that is no better reaches it.
+Each learning run fits another layer, and people correct wrong answers, on which nothing can be lost: it says that a
+model has learned what it was taught, and the second claim that nothing else was lost. Higher asks for more corrections:
+20 needs 7 without a loss, 100 needs 9."""
 _LARGEST_E_VALUE = 10**9  # that is stated: a thousand gains would not fit a float
 _ACCEPTED_LOSS = 0.005
 """Share of the unseen photos that may be lost: with more of them, the margin comes down to it."""
@@ -24,6 +26,16 @@ _WIDEST_MARGIN = 0.05
 """With fewer than 59 photos not even a loss of 5 points can be excluded: then nothing is shown."""
 _LABEL_LOSS, _LABEL_P = 0.05, 0.01
 """A label's recall that falls by more, and less likely by chance than this, is a reason to refuse by itself."""
+_FEWEST_LOST = 2
+"""Photos that a label has lost before half of them is too much; with one, chance alone would refuse rare labels."""
+_MOST_CONTESTED = 0.03
+"""Share of a label's photos that may be given to a label which contradicts them. Lower: an `other` that has many photos
+of a new label in it is refused (2 % of it are left out for rottweilers); higher: as much of the label may be lost."""
+_MOST_IN_ALL = 0.02
+"""Share of the unseen photos that may be lost over all rounds of learning, each of which may lose a little. Lower:
+models that learn many labels are refused; higher: the old ones fade."""
+FEWEST_KNOWN = 5
+"""Photos of a label; of fewer, whether it suffers cannot be known."""
 _TAIL = 0.05  # of the bound on the loss, one-sided
 _BISECTIONS = 60  # more cannot be expressed
 
@@ -38,6 +50,15 @@ class Comparison:
     clusters: NDArray[np.intp]
     labels: NDArray[np.intp]
     """[photos], the true ones, places in the list of labels."""
+
+    def select(self, kept: NDArray[np.bool_]) -> "Comparison":
+        """Return the photos of a mask [photos]."""
+        return Comparison(self.before[kept], self.after[kept], self.clusters[kept], self.labels[kept])
+
+    def share_right(self) -> tuple[float, float]:
+        """Return which share of the clusters, of which there is at least one, was right before and after."""
+        weights = 1.0 / np.bincount(self.clusters)[self.clusters]
+        return float(weights @ self.before / weights.sum()), float(weights @ self.after / weights.sum())
 
     def count_clusters(self) -> tuple[int, int, int]:
         """Return how many clusters there are, and in how many more photos are right after, and fewer."""
@@ -79,7 +100,32 @@ class NotWorse:
     """That cannot be excluded, one-sided 95 %."""
     margin: float
     """That so many clusters can carry."""
+    contested: int
+    """Further clusters that the new model gives to a label which contradicts theirs: not counted as lost."""
+    worst_loss: float
+    """The loss that cannot be excluded if all contested ones are."""
     statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the new model is judged by."""
+
+    reviewed: Comparison
+    """Photos that people reviewed: the former model's own answers, and those of layers not fitted to the photo."""
+    unseen: Comparison
+    """Photos with known labels that the network was not trained on, by layers not fitted to the photo."""
+    contested: NDArray[np.bool_]
+    """[unseen photos], whether the new model gives them to a label which contradicts theirs."""
+    written: Comparison
+    """The unseen photos that are not contested, by the two models' own answers: both have learned from most."""
+    all_stored: Comparison
+    """All stored photos that are not contested, by layers not fitted to the photo."""
+    contested_shares: NDArray[np.float64]
+    """[labels], share of all photos of the label that is contested."""
+    since_training: Comparison
+    """The unseen photos that the first of all ancestors was trained with, by its answers and the new model's; none
+    where nothing was learned before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +149,24 @@ class Gate:
     """Why it did not pass, each with the way out."""
     better: Better
     not_worse: NotWorse
+    written: NotWorse
+    """The same of the two models' own answers; photos that they have learned flatter both, and show damage."""
+    since_training: NotWorse | None
+    """The same since the model was trained, over all rounds of learning; None where this is the first."""
     labels: tuple[LabelChange, ...]
 
 
-def judge(reviewed: Comparison, unseen: Comparison, names: Sequence[str], lost_labels: Sequence[str] = ()) -> Gate:
-    """Return whether the new model passes.
+def judge(
+    evidence: Evidence, names: Sequence[str], lost_labels: Sequence[str] = (), disagreements: Sequence[str] = ()
+) -> Gate:
+    """Return whether the new model passes; names are of the labels.
 
-    reviewed are photos that people reviewed, unseen others with known labels; names are of the labels. lost_labels are
-    those that the former model has and the new one has not.
+    lost_labels are those that the former model has and the new one has not though they have photos. disagreements say
+    where the models do not answer as the layers that they are judged by.
     """
-    better, not_worse = _judge_better(reviewed), _judge_not_worse(unseen)
+    unseen = evidence.unseen.select(~evidence.contested)
+    better, not_worse = _judge_better(evidence.reviewed), _judge_not_worse(evidence.unseen, evidence.contested)
+    written = _judge_not_worse(evidence.written, np.zeros(len(evidence.written.labels), bool))
     labels = tuple(_compare_label(unseen, at, names[at]) for at in np.unique(unseen.labels).tolist())
     reasons = [f"the label {name} is missing" for name in lost_labels]
     if better.e_value < NEEDED_E_VALUE:
@@ -124,8 +178,25 @@ def judge(reviewed: Comparison, unseen: Comparison, names: Sequence[str], lost_l
         )
     elif not_worse.largest_loss > not_worse.margin:
         reasons.append(f"it may be worse on the old: {not_worse.statement}")
-    reasons += [_explain_label(unseen, at, names[at]) for at in _find_worse_labels(unseen)]
-    return Gate(not reasons, tuple(reasons), better, not_worse, labels)
+    reasons += [_explain_label(unseen, at, names[at], "unseen") for at in find_worse_labels(unseen)]
+    named = set(find_worse_labels(unseen))
+    for kind, photos in (("stored", evidence.all_stored), ("stored, as the models answer them,", evidence.written)):
+        worse = set(find_worse_labels(photos)) - named
+        reasons += [_explain_label(photos, at, names[at], kind) for at in sorted(worse)]
+        named |= worse
+    if written.clusters and written.largest_loss > max(written.margin, _ACCEPTED_LOSS):
+        reasons.append(f"the model that is written answers the old worse: {written.statement}")
+    reasons += [
+        f"{evidence.contested_shares[at]:.1%} of {names[at]} would be given to labels that contradict them: either its "
+        "photos are labelled wrongly, or the new label is the same thing"
+        for at in np.flatnonzero(evidence.contested_shares > _MOST_CONTESTED).tolist()
+    ]
+    rounds = evidence.since_training
+    since = _judge_not_worse(rounds, np.zeros(len(rounds.labels), bool)) if len(rounds.labels) else None
+    if since is not None and since.loss > _MOST_IN_ALL:
+        reasons.append(f"too much was lost over all rounds of learning: {since.statement}")
+    reasons += disagreements
+    return Gate(not reasons, tuple(reasons), better, not_worse, written, since, labels)
 
 
 def compute_e_value(gained: int, lost: int) -> float:
@@ -162,28 +233,41 @@ def _at_most(ways: NDArray[np.float64], count: int, share: float) -> float:
 def _judge_better(photos: Comparison) -> Better:
     clusters, gained, lost = photos.count_clusters()
     p_value = mcnemar(np.arange(gained + lost) < lost, np.arange(gained + lost) >= lost).p_value
-    count, before, after = len(photos.before), int(photos.before.sum()), int(photos.after.sum())
+    before, after = photos.share_right() if clusters else (None, None)
     return Better(
-        photos=count,
+        photos=len(photos.before),
         clusters=clusters,
         gained=gained,
         lost=lost,
         e_value=compute_e_value(gained, lost),
         needed=NEEDED_E_VALUE,
         mcnemar_p=p_value,
-        before=Interval(*share_interval(before, count)) if count else None,
-        after=Interval(*share_interval(after, count)) if count else None,
-        before_share=before / count if count else None,
-        after_share=after / count if count else None,
+        before=None if before is None else _interval(before, clusters),
+        after=None if after is None else _interval(after, clusters),
+        before_share=before,
+        after_share=after,
     )
 
 
-def _judge_not_worse(photos: Comparison) -> NotWorse:
+def _interval(share: float, clusters: int) -> Interval:
+    return Interval(*share_interval(round(share * clusters), clusters))
+
+
+def _judge_not_worse(everything: Comparison, contested: NDArray[np.bool_]) -> NotWorse:
+    photos = everything.select(~contested)
     clusters, gained, lost = photos.count_clusters()
     largest = 1.0 if not clusters else _bound_loss(gained, lost, clusters)
     margin = 1.0 if not clusters else bound_share(int(_ACCEPTED_LOSS * clusters), clusters)
     loss = (lost - gained) / clusters if clusters else 0.0
-    return NotWorse(len(photos.before), clusters, gained, lost, loss, largest, margin, _state(loss, largest, clusters))
+    taken = len(np.unique(everything.clusters[contested & everything.before]))
+    worst = _bound_loss(gained, lost + taken, clusters + taken) if clusters else 1.0
+    statement = _state(loss, largest, clusters)
+    if taken:
+        statement += (
+            f" ({max(0.0, worst) * 100:.1f} if {taken} photos that would be given to labels which contradict theirs "
+            "are labelled rightly)"
+        )
+    return NotWorse(len(photos.before), clusters, gained, lost, loss, largest, margin, taken, worst, statement)
 
 
 def _bound_loss(gained: int, lost: int, clusters: int) -> float:
@@ -212,11 +296,15 @@ def _explain_not_better(better: Better) -> str:
     )
 
 
-def _find_worse_labels(photos: Comparison) -> list[int]:
+def find_worse_labels(photos: Comparison) -> list[int]:
+    """Return the places of labels that lose more than chance explains, or half of their photos."""
     found = []
     for at in np.unique(photos.labels).tolist():
         gained, lost, of_label = _count_label(photos, at)
-        if lost - gained > _LABEL_LOSS * of_label and _sign_tail(gained, lost) < _LABEL_P:
+        net = lost - gained
+        if (net > _LABEL_LOSS * of_label and _sign_tail(gained, lost) < _LABEL_P) or (
+            net >= _FEWEST_LOST and 2 * net >= of_label
+        ):
             found.append(at)
     return found
 
@@ -233,9 +321,9 @@ def _sign_tail(gained: int, lost: int) -> float:
     return float(sum(math.comb(coins, taken) for taken in range(gained + 1)) / 2**coins)
 
 
-def _explain_label(photos: Comparison, at: int, name: str) -> str:
+def _explain_label(photos: Comparison, at: int, name: str, kind: str) -> str:
     gained, lost, of_label = _count_label(photos, at)
-    return f"{name} is recognised less: {lost} of {of_label} unseen photos lost, {gained} gained"
+    return f"{name} is recognised less: {lost} of {of_label} {kind} photos lost, {gained} gained"
 
 
 def _compare_label(photos: Comparison, at: int, name: str) -> LabelChange:

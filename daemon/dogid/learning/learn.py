@@ -15,7 +15,16 @@ from dogid.learning.contradictions import (
     describe_lookalike,
     find_lookalikes,
 )
-from dogid.learning.cross_validation import AllLogits, OldLogits, deal_folds, fit_new, fit_old
+from dogid.learning.cross_validation import (
+    AllLogits,
+    OldLogits,
+    answer_as_trained,
+    deal_folds,
+    fit_before,
+    fit_new,
+    fit_old,
+)
+from dogid.learning.evidence import Fitted, find_disagreements
 from dogid.learning.learned import FEWEST_TO_CALIBRATE, Learned, conclude, propose_label_thresholds
 from dogid.learning.material import Material, find_pairs, gather_material, leave_out_pairs, select
 from dogid.learning.new_rows import (
@@ -54,7 +63,7 @@ def learn(
     """
     material = gather_material(parent, reviewed, recent, parent.find_learned_labels())
     pairs = find_pairs(material)
-    material, out_of_stored = leave_out_pairs(material, pairs)
+    material, against = leave_out_pairs(material, pairs)
     space = _find_space(material)
     check()
     stored_at, fresh_at = (
@@ -63,14 +72,20 @@ def learn(
     )
     fold_of_stored, fold_of_fresh = deal_folds(material)
     old = fit_old(parent, material, stored_at, fresh_at, fold_of_stored, fold_of_fresh, check)
-    lookalikes = _find_lookalikes(material, stored_at, fresh_at, old.is_old & ~out_of_stored)
-    out = out_of_stored | lookalikes.any(axis=1)
-    found = fit_new(material, old, stored_at, fresh_at, fold_of_stored, fold_of_fresh, ~out & old.is_old, check)
-    temperature = _find_temperature(material, found, out)
+    lookalikes = _find_lookalikes(material, stored_at, fresh_at, old.is_old & ~against.any(axis=1))
+    against[:, material.anew] |= lookalikes
+    used = ~against.any(axis=1) & old.is_old
+    found = fit_new(material, old, stored_at, fresh_at, fold_of_stored, fold_of_fresh, used, check)
+    before = fit_before(parent, material, old, stored_at, fold_of_stored, check)
+    as_trained = answer_as_trained(parent, material, stored_at, fold_of_stored, check)
+    fitted = Fitted(old, before, found, against, fold_of_stored, fold_of_fresh, as_trained)
+    temperature = _find_temperature(material, fitted)
     contradictions = (*pairs.described, *_describe_lookalikes(material, lookalikes))
-    head = _build_head(parent, material, space, old, found, temperature)
-    learned = conclude(parent, material, head, old, found, temperature, contradictions, recent[:replayed], out)
-    return replace(learned, thresholds=propose_label_thresholds(material, old, found, temperature, out, precision))
+    head = build_head(parent, material, space, old, found, temperature)
+    recent = recent[:replayed]
+    disagreements = find_disagreements(parent, material, fitted, head, recent, space.apply_in_float32(recent))
+    learned = conclude(parent, material, head, fitted, temperature, contradictions, recent, disagreements)
+    return replace(learned, thresholds=propose_label_thresholds(material, fitted, temperature, precision))
 
 
 def check_contradictions(
@@ -78,13 +93,13 @@ def check_contradictions(
 ) -> tuple[Contradiction, ...]:
     """Return what contradicts itself, as `learn` would find it, without learning anything."""
     learned = parent.find_learned_labels()
-    if parent.stored is not None:  # what was learned before may contradict, too
+    if parent.stored is not None and parent.has_originals:  # what was learned before may contradict, too
         said = {photo.sha256 for photo in reviewed}
         unsaid = np.array([name not in said for name in parent.stored.sha256], bool)
         parent = replace(parent, stored=select(parent.stored, unsaid))
     material = gather_material(parent, reviewed, recent, learned)
     pairs = find_pairs(material)
-    material, out_of_stored = leave_out_pairs(material, pairs)
+    material, against = leave_out_pairs(material, pairs)
     space = _find_space(material)
     check()
     stored_at, fresh_at = (
@@ -94,7 +109,7 @@ def check_contradictions(
     is_old = ~material.anew[material.stored.labels]
     return (
         *pairs.described,
-        *_describe_lookalikes(material, _find_lookalikes(material, stored_at, fresh_at, is_old & ~out_of_stored)),
+        *_describe_lookalikes(material, _find_lookalikes(material, stored_at, fresh_at, is_old & ~against.any(axis=1))),
     )
 
 
@@ -147,23 +162,26 @@ def _describe_lookalikes(material: Material, lookalikes: NDArray[np.bool_]) -> l
     ]
 
 
-def _find_temperature(material: Material, found: AllLogits, out: Mask) -> float:
+def _find_temperature(material: Material, fitted: Fitted) -> float:
     """Return the temperature of photos that were not learned from; 1 with too few, or answers in place of labels."""
     if material.is_pseudo:
         return 1.0
+    found, out = fitted.found, fitted.out
     logits = np.concatenate([found.stored[~out], found.fresh[~found.unjudged]])
     labels = np.concatenate([material.stored.labels[~out], material.fresh.labels[~found.unjudged]])
     return fit_temperature(logits, labels) if len(labels) >= FEWEST_TO_CALIBRATE else 1.0
 
 
-def _build_head(
+def build_head(
     parent: Parent, material: Material, space: Standardisation, old: OldLogits, found: AllLogits, temperature: float
 ) -> Head:
+    """Return the layer that is written; old and found were fitted on the coordinates of space."""
     width = parent.head.weights.shape[1]
     weights, biases = np.zeros((len(material.labels), width)), np.zeros(len(material.labels))
     change, change_biases = space.fold(*old.change)
-    weights[old.places] = parent.head.weights[old.places] + change.T
-    biases[old.places] = parent.head.bias[old.places] + change_biases
+    of_parent = [parent.labels.index(material.labels[at]) for at in old.places]  # labels before them may be gone
+    weights[old.places] = parent.head.weights[of_parent] + change.T
+    biases[old.places] = parent.head.bias[of_parent] + change_biases
     if found.rows is not None:
         anew = np.flatnonzero(material.anew)
         rows, row_biases = space.fold(found.rows.weights, found.rows.biases)

@@ -5,22 +5,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dogid.evaluation.metrics import expected_calibration_error
 from dogid.learning.contradictions import (
     Contradiction,
 )
-from dogid.learning.cross_validation import AllLogits, OldLogits
-from dogid.learning.gate import Comparison, Gate, judge
+from dogid.learning.cross_validation import AllLogits
+from dogid.learning.evidence import Fitted, find_unseen, gather_evidence
+from dogid.learning.folds import FOLDS
+from dogid.learning.gate import FEWEST_KNOWN, Comparison, Evidence, Gate, judge
 from dogid.learning.material import Material, select
-from dogid.learning.photos import Indices, Mask, Parent
+from dogid.learning.photos import Parent
 from dogid.learning.precise_thresholds import PreciseThreshold, propose_thresholds
 from dogid.learning.standardisation import Floats
-from dogid.learning.temperature_scaling import softmax
+from dogid.learning.temperature_scaling import fit_temperature, softmax
 from dogid.model.head import Head
 from dogid.model.training_embeddings import TrainingEmbeddings
 
+_LOW_RECALL = 0.5
+"""Of a new label, below which people are warned. Higher warns of labels that are useful all the same."""
+_MOST_NAMED = 10  # labels that a note lists
 FEWEST_TO_CALIBRATE = 100  # photos judged; a temperature of fewer is chance
 
 
@@ -50,6 +54,8 @@ class Counts:
     """Photos with unanswered contradictions."""
     relabelled: int
     """Stored photos that people gave another label."""
+    withdrawn: int
+    """Stored photos that people had reviewed, and whose review they took back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,8 @@ class Learned:
     """For the model's file: the parent's, and the reviewed photos'."""
     learned_from: tuple[str, ...]
     """SHA-256, in hex, of all reviewed photos that are in it."""
+    learned_labels: tuple[str, ...]
+    """Labels whose rows were learned from reviews alone."""
     counts: Counts
     new_labels: tuple[NewLabel, ...]
     contradictions: tuple[Contradiction, ...]
@@ -93,57 +101,37 @@ class Learned:
 
 
 def conclude(
-    parent: Parent, material: Material, head: Head, old: OldLogits, found: AllLogits, temperature: float,
-    contradictions: tuple[Contradiction, ...], recent: Floats, out: Mask,
+    parent: Parent, material: Material, head: Head, fitted: Fitted, temperature: float,
+    contradictions: tuple[Contradiction, ...], recent: Floats, disagreements: Sequence[str],
 ) -> Learned:  # fmt: skip
     """Return what came of learning.
 
-    old and found are logits by layers that were not fitted to the photo, out [stored photos] those that contradictions
-    leave out, recent [photos, width] what both models answer.
+    recent [photos, width] is what both models answer; disagreements say where a model does not answer as fitted.
     """
-    stored, fresh, labels = material.stored, material.fresh, material.labels
-    judged = ~found.unjudged
-    before_fresh = parent.head.logits(fresh.embeddings).argmax(axis=1)
-    reviewed = Comparison(
-        before_fresh[judged] == fresh.labels[judged],
-        found.fresh[judged].argmax(axis=1) == fresh.labels[judged],
-        np.unique(fresh.clusters[judged], return_inverse=True)[1].astype(np.intp),
-        fresh.labels[judged],
-    )
-    unseen = old.is_old & ~out & ~stored.network_trained & (not material.is_pseudo)
-    judged_old = Comparison(
-        old.places[old.stored_before[unseen].argmax(axis=1)] == stored.labels[unseen],
-        found.stored[unseen].argmax(axis=1) == stored.labels[unseen],
-        np.arange(int(unseen.sum()), dtype=np.intp),
-        stored.labels[unseen].astype(np.intp),
-    )
-    lost = sorted(set(parent.labels) - set(labels))
-    gate = judge(reviewed, judged_old, labels, lost)
-    calibration = (
-        (
-            expected_calibration_error(softmax(old.stored_before[unseen]), _places(old, stored.labels[unseen])),
-            expected_calibration_error(softmax(found.stored[unseen] / temperature), stored.labels[unseen]),
-        )
-        if int(unseen.sum()) >= FEWEST_TO_CALIBRATE
-        else (None, None)
-    )
+    fresh, labels, out = material.fresh, material.labels, fitted.out
+    evidence = gather_evidence(parent, material, fitted, head)
+    gate = judge(evidence, labels, _find_lost(parent, material), disagreements)
+    calibration = _measure_calibration(material, fitted)
     changed = _find_changed(parent, head, labels, recent)
     left_out = int(out.sum()) + len({one.sha256 for one in contradictions if one.name is not None})
+    embeddings = _join(material)
     return Learned(
         head=head,
         labels=labels,
         temperature=temperature,
-        embeddings=_join(material),
-        learned_from=tuple(sorted(parent.learned_from | {photo.sha256 for photo in fresh.photos})),
+        embeddings=embeddings,
+        learned_from=_list_learned(parent, material, embeddings),
+        learned_labels=tuple(labels[at] for at in np.flatnonzero(material.anew)),
         counts=Counts(
-            stored=0 if material.is_pseudo else int((~out).sum()),
+            stored=int((~out & ~material.pseudo).sum()),
             reviewed=len(fresh.photos),
             clusters=len(np.unique(fresh.clusters)),
             known=material.known,
             left_out=left_out,
             relabelled=material.relabelled,
+            withdrawn=material.withdrawn,
         ),
-        new_labels=_describe_new(material, found),
+        new_labels=_describe_new(material, fitted.found),
         contradictions=contradictions,
         gate=gate,
         calibration_before=calibration[0],
@@ -152,49 +140,71 @@ def conclude(
         changes=_count_changes(changed),
         changed=changed,
         thresholds=(),
-        notes=_note(material, found, unseen),
+        notes=_note(parent, material, fitted, evidence),
     )
 
 
+def _find_lost(parent: Parent, material: Material) -> list[str]:
+    """Return the parent's labels that are gone though people took back or changed nothing of theirs."""
+    renamed = {parent.labels[at] for at in np.flatnonzero(parent.find_learned_labels())}
+    return sorted(set(parent.labels) - set(material.labels) - renamed)
+
+
+def _list_learned(parent: Parent, material: Material, carried: TrainingEmbeddings) -> tuple[str, ...]:
+    held = set(carried.sha256)
+    return tuple(sorted({*(parent.learned_from & held), *(photo.sha256 for photo in material.fresh.photos)}))
+
+
+def _measure_calibration(material: Material, fitted: Fitted) -> tuple[float | None, float | None]:
+    """Return the expected calibration error before and after; each fold by the temperature of the others."""
+    unseen = find_unseen(material, fitted) & ~fitted.out
+    if int(unseen.sum()) < FEWEST_TO_CALIBRATE:
+        return None, None
+    labels, folds = material.stored.labels[unseen], fitted.fold_of_stored[unseen]
+    logits = fitted.found.stored[unseen].copy()
+    for fold in range(FOLDS):
+        inside = folds == fold
+        logits[inside] /= fit_temperature(logits[~inside], labels[~inside]) if not material.is_pseudo else 1.0
+    before = expected_calibration_error(softmax(fitted.before.stored[unseen]), labels)
+    return before, expected_calibration_error(softmax(logits), labels)
+
+
 def propose_label_thresholds(
-    material: Material, old: OldLogits, found: AllLogits, temperature: float, out: Mask, precision: float
+    material: Material, fitted: Fitted, temperature: float, precision: float
 ) -> tuple[PreciseThreshold, ...]:
     """Return thresholds by the answers to photos that neither the network nor the layer had learned from."""
-    stored, fresh = material.stored, material.fresh
-    unseen, judged = old.is_old & ~out & ~stored.network_trained & (not material.is_pseudo), ~found.unjudged
+    found, stored, fresh = fitted.found, material.stored, material.fresh
+    unseen, judged = find_unseen(material, fitted) & ~fitted.out, ~found.unjudged & ~fresh.network_trained
     scores = softmax(np.concatenate([found.stored[unseen], found.fresh[judged]]) / temperature)
     truth = np.concatenate([stored.labels[unseen], fresh.labels[judged]])
     return propose_thresholds(scores, truth, material.labels, precision)
 
 
-def _places(old: OldLogits, labels: NDArray[np.integer]) -> Indices:
-    return np.searchsorted(old.places, labels).astype(np.intp)
-
-
 def _join(material: Material) -> TrainingEmbeddings:
     """Return what the new model's file carries: stored photos, with new labels where people gave them, and reviewed."""
     stored, fresh = material.stored, material.fresh
-    if material.is_pseudo:
-        stored = select(stored, np.zeros(len(stored.labels), bool))
+    stored = select(stored, ~material.pseudo)
     return replace(
         stored,
         embeddings=np.concatenate([stored.embeddings, fresh.embeddings]),
         labels=np.concatenate([stored.labels, fresh.labels]),
         sha256=(*stored.sha256, *(photo.sha256 for photo in fresh.photos)),
-        network_trained=np.concatenate([stored.network_trained, np.zeros(len(fresh.labels), bool)]),
+        network_trained=np.concatenate([stored.network_trained, fresh.network_trained]),
     )
 
 
 def _describe_new(material: Material, found: AllLogits) -> tuple[NewLabel, ...]:
     described = []
+    stored, fresh = material.stored, material.fresh
+    labels = np.concatenate([stored.labels, fresh.labels])
+    clusters = np.concatenate([material.stored_clusters, fresh.clusters])
+    right = np.concatenate([found.stored.argmax(axis=1), found.fresh.argmax(axis=1)]) == labels
+    judged = ~np.concatenate([found.unjudged_stored, found.unjudged])
     for at in np.flatnonzero(material.anew):
-        mine = (material.fresh.labels == at) & ~found.unjudged
-        stored = material.stored.labels == at
-        right = np.concatenate([found.fresh[mine].argmax(axis=1) == at, found.stored[stored].argmax(axis=1) == at])
-        photos = int((material.fresh.labels == at).sum()) + int(stored.sum())
-        clusters = len(np.unique(material.fresh.clusters[material.fresh.labels == at])) + int(stored.sum())
-        recall = float(right.mean()) if len(right) else None
-        described.append(NewLabel(material.labels[at], photos, clusters, recall))
+        mine = labels == at
+        known = Comparison(right[mine & judged], right[mine & judged], clusters[mine & judged], labels[mine & judged])
+        recall = known.share_right()[1] if len(known.labels) else None
+        described.append(NewLabel(material.labels[at], int(mine.sum()), len(np.unique(clusters[mine])), recall))
     return tuple(described)
 
 
@@ -216,18 +226,34 @@ def _count_changes(changed: Sequence[tuple[int, str, str]]) -> tuple[Change, ...
     return tuple(Change(*pair, photos) for pair, photos in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _note(material: Material, found: AllLogits, unseen: Mask) -> tuple[str, ...]:
+def _note(parent: Parent, material: Material, fitted: Fitted, evidence: Evidence) -> tuple[str, ...]:
     notes = []
     if material.is_pseudo:
         notes.append(
             "the model carries no embeddings of the photos that it was trained on: its old rows were kept, new labels "
-            "were fitted against its own answers to recent photos, and whether old labels suffer cannot be known"
+            "were fitted against its own answers to recent photos, and whether old labels suffer cannot be known but "
+            "by confirmed photos"
         )
-    elif not unseen.any():
+    elif not len(evidence.unseen.labels):
         notes.append("the network was trained on all stored photos: whether old labels suffer cannot be known")
-    notes += [
-        f"{label.label} has one photo, or photos of one moment only: how well it is recognised cannot be known"
-        for label in _describe_new(material, found)
-        if label.recall is None
-    ]
+    else:
+        counts = np.bincount(evidence.unseen.labels, minlength=len(material.labels))
+        rare = [
+            label
+            for label, count in zip(material.labels, counts, strict=True)
+            if count < FEWEST_KNOWN and label in parent.labels
+        ]
+        if rare:
+            others = f" and {len(rare) - _MOST_NAMED} more" if len(rare) > _MOST_NAMED else ""
+            notes.append(
+                f"there are fewer than {FEWEST_KNOWN} unseen photos of some labels, so whether they suffer cannot be "
+                f"known: {', '.join(rare[:_MOST_NAMED])}{others}"
+            )
+    for label in _describe_new(material, fitted.found):
+        if label.recall is None:
+            notes.append(
+                f"{label.label} has one photo, or photos of one moment only: how well it is recognised cannot be known"
+            )
+        elif label.recall < _LOW_RECALL:
+            notes.append(f"only {label.recall:.0%} of {label.label} would be recognised: review more photos of it")
     return tuple(notes)

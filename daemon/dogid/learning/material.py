@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dogid.learning.clusters import find_clusters
 from dogid.learning.contradictions import (
     Contradiction,
     describe_same,
-    find_same,
+    find_twins,
 )
-from dogid.learning.photos import Fresh, LearningError, Mask, Parent, ReviewedPhoto
+from dogid.learning.photos import Fresh, Indices, LearningError, Mask, Parent, ReviewedPhoto
 from dogid.learning.standardisation import Floats
 from dogid.model.training_embeddings import TrainingEmbeddings
 
@@ -28,12 +29,23 @@ class Material:
     anew: Mask
     """[labels], whose rows are fitted anew."""
     stored: TrainingEmbeddings
-    """Without the photos that people relabelled; of a model without stored ones, recent photos with its answers."""
-    is_pseudo: bool
-    """Whether the stored photos are recent ones."""
+    """Without the photos that people relabelled; of a model without originals, recent photos with its answers, too."""
+    pseudo: Mask
+    """[stored photos], whether it is a recent one, whose label is the parent's answer."""
+    stored_clusters: Indices
+    """[stored photos], the number of each photo's near-duplicates, reviewed ones among them."""
+    stored_weights: NDArray[np.float64]
+    """[stored photos], how much each counts: 1, and of those learned from reviews a cluster as much as one photo."""
     fresh: Fresh
     known: int
     relabelled: int
+    withdrawn: int
+    """Photos that the parent has learned, and of which people took back what they had said."""
+
+    @property
+    def is_pseudo(self) -> bool:
+        """Whether the parent's answers stand for the labels that it was trained with."""
+        return bool(self.pseudo.any())
 
 
 def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: Floats, learned: Mask) -> Material:
@@ -41,45 +53,77 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
 
     Raise LearningError where there is nothing to learn, or nothing to compare with.
     """
-    if not reviewed:
+    dropped = parent.withdrawn & parent.learned_from
+    held_back = np.array([name not in dropped for name in parent.stored.sha256], bool) if parent.stored else None
+    withdrawn = 0 if held_back is None else int((~held_back).sum())
+    if not reviewed and not withdrawn:
         raise LearningError("nobody has reviewed a photo yet; say what some of them show: dogid label FILE LABEL")
     labels = (*parent.labels, *sorted({photo.label for photo in reviewed} - set(parent.labels)))
     place = {label: at for at, label in enumerate(labels)}
     anew = np.concatenate([learned, np.ones(len(labels) - len(parent.labels), bool)])
-    stored, is_pseudo = parent.stored, parent.stored is None or not len(parent.stored.labels)
-    if stored is None or is_pseudo:
-        stored = _answer_recent(parent, recent)
+    stored = _empty(parent) if parent.stored is None else parent.stored
+    stored = stored if held_back is None else select(stored, held_back)
     held = {name: at for at, name in enumerate(stored.sha256)}
     known = [photo for photo in reviewed if photo.sha256 in held]
     same = {photo.sha256 for photo in known if stored.labels[held[photo.sha256]] == place[photo.label]}
-    replaced = {photo.sha256 for photo in known} - same
-    kept = np.array([name not in replaced for name in stored.sha256], bool)
-    stored = select(stored, kept)
     fresh = [photo for photo in reviewed if photo.sha256 not in same]
-    if not fresh:
+    if not fresh and not withdrawn:
         raise LearningError("the model has learned all reviewed photos already; review more of them")
+    replaced = [held.get(photo.sha256, -1) for photo in fresh]
+    trained = np.array([at >= 0 and stored.network_trained[at] for at in replaced], bool)
+    formerly = np.array([stored.labels[at] if at >= 0 else -1 for at in replaced], np.intp)
+    kept = np.ones(len(stored.labels), bool)
+    kept[[at for at in replaced if at >= 0]] = False
+    stored = select(stored, kept)
+    pseudo = np.zeros(len(stored.labels), bool)
+    if not parent.has_originals:
+        pseudo = np.concatenate([pseudo, np.ones(len(recent), bool)])
+        stored = _add_recent(stored, parent, recent)
     if int((~anew[stored.labels]).sum()) < _FEWEST_BACKGROUND:
         raise LearningError(
             f"there are {int((~anew[stored.labels]).sum())} photos with known answers to compare with, and "
             f"{_FEWEST_BACKGROUND} are needed: let the daemon classify more photos first"
         )
-    embeddings = np.stack([photo.embedding for photo in fresh]).astype(np.float32)
-    clusters = find_clusters(embeddings, [photo.folder for photo in fresh], [photo.taken_at for photo in fresh])
+    embeddings = np.array([photo.embedding for photo in fresh], np.float32).reshape(-1, stored.embeddings.shape[1])
     of = np.array([place[photo.label] for photo in fresh], np.intp)
+    clusters = find_clusters(
+        [stored.embeddings, embeddings], [photo.folder for photo in fresh], [photo.taken_at for photo in fresh]
+    )
     # a burst with two labels is not one proof of both
-    clusters = np.unique(clusters * len(labels) + of, return_inverse=True)[1].astype(np.intp)
-    return Material(labels, anew, stored, is_pseudo, Fresh(fresh, embeddings, of, clusters), len(same), len(replaced))
+    clusters = np.unique(clusters * len(labels) + np.concatenate([stored.labels, of]), return_inverse=True)[1]
+    weights = 1.0 / np.bincount(clusters)[clusters]
+    is_learned = np.array([name in parent.learned_from for name in stored.sha256], bool)
+    old = len(stored.labels)
+    return Material(
+        labels=labels,
+        anew=anew,
+        stored=stored,
+        pseudo=pseudo,
+        stored_clusters=clusters[:old].astype(np.intp),
+        stored_weights=np.where(is_learned, weights[:old], 1.0),
+        fresh=Fresh(fresh, embeddings, of, clusters[old:].astype(np.intp), weights[old:], trained, formerly),
+        known=len(same),
+        relabelled=int((formerly >= 0).sum()),
+        withdrawn=withdrawn,
+    )
 
 
-def _answer_recent(parent: Parent, recent: Floats) -> TrainingEmbeddings:
-    """Return recent photos with the parent's own answers, where it carries no embeddings."""
+def _empty(parent: Parent) -> TrainingEmbeddings:
+    empty = np.zeros((0, parent.head.weights.shape[1]), np.float32)
+    return TrainingEmbeddings(empty, np.zeros(0, np.int64), (), np.zeros(0, bool))
+
+
+def _add_recent(stored: TrainingEmbeddings, parent: Parent, recent: Floats) -> TrainingEmbeddings:
+    """Return stored photos and recent ones [photos, width] with the parent's own answers."""
     if not len(recent):
-        width = parent.head.weights.shape[1]
-        empty = np.zeros((0, width), np.float32)
-        return TrainingEmbeddings(empty, np.zeros(0, np.int64), (), np.zeros(0, bool))
-    answers = parent.head.logits(recent).argmax(axis=1).astype(np.int64)
-    names = tuple(f"recent {at}" for at in range(len(recent)))
-    return TrainingEmbeddings(recent, answers, names, np.zeros(len(recent), bool))
+        return stored
+    return replace(
+        stored,
+        embeddings=np.concatenate([stored.embeddings, recent]),
+        labels=np.concatenate([stored.labels, parent.head.logits(recent).argmax(axis=1)]),
+        sha256=(*stored.sha256, *(f"recent {at}" for at in range(len(recent)))),
+        network_trained=np.concatenate([stored.network_trained, np.zeros(len(recent), bool)]),
+    )
 
 
 def select(photos: TrainingEmbeddings, kept: Mask) -> TrainingEmbeddings:
@@ -100,7 +144,8 @@ def select(photos: TrainingEmbeddings, kept: Mask) -> TrainingEmbeddings:
 class Pairs:
     """Near-duplicates with two labels."""
 
-    stored: Mask
+    stored: Indices
+    """[stored photos], the label of a reviewed photo that is nearly the same; -1 without one."""
     fresh: Mask
     described: tuple[Contradiction, ...]
 
@@ -108,46 +153,51 @@ class Pairs:
 def find_pairs(material: Material) -> Pairs:
     """Return the stored and reviewed photos that are nearly the same as a reviewed one with another label."""
     stored, fresh, labels = material.stored, material.fresh, material.labels
-    of_stored, of_fresh = np.zeros(len(stored.labels), bool), np.zeros(len(fresh.labels), bool)
-    described = []
-    if not material.is_pseudo:
-        for left, right in find_same(fresh.embeddings, stored.embeddings):
-            if fresh.labels[left] != stored.labels[right] and not of_stored[right]:
-                of_stored[right] = True
-                own, other = labels[stored.labels[right]], labels[fresh.labels[left]]
-                described.append(describe_same(stored.sha256[right], None, own, other, fresh.photos[left].name))
-    for left, right in find_same(fresh.embeddings, fresh.embeddings):
-        if left < right and fresh.labels[left] != fresh.labels[right]:
-            for one, twin in ((left, right), (right, left)):
-                if not of_fresh[one]:
-                    of_fresh[one] = True
-                    photo, other = fresh.photos[one], fresh.photos[twin]
-                    described.append(describe_same(photo.sha256, photo.name, photo.label, other.label, other.name))
-    return Pairs(of_stored, of_fresh, tuple(described))
+    twins = find_twins(stored.embeddings, stored.labels, fresh.embeddings, fresh.labels)
+    twins[material.pseudo] = -1
+    described = [
+        describe_same(
+            stored.sha256[at], None, labels[stored.labels[at]], labels[fresh.labels[twins[at]]],
+            fresh.photos[twins[at]].name,
+        )
+        for at in np.flatnonzero(twins >= 0).tolist()
+    ]  # fmt: skip
+    own_twins = find_twins(fresh.embeddings, fresh.labels, fresh.embeddings, fresh.labels)
+    for at in np.flatnonzero(own_twins >= 0).tolist():
+        photo, other = fresh.photos[at], fresh.photos[own_twins[at]]
+        described.append(describe_same(photo.sha256, photo.name, photo.label, other.label, other.name))
+    of_twins = np.where(twins >= 0, fresh.labels[twins], -1) if len(fresh.labels) else twins
+    return Pairs(of_twins, own_twins >= 0, tuple(described))
 
 
-def leave_out_pairs(material: Material, pairs: Pairs) -> tuple[Material, Mask]:
-    """Return the material without reviewed photos that contradict each other, and which stored ones to leave out.
+def leave_out_pairs(material: Material, pairs: Pairs) -> tuple[Material, NDArray[np.bool_]]:
+    """Return the material without reviewed photos that contradict each other, and what speaks against stored ones.
 
-    Labels that have no photo left keep their rows; new ones are gone.
+    That is which labels [stored photos, labels]. Labels that have no photo left keep their rows; new ones, and learned
+    ones, are gone.
     """
     fresh = material.fresh.select(~pairs.fresh)
-    if not len(fresh.labels):
+    if pairs.fresh.all() and len(pairs.fresh):
         raise LearningError("all reviewed photos contradict each other: dogid learn --check lists them")
-    used = np.zeros(len(material.labels), bool)
+    used = ~material.anew
     used[fresh.labels] = used[material.stored.labels] = True
-    labels = [label for at, label in enumerate(material.labels) if used[at] or not material.anew[at]]
-    if len(labels) == len(material.labels):
-        return replace(material, fresh=fresh), pairs.stored
-    moved = np.cumsum([label in labels for label in material.labels]) - 1
-    kept = np.array([label in labels for label in material.labels])
+    moved = np.cumsum(used) - 1
+    against = np.zeros((len(material.stored.labels), int(used.sum())), bool)
+    # a reviewed photo that spoke against a stored one may be left out itself: then its label may be gone
+    said = np.flatnonzero((pairs.stored >= 0) & used[pairs.stored])
+    against[said, moved[pairs.stored[said]]] = True
     return (
         replace(
             material,
-            labels=tuple(labels),
-            anew=material.anew[kept],
-            fresh=replace(fresh, labels=moved[fresh.labels]),
+            labels=tuple(label for at, label in enumerate(material.labels) if used[at]),
+            anew=material.anew[used],
+            fresh=replace(fresh, labels=moved[fresh.labels], formerly=_move(fresh.formerly, moved, used)),
             stored=replace(material.stored, labels=moved[material.stored.labels]),
         ),
-        pairs.stored,
+        against,
     )
+
+
+def _move(labels: Indices, moved: NDArray[np.integer], used: Mask) -> Indices:
+    """Return labels' new places; -2 of those that are gone, -1 of none."""
+    return np.where(labels < 0, -1, np.where(used[labels], moved[labels], -2)).astype(np.intp)

@@ -56,6 +56,8 @@ class OldRows:
     """To be added to the parent's rows, on coordinates; zeros without corrections."""
     changes_of_folds: tuple[Layer, ...]
     """The same, without each fold."""
+    befores_of_folds: tuple[Layer, ...]
+    """The layers that `before` is by."""
 
 
 def fit_old_rows(photos: OldPhotos, parent_logits: Matrix, folds: int, check: Check) -> OldRows:
@@ -66,7 +68,7 @@ def fit_old_rows(photos: OldPhotos, parent_logits: Matrix, folds: int, check: Ch
     whole = _fit(inputs, photos, stored, start, check)
     scale, offsets = _match(_apply(whole, inputs[stored]), parent_logits[stored])
     before, after = np.empty_like(parent_logits), np.empty_like(parent_logits)
-    changes = []
+    changes, befores = list[Layer](), list[Layer]()
     for fold in range(folds):
         inside = photos.folds == fold
         without = _fit(inputs, photos, stored & ~inside, whole, check)
@@ -74,9 +76,10 @@ def fit_old_rows(photos: OldPhotos, parent_logits: Matrix, folds: int, check: Ch
         before[inside] = _apply(without, inputs[inside]) * scale + offsets
         after[inside] = _apply(corrected, inputs[inside]) * scale + offsets
         changes.append(_subtract(corrected, without, scale))
+        befores.append((without[0] * scale, without[1] * scale + offsets))
     every = np.ones_like(stored)
     change = _subtract(_correct(inputs, photos, every, whole, check), whole, scale)
-    return OldRows(before, after, change, tuple(changes))
+    return OldRows(before, after, change, tuple(changes), tuple(befores))
 
 
 def _fit(inputs: Floats, photos: OldPhotos, chosen: NDArray[np.bool_], start: Layer, check: Check) -> Layer:

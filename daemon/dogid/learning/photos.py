@@ -48,14 +48,19 @@ class Parent:
     learned_from: frozenset[str] = frozenset()
     """SHA-256, in hex, of the stored photos that are in it because people said what they show."""
 
+    learned_labels: frozenset[str] = frozenset()
+    """Labels whose rows were learned from reviews alone."""
+    withdrawn: frozenset[str] = frozenset()
+    """SHA-256, in hex, of photos of which people took back what they had said, or are unsure now."""
+
     def find_learned_labels(self) -> Mask:
         """Return which labels [labels] have rows that were learned from reviews alone: they are fitted anew."""
-        learned = np.zeros(len(self.labels), bool)
-        if self.stored is not None:
-            reviewed = np.array([name in self.learned_from for name in self.stored.sha256], bool)
-            for label in np.unique(self.stored.labels):
-                learned[label] = reviewed[self.stored.labels == label].all()
-        return learned if not learned.all() else np.zeros_like(learned)
+        return np.array([label in self.learned_labels for label in self.labels], bool)
+
+    @property
+    def has_originals(self) -> bool:
+        """Whether the file carries photos that the model was trained on, and not only reviewed ones."""
+        return self.stored is not None and any(name not in self.learned_from for name in self.stored.sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +73,18 @@ class Fresh:
     labels: Indices
     """[photos], places in the new model's labels."""
     clusters: Indices
-    """[photos], the number of each photo's near-duplicates."""
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """[photos], how much each counts: a cluster as much as one photo."""
-        sizes = np.bincount(self.clusters, minlength=1)
-        return 1.0 / sizes[self.clusters]
+    """[photos], the number of each photo's near-duplicates, stored ones among them."""
+    weights: NDArray[np.float64]
+    """[photos], how much each counts: a cluster as much as one photo."""
+    network_trained: Mask
+    """[photos], whether the network was trained on it: stored photos with another label now."""
+    formerly: Indices
+    """[photos], the label that the parent has learned it with; -1 of photos that it has not learned."""
 
     def select(self, kept: Mask) -> "Fresh":
         """Return the photos of a mask [photos]."""
         photos = [photo for photo, keep in zip(self.photos, kept, strict=True) if keep]
-        return Fresh(photos, self.embeddings[kept], self.labels[kept], self.clusters[kept])
+        return Fresh(
+            photos, self.embeddings[kept], self.labels[kept], self.clusters[kept], self.weights[kept],
+            self.network_trained[kept], self.formerly[kept],
+        )  # fmt: skip

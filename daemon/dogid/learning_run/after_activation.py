@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from dogid.errors import UsageError
-from dogid.file_names import shown_name
 from dogid.learning.clusters import find_clusters
 from dogid.learning.gate import NEEDED_E_VALUE, Comparison, compute_e_value
 from dogid.learning.standardisation import Floats
@@ -77,10 +76,9 @@ def judge_activation(
         return Judgement(0, 0, 1.0)
     embeddings = network.read_embeddings([one.embedding or b"" for one in said])
     labels = [one.review.label or "" for one in said]
-    folders = [shown_name(one.review.path.rpartition(b"/")[0]) for one in said]
     before, now = (_answer(*head, embeddings) for head in heads)
     right = [[answer == label for answer, label in zip(answers, labels, strict=True)] for answers in (now, before)]
-    clusters = find_clusters(embeddings, folders, [None] * len(said))
+    clusters = find_clusters([embeddings])
     comparison = Comparison(np.array(right[0]), np.array(right[1]), clusters, np.zeros(len(said), np.intp))
     beside = _find_beside(said, standing, list_newest_embeddings(db, network.sha256, _NEWEST))
     shown = network.read_embeddings([one.data for one in beside])

@@ -10,7 +10,13 @@ from dogid.file_names import shown_name
 from dogid.learning.photos import LearningError, Parent, ReviewedPhoto
 from dogid.learning.standardisation import Floats
 from dogid.learning_run.embed import embed_photos, store_embeddings
-from dogid.ledger.reviews import EmbeddedReview, StoredEmbedding, list_newest_embeddings, list_standing_reviews
+from dogid.ledger.reviews import (
+    EmbeddedReview,
+    StoredEmbedding,
+    list_newest_embeddings,
+    list_reviews,
+    list_standing_reviews,
+)
 from dogid.model.classifier import Model
 from dogid.model.head import read_head
 from dogid.model.last_layer import NoLastLayerError, find_last_layer
@@ -54,6 +60,7 @@ def gather(
     """
     network = _network_of(model)
     parent = _read_parent(model, network)
+    parent = replace(parent, withdrawn=_find_withdrawn(db, parent))
     standing = [_without_damage(one, network) for one in list_standing_reviews(db, network.sha256)]
     labelled = [one for one in standing if one.review.label is not None]
     missing = [one.review for one in labelled if one.embedding is None]
@@ -64,7 +71,7 @@ def gather(
         store_embeddings(state, network.sha256, made)
     reviewed = _read_reviewed(network, labelled, made)
     known = {photo.sha256 for photo in reviewed}
-    wanted = REPLAYED if parent.stored is not None and len(parent.stored.labels) else _BACKGROUND
+    wanted = REPLAYED if parent.has_originals else _BACKGROUND
     newest = list_newest_embeddings(db, network.sha256, wanted)
     recent = [one for one in newest if one.sha256 not in known and network.fits(one.data)]
     if damaged := sum(not network.fits(one.data) for one in newest):
@@ -108,9 +115,22 @@ def _read_parent(model: Model, network: Network) -> Parent:
     if stored is not None and stored.labels.max(initial=0) >= len(model.labels):
         raise LearningError(f"{model.file.path}: the training embeddings in it are of labels that it does not have")
     provenance = model.file.record.get("provenance")
-    corrections = provenance.get("corrections") if isinstance(provenance, dict) else None
-    learned = frozenset(map(str, corrections)) if isinstance(corrections, list) else frozenset()
-    return Parent(read_head(model.file.data), model.labels, stored, learned)
+    learned, learned_labels = (_read_names(provenance, key) for key in ("corrections", "learned_labels"))
+    return Parent(read_head(model.file.data), model.labels, stored, learned, learned_labels)
+
+
+def _read_names(provenance: object, key: str) -> frozenset[str]:
+    names = provenance.get(key) if isinstance(provenance, dict) else None
+    return frozenset(map(str, names)) if isinstance(names, list) else frozenset()
+
+
+def _find_withdrawn(db: sqlite3.Connection, parent: Parent) -> frozenset[str]:
+    """Return the photos that a model has learned from reviews which people took back, or are unsure of now.
+
+    Photos that this ledger has no review of stay: the model was made elsewhere, or its reviews were forgotten.
+    """
+    newest = {sha256: list_reviews(db, sha256, limit=1) for sha256 in parent.learned_from}
+    return frozenset(sha256 for sha256, reviews in newest.items() if reviews and reviews[0].label is None)
 
 
 def _read_reviewed(

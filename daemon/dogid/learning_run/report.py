@@ -68,6 +68,7 @@ def format_report(document: Document) -> list[str]:
         for number, what in (
             (counts["known"], "reviewed photos were learned before"),
             (counts["relabelled"], "stored photos have the label that people gave them"),
+            (counts["withdrawn"], "stored photos are no longer learned from, as people took back what they had said"),
             (counts["left_out"], "photos are left out, as their labels contradict others: dogid learn --check"),
             (counts["without_embedding"], "reviewed photos are gone, and this network never saw them: left out"),
         )
@@ -78,13 +79,16 @@ def format_report(document: Document) -> list[str]:
         lines.append(f"new label {label['label']}: {label['photos']} photos, recognised {recall} (cross-validated)")
     if better["photos"]:
         lines.append(
-            f"reviewed photos answered rightly: {better['before_share']:.0%} before, {better['after_share']:.0%} "
+            f"of what you reviewed, answered rightly: {better['before_share']:.0%} before, {better['after_share']:.0%} "
             f"after; {better['gained']} gained, {better['lost']} lost; evidence {better['e_value']:.3g} (needed: "
             f"{better['needed']:g}), McNemar's p {better['mcnemar_p']:.3g}"
         )
     lines.append(f"old labels: {not_worse['statement']}")
+    if gate["since_training"]:
+        lines.append(f"since training, over all rounds of learning: {gate['since_training']['statement']}")
     lines += [
-        f"  {label['label']}: {label['before']:.1%} before, {label['after']:.1%} after, of {label['photos']} photos"
+        f"  {label['label']}: {label['before']:.1%} before, {label['after']:.1%} after, of {label['photos']} photos, "
+        "each by layers refitted without it"
         for label in gate["labels"][:_MOST_LINES]
     ]
     replay = document["replay"]

@@ -53,6 +53,8 @@ class NewModel:
     """SHA-256, in hex, of the photos with a person's word that the head was fitted to."""
     command: str
     """What made it, without paths."""
+    learned_labels: Sequence[str] = ()
+    """Labels whose rows are fitted anew at the next learning: those that were learned from corrections alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ def _describe_origin(parent: Model, new: NewModel) -> dict[str, Any]:
     return {
         "parent": {"file": parent.file.name, "sha256": parent.file.sha256},
         "corrections": list(new.corrections),
+        "learned_labels": list(new.learned_labels),
         "command": new.command,
         "versions": {
             "dogid": __version__,

@@ -70,6 +70,7 @@ def test_classified_photo_has_all_of_its_result(inbox: Inbox) -> None:
         "status": "classified",
         "label": "cat",
         "score": 0.75,
+        "unsure": False,
         "scores": {"cat": 0.75, "dog": 0.25},
         "model": "m.tflite",
         "sha256": sha256(b"a").hexdigest(),

@@ -54,7 +54,10 @@ def find_words_without_photo(db: sqlite3.Connection, paths: Sequence[bytes], sha
 
 def forget_words(state: Path, contents: Sequence[str]) -> None:
     """Delete what people said about contents that no photo has, by sha256, with their embeddings. Raise UsageError."""
+    if not contents:
+        return
     with changing_ledger(state, "forget") as db, db:
+        db.execute("BEGIN IMMEDIATE")
         _delete_words(db, contents)
 
 

@@ -26,6 +26,7 @@ from dogid.ledger.reviews import (
     count_reviews,
     find_standing_review,
     list_newest_embeddings,
+    list_reviewed_embeddings,
     list_reviews,
     list_standing_reviews,
 )
@@ -230,6 +231,14 @@ def reviewed(inbox: Inbox) -> Inbox:
     inbox.ledger.review([job.id for job in jobs], say_label("wolf", "anna"))
     inbox.ledger.review([jobs[0].id], say_label("fox", "ben"))
     return inbox
+
+
+def test_reviewed_embeddings_are_the_last_of_words_that_stand(reviewed: Inbox) -> None:
+    reviewed.ledger.store_reviewed_embeddings(NETWORK, {content("c"): b"other size"})
+    reviewed.ledger.review([2], say_verdict("withdrawn", "anna"))
+
+    assert list_reviewed_embeddings(reviewed.db, NETWORK, 9) == [b"other size", bytes(1280)]
+    assert list_reviewed_embeddings(reviewed.db, NETWORK, 1) == [b"other size"]
 
 
 _NOT_UTF8 = "CAST(x'ff7b' AS TEXT)"

@@ -53,7 +53,7 @@ class Network:
 
     def fits(self, raw: bytes) -> bool:
         """Return whether an embedding has the size of this network's; a stored one may be damaged."""
-        return len(raw) == self.width * np.dtype(self.dtype).itemsize
+        return isinstance(raw, bytes) and len(raw) == self.width * np.dtype(self.dtype).itemsize
 
     def write_embeddings(self, embeddings: NDArray[np.float32]) -> list[bytes]:
         """Return embeddings [photos, width] as the network gives them: rounded, where it gives whole numbers."""

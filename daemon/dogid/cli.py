@@ -29,6 +29,8 @@ class Command:
 
     module: str
     help: str
+    mixes_flags: bool = False
+    """Whether flags may stand between its arguments; not where it has commands of its own."""
 
 
 COMMANDS = {
@@ -37,7 +39,7 @@ COMMANDS = {
     "results": Command("dogid.commands.results", "list the results of a daemon"),
     "status": Command("dogid.commands.status", "count photos by state, and show whether a daemon runs"),
     "why": Command("dogid.commands.why", "show the history of one photo"),
-    "label": Command("dogid.commands.label", "say what photos show: kept beside the model's answers"),
+    "label": Command("dogid.commands.label", "say what photos show: kept beside the model's answers", mixes_flags=True),
     "learn": Command("dogid.commands.learn", "make a new model of what people said about photos"),
     "replay": Command("dogid.commands.replay", "answer stored photos again by another model: what would change"),
     "forget": Command("dogid.commands.forget", "delete results of photos that have left the inbox"),
@@ -116,7 +118,8 @@ def _dispatch(args: list[str]) -> int:
     module = cast(CommandModule, importlib.import_module(command.module))
     parser = argparse.ArgumentParser(prog=f"dogid {name}", description=command.help.capitalize() + ".")
     module.add_arguments(parser)
-    return module.run(parser.parse_args(rest))
+    parse = parser.parse_intermixed_args if command.mixes_flags else parser.parse_args
+    return module.run(parse(rest))
 
 
 def _top_parser() -> argparse.ArgumentParser:

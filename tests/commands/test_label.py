@@ -40,6 +40,9 @@ def test_photos_are_labelled_beside_a_daemon_and_without_one(make_daemon: MakeDa
     assert daemon.command("label", "0.jpg", "2.jpg", "--undo").returncode == 0
     listed = json.loads(daemon.command("results", "--reviewed", "true", "--json").stdout)["results"]
     assert [result["file"] for result in listed] == ["new.jpg"]
+    assert f"  rottweiler (a person; the model: {listed[0]['label']} " in daemon.command("results").stdout
+    assert "--label: there is no label 'rotweiler'" in daemon.command("results", "--label", "rotweiler").stderr
+    assert "is it rottweiler?" in daemon.command("label", "2.jpg", "ROTTWEILER").stderr
     assert "withdrawn by" in daemon.command("why", "0.jpg").stdout
 
 
@@ -55,6 +58,8 @@ def test_label_names_what_is_wrong(make_daemon: MakeDaemon, inbox: Path) -> None
         (("0.jpg", "a" * 201), 2, "201 characters; 200 are allowed"),
         (("0.jpg", "none.jpg", "--confirm"), 1, "nothing was labelled"),
         (("0.jpg", "--rename", "a", "b"), 2, "no files"),
+        (("0.jpg", "--confirm", "pug"), 1, "give photos only, and no label"),
+        ((str(inbox), "pug"), 1, f"{inbox}: is a folder; nothing was labelled. Name files, as in {inbox}/*"),
         (("--rename", "a", "b"), 1, "labels that people gave: none"),
     ):
         done = daemon.command("label", *args)

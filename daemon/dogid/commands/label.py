@@ -1,7 +1,6 @@
 """`dogid label FILE... LABEL|--confirm|--unsure|--undo`: a person's word on photos, kept beside the model's answers."""
 
 import argparse
-import difflib
 import os
 import pwd
 from pathlib import Path
@@ -11,7 +10,7 @@ from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.commands.reading_state import ask_inbox, names_in_ledger
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 
 _VERDICTS = {"confirm": "confirmed", "unsure": "unsure", "undo": "withdrawn"}
@@ -62,7 +61,12 @@ def run(args: argparse.Namespace) -> int:
     inbox = settings.load(args).inbox.absolute()
     if label is not None and _is_photo(db, label, inbox):
         raise UsageError(f"{one_line(label)}: is a photo; give the label after the photos")
-    photos = [find_photo_to_label(db, file, inbox) for file in files]
+    try:
+        photos = [find_photo_to_label(db, file, inbox) for file in files]
+    except DogidError as error:
+        if verdict is None or len(files) < 2:
+            raise
+        raise DogidError(f"{error}. With --confirm, --unsure and --undo give photos only, and no label") from error
     ids = [photo.id for photo in photos]
     if word.label is not None:
         _hint_at_similar(word.label, queries.list_known_labels(db))
@@ -99,7 +103,9 @@ def _is_photo(db: Any, word: str, inbox: Path) -> bool:
 
 def _hint_at_similar(label: str, known: list[str]) -> None:
     """Say that a label is new where it may be a misspelt one."""
-    similar = [] if label in known else difflib.get_close_matches(label, known, n=1)
+    from dogid.ledger.stored_labels import find_similar_labels
+
+    similar = [] if label in known else find_similar_labels(label, known, 1)
     if similar:
         print_message(
             f"{label} is a new label; is it {similar[0]}? Then: dogid label --rename {label!r} {similar[0]!r}"

@@ -47,6 +47,9 @@ def check_unchanged(db: sqlite3.Connection, photo: PhotoToLabel) -> None:
 
 def _find(db: sqlite3.Connection, file: str, inbox: Path) -> PhotoToLabel:
     row = _find_row(db, file, inbox)
+    if row is None and any(os.path.isdir(path) for path in (file, os.path.join(inbox, file))):
+        folder = one_line(file.rstrip("/"))
+        raise DogidError(f"{folder}: is a folder; nothing was labelled. Name files, as in {folder}/*")
     if row is None:
         raise DogidError(f"{one_line(file)}: not in the ledger; nothing was labelled. See: dogid why {one_line(file)}")
     if row["sha256"] is not None and _has_other_content(inbox, row):

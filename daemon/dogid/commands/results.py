@@ -97,6 +97,10 @@ def _table_row(result: dict[str, Any]) -> tuple[str, ...]:
     else:
         code = f": {result['error']['code']}" if result["error"] else ""
         answer, score = f"({result['status']}{code})", ""
+    word = result["reviewed"]
+    if word is not None:  # what a person said counts, and comes first
+        said = f"{one_line(word['label'])} (a person" if word["label"] is not None else f"{word['verdict']} (a person"
+        answer, score = f"{said}; the model: {' '.join(filter(None, (answer, score)))})", ""
     notes = ("unsure" if result["unsure"] else "", "" if result["present"] else "left the inbox")
     note = ", ".join(filter(None, notes))
     return str(result["id"]), result["classified_at"] or "", answer, score, one_line(result["file"]), note

@@ -357,7 +357,7 @@ class Daemon:
 
     def _log_change(self, what: str) -> None:
         made_from = describe_origin(self.model.file.record)
-        log.warning("%s: model %s, made from %s", what, self.model.file.name, made_from)
+        log.info("%s: model %s, made from %s", what, self.model.file.name, made_from)
         self.log_model()
 
     def note_ledger_error(self, error: Exception) -> None:

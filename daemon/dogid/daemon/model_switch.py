@@ -92,7 +92,9 @@ class ModelSwitch:
             self.change(request.model, request.parent)
         except DogidError as error:
             refusal, is_usage_error = str(error), isinstance(error, UsageError)
-            log.error("the model was not changed: %s", error)
+            # a needless request is the business of who made it, and harms nothing
+            level = logging.INFO if isinstance(error, ConflictError) else logging.ERROR
+            log.log(level, "the model was not changed: %s", error)
         try:
             record_outcome(self._state, Outcome(request.id, refusal, is_usage_error))
         except OSError as error:

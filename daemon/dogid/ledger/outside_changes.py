@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dogid.errors import UsageError
 from dogid.ledger.database import FILE_NAME, open_for_changes
+from dogid.ledger.ledger_condition import find_full_disk
 
 
 @contextlib.contextmanager
@@ -23,7 +24,8 @@ def changing_ledger(state: Path, command: str) -> Iterator[sqlite3.Connection]:
         finally:
             db.close()
     except sqlite3.OperationalError as error:
-        if "full" in str(error):
+        # a full disk may show as an I/O error: no room for the files that SQLite keeps beside the ledger
+        if "full" in str(error) or find_full_disk(state) is not None:
             raise UsageError(f"{path}: its disk is full; make room there, and run it again") from error
         if "readonly" not in str(error) and "unable to open" not in str(error):
             raise UsageError(f"{path}: cannot be written: {error}; try again") from error

@@ -14,13 +14,14 @@ from dogid.clock import iso_utc
 from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
-from dogid.ledger.stored_labels import parse_labels
+from dogid.ledger.stored_labels import find_similar_labels, parse_labels
 from dogid.ledger.verdicts import VERDICTS
 from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 
-_GIVEN_LABELS = "SELECT DISTINCT label FROM review WHERE typeof(label) = 'text'"
+_GIVEN_LABELS = """SELECT DISTINCT label FROM review WHERE typeof(label) = 'text'
+    AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256)"""
 _NO_THRESHOLDS: Mapping[str, float] = {}
 _NAMED_LABELS = 20  # more make an error message unreadable
 
@@ -227,7 +228,7 @@ def _read_tally(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def list_known_labels(db: sqlite3.Connection) -> list[str]:
-    """Return the labels of all models that the ledger knows and those that people gave, in alphabetical order."""
+    """Return the labels of all models that the ledger knows and those by people that stand, in alphabetical order."""
     models = db.execute("SELECT labels FROM model")
     known = {label for (labels,) in models for label in parse_labels(labels) or ()}
     return sorted(known.union(label for (label,) in db.execute(_GIVEN_LABELS)))
@@ -238,9 +239,7 @@ def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
     known = list_known_labels(db)
     if label in known:
         return None
-    import difflib  # an idle daemon does not need it
-
-    similar = difflib.get_close_matches(label, known, n=3)
+    similar = find_similar_labels(label, known, 3)
     named = [*similar, *(other for other in known if other not in similar)]
     more = f" and {len(named) - _NAMED_LABELS} others" if len(named) > _NAMED_LABELS else ""
     return f"there is no label {label!r}; labels are {', '.join(named[:_NAMED_LABELS]) or 'none yet'}{more}"

@@ -3,7 +3,6 @@
 All of it happens inside a transaction, of the daemon's or of a command's beside it.
 """
 
-import difflib
 import sqlite3
 import unicodedata
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from dogid.errors import DogidError
 from dogid.ledger.counters import take_next_seq
 from dogid.ledger.embeddings import keep_embeddings
+from dogid.ledger.stored_labels import find_similar_labels
 from dogid.ledger.verdicts import VERDICTS, WITHDRAWN
 
 MAX_LABEL = 200
@@ -149,5 +149,5 @@ def _add(db: sqlite3.Connection, values: tuple[object, ...]) -> None:
 
 def _explain_unknown_label(db: sqlite3.Connection, label: str) -> str:
     given = sorted(found for (found,) in db.execute(_STANDING_LABELS) if isinstance(found, str))
-    named = difflib.get_close_matches(label, given, n=3) or given[:_NAMED]
+    named = find_similar_labels(label, given, 3) or given[:_NAMED]
     return f"no photo has the label {label!r} by people; labels that people gave: {', '.join(named) or 'none'}"

@@ -101,6 +101,7 @@ def test_licence_in_each_folder_is_no_conflict(tmp_path: Path) -> None:
 def test_unlabelled_files_are_counted(tmp_path: Path) -> None:
     make_folder(tmp_path, photos=2)
     (tmp_path / "lost.jpg").write_bytes(b"x")
+    (tmp_path / "manifest-0001.json").write_text("an export's own")
 
     assert find_photos(tmp_path).unlabelled_files == 1
 

@@ -66,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
 def _export(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     with tracking() as track:
-        inbox = settings.load(args).inbox.absolute()
-        export = export_reviewed(db, inbox, args.folder.absolute(), hardlink=args.hardlink, track=track)
+        chosen = settings.load(args)
+        inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
+        export = export_reviewed(db, inbox, state, args.folder.absolute(), hardlink=args.hardlink, track=track)
     if args.json:
         print_json(describe_export(export))
     else:

@@ -5,6 +5,7 @@ at the time of one export. Photos are never changed either, no last copy of one 
 into the folders, or changed there, stays.
 """
 
+import errno
 import hashlib
 import os
 import sqlite3
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dogid.clock import iso_utc
+from dogid.dataset.label_folders import NUMBERED_MANIFEST
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import shown_name
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
@@ -22,7 +24,7 @@ from dogid.ledger.reviews import Review, list_standing_reviews
 from dogid.quantities import count_of
 from dogid.system.atomic_files import sync_folder, write_atomically
 from dogid_convert.data.export_folder import ExportFolder
-from dogid_convert.data.export_names import NUMBERED_MANIFEST, is_exported_name, name_exported_file
+from dogid_convert.data.export_names import is_exported_name, name_exported_file
 from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
 from dogid_convert.support.progress import Track, untracked
 
@@ -58,25 +60,35 @@ class _Photo:
 
 
 def export_reviewed(
-    db: sqlite3.Connection, inbox: Path, folder: Path, *, hardlink: bool = False, track: Track = untracked
+    db: sqlite3.Connection, inbox: Path, state: Path, folder: Path, *, hardlink: bool = False, track: Track = untracked
 ) -> Export:
     """Write the photos that people have labelled into folder, a sub-folder for each label, with a manifest.
 
-    db: the ledger. hardlink: whether files are links to those of the inbox, where the file system allows it, and not
-    copies. Raise UsageError where folder cannot be used, or another ledger was exported to it, DogidError where it is
-    full.
+    db: the ledger, in the folder state. hardlink: whether files are links to those of the inbox, where the file system
+    allows it, and not copies. Raise UsageError where folder cannot be used, or another ledger was exported to it,
+    DogidError where it is full, or nothing is labelled and nothing was exported to it before.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; give a folder, which is made where it is missing")
     if folder.resolve().is_relative_to(inbox.resolve()):
         raise UsageError(
             f"{folder}: lies in the inbox, where the daemon would classify the copies; name another folder"
         )
     if inbox.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{folder}: the inbox lies in it and would become a label's folder; name another folder")
+    if folder.resolve().is_relative_to(state.resolve()) or state.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{folder}: is where the daemon keeps its state; name another folder")
+    if not _list_photos(db) and not _was_exported_to(folder):
+        raise DogidError("nobody has labelled a photo yet: nothing to export. Label some: dogid label FILE... LABEL")
     try:
         with ExportFolder(folder) as target:
             return _export(db, inbox, target, hardlink=hardlink, track=track)
+    except PermissionError as error:
+        raise UsageError(f"{folder}: cannot be written: {error.strerror}; name a folder of your own") from error
     except OSError as error:
-        raise DogidError(f"{error.filename or folder}: {error.strerror}; the export is not complete") from error
+        if error.errno == errno.EROFS:
+            raise UsageError(f"{folder}: cannot be written: {error.strerror}; name another folder") from error
+        raise DogidError(f"{folder}: {error.strerror}; the export is not complete") from error
 
 
 def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardlink: bool, track: Track) -> Export:
@@ -103,6 +115,10 @@ def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardli
         _publish(path, as_json(content).encode())
     plan.unlink()
     return Export(path, content, removed, withdrawn, is_new)
+
+
+def _was_exported_to(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / _PLAN).exists() or _last_manifest(folder)[0] is not None)
 
 
 def _last_manifest(folder: Path) -> tuple[Path | None, int]:

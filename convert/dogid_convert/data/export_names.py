@@ -2,12 +2,11 @@
 
 import hashlib
 import os
-import re
 
+from dogid.dataset.label_folders import NUMBERED_MANIFEST
 from dogid.file_names import shown_name
 from dogid.ledger.reviews import Review
 
-NUMBERED_MANIFEST = re.compile(r"manifest-([0-9]{4,})\.json")
 _LONGEST = 100
 """Bytes of a file's name, and of a folder's: with what is added to them, below the 255 of file systems."""
 

@@ -1,5 +1,6 @@
 """The folders of a data set whose names are labels, as people and public data sets arrange them."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from dogid.quantities import count_of
 
 LABEL_FILE = ".label"
 """A file in a folder of photos with their label, where the folder cannot be called so: `dog/cat` has a slash."""
+NUMBERED_MANIFEST = re.compile(r"manifest-([0-9]{4,})\.json")
+"""The names of the manifests that `dogid data export` writes beside the folders of labels."""
 _TRAINING_PARTS = frozenset({"train", "training"})
 _JUDGING_PARTS = frozenset({"test", "testing", "val", "valid", "validation"})
 
@@ -70,12 +73,12 @@ def is_divided(root: Path) -> bool:
 
 
 def list_unlabelled_files(root: Path) -> list[Path]:
-    """Return the files that have no label, since they lie beside the labels' folders."""
+    """Return the files that have no label, since they lie beside the labels' folders; not an export's manifests."""
     return [
         entry
         for parent in dict.fromkeys([root, *(parent for _, parent in _parts(root))])
         for entry in parent.iterdir()
-        if entry.is_file() and may_be_photo(entry.name)
+        if entry.is_file() and may_be_photo(entry.name) and not NUMBERED_MANIFEST.fullmatch(entry.name)
     ]
 
 

@@ -111,7 +111,6 @@ def test_exported_files_can_be_links(reviewed: Inbox, tmp_path: Path, capsys: py
         "../../x",
         ".hidden",
         "a/b",
-        "\N{ZERO WIDTH JOINER}x",
         "x" * 200,
         "ü" * 200,
         "犬",
@@ -143,14 +142,27 @@ def test_changed_photo_is_not_exported_under_its_former_label(
     assert len(export(reviewed, tmp_path / "out", capsys, status=1)["left_out"]) == 2
 
 
-def test_export_and_inbox_are_not_within_each_other(reviewed: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+def test_folder_that_cannot_be_exported_to_is_named(reviewed: Inbox, capsys: pytest.CaptureFixture[str]) -> None:
+    file = put(reviewed.folder.parent / "file", b"x")
     for folder, reason in [
         (reviewed.folder / "out", "lies in the inbox"),
         (reviewed.folder.parent, "the inbox lies in it"),
+        (reviewed.state, f"{reviewed.state}: is where the daemon keeps its state"),
+        (file, f"{file}: is a file; give a folder"),
+        (Path("/sys/dogid"), "/sys/dogid: cannot be written"),
     ]:
         args = ["--inbox", str(reviewed.folder), "--state", str(reviewed.state)]
         assert main(["data", "export", str(folder), *args]) == 2
         assert reason in capsys.readouterr().err
+
+
+def test_export_without_labels_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inbox = Inbox(tmp_path)
+    where = ["--inbox", str(inbox.folder), "--state", str(inbox.state)]
+
+    assert main(["data", "export", str(tmp_path / "out"), *where]) == 1
+    assert "nothing to export. Label some: dogid label FILE" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("reviewed_by", [{"by": [], "at": {}}, "anna"])
@@ -212,7 +224,7 @@ def test_interrupted_export_leaves_no_wrong_label(
     for label in ("wolf", "husky"):  # twice: the second knows what the first has written
         reviewed.ledger.review([1], say_label(label, "anna"))
         with pytest.raises(KeyboardInterrupt):
-            export_reviewed(reviewed.db, reviewed.folder, out, track=stop_at_end)
+            export_reviewed(reviewed.db, reviewed.folder, reviewed.state, out, track=stop_at_end)
     reviewed.ledger.review([1], say_label("fox", "anna"))
     export(reviewed, out, capsys, status=1)
 

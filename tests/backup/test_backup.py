@@ -61,8 +61,9 @@ def test_restored_state_has_the_model_that_was_active(kept: Inbox, tmp_path: Pat
     switch.activate("dogid")
     kept.close()
 
-    restore(backup, kept.state)
+    restored = restore(backup, kept.state)
 
+    assert restored.manifest.models == 3  # what is noted beside them is no model
     found = find_model(chosen)
     assert (found.path.name, found.problem) == ("active.tflite", None)
     switch.roll_back()

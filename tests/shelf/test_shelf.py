@@ -46,6 +46,7 @@ def test_rollbacks_go_back_one_after_the_other_to_the_shipped_model(chosen: Sett
     for name in ("a", "b", "a", "c"):
         switch.activate(add(chosen, name))
     make_model(chosen.state / "models" / "c.tflite", "another")
+    (chosen.state / "models" / "c.shelf.json").unlink()
     switch.activate("c")  # another file by then: there is no way back to the one before
     seen = []
     while find_model(chosen).origin is Origin.ACTIVATED:
@@ -91,6 +92,44 @@ def test_labels_and_input_beside_a_model_stay_with_it(chosen: Settings) -> None:
     assert opened.model.labels == labels
     assert opened.found.options == options
     assert opened.model.file.channels == "bgr"
+
+
+@pytest.mark.parametrize("left", [0, 1_000, -300])
+def test_damaged_model_is_named_and_written_again(chosen: Settings, left: int) -> None:
+    content = make_model(chosen.state.parent / "made.tflite", "learned").read_bytes()
+    path = put_on_shelf(chosen.state, "learned", content, "dogid learn, from a test", passed=False)
+    put(path, content[:left])
+
+    listed = next(model for model in list_models(chosen.state) if model.name == path.name)
+
+    assert (listed.passed, str(listed.problem)[:11]) == (None, "was damaged")
+    with pytest.raises(UsageError, match=r"learned\.tflite: was damaged .* delete it and run dogid learn again"):
+        switch_of(chosen).activate("learned")
+    assert put_on_shelf(chosen.state, "learned", content, "dogid learn, from a test", passed=False) == path
+    assert path.read_bytes() == content
+    listed = next(model for model in list_models(chosen.state) if model.name == path.name)
+    assert (listed.passed, listed.problem) == (False, None)
+
+
+def test_damaged_model_whose_name_has_its_hash_is_written_again(chosen: Settings) -> None:
+    add(chosen, "mine")
+    path = put_on_shelf(chosen.state, "mine", b"other", "a test")
+    put(path, b"\0" * 1_000)
+
+    assert put_on_shelf(chosen.state, "mine", b"other", "a test") == path
+    assert path.read_bytes() == b"other"
+
+
+def test_every_listed_name_can_be_set(chosen: Settings) -> None:
+    path = chosen.state / "models" / add(chosen, "mine.v1")
+    options = InputOptions(parse_normalisation("10/20"), "bgr", None)
+    put_on_shelf(chosen.state, "mine.v1", path.read_bytes(), "a test", options=options)
+
+    for name in ("mine.v1", "mine.v1.tflite"):
+        found = find_model(replace(chosen, model=Path(name)))
+        assert (found.path, found.options, found.origin) == (path, options, Origin.SET)
+    assert find_model(replace(chosen, model=Path("dogid.tflite"))).path == shipped_model()
+    assert find_model(replace(chosen, model=Path("none.tflite"))).path == Path("none.tflite")
 
 
 @pytest.mark.parametrize("harm", ["missing", "changed", "replaced", "pointer"])

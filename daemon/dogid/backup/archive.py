@@ -20,6 +20,7 @@ from dogid.ledger.database import FILE_NAME
 MANIFEST = "manifest.json"
 MODELS = "models"
 """The folder of models inside the state folder, and inside the archive."""
+_MODEL_ENDING = ".tflite"
 _FORMAT = 1
 _MOST_MANIFEST_BYTES = 4 << 20  # of some ten thousand files; more takes memory before anything is known to be right
 MOST_FILES = 10_000
@@ -65,6 +66,11 @@ class Manifest:
     def size(self) -> int:
         """Bytes of all files, unpacked."""
         return sum(file.size for file in self.files)
+
+    @property
+    def models(self) -> int:
+        """How many of the files are models: others are what is noted beside them."""
+        return sum(file.name.endswith(_MODEL_ENDING) for file in self.files)
 
     def encode(self) -> bytes:
         """Return it as JSON."""

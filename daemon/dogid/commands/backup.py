@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     target = args.file.absolute()
     with show_byte_progress("backing up", measure(state) * 2) as on_progress:
         manifest = write_backup(state, target, force=args.force, on_progress=on_progress, inbox=inbox)
-    size, models = target.stat().st_size, len(manifest.files) - 1
+    size, models = target.stat().st_size, manifest.models
     if args.json:
         print_json(
             {"file": str(target), "bytes": size, "results": manifest.results, "models": models,

@@ -217,7 +217,13 @@ def _report(args: argparse.Namespace, state: Path) -> int:
 
 
 def _row(model: "ListedModel") -> tuple[str, ...]:
-    marks = [("active", model.active), ("previous", model.previous), ("shipped", model.shipped)]
+    marks = [
+        ("active", model.active),
+        ("previous", model.previous),
+        ("shipped", model.shipped),
+        ("did not pass", model.passed is False),
+        ("damaged", model.problem is not None),
+    ]
     labels = ", ".join(model.labels[:_LABELS_SHOWN])
     if len(model.labels) > _LABELS_SHOWN:
         labels += f", ... ({len(model.labels)})"

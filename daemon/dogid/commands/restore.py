@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         )
     manifest = restored.manifest
     kept = None if restored.kept is None else str(restored.kept)
-    models = len(manifest.files) - 1
+    models = manifest.models
     if args.json:
         print_json(
             {"state": str(state), "results": manifest.results, "models": models, "made_at": manifest.made_at,

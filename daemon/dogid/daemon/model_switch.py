@@ -14,7 +14,7 @@ from dogid.conditions import model_is_set
 from dogid.errors import ConflictError, DogidError, UsageError
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
-from dogid.shelf.folder import find_on_shelf, hash_file
+from dogid.shelf.folder import explain_damage, find_on_shelf, hash_file
 from dogid.shelf.open_model import (
     OpenedModel,
     UnknownModelError,
@@ -66,6 +66,8 @@ class ModelSwitch:
             entry = None if path is None else Entry(path.name, hash_file(path), iso_utc(self._clock.wall_ms()))
         except OSError as error:
             raise DogidError(f"{path}: cannot read the model: {error.strerror or error}") from error
+        if path is not None and entry is not None and (damage := explain_damage(path, entry.sha256)) is not None:
+            raise UsageError(f"{path}: {damage}")  # before it is loaded: the interpreter may crash on it
         self._change(lambda pointer: pointer.activate(entry), parent)
 
     def roll_back(self) -> None:

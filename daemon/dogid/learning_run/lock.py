@@ -11,6 +11,8 @@ from dogid.shelf.folder import shelf_folder
 from dogid.system.file_lock import holding_file_lock
 
 _FILE = ".learning.lock"
+ANOTHER_RUNS = "another learning run is under way"
+"""What the message of a run has that could not begin for another one."""
 _LOOKING_SECONDS = 0.2  # that `is_learning` of another process may hold the lock; less takes it for a run
 
 
@@ -21,7 +23,7 @@ def learning_alone(state: Path) -> Iterator[None]:
         try:
             stack.enter_context(holding_file_lock(shelf_folder(state) / _FILE, _LOOKING_SECONDS))
         except BlockingIOError:
-            raise ConflictError(f"{state}: another learning run is under way; wait for its report") from None
+            raise ConflictError(f"{state}: {ANOTHER_RUNS}; wait for its report") from None
         yield
 
 

@@ -92,4 +92,5 @@ def _write(parent: Model, state: Path, learned: Learned) -> tuple[Path, str]:
         written = write_head(parent, Path(place) / "learned.tflite", new)
         content = written.path.read_bytes()
     name = f"learned-{iso_utc(Clock().wall_ms())[:10]}"
-    return put_on_shelf(state, name, content, f"dogid learn, from {parent.file.name}"), written.sha256
+    source = f"dogid learn, from {parent.file.name}"
+    return put_on_shelf(state, name, content, source, passed=learned.gate.passed), written.sha256

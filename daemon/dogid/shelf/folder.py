@@ -39,6 +39,8 @@ class Note:
     """How the model is fed, as far as the user has set it."""
     is_own: bool
     """Whether dogid has put the file there, and may remove it; false where the user did, or `model get`."""
+    passed: bool | None = None
+    """Whether a learned model has passed the gate; None for others, and where that is not known."""
 
 
 def shelf_folder(state: Path) -> Path:
@@ -80,12 +82,13 @@ def put_on_shelf(
     *,
     labels: Sequence[str] | None = None,
     options: InputOptions = AS_DEFINED,
+    passed: bool | None = None,
 ) -> Path:
-    """Put a model onto the shelf, whole or not at all; return its file. One that is there already stays as it is.
+    """Put a model onto the shelf, whole or not at all; return its file. One that is there, undamaged, stays as it is.
 
     name: the wanted one; where another model has it, the beginning of the hash is added. content: of the `.tflite`.
     source: where it came from, for people. labels: in the order of the outputs, where they are not inside. options: how
-    it is fed, where the file does not say. Raise OSError.
+    it is fed, where the file does not say. passed: whether a learned model has passed the gate. Raise OSError.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     path = _free_path(state, name, sha256)
@@ -99,11 +102,12 @@ def put_on_shelf(
         "channels": options.channels,
         "size": options.size,
         "is_own": is_own,
+        "passed": before.passed if passed is None and before is not None and before.sha256 == sha256 else passed,
     }
     contents = {path.stem + _NOTE: json.dumps(note, ensure_ascii=False).encode()}
     if labels is not None:
         contents[path.stem + _LABELS] = json.dumps(list(labels), ensure_ascii=False).encode()
-    if not path.exists():
+    if not path.exists() or hash_file(path) != sha256:
         contents[path.name] = content  # last: what is noted of it is there before it
     write_all_atomically(path.parent, contents)
     return path
@@ -113,7 +117,11 @@ def _free_path(state: Path, name: str, sha256: str) -> Path:
     stem = _OTHER_CHARACTERS.sub("_", name.removesuffix(ENDING)).lstrip(".")[:_LONGEST_NAME] or "model"
     path = path_on_shelf(state, stem + ENDING)
     # the shipped model has its name for itself: it can be activated by it, and results name their model
-    if (path.exists() and hash_file(path) != sha256) or (path.name == shipped_model().name and not path.exists()):
+    note = read_note(path)
+    is_ours = note is not None and note.is_own and note.sha256 == sha256  # perhaps damaged since: it is written again
+    if (path.exists() and not is_ours and hash_file(path) != sha256) or (
+        path.name == shipped_model().name and not path.exists()
+    ):
         return path_on_shelf(state, f"{stem}-{sha256[:_HASH_DIGITS]}{ENDING}")
     return path
 
@@ -128,15 +136,29 @@ def read_note(model: Path) -> Note | None:
             document["channels"],
             document["size"],
         )
+        passed = document.get("passed")
         return Note(
             str(document["sha256"]),
             str(document["added_at"]),
             str(document["source"]),
             options,
             bool(document["is_own"]),
+            passed if isinstance(passed, bool) else None,
         )
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
+
+
+def explain_damage(path: Path, sha256: str) -> str | None:
+    """Return why a model is not the one that dogid put on the shelf, with the way out; None where it is, or may be.
+
+    sha256: of its file, in hex. What the user has put there may be replaced at will.
+    """
+    note = read_note(path)
+    if note is None or not note.is_own or note.sha256 == sha256:
+        return None
+    again = "run dogid learn" if note.source.startswith("dogid learn") else f"activate its file ({note.source})"
+    return f"was damaged or changed since dogid put it on the shelf: delete it and {again} again"
 
 
 def noted_labels(model: Path) -> Path | None:

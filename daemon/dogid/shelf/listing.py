@@ -1,5 +1,6 @@
 """What is on the shelf: each model with its labels, what it was made from, and whether it is active."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from dogid.clock import iso_utc
 from dogid.errors import UsageError
 from dogid.model.model_file import ModelFile, read_model_file
 from dogid.model.shipped import shipped_model
-from dogid.shelf.folder import models_on_shelf, noted_labels, read_note
+from dogid.shelf.folder import explain_damage, hash_file, models_on_shelf, noted_labels, read_note
 from dogid.shelf.open_model import FoundModel
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer
 
@@ -34,6 +35,8 @@ class ListedModel:
     active: bool
     previous: bool
     """Whether a rollback goes to it."""
+    passed: bool | None
+    """Whether a learned model has passed the gate; None for others, and where that is not known."""
     shipped: bool
     problem: str | None
     """Why it cannot be used; None where nothing is known."""
@@ -67,10 +70,14 @@ def _list(path: Path, pointer: Pointer, previous: Entry | None) -> ListedModel:
         sha256, labels, made_from, problem = file.sha256, file.labels or (), describe_origin(file.record), None
     except UsageError as error:
         sha256, labels, made_from, problem = None, (), "unknown", str(error)
+        with contextlib.suppress(OSError):
+            problem = explain_damage(path, hash_file(path)) or problem
     if made_from == "unknown" and note is not None:
         made_from = f"added from {note.source}"
     if problem is None and is_active and entry is not None and sha256 != entry.sha256:
         problem = "was changed or damaged since it was activated"
+    if sha256 is not None and (entry is None or sha256 != entry.sha256):
+        problem = explain_damage(path, sha256) or problem
     return ListedModel(
         name=path.name,
         sha256=sha256,
@@ -81,6 +88,7 @@ def _list(path: Path, pointer: Pointer, previous: Entry | None) -> ListedModel:
         activated_at=None if entry is None else entry.at,
         active=is_active,
         previous=previous is not None and not is_active and previous.name == path.name,
+        passed=None if note is None or note.sha256 != sha256 else note.passed,
         shipped=False,
         problem=problem,
     )
@@ -100,6 +108,7 @@ def _list_shipped(pointer: Pointer, previous: Entry | None) -> ListedModel:
         activated_at=None,
         active=pointer.active is None,
         previous=pointer.active is not None and previous is None,
+        passed=None,
         shipped=True,
         problem=None,
     )
@@ -116,6 +125,7 @@ def _list_missing(entry: Entry) -> ListedModel:
         activated_at=entry.at,
         active=True,
         previous=False,
+        passed=None,
         shipped=False,
         problem="the file is missing",
     )

@@ -115,7 +115,7 @@ def _load(found: FoundModel, *, embeddings: bool) -> Model:
 def _candidates(chosen: Settings, broken: list[str]) -> Iterator[FoundModel]:
     """Yield what may be loaded, the best first; broken has the reasons why those before are not."""
     if chosen.model is not None:
-        yield FoundModel(_find_named(chosen, chosen.model), chosen.labels, _options(chosen), Origin.SET)
+        yield _find_set(chosen, chosen.model)
         return
     try:
         pointer = read_pointer(chosen.state)
@@ -144,9 +144,7 @@ def _find_entry(chosen: Settings, entry: Entry, broken: list[str] | None = None)
         raise UsageError(f"{path}: was changed or damaged since it was activated; its SHA-256 is not {entry.sha256}")
     note = read_note(path)
     noted = InputOptions() if note is None or note.sha256 != sha256 else note.options
-    options = InputOptions(
-        noted.normalisation or chosen.normalisation, noted.channels or chosen.channels, noted.size or chosen.size
-    )
+    options = _fill_in(noted, _options(chosen))
     # the setting `labels` belongs to a model of the settings: one that was learned from it has others inside
     return FoundModel(path, noted_labels(path), options, Origin.ACTIVATED, entry, _problem(broken, path.name))
 
@@ -169,13 +167,39 @@ def _options(chosen: Settings) -> InputOptions:
     return InputOptions(chosen.normalisation, chosen.channels, chosen.size)
 
 
+def _fill_in(options: InputOptions, others: InputOptions) -> InputOptions:
+    """Return options, with those of others where they leave it to the file."""
+    return InputOptions(
+        options.normalisation or others.normalisation, options.channels or others.channels, options.size or others.size
+    )
+
+
+def _find_set(chosen: Settings, named: Path) -> FoundModel:
+    """Return the model that the settings name; one of the shelf as it is noted there, but for what they set.
+
+    Raise UsageError where there is none of that name.
+    """
+    path = _find_named(chosen, named)
+    if path.parent != shelf_folder(chosen.state):
+        return FoundModel(path, chosen.labels, _options(chosen), Origin.SET)
+    note = read_note(path)
+    noted = InputOptions() if note is None else note.options
+    return FoundModel(path, chosen.labels or noted_labels(path), _fill_in(_options(chosen), noted), Origin.SET)
+
+
 def _find_named(chosen: Settings, named: Path) -> Path:
     """Return the path of the model that the settings name. Raise UsageError where a name is not on the shelf."""
-    if os.path.exists(named) or not _is_name(named):  # where no rights are given, loading it explains that
+    # where no rights are given, loading it explains that
+    if os.path.exists(named) or named.name != str(named):
         return named
     on_shelf = path_on_shelf(chosen.state, named.name)
     if on_shelf.is_file():
         return on_shelf
+    shipped = shipped_model()
+    if named.name in (shipped.name, shipped.stem):
+        return shipped
+    if named.suffix:  # a file in the working folder
+        return named
     raise UsageError(explain_unknown_model(chosen.state, named.name))
 
 
@@ -195,8 +219,3 @@ def _suggestion(name: str) -> str:
 
     near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
     return f": did you mean {near[0]}?" if near else ""
-
-
-def _is_name(path: Path) -> bool:
-    """Whether a setting may be a name on the shelf: one word that is no file's name."""
-    return path.name == str(path) and not path.suffix

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from dogid.conditions import ledger_hangs
 from dogid.daemon.daemon import Daemon
 from dogid.file_names import shown_name
 from dogid.inbox.safe_open import Root, open_root
@@ -26,6 +27,7 @@ from dogid.web.api import classify_file
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
+from dogid.web.deadline_executor import MAX_HUNG
 from dogid.web.errors import ApiError
 from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo, put
@@ -161,6 +163,21 @@ def test_interpreter_of_a_thread_that_hung_is_never_used(
 
     assert hung not in used
     assert used == [second, second]
+
+
+def test_state_folder_that_hangs_is_named(
+    client: FlaskClient, own_daemon: Daemon, monkeypatch: pytest.MonkeyPatch, go_on: threading.Event
+) -> None:
+    own_daemon.settings = dataclasses.replace(own_daemon.settings, decode_timeout=SHORT)
+    monkeypatch.setattr("dogid.web.api.on_demand._MAX_WAIT_SECONDS", SHORT)
+    monkeypatch.setattr(InProgress, "end", lambda *_: go_on.wait())  # the photo itself is done by then
+
+    for _ in range(MAX_HUNG + 1):
+        reply = client.post("/classify", data=photo(1), content_type="image/jpeg")
+        assert reply.json is not None
+        error = reply.json["error"]
+        assert (reply.status_code, error["code"], error["message"]) == (503, "busy", ledger_hangs(own_daemon.state))
+        assert reply.headers["Retry-After"]
 
 
 def test_upload_beyond_the_budget_is_refused_with_both_numbers(client: FlaskClient, own_daemon: Daemon) -> None:

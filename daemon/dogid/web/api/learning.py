@@ -16,6 +16,7 @@ from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 
 _MAX_BODY = 100_000  # bytes, as of a review; what is longer than one word is refused with the reason
+_LOST_TURN = "another learning run was under way, begun by a command, and this one learned nothing; begin it again"
 _ERROR = {JSON: reference("Error")}
 _LEARNING = {JSON: reference("Learning")}
 
@@ -72,6 +73,8 @@ def describe_learning(daemon: DaemonView, process: LearningProcess) -> dict[str,
     error = None if report is None else report.get("error")
     if not running and (report is None or report.get("interrupted")) and (end := process.explain_end()) is not None:
         error = {"message": end}  # killed, or on a full disk
+    if process.lost_its_turn():  # the report, if any, is that of the other run
+        return {"running": running, "report": None if error else report, "error": {"message": _LOST_TURN}}
     return {
         "running": running,
         "report": None if error else report,

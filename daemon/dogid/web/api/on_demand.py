@@ -2,9 +2,11 @@
 
 import contextlib
 import errno
+import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
+from dogid.conditions import ledger_hangs
 from dogid.decoding.byte_budget import BudgetTimeoutError
 from dogid.errors import PhotoCode, PhotoError
 from dogid.model.classifier import Classifier, Model
@@ -29,6 +31,7 @@ class OnDemandClassifier:
         self._daemon = daemon
         self._executor = DeadlineExecutor("classify on demand", max_wait=_MAX_WAIT_SECONDS, max_waiting=_MAX_WAITING)
         self._ready: tuple[Model, Classifier] | None = None
+        self._state_hangs = False
 
     @contextlib.contextmanager
     def slot(self) -> Iterator[Slot]:
@@ -46,9 +49,14 @@ class OnDemandClassifier:
         """Classify a photo's bytes in a slot of this classifier. Raise ApiError where that fails."""
         unprocessable = HTTPStatus.UNPROCESSABLE_ENTITY
         timeout = self._daemon.settings.decode_timeout
-        classifier = self._present_classifier(slot, timeout)
         try:
-            return slot.run(lambda: self._classify(data, classifier), timeout + _MAX_WAIT_SECONDS)
+            classifier = self._present_classifier(slot, timeout)
+        except BusyError as error:
+            if not self._state_hangs or isinstance(error, HungError):
+                raise
+            raise self._explain_state() from None  # each thread that may hang does already
+        try:
+            return self._run(data, classifier, slot, timeout + _MAX_WAIT_SECONDS)
         except BudgetTimeoutError:
             raise _busy("other photos take all memory; try again") from None
         except OSError as error:
@@ -64,9 +72,31 @@ class OnDemandClassifier:
             status = HTTPStatus.INTERNAL_SERVER_ERROR if is_internal else unprocessable
             raise ApiError(status, error.code, error.message) from error
 
-    def _classify(self, data: bytes, classifier: Classifier) -> Classification:
-        with self._daemon.in_progress.track_request():
-            return classify_photo(data, classifier, self._decode)
+    def _run(self, data: bytes, classifier: Classifier, slot: Slot, timeout: float) -> Classification:
+        """Classify in a thread of slot. Raise HungError where the photo takes too long, ApiError where a disk does."""
+        is_decoding = threading.Event()
+
+        def classify() -> Classification:
+            with self._daemon.in_progress.track_request():  # which writes to the state folder
+                is_decoding.set()
+                try:
+                    return classify_photo(data, classifier, self._decode)
+                finally:
+                    is_decoding.clear()
+
+        try:
+            result = slot.run(classify, timeout)
+        except HungError:
+            self._state_hangs = not is_decoding.is_set()
+            if not self._state_hangs:
+                raise
+            self._ready = None  # the thread that hangs keeps its interpreter
+            raise self._explain_state() from None
+        self._state_hangs = False
+        return result
+
+    def _explain_state(self) -> ApiError:
+        return _busy(ledger_hangs(self._daemon.state))
 
     def _decode(self, data: bytes, size: tuple[int, int], on_start: Callable[[], None]) -> DecodedPhoto:
         return self._daemon.decoder.decode(data, size, on_start, max_wait=_MAX_WAIT_SECONDS)

@@ -136,6 +136,7 @@ MODEL = _object(
         "activated_at": {"anyOf": [_TIME, {"type": "null"}]},
         "active": {"type": "boolean"},
         "previous": {"type": "boolean", "description": "whether a rollback goes to it"},
+        "passed": _or_null("boolean", description="whether a learned model has passed the gate; null for others"),
         "shipped": {"type": "boolean"},
         "problem": _or_null("string", description="why it cannot be used"),
     }

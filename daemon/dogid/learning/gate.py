@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.evaluation.intervals import Interval, mcnemar, share_interval
+from dogid.quantities import count_of
 
 NEEDED_E_VALUE = 20.0
 """Of one layer whose answers to more and more photos are looked at, at most one in 20 that is no better reaches it.
 Each learning run fits another layer, and people correct wrong answers, on which nothing can be lost: it says that a
 model has learned what it was taught, and the second claim that nothing else was lost. Higher asks for more corrections:
 20 needs 7 without a loss, 100 needs 9."""
+_FEWEST_GAINED = 7  # without a loss; stated to people, and follows of the above
 _LARGEST_E_VALUE = 10**9  # that is stated: a thousand gains would not fit a float
 _ACCEPTED_LOSS = 0.005
 """Share of the unseen photos that may be lost: with more of them, the margin comes down to it."""
@@ -291,8 +293,9 @@ def _explain_not_better(better: Better) -> str:
     if not better.gained and not better.lost:
         return "no reviewed photo is answered differently: no difference"
     return (
-        f"it is not shown to be better: {better.gained} reviewed photos gained and {better.lost} lost, near-duplicates "
-        f"counted once (evidence {better.e_value:.3g} of {better.needed:g}); review more photos"
+        f"it is not shown to be better: {count_of(better.gained, 'reviewed photo')} gained and {better.lost} lost, "
+        f"near-duplicates counted once (evidence {better.e_value:.3g} of {better.needed:g}); review more photos: where "
+        f"none is lost, {_FEWEST_GAINED} gained ones are enough"
     )
 
 

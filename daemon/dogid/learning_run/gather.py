@@ -22,6 +22,7 @@ from dogid.model.head import read_head
 from dogid.model.last_layer import NoLastLayerError, find_last_layer
 from dogid.model.network import Network
 from dogid.model.training_embeddings import read_embeddings
+from dogid.quantities import count_of
 from dogid.settings import Settings
 
 REPLAYED = 1000
@@ -65,7 +66,7 @@ def gather(
     labelled = [one for one in standing if one.review.label is not None]
     missing = [one.review for one in labelled if one.embedding is None]
     if missing:
-        report(f"embedding {len(missing)} reviewed photos that the present network has not seen")
+        report(f"embedding {count_of(len(missing), 'reviewed photo')} that the present network has not seen")
     made = embed_photos(model, chosen, db, missing)
     if store:
         store_embeddings(state, network.sha256, made)

@@ -11,6 +11,10 @@ from dogid.learning_run.last_report import read_report
 from dogid.shelf.folder import shelf_folder
 from dogid.system.atomic_files import write_atomically
 
+ENOUGH_PHOTOS = 20
+"""Photos of a new label from which on it is mostly recognised. People are asked for so many; fewer can be learned,
+too."""
+
 _FILE = ".rolled_back.json"
 
 

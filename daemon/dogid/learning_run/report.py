@@ -8,10 +8,13 @@ from dogid.learning.contradictions import Contradiction
 from dogid.learning.gate import Gate
 from dogid.learning.learned import Learned
 from dogid.learning_run.gather import REPLAYED, Gathered
+from dogid.learning_run.learning_state import ENOUGH_PHOTOS
+from dogid.quantities import count_of
 from dogid.settings import format_thresholds
 
 _MOST_CHANGES = 200  # photos that the JSON names
 _MOST_LINES = 20  # of one kind, in the text
+_MOST_OWN = 5  # of the model's own photos, about which nobody needs to do anything
 
 Document = dict[str, Any]
 
@@ -60,28 +63,28 @@ def format_report(document: Document) -> list[str]:
     counts, gate = document["learned_from"], document["gate"]
     better, not_worse = gate["better"], gate["not_worse"]
     lines = [
-        f"learned from {counts['reviewed']} reviewed photos ({counts['clusters']} without near-duplicates) and "
-        f"{counts['stored']} stored ones"
+        f"learned from {count_of(counts['reviewed'], 'reviewed photo')} ({counts['clusters']:,} without "
+        f"near-duplicates) and {count_of(counts['stored'], 'photo')} that the model carries from before"
     ]
     lines += [
-        f"{number} {what}"
-        for number, what in (
-            (counts["known"], "reviewed photos were learned before"),
-            (counts["relabelled"], "stored photos have the label that people gave them"),
-            (counts["withdrawn"], "stored photos are no longer learned from, as people took back what they had said"),
-            (counts["left_out"], "photos are left out, as their labels contradict others: dogid learn --check"),
-            (counts["without_embedding"], "reviewed photos are gone, and this network never saw them: left out"),
+        text.format(count_of(counts[key], "photo"))
+        for key, text in (
+            ("known", "a former run had learned {}"),
+            ("relabelled", "people gave another label to {} of the model's own"),
+            ("withdrawn", "no longer learned from, as people took their word back: {}"),
+            ("left_out", "left out, as labels contradict others: {}; see dogid learn --check"),
+            ("without_embedding", "left out, as gone before this model saw them: {}"),
         )
-        if number
+        if counts[key]
     ]
-    for label in document["new_labels"]:
-        recall = "unknown" if label["recall"] is None else f"{label['recall']:.0%}"
-        lines.append(f"new label {label['label']}: {label['photos']} photos, recognised {recall} (cross-validated)")
+    lines += [_describe_new_label(label) for label in document["new_labels"]]
     if better["photos"]:
+        shown = "" if better["e_value"] >= better["needed"] else " not"
         lines.append(
-            f"of what you reviewed, answered rightly: {better['before_share']:.0%} before, {better['after_share']:.0%} "
-            f"after; {better['gained']} gained, {better['lost']} lost; evidence {better['e_value']:.3g} (needed: "
-            f"{better['needed']:g}), McNemar's p {better['mcnemar_p']:.3g}"
+            f"of the reviewed photos, answered rightly: {better['before_share']:.0%} before, "
+            f"{better['after_share']:.0%} after; {better['gained']} gained, {better['lost']} lost: "
+            f"that is{shown} enough to show that it is better (evidence {better['e_value']:.3g}, "
+            f"needed {better['needed']:g}; McNemar's p {better['mcnemar_p']:.2g})"
         )
     lines.append(f"old labels: {not_worse['statement']}")
     if gate["since_training"]:
@@ -93,7 +96,8 @@ def format_report(document: Document) -> list[str]:
     ]
     replay = document["replay"]
     if replay["photos"]:
-        lines.append(f"of the newest {replay['photos']} photos, {replay['changed']} would get another answer")
+        photos = count_of(replay["photos"], "newest photo")
+        lines.append(f"of the {photos} that nobody has reviewed, {replay['changed']} would get another answer")
         lines += [
             f"  {change['before']} -> {change['after']}: {change['photos']}"
             for change in replay["by_label"][:_MOST_LINES]
@@ -105,6 +109,18 @@ def format_report(document: Document) -> list[str]:
     return lines
 
 
+def _describe_new_label(label: Document) -> str:
+    text = f"new label {label['label']}: {count_of(label['photos'], 'photo')}"
+    if label["recall"] is not None:
+        text += f", of which a model that had not learned them recognised {label['recall']:.0%}"
+    else:
+        text += "; how well it is recognised cannot be known of so few"
+    if label["photos"] < ENOUGH_PHOTOS:
+        verb = "is" if label["photos"] == 1 else "are"
+        text += f"; {label['photos']} {verb} few, {ENOUGH_PHOTOS} are mostly enough"
+    return text
+
+
 def _propose_thresholds(document: Document) -> list[str]:
     """Return the lines of the settings' file by which the new model's answers are as precise as was asked for."""
     proposed = document["thresholds"]
@@ -114,16 +130,26 @@ def _propose_thresholds(document: Document) -> list[str]:
     lines = format_thresholds({one["label"]: one["threshold"] for one in proposed})
     return [
         f"with these lines in the settings, {document['precision']:.0%} of what is not unsure is right "
-        f"({unsure} of {answers} answers with these labels are unsure then):",
+        f"({unsure} of {answers} answers with these labels, to photos whose label is known, are unsure then):",
         *(f"  {line}" for line in lines),
     ]
 
 
 def format_contradictions(contradictions: Sequence[Document]) -> list[str]:
-    """Return contradictions as lines."""
+    """Return contradictions as lines: those of reviewed photos, then the model's own photos, which ask for nothing."""
     if not contradictions:
         return ["nothing contradicts itself"]
-    lines = [f"{len(contradictions)} photos contradict others, and are left out until someone says what they show:"]
-    return lines + [
-        f"  {one['name'] or 'stored photo ' + one['sha256'][:12]}: {one['reason']}" for one in contradictions
-    ]
+    reviewed = [one for one in contradictions if one["name"] is not None]
+    own = [one for one in contradictions if one["name"] is None]
+    lines = []
+    if reviewed:
+        what = "reviewed photo contradicts others", "reviewed photos contradict others"
+        lines.append(f"{count_of(len(reviewed), *what)}, left out until someone says what it shows (dogid label):")
+        lines += [f"  {one['name']}: {one['reason']}" for one in reviewed]
+    if own:
+        what = "photo of the model's own training contradicts", "photos of the model's own training contradict"
+        lines.append(f"{count_of(len(own), *what)} what people said, left out by itself: nothing needs to be done")
+        lines += [f"  {one['sha256'][:12]}: {one['reason']}" for one in own[:_MOST_OWN]]
+        if len(own) > _MOST_OWN:
+            lines.append(f"  and {len(own) - _MOST_OWN:,} more: dogid learn --check --json")
+    return lines

@@ -19,6 +19,7 @@ from dogid.learning_run.gather import REPLAYED, Report, gather
 from dogid.learning_run.report import describe_contradictions, describe_learned
 from dogid.model.classifier import Model
 from dogid.model.write_head import NewModel, write_head
+from dogid.quantities import count_of
 from dogid.settings import Settings
 from dogid.shelf.folder import put_on_shelf, shelf_folder
 from dogid.shelf.open_model import open_model
@@ -49,7 +50,7 @@ def learn_model(
     _remove_leftovers(state)
     model = open_model(chosen, embeddings=True)
     gathered = gather(model, chosen, state, db, report)
-    report(f"learning from {len(gathered.reviewed)} reviewed photos")
+    report(f"learning from {count_of(len(gathered.reviewed), 'reviewed photo')}")
     learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)
     report("writing the model")
     path, sha256 = _write(model, state, learned)

@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from dogid.learning_run.learning_state import ENOUGH_PHOTOS
 from dogid.ledger.reviews import Review, count_reviewed_labels, count_reviews, list_newest_reviews
 from dogid.quantities import count_of
 from dogid.web.api.reviews import MOST_IDS
 from dogid.web.pages.formatting import visible
 
-ENOUGH = 20
-"""Photos of a new label from which on it is mostly recognised. The page asks people for so many; fewer can be learned,
-too."""
 _BUTTONS = 9
 """Labels with a button and a key of their own: one for each digit."""
 _MAX_LISTED = 300
@@ -69,7 +67,9 @@ def describe_progress(db: sqlite3.Connection, model_labels: Sequence[str]) -> st
 
 
 def _describe_count(label: str, count: int) -> str:
-    return f"{visible(label)} {count} of {ENOUGH}" if count < ENOUGH else f"{visible(label)} yes ({count})"
+    return (
+        f"{visible(label)} {count} of {ENOUGH_PHOTOS}" if count < ENOUGH_PHOTOS else f"{visible(label)} yes ({count})"
+    )
 
 
 def list_last_steps(db: sqlite3.Connection) -> list[Step]:

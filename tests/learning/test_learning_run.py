@@ -105,6 +105,13 @@ def test_two_learning_runs_at_once_are_refused(daemon: DaemonProcess) -> None:
     assert not is_learning(daemon.state)
 
 
+def test_run_that_a_command_forestalled_says_so(daemon: DaemonProcess) -> None:
+    assert send(daemon, "/learn", {}).status == 202
+    with learning_alone(daemon.state):  # long before the daemon's process has loaded what it needs
+        error = eventually(lambda: daemon.get("/learn")["error"], "the run has ended", timeout=60)
+        assert "another learning run was under way" in error["message"]
+
+
 def test_without_a_daemon_it_learns_the_same_model(
     daemon: DaemonProcess, learned: tuple[Reply, Reply, dict[str, Any]], tmp_path: Path
 ) -> None:

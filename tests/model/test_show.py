@@ -8,6 +8,7 @@ import pytest
 
 from dogid.cli import main
 from dogid.model.shipped import shipped_model
+from dogid.shelf.folder import put_on_shelf
 from tests.model.small_models import LABELS, SIZE, with_labels
 
 
@@ -65,3 +66,10 @@ def test_unmeasured_gate_is_shown_as_such(
 
     assert shown["provenance: gate.agreement"] == shown["provenance: gate.passed"] == "not measured"
     assert shown["provenance: calibration"] == shown["provenance: remedies"] == "none"
+
+
+def test_name_on_the_shelf_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = put_on_shelf(tmp_path, "mine", shipped_model().read_bytes(), "a test")
+
+    assert main(["model", "show", path.name, "--state", str(tmp_path)]) == 0
+    assert str(path) in capsys.readouterr().out

@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions, each with its arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     show = actions.add_parser("show", help="print the metadata of a model file, and verify it")
-    show.add_argument("file", type=Path, metavar="FILE", help="a .tflite model")
+    show.add_argument("file", type=Path, metavar="FILE", help="a .tflite model, or a name on the shelf")
     show.add_argument("--labels", type=Path, metavar="FILE", help="labels in a file of their own")
     show.add_argument("--json", action="store_true", help="print one JSON document")
-    settings.add_flags(show, ("normalisation", "channels", "size"))
+    settings.add_flags(show, ("state", "normalisation", "channels", "size"))
     model_get.add_arguments(actions.add_parser("get", help="download a published model by name or address"))
     model_try.add_arguments(actions.add_parser("try", help="compare the answers under each usual normalisation"))
     model_shelf.add_list_arguments(actions.add_parser("list", help="show the models that there are"))

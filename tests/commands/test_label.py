@@ -1,11 +1,16 @@
 """`dogid label`: a person's word from the command line, beside a running daemon and without one."""
 
 import json
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 from tests.conftest import MakeDaemon
+from tests.ledger.ledger_folder import Inbox, add_classified
+from tests.support.daemon import environment
 from tests.support.photos import photo, put
+from tests.support.privileges import needs_root
 from tests.web.api.event_listener import Listener
 
 
@@ -95,3 +100,22 @@ def test_label_of_another_content_than_the_results_is_refused(
     listed = json.loads(daemon.command("results", "--reviewed", "true", "--json").stdout)["results"]
     assert listed == []
     assert daemon.command("label", str(inbox / "same.jpg"), "pug").returncode == 0  # written again, and the same
+
+
+@needs_root
+def test_full_disk_of_the_state_is_named(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    add_classified(inbox, "a.jpg")
+    inbox.close()
+    inbox.state.rename(tmp_path / "copy")
+    inbox.state.mkdir()
+    script = 'mount -t tmpfs -o size=2m none "$1"; cp "$2"/* "$1"; head -c 9m /dev/zero > "$1"/fill; shift 2; "$@"'
+    before = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+    command = [sys.executable, "-m", "dogid", "label", "a.jpg", "pug", "--state", str(inbox.state)]
+    done = subprocess.run(
+        [*before, str(inbox.state), str(tmp_path / "copy"), *command, "--inbox", str(inbox.folder)],
+        capture_output=True, text=True, check=False, env=environment(),
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "as its disk is full; make room there" in done.stderr

@@ -13,7 +13,6 @@ from dogid import settings
 from dogid.conditions import inbox_hangs, no_rights
 from dogid.errors import UsageError
 from dogid.file_names import from_one_line
-from dogid.ledger.damage import UnreadableLedgerError
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger_condition import find_full_disk
 from dogid.ledger.reading_connection import ReadingConnection
@@ -45,8 +44,10 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
         raise UsageError(no_rights(ledger, owner_of(ledger)))
     try:
         db = open_for_reading(state)
-    except UnreadableLedgerError as error:
-        raise UsageError(find_full_disk(state) or str(error)) from error  # on a full disk a start leaves an empty file
+    except UsageError as error:
+        # on a full disk a start leaves an empty file, and SQLite finds no room for the files beside the ledger
+        full = None if error.__cause__ is None else find_full_disk(state)
+        raise UsageError(full or str(error)) from error
     db.thresholds = chosen.thresholds
     return db
 

@@ -1,11 +1,10 @@
 """Print dogid(1), the manual page, from the help texts of the command: `manpage.py YYYY-MM-DD >dogid.1`."""
 
 import sys
-from dataclasses import fields
 
 from dogid import __version__
 from dogid.cli import COMMANDS
-from dogid.settings import Settings, flag, variable
+from dogid.settings import SINGLE_VALUES, flag, variable
 
 FILES = {
     "/etc/dogid/dogid.toml": "settings of the service",
@@ -40,7 +39,7 @@ def page(date: str) -> str:
     lines += [".SH SETTINGS", "Flags override environment variables, which override the settings file."]
     items = {
         f"{flag(item.name)} {item.metadata['metavar']}": _setting(item.name, item.metadata["help"])
-        for item in fields(Settings)
+        for item in SINGLE_VALUES
     }
     lines += _list(items)
     lines += [".SH FILES", *_list(FILES, ".I")]

@@ -110,9 +110,10 @@ def format_mcnemar(accuracies: Accuracies, dtype: str) -> str:
     """Return McNemar's test in a sentence."""
     test = accuracies.disagreement
     meaning = "a real difference" if test.p_value < SIGNIFICANT else "no sign of a real difference"
+    unit = "" if accuracies.groups is None else " (by photo, not by source)"  # as the intervals beside it are
     return (
         f"right only as float32: {count_of(test.only_first_right, 'photo')}, only as {dtype}: "
-        f"{test.only_second_right}; McNemar's test: p = {test.p_value:.3f}, {meaning}"
+        f"{test.only_second_right}; McNemar's test{unit}: p = {test.p_value:.3f}, {meaning}"
     )
 
 

@@ -30,6 +30,8 @@ from dogid.web.auth.access import Access
 from dogid.web.auth.middleware import add_access_checks
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError, error_document
+from dogid.web.older_answers import OlderAnswers
+from dogid.web.recent_drift import RecentDrift
 
 _ERROR = {JSON: reference("Error")}
 _PAGE = {"type": "string"}
@@ -66,7 +68,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_access_checks(app, access)
     registry = EndpointRegistry(app)
     classifier = OnDemandClassifier(daemon)
-    learning = LearningProcess()
+    learning, older_answers, drift = LearningProcess(), OlderAnswers(), RecentDrift()
     files = FileClassifier(daemon, classifier)
 
     def root(params: QueryParams) -> AnyResponse:  # noqa: ARG001
@@ -79,13 +81,13 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_results_endpoints(registry, daemon)
     add_review_endpoints(registry, daemon, pages.review)
     add_classify_endpoint(registry, daemon, classifier)
-    add_status_endpoints(registry, daemon)
+    add_status_endpoints(registry, daemon, older_answers, drift)
     add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon, learning)
-    add_metrics_endpoint(registry, daemon)
+    add_metrics_endpoint(registry, daemon, drift)
     add_events_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)
-    pages.register(app, daemon, learning)
+    pages.register(app, daemon, learning, older_answers, drift)
     _add_error_handlers(app, daemon)
     return app
 

@@ -16,17 +16,26 @@ class OlderAnswers:
     """The number of photos in the inbox with the answer of another model than the one that runs."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._model = ""
-        self._count = 0
-        self._fresh_until = 0.0
+        self._counting = threading.Lock()
+        self._last: tuple[str, int, float] | None = None
+        """The model's SHA-256, its count, and until when that is shown; replaced as a whole."""
 
     def count(self, db: sqlite3.Connection, sha256: str) -> int:
         """Return the number for a model, up to MOST; it may be a minute old."""
-        with self._lock:
-            now = time.monotonic()
-            if sha256 != self._model or now > self._fresh_until:
-                self._count = count_older_answers(db, sha256, MOST)
-                self._model = sha256
-                self._fresh_until = now + (_SECONDS if self._count else _NONE_SECONDS)
-            return self._count
+        last = self._last
+        if last is not None and last[0] == sha256:
+            if time.monotonic() <= last[2] or not self._counting.acquire(blocking=False):
+                return last[1]  # fresh, or another thread is counting: nobody waits for it
+        else:
+            self._counting.acquire()
+        try:
+            return self._count(db, sha256)
+        finally:
+            self._counting.release()
+
+    def _count(self, db: sqlite3.Connection, sha256: str) -> int:
+        last, now = self._last, time.monotonic()
+        if last is None or last[0] != sha256 or now > last[2]:
+            count = count_older_answers(db, sha256, MOST)
+            self._last = last = sha256, count, now + (_SECONDS if count else _NONE_SECONDS)
+        return last[1]

@@ -161,11 +161,17 @@ def test_people_get_a_table_and_a_verdict(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     photos = str(workspace.photos)
-    main(
-        ["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), "--calibrate", photos, "--evaluate", photos]
-    )
+    flags = ["--calibrate", photos, "--evaluate", photos, "--group-by", "[0-9]+"]
+    main(["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), *flags])
     printed = capsys.readouterr()
-    for words in ("accuracy (top-1)", "McNemar", "30 photos not used to calibrate", "passed", "blue 10", "wrote"):
+    for words in (
+        "accuracy (top-1)",
+        "McNemar's test (by photo, not by source): p = ",
+        "30 photos not used to calibrate",
+        "passed",
+        "blue 10",
+        "wrote",
+    ):
         assert words in printed.out
     assert "TensorFlow" not in printed.err
 

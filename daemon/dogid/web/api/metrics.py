@@ -34,7 +34,7 @@ _DRIFT_GAUGES: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = 
 )
 
 
-def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView) -> None:
+def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView, drift: RecentDrift) -> None:
     """Add `/metrics`. The Prometheus client is imported at the first request, since many daemons never get one."""
     registries: list[CollectorRegistry] = []
 
@@ -42,13 +42,13 @@ def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView) -> None
         from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
         if not registries:
-            registries.append(_make_registry(daemon))
+            registries.append(_make_registry(daemon, drift))
         return Response(generate_latest(registries[0]), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     registry.add(METRICS, metrics)
 
 
-def _make_registry(daemon: DaemonView) -> "CollectorRegistry":
+def _make_registry(daemon: DaemonView, drift: RecentDrift) -> "CollectorRegistry":
     from prometheus_client.platform_collector import PlatformCollector
     from prometheus_client.process_collector import ProcessCollector
     from prometheus_client.registry import CollectorRegistry
@@ -56,11 +56,11 @@ def _make_registry(daemon: DaemonView) -> "CollectorRegistry":
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
-    registry.register(_make_collector(daemon))
+    registry.register(_make_collector(daemon, drift))
     return registry
 
 
-def _make_collector(daemon: DaemonView) -> "Collector":
+def _make_collector(daemon: DaemonView, drift: RecentDrift) -> "Collector":
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
@@ -69,8 +69,6 @@ def _make_collector(daemon: DaemonView) -> "Collector":
     )
     from prometheus_client.metrics_core import Metric
     from prometheus_client.registry import Collector
-
-    drift = RecentDrift()
 
     class DaemonCollector(Collector):
         """Reads the daemon's figures at each request."""

@@ -40,9 +40,10 @@ HEALTH = Endpoint(
 )
 
 
-def add_status_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> None:
+def add_status_endpoints(
+    registry: EndpointRegistry, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift
+) -> None:
     """Add `/status` and `/healthz`."""
-    older_answers, drift = OlderAnswers(), RecentDrift()
 
     def status(params: QueryParams) -> Response:  # noqa: ARG001
         return json_response(status_document(daemon, older_answers, drift))

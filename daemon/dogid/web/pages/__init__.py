@@ -10,6 +10,8 @@ from dogid.learning_run.child import LearningProcess
 from dogid.result_document import Result
 from dogid.shelf.listing import ListedModel
 from dogid.web.daemon_view import DaemonView
+from dogid.web.older_answers import OlderAnswers
+from dogid.web.recent_drift import RecentDrift
 
 if TYPE_CHECKING:
     from dogid.web.pages.views import Pages
@@ -27,12 +29,14 @@ _FORMS = {"say": "/page/review", "change_model": "/page/models"}
 """Path of each view of `Pages` that takes what a form sends."""
 
 
-def register(app: Flask, daemon: DaemonView, learning: LearningProcess) -> None:
+def register(
+    app: Flask, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
+) -> None:
     """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below.
 
-    learning: starts learning runs.
+    learning: starts learning runs. older_answers, drift: figures that `/status` has, too.
     """
-    app.extensions[_KEY] = pages = _LazyPages(daemon, learning)
+    app.extensions[_KEY] = pages = _LazyPages(daemon, learning, older_answers, drift)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _make_view(pages, name))
     for name, address in _FORMS.items():
@@ -62,9 +66,10 @@ def _pages() -> "Pages":
 class _LazyPages:
     """Pages that are imported and made at the first request, so that the daemon starts without them."""
 
-    def __init__(self, daemon: DaemonView, learning: LearningProcess) -> None:
-        self._daemon = daemon
-        self._learning = learning
+    def __init__(
+        self, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
+    ) -> None:
+        self._parts = daemon, learning, older_answers, drift
         self._lock = threading.Lock()
         self._pages: Pages | None = None
 
@@ -73,7 +78,7 @@ class _LazyPages:
 
         with self._lock:
             if self._pages is None:
-                self._pages = Pages(self._daemon, self._learning)
+                self._pages = Pages(*self._parts)
             return self._pages
 
 

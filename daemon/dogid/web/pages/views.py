@@ -39,15 +39,16 @@ from dogid.web.recent_drift import RecentDrift
 class Pages:
     """The views of one daemon, with their caches."""
 
-    def __init__(self, daemon: DaemonView, learning: LearningProcess) -> None:
+    def __init__(
+        self, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
+    ) -> None:
         """Set up; learning: starts learning runs."""
         self._daemon = daemon
         self._learning = learning
         self._pictures = Pictures(daemon)
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
-        self._older_answers = OlderAnswers()
-        self._drift = RecentDrift()
+        self._older_answers, self._drift = older_answers, drift
 
     def index(self) -> Response:
         """Return the page: the newest photos and the daemon's state. All parameters are optional."""

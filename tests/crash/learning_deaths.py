@@ -39,6 +39,7 @@ def leave_mathematics_out(active: Path) -> None:
     parent = SimpleNamespace(file=SimpleNamespace(path=active, name=active.name, sha256=""))
     learned = SimpleNamespace(
         **dict.fromkeys(("head", "labels", "embeddings", "learned_from", "learned_labels"), ()),
+        gate=SimpleNamespace(passed=True),
     )
     gathered = SimpleNamespace(parent=None, reviewed=(), recent=())
     vars(run).update(

@@ -11,6 +11,7 @@ from dogid.ledger.database import open_for_reading, open_for_writing
 from dogid.ledger.reviews import Review
 from dogid.model.classifier import load_model
 from dogid.model.shipped import shipped_model
+from dogid.photo.decode import limit_pixels
 from dogid.settings import Settings
 from tests.support.photos import photo, put
 
@@ -28,8 +29,11 @@ def test_reviewed_photo_over_a_limit_is_left_out(tmp_path: Path) -> None:
     model, chosen = load_model(shipped_model(), embeddings=True), Settings(inbox=tmp_path, max_pixels=100_000)
     small, large = review(tmp_path / "small.jpg"), review(tmp_path / "large.jpg")
 
-    with contextlib.closing(open_for_reading(tmp_path / "state")) as db:
-        made = embed_photos(model, chosen, db, [large, small])
+    try:
+        with contextlib.closing(open_for_reading(tmp_path / "state")) as db:
+            made = embed_photos(model, chosen, db, [large, small])
+    finally:
+        limit_pixels()  # it is of the whole process
 
     assert set(made) == {small.sha256}
 

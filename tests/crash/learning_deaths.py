@@ -20,7 +20,8 @@ from dogid.learning_run.last_report import keep_report, read_report
 from dogid.ledger.database import open_for_writing
 from dogid.settings import Settings
 from dogid.shelf.folder import models_on_shelf, put_on_shelf
-from tests.crash.shelf_deaths import Watch, check_shelf, dies_at, in_another_process, load_only_models
+from tests.crash.shelf_deaths import Watch, check_shelf, dies_at, load_only_models
+from tests.support.forked import in_another_process
 
 _DEAD = 77
 _MODELS = 7  # more than are kept

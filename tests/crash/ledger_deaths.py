@@ -8,7 +8,6 @@ import os
 import shutil
 import sqlite3
 import sys
-import traceback
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -21,6 +20,7 @@ from dogid.ledger.database import open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
 from dogid.ledger.retention import Retention, forget_departed
+from tests.support.forked import in_another_process
 from tests.support.photos import put
 
 _DEAD = 77
@@ -88,22 +88,6 @@ def forget(ledger: Ledger, inbox: Path, state: Path) -> None:
     db = open_for_reading(state)
     forget_departed(ledger, db, inbox, Retention(days=1, rows=0), Clock().wall_ms() + 2 * _DAY_MS)
     db.close()
-
-
-def in_another_process(task: Callable[[], None]) -> int:
-    """Run task in a fork of this process; return its exit status."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            task()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def dies_at(number: int) -> Callable[[sqlite3.Connection], None]:

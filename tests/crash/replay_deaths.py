@@ -7,8 +7,7 @@ import os
 import shutil
 import sqlite3
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from dogid.ledger.histories import all_pages
 from dogid.ledger.queries import ResultFilter, list_results
 from dogid.model.classifier import load_model
 from dogid.shelf import open_model
+from tests.support.forked import in_another_process
 
 _DEAD = 77
 _LEAST_PHOTOS = 3  # in the inbox; others have left it, and keep their answers
@@ -47,22 +47,6 @@ def run_and_die(command: Sequence[str], statement: int) -> int:
     """Run `dogid COMMAND...`, and die before so many statements; return the exit status where there are fewer."""
     dies_at(statement)
     return dogid(command)
-
-
-def in_another_process(task: Callable[[], object]) -> int:
-    """Run task in a fork of this process; return its exit status."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            status = int(bool(task()))
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def answers(state: Path) -> dict[str, list[tuple[str, Any]]]:

@@ -7,7 +7,6 @@ runs and no buffer is flushed. What a process has written the kernel keeps, so t
 import os
 import shutil
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from dogid.shelf.folder import hash_file, put_on_shelf
 from dogid.shelf.open_model import find_model
 from dogid.shelf.pointer import read_pointer
 from tests.shelf.models import make_model
+from tests.support.forked import in_another_process
 
 _DEAD = 77
 _STEPS = frozenset({"os.rename", "os.remove", "os.chmod", "os.mkdir"})
@@ -76,22 +76,6 @@ def life_with_daemon(state: Path, watch: Watch) -> None:
         watch()
         daemon.activate_model("other")
         daemon.roll_back_model()
-
-
-def in_another_process(task: Callable[[], None]) -> int:
-    """Run task in a fork of this process; return its exit status."""
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            task()
-            status = 0
-        except BaseException:
-            traceback.print_exc()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def check_shelf(state: Path) -> None:

@@ -1,4 +1,4 @@
-"""The setting `learning`: runs that nobody asked for, activation, and the way back, with a real daemon."""
+"""The setting `learning`: runs that the daemon begins, activation, and the way back, with a real daemon."""
 
 import json
 import shutil
@@ -57,7 +57,7 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def report_of(daemon: DaemonProcess) -> dict[str, Any]:
-    """Wait for the report of a run that nobody asked for."""
+    """Wait for the report of a run that the daemon began."""
     return eventually(lambda: None if (answer := daemon.get("/learn"))["running"] else answer["report"], "a report")
 
 

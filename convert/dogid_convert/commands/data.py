@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument(
         "--hardlink",
         action="store_true",
-        help="link files instead of copying them: whoever edits one in DIR edits the one in the inbox",
+        help="link files instead of copying them: an edit of one in DIR edits the one in the inbox",
     )
     reading_state.add_arguments(export)
 

@@ -16,7 +16,7 @@ from dogid.errors import DogidError, UsageError
 from dogid.system.atomic_files import sync_folder
 
 WITHDRAWN = ".withdrawn"
-"""The folder of photos that have no label any more and are nowhere else: hidden, so that nobody trains on them."""
+"""The folder of photos that have no label any more and are nowhere else: hidden, so that training leaves them out."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -8,17 +8,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from dogid.clock import Clock
-from dogid.conditions import LEDGER_DAMAGED, ledger_hangs, ledger_moved_aside, ledger_unreadable, restart_by_hand
+from dogid.conditions import LEDGER_DAMAGED, ledger_moved_aside, ledger_unreadable, restart_by_hand
 from dogid.daemon.condition_monitor import ConditionMonitor
 from dogid.daemon.content_checker import ContentChecker
 from dogid.daemon.folders import (
     LOCK_FILE,
     claim_state_path,
-    left_over,
     lock_state,
     prepare_inbox,
     prepare_state,
@@ -27,10 +25,13 @@ from dogid.daemon.folders import (
 from dogid.daemon.health_check import INTERVAL_SECONDS, HealthCheck
 from dogid.daemon.learning_keeper import LearningKeeper, LearningTarget
 from dogid.daemon.maintenance_thread import MaintenanceThread
+from dogid.daemon.model_log import log_model, log_model_change
 from dogid.daemon.model_switch import ModelSwitch
+from dogid.daemon.overall_health import judge_health
 from dogid.daemon.reconciler import Reconciler
 from dogid.daemon.result_log import log_outcomes
 from dogid.daemon.status_notifier import StatusNotifier
+from dogid.daemon.unfinished_restore import finish_restore
 from dogid.daemon.wait_clock import WaitClock
 from dogid.decoding.byte_budget import ByteBudget, choose_capacity
 from dogid.decoding.decoder import Decoder
@@ -58,7 +59,7 @@ from dogid.pipeline.result_signal import ResultSignal
 from dogid.pipeline.retry_policy import RetryPolicy
 from dogid.quantities import count_of
 from dogid.settings import Settings
-from dogid.shelf.listing import describe_choice, describe_origin
+from dogid.shelf.listing import describe_choice
 from dogid.shelf.open_model import FoundModel, OpenedModel, choose_model
 from dogid.status import NOT_CHECKED, Health, WatchStatus
 from dogid.system.sd_notify import Notifier
@@ -70,7 +71,6 @@ _FINISH_SECONDS = 1.2  # for workers to finish their photo; what they do not fin
 _STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon after
 # For the workers' first interpreters. Raising this hides a hang for longer; lowering it fails on the slowest boards.
 _FIRST_ROUND_SECONDS = 60.0
-_BLOCKED_SECONDS = 60.0  # for which a missing inbox or a full disk may last; less alarms for a disk that is remounted
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
 )  # fmt: skip
@@ -90,7 +90,7 @@ class Daemon:
         self._notifier = notifier or Notifier()
         self.settings = settings
         limit_pixels(settings.max_pixels)
-        _finish_restore(settings.state)  # the model may lie in the state folder
+        finish_restore(settings.state)  # the model may lie in the state folder
         had_state = settings.state.exists()
         self.state = prepare_state(settings.state, settings.inbox.absolute())
         self._lock_file = lock_state(self.state)
@@ -224,19 +224,13 @@ class Daemon:
 
         A problem of the inbox or the disk is named, too, and is unhealthy where it lasts and stops all photos.
         """
-        health, watch = self._health_check.health, self.watch_status
-        if health.ok and self.ledger.repairer.is_damaged:
-            return dataclasses.replace(health, ok=False, reason=LEDGER_DAMAGED)
-        # the check waits for the ledger, too: its reason is only when it last ended
-        if not health.ok and watch.problem == ledger_hangs(self.state):
-            return dataclasses.replace(health, reason=watch.problem, problem=watch.problem)
-        is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
-        if health.ok and watch.problem:
-            return dataclasses.replace(health, ok=not is_blocked, reason=watch.problem, problem=watch.problem)
-        if health.ok and self.found_model.problem:
-            problem = self.found_model.problem
-            return dataclasses.replace(health, reason=problem, problem=problem)
-        return health
+        return judge_health(
+            self._health_check.health,
+            self.watch_status,
+            self.state,
+            is_damaged=self.ledger.repairer.is_damaged,
+            model_problem=self.found_model.problem,
+        )
 
     def _look_around(self) -> None:
         """Do what is due after each round of the health check."""
@@ -356,8 +350,7 @@ class Daemon:
         return {"model": text, "model_choice": describe_choice(self.found_model, self.model.file)}
 
     def _log_change(self, what: str) -> None:
-        made_from = describe_origin(self.model.file.record)
-        log.info("%s: model %s, made from %s", what, self.model.file.name, made_from)
+        log_model_change(what, self.model)
         self.log_model()
 
     def note_ledger_error(self, error: Exception) -> None:
@@ -459,15 +452,7 @@ class Daemon:
 
     def log_model(self) -> None:
         """Log what the model is fed, what may make its answers wrong, and why it is not the active one."""
-        if self.found_model.problem is not None:
-            log.error("%s", self.found_model.problem)
-        log.info("model %s is fed %s", self.model.file.name, self.model.input.describe())
-        for warning in self.model.warnings:
-            log.warning("%s: %s", self.model.file.name, warning)
-        unknown = sorted(self.settings.thresholds.keys() - set(self.model.labels))
-        if unknown:  # no error: another model may have them
-            name, labels = self.model.file.name, ", ".join(map(repr, unknown))
-            log.warning("thresholds: model %s has no such label, so they have no effect: %s", name, one_line(labels))
+        log_model(self.model, self.found_model, self.settings.thresholds)
 
     @property
     def is_stopping(self) -> bool:
@@ -495,20 +480,6 @@ class Daemon:
 
 def _retention(settings: Settings) -> Retention:
     return Retention(settings.retain_days, settings.retain_rows)
-
-
-def _finish_restore(state: Path) -> None:
-    """Complete a restore that was interrupted. Raise DogidError where that is impossible."""
-    if not left_over(state):
-        return
-    from dogid.daemon.state_swap import finish_swap  # hardly any start needs it
-
-    try:
-        finish_swap(state)
-    except OSError as error:
-        raise DogidError(
-            f"{state}: the restore of a backup that was interrupted cannot be completed: {error.strerror or error}"
-        ) from error
 
 
 def _worker_count(settings: Settings) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from dogid.conditions import hidden_home
 from dogid.errors import UnavailableError, UsageError
 from dogid.file_names import quote_for_shell
+from dogid.system.file_lock import is_file_locked
 
 log = logging.getLogger(__name__)
 
@@ -140,17 +141,7 @@ def remove_new_state(state: Path) -> None:
 
 def is_running(state: Path) -> bool:
     """Whether a daemon holds the state folder's lock."""
-    try:
-        descriptor = os.open(state / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_file_locked(state / LOCK_FILE)
 
 
 def _refusal(what: str, error: OSError) -> UsageError:

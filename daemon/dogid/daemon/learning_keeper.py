@@ -82,7 +82,7 @@ class LearningKeeper:
         return is_learning(self._state) if self._process is None else self._process.is_running(self._state)
 
     def _count_corrections(self) -> int:
-        """Count the corrections since the last run, whoever began it."""
+        """Count the corrections since the last run of any process."""
         from dogid.ledger.reviews import count_corrections_since
 
         return count_corrections_since(self._target.reader(), self._last_run())
@@ -112,7 +112,7 @@ class LearningKeeper:
             log.warning("%s", describe_run(report))
 
     def _last_run(self) -> int:
-        """Return when the last run, whoever began it, read what was said; in milliseconds since 1970, 0 for never."""
+        """Return when the last run, of any process, read what was said; in milliseconds since 1970, 0 for never."""
         from dogid.learning_run.last_report import read_report
         from dogid.learning_run.learning_state import read_moment
 

@@ -2,17 +2,19 @@
 
 import threading
 import time
+from abc import ABC, abstractmethod
 
 
-class LedgerThread:
+class LedgerThread(ABC):
     """A thread that ends only by `request_stop`, or because the ledger is damaged: so the daemon can see that."""
 
     def __init__(self, name: str) -> None:
         """Set up, without starting the thread."""
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """Work until the thread is to end."""
 
     def start(self) -> None:
         """Start the thread."""

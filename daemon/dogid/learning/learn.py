@@ -5,7 +5,7 @@ of their own (`new_rows`), and the gate (`gate`) judges by answers of layers tha
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ from dogid.learning.cross_validation import (
 )
 from dogid.learning.evidence import Fitted, find_disagreements
 from dogid.learning.learned import FEWEST_TO_CALIBRATE, Learned, conclude, propose_label_thresholds
-from dogid.learning.material import Material, find_pairs, gather_material, leave_out_pairs, select
+from dogid.learning.material import Material, Pairs, find_pairs, gather_material, leave_out_pairs, select
 from dogid.learning.new_rows import (
     measure_background,
 )
@@ -45,6 +45,21 @@ _MOST_ALIKE = 0.05
 photos would hide from the gate what is lost. Lower: an `other` with many photos of the new label keeps it small."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What is learned from, without photos that contradict each other, in the coordinates of the layers."""
+
+    material: Material
+    pairs: Pairs
+    against: NDArray[np.bool_]
+    """[stored photos, labels], which labels speak against a photo's own."""
+    space: Standardisation
+    stored_at: Floats
+    """[stored photos, dimensions]."""
+    fresh_at: Floats
+    """[reviewed photos, dimensions]."""
+
+
 def learn(
     parent: Parent,
     reviewed: Sequence[ReviewedPhoto],
@@ -61,15 +76,9 @@ def learn(
     the share of sure answers that shall be right, for the thresholds. Raise LearningError where there is nothing to
     learn.
     """
-    material = gather_material(parent, reviewed, recent, parent.find_learned_labels())
-    pairs = find_pairs(material)
-    material, against = leave_out_pairs(material, pairs)
-    space = _find_space(material)
-    check()
-    stored_at, fresh_at = (
-        space.apply_in_float32(material.stored.embeddings),
-        space.apply_in_float32(material.fresh.embeddings),
-    )
+    prepared = _prepare(gather_material(parent, reviewed, recent, parent.find_learned_labels()), check)
+    material, pairs, against = prepared.material, prepared.pairs, prepared.against
+    space, stored_at, fresh_at = prepared.space, prepared.stored_at, prepared.fresh_at
     fold_of_stored, fold_of_fresh = deal_folds(material)
     old = fit_old(parent, material, stored_at, fresh_at, fold_of_stored, fold_of_fresh, check)
     lookalikes = _find_lookalikes(material, stored_at, fresh_at, old.is_old & ~against.any(axis=1))
@@ -97,20 +106,26 @@ def check_contradictions(
         said = {photo.sha256 for photo in reviewed}
         unsaid = np.array([name not in said for name in parent.stored.sha256], bool)
         parent = replace(parent, stored=select(parent.stored, unsaid))
-    material = gather_material(parent, reviewed, recent, learned)
+    prepared = _prepare(gather_material(parent, reviewed, recent, learned), check)
+    material, against = prepared.material, prepared.against
+    is_old = ~material.anew[material.stored.labels]
+    return (
+        *prepared.pairs.described,
+        *_describe_lookalikes(
+            material,
+            _find_lookalikes(material, prepared.stored_at, prepared.fresh_at, is_old & ~against.any(axis=1)),
+        ),
+    )
+
+
+def _prepare(material: Material, check: Check) -> _Prepared:
     pairs = find_pairs(material)
     material, against = leave_out_pairs(material, pairs)
     space = _find_space(material)
     check()
-    stored_at, fresh_at = (
-        space.apply_in_float32(material.stored.embeddings),
-        space.apply_in_float32(material.fresh.embeddings),
-    )
-    is_old = ~material.anew[material.stored.labels]
-    return (
-        *pairs.described,
-        *_describe_lookalikes(material, _find_lookalikes(material, stored_at, fresh_at, is_old & ~against.any(axis=1))),
-    )
+    stored_at = space.apply_in_float32(material.stored.embeddings)
+    fresh_at = space.apply_in_float32(material.fresh.embeddings)
+    return _Prepared(material, pairs, against, space, stored_at, fresh_at)
 
 
 def _find_space(material: Material) -> Standardisation:

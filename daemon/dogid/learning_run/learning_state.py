@@ -49,7 +49,7 @@ def describe_run(report: dict[str, Any]) -> str:
 
 
 def describe_rollback(rollback: dict[str, str]) -> str:
-    """Return a line about a rollback that nobody asked for."""
+    """Return a line about an automatic rollback."""
     return f"{rollback['name']} was worse than the model before, which is active again: {rollback['reason']}"
 
 
@@ -61,7 +61,7 @@ def note_rollback(state: Path, name: str, sha256: str, reason: str, now_ms: int)
 
 
 def read_rollback(state: Path) -> dict[str, str] | None:
-    """Return the last rollback that nobody asked for: name, sha256, at, reason; None where there was none."""
+    """Return the last automatic rollback: name, sha256, at, reason; None where there was none."""
     try:
         document: Any = json.loads((shelf_folder(state) / _FILE).read_bytes())
         return {key: str(document[key]) for key in ("name", "sha256", "at", "reason")}

@@ -1,14 +1,12 @@
-"""One learning run at a time in a state folder, whoever starts it."""
+"""One learning run at a time in a state folder, a command or the daemon."""
 
 import contextlib
-import fcntl
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from dogid.errors import ConflictError
 from dogid.shelf.folder import shelf_folder
-from dogid.system.file_lock import holding_file_lock
+from dogid.system.file_lock import holding_file_lock, is_file_locked
 
 _FILE = ".learning.lock"
 ANOTHER_RUNS = "another learning run is under way"
@@ -29,14 +27,4 @@ def learning_alone(state: Path) -> Iterator[None]:
 
 def is_learning(state: Path) -> bool:
     """Whether a learning run is under way in a state folder."""
-    try:
-        descriptor = os.open(shelf_folder(state) / _FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_file_locked(shelf_folder(state) / _FILE)

@@ -41,7 +41,7 @@ JSON cannot hold blobs, which damage can make of texts: one bit is the differenc
 """
 NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
     ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
-"""Condition, in SQL, of a row of photos on which nobody's word stands."""
+"""Condition, in SQL, of a row of an unreviewed photo."""
 _IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS copy
     ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
     WHERE verdict != 'withdrawn' AND {}

@@ -151,7 +151,7 @@ def list_changes_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Cha
 
 
 def iterate_unreviewed(db: sqlite3.Connection, limit: int) -> Iterator[Result]:
-    """Yield the newest classified photos in the inbox on which nobody's word stands, up to limit; damaged ones not."""
+    """Yield the newest classified, unreviewed photos in the inbox, up to limit; damaged ones not."""
     return (result for _, result in iterate_rows(db, _UNREVIEWED, (), limit))
 
 

@@ -154,7 +154,7 @@ class LedgerApplier(Applier):
         """
         replaced = 0
         if self._taken:
-            self._db.execute("BEGIN IMMEDIATE")  # from here on nobody changes what is compared
+            self._db.execute("BEGIN IMMEDIATE")  # from here on no other writer changes what is compared
             with self._db:
                 self._check()
                 model_id = register_model(self._db, self._model.file.name, self._model.file.sha256, self._model.labels)

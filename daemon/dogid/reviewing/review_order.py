@@ -25,7 +25,7 @@ from dogid.result_document import Result
 ORDERS = ("doubt", "new", "spread")
 
 _CANDIDATES = 2000
-"""The newest photos that nobody has reviewed, of which some are chosen. More take longer, and 5 kB of memory each
+"""The newest unreviewed photos, of which some are chosen. More take longer, and 5 kB of memory each
 meanwhile; fewer leave older ones out."""
 _REVIEWED = 500
 """Reviewed contents, the newest, from which others should differ. More take longer."""
@@ -43,7 +43,7 @@ _Vectors = NDArray[np.float32]
 
 
 def choose_photos(db: sqlite3.Connection, order: str, limit: int, network: Network | None) -> list[Result]:
-    """Return up to limit photos in the inbox that nobody has reviewed, the most useful to review first.
+    """Return up to limit unreviewed photos in the inbox, the most useful to review first.
 
     order: `doubt`, those first about whose label the model is least certain; `new`, those first whose labels were
     reviewed least; `spread`, those first that look least like all before and like those that were reviewed. network:

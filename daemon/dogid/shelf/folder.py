@@ -20,7 +20,7 @@ ENDING = ".tflite"
 _NOTE, _LABELS = ".shelf.json", ".labels.json"
 _OTHER_CHARACTERS = re.compile(r"[^\w.-]+")  # what no name on the shelf has
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}")
-_UNFINISHED_SECONDS = 3600.0  # after which nobody is writing a file any more; less may take one that a slow card gets
+_UNFINISHED_SECONDS = 3600.0  # after which no file is being written any more; less may take one that a slow card gets
 _LONGEST_NAME = 80  # characters; file systems take 255 bytes, and the ending, a hash and the notes' endings follow
 _HASH_DIGITS = 8  # of a name that is taken by other content; fewer may be taken, too
 

@@ -17,7 +17,7 @@ from dogid.system.atomic_files import write_atomically
 
 _REQUEST, _OUTCOME = ".request-", ".outcome-"  # and the id: each command has files of its own
 _ENDING = ".json"
-_VALID_SECONDS = 60.0  # after which nobody waits for it; longer would have a reload much later change the model
+_VALID_SECONDS = 60.0  # after which no command waits for it; longer would have a reload much later change the model
 _KEPT_SECONDS = 600.0  # after which no command waits for an outcome; less may take it from one that does
 _ID = re.compile("[0-9a-f]+")  # of a request: it becomes a file's name
 
@@ -55,7 +55,7 @@ def write_request(state: Path, model: str | None, parent: str | None = None) -> 
 
 
 def take_requests(state: Path) -> list[Request]:
-    """Return the requests, the oldest first, and remove them, and outcomes that nobody waits for any more."""
+    """Return the requests, the oldest first, and remove them, and outcomes that no command waits for any more."""
     for path in shelf_folder(state).glob(f"{_OUTCOME}*{_ENDING}"):
         with contextlib.suppress(OSError):
             if _age(path) > _KEPT_SECONDS:
@@ -73,7 +73,7 @@ def take_requests(state: Path) -> list[Request]:
 
 
 def withdraw_request(state: Path, request: Request) -> None:
-    """Remove a request that nobody waits for any more, and its outcome."""
+    """Remove a request that no command waits for any more, and its outcome."""
     for kind in (_REQUEST, _OUTCOME):
         with contextlib.suppress(OSError):
             _path(state, kind, request.id).unlink()

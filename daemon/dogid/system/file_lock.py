@@ -29,6 +29,21 @@ def holding_file_lock(path: Path, patience: float = 0.0) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_file_locked(path: Path) -> bool:
+    """Whether a process holds the lock of a file, which need not be there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

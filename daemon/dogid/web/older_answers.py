@@ -25,7 +25,7 @@ class OlderAnswers:
         last = self._last
         if last is not None and last[0] == sha256:
             if time.monotonic() <= last[2] or not self._counting.acquire(blocking=False):
-                return last[1]  # fresh, or another thread is counting: nobody waits for it
+                return last[1]  # fresh, or another thread is counting, and is not waited for
         else:
             self._counting.acquire()
         try:

@@ -18,7 +18,7 @@ _HOSTILE = "<b onclick=x>'\"& llama"
 
 @pytest.fixture(scope="module")
 def unreviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
-    """A daemon with photos that nobody has reviewed; the tests of this file review them one after the other."""
+    """A daemon with unreviewed photos; the tests of this file review them one after the other."""
     folder: Path = tmp_path_factory.mktemp("reviewing")
     daemon = DaemonProcess(folder / "inbox", folder / "state", "--settle", "1")
     for number in range(_PHOTOS):

@@ -1,0 +1,32 @@
+"""Log lines of the model that runs."""
+
+import logging
+from collections.abc import Iterable
+
+from dogid.file_names import one_line
+from dogid.model.classifier import Model
+from dogid.shelf.listing import describe_origin
+from dogid.shelf.open_model import FoundModel
+
+log = logging.getLogger(__name__)
+
+
+def log_model(model: Model, found: FoundModel, thresholds: Iterable[str]) -> None:
+    """Log what a model is fed, what may make its answers wrong, and why it is not the active one.
+
+    thresholds: the labels that the settings have one for.
+    """
+    if found.problem is not None:
+        log.error("%s", found.problem)
+    log.info("model %s is fed %s", model.file.name, model.input.describe())
+    for warning in model.warnings:
+        log.warning("%s: %s", model.file.name, warning)
+    unknown = sorted(set(thresholds) - set(model.labels))
+    if unknown:  # no error: another model may have them
+        labels = one_line(", ".join(map(repr, unknown)))
+        log.warning("thresholds: model %s has no such label, so they have no effect: %s", model.file.name, labels)
+
+
+def log_model_change(what: str, model: Model) -> None:
+    """Log that a model has become the active one; what: how."""
+    log.info("%s: model %s, made from %s", what, model.file.name, describe_origin(model.file.record))

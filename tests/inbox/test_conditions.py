@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dogid.daemon import daemon as daemon_module
+from dogid.daemon import overall_health
 from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from tests.conftest import MakeDaemon
@@ -51,7 +51,7 @@ def test_status_names_the_inbox_and_model_of_the_daemon(daemon: DaemonProcess, i
 def test_inbox_missing_for_a_minute_is_not_healthy(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.2)
+    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.2)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1))
     with daemon.running():
         eventually(lambda: daemon.health.ok, "it is healthy")

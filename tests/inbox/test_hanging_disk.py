@@ -13,7 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from dogid.conditions import inbox_hangs, ledger_hangs
-from dogid.daemon import condition_monitor
+from dogid.daemon import condition_monitor, overall_health
 from dogid.daemon import daemon as daemon_module
 from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
@@ -38,7 +38,7 @@ def disk(inbox: Path, tmp_path: Path) -> Iterator[RemoteDisk]:
 def daemon(disk: RemoteDisk, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     """A daemon that runs, and notices quickly that the inbox hangs."""
     monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.5)
     monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
     made = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1, decode_timeout=1.0))
     with made.running():
@@ -129,7 +129,7 @@ def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(daemon_module, "_BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.5)
     monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
     state = tmp_path / "state"
     state.mkdir()

@@ -1,1 +1,1 @@
-"""Results passed on to other systems; start reading with `output`."""
+"""Results passed on to other systems, by rules; start reading at `output.py`."""

@@ -5,12 +5,14 @@ how far it got once `send` has returned. After a fault it waits and sends the sa
 Kinds are found by entry points of the group `dogid.outputs`, so that other packages can add their own.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from dogid.result_document import Result
+from dogid.status import Health
 
 ENTRY_POINTS = "dogid.outputs"
 """Group of the entry points: the name is the `type` of an output in the settings, the object a `make_output`."""
@@ -43,7 +45,7 @@ class Delivery:
     id: str
     """The same whenever it is sent again: what is received twice can be recognised by it."""
     seq: int
-    """Number of the change in the ledger; deliveries of an output come in its order."""
+    """Number of the change in the ledger."""
     kind: str
     """`result`: a new result; `review`: a person's word on one; `event`: a result that passed a rule."""
     result: Result
@@ -79,6 +81,10 @@ class OutputContext:
     """Address of the daemon's page, for links."""
     read_status: Callable[[], Mapping[str, Any]]
     """Return the document of `/status`."""
+    read_health: Callable[[], Health]
+    """Return the result of the last health check."""
+    reader: Callable[[], sqlite3.Connection]
+    """Return the calling thread's own connection to the ledger, for queries."""
     list_labels: Callable[[], Sequence[str]]
     """Return the labels of the model in use."""
     make_thumbnail: Callable[[Result], bytes | None]
@@ -89,14 +95,20 @@ class Output(Protocol):
     """One configured output. All methods are called from its own thread."""
 
     wants_all: bool
-    """Whether it gets every result and review, as they come; else only the events of rules that name it."""
+    """Whether it gets every result and review, as they come."""
+    wants_events: bool
+    """Whether it gets the events of rules that name it; where not, a rule cannot name it.
+
+    Where it wants both, each has a cursor of its own: in a batch the events come first, so that none waits for the end
+    of a backlog of results, then results and reviews. Each of the two is in the order of seq.
+    """
     batch: int
     """How many deliveries it takes at once, at most."""
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Have all deliveries sent and acknowledged by the other side.
 
-        Call acknowledged(n) whenever the first n are known to have arrived: they are not sent again. Raise OutputError
+        Call acknowledged(n) whenever the first n of these are known to have arrived: they are not sent again. Raise OutputError
         or RefusedError for the first that is not. Never wait for ever: the daemon's stop waits for it.
         """
 

@@ -108,8 +108,8 @@ class Output(Protocol):
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Have all deliveries sent and acknowledged by the other side.
 
-        Call acknowledged(n) whenever the first n of these are known to have arrived: they are not sent again. Raise OutputError
-        or RefusedError for the first that is not. Never wait for ever: the daemon's stop waits for it.
+        Call acknowledged(n) whenever the first n of these are known to have arrived: they are not sent again. Raise
+        OutputError or RefusedError for the first that is not. Never wait for ever: the daemon's stop waits for it.
         """
 
     def tend(self) -> float | None:

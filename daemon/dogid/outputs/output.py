@@ -116,6 +116,7 @@ class Output(Protocol):
         """Do what has to be done from time to time, such as keeping a connection; return seconds until the next time.
 
         It is called after the start, after each batch and when that time is over. None: never again without a batch.
+        Raise OutputError where the other side is lost: deliveries wait then as after a fault of `send`.
         """
 
     def check(self) -> str:

@@ -6,8 +6,9 @@ Kinds are found by entry points of the group `dogid.outputs`, so that other pack
 """
 
 import sqlite3
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -89,6 +90,8 @@ class OutputContext:
     """Return the labels of the model in use."""
     make_thumbnail: Callable[[Result], bytes | None]
     """Return a small JPEG of a result's photo; None where the photo has gone or has changed since."""
+    stopping: threading.Event = field(default_factory=threading.Event)
+    """Set when the output has to end: `send` returns soon then, or raises OutputError, with what it started ended."""
 
 
 class Output(Protocol):

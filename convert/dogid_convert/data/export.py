@@ -11,7 +11,7 @@ import os
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,19 +20,16 @@ from dogid.dataset.label_folders import NUMBERED_MANIFEST
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import shown_name
 from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
-from dogid.ledger.reviews import Review, list_standing_reviews
+from dogid.ledger.reviews import Review, list_present_paths, list_standing_reviews
 from dogid.quantities import count_of
 from dogid.system.atomic_files import sync_folder, write_atomically
 from dogid_convert.data.export_folder import ExportFolder
-from dogid_convert.data.export_names import is_exported_name, name_exported_file
+from dogid_convert.data.export_names import is_exported_name, name_exported_file, name_label_folders
 from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
 from dogid_convert.support.progress import Track, untracked
 
 _PLAN = ".export-plan.json"
 """The files that an export may have written, until its manifest is there: those of an interrupted one, too."""
-_PATHS = """SELECT path FROM photo WHERE sha256 IS NOT NULL
-    AND substr(sha256, 1, 16) = substr(?1, 1, 16) AND +sha256 = ?1 AND state != 'superseded' AND absent_at IS NULL
-    ORDER BY id DESC"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def export_reviewed(
         raise UsageError(f"{folder}: the inbox lies in it and would become a label's folder; name another folder")
     if folder.resolve().is_relative_to(state.resolve()) or state.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{folder}: is where the daemon keeps its state; name another folder")
-    if not _list_photos(db) and not _was_exported_to(folder):
+    if not _list_labels(db) and not _was_exported_to(folder):
         raise DogidError("nobody has labelled a photo yet: nothing to export. Label some: dogid label FILE... LABEL")
     try:
         with ExportFolder(folder) as target:
@@ -98,7 +95,7 @@ def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardli
     former = {} if before is None else {entry.file: entry for entry in before.entries}
     if plan.exists():
         former |= {entry.file: entry for entry in _read_own(db, plan).entries}
-    photos = _list_photos(db)
+    photos = _list_photos(db, former.values())
     planned = former | {photo.entry.file: photo.entry for photo in photos}
     write_atomically(plan, as_json(Manifest(_sorted(planned.values()))).encode())
     content, changed = _write_photos(db, inbox, folder, photos, former, hardlink=hardlink, track=track)
@@ -153,13 +150,20 @@ def _said(entry: ManifestEntry) -> tuple[str, str]:
     return str(word.get("by")), str(word.get("at"))
 
 
-def _list_photos(db: sqlite3.Connection) -> list[_Photo]:
+def _list_labels(db: sqlite3.Connection) -> list[Review]:
+    """Return the reviews that stand and have a label, oldest first."""
+    return [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
+
+
+def _list_photos(db: sqlite3.Connection, former: Collection[ManifestEntry]) -> list[_Photo]:
+    """Return the photos that have a label; former: what exports before may have written."""
     models = dict(db.execute("SELECT id, name FROM model").fetchall())
-    reviews = [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
-    photos = list[_Photo]()
+    reviews, photos = _list_labels(db), list[_Photo]()
+    labels = [*(entry.label for entry in former), *(review.label or "" for review in reviews)]
+    folders = name_label_folders(labels, {entry.label: entry.file.partition("/")[0] for entry in former})
     for review in reviews:
-        word = _describe(review, models)
-        entry = ManifestEntry(name_exported_file(review), review.label or "", review.sha256, 0, word=word)
+        label, word = review.label or "", _describe(review, models)
+        entry = ManifestEntry(name_exported_file(review, folders[label]), label, review.sha256, 0, word=word)
         photos.append(_Photo(entry, review))
     return photos
 
@@ -235,10 +239,10 @@ def _write_from_inbox(
 
 def _open_copies(db: sqlite3.Connection, inbox: Path, sha256: str) -> Iterator[int]:
     """Open one after the other the files in the inbox that had a content when they were classified."""
-    for (path,) in db.execute(_PATHS, (sha256,)).fetchall():
+    for path in list_present_paths(db, sha256):
         try:
             with open_root(inbox) as root:
-                source = open_beneath(root, bytes(path))
+                source = open_beneath(root, path)
         except (OSError, ValueError, OutsideError, NotAFileError):
             continue
         with os.fdopen(source, "rb", buffering=0) as file:

@@ -134,6 +134,23 @@ def test_training_finds_any_label_again(
     assert found_labels == {"cat", label if label.isprintable() else "%E2%80%8Dx"}
 
 
+def test_labels_that_differ_in_capitals_have_folders_of_their_own(
+    reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FAT, which memory cards have, takes Wolf and wolf for one folder."""
+    out = tmp_path / "out"
+    export(reviewed, out, capsys, status=1)
+    reviewed.ledger.review([2], say_label("Wolf", "ben"))
+    reviewed.ledger.review([4], say_label("WOLF", "ben"))
+    done = export(reviewed, out, capsys, status=1)
+
+    assert done["labels"] == {"WOLF": 1, "Wolf": 1, "wolf": 1}
+    assert exported(out)["cam/a.jpg"] == "wolf"  # as before
+    assert len({folder.lower() for folder in exported(out).values()}) == 3
+    assert {folder.label for folder in find_label_folders(out)} == {"WOLF", "Wolf", "wolf"}
+    assert not export(reviewed, out, capsys, status=1)["new"]
+
+
 def test_changed_photo_is_not_exported_under_its_former_label(
     reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

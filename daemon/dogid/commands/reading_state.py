@@ -31,8 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser, others: tuple[str, ...] = ())
 def open_state(args: argparse.Namespace) -> ReadingConnection:
     """Open the ledger of the selected daemon for reading, whether or not the daemon runs.
 
-    Raise UsageError where there is no ledger, or where it cannot be read.
+    What is unsure is as for a daemon that runs, which need not have this command's settings; else by those. Raise
+    UsageError where there is no ledger, or where it cannot be read.
     """
+    from dogid.daemon.condition_monitor import read_thresholds
+    from dogid.daemon.folders import is_running
+
     chosen = settings.load(args)
     state = chosen.state.absolute()
     ledger = state / FILE_NAME
@@ -48,7 +52,8 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
         # on a full disk a start leaves an empty file, and SQLite finds no room for the files beside the ledger
         full = None if error.__cause__ is None else find_full_disk(state)
         raise UsageError(full or str(error)) from error
-    db.thresholds = chosen.thresholds
+    noted = read_thresholds(state) if is_running(state) else None
+    db.thresholds = chosen.thresholds if noted is None else noted
     return db
 
 

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
     learning = describe_learning(state, chosen.learning)
-    drift = read_drift(db, Clock().wall_ms(), chosen.thresholds)
+    drift = read_drift(db, Clock().wall_ms(), db.thresholds)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(
         inbox,

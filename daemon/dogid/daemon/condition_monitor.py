@@ -35,13 +35,14 @@ class ConditionMonitor:
         inbox_wait_since: Callable[[], float | None],
         ledger_wait_since: Callable[[], float | None],
         inbox_identity: Callable[[], tuple[int, int] | None],
-        describe_model: Callable[[], dict[str, Any]],
+        describe_usage: Callable[[], dict[str, Any]],
     ) -> None:
         """Set up.
 
         watch_status returns how the inbox is watched; inbox_wait_since and ledger_wait_since the monotonic second since
         which a thread has been waiting for them, or None; inbox_identity the device and inode that the inbox had in the
-        last scan; describe_model the model's name, what it is fed, and why it was chosen, as entries of the condition.
+        last scan; describe_usage the model's name, what it is fed, why it was chosen, and the thresholds, as entries of
+        the condition.
         """
         self._inbox = inbox
         self._state = state
@@ -49,7 +50,7 @@ class ConditionMonitor:
         self._inbox_wait_since = inbox_wait_since
         self._ledger_wait_since = ledger_wait_since
         self._inbox_identity = inbox_identity
-        self._describe_model = describe_model
+        self._describe_usage = describe_usage
         self._full_since: float | None = None
         self._logged: str | None = None
         self._written: dict[str, Any] | None = None
@@ -111,7 +112,7 @@ class ConditionMonitor:
             "inbox": self._inbox_identity(),
             "pid": os.getpid(),
             "inbox_path": str(self._inbox),
-            **self._describe_model(),
+            **self._describe_usage(),
         }
         if condition == self._written:
             return
@@ -135,6 +136,14 @@ def read_usage(state: Path) -> tuple[Path, str, dict[str, Any]] | None:
     if not (isinstance(inbox, str) and isinstance(model, str) and isinstance(choice, dict)):
         return None
     return Path(inbox), model, choice
+
+
+def read_thresholds(state: Path) -> dict[str, float] | None:
+    """Return the thresholds, scores by label, of the daemon that uses a state folder; None until it has noted them."""
+    thresholds = _read(state).get("thresholds")
+    if not isinstance(thresholds, dict) or not all(isinstance(score, int | float) for score in thresholds.values()):
+        return None
+    return thresholds
 
 
 def find_other_inbox(state: Path, inbox: Path) -> str | None:

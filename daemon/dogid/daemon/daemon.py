@@ -162,7 +162,7 @@ class Daemon:
             self._waiting_for_inbox_since,
             lambda: self._ledger_wait.since,
             lambda: self._reconciler.inbox_identity,
-            self._describe_model,
+            self._describe_usage,
         )
         self._maintenance_thread = MaintenanceThread(
             self.ledger, self.inbox, self._clock, _retention(self.settings), self._pipeline.mailbox.notify_pending
@@ -285,6 +285,7 @@ class Daemon:
         self._maintenance_thread.change_rules(_retention(self.settings))
         self.ledger.keep_versions(settings.keep_versions)
         self._extend_watchdog()
+        self._conditions.check(self._health_problem)  # commands find other thresholds there
         self._retry_refused_photos()
 
     def _retry_refused_photos(self) -> None:
@@ -345,9 +346,11 @@ class Daemon:
             self._log_change("activated")
         return True
 
-    def _describe_model(self) -> dict[str, Any]:
+    def _describe_usage(self) -> dict[str, Any]:
+        """Return what commands cannot know by their own settings."""
         text = f"{self.model.file.name}, fed {self.model.input.describe()}"
-        return {"model": text, "model_choice": describe_choice(self.found_model, self.model.file)}
+        choice = describe_choice(self.found_model, self.model.file)
+        return {"model": text, "model_choice": choice, "thresholds": dict(self.settings.thresholds)}
 
     def _log_change(self, what: str) -> None:
         log_model_change(what, self.model)

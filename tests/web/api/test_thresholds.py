@@ -24,7 +24,7 @@ def test_answers_below_their_labels_threshold_are_unsure(make_daemon: MakeDaemon
     eventually(lambda: "reloaded: model" in daemon.log_text(), "the settings are loaded again")
     found = {result["file"]: result["unsure"] for result in daemon.get("/results")["results"]}
     uploaded = fetch(daemon.url, "/classify", method="POST", body=photo(1)).document
-    printed = daemon.command("results", "--config", str(config)).stdout
+    printed = daemon.command("results").stdout  # its own settings have no thresholds
     classified = dogid("classify", "--config", str(config), str(inbox / "one.jpg")).stdout
     page = fetch(daemon.url, "/").body.decode()
     photo_page = fetch(daemon.url, f"/page/photo/{sure['id']}").body.decode()
@@ -35,9 +35,13 @@ def test_answers_below_their_labels_threshold_are_unsure(make_daemon: MakeDaemon
     assert uploaded["unsure"] is True
     assert "unsure" in printed
     assert classified.rstrip().endswith("(unsure)")
-    assert daemon.command("why", "--config", str(config), "one.jpg").stdout.startswith("one.jpg: classified, unsure")
+    assert daemon.command("why", "one.jpg").stdout.startswith("one.jpg: classified, unsure")
+    assert "unsure 100%" in daemon.command("status").stdout
     assert ">unsure</span>" in page
     assert "below the threshold of this label, 100 %" in photo_page
+    daemon.stop()
+    assert "unsure" not in daemon.command("results").stdout
+    assert "unsure" in daemon.command("results", "--config", str(config)).stdout
 
 
 def test_wrong_threshold_is_wrong_usage_with_its_key(make_daemon: MakeDaemon, tmp_path: Path) -> None:

@@ -30,3 +30,15 @@ def iso_utc(milliseconds: int) -> str:
         moment = datetime.fromtimestamp(0, UTC)
         rest = 0
     return f"{moment.isoformat()[:19]}.{rest:03d}Z"  # a page has a hundred of these, and strftime is slow
+
+
+def parse_moment(text: str) -> int:
+    """Given ISO 8601, return milliseconds since 1970; without an offset, by the machine's time zone. Raise ValueError.
+
+    A camera that does not say its zone is taken to go by the one of the machine that it sends its photos to.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return round(moment.timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):  # the first and last days of the calendar, turned to UTC
+        return round(moment.replace(tzinfo=UTC).timestamp() * 1000)

@@ -21,6 +21,7 @@ def result_document(
     width: int | None = None,
     height: int | None = None,
     modified_ms: int | None = None,
+    taken_ms: int | None = None,
     classified_ms: int | None = None,
     model: str | None = None,
     decode_ms: float | None = None,
@@ -35,8 +36,8 @@ def result_document(
     """Return RESULT; label and score are those of the first of scores, null where there are none.
 
     number is the result's id, null where the photo is in no ledger; file the name as it is shown; scores the best
-    probabilities by label, best first; width and height in pixels, upright; modified_ms and classified_ms in
-    milliseconds since 1970, UTC; model the name of its file. An error has a code, and then a message.
+    probabilities by label, best first; width and height in pixels, upright; modified_ms, taken_ms and
+    classified_ms in milliseconds since 1970, UTC; model the name of its file. An error has a code, and then a message.
     reviewed is a person's word on the content: label, verdict, by and at. present is whether the file is in the inbox;
     a photo in no ledger is in no folder of it. thresholds are scores (0..1) by label, below which an answer is unsure.
     """
@@ -53,6 +54,7 @@ def result_document(
         "width": width,
         "height": height,
         "modified_at": None if modified_ms is None else iso_utc(modified_ms),
+        "taken_at": None if taken_ms is None else iso_utc(taken_ms),
         "classified_at": None if classified_ms is None else iso_utc(classified_ms),
         "model": model,
         "timings_ms": {"decode": decode_ms, "invoke": invoke_ms, "total": total_ms},

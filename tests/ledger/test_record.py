@@ -12,6 +12,7 @@ from dogid.inbox.scan import Version
 from dogid.ledger import queries
 from dogid.ledger.histories import Step, read_history_page
 from dogid.ledger.outcomes import Classified, Failed, Job, Outcome, Timings, Waiting
+from dogid.ledger.row_repair import repair_row
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
 
@@ -77,6 +78,7 @@ def test_classified_photo_has_all_of_its_result(inbox: Inbox) -> None:
         "width": 4,
         "height": 3,
         "timings_ms": {"decode": 1.0, "invoke": 2.0, "total": 4.0},
+        "taken_at": None,
         "modified_at": "1970-01-01T00:00:09.000Z",
         "classified_at": "2023-11-14T22:13:21.500Z",
         "reviewed": None,
@@ -209,3 +211,23 @@ def test_file_written_while_it_was_read_stays_doubtful_after_a_failed_commit(inb
     inbox.ledger.record([classified(inbox, job)])
 
     assert inbox.doubtful == [inbox.look("a")]
+
+
+def test_date_of_taking_is_kept_and_shown_in_utc(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.record([replace(classified(inbox, job), taken_at="2024-05-01T12:34:56+02:00")])
+
+    result = queries.find_result(inbox.db, job.id)
+    assert result is not None
+    assert result["taken_at"] == "2024-05-01T10:34:56.000Z"
+
+
+def test_damaged_date_of_taking_damages_the_row(inbox: Inbox) -> None:
+    job = add(inbox, "a")
+    inbox.ledger.record([replace(classified(inbox, job), taken_at="2024-05-01T12:34:56+02:00")])
+    inbox.ledger._db.execute("UPDATE photo SET taken_at = '2024-05-01T12:94:56+02:00'")
+    assert queries.find_result(inbox.db, job.id) is None
+
+    repaired = repair_row(dict(inbox.db.execute("SELECT * FROM photo").fetchone()), {})
+    assert repaired is not None
+    assert (repaired["taken_at"], repaired["label"]) == (None, "cat")

@@ -34,6 +34,7 @@ from tests.support.clocks import SetClock
 from tests.support.photos import put
 
 _FOLDER = Path(__file__).with_name("upgrade")
+_SINCE: dict[str, Any] = {"reviewed": None, "taken_at": None}
 _BEFORE: dict[str, Any] = json.loads((_FOLDER / "schema_1.json").read_text())
 
 
@@ -77,7 +78,7 @@ def test_upgraded_ledger_has_the_same_results_and_histories(state: Path, ledger:
     assert queries.read_newest_seq(db) == _BEFORE["newest_seq"]
     # since then a result says whether its file is present, and was reviewed: all are until a scan finds otherwise
     since = [
-        result | _unsure(result) | {"reviewed": None, "present": True, "folder": result["file"].rpartition("/")[0]}
+        result | _unsure(result) | _SINCE | {"present": True, "folder": result["file"].rpartition("/")[0]}
         for result in _BEFORE["results"]
     ]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == since
@@ -100,7 +101,7 @@ def test_third_schema_is_upgraded_and_its_photos_get_words(tmp_path: Path) -> No
 
     assert ledger.moved_aside is None
     assert queries.count_by_status(db) == before["counts"]
-    unreviewed = [result | _unsure(result) | {"reviewed": None} for result in before["results"]]
+    unreviewed = [result | _unsure(result) | _SINCE for result in before["results"]]
     assert queries.list_results(db, queries.ResultFilter(limit=100)) == unreviewed
     assert histories == before["histories"]
     classified = [result for result in before["results"] if result["status"] == "classified"]

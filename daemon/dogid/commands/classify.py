@@ -82,7 +82,7 @@ class _FileClassifier:
         import hashlib
         import time
 
-        from dogid.clock import Clock
+        from dogid.clock import Clock, parse_moment
         from dogid.file_names import shown_name
         from dogid.model.classify_photo import classify_photo, elapsed_ms
 
@@ -114,6 +114,7 @@ class _FileClassifier:
             width=photo.width,
             height=photo.height,
             modified_ms=mtime_ns // 1_000_000,
+            taken_ms=None if photo.taken_at is None else parse_moment(photo.taken_at),
             classified_ms=Clock().wall_ms(),
             model=model,
             decode_ms=photo.decode_ms,

@@ -53,9 +53,10 @@ def _answer(data: bytes, size: tuple[int, int], max_pixels: int) -> bytes:
         photo = decode(data, size)
     except PhotoError as error:
         text = f"{error.code}\n{error.message}".encode(errors="replace")
-        return ANSWER.pack(Outcome.ERROR, 0, 0, 0, len(text)) + text
+        return ANSWER.pack(Outcome.ERROR, 0, 0, 0, b"", len(text)) + text
     pixels = photo.pixels.tobytes()
-    return ANSWER.pack(Outcome.PHOTO, photo.complete, photo.width, photo.height, len(pixels)) + pixels
+    taken_at = (photo.taken_at or "").encode()
+    return ANSWER.pack(Outcome.PHOTO, photo.complete, photo.width, photo.height, taken_at, len(pixels)) + pixels
 
 
 def _limit(memory: int, seconds: int) -> None:

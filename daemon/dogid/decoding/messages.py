@@ -5,8 +5,8 @@ from enum import IntEnum
 
 REQUEST = struct.Struct("<QIIQQI")
 """Length of the photo that follows, width and height wanted, max_pixels, bytes of memory, seconds of processor time."""
-ANSWER = struct.Struct("<BBIIQ")
-"""The outcome, whether the photo is complete, its width and height, the length of what follows."""
+ANSWER = struct.Struct("<BBII25sQ")
+"""The outcome, whether the photo is complete, its width and height, when it was taken, the length of what follows."""
 
 
 class Outcome(IntEnum):

@@ -185,7 +185,7 @@ class _Process:
         try:
             self._write(REQUEST.pack(len(data), *size, limits.max_pixels, memory, seconds), deadline)
             self._write(data, deadline)
-            outcome, complete, width, height, length = ANSWER.unpack(self._read(ANSWER.size, deadline))
+            outcome, complete, width, height, taken_at, length = ANSWER.unpack(self._read(ANSWER.size, deadline))
             content = self._read(length, deadline)
         except TimeoutError:
             self._popen.kill()
@@ -197,7 +197,7 @@ class _Process:
             code, _, message = content.decode().partition("\n")
             raise PhotoError(PhotoCode(code), message)
         pixels = np.frombuffer(content, np.uint8).reshape(size[1], size[0], 3)
-        return DecodedPhoto(pixels, width, height, bool(complete))
+        return DecodedPhoto(pixels, width, height, bool(complete), taken_at.rstrip(b"\0").decode() or None)
 
     def _write(self, data: bytes, deadline: float) -> None:
         view = memoryview(data)

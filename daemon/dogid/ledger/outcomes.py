@@ -47,6 +47,8 @@ class Classified:
     """The SHA-256 of the model's network, which names its embeddings; None where there are none."""
     embedding: bytes | None = None
     """What the network makes of the photo, as it gave it."""
+    taken_at: str | None = None
+    """When the photo was taken, as its EXIF says: ISO 8601, with an offset from UTC where it has one."""
 
 
 @dataclass(frozen=True, slots=True)

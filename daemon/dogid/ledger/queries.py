@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any
 
-from dogid.clock import iso_utc
+from dogid.clock import iso_utc, parse_moment
 from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
@@ -33,7 +33,7 @@ RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha2
     absent_at, (SELECT CASE WHEN typeof(verdict) || typeof(reviewer) || typeof(at) = 'texttextinteger'
             AND typeof(label) IN ('text', 'null') THEN json_array(verdict, label, reviewer, at) ELSE 'damaged' END
         FROM review WHERE review.sha256 = photo.sha256 ORDER BY review.id DESC LIMIT 1) AS word,
-    size, seen_at, seq, history_id
+    taken_at, size, seen_at, seq, history_id
     FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
 """A template: `format` takes the condition. `as_result` reads the rows.
 
@@ -273,10 +273,11 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
         _check_types(types)
     # by position: looking the columns up by name would take longer than all the rest
     (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
-     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, word, *_) = row  # fmt: skip
+     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, word, taken_at, *_) = row  # fmt: skip
     try:
         reviewed = None if word is None else _describe_word(word)
         probabilities = _decoded(scores, 0)[0] if scores else {}
+        taken_ms = None if taken_at is None else parse_moment(taken_at)
         is_sound = label is None or probabilities[label] == score
     except (ValueError, LookupError, TypeError, ArithmeticError, OSError, RecursionError):
         is_sound = False
@@ -291,6 +292,7 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
         width=width,
         height=height,
         modified_ms=mtime_ns // 1_000_000,
+        taken_ms=taken_ms,
         classified_ms=classified_at,
         model=model,
         decode_ms=decode_ms,
@@ -308,7 +310,8 @@ _STATES = frozenset({*STATUSES, "superseded"})
 _TYPES: tuple[set[type], ...] = (
     {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {str, NoneType}, {str, NoneType}, {int, NoneType},
     {int, NoneType}, {int}, {int, NoneType}, {str, NoneType}, {float, NoneType}, {float, NoneType}, {float, NoneType},
-    {str, NoneType}, {str, NoneType}, {int, NoneType}, {str, NoneType}, {int}, {int}, {int, NoneType}, {int, NoneType},
+    {str, NoneType}, {str, NoneType}, {int, NoneType}, {str, NoneType}, {str, NoneType}, {int}, {int}, {int, NoneType},
+    {int, NoneType},
 )  # fmt: skip
 """Of the columns of RESULT_QUERY: damage can make any type of any other."""
 _sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful

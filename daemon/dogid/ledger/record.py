@@ -163,7 +163,7 @@ class OutcomeWriter:
         self._db.execute(
             "UPDATE photo SET state = 'classified', seq = ?, classified_at = ?, model_id = ?, label = ?, score = ?,"
             " scores = ?, sha256 = ?, width = ?, height = ?, decode_ms = ?, invoke_ms = ?, total_ms = ?,"
-            " inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, error_code = NULL, error_message = NULL,"
+            " taken_at = ?, inode = ?, size = ?, mtime_ns = ?, ctime_ns = ?, error_code = NULL, error_message = NULL,"
             " maybe_former_id = NULL, attempts = attempts + 1"
             " WHERE id = ? AND state = 'pending'",
             (
@@ -179,6 +179,7 @@ class OutcomeWriter:
                 outcome.timings.decode,
                 outcome.timings.invoke,
                 outcome.timings.total,
+                outcome.taken_at,
                 *outcome.version,
                 outcome.job.id,
             ),

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 
 from dogid.errors import PhotoCode
+from dogid.photo.taken_at import is_moment
 
 Value = int | float | str | bytes | None
 """A column's value. Bytes for a blob, and for text that is not UTF-8."""
@@ -23,9 +24,9 @@ _OPTIONAL_NUMBERS = (
 _REALS = ("decode_ms", "invoke_ms", "total_ms")
 _ANSWER = (
     "classified_at", "model_id", "label", "score", "scores", "sha256", "width", "height", "decode_ms", "invoke_ms",
-    "total_ms", "error_code", "error_message", "seq",
+    "total_ms", "taken_at", "error_code", "error_message", "seq",
 )  # fmt: skip
-_RESULT = ("model_id", "label", "score", "scores", "width", "height", *_REALS)
+_RESULT = ("model_id", "label", "score", "scores", "width", "height", "taken_at", *_REALS)
 """What only a photo that was classified has."""
 _SHA256_DIGITS = 64
 _MOST_SCORE = 1.001  # a probability may be rounded up
@@ -47,6 +48,8 @@ def repair_row(row: Columns, labels: Mapping[int, frozenset[str]]) -> Columns | 
         repaired[name] = _number(row[name])
     for name in _REALS:
         repaired[name] = _real(row[name])
+    taken_at = row["taken_at"]
+    repaired["taken_at"] = taken_at if isinstance(taken_at, str) and is_moment(taken_at) else None
     if row["state"] not in _STATES:
         repaired["state"] = _guess_state(repaired)
     if repaired["state"] == "superseded":

@@ -175,7 +175,11 @@ CREATE TABLE reviewed_embedding (
 ) STRICT;
 """
 
-MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE, _REVIEWS)
+_TAKEN_AT = """
+ALTER TABLE photo ADD COLUMN taken_at TEXT;              -- by its EXIF: ISO 8601, with an offset where it has one
+"""
+
+MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE, _REVIEWS, _TAKEN_AT)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
 _MOST_VERSION = 10_000  # no dogid ever has as many; lower refuses fewer ledgers of unknown origin

@@ -31,6 +31,8 @@ class Classification(NamedTuple):
     invoke_ms: float
     embedding: bytes | None = None
     """As the model's network gave it; None where the classifier gives none."""
+    taken_at: str | None = None
+    """When the photo was taken, as its EXIF says."""
 
     def best(self, count: int = SHOWN_SCORES) -> dict[str, float]:
         """Return the best probabilities by label, best first, at most count of them."""
@@ -78,6 +80,7 @@ def classify_photo(
         decode_ms=round((decoded - started) * 1000, 3),
         invoke_ms=elapsed_ms(decoded),
         embedding=embedding,
+        taken_at=photo.taken_at,
     )
 
 

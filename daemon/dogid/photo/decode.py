@@ -18,6 +18,7 @@ from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
 from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
+from dogid.photo.taken_at import read_taken_at
 from dogid.photo.tiff import explain_tiff, find_preview, load_tiff
 from dogid.photo.webp_header import read_webp_header
 
@@ -126,11 +127,13 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
             extent = formats.EXTENTS[kind](data)
             image, turn = webp.decode_webp(data, header, size)
             width, height = turn_size(header.size, turn)
-            return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent))
+            taken_at = None if header.exif is None else read_taken_at(data[slice(*header.exif)])
+            return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent), taken_at)
     if kind == formats.TIFF:
         preview = find_preview(data)
         if preview is not None:
-            return decode_jpeg(preview.data, size, preview.turn)
+            photo = decode_jpeg(preview.data, size, preview.turn)
+            return photo if photo.taken_at is not None else photo._replace(taken_at=read_taken_at(data))
         image, turn = load_tiff(data)
     elif kind == formats.HEIC:
         image, turn = heif.load_heic(data), 1
@@ -144,7 +147,9 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
             image.decodermaxblock = max(len(data), image.decodermaxblock)
         extent = formats.EXTENTS[kind](data)
         width, height = turn_size(image.size, turn)
-        return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent))
+        exif = data if kind == formats.TIFF else image.info.get("exif")
+        taken_at = read_taken_at(exif) if isinstance(exif, bytes) else None
+        return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent), taken_at)
 
 
 def _is_written(data: bytes, extent: Extent) -> bool:

@@ -10,6 +10,7 @@ from dogid.photo.extent.jpeg import HOLE, JpegHeader, find_end, find_hole, lacks
 from dogid.photo.jpeg_header import rewrite_header
 from dogid.photo.pixels import ORIENTATION, DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.samsung import find_trailer
+from dogid.photo.taken_at import read_taken_at
 from dogid.photo.turbojpeg import Finding
 
 _EOI = b"\xff\xd9"
@@ -42,22 +43,30 @@ def decode_jpeg(
             PhotoCode.UNSUPPORTED, f"a JPEG of {header.precision} bits is not decoded: save it with 8 bits first"
         )
     check_pixels(header.size)
-    turn = _read_orientation(data, header) if turn is None else turn
+    exif = _find_exif(data, header)
+    turn = _read_orientation(data, header, exif) if turn is None else turn
     if lacks_scans(data, header):
         raise PhotoError(PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there")
     image, complete = _load(data, header, choose_scale(header, turn_size(size, turn)))
     width, height = turn_size(header.size, turn)
-    return DecodedPhoto(shrink(image, size, turn), width, height, complete)
+    taken_at = next(filter(None, map(read_taken_at, exif)), None)
+    return DecodedPhoto(shrink(image, size, turn), width, height, complete, taken_at)
 
 
-def _read_orientation(data: bytes, header: JpegHeader) -> int:
-    blocks = [
-        segment for segment in header.segments if segment.marker == _APP1 and data.startswith(_EXIF, segment.at + 4)
+def _find_exif(data: bytes, header: JpegHeader) -> list[bytes]:
+    """Return the blocks of EXIF, each with its mark."""
+    return [
+        data[segment.at + 4 : segment.end]
+        for segment in header.segments
+        if segment.marker == _APP1 and data.startswith(_EXIF, segment.at + 4)
     ]
+
+
+def _read_orientation(data: bytes, header: JpegHeader, blocks: list[bytes]) -> int:
     if len(blocks) == 1:  # nearly always; Pillow's way to it costs more than the rest of the header
         exif = Image.Exif()
         try:
-            exif.load(data[blocks[0].at + 4 : blocks[0].end])
+            exif.load(blocks[0])
             if ORIENTATION in exif:
                 return read_orientation(exif)
         except Exception:  # damaged EXIF is no reason to refuse a good image

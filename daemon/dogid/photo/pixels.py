@@ -35,6 +35,8 @@ class DecodedPhoto(NamedTuple):
     height: int
     complete: bool
     """False where the photo decodes but may be damaged or half-written: then wait and see whether it changes."""
+    taken_at: str | None = None
+    """When it was taken, as `taken_at.read_taken_at` finds it in its EXIF."""
 
 
 def check_pixels(size: tuple[int, int]) -> None:

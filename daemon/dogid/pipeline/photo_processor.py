@@ -110,6 +110,7 @@ class PhotoProcessor:
             timings=Timings(photo.decode_ms, photo.invoke_ms, total_ms),
             network=classifier.network_name,
             embedding=photo.embedding,
+            taken_at=photo.taken_at,
         )
 
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from flask import Response, request
 
-from dogid.clock import Clock
+from dogid.clock import Clock, parse_moment
 from dogid.conditions import temporary_folder_unwritable
 from dogid.file_names import one_line
 from dogid.model.classify_photo import Classification
@@ -117,6 +117,7 @@ def _make_result(
         sha256=hashlib.sha256(data).hexdigest(),
         width=classification.width,
         height=classification.height,
+        taken_ms=None if classification.taken_at is None else parse_moment(classification.taken_at),
         classified_ms=now_ms,
         model=classification.model,
         decode_ms=classification.decode_ms,

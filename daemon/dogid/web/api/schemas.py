@@ -62,6 +62,10 @@ _RESULT = {
     "width": _or_null("integer", minimum=1),
     "height": _or_null("integer", minimum=1),
     "modified_at": {"anyOf": [_TIME, {"type": "null"}]},
+    "taken_at": {
+        "anyOf": [_TIME, {"type": "null"}],
+        "description": "by the photo's EXIF; without an offset there, in the time zone of the machine; else null",
+    },
     "classified_at": {"anyOf": [_TIME, {"type": "null"}]},
     "model": _or_null("string"),
     "timings_ms": reference("Timings"),

@@ -39,7 +39,7 @@ def read_secret(key: str, file: str, environ: Mapping[str, str] = os.environ) ->
             data = stream.read(_MOST_BYTES + 1)
         text = data.decode("utf-8").strip()
     except OSError as error:
-        raise OutputError(f"{key}: {file}: cannot be read: {error.strerror}{_way_out(path, file)}") from None
+        raise OutputError(f"{key}: {file}: cannot be read: {error.strerror}{_way_out(path)}") from None
     except UnicodeDecodeError:
         raise OutputError(f"{key}: {file}: is not text in UTF-8") from None
     if len(data) > _MOST_BYTES or not text:
@@ -47,7 +47,7 @@ def read_secret(key: str, file: str, environ: Mapping[str, str] = os.environ) ->
     return text
 
 
-def _way_out(path: Path, file: str) -> str:
+def _way_out(path: Path) -> str:
     if path.name.startswith(_PREFIX):
         return "; the service gets the files of that folder when it starts: restart it"
     if path.parent == CREDENTIALS:

@@ -20,6 +20,7 @@ from dogid.preprocessing import USUAL, Normalisation, parse_channels, parse_norm
 _PREFIX = "DOGID_"
 _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
 _LEAST_MEMORY = 16  # MB: a JPEG of 12 megapixels takes 5, a PNG of 2 megapixels 12
+_MOST_NAME = 63  # characters, as of a host
 _OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
 
 
@@ -60,6 +61,12 @@ def _megabytes(text: str) -> int:
     if 0 < number < _LEAST_MEMORY:
         raise ValueError(f"must be {_LEAST_MEMORY} or more, which is what an ordinary photo needs, or 0")
     return number
+
+
+def _name(text: str) -> str:
+    if not text.strip() or not text.isprintable() or len(text) > _MOST_NAME:
+        raise ValueError(f"must be a name of 1 to {_MOST_NAME} printable characters")
+    return text.strip()
 
 
 def _seconds(low: float, high: float) -> Callable[[str], float]:
@@ -182,8 +189,19 @@ class Settings:
         "off; propose: learn a model of 10 new corrections; auto: activate it, too, if it passes, and go back if worse",
     )
 
+    name: str | None = _setting(None, _name, "NAME", "the daemon's name among others (default: the host's name)")
+
     thresholds: Mapping[str, float] = field(default_factory=dict)
     """By label, the score (0..1) below which an answer is unsure; a table of the file, [thresholds]."""
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By name, the table of each output, [outputs.NAME]; `outputs/configuration` checks them."""
+    rule: tuple[Mapping[str, Any], ...] = ()
+    """The tables [[rule]], in their order; `outputs/configuration` checks them."""
+
+    @property
+    def daemon_name(self) -> str:
+        """The daemon's name among others."""
+        return self.name or os.uname().nodename
 
     @property
     def learns(self) -> bool:
@@ -195,6 +213,8 @@ SINGLE_VALUES = tuple(item for item in fields(Settings) if "parse" in item.metad
 """The settings that have a flag and a variable; the others are tables of the file."""
 _TABLES: dict[str, Callable[[object], float]] = {"thresholds": _share}
 """How the values of each table are read. Their keys are free."""
+_CHECKED_WHERE_USED = ("outputs", "rule")
+"""Tables whose entries other parts check, by their kinds; most commands read none of them."""
 
 
 def flag(name: str) -> str:
@@ -237,6 +257,10 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     for name, parse in _TABLES.items():
         if name in from_file:
             values[name] = _read_table(parse, from_file[name], f"{config}: {name}")
+    if "outputs" in from_file:
+        values["outputs"] = _read_outputs(from_file["outputs"], f"{config}: outputs")
+    if "rule" in from_file:
+        values["rule"] = _read_rules(from_file["rule"], f"{config}: rule")
     return Settings(**values)
 
 
@@ -296,6 +320,21 @@ def _read_table(parse: Callable[[object], float], table: object, where: str) -> 
     return values
 
 
+def _read_outputs(table: object, where: str) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{where}: must be tables: a line [outputs.NAME] for each, and below it type and its values")
+    for name, values in table.items():
+        if not isinstance(values, dict):
+            raise UsageError(f"{where}.{_toml_key(name)}: must be a table: a line [outputs.{_toml_key(name)}]")
+    return table
+
+
+def _read_rules(tables: object, where: str) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{where}: must be tables: a line [[rule]] for each, and below it its values")
+    return tuple(tables)
+
+
 def _toml_key(key: str) -> str:
     """Return a key as it stands in a TOML file: most labels need quotes."""
     return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
@@ -330,7 +369,7 @@ def _read_config(path: Path) -> dict[str, object]:
         raise UsageError(f"{path}: {unknown[0]}: no such setting; known are {', '.join(sorted(known))}")
     switches = {item.name for item in SINGLE_VALUES if isinstance(item.default, bool)}
     for name, value in table.items():
-        if name in _TABLES:
+        if name in _TABLES or name in _CHECKED_WHERE_USED:
             continue
         if isinstance(value, dict | list) or (isinstance(value, bool) and name not in switches):
             raise UsageError(f"{path}: {name}: must be a text or a number")

@@ -6,6 +6,7 @@ import faulthandler
 import logging
 import os
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
@@ -91,6 +92,7 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
     if access.token is None and not server.is_loopback:
         log.warning("anyone who can reach %s can read the results and use this machine (insecure_no_auth)", server.url)
     daemon = Daemon(chosen, notifier=notifier)
+    daemon.outputs.page_url, daemon.outputs.read_status = server.url, _status_reader(daemon)
     stack.enter_context(daemon.running())
 
     def application() -> Any:
@@ -107,6 +109,22 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
     log.info("results at %sresults", server.url)
     log.info("status page: %s", server.url)
     return daemon
+
+
+def _status_reader(daemon: "Daemon") -> Callable[[], dict[str, Any]]:
+    """Return what reads the document of `/status` for outputs; most daemons have none that asks."""
+    known: list[Any] = []
+
+    def read() -> dict[str, Any]:
+        from dogid.web.api.status import status_document
+        from dogid.web.older_answers import OlderAnswers
+        from dogid.web.recent_drift import RecentDrift
+
+        if not known:
+            known.extend((OlderAnswers(), RecentDrift()))
+        return status_document(daemon, *known)
+
+    return read
 
 
 def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:

@@ -39,7 +39,6 @@ from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import FoundFile, find_file
-from dogid.learning_run.child import LearningProcess
 from dogid.ledger import queries
 from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
 from dogid.ledger.ledger import Ledger
@@ -50,6 +49,8 @@ from dogid.ledger.retention import Retention
 from dogid.ledger.review_writer import Word
 from dogid.model.classifier import Model
 from dogid.model.reference_photo import make_reference_photo
+from dogid.outputs.keeper import OutputKeeper
+from dogid.outputs.source import OutputSource
 from dogid.photo.decode import limit_pixels
 from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.engine import Engine
@@ -183,10 +184,25 @@ class Daemon:
             roll_back=self.roll_back_model,
             run_soon=self._maintenance_thread.run_soon,
         )
-        self.learning = LearningProcess(self.state, self.inbox)
-        self._learning_keeper = LearningKeeper(self.state, self.learning, self._clock, target)
+        self._learning_keeper = LearningKeeper(self.state, self.inbox, self._clock, target)
+        self.outputs = self._make_outputs()
         self._stopping = threading.Event()
         self._retry_refused_photos()
+
+    def _make_outputs(self) -> OutputKeeper:
+        source = OutputSource(
+            state=self.state,
+            inbox=self.inbox,
+            clock=self._clock,
+            decoder=self.decoder,
+            signal=self.result_signal,
+            reader=self.reader,
+            list_labels=lambda: self.model.labels,
+            read_health=lambda: self.health,
+            max_bytes=lambda: self.settings.max_bytes,
+            track_decoding=self.in_progress.track_request,
+        )
+        return OutputKeeper(source)
 
     def _find_file(self, path: bytes) -> FoundFile | None:
         """Return what is in the inbox at a path relative to it, for the ledger."""
@@ -271,6 +287,7 @@ class Daemon:
 
         Raise DogidError where they are rejected: then all stays as it is.
         """
+        prepared = self.outputs.prepare(settings)
         with self._model_switch.alone():
             opened = choose_model(settings, embeddings=settings.learns)
             if opened.found.problem is not None and self.found_model.problem is None:
@@ -281,6 +298,7 @@ class Daemon:
                 if getattr(settings, name) != value:
                     log.warning("%s stays %s until a restart%s", name, value, restart_by_hand(self.state))
             self.settings = dataclasses.replace(settings, **kept)
+        self.outputs.start(prepared)
         limit_pixels(settings.max_pixels)
         self.decoder.budget.change_capacity(choose_capacity(settings.memory))
         self.decoder.max_pixels, self.decoder.seconds = settings.max_pixels, settings.decode_timeout
@@ -435,6 +453,7 @@ class Daemon:
         """
         if self.ledger_moved_aside:
             log.error("%s", ledger_moved_aside(str(self.ledger_moved_aside), self.salvaged_results))
+        prepared = self.outputs.prepare(self.settings)
         self.log_model()
         if not self._engine.reference_photo.is_golden:
             log.info("the model carries no golden photo: the workers are compared with its own first answer")
@@ -449,6 +468,7 @@ class Daemon:
             if problem is not None:
                 raise DogidError(f"{self.model.file.path}: the model does not work in every worker: {problem}")
             self._health_check.start()
+            self.outputs.start(prepared)
             if self._notifier.address is not None:
                 StatusNotifier(self.result_signal, lambda: self._notifier.status(self.status_line())).start()
             yield
@@ -468,14 +488,14 @@ class Daemon:
         """Stop all parts at once; wait until deadline (a `time.monotonic()`) at most, then leave what hangs."""
         self._stopping.set()
         self.result_signal.close()
-        self.learning.request_stop()
+        self.outputs.request_stop()
         for thread in (self._health_check, self._maintenance_thread, self._content_checker, self._reconciler):
             thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
         self._maintenance_thread.join(deadline)
         self._content_checker.join(deadline)
         self._reconciler.join(deadline)
-        self.learning.join(deadline)
+        self.outputs.join(deadline)
         self.decoder.close()
         self.in_progress.clear()
         self.ledger.close()

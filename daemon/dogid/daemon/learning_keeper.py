@@ -8,14 +8,18 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
 from dogid.errors import DogidError
-from dogid.learning_run.child import LearningProcess
+from dogid.learning_run.lock import is_learning
 from dogid.ledger import queries
 from dogid.model.classifier import Model
 from dogid.settings import LEARNING_AUTO, Settings
 from dogid.shelf.open_model import FoundModel
+
+if TYPE_CHECKING:  # what only a run needs is imported when there is one: most daemons never learn
+    from dogid.learning_run.child import LearningProcess
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +46,12 @@ class LearningTarget:
 class LearningKeeper:
     """Decides when to learn, and when to go back."""
 
-    def __init__(self, state: Path, process: LearningProcess, clock: Clock, target: LearningTarget) -> None:
-        """Set up; process: starts the daemon's runs, these and those that people ask for."""
+    def __init__(self, state: Path, inbox: Path, clock: Clock, target: LearningTarget) -> None:
         self._state = state
-        self._process = process
+        self._inbox = inbox
         self._clock = clock
         self._target = target
+        self._process: LearningProcess | None = None
         self._begun_at: int | None = None  # of the run that goes on
         self._considered = self._judged = 0  # the newest reviews by which nothing was to be done
 
@@ -56,7 +60,7 @@ class LearningKeeper:
         chosen = self._target.settings()
         if not chosen.learns or self._target.model().file.network is None:
             return
-        if self._process.is_running():
+        if self._is_running():
             return
         if self._begun_at is not None:
             self._report_end(self._begun_at)
@@ -74,6 +78,9 @@ class LearningKeeper:
             if self._count_corrections() >= NEEDED_CORRECTIONS:
                 self._begin(chosen)
 
+    def _is_running(self) -> bool:
+        return is_learning(self._state) if self._process is None else self._process.is_running(self._state)
+
     def _count_corrections(self) -> int:
         """Count the corrections since the last run of any process."""
         from dogid.ledger.reviews import count_corrections_since
@@ -81,10 +88,13 @@ class LearningKeeper:
         return count_corrections_since(self._target.reader(), self._last_run())
 
     def _begin(self, chosen: Settings) -> None:
+        from dogid.learning_run.child import LearningProcess
+
+        self._process = self._process or LearningProcess()
         activate = chosen.learning == LEARNING_AUTO and chosen.model is None
         self._begun_at = self._clock.wall_ms()
         try:
-            self._process.start(chosen, activate=activate)
+            self._process.start(chosen, self._state, self._inbox, activate=activate)
         except DogidError as error:
             log.warning("no learning run was begun: %s", error)
             self._begun_at = None
@@ -92,15 +102,14 @@ class LearningKeeper:
         log.info("learning from new corrections, as learning = %s says", chosen.learning)
 
     def _report_end(self, begun_at: int) -> None:
+        from dogid.learning_run.last_report import read_report
         from dogid.learning_run.learning_state import describe_run, read_moment
 
-        last = self._process.last_run()
-        if last.error is not None:
-            log.warning("%s", describe_run({"error": last.error}))
-        elif last.report is None or read_moment(last.report.get("at")) < begun_at:
+        report = read_report(self._state)
+        if report is None or read_moment(report.get("at")) < begun_at:
             log.warning("the learning run ended without a report")
         else:
-            log.warning("%s", describe_run(last.report))
+            log.warning("%s", describe_run(report))
 
     def _last_run(self) -> int:
         """Return when the last run, of any process, read what was said; in milliseconds since 1970, 0 for never."""

@@ -1,6 +1,7 @@
 """Reading a photo's bytes from the inbox, and checking that they did not change meanwhile."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +42,12 @@ def read_photo(inbox: Path, path: bytes, max_bytes: int) -> ReadPhoto:
         if error.errno == errno.EACCES:
             reason += f"; try: {chmod_hint(os.fsencode(inbox) + b'/' + path)}"
         raise TemporaryError(reason) from error
+
+
+def read_content(inbox: Path, path: bytes, max_bytes: int, sha256: str) -> bytes | None:
+    """Return the bytes of a file where they have a SHA-256, in hex; None where it has others. Raise as `read_photo`."""
+    data = read_photo(inbox, path, max_bytes).data
+    return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
 
 def _read(root: Root, path: bytes, max_bytes: int) -> ReadPhoto:

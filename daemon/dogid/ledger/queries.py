@@ -42,6 +42,8 @@ JSON cannot hold blobs, which damage can make of texts: one bit is the differenc
 NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
     ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
 """Condition, in SQL, of a row of an unreviewed photo."""
+RESULTS_SINCE = "seq > ? AND state != 'superseded' ORDER BY seq"
+"""Condition and order, in SQL, of the rows of current results that came after a sequence number."""
 _IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS copy
     ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
     WHERE verdict != 'withdrawn' AND {}
@@ -181,7 +183,7 @@ def is_classified(db: sqlite3.Connection, path: bytes) -> bool:
 
 def list_results_since(db: sqlite3.Connection, seq: int, limit: int) -> list[tuple[int, Result]]:
     """Return (sequence number, result) of what was answered after seq, oldest first: how followers keep up."""
-    found = iterate_rows(db, "seq > ? AND state != 'superseded' ORDER BY seq", (seq,), limit)
+    found = iterate_rows(db, RESULTS_SINCE, (seq,), limit)
     return [(row["seq"], result) for row, result in found]
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dogid.file_names import shown_name
 from dogid.ledger.damage import DamagedRowError
-from dogid.ledger.queries import NO_STANDING, find_result, iterate_rows, list_results_since
+from dogid.ledger.queries import NO_STANDING, RESULTS_SINCE, find_result, iterate_rows
 from dogid.ledger.verdicts import STANDING
 from dogid.result_document import Result
 
@@ -88,6 +88,8 @@ class Change(NamedTuple):
     """`result` or `review`."""
     result: Result | None
     """As it is now; None where it was forgotten since."""
+    at_ms: int
+    """When the result came, or the word was said, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +144,10 @@ def list_changes_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Cha
     """Return up to limit results and reviews that came after a sequence number, oldest first."""
     db.execute("BEGIN")  # else a result that comes between the two queries would be left out
     try:
-        changes = [Change(number, "result", result) for number, result in list_results_since(db, seq, limit)]
+        rows = iterate_rows(db, RESULTS_SINCE, (seq,), limit)
+        changes = [Change(row["seq"], "result", result, row["classified_at"] or 0) for row, result in rows]
         reviews = list_reviews_since(db, seq, limit)
-        changes += [Change(review.id, "review", find_result(db, review.photo_id)) for review in reviews]
+        changes += [Change(review.id, "review", find_result(db, review.photo_id), review.at) for review in reviews]
     finally:
         db.execute("COMMIT")
     return sorted(changes, key=lambda change: change.seq)[:limit]

@@ -92,6 +92,8 @@ class OutputContext:
     """Return a small JPEG of a result's photo; None where the photo has gone or has changed since."""
     stopping: threading.Event = field(default_factory=threading.Event)
     """Set when the output has to end: `send` returns soon then, or raises OutputError, with what it started ended."""
+    wake: Callable[[], None] = lambda: None
+    """Have `tend` and what waits tried at once, as where a connection is there again; from any thread."""
 
 
 class Output(Protocol):
@@ -103,7 +105,8 @@ class Output(Protocol):
     """Whether it gets the events of rules that name it; where not, a rule cannot name it.
 
     Where it wants both, each has a cursor of its own: in a batch the events come first, so that none waits for the end
-    of a backlog of results, then results and reviews. Each of the two is in the order of seq.
+    of a backlog of results, then results and reviews. These are in the order of seq; events in that in which the rules
+    decided on them.
     """
     batch: int
     """How many deliveries it takes at once, at most."""

@@ -30,9 +30,13 @@ def read_table(table: Mapping[str, Any], kind: type[T]) -> T:
     kind declares the keys. Raise OutputConfigError, which begins with the key, where a key is unknown or missing, or a
     value is wrong.
     """
-    own = {key: value for key, value in table.items() if key not in OF_EVERY_OUTPUT}
+    return read_whole_table({key: value for key, value in table.items() if key not in OF_EVERY_OUTPUT}, kind)
+
+
+def read_whole_table(table: Mapping[str, Any], kind: type[T]) -> T:
+    """Return the values of a table, as `read_table` does; it has no other keys than kind declares."""
     try:
-        return msgspec.convert(own, kind)
+        return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
         raise OutputConfigError(_explain(str(error), sorted(kind.__struct_fields__))) from None
 

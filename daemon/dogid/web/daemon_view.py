@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from dogid.decoding.decoder import Decoder
-from dogid.learning_run.child import LearningProcess
 from dogid.ledger.review_writer import Word
 from dogid.model.classifier import Model
+from dogid.outputs.keeper import OutputKeeper
 from dogid.pipeline.counters import ResultCounters
 from dogid.pipeline.in_progress import InProgress
 from dogid.pipeline.result_signal import ResultSignal
@@ -41,10 +41,6 @@ class DaemonView(Protocol):
 
     def roll_back_model(self) -> None:
         """Have the model before the active one be active again. Raise as `activate_model`."""
-
-    @property
-    def learning(self) -> LearningProcess:
-        """Starts learning runs, and knows what became of the last one."""
 
     @property
     def decoder(self) -> Decoder:
@@ -100,6 +96,10 @@ class DaemonView(Protocol):
     @property
     def counters(self) -> ResultCounters:
         """Results and durations since the start."""
+
+    @property
+    def outputs(self) -> OutputKeeper:
+        """The outputs, and how they are doing."""
 
     def review(self, ids: Sequence[int], word: Word) -> int:
         """Write a person's word on results, by id: on all or none; return how many words were written.

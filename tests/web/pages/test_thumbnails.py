@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dogid.inbox.read import read_photo
+from dogid.inbox.read import read_content
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.web.deadline_executor import BusyError
@@ -57,9 +57,9 @@ def test_thumbnails_are_made_one_at_a_time(inbox: Path, monkeypatch: pytest.Monk
     def slowly(*args: Any) -> Any:
         begun.set()
         go_on.wait()
-        return read_photo(*args)
+        return read_content(*args)
 
-    monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", slowly)
+    monkeypatch.setattr("dogid.web.pages.thumbnails.read_content", slowly)
     thumbnails = Thumbnails(long_enough, max_wait=0.05)
     made: list[bytes] = []
     first = threading.Thread(target=lambda: made.append(thumbnails.thumbnail(inbox, facts, TILE, LIMIT)))
@@ -114,12 +114,12 @@ def test_hanging_read_does_not_block_other_thumbnails(inbox: Path, monkeypatch: 
     hanging, other = answered(inbox, "a.jpg", photo(1)), answered(inbox, "b.jpg", photo(2))
     go_on = threading.Event()
 
-    def read(folder: Path, path: bytes, most: int) -> Any:
+    def read(folder: Path, path: bytes, most: int, sha256: str) -> Any:
         if path == b"a.jpg":
             go_on.wait()
-        return read_photo(folder, path, most)
+        return read_content(folder, path, most, sha256)
 
-    monkeypatch.setattr("dogid.web.pages.thumbnails.read_photo", read)
+    monkeypatch.setattr("dogid.web.pages.thumbnails.read_content", read)
     seconds = [HANGING]
     thumbnails = Thumbnails(lambda: seconds[0])
     with pytest.raises(BusyError):

@@ -228,6 +228,22 @@ _LEARNING_STATE = _object(
     }
 )
 
+_OUTPUT = _object(
+    {
+        "name": {"type": "string"},
+        "type": {"type": "string"},
+        "enabled": {"type": "boolean"},
+        "ok": {"type": "boolean", "description": "whether it is enabled, and its last attempt was right"},
+        "backlog": _or_null("integer", minimum=0, description="deliveries that wait, about; null where not enabled"),
+        "sent": _COUNT,
+        "failed": _COUNT | {"description": "attempts"},
+        "parked": _COUNT | {"description": "deliveries that the other side refused"},
+        "error": {"anyOf": [_object({"message": {"type": "string"}, "since": _TIME}), {"type": "null"}]},
+        "last_sent_at": {"anyOf": [_TIME, {"type": "null"}]},
+        "next_try_at": {"anyOf": [_TIME, {"type": "null"}]},
+    }
+)
+
 STATUS = _object(
     {
         "counts": _object(dict.fromkeys(STATUSES, _COUNT)),
@@ -256,6 +272,8 @@ STATUS = _object(
         "older_answers": _COUNT | {"description": "photos in the inbox with the answer of another model than this one"},
         "drift": _DRIFT,
         "learning": _LEARNING_STATE,
+        "name": {"type": "string", "description": "of the daemon, among others"},
+        "outputs": _array(_OUTPUT),
         "inbox": {"type": "string"},
         "watcher": _object(
             {

@@ -78,6 +78,8 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: Rece
         "older_answers": older_answers.count(daemon.reader(), daemon.model.file.sha256),
         "drift": drift.read(daemon.reader(), daemon.settings.thresholds).describe(),
         "learning": describe_learning(daemon.state, daemon.settings.learning),
+        "name": daemon.settings.daemon_name,
+        "outputs": daemon.outputs.states(),
         "inbox": shown_name(os.fsencode(daemon.inbox)),
         "watcher": {
             "mode": watch.mode,

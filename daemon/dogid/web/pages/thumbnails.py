@@ -5,7 +5,6 @@ deleted. Making one costs as much as classifying a photo.
 """
 
 import contextlib
-import hashlib
 import io
 import threading
 from collections import OrderedDict
@@ -17,11 +16,12 @@ import numpy as np
 from PIL import Image
 
 from dogid.errors import PhotoError
-from dogid.inbox.read import TemporaryError, read_photo
+from dogid.inbox.read import TemporaryError, read_content
 from dogid.inbox.scan import find_file
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.photo.decode import decode
 from dogid.photo.pixels import DecodedPhoto, Pixels
+from dogid.photo.small_pictures import encode_jpeg, fit_within
 from dogid.web.deadline_executor import DeadlineExecutor
 
 TILE, LARGE = 320, 960
@@ -34,9 +34,6 @@ _MAX_WAIT_SECONDS = 0.5
 shorter has browsers ask more often."""
 _STAT_SECONDS = 2.0
 """For the size and times of a file: a disk that has to spin up may need a second; one that hangs is noticed later."""
-_JPEG_QUALITY = 78
-"""Higher values make tiles larger and not visibly better."""
-
 Decode = Callable[[bytes, tuple[int, int]], DecodedPhoto]
 FileTurn = Callable[[int], AbstractContextManager[None]]
 
@@ -85,8 +82,8 @@ class Thumbnails:
         key = (facts.sha256, side)
         if (cached := self._cache.get(key)) is not None and self.is_unchanged(inbox, facts):
             return cached
-        size = _fit(facts.size, side)
-        made = self._making.run(lambda: _encode_jpeg(self._read(inbox, facts, size, max_bytes)), self._timeout())
+        size = fit_within(facts.size, side)
+        made = self._making.run(lambda: encode_jpeg(self._read(inbox, facts, size, max_bytes)), self._timeout())
         self._cache.put(key, made)
         return made
 
@@ -105,24 +102,12 @@ class Thumbnails:
     def _read(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
         try:
             with self._file_turn(facts.version.size):
-                read = read_photo(inbox, facts.path, max_bytes)
-                if hashlib.sha256(read.data).hexdigest() != facts.sha256:
+                data = None if facts.sha256 is None else read_content(inbox, facts.path, max_bytes, facts.sha256)
+                if data is None:
                     raise PhotoGoneError
-                return self._decode(read.data, size).pixels
+                return self._decode(data, size).pixels
         except (PhotoError, TemporaryError) as error:
             raise PhotoGoneError from error
-
-
-def _fit(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Return the size of a picture scaled down until its longer side is at most side; none is scaled up."""
-    scale = min(1.0, side / max(size))
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-
-
-def _encode_jpeg(pixels: Pixels) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG", quality=_JPEG_QUALITY)
-    return stream.getvalue()
 
 
 def _encode_png(pixels: Pixels) -> bytes:

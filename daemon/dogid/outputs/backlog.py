@@ -1,0 +1,97 @@
+"""What waits for one output: events that rules have for it, and the changes of the ledger that it has not got yet."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dogid.ledger.queries import find_result, read_newest_seq
+from dogid.ledger.reviews import list_changes_since
+from dogid.outputs.output import Delivery
+from dogid.outputs.store import OutputStore
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far an output has got."""
+
+    event: int | None
+    """Number of the last event; None where there was none."""
+    seq: int | None
+    """Of the last change of the ledger; None where there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The next deliveries, with the position after each of them."""
+
+    deliveries: Sequence[Delivery]
+    positions: Sequence[Position]
+    end: Position
+    """After all of them, and what is left out behind them: results that were forgotten since."""
+
+    def position_after(self, count: int) -> Position:
+        """Return the position where the first count deliveries have arrived."""
+        return self.end if count >= len(self.deliveries) else self.positions[count - 1]
+
+
+class Backlog:
+    """Reads what waits for an output."""
+
+    def __init__(
+        self,
+        name: str,
+        store: OutputStore,
+        reader: Callable[[], sqlite3.Connection],
+        *,
+        wants_all: bool,
+        wants_events: bool,
+    ) -> None:
+        """Set up for the output of a name; reader returns the calling thread's connection to the ledger."""
+        self._name = name
+        self._store = store
+        self._reader = reader
+        self._wants_all = wants_all
+        self._wants_events = wants_events
+
+    def start_where_new(self, *, from_start: bool) -> None:
+        """Let an output that has no position yet begin with what comes from now on, or with the first result."""
+        if self._wants_all and self._store.read_cursor(self._name) is None:
+            self._store.set_cursor(0 if from_start else read_newest_seq(self._reader()), self._name)
+
+    def read(self, limit: int) -> Batch:
+        """Return up to limit deliveries: events first, then results and reviews."""
+        db = self._reader()
+        deliveries, positions = list[Delivery](), list[Position]()
+        last_event = last_seq = None
+        if self._wants_events:
+            for event in self._store.list_events(self._name, limit):
+                last_event = event.number
+                result = find_result(db, event.result_id)
+                if result is not None:
+                    deliveries.append(
+                        Delivery(event.id, event.seq, "event", result, event.at_ms, event.rule, event.count)
+                    )
+                    positions.append(Position(last_event, None))
+        after_events = last_event
+        if self._wants_all and len(deliveries) < limit:
+            seq = self._store.read_cursor(self._name) or 0
+            room = limit - len(deliveries)
+            newest = read_newest_seq(db)
+            changes = list_changes_since(db, seq, room) if newest > seq else []
+            for change in changes:
+                last_seq = change.seq
+                if change.result is not None:
+                    name = f"{self._store.stream}-{change.seq}"
+                    deliveries.append(Delivery(name, change.seq, change.kind, change.result, change.at_ms))
+                    positions.append(Position(after_events, last_seq))
+            if len(changes) < room and newest > max(seq, last_seq or 0):
+                last_seq = newest  # what is between was superseded or forgotten since
+        return Batch(deliveries, positions, Position(last_event, last_seq))
+
+    def count(self) -> int:
+        """Return about how many deliveries wait: changes that were superseded since count as well."""
+        waiting = self._store.count_events(self._name) if self._wants_events else 0
+        if self._wants_all:
+            cursor = self._store.read_cursor(self._name)
+            waiting += 0 if cursor is None else max(0, read_newest_seq(self._reader()) - cursor)
+        return waiting

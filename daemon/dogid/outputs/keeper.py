@@ -1,0 +1,66 @@
+"""All outputs of a daemon, as one object: checked, started, reloaded, stopped, and asked how they are doing.
+
+Where the settings name no output, nothing else of this folder is imported.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dogid.outputs.source import OutputSource
+from dogid.settings import Settings
+
+if TYPE_CHECKING:
+    from dogid.outputs.preparation import PreparedOutputs
+    from dogid.outputs.running_outputs import RunningOutputs
+
+_RELOAD_SECONDS = 3.0
+"""For outputs to end at a reload. Raising it delays a reload where one hangs; lowering it sends more twice."""
+
+
+class OutputKeeper:
+    """The outputs of the present settings."""
+
+    def __init__(self, source: OutputSource) -> None:
+        """Set up; nothing is read or started."""
+        self._source = source
+        self._running: RunningOutputs | None = None
+        self.page_url = ""
+        """Address of the daemon's page, for links; set before the start."""
+        self.read_status: Callable[[], Mapping[str, Any]] = dict
+        """Returns the document of `/status`; set before the start."""
+
+    def prepare(self, settings: Settings) -> "PreparedOutputs | None":
+        """Check the tables of outputs and rules; return what `start` takes. Raise UsageError with the dotted key."""
+        if not settings.outputs and not settings.rule:
+            return None
+        from dogid.outputs.preparation import ContextSource, prepare_outputs
+
+        return prepare_outputs(settings, ContextSource(self._source, self.page_url, lambda: self.read_status()))
+
+    def start(self, prepared: "PreparedOutputs | None") -> None:
+        """Start outputs, in the place of those that run. Raise UsageError where their state cannot be opened."""
+        self.request_stop()
+        self.join(time.monotonic() + _RELOAD_SECONDS)
+        if prepared is None:
+            return
+        from dogid.outputs.running_outputs import RunningOutputs
+
+        self._running = RunningOutputs(prepared, self._source)
+        self._running.start()
+
+    def request_stop(self) -> None:
+        """Have all outputs end after what they are sending."""
+        if self._running is not None:
+            self._running.request_stop()
+
+    def join(self, deadline: float) -> None:
+        """Wait until deadline (a `time.monotonic()`) for outputs to end, then leave those that hang."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.join(deadline)
+
+    def states(self) -> list[dict[str, Any]]:
+        """Return how each output is doing, in the order of the settings, ready for JSON."""
+        running = self._running
+        return [] if running is None else running.describe()

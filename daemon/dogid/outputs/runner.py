@@ -1,0 +1,265 @@
+"""Runs one output in a thread of its own: sends what waits, backs off after faults, parks what is refused."""
+
+import logging
+import math
+import random
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dogid.clock import Clock
+from dogid.file_names import one_line
+from dogid.outputs.backlog import Backlog, Batch
+from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
+from dogid.outputs.store import OutputStore
+
+log = logging.getLogger(__name__)
+
+_LONGEST_WAIT = 300.0
+"""Seconds between two attempts, at most. Raising it has an output notice later that the other side is back."""
+_TRIES = 4
+"""Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
+_PACE_SECONDS = 0.05
+"""Between two batches: photos that come one after the other are sent together, which costs them less. Raising it delays
+what comes during a batch."""
+_MOST_ERROR = 300  # characters of an error that are kept
+
+
+class TestOutcome(NamedTuple):
+    """What became of a test message."""
+
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    delivery: Delivery
+    done: Callable[[TestOutcome], None]
+
+
+class OutputRunner:
+    """One output, its thread, and how it is doing."""
+
+    def __init__(
+        self,
+        name: str,
+        output: Output,
+        backlog: Backlog,
+        store: OutputStore,
+        clock: Clock,
+        stopping: threading.Event,
+    ) -> None:
+        """Set up, without starting the thread. stopping: what the output's context has of that name."""
+        self.name = name
+        self._output = output
+        self._backlog = backlog
+        self._store = store
+        self._clock = clock
+        self._stopping = stopping
+        self._is_abandoned = False
+        self._woken = threading.Event()
+        self._tests = deque[_Test]()
+        self._lock = threading.Lock()  # of what is noted: an abandoned runner notes nothing more
+        self._failures = 0  # one after the other
+        self._refused: tuple[str, int] | None = None  # id of a delivery, and how often it was refused
+        self._next_try = 0.0  # monotonic seconds, as all below
+        self._next_tend: float = 0.0
+        self._has_error = store.read_state(name).error is not None
+        self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have it look for what waits."""
+        self._woken.set()
+
+    def retry_now(self) -> None:
+        """Have it try again at once, also after a fault."""
+        self._next_try = self._next_tend = 0.0
+        self._woken.set()
+
+    def send_test(self, delivery: Delivery, done: Callable[[TestOutcome], None]) -> None:
+        """Have its thread send a test message at once, and call done with the outcome."""
+        self._tests.append(_Test(delivery, done))
+        self._woken.set()
+
+    def request_stop(self) -> None:
+        """Have the thread end after what is being sent."""
+        self._stopping.set()
+        self._woken.set()
+
+    def join(self, deadline: float) -> bool:
+        """Wait until deadline (a `time.monotonic()`) for the end; return whether it has ended.
+
+        One that has not notes nothing any more: what it sends meanwhile is sent again, with the same ids.
+        """
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            self._is_abandoned = self._thread.is_alive()
+        return not self._is_abandoned
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._woken.clear()
+                self._step()
+        finally:
+            try:
+                self._output.close()
+            except Exception:
+                log.warning("output %s: could not be closed", self.name, exc_info=True)
+
+    def _step(self) -> None:
+        """Do what is due, then wait until something is."""
+        while self._tests and not self._stopping.is_set():
+            self._run_test(self._tests.popleft())
+        if time.monotonic() < self._next_try:
+            self._wait_until(self._next_try)
+            return
+        batch: Batch | None = None
+        try:
+            self._tend()
+            if self._stopping.is_set():
+                return
+            batch = self._backlog.read(self._output.batch)
+            if batch.deliveries:
+                self._send(batch)
+                self._next_tend = 0.0
+                self._tend()
+            elif batch.end.event is not None or batch.end.seq is not None:
+                self._note_sent(batch, 0, 0)
+        except RefusedError as error:
+            self._on_refused(error, batch)
+        except (OutputError, OSError) as error:
+            self._on_failure(error)
+        except Exception as error:  # a fault of the output's own code, or a ledger that cannot be read
+            if not self._has_error:
+                log.warning("output %s: internal error", self.name, exc_info=True)
+            self._on_failure(error)
+        else:
+            self._failures = 0
+            self._note_ok()
+            if batch.deliveries:
+                self._wait_until(time.monotonic() + _PACE_SECONDS, wakes=False)
+            else:
+                self._wait_until(self._next_tend)
+
+    def _tend(self) -> None:
+        if time.monotonic() >= self._next_tend:
+            seconds = self._output.tend()
+            self._next_tend = math.inf if seconds is None else time.monotonic() + seconds
+
+    def _send(self, batch: Batch) -> None:
+        noted = 0
+
+        def acknowledged(count: int) -> None:
+            nonlocal noted
+            if count > noted:
+                self._note_sent(batch, count, count - noted)
+                noted = count
+                self._failures, self._refused = 0, None
+
+        try:
+            self._output.send(batch.deliveries, acknowledged)
+        except (OutputError, OSError, sqlite3.Error):
+            raise
+        except Exception as error:  # of the output's own code: perhaps this delivery alone brings it about
+            if self._refused is None:
+                log.warning("output %s: internal error", self.name, exc_info=True)
+            raise RefusedError(f"internal error: {type(error).__name__}: {error}") from error
+
+    def _on_refused(self, error: RefusedError, batch: Batch | None) -> None:
+        """Count how often the first delivery that has not arrived was refused, and park it after a few times."""
+        waiting = self._backlog.read(1) if batch is not None else None
+        if waiting is None or not waiting.deliveries:
+            self._on_failure(error)
+            return
+        delivery = waiting.deliveries[0]
+        tries = self._refused[1] + 1 if self._refused is not None and self._refused[0] == delivery.id else 1
+        self._refused = delivery.id, tries
+        self._on_failure(error)
+        if tries < _TRIES:
+            return
+        with self._lock:
+            if self._is_abandoned:
+                return
+            reason = _shorten(error)
+            now = self._clock.wall_ms()
+            self._store.park(self.name, delivery.id, delivery.result["id"], delivery.rule, reason, now)
+            end = waiting.position_after(1)
+            self._store.note_sent(self.name, event=end.event, seq=end.seq, count=0, at_ms=now)
+        log.warning("output %s: %s was refused %d times and is parked: %s", self.name, delivery.id, tries, reason)
+        # not the failures: where all is refused, a person has time to see it before much is parked
+        self._refused, self._next_try = None, 0.0
+
+    def _on_failure(self, error: Exception) -> None:
+        """Note a fault, and when to try again."""
+        wait = min(_LONGEST_WAIT, 2.0**self._failures) * random.uniform(0.8, 1.0)  # noqa: S311
+        if isinstance(error, OutputError) and error.retry_after is not None:
+            wait = min(max(wait, error.retry_after), 10 * _LONGEST_WAIT)
+        self._failures = min(self._failures + 1, 16)
+        self._next_try = time.monotonic() + wait
+        self._next_tend = 0.0
+        message, now = _shorten(error), self._clock.wall_ms()
+        if not self._has_error:
+            log.warning("output %s does not get through, and is tried again: %s", self.name, message)
+        with self._lock:
+            if not self._is_abandoned:
+                self._has_error = True
+                self._store.note_failed(self.name, message, now, now + round(1000 * wait))
+
+    def _note_ok(self) -> None:
+        if self._has_error:
+            with self._lock:
+                if not self._is_abandoned:
+                    self._store.note_ok(self.name)
+                    self._has_error = False
+                    log.info("output %s works again", self.name)
+
+    def _note_sent(self, batch: Batch, count: int, more: int) -> None:
+        position = batch.end if count == 0 else batch.position_after(count)
+        with self._lock:
+            if not self._is_abandoned:
+                now = self._clock.wall_ms()
+                self._store.note_sent(self.name, event=position.event, seq=position.seq, count=more, at_ms=now)
+
+    def _run_test(self, test: _Test) -> None:
+        acknowledged = 0
+
+        def note(count: int) -> None:
+            nonlocal acknowledged
+            acknowledged = count
+
+        try:
+            self._output.tend()
+            self._output.send([test.delivery], note)
+        except Exception as error:
+            test.done(TestOutcome(ok=False, detail=_shorten(error)))
+            return
+        detail = "arrived" if acknowledged else "sent, and not acknowledged"
+        test.done(TestOutcome(ok=bool(acknowledged), detail=detail))
+        self._next_try = 0.0
+
+    def _wait_until(self, moment: float, *, wakes: bool = True) -> None:
+        """Wait until a moment, a stop, a test, a change of the next attempt; where it wakes, also for new results."""
+        was = self._next_try
+        while not (self._stopping.is_set() or self._tests) and self._next_try == was:
+            seconds = moment - time.monotonic()
+            if seconds <= 0:
+                return
+            if self._woken.wait(min(seconds, threading.TIMEOUT_MAX)):
+                if wakes and time.monotonic() >= was:
+                    return
+                self._woken.clear()  # before the conditions above are looked at again
+
+
+def _shorten(error: Exception) -> str:
+    text = one_line(str(error)) or type(error).__name__
+    return text if len(text) <= _MOST_ERROR else f"{text[:_MOST_ERROR]}..."

@@ -1,0 +1,70 @@
+"""The tables of what outputs remember."""
+
+VERSION = 1
+"""Of the schema, in SQLite's user_version."""
+
+SCHEMA = """
+-- Of which ids of deliveries begin: drawn anew where the ledger is another one.
+CREATE TABLE stream (id TEXT NOT NULL) STRICT;
+
+-- How far the rules ('') and each output have read the ledger.
+CREATE TABLE cursor (reader TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Events for outputs, in the order of their numbers.
+CREATE TABLE outbox (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    output TEXT NOT NULL,
+    id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    count INTEGER NOT NULL,                  -- photos that the event stands for
+    result_id INTEGER NOT NULL,
+    at INTEGER NOT NULL                      -- milliseconds since 1970, as all `at`
+) STRICT;
+CREATE INDEX outbox_output ON outbox (output, number);
+
+-- What an output refused.
+CREATE TABLE parked (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    output TEXT NOT NULL,
+    id TEXT NOT NULL,
+    result_id INTEGER,
+    rule TEXT,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX parked_output ON parked (output, number);
+
+-- How each output is doing.
+CREATE TABLE state (
+    output TEXT PRIMARY KEY,
+    sent INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,       -- attempts
+    parked INTEGER NOT NULL DEFAULT 0,
+    sent_at INTEGER,
+    error TEXT,                              -- of the last attempt; NULL where that was right
+    error_since INTEGER,
+    next_try INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- What rules remember. Rules are known by their names.
+CREATE TABLE known_label (label TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+CREATE TABLE last_event (
+    rule TEXT NOT NULL, folder TEXT NOT NULL, label TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    day TEXT NOT NULL,                       -- local
+    PRIMARY KEY (rule, folder, label)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE open_burst (
+    rule TEXT NOT NULL, folder TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL,              -- times of the photos
+    opened INTEGER NOT NULL, joined INTEGER NOT NULL,           -- times of the first and the last result
+    count INTEGER NOT NULL,
+    seq INTEGER NOT NULL, result_id INTEGER NOT NULL, label TEXT NOT NULL, score REAL NOT NULL, at INTEGER NOT NULL,
+    PRIMARY KEY (rule, folder)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE suppressed (rule TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (rule, reason))
+    STRICT, WITHOUT ROWID;
+
+INSERT INTO cursor VALUES ('', -1);
+"""

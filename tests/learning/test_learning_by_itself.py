@@ -1,8 +1,13 @@
 """The setting `learning`: runs that the daemon begins, activation, and the way back, with a real daemon."""
 
 import json
+import os
+import re
 import shutil
+import signal
 import sqlite3
+import threading
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +17,8 @@ import pytest
 from dogid.daemon.learning_keeper import NEEDED_CORRECTIONS, QUIET_MS
 from dogid.learning.gate import Comparison
 from dogid.learning_run.after_activation import weigh_words
+from dogid.learning_run.last_report import read_report
+from dogid.learning_run.lock import is_learning
 from dogid.ledger.database import FILE_NAME
 from tests.support.collection import PHOTOS, needs
 from tests.support.daemon import DaemonProcess
@@ -77,6 +84,37 @@ def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -
         assert learning["last"]["name"] == report["name"]
         assert hint in printed
         assert hint in fetch(daemon.url, "/").body.decode()
+    finally:
+        daemon.close()
+
+
+def learning_child(daemon: DaemonProcess) -> int | None:
+    """The process in which the daemon learns, once it has begun."""
+    children = (Path(path).read_text() for path in glob(f"/proc/{daemon.pid}/task/*/children"))
+    learning = (int(pid) for pid in "".join(children).split() if b"learn" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    return next(learning, None) if is_learning(daemon.state) else None
+
+
+def test_run_ends_with_its_daemon(corrected: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(corrected / "state", state)
+    daemon = DaemonProcess(corrected / "inbox", state)
+    try:
+        for end in (daemon.kill, daemon.stop):
+            daemon.start()
+            if end == daemon.stop:  # the first run is begun unasked
+                assert fetch(daemon.url, "/learn", method="POST").status == 202
+            run = eventually(lambda: learning_child(daemon), "a run")
+            os.kill(run, signal.SIGSTOP)  # else it may have done all before the daemon ends
+            threading.Timer(0.3, os.kill, [run, signal.SIGCONT]).start()
+            end()
+            eventually(lambda: not is_learning(state), "it ends")
+
+            report = read_report(state)
+            assert report is not None
+            assert re.search("was (stopped|ended)", report["error"]["message"])  # on a busy machine it is killed
+            assert not list((state / "models").glob("*.tflite"))
+            assert end == daemon.stop or not list((state / "models").glob(".learning-*"))
     finally:
         daemon.close()
 

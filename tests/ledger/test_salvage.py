@@ -105,6 +105,24 @@ def test_page_of_rows_costs_only_its_rows(inbox: Inbox) -> None:
     assert read_history_page(inbox.db, 300).steps
 
 
+def test_rows_in_the_list_of_free_pages_are_kept(inbox: Inbox) -> None:
+    for number in range(40):
+        put(inbox.folder / f"{number}.jpg", b"%d" % number)
+        inbox.observe(f"{number}.jpg")
+        inbox.classify(inbox.job())
+    inbox.close()
+    path = inbox.state / FILE_NAME
+    data = bytearray(path.read_bytes())
+    starts = range(PAGE, len(data), PAGE)
+    rows = next(at for at in starts if data[at] == LEAF and b"12.jpg" in data[at : at + PAGE])
+    data[32:36] = (rows // PAGE + 1).to_bytes(4)  # the first page of the list
+    path.write_bytes(data)
+
+    inbox.open()
+
+    assert len(queries.list_results(inbox.db, queries.ResultFilter())) == 40
+
+
 def test_ids_and_sequence_numbers_go_on_after_salvage(inbox: Inbox) -> None:
     insert_versions(inbox.ledger, 300)
     inbox.close()

@@ -11,6 +11,8 @@ from dogid import settings
 from dogid.commands import model_shelf, reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
+from dogid.learning_run.child import WITH_DAEMON
+from dogid.learning_run.end_with_daemon import end_with_daemon
 from dogid.settings import Settings
 
 _NICENESS = 10  # beside a daemon: its workers get ten times the time. More starves the run while photos keep coming
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="propose thresholds at which this share of the answers that are not unsure is right (default: 0.95)",
     )
+    parser.add_argument(WITH_DAEMON, action="store_true", help=argparse.SUPPRESS)
     reading_state.add_arguments(parser, settings.LEARNING_SETTINGS)
 
 
@@ -41,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     if not 0.5 <= args.precision < 1:
         raise UsageError("--precision must be from 0.5 to below 1, as in 0.95")
+    if args.with_daemon:
+        end_with_daemon()
     from dogid.daemon.folders import is_running
 
     chosen = settings.load(args)
@@ -81,8 +86,8 @@ def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str,
     with contextlib.ExitStack() as stack:
         with model_shelf.acting_as_owner_of(state):
             stack.enter_context(learning_alone(state))
-            keep_beginning(state)
             try:
+                keep_beginning(state)
                 learned = learn_model(chosen, state, db, _report_step, args.precision)
                 keep_report(state, learned.document)
             except BaseException as error:  # also of no memory, no room, Ctrl-C: an older report is not of this run

@@ -39,6 +39,7 @@ from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 from dogid.inbox.mounts import file_system_type, has_stable_inodes
 from dogid.inbox.scan import FoundFile, find_file
+from dogid.learning_run.child import LearningProcess
 from dogid.ledger import queries
 from dogid.ledger.damage import DamagedRowError, is_damage, is_undecodable
 from dogid.ledger.ledger import Ledger
@@ -184,7 +185,8 @@ class Daemon:
             roll_back=self.roll_back_model,
             run_soon=self._maintenance_thread.run_soon,
         )
-        self._learning_keeper = LearningKeeper(self.state, self.inbox, self._clock, target)
+        self.learning = LearningProcess(self.state, self.inbox)
+        self._learning_keeper = LearningKeeper(self.state, self.learning, self._clock, target)
         self.outputs = self._make_outputs()
         self._stopping = threading.Event()
         self._retry_refused_photos()
@@ -489,6 +491,7 @@ class Daemon:
         self._stopping.set()
         self.result_signal.close()
         self.outputs.request_stop()
+        self.learning.request_stop()
         for thread in (self._health_check, self._maintenance_thread, self._content_checker, self._reconciler):
             thread.request_stop()
         self._pipeline.stop(_FINISH_SECONDS)
@@ -496,6 +499,7 @@ class Daemon:
         self._content_checker.join(deadline)
         self._reconciler.join(deadline)
         self.outputs.join(deadline)
+        self.learning.join(deadline)
         self.decoder.close()
         self.in_progress.clear()
         self.ledger.close()

@@ -8,18 +8,14 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
 from dogid.errors import DogidError
-from dogid.learning_run.lock import is_learning
+from dogid.learning_run.child import LearningProcess
 from dogid.ledger import queries
 from dogid.model.classifier import Model
 from dogid.settings import LEARNING_AUTO, Settings
 from dogid.shelf.open_model import FoundModel
-
-if TYPE_CHECKING:  # what only a run needs is imported when there is one: most daemons never learn
-    from dogid.learning_run.child import LearningProcess
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +42,12 @@ class LearningTarget:
 class LearningKeeper:
     """Decides when to learn, and when to go back."""
 
-    def __init__(self, state: Path, inbox: Path, clock: Clock, target: LearningTarget) -> None:
+    def __init__(self, state: Path, process: LearningProcess, clock: Clock, target: LearningTarget) -> None:
+        """Set up; process: starts the daemon's runs, these and those that people ask for."""
         self._state = state
-        self._inbox = inbox
+        self._process = process
         self._clock = clock
         self._target = target
-        self._process: LearningProcess | None = None
         self._begun_at: int | None = None  # of the run that goes on
         self._considered = self._judged = 0  # the newest reviews by which nothing was to be done
 
@@ -60,7 +56,7 @@ class LearningKeeper:
         chosen = self._target.settings()
         if not chosen.learns or self._target.model().file.network is None:
             return
-        if self._is_running():
+        if self._process.is_running():
             return
         if self._begun_at is not None:
             self._report_end(self._begun_at)
@@ -78,9 +74,6 @@ class LearningKeeper:
             if self._count_corrections() >= NEEDED_CORRECTIONS:
                 self._begin(chosen)
 
-    def _is_running(self) -> bool:
-        return is_learning(self._state) if self._process is None else self._process.is_running(self._state)
-
     def _count_corrections(self) -> int:
         """Count the corrections since the last run of any process."""
         from dogid.ledger.reviews import count_corrections_since
@@ -88,13 +81,10 @@ class LearningKeeper:
         return count_corrections_since(self._target.reader(), self._last_run())
 
     def _begin(self, chosen: Settings) -> None:
-        from dogid.learning_run.child import LearningProcess
-
-        self._process = self._process or LearningProcess()
         activate = chosen.learning == LEARNING_AUTO and chosen.model is None
         self._begun_at = self._clock.wall_ms()
         try:
-            self._process.start(chosen, self._state, self._inbox, activate=activate)
+            self._process.start(chosen, activate=activate)
         except DogidError as error:
             log.warning("no learning run was begun: %s", error)
             self._begun_at = None
@@ -102,14 +92,15 @@ class LearningKeeper:
         log.info("learning from new corrections, as learning = %s says", chosen.learning)
 
     def _report_end(self, begun_at: int) -> None:
-        from dogid.learning_run.last_report import read_report
         from dogid.learning_run.learning_state import describe_run, read_moment
 
-        report = read_report(self._state)
-        if report is None or read_moment(report.get("at")) < begun_at:
+        last = self._process.last_run()
+        if last.error is not None:
+            log.warning("%s", describe_run({"error": last.error}))
+        elif last.report is None or read_moment(last.report.get("at")) < begun_at:
             log.warning("the learning run ended without a report")
         else:
-            log.warning("%s", describe_run(report))
+            log.warning("%s", describe_run(last.report))
 
     def _last_run(self) -> int:
         """Return when the last run, of any process, read what was said; in milliseconds since 1970, 0 for never."""

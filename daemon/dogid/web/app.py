@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import DogidError
-from dogid.learning_run.child import LearningProcess
 from dogid.ledger.damage import is_damage
 from dogid.web import pages
 from dogid.web.api.classify_file import FileClassifier
@@ -68,7 +67,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_access_checks(app, access)
     registry = EndpointRegistry(app)
     classifier = OnDemandClassifier(daemon)
-    learning, older_answers, drift = LearningProcess(), OlderAnswers(), RecentDrift()
+    older_answers, drift = OlderAnswers(), RecentDrift()
     files = FileClassifier(daemon, classifier)
 
     def root(params: QueryParams) -> AnyResponse:  # noqa: ARG001
@@ -83,11 +82,11 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_classify_endpoint(registry, daemon, classifier)
     add_status_endpoints(registry, daemon, older_answers, drift)
     add_models_endpoints(registry, daemon, pages.models)
-    add_learning_endpoints(registry, daemon, learning)
+    add_learning_endpoints(registry, daemon)
     add_metrics_endpoint(registry, daemon, drift)
     add_events_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)
-    pages.register(app, daemon, learning, older_answers, drift)
+    pages.register(app, daemon, older_answers, drift)
     _add_error_handlers(app, daemon)
     return app
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dogid.decoding.decoder import Decoder
+from dogid.learning_run.child import LearningProcess
 from dogid.ledger.review_writer import Word
 from dogid.model.classifier import Model
 from dogid.outputs.keeper import OutputKeeper
@@ -41,6 +42,10 @@ class DaemonView(Protocol):
 
     def roll_back_model(self) -> None:
         """Have the model before the active one be active again. Raise as `activate_model`."""
+
+    @property
+    def learning(self) -> LearningProcess:
+        """Starts learning runs, and knows what became of the last one."""
 
     @property
     def decoder(self) -> Decoder:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, current_app
 
-from dogid.learning_run.child import LearningProcess
 from dogid.result_document import Result
 from dogid.shelf.listing import ListedModel
 from dogid.web.daemon_view import DaemonView
@@ -29,14 +28,12 @@ _FORMS = {"say": "/page/review", "change_model": "/page/models"}
 """Path of each view of `Pages` that takes what a form sends."""
 
 
-def register(
-    app: Flask, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
-) -> None:
+def register(app: Flask, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> None:
     """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below.
 
-    learning: starts learning runs. older_answers, drift: figures that `/status` has, too.
+    older_answers, drift: figures that `/status` has, too.
     """
-    app.extensions[_KEY] = pages = _LazyPages(daemon, learning, older_answers, drift)
+    app.extensions[_KEY] = pages = _LazyPages(daemon, older_answers, drift)
     for name, address in _ROUTES.items():
         app.add_url_rule(address, f"page_{name}", _make_view(pages, name))
     for name, address in _FORMS.items():
@@ -66,10 +63,8 @@ def _pages() -> "Pages":
 class _LazyPages:
     """Pages that are imported and made at the first request, so that the daemon starts without them."""
 
-    def __init__(
-        self, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
-    ) -> None:
-        self._parts = daemon, learning, older_answers, drift
+    def __init__(self, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> None:
+        self._parts = daemon, older_answers, drift
         self._lock = threading.Lock()
         self._pages: Pages | None = None
 

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from dogid.learning_run.child import LearningProcess
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
@@ -15,7 +14,7 @@ from dogid.ledger.histories import Position, read_history_page
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
 from dogid.shelf.listing import ListedModel, describe_choice
-from dogid.web.api.learning import describe_learning, start_learning
+from dogid.web.api.learning import start_learning
 from dogid.web.api.models import change_model
 from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
@@ -39,12 +38,8 @@ from dogid.web.recent_drift import RecentDrift
 class Pages:
     """The views of one daemon, with their caches."""
 
-    def __init__(
-        self, daemon: DaemonView, learning: LearningProcess, older_answers: OlderAnswers, drift: RecentDrift
-    ) -> None:
-        """Set up; learning: starts learning runs."""
+    def __init__(self, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> None:
         self._daemon = daemon
-        self._learning = learning
         self._pictures = Pictures(daemon)
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
         self._daily = DailyCounter()
@@ -111,13 +106,13 @@ class Pages:
     def models(self, shelf: Sequence[ListedModel]) -> Response:
         """Return the page of the models on the shelf."""
         file, db = self._daemon.model.file, self._daemon.reader()
-        learning = describe_learning(self._daemon, self._learning)
+        learning = self._daemon.learning.last_run()
         return render_page(
             "models.html",
             progress=describe_progress(db, self._daemon.model.labels),
-            is_learning=learning["running"],
-            learning_error=learning["error"],
-            report=learning["report"] and summarize_report(db, learning["report"]),
+            is_learning=learning.running,
+            learning_error=learning.error,
+            report=learning.report and summarize_report(db, learning.report),
             shelf=shelf,
             running=file.name,
             choice=describe_choice(self._daemon.found_model, file),
@@ -130,7 +125,7 @@ class Pages:
         name = request.form.get("activate", "")
         try:
             if "learn" in request.form:
-                start_learning(self._daemon, self._learning, activate=False)
+                start_learning(self._daemon, activate=False)
             elif "roll_back" in request.form:
                 change_model(self._daemon.roll_back_model)
             else:

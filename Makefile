@@ -19,12 +19,13 @@ OTHER := .venv-tflite-runtime
 TRAIN := .venv-train
 BENCH := .venv-bench
 CANARY := .venv-canary
+HOME_ASSISTANT := .venv-home-assistant
 PIP := -m pip --disable-pip-version-check install --quiet
 
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test canary crash fuzz soak push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test home-assistant canary crash fuzz soak push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
@@ -35,6 +36,7 @@ help:
 	@echo "make push: boards with little memory and large photos, and what else pushes the daemon (PARTS=board600: a part)"
 	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
 	@echo "make canary: the daemon with the oldest and with the newest dependencies that pyproject.toml allows"
+	@echo "make home-assistant: our discovery documents by Home Assistant's own schemas (Python 3.11 or 3.12)"
 	@echo "make layers: rooms, layers and imports of the code"
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
@@ -83,6 +85,10 @@ canary: check-python
 	  $$home/bin/python -m pytest -n $(WORKERS) $(CANARY_TESTS); \
 	done
 
+home-assistant: $(HOME_ASSISTANT)/.installed
+	@if [ -x $(HOME_ASSISTANT)/bin/python ]; then \
+	  PYTHONPATH=daemon $(HOME_ASSISTANT)/bin/python -m tests.outputs.mqtt.home_assistant_check; fi
+
 layers: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.test_layers
 
@@ -123,7 +129,7 @@ deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
 
 clean:
-	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) $(HOME_ASSISTANT) .pytest_cache .mypy_cache .ruff_cache .coverage
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."
@@ -161,6 +167,19 @@ $(OTHER)/.installed: pyproject.toml | check-python
 	else \
 	  echo "Installing dogid with tflite-runtime into $(OTHER): once, about 250 MB ..."; \
 	  $(OTHER)/bin/python $(PIP) --editable '.[tflite-runtime]'; \
+	fi
+	@touch $@
+
+# Its own environment: it pins other versions than ours of nearly everything, for Python 3.11 and 3.12.
+$(HOME_ASSISTANT)/.installed: tests/outputs/mqtt/home_assistant_requirements.txt | check-python
+	@mkdir -p $(HOME_ASSISTANT)
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 13))'; then \
+	  echo "Home Assistant 2024.3 has no wheels for Python 3.13 and later: nothing is checked"; \
+	else \
+	  echo "Installing Home Assistant's schemas into $(HOME_ASSISTANT): once, about 300 MB ..."; \
+	  $(PYTHON) -m venv --clear $(HOME_ASSISTANT) && $(HOME_ASSISTANT)/bin/python $(PIP) uv && \
+	  $(HOME_ASSISTANT)/bin/uv pip install --system-certs --quiet --no-deps --python $(HOME_ASSISTANT)/bin/python \
+	    --requirement tests/outputs/mqtt/home_assistant_requirements.txt; \
 	fi
 	@touch $@
 

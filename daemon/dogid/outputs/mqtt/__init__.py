@@ -1,0 +1,1 @@
+"""Results, events and state to an MQTT broker, also for Home Assistant; start reading at `output.py`."""

@@ -1,0 +1,240 @@
+"""The output `mqtt`: all results in order, events of rules, a retained state and image, and Home Assistant's discovery.
+
+What is published where: `topics.py`. A result counts as sent when the broker has acknowledged it.
+"""
+
+import importlib.util
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dogid.outputs.mqtt import home_assistant
+from dogid.outputs.mqtt.broker import Broker, Message, TopicRefusedError, make_tls
+from dogid.outputs.mqtt.configuration import read_mqtt_table
+from dogid.outputs.mqtt.state import find_newest, is_old, read_state
+from dogid.outputs.mqtt.topics import Topics, make_id
+from dogid.outputs.output import Delivery, OutputConfigError, OutputContext
+from dogid.result_document import Result
+
+log = logging.getLogger(__name__)
+
+_TEND_SECONDS = 10.0  # between two looks at the connection: how late a restart of Home Assistant is noticed
+_STATE_SECONDS = 1.0  # at least, between two states; less costs more processor time under load
+_COST_FACTOR = 50  # ... and at least this multiple of the time that the last one took to read
+_IDLE_STATE_SECONDS = 60.0  # at most, until health and disk are read again though no photo came
+_IMAGE_SECONDS = 10.0  # at least, between two images: each costs the decoding of a photo
+_COMPONENTS = "components.json"
+
+
+class MqttOutput:
+    """One broker."""
+
+    wants_all = True
+    wants_events = True
+    batch = 100
+
+    def __init__(self, table: Mapping[str, Any], context: OutputContext) -> None:
+        """Check the table; connect later. Raise OutputConfigError."""
+        self._table, self._address = read_mqtt_table(table)
+        if self._address.tls:
+            make_tls(self._table)  # its files are missing, or wrong: known at once
+        self._context = context
+        self._topics = Topics(self._table.topic, make_id(context.daemon_name))
+        prefix = self._table.discovery
+        offline = Message(self._topics.availability, home_assistant.OFFLINE, retain=True)
+        self._offline = offline
+        self._broker = Broker(
+            self._table,
+            self._address,
+            f"dogid-{self._topics.id}",
+            offline,
+            home_assistant.status_topic(prefix) if prefix else None,
+        )
+        self._labels: tuple[str, ...] = ()
+        self._other_types: dict[str, None] = {}  # labels of events that the model does not have, in their order
+        self._state: bytes | None = None
+        self._state_due = self._image_due = 0.0  # monotonic seconds; 0: as soon as there is something new
+        self._state_seen = False  # whether the newest results are in the state
+        self._image_of: int | None = None
+        """Id of the result whose image was published last."""
+        self._refused: set[str] = set()
+        """Topics that are not published to during this connection."""
+
+    def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
+        """Publish results, reviews and young events; see `Output`."""
+        self._keep_connected()
+        messages: list[Message] = []
+        owners: list[int] = []  # of each message, which delivery
+        for at, delivery in enumerate(deliveries):
+            own = self._make_messages(delivery)
+            messages += own
+            owners += [at] * len(own)
+        self._state_seen = False
+
+        def pass_on(number: int) -> None:
+            acknowledged(len(deliveries) if number == len(messages) else owners[number])
+
+        if not messages:
+            acknowledged(len(deliveries))
+        else:
+            self._broker.publish(messages, pass_on)
+
+    def tend(self) -> float | None:
+        """Keep the connection, and what is retained, up to date."""
+        self._keep_connected()
+        self._broker.tend()
+        if self._broker.received:
+            is_birth = home_assistant.STATUS_ONLINE in self._broker.received
+            self._broker.received.clear()
+            if is_birth:
+                self._announce()
+        if tuple(self._context.list_labels()) != self._labels:
+            self._announce_device()
+        self._publish_state()
+        self._publish_newest_image()
+        now = time.monotonic()
+        waiting = [] if self._state_seen else [self._state_due, self._image_due]
+        return max(0.1, min([_TEND_SECONDS, *(due - now for due in waiting if due > now)]))
+
+    def check(self) -> str:
+        """Connect and disconnect."""
+        is_own = not self._broker.is_connected
+        self._broker.connect() if is_own else self._broker.tend()
+        if is_own:
+            self._broker.drop()
+        secured = "by TLS" if self._address.tls else "without encryption"
+        topics = f"{self._topics.prefix}/{self._topics.id}/"
+        return f"broker {self._address} accepts the connection {secured}; topics begin with {topics}"
+
+    def close(self) -> None:
+        """Publish that the daemon is offline, and disconnect."""
+        self._broker.close(self._offline)
+
+    def _keep_connected(self) -> None:
+        if not self._broker.is_connected:
+            self._broker.connect()
+            self._refused.clear()
+            self._announce()
+
+    def _make_messages(self, delivery: Delivery) -> list[Message]:
+        if delivery.kind != "event":
+            return [Message(self._topics.results, _encode(delivery.describe()))]
+        if is_old(delivery.at_ms, self._table.max_event_age) and not delivery.is_test:
+            return []
+        label = delivery.result["label"]
+        kind = home_assistant.FAILED if label is None else label
+        if kind not in (*self._labels, home_assistant.FAILED, *self._other_types):
+            self._other_types[kind] = None
+            self._announce_device()
+        # an automation that sends the picture on reads it as soon as the event is there
+        image = self._make_image(delivery.result)
+        event = Message(self._topics.event, _encode({"event_type": kind, **delivery.describe()}))
+        return [event] if image is None else [image, event]
+
+    def _announce(self) -> None:
+        """Publish all that is retained: also a broker that restarted without its memory has it then."""
+        self._state = None
+        self._image_of = None
+        self._state_due = self._image_due = 0.0
+        self._state_seen = False
+        self._announce_device()
+        self._publish_aside([Message(self._topics.availability, home_assistant.ONLINE, retain=True)])
+
+    def _announce_device(self) -> None:
+        self._labels = tuple(self._context.list_labels())
+        prefix = self._table.discovery
+        if not prefix:
+            return
+        types = dict.fromkeys((*self._labels, home_assistant.FAILED, *self._other_types))
+        file = self._context.folder / _COMPONENTS
+        former = _read_keys(file)
+        document = home_assistant.describe_device(
+            self._topics, self._context.daemon_name, self._context.page_url, self._labels, types, former
+        )
+        if not self._table.image:
+            document["components"]["image"] = {"platform": "image"}
+        _write_keys(file, document["components"])
+        topic = home_assistant.discovery_topic(prefix, self._topics)
+        self._publish_aside([Message(topic, _encode(document), retain=True)])
+
+    def _publish_state(self) -> None:
+        now = time.monotonic()
+        if now < self._state_due or (self._state_seen and now < self._state_due + _IDLE_STATE_SECONDS):
+            return
+        try:
+            state = _encode(read_state(self._context, self._labels))
+        except sqlite3.Error as error:  # the ledger hangs, or is damaged; who reads the results will say so
+            log.debug("the state for MQTT cannot be read: %s", error)
+            return
+        self._state_seen = True
+        cost = time.monotonic() - now
+        self._state_due = now + max(_STATE_SECONDS, _COST_FACTOR * cost)
+        if state != self._state:
+            self._publish_aside([Message(self._topics.state, state, retain=True)])
+            self._state = state
+
+    def _publish_newest_image(self) -> None:
+        now = time.monotonic()
+        if not self._table.image or now < self._image_due:
+            return
+        try:
+            newest = find_newest(self._context.reader())
+        except sqlite3.Error:
+            return
+        if newest is None or newest["id"] == self._image_of:
+            return
+        image = self._make_image(newest)
+        if image is not None:
+            self._publish_aside([image])
+
+    def _make_image(self, result: Result) -> Message | None:
+        """Return the message with a result's thumbnail; None where there is none, or the broker has it."""
+        if not self._table.image or result["id"] == self._image_of:
+            return None
+        self._image_of = result["id"]
+        self._image_due = time.monotonic() + _IMAGE_SECONDS
+        data = self._context.make_thumbnail(result)
+        return None if data is None else Message(self._topics.image, data, retain=True)
+
+    def _publish_aside(self, messages: Sequence[Message]) -> None:
+        """Publish what no cursor goes by. A topic that is not allowed is logged, and does not keep results from it."""
+        for message in messages:
+            if message.topic in self._refused:
+                continue
+            try:
+                self._broker.publish([message])
+            except TopicRefusedError as error:
+                log.warning("output %s: %s", self._context.name, error)
+                self._refused.add(message.topic)
+
+
+def make_output(table: Mapping[str, Any], context: OutputContext) -> MqttOutput:
+    """Return the output that a table of the settings describes. Raise OutputConfigError."""
+    if importlib.util.find_spec("paho") is None:
+        raise OutputConfigError("type: mqtt needs the package paho-mqtt: pip install 'dogid[mqtt]'")
+    return MqttOutput(table, context)
+
+
+def _encode(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _read_keys(file: Path) -> list[str]:
+    """Return the keys of the components that were ever announced."""
+    try:
+        keys = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return []
+    return [key for key in keys if isinstance(key, str)] if isinstance(keys, list) else []
+
+
+def _write_keys(file: Path, components: Mapping[str, Any]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(list(components)), encoding="utf-8")
+    except OSError as error:  # what a former model had then stays in Home Assistant until it is removed there
+        log.debug("%s cannot be written: %s", file, error)

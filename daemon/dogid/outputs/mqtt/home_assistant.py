@@ -81,7 +81,7 @@ def _components(topics: Topics, labels: Sequence[str], event_types: Iterable[str
             ),
             sensor("photos_today", "Photos today", "value_json.photos_today", icon="mdi:counter", **whole_number),
             sensor("failed", "Failed photos", "value_json.failed", icon="mdi:image-broken", **whole_number),
-            sensor("pending", "Pending photos", "value_json.pending", icon="mdi:tray-full", **whole_number),
+            sensor("pending", "Pending photos", "value_json.pending", icon="mdi:timer-sand", **whole_number),
             sensor(
                 "disk", "Disk used", "value_json.disk_used_percent", unit_of_measurement="%", icon="mdi:harddisk",
                 **whole_number, **diagnostic,

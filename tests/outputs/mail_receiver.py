@@ -1,0 +1,48 @@
+"""A mail server on this machine that keeps what it gets."""
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from tests.support.waiting import TIMEOUT
+
+
+@dataclass(slots=True)
+class MailReceiver:
+    """A server, and all mail that it has accepted so far."""
+
+    port: int
+    mails: list[EmailMessage] = field(default_factory=list)
+    answer: Callable[[], str] = lambda: "250 OK"
+    """Returns what it says to the next mail; one that does not begin with 2 refuses it."""
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        said = self.answer()
+        if said.startswith("2"):
+            self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
+        return said
+
+
+def find_free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def receiving_mail(port: int = 0) -> Iterator[MailReceiver]:
+    """A mail server on a free port, or the given one."""
+    receiver = MailReceiver(port or find_free_port())
+    controller = Controller(receiver, hostname="127.0.0.1", port=receiver.port, ready_timeout=TIMEOUT)
+    controller.start()
+    try:
+        yield receiver
+    finally:
+        controller.stop()

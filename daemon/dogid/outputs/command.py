@@ -59,6 +59,7 @@ class Command:
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Run the program for each. Raise OutputError or RefusedError for the first that fails."""
         if not self._has_sent:
+            self._context.folder.mkdir(parents=True, exist_ok=True)
             remove_thumbnails(self._context.folder)
             self._has_sent = True
         has_failed = threading.Event()

@@ -91,6 +91,7 @@ class Notify:
         url = read_secret("url_file", self._table.url_file)
         if len(url.split()) > 1:
             raise OutputError(f"url_file: {self._table.url_file}: holds more than an address; make an output of each")
+        self._context.folder.mkdir(parents=True, exist_ok=True)
         variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             outcome = run_bounded(

@@ -6,7 +6,11 @@ from typing import cast
 
 from dogid.outputs.output import ENTRY_POINTS, MakeOutput, OutputConfigError
 
-BUILT_IN: dict[str, str] = {}
+BUILT_IN: dict[str, str] = {
+    "command": "dogid.outputs.command:make_output",
+    "notify": "dogid.outputs.notify:make_output",
+    "webhook": "dogid.outputs.webhook:make_output",
+}
 """By the `type` in the settings, `module:function` of a MakeOutput; imported where the settings have such an output."""
 
 

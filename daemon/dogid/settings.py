@@ -21,7 +21,10 @@ _PREFIX = "DOGID_"
 _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
 _LEAST_MEMORY = 16  # MB: a JPEG of 12 megapixels takes 5, a PNG of 2 megapixels 12
 _MOST_NAME = 63  # characters, as of a host
-_OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG"})
+MQTT_VARIABLE = "DOGID_MQTT_URL"
+"""Variable for the address of a broker: it makes an output named `mqtt`, or replaces the address of the file's."""
+_MQTT_OUTPUT = "mqtt"
+_OTHER_VARIABLES = frozenset({"DOGID_BACKEND", "DOGID_BASE", "DOGID_CONFIG", "DOGID_DEBUG", MQTT_VARIABLE})
 
 
 LEARNING_OFF, LEARNING_PROPOSE, LEARNING_AUTO = "off", "propose", "auto"
@@ -259,6 +262,8 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
             values[name] = _read_table(parse, from_file[name], f"{config}: {name}")
     if "outputs" in from_file:
         values["outputs"] = _read_outputs(from_file["outputs"], f"{config}: outputs")
+    if environ.get(MQTT_VARIABLE, "").strip():
+        values["outputs"] = _add_broker(values.get("outputs", {}), environ[MQTT_VARIABLE].strip())
     if "rule" in from_file:
         values["rule"] = _read_rules(from_file["rule"], f"{config}: rule")
     return Settings(**values)
@@ -327,6 +332,17 @@ def _read_outputs(table: object, where: str) -> dict[str, Mapping[str, Any]]:
         if not isinstance(values, dict):
             raise UsageError(f"{where}.{_toml_key(name)}: must be a table: a line [outputs.{_toml_key(name)}]")
     return table
+
+
+def _add_broker(outputs: Mapping[str, Mapping[str, Any]], url: str) -> dict[str, Mapping[str, Any]]:
+    """Return the outputs with the one that MQTT_VARIABLE names. Raise UsageError where its name is taken."""
+    table = outputs.get(_MQTT_OUTPUT, {})
+    if table.get("type", "mqtt") != "mqtt":
+        raise UsageError(
+            f"{MQTT_VARIABLE}: makes the output {_MQTT_OUTPUT}, and outputs.{_MQTT_OUTPUT} of the configuration is of"
+            f" the type {table['type']!r}; give that another name"
+        )
+    return {**outputs, _MQTT_OUTPUT: {**table, "type": "mqtt", "url": url}}
 
 
 def _read_rules(tables: object, where: str) -> tuple[Mapping[str, Any], ...]:

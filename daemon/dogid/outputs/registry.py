@@ -8,6 +8,7 @@ from dogid.outputs.output import ENTRY_POINTS, MakeOutput, OutputConfigError
 
 BUILT_IN: dict[str, str] = {
     "command": "dogid.outputs.command:make_output",
+    "mqtt": "dogid.outputs.mqtt.output:make_output",
     "notify": "dogid.outputs.notify:make_output",
     "webhook": "dogid.outputs.webhook:make_output",
 }

@@ -1,12 +1,15 @@
 """The table of an MQTT output, the variable, and names in topics. No broker is needed."""
 
+import argparse
 from pathlib import Path
 
 import pytest
 
-from dogid.outputs.mqtt.configuration import parse_url, read_mqtt_table, read_variable
+from dogid.errors import UsageError
+from dogid.outputs.mqtt.configuration import parse_url, read_mqtt_table
 from dogid.outputs.mqtt.topics import make_id, make_unique_id
 from dogid.outputs.output import OutputConfigError
+from dogid.settings import Settings, load
 
 
 @pytest.mark.parametrize(
@@ -38,14 +41,25 @@ def test_address_has_port_and_user() -> None:
     assert (str(secured), secured.user, secured.tls) == ("[::1]:8883", "a@b", True)
 
 
-def test_variable_makes_a_table_with_the_passed_password(tmp_path: Path) -> None:
-    assert read_variable({}) is None
-    assert read_variable({"DOGID_MQTT_URL": "mqtt://ann@host"}) == {"type": "mqtt", "url": "mqtt://ann@host"}
+def test_variable_makes_an_output_or_gives_it_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "mqtt://ann@host"
+    assert _load("", {}).outputs == {}
+    assert _load("", {"DOGID_MQTT_URL": url}).outputs == {"mqtt": {"type": "mqtt", "url": url}}
+    with_table = _load('[outputs.mqtt]\ntype="mqtt"\nurl="mqtt://x"\ntopic="t"', {"DOGID_MQTT_URL": url}, tmp_path)
+    assert with_table.outputs == {"mqtt": {"type": "mqtt", "url": url, "topic": "t"}}
+    with pytest.raises(UsageError, match=r"DOGID_MQTT_URL: .* outputs\.mqtt of the configuration is of the type 'csv'"):
+        _load('[outputs.mqtt]\ntype = "csv"', {"DOGID_MQTT_URL": url}, tmp_path)
+    assert read_mqtt_table({"url": url})[0].password_file is None
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     (tmp_path / "dogid_mqtt-password").write_text("secret")
-    environ = {"DOGID_MQTT_URL": "mqtt://ann@host", "CREDENTIALS_DIRECTORY": str(tmp_path)}
-    found = read_variable(environ)
-    assert found is not None
-    assert found["password_file"] == "/etc/dogid/credentials/mqtt-password"
+    assert read_mqtt_table({"url": url})[0].password_file == "/etc/dogid/credentials/mqtt-password"
+
+
+def _load(text: str, environ: dict[str, str], folder: Path | None = None) -> Settings:
+    if folder is not None:
+        (folder / "dogid.toml").write_text(text)
+    args = argparse.Namespace(config=folder and str(folder / "dogid.toml"))
+    return load(args, environ)
 
 
 @pytest.mark.parametrize(

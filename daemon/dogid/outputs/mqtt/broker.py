@@ -5,6 +5,7 @@ connection gets a client of its own, and what it had not sent is forgotten with 
 """
 
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5.0  # for TCP, TLS and the broker's answer, each; more makes a stop wait where the broker hangs
 _ACK_SECONDS = 10.0  # without any acknowledgement; less gives up on slow links, more notices a hanging broker later
+_SLICE_SECONDS = 0.5  # until it is looked whether to stop
 _KEEPALIVE_SECONDS = 30  # the broker publishes the last will after 1.5 times as long without a sign of life
 _WINDOW = 20  # messages on the way; more are faster over slow links, and come twice after a lost connection
 _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken over by another daemon of the same name
@@ -47,12 +49,21 @@ class Broker:
     """A broker, connected or not."""
 
     def __init__(
-        self, table: MqttTable, address: Address, client_id: str, will: Message, listen_to: str | None
+        self,
+        table: MqttTable,
+        address: Address,
+        client_id: str,
+        *,
+        will: Message,
+        listen_to: str | None,
+        stopping: threading.Event,
     ) -> None:
         """Prepare without connecting.
 
-        will: what the broker publishes when this client is lost; listen_to: a topic to subscribe to.
+        will: what the broker publishes when this client is lost; listen_to: a topic to subscribe to; stopping: is set
+        when nothing is to be waited for any more.
         """
+        self._stopping = stopping
         self._table = table
         self._address = address
         self._client_id = client_id
@@ -110,7 +121,7 @@ class Broker:
             while sent < len(messages) and len(numbers) < self._window:
                 numbers[self._publish_one(messages[sent])] = sent
                 sent += 1
-            self._process(_ACK_SECONDS)
+            self._process(_SLICE_SECONDS)
             former = first_open
             refused = None
             while self._acknowledged:
@@ -134,6 +145,8 @@ class Broker:
                 self._report_loss(self._lost)
             if time.monotonic() > deadline:
                 self._fail("no acknowledgement came; the broker hangs, or the network is down")
+            if self._stopping.is_set():
+                self._fail("it has not acknowledged all before the stop")
 
     def tend(self) -> None:
         """Answer the broker, and read what it sends. Raise OutputError where the connection is lost."""
@@ -185,9 +198,9 @@ class Broker:
         deadline = time.monotonic() + _CONNECT_SECONDS
         while self._answer is None and self._lost is None:
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self._stopping.is_set():
                 self._fail("it accepts the connection and does not answer; the broker hangs, or it is none")
-            self._process(left)
+            self._process(min(left, _SLICE_SECONDS))
         self._connected_at = time.monotonic()
         if self._answer is not None and not self._answer.is_failure and self._listen_to is not None:
             client.subscribe(self._listen_to, qos=0)

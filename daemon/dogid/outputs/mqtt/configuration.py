@@ -1,9 +1,8 @@
-"""The table of an MQTT output, and the variable that stands for one."""
+"""The table of an MQTT output."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,12 +11,10 @@ import msgspec
 from dogid.outputs.output import OutputConfigError
 from dogid.outputs.secret_files import CREDENTIALS, find_secret
 from dogid.outputs.table import OutputTable, read_table
+from dogid.settings import MQTT_VARIABLE
 
-VARIABLE = "DOGID_MQTT_URL"
-"""Environment variable that makes an output without a table."""
-OUTPUT_NAME = "mqtt"
-"""Name of the output that the variable makes."""
-_PASSWORD = CREDENTIALS / "mqtt-password"  # of the variable's output, where the file is there
+_PASSWORD = str(CREDENTIALS / "mqtt-password")
+"""The password of a user where the table names no file, if this one is there: a variable can name none."""
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _PATTERNS = ("+", "#", "$", "\0")  # mean something else in topics
 
@@ -72,6 +69,8 @@ def read_mqtt_table(table: Mapping[str, Any]) -> tuple[MqttTable, Address]:
                 raise OutputConfigError(f"{key}: is for TLS only; write url with mqtts://")
     if read.key_file is not None and read.cert_file is None:
         raise OutputConfigError("key_file: is the key of which certificate? Give cert_file, too")
+    if read.password_file is None and address.user is not None and os.access(find_secret(_PASSWORD), os.R_OK):
+        read = msgspec.structs.replace(read, password_file=_PASSWORD)
     if read.password_file is not None and address.user is None:
         raise OutputConfigError("password_file: whose password is it? Write url with the user: mqtt://USER@HOST")
     return read, address
@@ -80,6 +79,8 @@ def read_mqtt_table(table: Mapping[str, Any]) -> tuple[MqttTable, Address]:
 def parse_url(url: str) -> Address:
     """Return the address that a URL names. Raise OutputConfigError; a password in it is in no message."""
     form = "write it as mqtt://HOST, mqtts://USER@HOST or mqtt://USER@HOST:PORT"
+    if os.environ.get(MQTT_VARIABLE, "").strip() == url:
+        form += f" in {MQTT_VARIABLE}"
     try:
         parts = urlsplit(url.strip())
         port, host, user = parts.port, parts.hostname, parts.username
@@ -92,18 +93,6 @@ def parse_url(url: str) -> Address:
     if port == 0:
         raise OutputConfigError(f"url: port 0 is none; {form}")
     return Address(host, port or _PORTS[parts.scheme], parts.scheme == "mqtts", unquote(user) if user else None)
-
-
-def read_variable(environ: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
-    """Return the table of the output that the environment asks for; None where it asks for none."""
-    url = environ.get(VARIABLE, "").strip()
-    if not url:
-        return None
-    table: dict[str, Any] = {"type": "mqtt", "url": url}
-    passed: Path = find_secret(str(_PASSWORD), environ)
-    if "@" in url and os.access(passed, os.R_OK):
-        table["password_file"] = str(_PASSWORD)
-    return table
 
 
 def _check_topic(key: str, topic: str) -> None:

@@ -51,8 +51,9 @@ class MqttOutput:
             self._table,
             self._address,
             f"dogid-{self._topics.id}",
-            offline,
-            home_assistant.status_topic(prefix) if prefix else None,
+            will=offline,
+            listen_to=home_assistant.status_topic(prefix) if prefix else None,
+            stopping=context.stopping,
         )
         self._labels: tuple[str, ...] = ()
         self._other_types: dict[str, None] = {}  # labels of events that the model does not have, in their order

@@ -1,5 +1,6 @@
 """Outputs on a real ledger, without a daemon: results come when a test says so."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from dogid.decoding.decoder import Decoder
 from dogid.inbox.scan import find_file
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified, Timings
+from dogid.ledger.queries import read_newest_seq
 from dogid.ledger.readers import Readers
 from dogid.ledger.review_writer import Word
 from dogid.outputs.keeper import OutputKeeper
@@ -52,13 +54,25 @@ class OutputRig:
         self.readers = Readers(self.state, lambda: None, lambda: self.thresholds)
 
     def add(
-        self, name: str, label: str = "cat", score: float = 0.9, data: bytes | None = None, *, announce: bool = True
+        self,
+        name: str,
+        label: str = "cat",
+        score: float = 0.9,
+        data: bytes | None = None,
+        *,
+        modified_ms: int | None = None,
+        announce: bool = True,
     ) -> int:
-        """Put a photo into the inbox, give it a result, and return its id. data: its bytes, else no photo's."""
+        """Put a photo into the inbox, give it a result, and return its id.
+
+        data: its bytes, else no photo's. modified_ms: its file's time, in milliseconds since 1970; else now.
+        """
         content = name.encode("utf-8", "surrogateescape") if data is None else data
         path = self.inbox / name
         path.parent.mkdir(parents=True, exist_ok=True)
         put(path, content)
+        if modified_ms is not None:
+            os.utime(path, (modified_ms / 1000, modified_ms / 1000))
         found = find_file(self.inbox, name.encode("utf-8", "surrogateescape"))
         assert found is not None
         self.ledger.observe([found])
@@ -121,6 +135,20 @@ class OutputRig:
             return state if values.items() <= state.items() else None
 
         return eventually(reached, lambda: f"{name} reaches {values}: {self.state_of(name)}")
+
+    def settle(self) -> None:
+        """Wait until rules and outputs have done all that there is to do now."""
+        assert self.keeper is not None
+        newest = read_newest_seq(self.readers.connection())
+        running = self.keeper._running
+        assert running is not None
+
+        def is_done() -> bool:
+            cursor = running._store.read_cursor()
+            is_decided = running._engine is None or cursor == newest
+            return is_decided and all(not state["backlog"] for state in running.describe())
+
+        eventually(is_done, "all is decided and sent")
 
     def close(self) -> None:
         """Stop all."""

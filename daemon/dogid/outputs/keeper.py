@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dogid.outputs.source import OutputSource
+from dogid.outputs.store_schema import FILE_NAME
 from dogid.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class OutputKeeper:
         self.request_stop()
         self.join(time.monotonic() + _RELOAD_SECONDS)
         if prepared is None:
+            if (self._source.state / FILE_NAME).exists():
+                from dogid.outputs.store import forget_rules
+
+                forget_rules(self._source.state)
             return
         from dogid.outputs.running_outputs import RunningOutputs
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -24,12 +23,12 @@ _LONGEST_BURST = 3600  # seconds: an event comes that long after its last photo
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """A part of each day, in local time; over midnight where it begins later than it ends."""
+    """A part of each day, in local time as (hour, minute); over midnight where it begins later than it ends."""
 
-    begin: time
-    end: time
+    begin: tuple[int, int]
+    end: tuple[int, int]
 
-    def contain(self, moment: time) -> bool:
+    def contain(self, moment: tuple[int, int]) -> bool:
         """Whether a time of the day lies in them."""
         if self.begin <= self.end:
             return self.begin <= moment < self.end
@@ -94,4 +93,4 @@ def _read_quiet(text: str | None) -> QuietHours | None:
     if found is None:
         raise OutputConfigError(f'quiet: {text!r} is not valid: must be two times, as in "22:00-06:00"')
     hour, minute, end_hour, end_minute = map(int, found.groups())
-    return QuietHours(time(hour, minute), time(end_hour, end_minute))
+    return QuietHours((hour, minute), (end_hour, end_minute))

@@ -1,14 +1,17 @@
 """The outputs that run: their threads, and one more that follows the ledger and decides by the rules."""
 
 import logging
+import sqlite3
 import threading
 import time
 from typing import Any
 
 from dogid.clock import iso_utc
+from dogid.errors import DogidError
 from dogid.ledger.queries import read_newest_seq
 from dogid.outputs.backlog import Backlog
 from dogid.outputs.preparation import PreparedOutputs
+from dogid.outputs.rule_engine import RuleEngine, Step
 from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.store import OutputStore, StoredState
@@ -17,6 +20,13 @@ log = logging.getLogger(__name__)
 
 _FOLLOW_SECONDS = 60.0
 """How long to wait for a signal before looking anyway."""
+_RETRY_SECONDS = 5.0
+"""After a fault of the ledger or the store. Raising it delays events after the fault is over."""
+_PACE_SECONDS = 0.05
+"""Between two steps: photos that come one after the other are decided about together, which costs them less. Raising it
+delays events of what comes during a step."""
+_CATCH_UP_PAUSE = 0.005
+"""Between two steps where there is a backlog. Less takes processor time from the photos at once, more delays events."""
 
 
 class RunningOutputs:
@@ -29,8 +39,10 @@ class RunningOutputs:
         self._store = OutputStore(source.state)
         self._runners = dict[str, OutputRunner]()
         self._backlogs = dict[str, Backlog]()
-        self._stopping = False
+        self._stopping = threading.Event()
+        self._has_rule_error = False
         self._follower = threading.Thread(target=self._follow, name="output rules", daemon=True)
+        wants_all = {each.entry.name: each.output.wants_all for each in prepared.outputs}
         for each in prepared.outputs:
             name = each.entry.name
             backlog = Backlog(
@@ -45,6 +57,14 @@ class RunningOutputs:
             each.link.on_wake = runner.retry_now
             self._runners[name] = runner
 
+        self._followers = [runner for name, runner in self._runners.items() if wants_all[name]]
+        rules = prepared.configuration.rules
+        self._engine: RuleEngine | None = None
+        if rules:
+            self._engine = RuleEngine(
+                rules, self._runners.keys(), self._store, source.reader, source.list_labels, source.clock
+            )
+
     def start(self) -> None:
         """Start all threads."""
         configuration = self._prepared.configuration
@@ -56,6 +76,10 @@ class RunningOutputs:
         self._check_ledger()
         for each in self._prepared.outputs:
             self._backlogs[each.entry.name].start_where_new(from_start=each.entry.from_start)
+        if self._engine is None:
+            self._store.forget_rules_cursor()
+        else:
+            self._engine.start()
         for runner in self._runners.values():
             runner.start()
         self._follower.start()
@@ -73,7 +97,7 @@ class RunningOutputs:
 
     def request_stop(self) -> None:
         """Have all threads end after what they are doing."""
-        self._stopping = True
+        self._stopping.set()
         for runner in self._runners.values():
             runner.request_stop()
         self._source.signal.announce()
@@ -87,12 +111,35 @@ class RunningOutputs:
         self._store.close()
 
     def _follow(self) -> None:
+        """Wake outputs for what is new, and apply the rules to it."""
         signal = self._source.signal
-        known = signal.number
-        while not (self._stopping or signal.closed):
-            known = signal.wait_for_change(known, _FOLLOW_SECONDS)
-            for runner in self._runners.values():
+        while not (self._stopping.is_set() or signal.closed):
+            known = signal.number
+            for runner in self._followers:
                 runner.wake()
+            wait = _FOLLOW_SECONDS
+            if self._engine is not None:
+                step = self._apply_rules(self._engine)
+                wait = _RETRY_SECONDS if step is None else min(wait, step.next_close or wait)
+                if step is not None and step.has_more:
+                    self._stopping.wait(_CATCH_UP_PAUSE)
+                    continue
+            self._stopping.wait(_PACE_SECONDS)
+            signal.wait_for_change(known, wait)
+
+    def _apply_rules(self, engine: RuleEngine) -> Step | None:
+        """Apply the rules to what is new, and wake the outputs that get events; return None where that failed."""
+        try:
+            step = engine.step()
+        except (sqlite3.Error, DogidError) as error:
+            if not (self._has_rule_error or self._stopping.is_set()):
+                log.warning("rules cannot be applied, and are tried again: %s", error)
+            self._has_rule_error = True
+            return None
+        self._has_rule_error = False
+        for name in step.outputs:
+            self._runners[name].wake()
+        return step
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""

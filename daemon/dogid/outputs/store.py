@@ -16,11 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dogid.errors import UsageError
-from dogid.outputs.store_schema import SCHEMA, VERSION
+from dogid.outputs.store_schema import FILE_NAME, SCHEMA, VERSION
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = "outputs.db"
 _BUSY_SECONDS = 10.0
 _CACHE_KIB = 256
 _MOST_PARKED = 1000  # of each output; older ones are deleted. More are rather a fault of the settings than of them
@@ -80,6 +79,11 @@ class OutputStore:
         self.stream: str = self._db.execute("SELECT id FROM stream").fetchone()[0]
         """What ids of deliveries begin with."""
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection, to be used inside a transaction alone."""
+        return self._db
+
     def close(self) -> None:
         """Close it; whoever uses it later gets sqlite3.ProgrammingError."""
         with self._lock:
@@ -87,8 +91,11 @@ class OutputStore:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Write all or nothing; other threads wait meanwhile."""
+        """Write all or nothing; other threads wait meanwhile. One inside another is a part of it."""
         with self._lock:
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -107,6 +114,11 @@ class OutputStore:
         """Note how far an output, or without its name the rules, have read the ledger."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (reader, seq))
+
+    def forget_rules_cursor(self) -> None:
+        """Have rules that come later begin with what comes then."""
+        with self.transaction() as db:
+            db.execute("UPDATE cursor SET seq = -1 WHERE reader = ''")
 
     def read_last_cursor(self) -> int:
         """Return the furthest that any reader has read the ledger; 0 where there is none."""
@@ -209,6 +221,13 @@ class OutputStore:
         with self._lock:
             row = self._db.execute(query, (output,)).fetchone()
         return StoredState() if row is None else StoredState(*row)
+
+
+def forget_rules(state: Path) -> None:
+    """Have rules that come later begin with what comes then: the settings have none now."""
+    store = OutputStore(state)
+    store.forget_rules_cursor()
+    store.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:

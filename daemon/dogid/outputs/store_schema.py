@@ -1,5 +1,8 @@
 """The tables of what outputs remember."""
 
+FILE_NAME = "outputs.db"
+"""In the state folder."""
+
 VERSION = 1
 """Of the schema, in SQLite's user_version."""
 
@@ -60,7 +63,8 @@ CREATE TABLE open_burst (
     first INTEGER NOT NULL, last INTEGER NOT NULL,              -- times of the photos
     opened INTEGER NOT NULL, joined INTEGER NOT NULL,           -- times of the first and the last result
     count INTEGER NOT NULL,
-    seq INTEGER NOT NULL, result_id INTEGER NOT NULL, label TEXT NOT NULL, score REAL NOT NULL, at INTEGER NOT NULL,
+    seq INTEGER NOT NULL, result_id INTEGER NOT NULL, label TEXT NOT NULL, score REAL NOT NULL,
+    taken INTEGER NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (rule, folder)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE suppressed (rule TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (rule, reason))

@@ -1,0 +1,128 @@
+"""What rules remember: labels that were there before, the last events, and bursts that are not over.
+
+Its rows are written in the transaction of whoever decides.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dogid.outputs.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A result that passed what a rule asks of results one by one. Times in milliseconds since 1970."""
+
+    seq: int
+    result_id: int
+    folder: str
+    label: str
+    score: float
+    taken: int
+    """When its file was last modified."""
+    at: int
+    """When it was classified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Photos of one folder, shortly after each other, that become one event. Times in milliseconds since 1970."""
+
+    rule: str
+    best: Frame
+    first: int
+    """Of its photos' times; last: likewise."""
+    last: int
+    opened: int
+    """When its first photo was classified; joined: its last."""
+    joined: int
+    count: int
+
+
+class RuleState:
+    """The state of all rules in a database."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._known: set[str] | None = None
+
+    def add_labels(self, labels: Iterable[str]) -> None:
+        """Note labels that are not new any more."""
+        self._db.executemany("INSERT OR IGNORE INTO known_label VALUES (?)", [(label,) for label in labels])
+        self._known = None
+
+    def note_label(self, label: str) -> bool:
+        """Note that a label was answered; return whether that was for the first time."""
+        if self._known is None:
+            self._known = {known for (known,) in self._db.execute("SELECT label FROM known_label")}
+        if label in self._known:
+            return False
+        self._known.add(label)
+        self._db.execute("INSERT INTO known_label VALUES (?)", (label,))
+        return True
+
+    def forget_cached(self) -> None:
+        """Read what is in the database anew: what was noted since was not committed."""
+        self._known = None
+
+    def find_last_event(self, rule: str, folder: str, label: str) -> tuple[int, str] | None:
+        """Return time and local day of a rule's last event with a label in a folder; None where there was none."""
+        query = "SELECT at, day FROM last_event WHERE rule = ? AND folder = ? AND label = ?"
+        row = self._db.execute(query, (rule, folder, label)).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def note_event(self, rule: str, folder: str, label: str, at: int, day: str) -> None:
+        """Note an event of a rule, its time and its local day."""
+        self._db.execute("INSERT OR REPLACE INTO last_event VALUES (?, ?, ?, ?, ?)", (rule, folder, label, at, day))
+
+    def note_suppressed(self, rule: str, reason: str) -> None:
+        """Count a result, or a burst, that a rule makes no event of."""
+        self._db.execute(
+            "INSERT INTO suppressed VALUES (?, ?, 1) ON CONFLICT (rule, reason) DO UPDATE SET count = count + 1",
+            (rule, reason),
+        )
+
+    def count_suppressed(self) -> dict[str, dict[str, int]]:
+        """Return how many results and bursts each rule made no event of, by reason."""
+        counts: dict[str, dict[str, int]] = {}
+        for rule, reason, count in self._db.execute("SELECT rule, reason, count FROM suppressed ORDER BY rule, reason"):
+            counts.setdefault(rule, {})[reason] = count
+        return counts
+
+    def find_burst(self, rule: str, folder: str) -> Burst | None:
+        """Return the burst of a rule in a folder that is not over; None where there is none."""
+        row = self._db.execute(f"{_BURST} WHERE rule = ? AND folder = ?", (rule, folder)).fetchone()
+        return None if row is None else _as_burst(row)
+
+    def list_bursts(self) -> list[Burst]:
+        """Return all bursts that are not over, in the order in which they got their last photo."""
+        return [_as_burst(row) for row in self._db.execute(f"{_BURST} ORDER BY joined, rule, folder")]
+
+    def store_burst(self, burst: Burst) -> None:
+        """Keep a burst, in the place of the one before of its rule and folder."""
+        best = burst.best
+        self._db.execute(
+            "INSERT OR REPLACE INTO open_burst (rule, folder, first, last, opened, joined, count, seq, result_id,"
+            " label, score, taken, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (burst.rule, best.folder, burst.first, burst.last, burst.opened, burst.joined, burst.count, best.seq,
+             best.result_id, best.label, best.score, best.taken, best.at),
+        )  # fmt: skip
+
+    def remove_burst(self, burst: Burst) -> None:
+        """Forget a burst that is over."""
+        self._db.execute("DELETE FROM open_burst WHERE rule = ? AND folder = ?", (burst.rule, burst.best.folder))
+
+
+def begin_burst(rule: Rule, frame: Frame) -> Burst:
+    """Return a burst of one photo."""
+    return Burst(rule.name, frame, frame.taken, frame.taken, frame.at, frame.at, 1)
+
+
+_BURST = """SELECT rule, seq, result_id, folder, label, score, taken, at, first, last, opened, joined, count
+    FROM open_burst"""
+
+
+def _as_burst(row: tuple[object, ...]) -> Burst:
+    rule, *frame = row[:8]
+    return Burst(rule, Frame(*frame), *row[8:])  # type: ignore[arg-type]

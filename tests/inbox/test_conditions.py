@@ -51,7 +51,7 @@ def test_status_names_the_inbox_and_model_of_the_daemon(daemon: DaemonProcess, i
 def test_inbox_missing_for_a_minute_is_not_healthy(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.2)
+    monkeypatch.setattr(overall_health, "BLOCKED_SECONDS", 0.2)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1))
     with daemon.running():
         eventually(lambda: daemon.health.ok, "it is healthy")

@@ -13,10 +13,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from dogid.conditions import inbox_hangs, ledger_hangs
-from dogid.daemon import condition_monitor, overall_health
-from dogid.daemon import daemon as daemon_module
+from dogid.daemon import condition_monitor, overall_health, supervisor
 from dogid.daemon.daemon import Daemon
 from dogid.ledger import queries
+from dogid.pipeline.photo_processor import PhotoProcessor
 from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
@@ -38,8 +38,8 @@ def disk(inbox: Path, tmp_path: Path) -> Iterator[RemoteDisk]:
 def daemon(disk: RemoteDisk, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
     """A daemon that runs, and notices quickly that the inbox hangs."""
     monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.5)
-    monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(overall_health, "BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(supervisor, "INTERVAL_SECONDS", 0.2)
     made = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=1, decode_timeout=1.0))
     with made.running():
         yield made
@@ -87,18 +87,18 @@ def test_worker_that_waits_for_the_disk_needs_no_restart(
 ) -> None:
     """The watchdog is pinged on: a restart would wait for the same disk, and end the web page."""
     reading, pings = threading.Event(), queue.SimpleQueue[None]()
-    original = daemon._engine.processor.__class__.process
+    original = PhotoProcessor.process
 
     def hang_and_process(*args: object) -> object:
         disk.hang()
         reading.set()
         return original(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(daemon._engine.processor.__class__, "process", hang_and_process)
+    monkeypatch.setattr(PhotoProcessor, "process", hang_and_process)
     put(disk.folder / "a.jpg", photo(1))
     assert reading.wait(TIMEOUT)
     eventually(lambda: not daemon.health.ok, "it is not healthy")
-    monkeypatch.setattr(daemon._health_check, "_on_healthy", lambda: pings.put(None))
+    monkeypatch.setattr(daemon.supervisor.health_check, "on_healthy", lambda: pings.put(None))
 
     pings.get(timeout=TIMEOUT)
     assert daemon.health.reason == inbox_hangs(daemon.inbox)
@@ -129,8 +129,8 @@ def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(condition_monitor, "HANG_SECONDS", 0.5)
-    monkeypatch.setattr(overall_health, "_BLOCKED_SECONDS", 0.5)
-    monkeypatch.setattr(daemon_module, "INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(overall_health, "BLOCKED_SECONDS", 0.5)
+    monkeypatch.setattr(supervisor, "INTERVAL_SECONDS", 0.2)
     state = tmp_path / "state"
     state.mkdir()
     disk = RemoteDisk(tmp_path / "remote", state)
@@ -141,12 +141,12 @@ def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
         with daemon.running(), contextlib.ExitStack() as stack:
             stack.callback(disk.resume)  # else the daemon could not stop
             eventually(lambda: daemon.health.ok, "it is healthy")
-            monkeypatch.setattr(daemon._health_check, "_on_healthy", lambda: pings.put(None))
+            monkeypatch.setattr(daemon.supervisor.health_check, "on_healthy", lambda: pings.put(None))
             disk.hang()
             eventually(lambda: not daemon.health.ok, "it is not healthy")
             while not pings.empty():  # of before
                 pings.get()
-            eventually(lambda: not daemon._health_check.health.ok, "the check itself hangs")
+            eventually(lambda: not daemon.supervisor.health_check.health.ok, "the check itself hangs")
             assert pings.empty()
             assert client.get("/healthz").get_json()["error"]["message"] == ledger_hangs(state)
             disk.resume()

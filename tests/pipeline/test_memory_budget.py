@@ -2,18 +2,19 @@
 
 import contextlib
 import dataclasses
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
 
+from dogid.clock import Clock
 from dogid.daemon.daemon import Daemon
 from dogid.decoding import decoder as decoder_module
 from dogid.inbox.scan import find_file
 from dogid.ledger import pending, queries
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.histories import Step, read_history_page
+from dogid.ledger.ledger import Ledger
 from dogid.ledger.outcomes import Classified
 from dogid.model.classifier import Model
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, limit_pixels
@@ -112,17 +113,18 @@ def test_suspects_are_tried_in_a_process_by_one_worker(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = Settings(inbox=inbox, state=tmp_path / "state", workers=3)
-    before = Daemon(settings)
+    settings.state.mkdir()
+    ledger = Ledger(settings.state, lambda path: find_file(inbox, path), Clock())
+    in_progress = InProgress(settings.state)
     tracks = []  # kept, since they end when they are dropped
     for name in ("a.jpg", "b.jpg"):
         put(inbox / name, photo(1))
-        found = find_file(before.inbox, name.encode())
+        found = find_file(inbox, name.encode())
         assert found is not None
-        (photo_id,) = before.ledger.observe([found])
-        tracks.append(before.in_progress.track(photo_id))
+        (photo_id,) = ledger.observe([found])
+        tracks.append(in_progress.track(photo_id))
         tracks[-1].__enter__()  # and then it dies
-    before.ledger.close()
-    os.close(before._lock_file)
+    ledger.close()
     monkeypatch.setattr(pending, "_AFTER_DEATH_MS", 20)
 
     def refuse(*_: object) -> DecodedPhoto:
@@ -133,13 +135,13 @@ def test_suspects_are_tried_in_a_process_by_one_worker(
     acquit = daemon.in_progress.acquit
 
     def acquit_and_count(_: object, ids: Collection[int]) -> None:
-        counts.append(daemon._pipeline._workers.count)
+        counts.append(daemon.pipeline._workers.count)
         acquit(ids)
 
     monkeypatch.setattr(decoder_module, "decode", refuse)
     monkeypatch.setattr(InProgress, "acquit", acquit_and_count)
     with daemon.running():
         results(daemon, "classified")
-        eventually(lambda: daemon._pipeline._workers.count == 3, "all workers are back")
+        eventually(lambda: daemon.pipeline._workers.count == 3, "all workers are back")
     assert set(counts) == {1}
     assert not Daemon(settings).in_progress.suspects

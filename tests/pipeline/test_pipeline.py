@@ -67,7 +67,7 @@ def test_backlog_results_are_committed_in_groups(daemon: Daemon, inbox: Path, gr
 def is_urgent(daemon: Daemon, name: str) -> bool:
     """Whether a photo has been dispatched as an arrival whose result is urgent."""
     found = queries.list_results(daemon.reader(), queries.ResultFilter(limit=1000))
-    return any(daemon._pipeline._dispatcher.is_urgent(item["id"]) for item in found if item["file"] == name)
+    return any(daemon.pipeline._dispatcher.is_urgent(item["id"]) for item in found if item["file"] == name)
 
 
 def test_outcomes_have_embeddings_unless_learning_is_off(
@@ -154,7 +154,7 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
 
 def test_failed_switch_frees_the_tried_engine(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
     with daemon.running():
-        pipeline, checks = daemon._pipeline, daemon._pipeline._checks
+        pipeline, checks = daemon.pipeline, daemon.pipeline._checks
         other = dataclasses.replace(checks.engine)
         assert pipeline.validate_engine(other, 3, TIMEOUT) is None
         refuse_worker_threads(monkeypatch)

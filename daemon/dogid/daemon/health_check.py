@@ -49,7 +49,7 @@ class HealthCheck:
         """
         self._target = target
         self._thread_failure = thread_failure
-        self._on_healthy = on_healthy
+        self.on_healthy = on_healthy
         self._timeout = timeout
         self._interval = interval
         self._on_checked = on_checked
@@ -89,7 +89,7 @@ class HealthCheck:
             began = time.monotonic()
             try:
                 if self.check() is None:
-                    self._on_healthy()
+                    self.on_healthy()
                 self._on_checked()
             except Exception:
                 log.warning("the daemon's health could not be checked", exc_info=True)

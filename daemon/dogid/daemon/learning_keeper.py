@@ -33,6 +33,7 @@ class LearningTarget:
     model: Callable[[], Model]
     found_model: Callable[[], FoundModel]
     reader: Callable[[], sqlite3.Connection]
+    note_ledger_error: Callable[[Exception], None]
     is_idle: Callable[[], bool]
     roll_back: Callable[[], None]
     run_soon: Callable[[Callable[[], None]], None]
@@ -53,6 +54,13 @@ class LearningKeeper:
 
     def look(self) -> None:
         """Begin a run, or have the active model judged, where there is reason to; cheap where there is none."""
+        try:
+            self._begin_or_judge()
+        except (DogidError, OSError, sqlite3.DatabaseError) as error:
+            self._target.note_ledger_error(error)
+            log.warning("cannot see whether to learn: %s", error)
+
+    def _begin_or_judge(self) -> None:
         chosen = self._target.settings()
         if not chosen.learns or self._target.model().file.network is None:
             return

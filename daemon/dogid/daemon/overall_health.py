@@ -7,7 +7,9 @@ from pathlib import Path
 from dogid.conditions import LEDGER_DAMAGED, ledger_hangs
 from dogid.status import Health, WatchStatus
 
-_BLOCKED_SECONDS = 60.0  # for which a missing inbox or a full disk may last; less alarms for a disk that is remounted
+BLOCKED_SECONDS = 60.0
+"""For which a missing inbox or a full disk may last. Raising this reports them later; lowering it alarms for a disk
+that is remounted."""
 
 
 def judge_health(
@@ -23,7 +25,7 @@ def judge_health(
     # the check waits for the ledger, too: its reason is only when it last ended
     if not checked.ok and watch.problem == ledger_hangs(state):
         return replace(checked, reason=watch.problem, problem=watch.problem)
-    is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + _BLOCKED_SECONDS
+    is_blocked = watch.blocked_since is not None and time.monotonic() > watch.blocked_since + BLOCKED_SECONDS
     if checked.ok and watch.problem:
         return replace(checked, ok=not is_blocked, reason=watch.problem, problem=watch.problem)
     if checked.ok and model_problem:

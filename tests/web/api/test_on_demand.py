@@ -138,7 +138,7 @@ def test_interpreter_of_a_thread_that_hung_is_never_used(
 ) -> None:
     loaded = own_daemon.model
     model = SlowlyLoaded(loaded.file, loaded.backend, loaded.labels, loaded.input, go_on)
-    own_daemon.model = model
+    own_daemon.running_model.model = model
     own_daemon.settings = dataclasses.replace(own_daemon.settings, decode_timeout=SHORT)
     used: list[Classifier] = []
     classify = Classifier.classify

@@ -87,11 +87,3 @@ class Backlog:
             if len(changes) < room and newest > max(seq, last_seq or 0):
                 last_seq = newest  # what is between was superseded or forgotten since
         return Batch(deliveries, positions, Position(last_event, last_seq))
-
-    def count(self) -> int:
-        """Return about how many deliveries wait: changes that were superseded since count as well."""
-        waiting = self._store.count_events(self._name) if self._wants_events else 0
-        if self._wants_all:
-            cursor = self._store.read_cursor(self._name)
-            waiting += 0 if cursor is None else max(0, read_newest_seq(self._reader()) - cursor)
-        return waiting

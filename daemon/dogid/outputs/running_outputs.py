@@ -6,7 +6,6 @@ import threading
 import time
 from typing import Any
 
-from dogid.clock import iso_utc
 from dogid.errors import DogidError
 from dogid.ledger.queries import read_newest_seq
 from dogid.outputs.backlog import Backlog
@@ -14,7 +13,8 @@ from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.rule_engine import RuleEngine, Step
 from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
-from dogid.outputs.store import OutputStore, StoredState
+from dogid.outputs.states import describe_outputs
+from dogid.outputs.store import OutputStore
 
 log = logging.getLogger(__name__)
 
@@ -143,30 +143,4 @@ class RunningOutputs:
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""
-        documents = []
-        for entry in self._prepared.configuration.outputs:
-            backlog = self._backlogs.get(entry.name)
-            state = self._store.read_state(entry.name)
-            count = None if backlog is None else backlog.count()
-            documents.append(describe_state(entry.name, entry.type, state, backlog=count, enabled=entry.enabled))
-        return documents
-
-
-def describe_state(name: str, kind: str, state: StoredState, *, backlog: int | None, enabled: bool) -> dict[str, Any]:
-    """Return how an output is doing as a JSON document; backlog: how many deliveries wait, None where not known."""
-    error = None
-    if state.error is not None and state.error_since is not None:
-        error = {"message": state.error, "since": iso_utc(state.error_since)}
-    return {
-        "name": name,
-        "type": kind,
-        "enabled": enabled,
-        "ok": enabled and error is None,
-        "backlog": backlog,
-        "sent": state.sent,
-        "failed": state.failed,
-        "parked": state.parked,
-        "error": error,
-        "last_sent_at": None if state.sent_at is None else iso_utc(state.sent_at),
-        "next_try_at": None if state.next_try is None else iso_utc(state.next_try),
-    }
+        return describe_outputs(self._prepared.configuration.outputs, self._store, self._source.reader())

@@ -54,14 +54,54 @@ class StoredState:
     next_try: int | None = None
 
 
-class OutputStore:
+class StoreReader:
+    """Reads the database, also beside the process that owns it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Close it; whoever uses it later gets sqlite3.ProgrammingError."""
+        with self._lock:
+            self._db.close()
+
+    def read_cursor(self, reader: str = _RULES) -> int | None:
+        """Return how far an output, or without its name the rules, have read the ledger; None where it is new."""
+        with self._lock:
+            row = self._db.execute("SELECT seq FROM cursor WHERE reader = ?", (reader,)).fetchone()
+        return None if row is None or row[0] < 0 else int(row[0])
+
+    def list_events(self, output: str, limit: int, after: int = 0) -> list[StoredEvent]:
+        """Return up to limit events that wait for an output, in their order."""
+        query = (
+            "SELECT number, output, id, seq, rule, count, result_id, at FROM outbox"
+            " WHERE output = ? AND number > ? ORDER BY number LIMIT ?"
+        )
+        with self._lock:
+            return [StoredEvent(*row) for row in self._db.execute(query, (output, after, limit))]
+
+    def count_events(self, output: str) -> int:
+        """Return how many events wait for an output."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM outbox WHERE output = ?", (output,)).fetchone()[0])
+
+    def read_state(self, output: str) -> StoredState:
+        """Return how an output is doing."""
+        query = "SELECT sent, failed, parked, sent_at, error, error_since, next_try FROM state WHERE output = ?"
+        with self._lock:
+            row = self._db.execute(query, (output,)).fetchone()
+        return StoredState() if row is None else StoredState(*row)
+
+
+class OutputStore(StoreReader):
     """The database, for all threads of the process that owns the state folder."""
 
     def __init__(self, state: Path) -> None:
         """Open it, or make it; a damaged one is moved aside. Raise UsageError where it is of a later dogid."""
         self.path = state / FILE_NAME
         try:
-            self._db = _open(self.path)
+            db = _open(self.path)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise UsageError(f"{self.path}: cannot be opened: {error}; is the disk full?") from error
@@ -74,8 +114,8 @@ class OutputStore:
                 part = self.path.with_name(FILE_NAME + suffix)
                 if part.exists():
                     part.rename(aside.with_name(aside.name + suffix))
-            self._db = _open(self.path)
-        self._lock = threading.RLock()
+            db = _open(self.path)
+        super().__init__(db)
         self.stream: str = self._db.execute("SELECT id FROM stream").fetchone()[0]
         """What ids of deliveries begin with."""
 
@@ -83,11 +123,6 @@ class OutputStore:
     def connection(self) -> sqlite3.Connection:
         """The connection, to be used inside a transaction alone."""
         return self._db
-
-    def close(self) -> None:
-        """Close it; whoever uses it later gets sqlite3.ProgrammingError."""
-        with self._lock:
-            self._db.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -103,12 +138,6 @@ class OutputStore:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-
-    def read_cursor(self, reader: str = _RULES) -> int | None:
-        """Return how far an output, or without its name the rules, have read the ledger; None where it is new."""
-        with self._lock:
-            row = self._db.execute("SELECT seq FROM cursor WHERE reader = ?", (reader,)).fetchone()
-        return None if row is None or row[0] < 0 else int(row[0])
 
     def set_cursor(self, seq: int, reader: str = _RULES) -> None:
         """Note how far an output, or without its name the rules, have read the ledger."""
@@ -148,20 +177,6 @@ class OutputStore:
             for table in ("last_event", "open_burst", "suppressed"):
                 db.execute(f"DELETE FROM {table} WHERE rule NOT IN ({rule_marks})", rules)  # noqa: S608
         return lost
-
-    def list_events(self, output: str, limit: int, after: int = 0) -> list[StoredEvent]:
-        """Return up to limit events that wait for an output, in their order."""
-        query = (
-            "SELECT number, output, id, seq, rule, count, result_id, at FROM outbox"
-            " WHERE output = ? AND number > ? ORDER BY number LIMIT ?"
-        )
-        with self._lock:
-            return [StoredEvent(*row) for row in self._db.execute(query, (output, after, limit))]
-
-    def count_events(self, output: str) -> int:
-        """Return how many events wait for an output."""
-        with self._lock:
-            return int(self._db.execute("SELECT count(*) FROM outbox WHERE output = ?", (output,)).fetchone()[0])
 
     def note_sent(self, output: str, *, event: int | None, seq: int | None, count: int, at_ms: int) -> None:
         """Note that an output has events up to a number, and the changes up to seq: count deliveries more than before.
@@ -215,12 +230,18 @@ class OutputStore:
             )
             db.execute("UPDATE state SET parked = parked + 1 WHERE output = ?", (output,))
 
-    def read_state(self, output: str) -> StoredState:
-        """Return how an output is doing."""
-        query = "SELECT sent, failed, parked, sent_at, error, error_since, next_try FROM state WHERE output = ?"
-        with self._lock:
-            row = self._db.execute(query, (output,)).fetchone()
-        return StoredState() if row is None else StoredState(*row)
+
+def open_for_reading(state: Path) -> StoreReader | None:
+    """Open what outputs remember, for reading alone; None where no output has run. Raise UsageError."""
+    path = state / FILE_NAME
+    if not path.exists():
+        return None
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS)
+        db.execute("SELECT id FROM stream").fetchone()
+    except sqlite3.Error as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    return StoreReader(db)
 
 
 def forget_rules(state: Path) -> None:

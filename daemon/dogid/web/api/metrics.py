@@ -1,7 +1,7 @@
 """`/metrics` in Prometheus' text format. Source: https://prometheus.io/docs/instrumenting/exposition_formats/."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
@@ -32,6 +32,16 @@ _DRIFT_GAUGES: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = 
     ("reviewed", "Contents that people reviewed", lambda figures: figures.reviewed),
     ("corrected", "Contents that people gave another label", lambda figures: figures.corrected),
 )
+
+
+_OUTPUT_METRICS: tuple[tuple[str, str, Callable[[dict[str, Any]], float]], ...] = (
+    ("ok", "1 while the last attempt of an output was right", lambda state: int(state["ok"])),
+    ("backlog", "Deliveries that wait for an output", lambda state: state["backlog"]),
+    ("sent", "Deliveries that have arrived", lambda state: state["sent"]),
+    ("failed", "Attempts that failed", lambda state: state["failed"]),
+    ("parked", "Deliveries that the other side refused", lambda state: state["parked"]),
+)
+_OUTPUT_COUNTERS = frozenset({"sent", "failed", "parked"})
 
 
 def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView, drift: RecentDrift) -> None:
@@ -78,6 +88,7 @@ def _make_collector(daemon: DaemonView, drift: RecentDrift) -> "Collector":
             yield self._durations()
             yield from self._state()
             yield from self._drift()
+            yield from self._outputs()
 
         def _photos(self) -> Iterator[Metric]:
             gauge = GaugeMetricFamily("dogid_photos", "Photos by their present status", labels=["status"])
@@ -106,6 +117,15 @@ def _make_collector(daemon: DaemonView, drift: RecentDrift) -> "Collector":
                     if known is not None:
                         gauge.add_metric([folder], known)
                 yield gauge
+
+        def _outputs(self) -> Iterator[Metric]:
+            states = daemon.outputs.states()
+            for name, about, read in _OUTPUT_METRICS:
+                kind = CounterMetricFamily if name in _OUTPUT_COUNTERS else GaugeMetricFamily
+                family = kind(f"dogid_output_{name}", about, labels=["output", "type"])
+                for state in states:
+                    family.add_metric([state["name"], state["type"]], read(state))
+                yield family
 
         def _durations(self) -> Metric:
             family = HistogramMetricFamily(

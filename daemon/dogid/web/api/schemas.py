@@ -234,7 +234,7 @@ _OUTPUT = _object(
         "type": {"type": "string"},
         "enabled": {"type": "boolean"},
         "ok": {"type": "boolean", "description": "whether it is enabled, and its last attempt was right"},
-        "backlog": _or_null("integer", minimum=0, description="deliveries that wait, about; null where not enabled"),
+        "backlog": _COUNT | {"description": "deliveries that wait, about"},
         "sent": _COUNT,
         "failed": _COUNT | {"description": "attempts"},
         "parked": _COUNT | {"description": "deliveries that the other side refused"},

@@ -63,7 +63,7 @@ class DatabaseFile:
         for number in range(1, self._count + 1):
             owner = self._owners.get(number)
             if owner not in tables or (owner is None and number in self._free):
-                continue  # rows of a free page were deleted; one that a table refers to is not free, the list is damaged
+                continue  # its rows were deleted; one that a table refers to is not free, the list is damaged
             page = self._pages.read(number)
             start = _FILE_HEADER if number == 1 else 0
             kind = page[start] if len(page) >= start + 8 else 0

@@ -66,6 +66,18 @@ class ResultFilter:
     """Only results of files that are in the inbox, or only of those that are not; None for both."""
     reviewed: str | None = None
     """Only results on which a person's word stands, `true`, or does not, `false`; or the verdict of one that stands."""
+    since_ms: int | None = None
+    """Only photos that were answered at that time or later, in milliseconds since 1970."""
+    until_ms: int | None = None
+    """Only photos that were answered before that time."""
+    min_score: float | None = None
+    """Only classified photos with at least this score, 0 to 1."""
+    max_score: float | None = None
+    """Only classified photos with at most this score."""
+    folder: str | None = None
+    """Only photos in this folder, as people see its name, and in those below it."""
+    after: int | None = None
+    """Only results with a larger id; they come in the order of their ids then, the oldest first."""
 
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
@@ -82,7 +94,7 @@ def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Re
         return by_person  # only classified ones have a model's label; SQLite would look at every photo that has it
     by_model = _iterate_matching(db, wanted, ("state = 'classified' AND label = ?",), (wanted.label,))
     # each in the order of its own index: with both conditions in one query, all that match would be sorted
-    merged = heapq.merge(by_model, by_person, key=operator.itemgetter("id"), reverse=True)
+    merged = heapq.merge(by_model, by_person, key=operator.itemgetter("id"), reverse=wanted.after is None)
     return itertools.islice(merged, wanted.limit)
 
 
@@ -104,14 +116,22 @@ def _iterate_matching(
     if wanted.before is not None:
         conditions.append("photo.id < ?")
         values.append(wanted.before)
-    return _iterate(db, conditions, values, wanted.limit)
-
-
-def _iterate(
-    db: sqlite3.Connection, conditions: Sequence[str], values: Sequence[object], limit: int
-) -> Iterator[Result]:
-    rest = " AND ".join(conditions) + " ORDER BY photo.id DESC"
-    return (result for _, result in iterate_rows(db, rest, values, limit))
+    for condition, value in (
+        ("photo.id > ?", wanted.after),
+        ("classified_at >= ?", wanted.since_ms),
+        ("classified_at < ?", wanted.until_ms),
+        ("state = 'classified' AND score >= ?", wanted.min_score),
+        ("state = 'classified' AND score <= ?", wanted.max_score),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.folder:
+        names = [name.strip(b"/") + b"/" for name in possible_names(wanted.folder)]
+        conditions.append(f"({' OR '.join(['substr(path, 1, ?) = ?'] * len(names))})")
+        values += [value for name in names for value in (len(name), name)]
+    rest = f"{' AND '.join(conditions)} ORDER BY photo.id {'DESC' if wanted.after is None else ''}"
+    return (result for _, result in iterate_rows(db, rest, values, wanted.limit))
 
 
 def iterate_rows(

@@ -15,6 +15,7 @@ from dogid.web.api.classify_file import FileClassifier
 from dogid.web.api.classify_upload import add_classify_endpoint
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.events import ExtraThread, add_events_endpoint
+from dogid.web.api.export import add_export_endpoint
 from dogid.web.api.learning import add_learning_endpoints
 from dogid.web.api.metrics import add_metrics_endpoint
 from dogid.web.api.models import add_models_endpoints
@@ -85,6 +86,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_learning_endpoints(registry, daemon)
     add_metrics_endpoint(registry, daemon, drift)
     add_events_endpoint(registry, daemon, extra_thread)
+    add_export_endpoint(registry, daemon, extra_thread)
     registry.add(OPENAPI, openapi)
     pages.register(app, daemon, older_answers, drift)
     _add_error_handlers(app, daemon)

@@ -35,8 +35,12 @@ class Parameter:
     """The values that are allowed; any where there are none."""
     default: int | None = None
     required: bool = False
+    read: Callable[[str], Any] | None = None
+    """Returns the value of a text that is neither an integer nor one of a few; raises ValueError, with the rule."""
+    text_schema: Schema = field(default_factory=lambda: {"type": "string"})
+    """The texts that are allowed, where there are no other rules."""
 
-    def value(self) -> int | str | None:
+    def value(self) -> Any:
         """Return the present request's value. Raise ApiError where it is not as declared."""
         values = request.args.getlist(self.name)
         if len(values) > 1:
@@ -48,7 +52,12 @@ class Parameter:
             return self.parse_integer(text)
         if self.choices and text not in self.choices:
             raise self._error(f"must be one of {', '.join(self.choices)}")
-        return text
+        if self.read is None:
+            return text
+        try:
+            return self.read(text)
+        except ValueError as error:
+            raise self._error(f"is wrong: {error}") from error
 
     def parse_integer(self, text: str) -> int:
         """Return an integer within the bounds. Raise ApiError where the text is none."""
@@ -68,7 +77,7 @@ class Parameter:
             if self.default is not None:
                 number["default"] = self.default
             return number
-        return {"type": "string", "enum": list(self.choices)} if self.choices else {"type": "string"}
+        return {"type": "string", "enum": list(self.choices)} if self.choices else self.text_schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,17 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Response
 
+from dogid.clock import iso_utc
 from dogid.ledger import queries
 from dogid.ledger.histories import Position, read_history_page
 from dogid.ledger.verdicts import STANDING
+from dogid.moments import parse_typed_moment
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -23,6 +26,16 @@ _MAX_PAGE_BYTES = 200_000
 """Larger pages are not cached. So the cache holds 3.2 MB at most, and the compressed copies, a tenth of that or so."""
 _MAX_STEP = 1000
 """Far above the steps that the ledger keeps of one version."""
+
+_MOMENT = {"type": "string", "format": "date-time"}
+_SCORE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def _read_score(text: str) -> float:
+    if not (text.isascii() and "_" not in text and 0 <= float(text) <= 1):
+        raise ValueError("it must be a number from 0 to 1")
+    return float(text)
+
 
 LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
 BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=queries.MAX_ID)
@@ -37,7 +50,24 @@ REVIEWED = Parameter(
     "only photos on which a person's word stands (true), or none does (false), or one with this verdict",
     choices=("true", "false", *STANDING),
 )
+SINCE = Parameter(
+    "since",
+    "only photos that were answered since then; without an offset from UTC, by the machine's time zone",
+    read=lambda text: parse_typed_moment(text, datetime.now().astimezone()),
+    text_schema=_MOMENT,
+)
+UNTIL = Parameter(
+    "until",
+    "only photos that were answered before then, or until the end of that day",
+    read=lambda text: parse_typed_moment(text, datetime.now().astimezone(), is_end=True),
+    text_schema=_MOMENT,
+)
+MIN_SCORE = Parameter("min_score", "only answers with at least this score", read=_read_score, text_schema=_SCORE)
+MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=_read_score, text_schema=_SCORE)
+FOLDER = Parameter("folder", "only photos in this folder of the inbox, and in those below it")
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
+FILTERS = (LABEL, STATUS, PRESENT, REVIEWED, SINCE, UNTIL, MIN_SCORE, MAX_SCORE, FOLDER)
+"""Which results are wanted; `read_filter` reads them."""
 HISTORY_POSITION = (
     Parameter("before", "only the history of versions with a smaller id", minimum=0, maximum=queries.MAX_ID),
     Parameter("step", "and so many steps of version `before`, its oldest", minimum=0, maximum=_MAX_STEP, default=0),
@@ -53,7 +83,7 @@ RESULTS = Endpoint(
         304: ResponseSpec("The page still has the ETag that was sent (If-None-Match)"),
         400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
     },
-    parameters=(LIMIT, BEFORE, LABEL, STATUS, PRESENT, REVIEWED),
+    parameters=(LIMIT, BEFORE, *FILTERS),
     rejects_unknown=True,
 )
 RESULT = Endpoint(
@@ -75,13 +105,12 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
     cache = PageCache()
 
     def results(params: QueryParams) -> Response:
-        present = {"true": True, "false": False}.get(params["present"])
-        result_filter = queries.ResultFilter(**params | {"present": present})
+        result_filter = read_filter(params)
         changes = daemon.ledger_changes  # before the query: a cached page may be newer than its number, never older
         thresholds = daemon.settings.thresholds  # also before: a reload may change what is unsure
         page = cache.get(result_filter, changes, thresholds)
         if page is None:
-            _reject_unknown_label(daemon, result_filter.label)
+            reject_unknown_label(daemon, result_filter.label)
             page = CachedResponse(_encode_page(daemon, result_filter))
             cache.put(result_filter, changes, thresholds, page)
         return page.response()
@@ -98,7 +127,15 @@ def add_results_endpoints(registry: EndpointRegistry, daemon: DaemonView) -> Non
     registry.add(RESULT, result)
 
 
-def _reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
+def read_filter(params: QueryParams) -> queries.ResultFilter:
+    """Given the values of FILTERS, and perhaps of LIMIT and BEFORE, return which results are wanted."""
+    values = dict(params)
+    present = {"true": True, "false": False}.get(values.pop("present"))
+    since, until = values.pop("since"), values.pop("until")
+    return queries.ResultFilter(**values, present=present, since_ms=since, until_ms=until)
+
+
+def reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
     """Raise ApiError, which names the labels there are, where no model has a label."""
     problem = None if label is None else queries.explain_unknown_label(daemon.reader(), label)
     if problem is not None:
@@ -127,7 +164,11 @@ def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> byt
 
 def _next_link(this: queries.ResultFilter, last_id: int) -> str:
     params = {"before": str(last_id), "limit": str(this.limit), "label": this.label, "status": this.status}
-    params["reviewed"] = this.reviewed
+    params |= {"reviewed": this.reviewed, "folder": this.folder}
+    params |= {"since": None if this.since_ms is None else iso_utc(this.since_ms)}
+    params |= {"until": None if this.until_ms is None else iso_utc(this.until_ms)}
+    params |= {"min_score": None if this.min_score is None else repr(this.min_score)}
+    params |= {"max_score": None if this.max_score is None else repr(this.max_score)}
     if this.present is not None:
         params["present"] = "true" if this.present else "false"
     return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in params.items() if value)

@@ -1,0 +1,1 @@
+"""Results as files for other programs; start reading where you need it."""

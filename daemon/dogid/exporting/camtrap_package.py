@@ -1,0 +1,250 @@
+"""Results as a Camera Trap Data Package, Camtrap DP 1.0.2: what GBIF and camera trap programs read.
+
+Source: https://camtrap-dp.tdwg.org. What dogid cannot know, such as where a camera stood, is left empty for a person to
+fill in; a later export into the same folder keeps it.
+"""
+
+import csv
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from dogid import __version__
+from dogid.errors import UsageError
+from dogid.exporting.all_results import iterate_batches
+from dogid.exporting.camtrap_tables import (
+    DEPLOYMENT_COLUMNS,
+    LABEL_COLUMNS,
+    MEDIA_COLUMNS,
+    OBSERVATION_COLUMNS,
+    Deployment,
+    LabelMeaning,
+    Row,
+    deployment_of,
+    media_row,
+    observation_row,
+    said_label,
+)
+from dogid.exporting.label_kinds import LabelKind, guess_kind
+from dogid.exporting.whole_files import WholeFiles
+from dogid.ledger.queries import ResultFilter
+from dogid.result_document import Result
+from dogid.result_table import defuse, restore
+
+_VERSION = "1.0.2"
+_HOME = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{_VERSION}"
+_DESCRIPTOR = "datapackage.json"
+_SOURCE = "dogid"
+_OF_PEOPLE = (
+    "name", "id", "title", "contributors", "description", "version", "keywords", "image", "homepage", "licenses",
+    "bibliographicCitation", "project", "coordinatePrecision", "relatedIdentifiers", "references",
+)  # fmt: skip
+"""Keys of the descriptor that a later export keeps as a person has written them."""
+_KEPT_LABELS = 10_000  # more are no labels of a person's, and their table would take the memory of a small machine
+
+
+@dataclass(frozen=True, slots=True)
+class PackageReport:
+    """What was written, and what a person has to add."""
+
+    photos: int
+    deployments: int
+    missing: tuple[str, ...]
+    """Each names a file, what is missing there, and why."""
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError where a folder has files that no export of this kind wrote."""
+    if folder.is_file():
+        raise UsageError(f"{folder} is a file: name a folder for the package with -o")
+    if folder.is_dir() and any(folder.iterdir()) and _read_descriptor(folder) is None:
+        raise UsageError(f"{folder} has other files in it: name an empty or a new folder with -o")
+
+
+def write_package(
+    db: sqlite3.Connection, wanted: ResultFilter, folder: Path, on_batch: Callable[[list[Result]], None]
+) -> PackageReport:
+    """Write the results that match a filter, pending ones not, as a package into a folder; all files or none.
+
+    on_batch is called with results as they are written. Raise UsageError, as `check_folder`; OSError.
+    """
+    check_folder(folder)
+    before = _read_descriptor(folder) or {}
+    kept = {row["deploymentID"]: row for row in _read_table(folder / "deployments.csv")}
+    labels = {
+        restore(row["label"]): LabelMeaning(row["observationType"], row["scientificName"])
+        for row in _read_table(folder / "labels.csv")
+        if row.get("observationType") in list(LabelKind)
+    }
+    deployments: dict[str, Deployment] = {}
+    used: set[str] = set()
+    photos = 0
+    with WholeFiles(folder) as files:
+        media = _TableFile(files.open("media.csv"), MEDIA_COLUMNS)
+        observations = _TableFile(files.open("observations.csv"), OBSERVATION_COLUMNS)
+        for batch in iterate_batches(db, wanted):
+            shown = [result for result in batch if result["status"] != "pending"]
+            for result in shown:
+                label = said_label(result)
+                if label is not None:
+                    used.add(label)
+                    labels.setdefault(label, LabelMeaning(guess_kind(label)))
+            rows = [media_row(result) for result in shown]
+            for result, row in zip(shown, rows, strict=True):
+                _count(deployments.setdefault(deployment_of(result), Deployment()), row["timestamp"])
+            media.write(rows)
+            observations.write(observation_row(result, labels) for result in shown)
+            photos += len(shown)
+            on_batch(batch)
+        places = [_deployment_row(name, found, kept.get(name, {})) for name, found in sorted(deployments.items())]
+        _TableFile(files.open("deployments.csv"), DEPLOYMENT_COLUMNS).write(places)
+        meanings = [
+            {"label": defuse(label), "observationType": meaning.kind, "scientificName": meaning.scientific_name}
+            for label, meaning in sorted(labels.items())[:_KEPT_LABELS]
+        ]
+        _TableFile(files.open("labels.csv"), LABEL_COLUMNS).write(meanings)
+        names = sorted({labels[label].scientific_name for label in used} - {""})
+        descriptor = _describe(before, places, names)
+        json.dump(descriptor, files.open(_DESCRIPTOR), indent=2, ensure_ascii=False)
+        files.commit()
+    undated = sum(deployment.undated for deployment in deployments.values())
+    nameless = [label for label in sorted(used) if labels[label] == LabelMeaning(LabelKind.ANIMAL)]
+    missing = _list_missing(descriptor, places, undated, nameless)
+    return PackageReport(photos, len(deployments), tuple(missing))
+
+
+class _TableFile:
+    """A CSV file with a header."""
+
+    def __init__(self, file: TextIO, columns: tuple[str, ...]) -> None:
+        self._writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore", lineterminator="\r\n")
+        self._writer.writeheader()
+
+    def write(self, rows: Iterable[Row]) -> None:
+        self._writer.writerows(rows)
+
+
+def _read_descriptor(folder: Path) -> dict[str, Any] | None:
+    """Return the descriptor of a package that dogid wrote; None where there is none."""
+    try:
+        found = json.loads((folder / _DESCRIPTOR).read_text())
+        return found if any(source["title"] == _SOURCE for source in found["sources"]) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read as CSV in UTF-8 ({error}): save it so, or delete it") from error
+
+
+def _count(deployment: Deployment, taken_at: str) -> None:
+    deployment.photos += 1
+    if not taken_at:
+        deployment.undated += 1
+        return
+    deployment.start = min(filter(None, (deployment.start, taken_at)), key=_moment)
+    deployment.end = max(filter(None, (deployment.end, taken_at)), key=_moment)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _deployment_row(name: str, found: Deployment, kept: Mapping[str, str]) -> Row:
+    """Return a camera's row: what a person has filled in stays, and its dates become wider only."""
+    row: Row = {column: kept.get(column, "") for column in DEPLOYMENT_COLUMNS}
+    row["deploymentID"] = name
+    row["locationName"] = row["locationName"] or name
+    row["deploymentStart"] = _choose(min, row["deploymentStart"], found.start)
+    row["deploymentEnd"] = _choose(max, row["deploymentEnd"], found.end)
+    return row
+
+
+def _choose(function: Callable[..., str], kept: str, found: str) -> str:
+    try:
+        return function(filter(None, (kept, found)), key=_moment)
+    except (ValueError, TypeError):  # neither is there, or a person wrote something else, or a time without an offset
+        return kept or found
+
+
+def _describe(before: Mapping[str, Any], places: list[Row], names: list[str]) -> dict[str, Any]:
+    """Return the descriptor: what a person wrote into the one before stays."""
+    starts = sorted(row["deploymentStart"][:10] for row in places if row["deploymentStart"])
+    ends = sorted(row["deploymentEnd"][:10] for row in places if row["deploymentEnd"])
+    points = [[float(row["longitude"]), float(row["latitude"])] for row in places if _has_place(row)]
+    project = {
+        "title": "",
+        "samplingDesign": "",
+        "captureMethod": [],
+        "individualAnimals": False,
+        "observationLevel": ["media"],
+    }
+    own: dict[str, Any] = {
+        "resources": [_resource(name) for name in ("deployments", "media", "observations")]
+        + [{"name": "labels", "path": "labels.csv", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8",
+            "description": "What each label of dogid stands for: fill in, and export again."}],
+        "profile": f"{_HOME}/camtrap-dp-profile.json",
+        "name": "dogid-export",
+        "id": str(uuid.uuid4()),
+        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "title": "",
+        "contributors": [{"title": "", "role": "contact"}],
+        "sources": [{"title": _SOURCE, "version": __version__}],
+        "project": project,
+        "spatial": {"type": "MultiPoint", "coordinates": points},
+        "temporal": {"start": starts[0], "end": ends[-1]} if starts and ends else {"start": "", "end": ""},
+        "taxonomic": [{"scientificName": name} for name in names],
+    }  # fmt: skip
+    return own | {key: before[key] for key in _OF_PEOPLE if key in before}
+
+
+def _resource(name: str) -> dict[str, str]:
+    return {
+        "name": name,
+        "path": f"{name}.csv",
+        "profile": "tabular-data-resource",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8",
+        "schema": f"{_HOME}/{name}-table-schema.json",
+    }
+
+
+def _has_place(row: Row) -> bool:
+    try:
+        return -90 <= float(row["latitude"]) <= 90 and -180 <= float(row["longitude"]) <= 180
+    except ValueError:
+        return False
+
+
+def _list_missing(descriptor: Mapping[str, Any], places: list[Row], undated: int, nameless: list[str]) -> Iterable[str]:
+    homeless = [row["deploymentID"] for row in places if not _has_place(row)]
+    if homeless:
+        yield f"deployments.csv: latitude and longitude of {_join(homeless)}"
+    if undated:
+        photos = "1 photo" if undated == 1 else f"{undated} photos"
+        yield f"media.csv, observations.csv: when {photos} without a date in the EXIF were taken"
+    if nameless:
+        yield f"labels.csv: the scientificName of {_join(nameless)}, or another observationType"
+    project = descriptor["project"]
+    empty = [f"project.{key}" for key in ("title", "samplingDesign", "captureMethod") if not project.get(key)]
+    if not all(person.get("title") for person in descriptor["contributors"]):
+        empty.append("contributors")
+    if empty:
+        yield f"{_DESCRIPTOR}: {', '.join(empty)}"
+
+
+def _join(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

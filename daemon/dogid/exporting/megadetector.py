@@ -1,0 +1,74 @@
+"""Results as a batch file of MegaDetector, which Timelapse reads.
+
+Source: https://lila.science/megadetector-output-format, version 1.6. dogid looks at whole photos: each has one
+detection, whose box is the whole frame, with the classifications.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+
+from dogid import __version__
+from dogid.exporting.all_results import iterate_batches
+from dogid.exporting.label_kinds import LabelKind, guess_kind
+from dogid.ledger.queries import ResultFilter
+from dogid.result_document import Result
+
+_CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle", "4": "unknown"}
+_CATEGORY_OF = {LabelKind.ANIMAL: "1", LabelKind.HUMAN: "2", LabelKind.VEHICLE: "3", LabelKind.UNKNOWN: "4"}
+_WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def encode_megadetector(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[tuple[str, list[Result]]]:
+    """Yield parts of the JSON document, each with the results that are in it. Pending photos are left out."""
+    classes: dict[str, str] = {}
+    models: dict[str, None] = {}
+    yield '{"images": [', []
+    mark = "\n"
+    for batch in iterate_batches(db, wanted):
+        lines = []
+        for result in batch:
+            if result["status"] == "pending":
+                continue
+            models.setdefault(result["model"] or "", None)
+            lines.append(mark + _encode(_describe(result, classes)))
+            mark = ",\n"
+        yield "".join(lines), batch
+    ending = {
+        "detection_categories": _CATEGORIES,
+        "classification_categories": {number: label for label, number in classes.items()},
+        "info": {
+            "format_version": "1.6",
+            "detector": "none: the box is the whole photo",
+            "classifier": ", ".join(filter(None, models)) or "none",
+            "summary_report": f"dogid {__version__}",
+        },
+    }
+    yield "\n], " + _encode(ending)[1:] + "\n", []
+
+
+def _describe(result: Result, classes: dict[str, str]) -> dict[str, object]:
+    """Return a photo's entry; labels that come for the first time get a number in classes."""
+    entry: dict[str, object] = {"file": result["file"]}
+    if result["taken_at"] is not None:
+        entry["datetime"] = result["taken_at"]
+    word = result["reviewed"]
+    if word is not None and word["label"] is not None:
+        scores = {word["label"]: 1.0}  # a person has said so
+    elif result["status"] == "failed":
+        return entry | {"detections": None, "failure": f"{result['error']['code']}: {result['error']['message']}"}
+    else:
+        scores = result["scores"]
+    label, score = next(iter(scores.items()))
+    kind = guess_kind(label)
+    if kind is LabelKind.BLANK:
+        return entry | {"detections": []}
+    pairs = [[classes.setdefault(name, str(len(classes))), float(each)] for name, each in scores.items()]
+    detection = {
+        "category": _CATEGORY_OF[kind],
+        "conf": float(score),
+        "bbox": _WHOLE_FRAME,
+        "classifications": pairs,
+    }
+    return entry | {"detections": [detection]}

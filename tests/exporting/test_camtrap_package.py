@@ -1,0 +1,96 @@
+"""`dogid export --format camtrap-dp`: a package by the standard, once a person has added what only people know."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.exporting.answered_ledger import export
+from tests.exporting.camtrap_facts import list_faults, read_table
+from tests.ledger.ledger_folder import Inbox
+
+
+def write_package(inbox: Inbox, folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Export; return what is named as missing."""
+    assert export(inbox, "--format", "camtrap-dp", "-o", folder, "--json") == 0
+    missing: list[str] = json.loads(capsys.readouterr().out)["missing"]
+    return missing
+
+
+def fill_in(folder: Path) -> None:
+    """Add what the export left empty, as a person would in a spreadsheet and an editor."""
+    for name, values in (
+        ("deployments", {"latitude": "50.5", "longitude": "-4.25", "habitat": "wood"}),
+        ("labels", {"scientificName": "Felis catus"}),
+    ):
+        rows = read_table(folder, name)
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.DictWriter(file, rows[0].keys())
+            writer.writeheader()
+            writer.writerows(row | values for row in rows)
+    path = folder / "datapackage.json"
+    package = json.loads(path.read_text())
+    package["contributors"][0]["title"] = "Anna"
+    package["project"] |= {"title": "Wood", "samplingDesign": "targeted", "captureMethod": ["timeLapse"]}
+    path.write_text(json.dumps(package))
+
+
+def test_what_is_unknown_is_left_empty_and_named(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = write_package(answered, tmp_path / "package", capsys)
+
+    assert missing == [
+        "deployments.csv: latitude and longitude of (inbox), gate, pond",
+        "media.csv, observations.csv: when 2 photos without a date in the EXIF were taken",
+        "labels.csv: the scientificName of cat, wolf, grey, or another observationType",
+        "datapackage.json: project.title, project.samplingDesign, project.captureMethod, contributors",
+    ]
+    assert {fault for fault in list_faults(tmp_path / "package") if "missing" not in fault} == set()
+
+
+def test_filled_in_package_meets_the_standard(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "package"
+    assert export(answered, "--format", "camtrap-dp", "-o", folder, "--min-score", "0.55") == 0
+    fill_in(folder)
+    capsys.readouterr()
+    assert export(answered, "--format", "camtrap-dp", "-o", folder, "--min-score", "0.55", "--json") == 0
+
+    assert json.loads(capsys.readouterr().out)["missing"] == []
+    assert list_faults(folder) == []
+    deployment = read_table(folder, "deployments")[-1]
+    assert (deployment["deploymentID"], deployment["latitude"], deployment["habitat"]) == ("pond", "50.5", "wood")
+    assert {row["scientificName"] for row in read_table(folder, "observations")} == {"Felis catus", ""}
+    package = json.loads((folder / "datapackage.json").read_text())
+    assert package["taxonomic"] == [{"scientificName": "Felis catus"}]
+    assert package["spatial"]["coordinates"][0] == [-4.25, 50.5]
+
+
+def test_person_and_machine_are_told_apart_by_method(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_package(answered, tmp_path, capsys)
+    names = {row["mediaID"]: row["fileName"] for row in read_table(tmp_path, "media")}
+    rows = {names[row["mediaID"]]: row for row in read_table(tmp_path, "observations")}
+
+    def said(name: str) -> tuple[str, ...]:
+        return tuple(rows[name][key] for key in ("observationType", "classificationMethod", "classifiedBy"))
+
+    assert said("long name of a photo.jpg") == ("animal", "human", "'=anna")
+    assert rows["long name of a photo.jpg"]["observationTags"] == "label:wolf, grey"
+    assert said("a.jpg") == ("unknown", "human", "anna")
+    assert said("alone.jpg") == ("blank", "machine", "m.tflite")
+    assert rows["alone.jpg"]["classificationProbability"] == "0.9"
+    assert said("broken.jpg") == ("unclassified", "", "")
+    assert "waiting.jpg" not in rows
+
+
+def test_folder_of_others_is_refused(answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("all of it")
+
+    assert export(answered, "--format", "camtrap-dp", "-o", tmp_path) == 2
+    assert f"{tmp_path} has other files in it" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

@@ -95,6 +95,7 @@ layers: $(DEV)/.installed
 backlog: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.benchmarks.backlog
 	$(DEV)/bin/python -m tests.benchmarks.ledger_cost
+	$(DEV)/bin/python -m tests.benchmarks.export_cost
 	$(DEV)/bin/python -m pytest -m long tests/inbox/test_watch.py
 
 # Branches that tests run through, in the tests' own processes and in the daemons and commands that they start.

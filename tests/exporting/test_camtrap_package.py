@@ -69,7 +69,7 @@ def test_filled_in_package_meets_the_standard(
     assert package["spatial"]["coordinates"][0] == [-4.25, 50.5]
 
 
-def test_person_and_machine_are_told_apart_by_method(
+def test_method_says_whether_a_person_or_a_model_spoke(
     answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_package(answered, tmp_path, capsys)

@@ -15,7 +15,7 @@ from typing import Any
 from dogid.outputs.mqtt import home_assistant
 from dogid.outputs.mqtt.broker import Broker, Message, TopicRefusedError, make_tls
 from dogid.outputs.mqtt.configuration import read_mqtt_table
-from dogid.outputs.mqtt.state import find_newest, is_old, read_state
+from dogid.outputs.mqtt.state import StateReader, find_newest, is_old
 from dogid.outputs.mqtt.topics import Topics, make_id
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext
 from dogid.result_document import Result
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 _TEND_SECONDS = 10.0  # between two looks at the connection: how late a restart of Home Assistant is noticed
 _STATE_SECONDS = 1.0  # at least, between two states; less costs more processor time under load
-_COST_FACTOR = 50  # ... and at least this multiple of the time that the last one took to read
+_COST_FACTOR = 200  # ... and this multiple of the processor time that the last one took, within the next limit
+_MOST_STATE_SECONDS = 10.0
 _IDLE_STATE_SECONDS = 60.0  # at most, until health and disk are read again though no photo came
 _IMAGE_SECONDS = 10.0  # at least, between two images: each costs the decoding of a photo
 _COMPONENTS = "components.json"
@@ -57,6 +58,7 @@ class MqttOutput:
         )
         self._labels: tuple[str, ...] = ()
         self._other_types: dict[str, None] = {}  # labels of events that the model does not have, in their order
+        self._state_reader = StateReader(context)
         self._state: bytes | None = None
         self._state_due = self._image_due = 0.0  # monotonic seconds; 0: as soon as there is something new
         self._state_seen = False  # whether the newest results are in the state
@@ -139,6 +141,7 @@ class MqttOutput:
     def _announce(self) -> None:
         """Publish all that is retained: also a broker that restarted without its memory has it then."""
         self._state = None
+        self._state_reader.forget()
         self._image_of = None
         self._state_due = self._image_due = 0.0
         self._state_seen = False
@@ -167,13 +170,12 @@ class MqttOutput:
         if now < self._state_due or (self._state_seen and now < self._state_due + _IDLE_STATE_SECONDS):
             return
         try:
-            state = _encode(read_state(self._context, self._labels))
+            state = _encode(self._state_reader.read(self._labels))
         except sqlite3.Error as error:  # the ledger hangs, or is damaged; who reads the results will say so
             log.debug("the state for MQTT cannot be read: %s", error)
             return
         self._state_seen = True
-        cost = time.monotonic() - now
-        self._state_due = now + max(_STATE_SECONDS, _COST_FACTOR * cost)
+        self._state_due = now + min(max(_STATE_SECONDS, _COST_FACTOR * self._state_reader.cost), _MOST_STATE_SECONDS)
         if state != self._state:
             self._publish_aside([Message(self._topics.state, state, retain=True)])
             self._state = state

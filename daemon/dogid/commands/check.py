@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid import settings
 from dogid.commands.output import print_json, print_table
@@ -17,8 +18,12 @@ from dogid.conditions import no_rights
 from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, quote_for_shell
+from dogid.outputs.output import OutputError
 from dogid.quantities import count_of
 from dogid.settings import Settings
+
+if TYPE_CHECKING:
+    from dogid.outputs.configuration import OutputEntry
 
 _MIN_FREE_BYTES = 50_000_000  # space of a hundred thousand results and SQLite's write-ahead log
 
@@ -73,7 +78,41 @@ def run(args: argparse.Namespace) -> int:
 
 def check_all(chosen: Settings) -> list[CheckResult]:
     """Run every check, whether or not others fail."""
-    return [_run_check(name, check, chosen) for name, check in _CHECKS.items()]
+    results = [_run_check(name, check, chosen) for name, check in _CHECKS.items()]
+    if chosen.outputs or chosen.rule:
+        results += _check_outputs(chosen)
+    return results
+
+
+def _check_outputs(chosen: Settings) -> list[CheckResult]:
+    """Check the tables of outputs and rules, and try the other side of each output that is enabled."""
+    from dogid.outputs.configuration import read_configuration
+
+    try:
+        configuration = read_configuration(chosen)
+    except DogidError as error:
+        return [CheckResult("outputs", ok=False, detail=str(error))]
+    results = [_run_check(f"output {entry.name}", _make_check(entry), chosen) for entry in configuration.outputs]
+    if configuration.rules:
+        results.append(CheckResult("rules", ok=True, detail=", ".join(rule.name for rule in configuration.rules)))
+    return results
+
+
+def _make_check(entry: "OutputEntry") -> _Check:
+    """Return the check of one output."""
+    from dogid.outputs.alone import check_alone
+
+    def check(chosen: Settings) -> str:
+        if not entry.enabled:
+            return "not enabled"
+        try:
+            return check_alone(entry, chosen)
+        except (DogidError, OutputError, OSError):
+            raise
+        except Exception as error:  # of the output's own code
+            raise _CheckFailedError(f"{type(error).__name__}: {error}") from error
+
+    return check
 
 
 def _run_check(name: str, check: _Check, chosen: Settings) -> CheckResult:
@@ -83,6 +122,8 @@ def _run_check(name: str, check: _Check, chosen: Settings) -> CheckResult:
         return CheckResult(name, ok=True, detail=detail, warnings=tuple(warnings))
     except (_CheckFailedError, DogidError) as error:
         return CheckResult(name, ok=False, detail=str(error))
+    except OutputError as error:
+        return CheckResult(name, ok=False, detail=one_line(str(error)))
     except OSError as error:
         return CheckResult(name, ok=False, detail=f"{error.filename or name}: {error.strerror or error}")
 

@@ -130,7 +130,8 @@ def _status_reader(daemon: "Daemon") -> Callable[[], dict[str, Any]]:
 def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
     """Load settings and model again, or change the model as a command asks; return why that was rejected, or None."""
     try:
-        if daemon.answer_model_request():
+        # both, where two commands ask at once
+        if daemon.answer_model_request() | daemon.outputs.answer_test_requests():
             return None
         daemon.reload(settings.load(args))
     except Exception as error:

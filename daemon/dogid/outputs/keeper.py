@@ -69,3 +69,13 @@ class OutputKeeper:
         """Return how each output is doing, in the order of the settings, ready for JSON."""
         running = self._running
         return [] if running is None else running.describe()
+
+    def answer_test_requests(self) -> bool:
+        """Send the test messages that commands ask for; return whether one asks."""
+        if self._running is not None:
+            return self._running.answer_test_requests()
+        if not (self._source.state / FILE_NAME).exists():
+            return False
+        from dogid.outputs.trial_messages import refuse_all
+
+        return refuse_all(self._source.state, self._source.clock)

@@ -9,13 +9,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from dogid.clock import Clock
 from dogid.file_names import one_line
 from dogid.outputs.backlog import Backlog, Batch
 from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
 from dogid.outputs.store import OutputStore
+from dogid.outputs.trial_messages import TestOutcome
 
 log = logging.getLogger(__name__)
 
@@ -27,13 +27,6 @@ _PACE_SECONDS = 0.05
 """Between two batches: photos that come one after the other are sent together, which costs them less. Raising it delays
 what comes during a batch."""
 _MOST_ERROR = 300  # characters of an error that are kept
-
-
-class TestOutcome(NamedTuple):
-    """What became of a test message."""
-
-    ok: bool
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +64,11 @@ class OutputRunner:
         self._next_tend: float = 0.0
         self._has_error = store.read_state(name).error is not None
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
+
+    @property
+    def wants_events(self) -> bool:
+        """Whether the output takes events of rules."""
+        return self._output.wants_events
 
     def start(self) -> None:
         """Start the thread."""
@@ -231,21 +229,10 @@ class OutputRunner:
                 self._store.note_sent(self.name, event=position.event, seq=position.seq, count=more, at_ms=now)
 
     def _run_test(self, test: _Test) -> None:
-        acknowledged = 0
-
-        def note(count: int) -> None:
-            nonlocal acknowledged
-            acknowledged = count
-
-        try:
-            self._output.tend()
-            self._output.send([test.delivery], note)
-        except Exception as error:
-            test.done(TestOutcome(ok=False, detail=_shorten(error)))
-            return
-        detail = "arrived" if acknowledged else "sent, and not acknowledged"
-        test.done(TestOutcome(ok=bool(acknowledged), detail=detail))
-        self._next_try = 0.0
+        outcome = send_test(self._output, test.delivery)
+        test.done(outcome)
+        if outcome.ok:
+            self._next_try = 0.0
 
     def _wait_until(self, moment: float, *, wakes: bool = True) -> None:
         """Wait until a moment, a stop, a test, a change of the next attempt; where it wakes, also for new results."""
@@ -258,6 +245,24 @@ class OutputRunner:
                 if wakes and time.monotonic() >= was:
                     return
                 self._woken.clear()  # before the conditions above are looked at again
+
+
+def send_test(output: Output, delivery: Delivery) -> TestOutcome:
+    """Send a test message in the calling thread, which is the output's own."""
+    acknowledged = 0
+
+    def note(count: int) -> None:
+        nonlocal acknowledged
+        acknowledged = count
+
+    try:
+        output.tend()
+        output.send([delivery], note)
+    except Exception as error:
+        return TestOutcome(ok=False, detail=_shorten(error))
+    if not acknowledged:
+        return TestOutcome(ok=False, detail="it was sent, and the other side has not acknowledged it")
+    return TestOutcome(ok=True, detail="the other side has it")
 
 
 def _shorten(error: Exception) -> str:

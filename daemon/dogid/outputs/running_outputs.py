@@ -1,5 +1,6 @@
 """The outputs that run: their threads, and one more that follows the ledger and decides by the rules."""
 
+import functools
 import logging
 import sqlite3
 import threading
@@ -15,6 +16,7 @@ from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import describe_outputs
 from dogid.outputs.store import OutputStore
+from dogid.outputs.trial_messages import make_test_delivery, note_outcome, refuse_test, take_requests
 
 log = logging.getLogger(__name__)
 
@@ -140,6 +142,21 @@ class RunningOutputs:
         for name in step.outputs:
             self._runners[name].wake()
         return step
+
+    def answer_test_requests(self) -> bool:
+        """Send the test messages that commands ask for; return whether one asks."""
+        requests = take_requests(self._store, self._source.clock)
+        for request, name in requests:
+            runner = self._runners.get(name)
+            if runner is None:
+                note_outcome(self._store, request, refuse_test(name))
+                continue
+            source = self._source
+            delivery = make_test_delivery(
+                source.reader(), source.list_labels(), source.clock, wants_events=runner.wants_events
+            )
+            runner.send_test(delivery, functools.partial(note_outcome, self._store, request))
+        return bool(requests)
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""

@@ -70,5 +70,15 @@ CREATE TABLE open_burst (
 CREATE TABLE suppressed (rule TEXT NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (rule, reason))
     STRICT, WITHOUT ROWID;
 
+-- Test messages that commands ask the daemon for, and their outcomes.
+CREATE TABLE test_request (
+    id TEXT PRIMARY KEY,
+    output TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    taken INTEGER NOT NULL DEFAULT 0,
+    ok INTEGER,                              -- NULL: not known yet
+    detail TEXT
+) STRICT, WITHOUT ROWID;
+
 INSERT INTO cursor VALUES ('', -1);
 """

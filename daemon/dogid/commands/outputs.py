@@ -1,0 +1,117 @@
+"""`dogid outputs`: how each output is doing; `dogid outputs test NAME`: send a test message."""
+
+import argparse
+import contextlib
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dogid import settings
+from dogid.commands import reading_state
+from dogid.commands.model_shelf import acting_as_owner_of
+from dogid.commands.output import print_json, print_line, print_message, print_table
+from dogid.errors import DogidError, UsageError
+
+if TYPE_CHECKING:
+    from dogid.outputs.trial_messages import TestOutcome
+
+_ANSWER_SECONDS = 60.0  # for the daemon to send a test message: longer than any kind of output waits
+_POLL_SECONDS = 0.1
+_HEADINGS = ("output", "type", "state", "waiting", "sent", "refused", "last sent", "error")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `test NAME`, and the flags of `reading_state`."""
+    parser.add_argument("action", nargs="?", choices=("test",), help="send a test message to an output")
+    parser.add_argument("output", nargs="?", metavar="NAME", help="the output, as in [outputs.NAME]")
+    reading_state.add_arguments(parser, settings.DECODING_SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the outputs, 1 where one fails; or send a test message, 1 where it does not arrive."""
+    if args.action is None:
+        return _list(args)
+    if args.output is None:
+        raise UsageError("name the output: dogid outputs test NAME")
+    outcome = _test(args, args.output)
+    if args.json:
+        print_json({"output": args.output, "ok": outcome.ok, "detail": outcome.detail})
+    elif outcome.ok:
+        print_line(f"output {args.output}: {outcome.detail}")
+    else:
+        print_message(f"output {args.output}: {outcome.detail}")
+    return 0 if outcome.ok else 1
+
+
+def _list(args: argparse.Namespace) -> int:
+    from dogid.outputs.configuration import read_configuration
+    from dogid.outputs.states import describe_outputs
+    from dogid.outputs.store import open_for_reading
+
+    chosen = settings.load(args)
+    entries = read_configuration(chosen).outputs
+    states = describe_outputs(entries, open_for_reading(chosen.state.absolute()), reading_state.open_state(args))
+    if args.json:
+        print_json({"outputs": states})
+    else:
+        rows = [
+            (
+                state["name"],
+                state["type"],
+                "off" if not state["enabled"] else "ok" if state["ok"] else "FAILING",
+                str(state["backlog"]),
+                str(state["sent"]),
+                str(state["parked"]),
+                state["last_sent_at"] or "",
+                f"since {state['error']['since']}: {state['error']['message']}" if state["error"] else "",
+            )
+            for state in states
+        ]
+        print_table(rows, _HEADINGS)
+        if not rows:
+            print_message(
+                "the settings have no output: add a table [outputs.NAME] with its type to the file of --config"
+            )
+    return 0 if all(state["ok"] or not state["enabled"] for state in states) else 1
+
+
+def _test(args: argparse.Namespace, name: str) -> "TestOutcome":
+    from dogid.daemon.folders import is_running
+    from dogid.outputs.configuration import read_configuration
+
+    chosen = settings.load(args)
+    state = chosen.state.absolute()
+    if is_running(state):
+        return _ask_daemon(state, name)
+    entry = next((entry for entry in read_configuration(chosen).outputs if entry.name == name), None)
+    if entry is None:
+        known = ", ".join(chosen.outputs) or "none"
+        raise UsageError(f"there is no output {name}; the settings have: {known}")
+    from dogid.outputs.alone import send_test_alone
+
+    return send_test_alone(entry, chosen)
+
+
+def _ask_daemon(state: Path, name: str) -> "TestOutcome":
+    """Have the daemon send a test message, and wait for that. Raise DogidError where it does not answer."""
+    from dogid.clock import Clock
+    from dogid.daemon.lock_holder import signal_daemon
+    from dogid.outputs.store import OutputStore
+    from dogid.outputs.trial_messages import ask_for_test, read_outcome, withdraw_request
+
+    with acting_as_owner_of(state), contextlib.closing(OutputStore(state)) as store:
+        request = ask_for_test(store, name, Clock())
+        try:
+            if signal_daemon(state, signal.SIGHUP) is None:
+                raise DogidError(
+                    f"{state}: a daemon uses it that cannot be found from here; is it in another container?"
+                )
+            deadline = time.monotonic() + _ANSWER_SECONDS
+            while (outcome := read_outcome(store, request)) is None:
+                if time.monotonic() > deadline:
+                    raise DogidError(f"the daemon did not answer within {_ANSWER_SECONDS:g} s; see its log")
+                time.sleep(_POLL_SECONDS)
+        finally:
+            withdraw_request(store, request)
+    return outcome

@@ -1,0 +1,67 @@
+"""`dogid rules test`: show which events the rules would have made of past results. Nothing is sent."""
+
+import argparse
+from datetime import datetime
+
+from dogid import settings
+from dogid.clock import Clock, iso_utc
+from dogid.commands import reading_state
+from dogid.commands.output import print_json, print_message, print_table
+from dogid.errors import UsageError
+from dogid.file_names import one_line
+from dogid.moments import EXAMPLES, parse_typed_moment
+
+_HEADINGS = ("at", "rule", "photos", "label", "score", "file", "to")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `test`, --since, and the flags of `reading_state`."""
+    parser.add_argument("action", choices=("test",), help="show what would have been sent; nothing is")
+    parser.add_argument("--since", metavar="TIME", default="yesterday", help=f"{EXAMPLES} (default: yesterday)")
+    reading_state.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the events, oldest first, and how many results made none for which reason."""
+    from dogid.ledger.queries import find_result, list_known_labels
+    from dogid.outputs.configuration import read_configuration
+    from dogid.outputs.rule_trial import try_rules
+
+    chosen = settings.load(args)
+    rules = read_configuration(chosen).rules
+    if not rules:
+        raise UsageError("the settings have no rule: add a table [[rule]], with `to`, to the file of --config")
+    try:
+        since = parse_typed_moment(args.since, datetime.now().astimezone())
+    except ValueError as error:
+        raise UsageError(f"--since: {error}") from None
+    db = reading_state.open_state(args)
+    trial = try_rules(rules, db, since, Clock().wall_ms(), list_known_labels(db))
+    results = {event.frame.result_id: find_result(db, event.frame.result_id) for event in trial.events}
+    if args.json:
+        events = [
+            {
+                "at": iso_utc(event.frame.at),
+                "rule": event.rule.name,
+                "to": list(event.rule.to),
+                "count": event.count,
+                "result": results[event.frame.result_id],
+            }
+            for event in trial.events
+        ]
+        print_json({"since": iso_utc(since), "events": events, "suppressed": trial.suppressed})
+        return 0
+    rows = []
+    for event in trial.events:
+        frame, result = event.frame, results[event.frame.result_id]
+        name = "" if result is None else one_line(result["file"])
+        to = ", ".join(event.rule.to)
+        row = (iso_utc(frame.at), event.rule.name, str(event.count), frame.label, f"{frame.score:.3f}", name, to)
+        rows.append(row)
+    print_table(rows, _HEADINGS)
+    for rule, reasons in trial.suppressed.items():
+        counts = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+        print_message(f"rule {rule} has left out, by its own limits: {counts}")
+    if not rows:
+        print_message(f"no event since {iso_utc(since)}")
+    return 0

@@ -5,13 +5,15 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dogid.learning_run.gather import Gathered, gather
 from dogid.ledger.outcomes import Classified, Timings
-from dogid.ledger.review_writer import say_label
+from dogid.ledger.review_writer import say_label, say_verdict
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
+from dogid.model.training_embeddings import read_embeddings
 from dogid.reviewing.review_order import ORDERS, choose_photos
 from dogid.settings import Settings
 from tests.ledger.ledger_folder import Inbox, add, moved
@@ -55,6 +57,33 @@ def test_renamed_photo_is_embedded_where_it_is_now(inbox: Inbox, model: Model) -
 
     found, _ = gather_all(inbox, model)
     assert (len(found.reviewed), found.without_embedding) == (1, 0)
+
+
+def test_answers_about_photos_of_the_training_are_gathered(inbox: Inbox, model: Model) -> None:
+    stored = read_embeddings(model.file.path)
+    assert stored is not None
+    relabelled, kept, dropped, again = stored.sha256[:4]
+    own = {sha256: model.labels[label] for sha256, label in zip(stored.sha256[:4], stored.labels[:4], strict=True)}
+    inbox.ledger.review_training_photos({relabelled: own[relabelled]}, say_label("wolf", "anna"))
+    inbox.ledger.review_training_photos({kept: own[kept]}, say_verdict("confirmed", "anna"))
+    inbox.ledger.review_training_photos({dropped: own[dropped]}, say_verdict("unsure", "anna"))
+    inbox.ledger.review_training_photos({again: "pug"}, say_label("wolf", "anna"))
+    assert inbox.ledger.review_training_photos({again: "wolf"}, say_verdict("withdrawn", "anna")) == 1
+    assert inbox.ledger.review_training_photos({again: "wolf"}, say_verdict("withdrawn", "anna")) == 0
+
+    record = {**model.file.record, "provenance": {"corrections": [again]}}  # learned as a wolf before that
+    found, _ = gather_all(inbox, replace(model, file=replace(model.file, record=record)))
+
+    assert {photo.sha256: photo.label for photo in found.reviewed} == {relabelled: "wolf", kept: own[kept]}
+    assert found.reviewed[0].name == f"training photo {relabelled[:12]}"
+    np.testing.assert_array_equal(found.reviewed[0].embedding, stored.embeddings[0])
+    assert (found.parent.dropped, found.parent.learned_from, found.without_embedding) == (
+        frozenset({dropped}),
+        frozenset(),
+        0,
+    )
+    assert found.parent.stored is not None
+    assert model.labels[found.parent.stored.labels[3]] == "pug"
 
 
 def test_embedding_of_another_size_is_left_out_or_made_anew(inbox: Inbox, model: Model) -> None:

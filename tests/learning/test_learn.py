@@ -89,6 +89,34 @@ def test_stored_photos_of_a_new_label_are_found_and_left_out(clouds: Clouds) -> 
     assert set(check_contradictions(replace(parent, stored=stored), said, NOTHING)) == set(learned.contradictions)
 
 
+def test_answered_contradictions_are_settled(clouds: Clouds) -> None:
+    parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
+    assert parent.stored is not None
+    stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
+    stored.embeddings[200:208] = clouds.draw(3, 8)  # labelled as bees
+    said = reviewed(clouds.draw(3, 20), "dodo")
+    twin = ReviewedPhoto(
+        "twin.jpg", f"{999:064x}", "dodo", stored.embeddings[0], "", None
+    )  # nearly the same, of an ant
+    parent = replace(parent, stored=stored)
+    asked = [one.sha256 for one in learn(parent, [*said, twin], NOTHING).contradictions]
+    kept, dropped, relabelled = asked[:2], asked[2:3], asked[3:4]
+    of = dict(zip(stored.sha256, stored.embeddings, strict=True))
+    place = dict(zip(stored.sha256, stored.labels.tolist(), strict=True))
+    answers = [ReviewedPhoto("", one, parent.labels[place[one]], of[one], "", None) for one in kept]
+    answers += [ReviewedPhoto("", one, "dodo", of[one], "", None) for one in relabelled]
+
+    learned = learn(replace(parent, dropped=frozenset(dropped)), [*said, twin, *answers], NOTHING)
+
+    assert stored.sha256[0] == asked[0]
+    assert not {one.sha256 for one in learned.contradictions} & {*kept, *dropped, *relabelled}
+    assert (learned.counts.confirmed, learned.counts.dropped, learned.counts.relabelled) == (2, 1, 1)
+    labels = dict(zip(learned.embeddings.sha256, learned.embeddings.labels.tolist(), strict=True))
+    assert [labels[one] for one in (*kept, *dropped)] == [place[one] for one in (*kept, *dropped)]
+    assert labels[relabelled[0]] == 3
+    assert learned.counts.stored == 600 - 1 - 1 - learned.counts.left_out
+
+
 def test_near_duplicates_with_two_labels_are_left_out_and_named(clouds: Clouds, parent: Parent) -> None:
     twin = clouds.draw(3, 1)
     said = [*reviewed(clouds.draw(3, 12), "dodo"), *reviewed(twin, "dodo", 7), *reviewed(twin * 1.001, "emu", 8)]

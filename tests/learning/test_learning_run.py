@@ -59,6 +59,11 @@ def test_contradictions_are_listed_without_learning(daemon: DaemonProcess) -> No
     assert {one["other"] for one in found} == {"rottweiler"}
     assert len(found) >= 10
     assert daemon.get("/learn") == {"running": False, "report": None, "error": None}
+    kept = next(one["sha256"] for one in found if one["name"] is None)
+    answered = json.loads(daemon.command("learn", "--keep", kept[:12], "--by", "anna", "--json").stdout)
+    assert [(one["sha256"], one["answer"], one["by"]) for one in answered["answered"]] == [(kept, "keep", "anna")]
+    assert kept not in {one["sha256"] for one in answered["contradictions"]}
+    assert "begins with 'abc'" in daemon.command("learn", "--drop", "abc").stderr
     # another network, by which nothing is embedded yet: looking keeps nothing
     assert daemon.command("learn", "--check", "--channels", "bgr").returncode == 0
     with contextlib.closing(open_for_reading(daemon.state)) as db:
@@ -94,6 +99,28 @@ def test_reviewed_photos_become_a_label_that_is_answered(
     assert (again.returncode, again.stdout) == (1, "")
     assert "learned all reviewed photos already" in again.stderr
     assert "learned all reviewed photos" in daemon.get("/learn")["error"]["message"]
+
+
+def test_contradictions_of_the_run_are_answered_over_http(
+    daemon: DaemonProcess, learned: tuple[Reply, Reply, dict[str, Any]]
+) -> None:
+    asked = daemon.get("/learn/contradictions")["contradictions"]
+    own = {one["sha256"] for one in learned[2]["contradictions"] if one["name"] is None}
+    first = asked[0]
+    path = f"/learn/contradictions/{first['sha256']}"
+    answered = send(daemon, path, {"answer": "relabel", "by": "ben"}).document
+    listed = daemon.get("/learn/contradictions")["contradictions"]
+
+    assert {one["sha256"] for one in asked if one["answer"] is None} == own
+    assert [one["answer"] for one in asked if one["answer"] is not None] == ["keep"]  # that of the command
+    assert learned[2]["learned_from"]["confirmed"] == 1
+    assert (answered["answer"], answered["answer_label"], answered["by"]) == ("relabel", "rottweiler", "ben")
+    assert answered in listed
+    assert send(daemon, path, {"answer": "drop"}).document["answer"] == "drop"
+    assert fetch(daemon.url, path, method="DELETE").document == first
+    assert daemon.get("/learn/contradictions")["contradictions"] == asked
+    assert send(daemon, path, {"answer": "burn"}).status == 400
+    assert send(daemon, f"/learn/contradictions/{'0' * 64}", {"answer": "drop"}).status == 404
 
 
 def test_two_learning_runs_at_once_are_refused(daemon: DaemonProcess) -> None:

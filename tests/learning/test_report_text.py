@@ -5,7 +5,7 @@ from typing import Any
 from dogid.learning_run.report import format_contradictions, format_report
 
 _NOTHING_COUNTED: dict[str, int] = dict.fromkeys(
-    ("known", "relabelled", "withdrawn", "left_out", "without_embedding"), 0
+    ("known", "relabelled", "confirmed", "dropped", "withdrawn", "left_out", "without_embedding"), 0
 )
 
 
@@ -13,15 +13,27 @@ def contradiction(name: str | None, sha256: str = "ab" * 32) -> dict[str, Any]:
     return {"sha256": sha256, "name": name, "label": "other", "other": "pug", "reason": "looks like pug"}
 
 
-def test_contradictions_of_the_model_itself_are_summed_up() -> None:
+def test_contradictions_of_the_model_itself_can_be_answered() -> None:
     lines = format_contradictions([contradiction(None) for _ in range(53)] + [contradiction("a.jpg")])
 
     assert lines[0].startswith("1 reviewed photo contradicts others, left out until someone says what it shows")
     assert lines[1] == "  a.jpg: looks like pug"
     assert lines[2].startswith("53 photos of the model's own training contradict what people said")
-    assert lines[2].endswith("nothing needs to be done")
-    assert lines[3:8] == ["  abababababab: looks like pug"] * 5
-    assert lines[8:] == ["  and 48 more: dogid learn --check --json"]
+    assert "dogid learn --relabel, --drop or --keep SHA256" in lines[2]
+    assert lines[3:] == ["  abababababab: looks like pug"] * 53
+
+
+def test_answers_are_listed_with_what_was_said() -> None:
+    answered: list[dict[str, Any]] = [
+        {"sha256": "ab" * 32, "answer": "relabel", "answer_label": "pug"},
+        {"sha256": "cd" * 32, "answer": "drop", "answer_label": None},
+    ]
+    assert format_contradictions([], answered) == [
+        "nothing contradicts itself",
+        "2 photos of the model's own training with an answer:",
+        "  abababababab: relabel pug",
+        "  cdcdcdcdcdcd: drop",
+    ]
 
 
 def test_report_says_how_many_photos_are_enough() -> None:

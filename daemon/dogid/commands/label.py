@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.ledger.outside_changes import changing_ledger
     from dogid.ledger.review_writer import WordError, add_reviews, rename_label, say_label, say_verdict
 
-    state, by = settings.load(args).state.absolute(), args.by or _user_name()
+    state, by = settings.load(args).state.absolute(), args.by or name_user()
     db = reading_state.open_state(args)
     try:
         if args.rename:
@@ -119,7 +119,7 @@ def _describe(result: dict[str, Any]) -> str:
     return f"{one_line(result['file'])}: {one_line(said)} (the model: {one_line(answer)})"
 
 
-def _user_name() -> str:
+def name_user() -> str:
     """Return the name of the person who runs the command, also by sudo as another user."""
     try:
         return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid import settings
-from dogid.commands import model_shelf, reading_state
+from dogid.commands import contradictions, model_shelf, reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
 from dogid.learning_run.child import WITH_DAEMON
@@ -19,10 +19,10 @@ _NICENESS = 10  # beside a daemon: its workers get ten times the time. More star
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --activate, --check, --precision and the flags of `reading_state`."""
+    """Add --activate, --precision and the flags of `contradictions` and `reading_state`."""
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--activate", action="store_true", help="have the new model classify, where it passes the gate")
-    what.add_argument("--check", action="store_true", help="only list photos whose labels contradict others")
+    contradictions.add_flags(what, parser)
     parser.add_argument(
         "--precision",
         type=float,
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Learn, or list contradictions; print the report.
+    """Learn, or list and answer contradictions; print the report.
 
     The exit status is 1 where the new model has not passed the gate; it is on the shelf all the same.
     """
@@ -52,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     state = chosen.state.absolute()
     if is_running(state):
         os.nice(_NICENESS)
-    if args.check:
-        return _check(args, chosen, state)
+    if contradictions.is_asked(args):
+        return contradictions.list_or_answer(args, chosen, state, _report_step)
     if args.activate:
         model_shelf.reject_set_model(chosen)
     document = _learn(args, chosen, state)
@@ -62,19 +62,6 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(document, activate=args.activate)
     return 0 if document["passed"] else 1
-
-
-def _check(args: argparse.Namespace, chosen: Settings, state: Path) -> int:
-    from dogid.learning_run.report import format_contradictions
-    from dogid.learning_run.run import find_contradictions
-
-    found = find_contradictions(chosen, state, reading_state.open_state(args), _report_step)
-    if args.json:
-        print_json({"contradictions": found})
-    else:
-        for line in format_contradictions(found):
-            print_line(line)
-    return 0
 
 
 def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str, Any]:

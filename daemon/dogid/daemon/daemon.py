@@ -6,7 +6,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
@@ -321,6 +321,13 @@ class Daemon:
         written = self.ledger.review(ids, word)
         self.result_signal.announce()
         return written
+
+    def review_training_photos(self, photos: Mapping[str, str], word: Word) -> int:
+        """Write a person's word on photos that a model file carries, by content, with their labels in the file.
+
+        Return how many words were written.
+        """
+        return self.ledger.review_training_photos(photos, word)
 
     def reader(self) -> sqlite3.Connection:
         """Return this thread's own connection for queries."""

@@ -81,7 +81,9 @@ def learn(
     space, stored_at, fresh_at = prepared.space, prepared.stored_at, prepared.fresh_at
     fold_of_stored, fold_of_fresh = deal_folds(material)
     old = fit_old(parent, material, stored_at, fresh_at, fold_of_stored, fold_of_fresh, check)
-    lookalikes = _find_lookalikes(material, stored_at, fresh_at, old.is_old & ~against.any(axis=1))
+    lookalikes = _find_lookalikes(
+        material, stored_at, fresh_at, old.is_old & ~against.any(axis=1) & ~material.confirmed
+    )
     against[:, material.anew] |= lookalikes
     used = ~against.any(axis=1) & old.is_old
     found = fit_new(material, old, stored_at, fresh_at, fold_of_stored, fold_of_fresh, used, check)
@@ -104,18 +106,13 @@ def check_contradictions(
     learned = parent.find_learned_labels()
     if parent.stored is not None and parent.has_originals:  # what was learned before may contradict, too
         said = {photo.sha256 for photo in reviewed}
-        unsaid = np.array([name not in said for name in parent.stored.sha256], bool)
+        unsaid = np.array([name not in said & parent.learned_from for name in parent.stored.sha256], bool)
         parent = replace(parent, stored=select(parent.stored, unsaid))
     prepared = _prepare(gather_material(parent, reviewed, recent, learned), check)
     material, against = prepared.material, prepared.against
-    is_old = ~material.anew[material.stored.labels]
-    return (
-        *prepared.pairs.described,
-        *_describe_lookalikes(
-            material,
-            _find_lookalikes(material, prepared.stored_at, prepared.fresh_at, is_old & ~against.any(axis=1)),
-        ),
-    )
+    judged = ~material.anew[material.stored.labels] & ~against.any(axis=1) & ~material.confirmed
+    lookalikes = _find_lookalikes(material, prepared.stored_at, prepared.fresh_at, judged)
+    return *prepared.pairs.described, *_describe_lookalikes(material, lookalikes)
 
 
 def _prepare(material: Material, check: Check) -> _Prepared:

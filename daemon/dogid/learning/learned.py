@@ -54,6 +54,10 @@ class Counts:
     """Photos with unanswered contradictions."""
     relabelled: int
     """Stored photos that people gave another label."""
+    confirmed: int
+    """Stored photos whose label people said is right."""
+    dropped: int
+    """Stored photos that people said are to be left out."""
     withdrawn: int
     """Stored photos that people had reviewed, and whose review they took back."""
 
@@ -129,6 +133,8 @@ def conclude(
             known=material.known,
             left_out=left_out,
             relabelled=material.relabelled,
+            confirmed=int(material.confirmed.sum()),
+            dropped=len(material.dropped.labels),
             withdrawn=material.withdrawn,
         ),
         new_labels=_describe_new(material, fitted.found),
@@ -181,15 +187,17 @@ def propose_label_thresholds(
 
 
 def _join(material: Material) -> TrainingEmbeddings:
-    """Return what the new model's file carries: stored photos, with new labels where people gave them, and reviewed."""
-    stored, fresh = material.stored, material.fresh
-    stored = select(stored, ~material.pseudo)
+    """Return what the new model's file carries: stored photos, with new labels where people gave them, and reviewed.
+
+    Those that people want to be left out stay in it: what people said may be taken back.
+    """
+    stored, fresh, dropped = select(material.stored, ~material.pseudo), material.fresh, material.dropped
     return replace(
         stored,
-        embeddings=np.concatenate([stored.embeddings, fresh.embeddings]),
-        labels=np.concatenate([stored.labels, fresh.labels]),
-        sha256=(*stored.sha256, *(photo.sha256 for photo in fresh.photos)),
-        network_trained=np.concatenate([stored.network_trained, fresh.network_trained]),
+        embeddings=np.concatenate([stored.embeddings, dropped.embeddings, fresh.embeddings]),
+        labels=np.concatenate([stored.labels, dropped.labels, fresh.labels]),
+        sha256=(*stored.sha256, *dropped.sha256, *(photo.sha256 for photo in fresh.photos)),
+        network_trained=np.concatenate([stored.network_trained, dropped.network_trained, fresh.network_trained]),
     )
 
 

@@ -36,7 +36,11 @@ class Material:
     """[stored photos], the number of each photo's near-duplicates, reviewed ones among them."""
     stored_weights: NDArray[np.float64]
     """[stored photos], how much each counts: 1, and of those learned from reviews a cluster as much as one photo."""
+    confirmed: Mask
+    """[stored photos], whether people said that its label is right: no contradiction speaks against it."""
     fresh: Fresh
+    dropped: TrainingEmbeddings
+    """Stored photos that people want to be left out: carried on, in the parent's label places."""
     known: int
     relabelled: int
     withdrawn: int
@@ -53,16 +57,17 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
 
     Raise LearningError where there is nothing to learn, or nothing to compare with.
     """
-    dropped = parent.withdrawn & parent.learned_from
-    held_back = np.array([name not in dropped for name in parent.stored.sha256], bool) if parent.stored else None
-    withdrawn = 0 if held_back is None else int((~held_back).sum())
+    taken_back = parent.withdrawn & parent.learned_from
+    carried = _empty(parent) if parent.stored is None else parent.stored
+    is_taken_back = np.array([name in taken_back for name in carried.sha256], bool)
+    is_dropped = np.array([name in parent.dropped for name in carried.sha256], bool) & ~is_taken_back
+    withdrawn = int(is_taken_back.sum())
     if not reviewed and not withdrawn:
         raise LearningError("nobody has reviewed a photo yet; say what some of them show: dogid label FILE LABEL")
     labels = (*parent.labels, *sorted({photo.label for photo in reviewed} - set(parent.labels)))
     place = {label: at for at, label in enumerate(labels)}
     anew = np.concatenate([learned, np.ones(len(labels) - len(parent.labels), bool)])
-    stored = _empty(parent) if parent.stored is None else parent.stored
-    stored = stored if held_back is None else select(stored, held_back)
+    stored = select(carried, ~is_taken_back & ~is_dropped)
     held = {name: at for at, name in enumerate(stored.sha256)}
     known = [photo for photo in reviewed if photo.sha256 in held]
     same = {photo.sha256 for photo in known if stored.labels[held[photo.sha256]] == place[photo.label]}
@@ -76,8 +81,10 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
     kept[[at for at in replaced if at >= 0]] = False
     stored = select(stored, kept)
     pseudo = np.zeros(len(stored.labels), bool)
+    confirmed = np.array([name in same - parent.learned_from for name in stored.sha256], bool)
     if not parent.has_originals:
         pseudo = np.concatenate([pseudo, np.ones(len(recent), bool)])
+        confirmed = np.concatenate([confirmed, np.zeros(len(recent), bool)])
         stored = _add_recent(stored, parent, recent)
     if int((~anew[stored.labels]).sum()) < _FEWEST_BACKGROUND:
         raise LearningError(
@@ -101,8 +108,10 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
         pseudo=pseudo,
         stored_clusters=clusters[:old].astype(np.intp),
         stored_weights=np.where(is_learned, weights[:old], 1.0),
+        confirmed=confirmed,
         fresh=Fresh(fresh, embeddings, of, clusters[old:].astype(np.intp), weights[old:], trained, formerly),
-        known=len(same),
+        dropped=select(carried, is_dropped),
+        known=len(same & parent.learned_from),
         relabelled=int((formerly >= 0).sum()),
         withdrawn=withdrawn,
     )
@@ -154,7 +163,7 @@ def find_pairs(material: Material) -> Pairs:
     """Return the stored and reviewed photos that are nearly the same as a reviewed one with another label."""
     stored, fresh, labels = material.stored, material.fresh, material.labels
     twins = find_twins(stored.embeddings, stored.labels, fresh.embeddings, fresh.labels)
-    twins[material.pseudo] = -1
+    twins[material.pseudo | material.confirmed] = -1
     described = [
         describe_same(
             stored.sha256[at], None, labels[stored.labels[at]], labels[fresh.labels[twins[at]]],
@@ -192,10 +201,15 @@ def leave_out_pairs(material: Material, pairs: Pairs) -> tuple[Material, NDArray
             labels=tuple(label for at, label in enumerate(material.labels) if used[at]),
             anew=material.anew[used],
             fresh=replace(fresh, labels=moved[fresh.labels], formerly=_move(fresh.formerly, moved, used)),
-            stored=replace(material.stored, labels=moved[material.stored.labels]),
+            stored=_move_labels(material.stored, moved),
+            dropped=_move_labels(select(material.dropped, used[material.dropped.labels]), moved),
         ),
         against,
     )
+
+
+def _move_labels(photos: TrainingEmbeddings, moved: Indices) -> TrainingEmbeddings:
+    return replace(photos, labels=moved[photos.labels])
 
 
 def _move(labels: Indices, moved: NDArray[np.integer], used: Mask) -> Indices:

@@ -52,6 +52,9 @@ class Parent:
     """Labels whose rows were learned from reviews alone."""
     withdrawn: frozenset[str] = frozenset()
     """SHA-256, in hex, of photos of which people took back what they had said, or are unsure now."""
+    dropped: frozenset[str] = frozenset()
+    """SHA-256, in hex, of stored photos that people want to be left out: they stay in the file, and nothing is learned
+    from them."""
 
     def find_learned_labels(self) -> Mask:
         """Return which labels [labels] have rows that were learned from reviews alone: they are fitted anew."""

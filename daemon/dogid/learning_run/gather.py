@@ -13,6 +13,7 @@ from dogid.learning_run.embed import embed_photos, store_embeddings
 from dogid.ledger.reviews import (
     EmbeddedReview,
     StoredEmbedding,
+    describe_path,
     list_newest_embeddings,
     list_reviews,
     list_standing_reviews,
@@ -60,17 +61,21 @@ def gather(
     Raise LearningError where the model's network is not known, or the file's embeddings are damaged.
     """
     network = _network_of(model)
-    parent = _read_parent(model, network)
-    parent = replace(parent, withdrawn=_find_withdrawn(db, parent))
+    parent = _restore_labels(db, _read_parent(model, network))
     standing = [_without_damage(one, network) for one in list_standing_reviews(db, network.sha256)]
     labelled = [one for one in standing if one.review.label is not None]
-    missing = [one.review for one in labelled if one.embedding is None]
+    carried = {} if parent.stored is None else {sha256: at for at, sha256 in enumerate(parent.stored.sha256)}
+    unsure = {one.review.sha256 for one in standing if one.review.label is None}
+    parent = replace(
+        parent, withdrawn=_find_withdrawn(db, parent), dropped=frozenset(unsure & carried.keys() - parent.learned_from)
+    )
+    missing = [one.review for one in labelled if one.embedding is None and one.review.sha256 not in carried]
     if missing:
         report(f"embedding {count_of(len(missing), 'reviewed photo')} that the present network has not seen")
     made = embed_photos(model, chosen, db, missing)
     if store:
         store_embeddings(state, network.sha256, made)
-    reviewed = _read_reviewed(network, labelled, made)
+    reviewed = _read_reviewed(network, labelled, made, parent)
     known = {photo.sha256 for photo in reviewed}
     wanted = REPLAYED if parent.has_originals else _BACKGROUND
     newest = list_newest_embeddings(db, network.sha256, wanted)
@@ -134,21 +139,49 @@ def _find_withdrawn(db: sqlite3.Connection, parent: Parent) -> frozenset[str]:
     return frozenset(sha256 for sha256, reviews in newest.items() if reviews and reviews[0].label is None)
 
 
+def _restore_labels(db: sqlite3.Connection, parent: Parent) -> Parent:
+    """Give photos of the model's training that people had relabelled their first label where they took that back."""
+    if parent.stored is None:
+        return parent
+    labels, restored = parent.stored.labels.copy(), set[str]()
+    place = {label: at for at, label in enumerate(parent.labels)}
+    for at, sha256 in enumerate(parent.stored.sha256):
+        if sha256 not in parent.learned_from:
+            continue
+        said = list_reviews(db, sha256)
+        first = next((one.model_label for one in reversed(said) if one.is_of_training_photo), None)
+        if said and said[0].label is None and first in place:
+            labels[at] = place[first]
+            restored.add(sha256)
+    if not restored:
+        return parent
+    return replace(
+        parent, stored=replace(parent.stored, labels=labels), learned_from=parent.learned_from - frozenset(restored)
+    )
+
+
 def _read_reviewed(
-    network: Network, labelled: Sequence[EmbeddedReview], made: dict[str, bytes]
+    network: Network, labelled: Sequence[EmbeddedReview], made: dict[str, bytes], parent: Parent
 ) -> tuple[ReviewedPhoto, ...]:
-    pairs = [(one.review, one.embedding or made.get(one.review.sha256)) for one in labelled]
-    found = [(review, embedding) for review, embedding in pairs if embedding is not None]
-    embeddings = network.read_embeddings([embedding for _, embedding in found])
+    """Return the photos with their embeddings: the ledger's, which are not rounded, else what the model carries."""
+    raw = {one.review.sha256: one.embedding or made.get(one.review.sha256) for one in labelled}
+    known = [(sha256, data) for sha256, data in raw.items() if data is not None]
+    read = network.read_embeddings([data for _, data in known])
+    embeddings = {sha256: embedding for (sha256, _), embedding in zip(known, read, strict=True)}
+    if parent.stored is not None:
+        for at, sha256 in enumerate(parent.stored.sha256):
+            if sha256 in raw:
+                embeddings.setdefault(sha256, parent.stored.embeddings[at])
     return tuple(
         ReviewedPhoto(
-            name=shown_name(review.path),
-            sha256=review.sha256,
-            label=review.label or "",
-            embedding=embedding,
-            folder=shown_name(os.path.dirname(review.path)),
+            name=describe_path(one.review),
+            sha256=one.review.sha256,
+            label=one.review.label or "",
+            embedding=embeddings[one.review.sha256],
+            folder=shown_name(os.path.dirname(one.review.path)),
             # a file's date is that of a copy: twenty photos that were copied together are not one
             taken_at=None,
         )
-        for (review, _), embedding in zip(found, embeddings, strict=True)
+        for one in labelled
+        if one.review.sha256 in embeddings
     )

@@ -11,12 +11,24 @@ from dogid.shelf.folder import shelf_folder
 from dogid.system.atomic_files import write_atomically
 
 _FILE = ".learned.json"
+_CONTRADICTIONS = ".contradictions.json"
 _RUNNING = "running"
 
 
 def keep_report(state: Path, document: dict[str, Any]) -> None:
     """Replace the report of the last run; or the error, as `{"error": {"message"}, "at"}`. Raise OSError."""
     write_atomically(shelf_folder(state) / _FILE, json.dumps(document, ensure_ascii=False).encode())
+    if (found := document.get("contradictions")) is not None:  # they are asked for also after a run that fails
+        write_atomically(shelf_folder(state) / _CONTRADICTIONS, json.dumps(found, ensure_ascii=False).encode())
+
+
+def read_contradictions(state: Path) -> list[dict[str, Any]]:
+    """Return the contradictions that the last run with a report found; none where there was no such run."""
+    try:
+        found: Any = json.loads((shelf_folder(state) / _CONTRADICTIONS).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def read_report(state: Path) -> dict[str, Any] | None:

@@ -14,7 +14,6 @@ from dogid.settings import format_thresholds
 
 _MOST_CHANGES = 200  # photos that the JSON names
 _MOST_LINES = 20  # of one kind, in the text
-_MOST_OWN = 5  # of the model's own photos, about which nobody needs to do anything
 
 Document = dict[str, Any]
 
@@ -71,6 +70,8 @@ def format_report(document: Document) -> list[str]:
         for key, text in (
             ("known", "a former run had learned {}"),
             ("relabelled", "people gave another label to {} of the model's own"),
+            ("confirmed", "people said that the model's own labels are right: {}"),
+            ("dropped", "left out, as people said: {} of the model's own"),
             ("withdrawn", "no longer learned from, as people took their word back: {}"),
             ("left_out", "left out, as labels contradict others: {}; see dogid learn --check"),
             ("without_embedding", "left out, as gone before this model saw them: {}"),
@@ -135,10 +136,17 @@ def _propose_thresholds(document: Document) -> list[str]:
     ]
 
 
-def format_contradictions(contradictions: Sequence[Document]) -> list[str]:
-    """Return contradictions as lines: those of reviewed photos, then the model's own photos, which ask for nothing."""
+def format_contradictions(contradictions: Sequence[Document], answered: Sequence[Document] = ()) -> list[str]:
+    """Return contradictions as lines: those of reviewed photos, then the model's own photos and what people answered.
+
+    answered are documents of `list_stored_contradictions`.
+    """
+    said = [f"{count_of(len(answered), 'photo')} of the model's own training with an answer:"] if answered else []
+    said += [
+        f"  {one['sha256'][:12]}: {' '.join(filter(None, (one['answer'], one['answer_label'])))}" for one in answered
+    ]
     if not contradictions:
-        return ["nothing contradicts itself"]
+        return ["nothing contradicts itself", *said]
     reviewed = [one for one in contradictions if one["name"] is not None]
     own = [one for one in contradictions if one["name"] is None]
     lines = []
@@ -148,8 +156,9 @@ def format_contradictions(contradictions: Sequence[Document]) -> list[str]:
         lines += [f"  {one['name']}: {one['reason']}" for one in reviewed]
     if own:
         what = "photo of the model's own training contradicts", "photos of the model's own training contradict"
-        lines.append(f"{count_of(len(own), *what)} what people said, left out by itself: nothing needs to be done")
-        lines += [f"  {one['sha256'][:12]}: {one['reason']}" for one in own[:_MOST_OWN]]
-        if len(own) > _MOST_OWN:
-            lines.append(f"  and {len(own) - _MOST_OWN:,} more: dogid learn --check --json")
-    return lines
+        lines.append(
+            f"{count_of(len(own), *what)} what people said, left out until someone answers by dogid learn --relabel, "
+            "--drop or --keep SHA256; nothing needs to be done:"
+        )
+        lines += [f"  {one['sha256'][:12]}: {one['reason']}" for one in own]
+    return lines + said

@@ -25,7 +25,7 @@ _OTHER = "other"  # by convention the label of what is none of the others
 _PHOTOS = """SELECT path, label, score, name FROM photo INDEXED BY photo_state JOIN model ON model.id = model_id
     WHERE state = 'classified' AND photo.id >= ? AND photo.id < ? ORDER BY photo.id DESC LIMIT ?"""
 _REVIEWS = """SELECT review.sha256, path, at, label, model_label, name FROM
-    (SELECT * FROM review ORDER BY id DESC LIMIT ?) AS review LEFT JOIN model ON model.id = model_id
+    (SELECT * FROM review WHERE photo_id != 0 ORDER BY id DESC LIMIT ?) AS review LEFT JOIN model ON model.id = model_id
     ORDER BY review.id DESC"""
 
 

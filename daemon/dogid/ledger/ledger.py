@@ -26,7 +26,7 @@ from dogid.ledger.pending import PendingPhotos
 from dogid.ledger.presence import PresenceWriter
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.repairer import LedgerRepairer
-from dogid.ledger.review_writer import Word, add_reviews
+from dogid.ledger.review_writer import Word, add_reviews, add_training_photo_reviews
 from dogid.ledger.transactions import WritingConnection
 
 _RESERVED_IDS = 100
@@ -333,6 +333,11 @@ class Ledger:
         """
         with self._transaction():
             return add_reviews(self._db, ids, word, self._clock.wall_ms())
+
+    def review_training_photos(self, photos: Mapping[str, str], word: Word) -> int:
+        """Write a person's word on photos that a model file carries, by content, with their labels in the file."""
+        with self._transaction():
+            return add_training_photo_reviews(self._db, photos, word, self._clock.wall_ms())
 
     def store_reviewed_embeddings(self, network: str, data: Mapping[str, bytes]) -> None:
         """Store what a network made of reviewed contents later, by their sha256."""

@@ -5,14 +5,14 @@ All of it happens inside a transaction, of the daemon's or of a command's beside
 
 import sqlite3
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dogid.errors import DogidError
 from dogid.ledger.counters import take_next_seq
 from dogid.ledger.embeddings import keep_embeddings
 from dogid.ledger.stored_labels import find_similar_labels
-from dogid.ledger.verdicts import VERDICTS, WITHDRAWN
+from dogid.ledger.verdicts import NO_RESULT, VERDICTS, WITHDRAWN
 
 MAX_LABEL = 200
 """Characters of a label. Longer ones are paragraphs, which no page has room for."""
@@ -116,14 +116,36 @@ def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: 
             if label is None:
                 raise NoAnswerError(f"result {photo_id} has no label that could be confirmed")
         last = db.execute(_LAST, (sha256,)).fetchone()
-        is_said = last is not None and tuple(last) == (word.verdict, label, word.by)
-        is_withdrawn = last is None or last[0] == WITHDRAWN
-        if sha256 in written or is_said or (word.verdict == WITHDRAWN and is_withdrawn):
+        if sha256 in written or _says_nothing(last, word, label):
             continue
         _add(db, (sha256, photo_id, path, word.verdict, label, word.by, now_ms, *answer))
         keep_embeddings(db, sha256, now_ms)
         written.add(sha256)
     return len(written)
+
+
+def add_training_photo_reviews(db: sqlite3.Connection, photos: Mapping[str, str], word: Word, now_ms: int) -> int:
+    """Write a word on photos that a model file carries; return how many words were written, as `add_reviews` does.
+
+    photos are by content (SHA-256 in hex), with the label that the file has for each, which `confirmed` says is right.
+    The label is kept as the model's answer, so that it can be had again where the word is taken back.
+    """
+    written = 0
+    for sha256, label in photos.items():
+        said = label if word.verdict == "confirmed" else word.label
+        last = db.execute(_LAST, (sha256,)).fetchone()
+        if _says_nothing(last, word, said):
+            continue
+        _add(db, (sha256, NO_RESULT, b"", word.verdict, said, word.by, now_ms, None, label, None))
+        written += 1
+    return written
+
+
+def _says_nothing(last: sqlite3.Row | None, word: Word, label: str | None) -> bool:
+    """Whether a word that stands says the same already, or there is none to take back."""
+    if word.verdict == WITHDRAWN:
+        return last is None or last[0] == WITHDRAWN
+    return last is not None and tuple(last) == (word.verdict, label, word.by)
 
 
 def rename_label(db: sqlite3.Connection, old: str, new: str, by: str, now_ms: int) -> int:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dogid.file_names import shown_name
 from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.queries import NO_STANDING, RESULTS_SINCE, find_result, iterate_rows
-from dogid.ledger.verdicts import STANDING
+from dogid.ledger.verdicts import NO_RESULT, STANDING
 from dogid.result_document import Result
 
 _COLUMNS = "id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score"
@@ -52,7 +52,7 @@ class Review:
     """Grows with each review and each result."""
     sha256: str
     photo_id: int
-    """The result that was looked at, which may be gone."""
+    """The result that was looked at, which may be gone; NO_RESULT of a photo that only the model file knows."""
     path: bytes
     """Its path then, relative to the inbox."""
     verdict: str
@@ -71,6 +71,11 @@ class Review:
     def is_correction(self) -> bool:
         """Whether the person's label is another than the model's."""
         return self.label is not None and self.label != self.model_label
+
+    @property
+    def is_of_training_photo(self) -> bool:
+        """Whether it is about a photo that the model file carries, and not about a result."""
+        return self.photo_id == NO_RESULT and not self.path
 
     @property
     def detail(self) -> str:
@@ -127,6 +132,12 @@ def find_standing_review(db: sqlite3.Connection, sha256: str) -> Review | None:
     """Return the review of a content that stands; None where there is none, or it was taken back."""
     found = list_reviews(db, sha256, limit=1)
     return found[0] if found and found[0].verdict != "withdrawn" else None
+
+
+def list_training_photo_reviews(db: sqlite3.Connection) -> list[Review]:
+    """Return the reviews that stand of photos that only the model file knows, oldest first."""
+    rows = db.execute(f"SELECT * FROM ({_STANDING}) WHERE photo_id = ?", (NO_RESULT,))  # noqa: S608
+    return [review for row in rows if (review := _as_review(row)).is_of_training_photo]
 
 
 def list_newest_reviews(db: sqlite3.Connection, limit: int) -> list[Review]:
@@ -197,8 +208,8 @@ def count_reviewed_labels(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def describe_path(review: Review) -> str:
-    """Return the path that a reviewed photo had, as people see it."""
-    return shown_name(review.path)
+    """Return the path that a reviewed photo had, as people see it; of one that only the model file knows, its hash."""
+    return f"training photo {review.sha256[:12]}" if review.is_of_training_photo else shown_name(review.path)
 
 
 def _as_review(row: sqlite3.Row) -> Review:

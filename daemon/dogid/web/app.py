@@ -13,6 +13,7 @@ from dogid.ledger.damage import is_damage
 from dogid.web import pages
 from dogid.web.api.classify_file import FileClassifier
 from dogid.web.api.classify_upload import add_classify_endpoint
+from dogid.web.api.contradictions import add_contradiction_endpoints
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.events import ExtraThread, add_events_endpoint
 from dogid.web.api.export import add_export_endpoint
@@ -84,6 +85,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_status_endpoints(registry, daemon, older_answers, drift)
     add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon)
+    add_contradiction_endpoints(registry, daemon)
     add_metrics_endpoint(registry, daemon, drift)
     add_events_endpoint(registry, daemon, extra_thread)
     add_export_endpoint(registry, daemon, extra_thread)

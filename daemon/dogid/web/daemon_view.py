@@ -1,7 +1,7 @@
 """What the web may read of the daemon. `commands/run` passes the daemon itself: neither folder imports the other."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -110,6 +110,12 @@ class DaemonView(Protocol):
         """Write a person's word on results, by id: on all or none; return how many words were written.
 
         Raise UnknownResultError, or NoAnswerError.
+        """
+
+    def review_training_photos(self, photos: Mapping[str, str], word: Word) -> int:
+        """Write a person's word on photos that a model file carries, by content, with their labels in the file.
+
+        Return how many words were written.
         """
 
     def reader(self) -> sqlite3.Connection:

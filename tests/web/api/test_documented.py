@@ -17,7 +17,7 @@ ROWS = re.findall(r"^\| `(GET|POST|DELETE) (/\S*)` \|", (ROOT / "daemon" / "API.
 
 def template(path: str) -> str:
     """A path of the table as OpenAPI writes it."""
-    return path.partition("?")[0].replace("ID", "{id}").replace("NAME", "{name}")
+    return path.partition("?")[0].replace("ID", "{id}").replace("NAME", "{name}").replace("SHA256", "{sha256}")
 
 
 def test_api_table_and_openapi_list_same_routes(shared_daemon: DaemonProcess) -> None:
@@ -38,7 +38,7 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
     body, headers = multipart_form("a.jpg", photo(1)) if path == "/classify" else (None, {})
     if method == "POST" and path != "/classify":
         word = {"label": "pug"} | ({"ids": [result["id"]]} if path == "/labels" else {})
-        word = {} if path == "/learn" else word
+        word = {} if path == "/learn" else {"answer": "drop"} if "SHA256" in path else word
         body, headers = json.dumps(word).encode(), {"Content-Type": "application/json"}
     if path == "/events":  # an answer without an end
         with closing(Listener(shared_daemon)) as listener:
@@ -48,6 +48,11 @@ def test_each_documented_route_responds(shared_daemon: DaemonProcess, method: st
         make_model(shared_daemon.state / "models" / "mine.tflite")
         path = path.replace("NAME", "mine")
         fetch(shared_daemon.url, "/models/mine/activate", method="POST")
+    contradiction = {"sha256": "ab" * 32, "name": None, "label": "pug", "other": "wolf", "reason": "looks like wolf"}
+    if "SHA256" in path:
+        (shared_daemon.state / "models").mkdir(exist_ok=True)
+        (shared_daemon.state / "models" / ".contradictions.json").write_text(json.dumps([contradiction]))
+        path = path.replace("SHA256", contradiction["sha256"] or "")
     asked = path.replace("NAME", "a.jpg").replace("ID", str(result["id"]))
     reply = fetch(shared_daemon.url, asked, method=method, body=body, headers=headers)
 

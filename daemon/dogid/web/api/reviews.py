@@ -1,8 +1,9 @@
 """`/results/ID/label`, `/labels` and `/review`: what people say about photos, and which are worth their look."""
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -44,9 +45,9 @@ _UNSEEN = (
 """The characters up to U+FFFF that `review_writer` refuses."""
 _TEXT = {"type": "string", "pattern": rf"^[^{_UNSEEN}]*[^\s\u200c\u200d{_UNSEEN}][^{_UNSEEN}]*$"}
 """What can be shown, and is not blank."""
-_LABEL = _TEXT | {"maxLength": MAX_LABEL, "description": "known to the model or not"}
+LABEL = _TEXT | {"maxLength": MAX_LABEL, "description": "known to the model or not"}
 _VERDICT = {"type": "string", "enum": list(_VERDICTS)}
-_BY = _TEXT | {"maxLength": MAX_NAME, "description": "who says so"}
+BY = _TEXT | {"maxLength": MAX_NAME, "description": "who says so"}
 _ERROR = {JSON: reference("Error")}
 _REFUSALS = {
     400: ResponseSpec("The body is not as described", _ERROR),
@@ -62,11 +63,11 @@ def _word_schema(others: Mapping[str, Any]) -> dict[str, Any]:
     kinds = [
         {
             "type": "object",
-            "properties": {**others, key: schema, "by": _BY},
+            "properties": {**others, key: schema, "by": BY},
             "required": [*others, key],
             "additionalProperties": False,
         }
-        for key, schema in (("label", _LABEL), ("verdict", _VERDICT))
+        for key, schema in (("label", LABEL), ("verdict", _VERDICT))
     ]
     return {"oneOf": kinds}
 
@@ -124,7 +125,7 @@ def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView, page: R
     """Add `/results/ID/label`, `/labels` and `/review`; page: what browsers get there."""
 
     def label_result(params: QueryParams, *, id: int) -> Response:  # noqa: A002, ARG001
-        word = _read_word(_read_body(("label", "verdict", "by")))
+        word = _read_word(read_body(("label", "verdict", "by")))
         return json_response(_review(daemon, [id], word)[0])
 
     def withdraw_label(params: QueryParams, *, id: int) -> Response:  # noqa: A002
@@ -132,7 +133,7 @@ def add_review_endpoints(registry: EndpointRegistry, daemon: DaemonView, page: R
         return json_response(_review(daemon, [id], word)[0])
 
     def label_results(params: QueryParams) -> Response:  # noqa: ARG001
-        body = _read_body(("ids", "label", "verdict", "by"))
+        body = read_body(("ids", "label", "verdict", "by"))
         ids, word = _read_ids(body), _read_word(body)
         return json_response({"results": _review(daemon, ids, word)})
 
@@ -161,11 +162,19 @@ def write_word(daemon: DaemonView, ids: Sequence[int], word: Word) -> int:
     try:
         if max(ids) > queries.MAX_ID:
             raise UnknownResultError(f"there is no result {max(ids)}")
-        return daemon.review(ids, word)
+        with writing_words(daemon):
+            return daemon.review(ids, word)
     except UnknownResultError as error:
         raise ApiError(HTTPStatus.NOT_FOUND, "not_found", str(error)) from None
     except NoAnswerError as error:
         raise ApiError(HTTPStatus.CONFLICT, "not_classified", str(error)) from None
+
+
+@contextlib.contextmanager
+def writing_words(daemon: DaemonView) -> Iterator[None]:
+    """Answer that nothing is stored where the ledger cannot be written to. Raise ApiError."""
+    try:
+        yield
     except sqlite3.OperationalError as error:
         if is_damage(error):
             raise
@@ -173,7 +182,7 @@ def write_word(daemon: DaemonView, ids: Sequence[int], word: Word) -> int:
         raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "ledger_unavailable", f"not stored: {reason}") from error
 
 
-def _read_body(keys: Sequence[str]) -> dict[str, Any]:
+def read_body(keys: Sequence[str]) -> dict[str, Any]:
     """Return the request's body, a JSON object with some of these keys. Raise ApiError."""
     request.max_content_length = MAX_BODY
     try:
@@ -181,33 +190,33 @@ def _read_body(keys: Sequence[str]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise _bad_request('the body must be a JSON object such as {"label": "pug"}')
+        raise bad_request('the body must be a JSON object such as {"label": "pug"}')
     unknown = next((key for key in body if key not in keys), None)
     if unknown is not None:
-        raise _bad_request(f"there is no key {unknown!r}; keys are {', '.join(keys)}")
+        raise bad_request(f"there is no key {unknown!r}; keys are {', '.join(keys)}")
     return body
 
 
 def _read_ids(body: dict[str, Any]) -> list[int]:
     ids = body.get("ids")
     if not isinstance(ids, list) or not 1 <= len(ids) <= MOST_IDS:
-        raise _bad_request(f"ids must be a list of 1 to {MOST_IDS} results' ids")
+        raise bad_request(f"ids must be a list of 1 to {MOST_IDS} results' ids")
     if any(isinstance(one, bool) or not isinstance(one, int | float) or one < 1 or one % 1 for one in ids):
-        raise _bad_request("ids must be whole numbers from 1")
+        raise bad_request("ids must be whole numbers from 1")
     return [int(one) for one in ids]
 
 
 def _read_word(body: dict[str, Any]) -> Word:
     """Return what a body says: a label, or a verdict. Raise ApiError."""
     if ("label" in body) == ("verdict" in body):
-        raise _bad_request("the body must have either a label or a verdict")
+        raise bad_request("the body must have either a label or a verdict")
     if any(key != "ids" and not isinstance(value, str) for key, value in body.items()):
-        raise _bad_request("label, verdict and by must be strings")
+        raise bad_request("label, verdict and by must be strings")
     label, verdict, by = (body.get(key) for key in ("label", "verdict", "by"))
     if label is not None:
         return _checked_word(lambda name: say_label(label, name), by)
     if verdict not in _VERDICTS:
-        raise _bad_request(f"there is no verdict {verdict!r}; verdicts are {', '.join(_VERDICTS)}")
+        raise bad_request(f"there is no verdict {verdict!r}; verdicts are {', '.join(_VERDICTS)}")
     return _checked_word(lambda name: say_verdict(verdict, name), by)
 
 
@@ -216,7 +225,7 @@ def _checked_word(say: Callable[[str], Word], by: str | None) -> Word:
     try:
         return say(describe_client() if by is None else by)
     except WordError as error:
-        raise _bad_request(str(error)) from None
+        raise bad_request(str(error)) from None
 
 
 def describe_client() -> str:
@@ -226,5 +235,6 @@ def describe_client() -> str:
     return f"client at {request.remote_addr}" if request.remote_addr else "client"
 
 
-def _bad_request(message: str) -> ApiError:
+def bad_request(message: str) -> ApiError:
+    """Return the refusal of a request that is not as described."""
     return ApiError(HTTPStatus.BAD_REQUEST, "bad_request", message)

@@ -302,8 +302,25 @@ HEALTH = _object(
     }
 )
 
+CONTRADICTION = _object(
+    {
+        "sha256": _SHA256,
+        "label": _or_null("string", description="in the model's file"),
+        "other": _or_null("string", description="the label that speaks against it"),
+        "reason": _or_null("string"),
+        "answer": {"enum": ["relabel", "drop", "keep", None]},
+        "answer_label": _or_null("string", description="what the photo shows, by people"),
+        "by": _or_null("string"),
+        "at": {"anyOf": [_TIME, {"type": "null"}]},
+    }
+)
+
+CONTRADICTIONS = _object({"contradictions": _array(reference("Contradiction"))})
+
 COMPONENTS: dict[str, Document] = {
     "Answer": ANSWER,
+    "Contradiction": CONTRADICTION,
+    "Contradictions": CONTRADICTIONS,
     "Error": ERROR,
     "Health": HEALTH,
     "Model": MODEL,

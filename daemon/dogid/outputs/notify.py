@@ -49,7 +49,7 @@ def make_output(table: Mapping[str, Any], context: OutputContext) -> "Notify":
 class Notify:
     """Sends deliveries as messages to one address of Apprise's, in order."""
 
-    batch = 5  # messages that a process sends, and that are sent again where it has to be ended
+    batch = 10  # messages that a process sends, and that are sent again where it has to be ended
 
     def __init__(self, table: _Table, context: OutputContext) -> None:
         self.wants_all = table.all

@@ -1,0 +1,234 @@
+"""Kill receivers and the real daemon at random while photos come, and count on the other side what has arrived.
+
+`python -m tests.outputs.harness --outages 200` prints a report; an outage is a kill.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.outputs.mail_receiver import find_free_port
+from tests.support.daemon import ROOT, DaemonProcess, environment
+from tests.support.photos import photo
+from tests.support.waiting import eventually
+
+KINDS = ("command", "http", "smtp")
+PHOTOS_PER_OUTAGE = 10
+_SIDE = 16  # pixels: photos are cheap, what is tried is what becomes of their results
+_LONGEST_PAUSE = 0.6  # seconds between two outages, and of one
+_DAEMON_EVERY = 4  # outages; the others are shared by the receivers
+_FAULT_RATE = 0.01  # of what receivers have got, and answer wrongly
+_LAST_SECONDS = 600.0  # for what is left at the end: outputs wait up to five minutes after many faults
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened, in figures."""
+
+    photos: int = 0
+    outages: Counter[str] = field(default_factory=Counter)
+    received: dict[str, int] = field(default_factory=dict)
+    """Messages by receiver, those that came again included."""
+    repeated: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    faults: list[str] = field(default_factory=list)
+
+    def text(self) -> str:
+        """For people."""
+        kills = ", ".join(f"{count} of {name}" for name, count in sorted(self.outages.items()))
+        lines = [f"{self.outages.total()} kills -9 over {self.photos} photos in {self.seconds:.0f} s: {kills}"]
+        lines += [f"{name}: {self.received[name]} received, {self.repeated[name]} again" for name in self.received]
+        return "\n".join([*lines, f"{len(self.faults)} faults", *(f"  {fault}" for fault in self.faults[:50])])
+
+
+class Receiver:
+    """A recording server, with the file that outlives it."""
+
+    def __init__(self, kind: str, folder: Path, fault_rate: float) -> None:
+        self.port = find_free_port()
+        self.file = folder / f"{kind}.jsonl"
+        command = [sys.executable, "-m", "tests.outputs.recording_server", kind, str(self.port), str(self.file)]
+        self._command = [*command, "--faults", str(fault_rate)]
+        self._log = folder / f"{kind}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait for nothing."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=environment(), stdout=log, stderr=log, cwd=ROOT)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what was received, in order."""
+        return read_messages(self.file)
+
+
+def read_messages(file: Path) -> list[dict[str, Any]]:
+    """Return the lines of a file, of which the last may be half-written."""
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def run(outages: int, seed: int, kinds: Sequence[str] = KINDS, *, progress: bool = False) -> Report:
+    """Have so many outages of outputs of these kinds and of the daemon; return what was found."""
+    report, began = Report(), time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="dogid-outages-") as folder:
+        _run(Path(folder), outages, random.Random(seed), kinds, report, progress=progress)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _run(
+    folder: Path, outages: int, chance: random.Random, kinds: Sequence[str], report: Report, *, progress: bool
+) -> None:
+    (folder / "inbox").mkdir()
+    receivers = {kind: Receiver(kind, folder, _FAULT_RATE) for kind in ("http", "smtp") if kind in kinds}
+    ran = folder / "command.jsonl"
+    config = _write_settings(folder, kinds, receivers, ran)
+    daemon = DaemonProcess(folder / "inbox", folder / "state", "--config", str(config), "--learning", "off")
+    try:
+        for receiver in receivers.values():
+            receiver.start()
+        daemon.start()
+        for number in range(outages):
+            for _ in range(PHOTOS_PER_OUTAGE):
+                _add_photo(daemon.inbox, report)
+            time.sleep(chance.uniform(0, _LONGEST_PAUSE))
+            _have_outage(daemon, receivers, chance, report, is_daemons=number % _DAEMON_EVERY == 1)
+            if progress:
+                print(f"{number + 1} of {outages} outages", file=sys.stderr, flush=True)  # noqa: T201
+        daemon.wait_for_all_answers(report.photos)
+        daemon.kill()  # the next start tries at once what waits
+        daemon.start()
+        files = {kind: receivers[kind].file if kind in receivers else ran for kind in kinds}
+        eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", _LAST_SECONDS)
+        results = {result["file"]: result["id"] for result in daemon.results()}
+        for name, file in files.items():
+            _count(name, read_messages(file), results, report)
+        report.faults += [f"{state['name']}: parked {state['parked']}" for state in _outputs(daemon) if state["parked"]]
+        daemon.stop()
+    finally:
+        daemon.close()
+        for receiver in receivers.values():
+            receiver.kill()
+
+
+def _write_settings(folder: Path, kinds: Sequence[str], receivers: dict[str, Receiver], ran: Path) -> Path:
+    tables = {
+        "http": lambda: ['type = "webhook"', f'url = "http://127.0.0.1:{receivers["http"].port}/"', "timeout = 5"],
+        "smtp": lambda: [*_MAIL, f'url_file = "{_write_address(folder, receivers["smtp"].port)}"'],
+        "command": lambda: [
+            'type = "command"',
+            f'command = ["{sys.executable}", "-IS", "{_write_script(folder, ran)}"]',
+        ],
+    }
+    lines = [line for kind in kinds for line in (f"[outputs.{kind}]", "all = true", *tables[kind]())]
+    config = folder / "dogid.toml"
+    config.write_text("\n".join([*lines, ""]))
+    return config
+
+
+_MAIL = ('type = "notify"', 'title = "{id}"', 'body = "{file}"', "thumbnail = false")
+
+
+def _write_address(folder: Path, port: int) -> Path:
+    file = folder / "address"
+    file.write_text(f"mailto://127.0.0.1:{port}/?from=a@b.org&to=c@d.org")
+    return file
+
+
+def _write_script(folder: Path, ran: Path) -> Path:
+    file = folder / "append.py"
+    file.write_text(
+        "import json, os, sys\n"
+        "event = json.load(sys.stdin)\n"
+        "line = {'id': event['id'], 'file': event['result']['file'], 'result': event['result']['id']}\n"
+        f"out = os.open({str(ran)!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
+        "os.write(out, json.dumps(line).encode() + b'\\n')\n"
+    )
+    return file
+
+
+def _add_photo(inbox: Path, report: Report) -> None:
+    report.photos += 1
+    hidden = inbox / ".next"
+    hidden.write_bytes(photo(report.photos, size=(_SIDE, _SIDE)))
+    hidden.rename(inbox / f"{report.photos:05}.jpg")
+
+
+def _have_outage(
+    daemon: DaemonProcess, receivers: dict[str, Receiver], chance: random.Random, report: Report, *, is_daemons: bool
+) -> None:
+    """Kill one of all, and start it again after a while; the daemon may just be starting."""
+    if is_daemons or not receivers:
+        report.outages["the daemon"] += 1
+        daemon.kill()
+        daemon.start()
+        return
+    name = chance.choice(sorted(receivers))
+    report.outages[name] += 1
+    receivers[name].kill()
+    time.sleep(chance.uniform(0, _LONGEST_PAUSE))
+    receivers[name].start()
+
+
+def _outputs(daemon: DaemonProcess) -> list[dict[str, Any]]:
+    states: list[dict[str, Any]] = daemon.status()["outputs"]
+    return states
+
+
+def _has_sent_all(daemon: DaemonProcess) -> bool:
+    return all(state["backlog"] == 0 for state in _outputs(daemon))
+
+
+def _count(name: str, messages: list[dict[str, Any]], results: dict[str, int], report: Report) -> None:
+    """Compare what a receiver has got with the results: all, in order, and again only with the same id."""
+    first: dict[str, str] = {}
+    last_seq = 0
+    for message in messages:
+        known = first.get(message["file"])
+        if known is not None:
+            if known != message["id"]:
+                report.faults.append(f"{name}: {message['file']} came as {known} and as {message['id']}")
+            continue
+        first[message["file"]] = message["id"]
+        seq = int(message["id"].split("-")[1])
+        if seq < last_seq:
+            report.faults.append(f"{name}: {message['id']} came after {last_seq}")
+        last_seq = seq
+        if message["result"] not in (None, results.get(message["file"])):
+            report.faults.append(f"{name}: {message['file']} came with the result {message['result']}")
+    report.faults += [f"{name}: {file} did not arrive" for file in sorted(set(results) - set(first))]
+    report.received[name] = len(messages)
+    report.repeated[name] = len(messages) - len(first)
+
+
+def main() -> int:
+    """Have the outages that the command line asks for; exit 1 where there are faults."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--outages", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    args = parser.parse_args()
+    report = run(args.outages, args.seed, args.kinds, progress=True)
+    print(report.text())  # noqa: T201
+    return int(bool(report.faults))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,6 +7,7 @@ TRIALS ?= 1000
 CASES ?= 20000
 DIST ?= dist
 MINUTES ?= 30
+OUTAGES ?= 200
 WORKERS ?= 4
 CANARY_VERSIONS ?= lowest-direct highest
 CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py \
@@ -25,7 +26,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test home-assistant canary crash fuzz soak push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./$(INBOX) and print its address"
@@ -33,6 +34,7 @@ help:
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
 	@echo "make soak MINUTES=30: a daemon in steady use, compared with bookkeeping of its own"
+	@echo "make outages OUTAGES=200: outputs, whose receivers and daemon are killed at random, counted on the other side"
 	@echo "make push: boards with little memory and large photos, and what else pushes the daemon (PARTS=board600: a part)"
 	@echo "make mutants: do tests notice changes of the code? (SUITES=\"ledger photo\": only these)"
 	@echo "make canary: the daemon with the oldest and with the newest dependencies that pyproject.toml allows"
@@ -63,6 +65,9 @@ fuzz: $(DEV)/.installed
 
 soak: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.soak.harness --minutes $(MINUTES)
+
+outages: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.outputs.harness --outages $(OUTAGES)
 
 push: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.push $(PARTS)

@@ -20,7 +20,7 @@ _HEADINGS = ("id", "answered", "label", "score", "file", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --limit, --label, --status, --reviewed, --present, --absent, --follow and the flags of `reading_state`."""
+    """Add the filters, --limit, --follow and the flags of `reading_state`."""
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
@@ -32,6 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=_REVIEWED,
         metavar="R",
         help="only photos on which a person's word stands (true), or none (false), or labelled, confirmed, unsure",
+    )
+    parser.add_argument(
+        "--unsure",
+        nargs="?",
+        const="yes",
+        choices=("yes", "no"),
+        metavar="U",
+        help="only answers below their label's threshold (yes, also without a value), or only others (no)",
     )
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
     reading_state.add_arguments(parser)
@@ -49,8 +57,9 @@ def run(args: argparse.Namespace) -> int:
     if problem is not None:
         raise UsageError(f"--label: {problem}")
     present = True if args.present else False if args.absent else None
+    unsure = None if args.unsure is None else args.unsure == "yes"
     wanted = queries.ResultFilter(
-        limit=args.limit, label=args.label, status=args.status, present=present, reviewed=args.reviewed
+        limit=args.limit, label=args.label, status=args.status, present=present, reviewed=args.reviewed, unsure=unsure
     )
     found, since = queries.list_results_with_seq(db, wanted)
     if not args.follow:
@@ -74,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
                 and _is_reviewed_so(result, args.reviewed)
                 and args.status in (None, result["status"])
                 and present in (None, result["present"])
+                and (unsure is None or unsure is result["unsure"])
             ):
                 _print_one(result, as_json=args.json)
         time.sleep(_POLL_SECONDS)

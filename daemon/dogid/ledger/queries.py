@@ -15,6 +15,7 @@ from dogid.file_names import possible_names, shown_name
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.stored_labels import find_similar_labels, parse_labels
+from dogid.ledger.thresholds import thresholds_of, unsure_condition
 from dogid.ledger.verdicts import VERDICTS
 from dogid.result_document import Result, result_document
 
@@ -59,6 +60,8 @@ class ResultFilter:
     limit: int = 50
     before: int | None = None
     """Only results with a smaller id."""
+    from_id: int | None = None
+    """Only results with this id, or a larger one."""
     label: str | None = None
     """Only results that have this label by the model, or by a person's word that stands."""
     status: str | None = None
@@ -78,6 +81,9 @@ class ResultFilter:
     """Only photos in this folder, as people see its name, and in those below it."""
     after: int | None = None
     """Only results with a larger id; they come in the order of their ids then, the oldest first."""
+    unsure: bool | None = None
+    """Only answers that are unsure, or only those that are not, by the connection's thresholds. No index finds them:
+    `bounded_search` does, within the time of a request."""
 
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
@@ -113,10 +119,13 @@ def _iterate_matching(
     elif wanted.reviewed is not None:
         conditions.append(_IS_REVIEWED.format("? IN ('true', verdict)"))
         values.append(wanted.reviewed)
-    if wanted.before is not None:
-        conditions.append("photo.id < ?")
-        values.append(wanted.before)
+    if wanted.unsure is not None:
+        condition, parameters = unsure_condition(db, unsure=wanted.unsure)
+        conditions.append(condition)
+        values += parameters
     for condition, value in (
+        ("photo.id < ?", wanted.before),
+        ("photo.id >= ?", wanted.from_id),
         ("photo.id > ?", wanted.after),
         ("classified_at >= ?", wanted.since_ms),
         ("classified_at < ?", wanted.until_ms),
@@ -142,7 +151,7 @@ def iterate_rows(
     rest: the condition and the order, in SQL, with values for its parameters.
     """
     seen: set[int] = set()
-    thresholds = _thresholds_of(db)
+    thresholds = thresholds_of(db)
     try:
         for row in db.execute(f"{RESULT_QUERY.format(rest)} LIMIT ?", (*values, limit)):
             result = as_result(row, thresholds)
@@ -166,7 +175,7 @@ def read_row(db: sqlite3.Connection, photo_id: int) -> tuple[sqlite3.Row, Result
     """Return the row of RESULT_QUERY with an id, with its RESULT; None where there is none, or it is damaged."""
     try:
         row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
-        return None if row is None else (row, as_result(row, _thresholds_of(db)))
+        return None if row is None else (row, as_result(row, thresholds_of(db)))
     except sqlite3.DatabaseError as error:
         if not isinstance(error, DamagedRowError) and not is_undecodable(error):
             raise
@@ -280,10 +289,6 @@ def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
     current = "SELECT id FROM photo WHERE history_id = ? AND state != 'superseded'"
     found = db.execute(current, (row["history_id"],)).fetchone()
     return None if found is None else int(found["id"])
-
-
-def _thresholds_of(db: sqlite3.Connection) -> Mapping[str, float]:
-    return db.thresholds if isinstance(db, ReadingConnection) else _NO_THRESHOLDS
 
 
 def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS) -> Result:

@@ -39,6 +39,15 @@ def test_answers_below_their_labels_threshold_are_unsure(make_daemon: MakeDaemon
     assert "unsure 100%" in daemon.command("status").stdout
     assert ">unsure</span>" in page
     assert "below the threshold of this label, 100 %" in photo_page
+    for value, names in (("yes", ["one.jpg"]), ("no", [])):
+        listed = daemon.get(f"/results?unsure={value}&limit=1")
+        printed = json.loads(daemon.command("results", "--unsure", value, "--json").stdout)
+        assert [found["file"] for found in listed["results"]] == names
+        assert [found["file"] for found in printed["results"]] == names
+    unknown = fetch(daemon.url, "/results?unsure=maybe")
+    assert (unknown.status, "yes, no" in unknown.document["error"]["message"]) == (400, True)
+    page = fetch(daemon.url, "/?unsure=yes").body.decode()
+    assert ('aria-current="page">Unsure' in page, "one.jpg" in page, "broken.jpg" in page) == (True, True, False)
     daemon.stop()
     assert "unsure" not in daemon.command("results").stdout
     assert "unsure" in daemon.command("results", "--config", str(config)).stdout

@@ -11,6 +11,7 @@ from flask import Response
 
 from dogid.clock import iso_utc
 from dogid.ledger import queries
+from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.histories import Position, read_history_page
 from dogid.ledger.verdicts import STANDING
 from dogid.moments import parse_typed_moment
@@ -65,8 +66,14 @@ UNTIL = Parameter(
 MIN_SCORE = Parameter("min_score", "only answers with at least this score", read=_read_score, text_schema=_SCORE)
 MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=_read_score, text_schema=_SCORE)
 FOLDER = Parameter("folder", "only photos in this folder of the inbox, and in those below it")
+UNSURE = Parameter(
+    "unsure",
+    "only answers below their label's threshold (yes), or only others (no); a page with fewer than limit has a next one"
+    " as long as there are photos that it has not looked at",
+    choices=("yes", "no"),
+)
 STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
-FILTERS = (LABEL, STATUS, PRESENT, REVIEWED, SINCE, UNTIL, MIN_SCORE, MAX_SCORE, FOLDER)
+FILTERS = (LABEL, STATUS, PRESENT, REVIEWED, SINCE, UNTIL, MIN_SCORE, MAX_SCORE, FOLDER, UNSURE)
 """Which results are wanted; `read_filter` reads them."""
 HISTORY_POSITION = (
     Parameter("before", "only the history of versions with a smaller id", minimum=0, maximum=queries.MAX_ID),
@@ -131,8 +138,9 @@ def read_filter(params: QueryParams) -> queries.ResultFilter:
     """Given the values of FILTERS, and perhaps of LIMIT and BEFORE, return which results are wanted."""
     values = dict(params)
     present = {"true": True, "false": False}.get(values.pop("present"))
+    unsure = {"yes": True, "no": False}.get(values.pop("unsure"))
     since, until = values.pop("since"), values.pop("until")
-    return queries.ResultFilter(**values, present=present, since_ms=since, until_ms=until)
+    return queries.ResultFilter(**values, present=present, since_ms=since, until_ms=until, unsure=unsure)
 
 
 def reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
@@ -155,15 +163,17 @@ def history_query(position: Position) -> str:
 def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> bytes:
     """Return a page as JSON, encoded a result at a time: a thousand at once would take MB that are never freed."""
     parts, last_id = list[bytes](), 0
-    for result in queries.iterate_results(daemon.reader(), result_filter):
+    search = BoundedSearch(daemon.reader(), result_filter) if result_filter.unsure is not None else None
+    for result in queries.iterate_results(daemon.reader(), result_filter) if search is None else search:
         parts.append(encode_json(result).rstrip())
         last_id = result["id"]
-    next_link = encode_json(_next_link(result_filter, last_id) if len(parts) == result_filter.limit else None)
+    before = last_id if len(parts) == result_filter.limit else None if search is None else search.next_before
+    next_link = encode_json(None if before is None else _next_link(result_filter, before))
     return b'{"results":[' + b",".join(parts) + b'],"next":' + next_link.rstrip() + b"}\n"
 
 
-def _next_link(this: queries.ResultFilter, last_id: int) -> str:
-    params = {"before": str(last_id), "limit": str(this.limit), "label": this.label, "status": this.status}
+def _next_link(this: queries.ResultFilter, before: int) -> str:
+    params = {"before": str(before), "limit": str(this.limit), "label": this.label, "status": this.status}
     params |= {"reviewed": this.reviewed, "folder": this.folder}
     params |= {"since": None if this.since_ms is None else iso_utc(this.since_ms)}
     params |= {"until": None if this.until_ms is None else iso_utc(this.until_ms)}
@@ -171,6 +181,8 @@ def _next_link(this: queries.ResultFilter, last_id: int) -> str:
     params |= {"max_score": None if this.max_score is None else repr(this.max_score)}
     if this.present is not None:
         params["present"] = "true" if this.present else "false"
+    if this.unsure is not None:
+        params["unsure"] = "yes" if this.unsure else "no"
     return "/results?" + "&".join(f"{key}={quote(value, safe='')}" for key, value in params.items() if value)
 
 

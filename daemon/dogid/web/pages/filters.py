@@ -29,6 +29,8 @@ class PhotoFilter:
     before: int | None = None
     shows_absent: bool = False
     """Whether photos that have left the inbox are shown, too."""
+    unsure: bool = False
+    """Whether only answers below their label's threshold are shown."""
 
     @classmethod
     def from_query(cls, params: Mapping[str, str]) -> "PhotoFilter":
@@ -39,12 +41,14 @@ class PhotoFilter:
             label=label,
             before=_whole_number(before),
             shows_absent=params.get("show") == "all",
+            unsure=params.get("unsure") == "yes",
         )
 
     def to_result_filter(self, limit: int = PAGE) -> ResultFilter:
         """Return the same filter for the ledger, for at most limit results."""
         present = None if self.shows_absent else True
-        return ResultFilter(limit=limit, before=self.before, label=self.label, status=self.status, present=present)
+        unsure = True if self.unsure else None
+        return ResultFilter(limit, self.before, label=self.label, status=self.status, present=present, unsure=unsure)
 
     def link(self, **changes: str | int | None) -> str:
         """Return the URL of the page with this filter and some changes, starting at the newest photo."""
@@ -52,6 +56,7 @@ class PhotoFilter:
             "status": self.status,
             "label": self.label,
             "show": "all" if self.shows_absent else None,
+            "unsure": "yes" if self.unsure else None,
             **changes,
         }
         query = urlencode({key: value for key, value in params.items() if value is not None})

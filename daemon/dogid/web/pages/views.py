@@ -1,6 +1,7 @@
 """The views: the page itself, and all below /page."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -8,6 +9,7 @@ from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.ledger import gallery_queries, queries
+from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.ledger.histories import Position, read_history_page
@@ -49,13 +51,14 @@ class Pages:
         """Return the page: the newest photos and the daemon's state. All parameters are optional."""
         db = self._daemon.reader()
         photo_filter = PhotoFilter.from_query(request.args)
-        found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
+        found, older = _find_page(db, photo_filter)
         all_counts, present_counts = queries.count_by_status(db), queries.count_present_by_status(db)
         return render_page(
             "index.html",
             photo_filter=photo_filter,
-            results=found[:PAGE],
-            older=found[PAGE - 1]["id"] if len(found) > PAGE else None,
+            results=found,
+            older=older,
+            has_thresholds=bool(self._daemon.settings.thresholds),
             counts=all_counts if photo_filter.shows_absent else present_counts,
             absent=all_counts["classified"] - present_counts["classified"],
             choices=label_choices(db, photo_filter.label),
@@ -191,6 +194,15 @@ class Pages:
 
     def _find_facts(self, photo_id: int) -> PhotoFacts | None:
         return gallery_queries.find_photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
+
+
+def _find_page(db: sqlite3.Connection, photo_filter: PhotoFilter) -> tuple[list[Result], int | None]:
+    """Return the photos of a page, and `before` of the next; None where there is none."""
+    if photo_filter.unsure:
+        search = BoundedSearch(db, photo_filter.to_result_filter())
+        return list(search), search.next_before
+    found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
+    return found[:PAGE], found[PAGE - 1]["id"] if len(found) > PAGE else None
 
 
 def _history_position() -> Position | None:

@@ -95,7 +95,7 @@ def learn(
     head = build_head(parent, material, space, old, found, temperature)
     recent = recent[:replayed]
     disagreements = find_disagreements(parent, material, fitted, head, recent, space.apply_in_float32(recent))
-    learned = conclude(parent, material, head, fitted, temperature, contradictions, recent, disagreements)
+    learned = conclude(parent, material, head, fitted, temperature, contradictions, reviewed, recent, disagreements)
     return replace(learned, thresholds=propose_label_thresholds(material, fitted, temperature, precision))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dogid.evaluation.metrics import expected_calibration_error
+from dogid.learning.changed_answers import ChangedAnswer, find_changed_answers
 from dogid.learning.contradictions import (
     Contradiction,
 )
@@ -15,7 +16,7 @@ from dogid.learning.evidence import Fitted, find_unseen, gather_evidence
 from dogid.learning.folds import FOLDS
 from dogid.learning.gate import FEWEST_KNOWN, Comparison, Evidence, Gate, judge
 from dogid.learning.material import Material, select
-from dogid.learning.photos import Parent
+from dogid.learning.photos import Parent, ReviewedPhoto
 from dogid.learning.precise_thresholds import PreciseThreshold, propose_thresholds
 from dogid.learning.standardisation import Floats
 from dogid.learning.temperature_scaling import fit_temperature, softmax
@@ -96,8 +97,10 @@ class Learned:
     """Newest photos that both models answered."""
     changes: tuple[Change, ...]
     """Most frequent first."""
-    changed: tuple[tuple[int, str, str], ...]
-    """Their places among the recent photos, with the former and the new answer; the surest of the former first."""
+    changed: tuple[ChangedAnswer, ...]
+    """What may be worse, first: reviewed photos whose new answer is not what a person said, those that the former model
+    answered rightly before the others; then recent ones that became `other`, then the rest, the surest of the former
+    first."""
     thresholds: tuple[PreciseThreshold, ...]
     """By which the answers of each label are as precise as was asked for."""
     notes: tuple[str, ...]
@@ -106,17 +109,19 @@ class Learned:
 
 def conclude(
     parent: Parent, material: Material, head: Head, fitted: Fitted, temperature: float,
-    contradictions: tuple[Contradiction, ...], recent: Floats, disagreements: Sequence[str],
+    contradictions: tuple[Contradiction, ...], reviewed: Sequence[ReviewedPhoto], recent: Floats,
+    disagreements: Sequence[str],
 ) -> Learned:  # fmt: skip
     """Return what came of learning.
 
-    recent [photos, width] is what both models answer; disagreements say where a model does not answer as fitted.
+    recent [photos, width] and the reviewed photos are what both models answer; disagreements say where a model does not
+    answer as fitted.
     """
     fresh, labels, out = material.fresh, material.labels, fitted.out
     evidence = gather_evidence(parent, material, fitted, head)
     gate = judge(evidence, labels, _find_lost(parent, material), disagreements)
     calibration = _measure_calibration(material, fitted)
-    changed = _find_changed(parent, head, labels, recent)
+    changed = find_changed_answers(parent, head, labels, reviewed, recent)
     left_out = int(out.sum()) + len({one.sha256 for one in contradictions if one.name is not None})
     embeddings = _join(material)
     return Learned(
@@ -216,21 +221,8 @@ def _describe_new(material: Material, found: AllLogits) -> tuple[NewLabel, ...]:
     return tuple(described)
 
 
-def _find_changed(
-    parent: Parent, head: Head, labels: tuple[str, ...], recent: Floats
-) -> tuple[tuple[int, str, str], ...]:
-    """Return which photos get another label; where people wonder most, first: what the former model was sure of."""
-    if not len(recent):
-        return ()
-    scores = parent.head.scores(recent)
-    before, after = scores.argmax(axis=1), head.logits(recent).argmax(axis=1)
-    order = np.argsort(-scores.max(axis=1), kind="stable").tolist()
-    answers = [(at, parent.labels[before[at]], labels[after[at]]) for at in order]
-    return tuple(answer for answer in answers if answer[1] != answer[2])
-
-
-def _count_changes(changed: Sequence[tuple[int, str, str]]) -> tuple[Change, ...]:
-    counts = Counter((before, after) for _, before, after in changed)
+def _count_changes(changed: Sequence[ChangedAnswer]) -> tuple[Change, ...]:
+    counts = Counter((one.before, one.after) for one in changed if one.place is not None)
     return tuple(Change(*pair, photos) for pair, photos in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -44,6 +44,8 @@ class Gathered:
     """[photos, width], newest first, without reviewed ones."""
     recent_photos: tuple[StoredEmbedding, ...]
     """[photos]."""
+    reviewed_results: dict[str, int]
+    """Of the reviewed photos, the result that was looked at, by SHA-256; without those of the model's training."""
     unsure: int
     """Photos that people could not label."""
     without_embedding: int
@@ -87,6 +89,9 @@ def gather(
         reviewed=reviewed,
         recent=network.read_embeddings([one.data for one in recent]),
         recent_photos=tuple(recent),
+        reviewed_results={
+            one.review.sha256: one.review.photo_id for one in labelled if not one.review.is_of_training_photo
+        },
         unsure=len(standing) - len(labelled),
         without_embedding=len(labelled) - len(reviewed),
     )

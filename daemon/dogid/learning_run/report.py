@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dogid.learning.changed_answers import ChangedAnswer
 from dogid.learning.contradictions import Contradiction
 from dogid.learning.gate import Gate
 from dogid.learning.learned import Learned
@@ -37,15 +38,25 @@ def describe_learned(learned: Learned, gathered: Gathered) -> Document:
         "contradictions": describe_contradictions(learned.contradictions),
         "replay": {
             "photos": recent,
-            "changed": len(learned.changed),
+            "changed": sum(one.kind != "contradicts" for one in learned.changed),
+            "lost": sum(one.kind == "lost" for one in learned.changed),
+            "contradicting": sum(one.kind == "contradicts" for one in learned.changed),
             "by_label": [asdict(change) for change in learned.changes],
             "photos_changed": [
-                {"id": gathered.recent_photos[at].photo_id, "before": before, "after": after}
-                for at, before, after in learned.changed[:_MOST_CHANGES]
+                {"id": photo_id, "before": one.before, "after": one.after, "kind": one.kind, "said": one.said}
+                for one in learned.changed[:_MOST_CHANGES]
+                if (photo_id := _find_result(one, gathered)) is not None
             ],
         },
         "notes": list(learned.notes),
     }
+
+
+def _find_result(changed: ChangedAnswer, gathered: Gathered) -> int | None:
+    """Return the id of the result that a changed answer is about; None of a photo that only the model file knows."""
+    if changed.place is not None:
+        return gathered.recent_photos[changed.place].photo_id
+    return gathered.reviewed_results.get(changed.sha256 or "")
 
 
 def describe_contradictions(contradictions: Sequence[Contradiction]) -> list[Document]:
@@ -96,9 +107,14 @@ def format_report(document: Document) -> list[str]:
         for label in gate["labels"][:_MOST_LINES]
     ]
     replay = document["replay"]
+    if replay.get("contradicting"):
+        photos = count_of(replay["contradicting"], "reviewed photo")
+        lines.append(f"{photos} would get another answer that is not what a person said: look at those first")
     if replay["photos"]:
         photos = count_of(replay["photos"], "newest photo")
         lines.append(f"of the {photos} that nobody has reviewed, {replay['changed']} would get another answer")
+        if replay.get("lost"):
+            lines.append(f"  {count_of(replay['lost'], 'photo')} would become other: look at those first")
         lines += [
             f"  {change['before']} -> {change['after']}: {change['photos']}"
             for change in replay["by_label"][:_MOST_LINES]

@@ -50,13 +50,18 @@ def summarize_report(db: sqlite3.Connection, report: Mapping[str, Any]) -> Repor
             passed=report["passed"],
             at=report["at"],
             lines=format_report(dict(report)),
-            changed=_find_photos(db, [(one["id"], f"{one['before']} → {one['after']}") for one in changes]),
+            changed=_find_photos(db, [(one["id"], _describe_change(one)) for one in changes]),
             contradictions=_find_photos(
                 db, [(_reviewed_id(db, one["sha256"]), one["reason"]) for one in contradictions]
             ),
         )
     except (KeyError, TypeError):
         return None
+
+
+def _describe_change(change: Mapping[str, Any]) -> str:
+    said = change.get("said")
+    return f"{change['before']} → {change['after']}" + (f", but a person said {said}" if said else "")
 
 
 def _reviewed_id(db: sqlite3.Connection, sha256: str) -> int:

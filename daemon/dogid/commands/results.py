@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from pathlib import Path
 from typing import Any
 
 from dogid import settings
@@ -20,7 +21,7 @@ _HEADINGS = ("id", "answered", "label", "score", "file", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the filters, --limit, --follow and the flags of `reading_state`."""
+    """Add the filters, --limit, --follow, --from, --token-file and the flags of `reading_state`."""
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
@@ -42,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="only answers below their label's threshold (yes, also without a value), or only others (no)",
     )
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
+    parser.add_argument(
+        "--from", dest="source", metavar="URL", help="read the daemon at this address, such as http://barn:8000/"
+    )
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="with --from: a file whose first line is that daemon's token"
+    )
     reading_state.add_arguments(parser)
 
 
@@ -52,12 +59,15 @@ def run(args: argparse.Namespace) -> int:
 
     if not 1 <= args.limit <= _MAX_LIMIT:
         raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
+    if args.source is not None:
+        return _run_remote(args)
+    if args.token_file is not None:
+        raise UsageError("--token-file: is the token of another daemon; give its address by --from")
     db = reading_state.open_state(args)
     problem = None if args.label is None else queries.explain_unknown_label(db, args.label)
     if problem is not None:
         raise UsageError(f"--label: {problem}")
-    present = True if args.present else False if args.absent else None
-    unsure = None if args.unsure is None else args.unsure == "yes"
+    present, unsure = _wanted_presence(args), None if args.unsure is None else args.unsure == "yes"
     wanted = queries.ResultFilter(
         limit=args.limit, label=args.label, status=args.status, present=present, reviewed=args.reviewed, unsure=unsure
     )
@@ -78,15 +88,62 @@ def run(args: argparse.Namespace) -> int:
             db = reading_state.open_state(args)
         for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
-            if (
-                args.label in (None, result["label"], (result["reviewed"] or {}).get("label"))
-                and _is_reviewed_so(result, args.reviewed)
-                and args.status in (None, result["status"])
-                and present in (None, result["present"])
-                and (unsure is None or unsure is result["unsure"])
-            ):
+            if _matches(result, args):
                 _print_one(result, as_json=args.json)
         time.sleep(_POLL_SECONDS)
+
+
+def _run_remote(args: argparse.Namespace) -> int:
+    """Print the results of the daemon at the address --from."""
+    from dogid.remote.connection import parse_address
+    from dogid.remote.results import ResultStream, iterate_results
+
+    address = parse_address(args.source, args.token_file)
+    present = _wanted_presence(args)
+    filters = {"label": args.label, "status": args.status, "reviewed": args.reviewed, "unsure": args.unsure}
+    filters["present"] = None if present is None else str(present).lower()
+    given = {name: value for name, value in filters.items() if value is not None}
+
+    if not args.follow:
+        found = iterate_results(address, given, args.limit)
+        if args.json:
+            print_json({"results": list(found)})
+        else:
+            print_table([_table_row(result) for result in found], _HEADINGS)
+        return 0
+    printed: set[tuple[object, ...]] = set()
+
+    def print_former() -> None:
+        for result in reversed(list(iterate_results(address, given, args.limit))):
+            if _identify(result) not in printed:
+                printed.add(_identify(result))
+                _print_one(result, as_json=args.json)
+
+    for result in ResultStream(address, print_message).iterate(print_former):
+        if _matches(result, args) and _identify(result) not in printed:
+            _print_one(result, as_json=args.json)
+    return 0
+
+
+def _identify(result: dict[str, Any]) -> tuple[object, ...]:
+    """Return what differs where a result has changed: one may come both in a page and as an event."""
+    word = result["reviewed"] or {}
+    return result["id"], result["classified_at"], result["model"], word.get("verdict"), word.get("at")
+
+
+def _wanted_presence(args: argparse.Namespace) -> bool | None:
+    return True if args.present else False if args.absent else None
+
+
+def _matches(result: dict[str, Any], args: argparse.Namespace) -> bool:
+    """Return whether a result is one of those that the flags ask for."""
+    return (
+        args.label in (None, result["label"], (result["reviewed"] or {}).get("label"))
+        and _is_reviewed_so(result, args.reviewed)
+        and args.status in (None, result["status"])
+        and _wanted_presence(args) in (None, result["present"])
+        and (args.unsure is None or (args.unsure == "yes") is result["unsure"])
+    )
 
 
 def _is_reviewed_so(result: dict[str, Any], wanted: str | None) -> bool:

@@ -147,6 +147,9 @@ def _make_collector(daemon: DaemonView, drift: RecentDrift) -> "Collector":
             about = InfoMetricFamily("dogid_model", "The model in use")
             about.add_metric([], {"name": daemon.model.file.name, "sha256": daemon.model.file.sha256})
             yield about
+            named = InfoMetricFamily("dogid", "The daemon's name among others")
+            named.add_metric([], {"name": daemon.settings.daemon_name})
+            yield named
             build = InfoMetricFamily("dogid_build", "The running version")
             build.add_metric([], {"version": __version__, "backend": daemon.model.backend.module})
             yield build

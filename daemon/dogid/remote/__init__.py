@@ -1,0 +1,1 @@
+"""Another daemon, read over HTTP; start reading at `results.py`."""

@@ -41,6 +41,7 @@ COMMANDS = {
     "why": Command("dogid.commands.why", "show the history of one photo"),
     "label": Command("dogid.commands.label", "say what photos show: kept beside the model's answers", mixes_flags=True),
     "export": Command("dogid.commands.export", "write results for spreadsheets, Timelapse or GBIF"),
+    "sort": Command("dogid.commands.sort", "copy or link photos into folders by label; undo that"),
     "learn": Command("dogid.commands.learn", "make a new model of what people said about photos"),
     "replay": Command("dogid.commands.replay", "answer stored photos again by another model: what would change"),
     "forget": Command("dogid.commands.forget", "delete results of photos that have left the inbox"),

@@ -1,0 +1,1 @@
+"""Photos in folders by label, made and taken back; start reading at `sorter.py`."""

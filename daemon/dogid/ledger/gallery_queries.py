@@ -21,6 +21,9 @@ _COUNT = (
     "SELECT count(*) FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label = ? AND id >= ? AND id < ?"
 )
 
+_CONTENT = """SELECT id FROM photo WHERE sha256 IS NOT NULL AND substr(sha256, 1, 16) = substr(?1, 1, 16)
+    AND +sha256 = ?1 AND state = 'classified' AND absent_at IS NULL ORDER BY id DESC LIMIT 1"""
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
@@ -65,6 +68,12 @@ def find_photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None
         model_sha256=row["model_sha256"],
         superseded_by=row["superseded_by"],
     )
+
+
+def find_content(db: sqlite3.Connection, sha256: str) -> int | None:
+    """Return the id of the newest result of a photo in the inbox with a content, or None."""
+    row = db.execute(_CONTENT, (sha256,)).fetchone()
+    return None if row is None else int(row["id"])
 
 
 def find_neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:

@@ -24,7 +24,7 @@ _ROUTES = {
     "static": "/page/static/<name>",
 }
 """Path of each view of `Pages`, by its name."""
-_FORMS = {"say": "/page/review", "change_model": "/page/models"}
+_FORMS = {"say": "/page/review", "change_model": "/page/models", "answer": "/page/contradictions"}
 """Path of each view of `Pages` that takes what a form sends."""
 
 

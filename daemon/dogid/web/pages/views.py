@@ -16,6 +16,7 @@ from dogid.ledger.histories import Position, read_history_page
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
 from dogid.shelf.listing import ListedModel, describe_choice
+from dogid.web.api.contradictions import answer_contradictions, list_contradictions
 from dogid.web.api.learning import start_learning
 from dogid.web.api.models import change_model
 from dogid.web.api.responses import json_response, prefers_page
@@ -26,6 +27,7 @@ from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
 from dogid.web.pages import status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
+from dogid.web.pages.contradiction_panel import build_panel
 from dogid.web.pages.daily_counts import DailyCounter
 from dogid.web.pages.disk_usage import Disk
 from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
@@ -115,6 +117,7 @@ class Pages:
             progress=describe_progress(db, self._daemon.model.labels),
             is_learning=learning.running,
             learning_error=learning.error,
+            contradictions=build_panel(db, list_contradictions(self._daemon)),
             report=learning.report and summarize_report(db, learning.report),
             shelf=shelf,
             running=file.name,
@@ -136,6 +139,17 @@ class Pages:
         except ApiError as error:
             return self._refuse(error, "/models")
         return redirect("/models", HTTPStatus.SEE_OTHER)
+
+    def answer(self) -> AnyResponse:
+        """Write what a form answers about photos of the model's training; nothing takes the answer back."""
+        request.max_content_length = MAX_BODY
+        form = request.form
+        try:
+            photos = [one for text in form.getlist("photos") for one in text.split(",")]
+            answer_contradictions(self._daemon, photos, form.get("answer") or None, form.get("label"), None)
+        except ApiError as error:
+            return self._refuse(error, "/models#contradictions")
+        return redirect("/models#contradictions", HTTPStatus.SEE_OTHER)
 
     def _refuse(self, error: ApiError, back: str) -> Response:
         """Return the page that says why a form was refused. Raise the error where a script has sent it."""

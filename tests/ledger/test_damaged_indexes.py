@@ -1,5 +1,8 @@
 """An index that disagrees with its table is made anew: no photo is shown twice, or by a damaged name."""
 
+from hashlib import sha256
+from typing import Any
+
 import pytest
 
 from dogid.errors import UsageError
@@ -7,6 +10,7 @@ from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedIndexError, DamagedRowError
 from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.ledger.review_writer import say_label
 from tests.ledger.ledger_folder import Inbox, add_classified
 from tests.support.photos import put
 
@@ -36,6 +40,12 @@ def flip(inbox: Inbox, name: str, old: bytes, new: bytes) -> None:
 
 def names(inbox: Inbox) -> list[str]:
     return [result["file"] for result in queries.list_results(inbox.db, queries.ResultFilter())]
+
+
+def reviewed(inbox: Inbox) -> Any:
+    """The word on the first photo, as it is shown."""
+    found = queries.find_result(inbox.db, 1)
+    return found and found["reviewed"]
 
 
 def observe_again(inbox: Inbox) -> None:
@@ -68,6 +78,18 @@ def test_damaged_path_is_that_of_its_file_again(two: Inbox) -> None:
     assert names(two) == ["second.jpg", "first.jpg"]
     assert is_consistent(two)
     assert count_damaged_rows(two.db) == 1
+
+
+def test_word_hidden_by_an_index_is_shown_again(two: Inbox) -> None:
+    two.ledger.review([1], say_label("wolf", "anna"))
+    digest = sha256(b"first.jpg").hexdigest().encode()
+    flip(two, "review_content", digest, b"x" + digest[1:])
+    assert reviewed(two) is None
+
+    two.ledger.repairer.rebuild_indexes()
+
+    assert reviewed(two)["label"] == "wolf"
+    assert is_consistent(two)
 
 
 def test_path_of_a_departed_photo_is_not_guessed(two: Inbox) -> None:

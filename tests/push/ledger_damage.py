@@ -16,6 +16,7 @@ from tests.support.photos import photo, put
 
 _PAGE = 4096
 _LEAF_TABLE = 13
+_INDEX_KINDS = (2, 10)
 _TORN_COPIES = 24
 _TORN_PHOTOS = 150
 Damage = Callable[[Path], None]
@@ -174,6 +175,11 @@ def files_hit(material: Material, data: bytes, place: int) -> set[str]:
         if is_hit:
             hit |= {name for name in material.results if name.encode() in page[begin:end]}
     return hit
+
+
+def is_index_page(data: bytes, place: int) -> bool:
+    """Whether a place of a database lies in a page of an index."""
+    return data[place - place % _PAGE] in _INDEX_KINDS
 
 
 @contextlib.contextmanager

@@ -16,8 +16,11 @@ from typing import IO
 
 from dogid.errors import DogidError
 from dogid.ledger.database import FILE_NAME
+from dogid.outputs import store_schema as outputs_schema
 
 MANIFEST = "manifest.json"
+OUTPUTS = outputs_schema.FILE_NAME
+"""How far outputs have got, and what waits for them. A backup without outputs has none."""
 MODELS = "models"
 """The folder of models inside the state folder, and inside the archive."""
 _MODEL_ENDING = ".tflite"
@@ -114,7 +117,7 @@ def _check_names(manifest: Manifest) -> None:
     if not any(file.name == FILE_NAME for file in manifest.files) or len(manifest.files) > MOST_FILES:
         raise ValueError("there is no ledger in it, or too much else")
     for file in manifest.files:
-        if file.name != FILE_NAME and not is_model_name(file.name):
+        if file.name not in (FILE_NAME, OUTPUTS) and not is_model_name(file.name):
             raise ValueError(f"a file named {file.name!r} has no place in a state folder")
         if type(file.size) is not int or file.size < 0 or not _SHA256.fullmatch(file.sha256):
             raise ValueError(f"size or SHA-256 of {file.name!r} are missing")

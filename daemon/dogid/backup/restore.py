@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dogid.backup.archive import Manifest, OnProgress, damaged, extract, read_manifest
+from dogid.backup.archive import OUTPUTS, Manifest, OnProgress, damaged, extract, read_manifest
 from dogid.conditions import stop_first
 from dogid.daemon.folders import LOCK_FILE, READY, UNPACKED, claim_state_path, is_running, left_over, lock_state
 from dogid.daemon.state_swap import finish_begun_swaps, remove_unpacked, swap_state
@@ -84,6 +84,8 @@ def _restore(path: Path, state: Path, inbox: Path | None, *, dry_run: bool, on_p
             unpacked.mkdir(mode=0o700)
             stack.callback(remove_unpacked, state)
             for file in manifest.files:
+                if file.name == OUTPUTS and (state / OUTPUTS).exists():
+                    continue  # the present one knows better what was sent
                 extract(path, archive, file, unpacked / file.name, on_progress)
             _prepare_ledger(path, state, unpacked, inbox)
             if dry_run:

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import IO
 
 from dogid import __version__
-from dogid.backup.archive import MANIFEST, MODELS, MOST_FILES, ArchivedFile, Manifest, OnProgress, add, is_model_name
+from dogid.backup.archive import (
+    MANIFEST,
+    MODELS,
+    MOST_FILES,
+    OUTPUTS,
+    ArchivedFile,
+    Manifest,
+    OnProgress,
+    add,
+    is_model_name,
+)
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.errors import DogidError, UsageError
@@ -19,6 +29,7 @@ from dogid.file_names import one_line
 from dogid.ledger.copy_check import open_sound_copy
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import FILE_NAME, open_for_reading
+from dogid.outputs.store import copy_store
 from dogid.shelf.folder import ENDING
 
 _PAGES = 2000  # of 4 KiB that are copied between two reports of progress
@@ -41,10 +52,15 @@ def write_backup(
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
             copy, packed = Path(folder) / FILE_NAME, Path(folder) / "archive"
+            # before the ledger: outputs have read no further than to what it has then
+            copy_store(state, Path(folder) / OUTPUTS)
             results = _copy_ledger(source, copy, state, inbox, on_progress)
             with _create_private(packed) as out, zipfile.ZipFile(out, "w", compresslevel=_LEVEL) as archive:
                 with copy.open("rb") as file:
                     files = [add(archive, FILE_NAME, file, on_progress)]
+                if (Path(folder) / OUTPUTS).exists():
+                    with (Path(folder) / OUTPUTS).open("rb") as file:
+                        files.append(add(archive, OUTPUTS, file, on_progress))
                 files += _add_models(archive, state, _find_models(state), on_progress)
                 manifest = Manifest(iso_utc(Clock().wall_ms()), __version__, results, tuple(files))
                 archive.writestr(MANIFEST, manifest.encode())

@@ -45,13 +45,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from dogid.outputs.configuration import read_configuration
-    from dogid.outputs.states import describe_outputs
-    from dogid.outputs.store import open_for_reading
+    from dogid.daemon.folders import is_running
+    from dogid.outputs.states import read_states
 
     chosen = settings.load(args)
-    entries = read_configuration(chosen).outputs
-    states = describe_outputs(entries, open_for_reading(chosen.state.absolute()), reading_state.open_state(args))
+    states = read_states(chosen, reading_state.open_state(args), running=is_running(chosen.state.absolute()))
     if args.json:
         print_json({"outputs": states})
     else:

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.ledger.drift import read_drift
     from dogid.ledger.ledger_condition import ledger_problem
     from dogid.ledger.replays import count_older_answers
+    from dogid.outputs.states import explain_failure, read_states
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
     learning = describe_learning(state, chosen.learning)
     drift = read_drift(db, Clock().wall_ms(), db.thresholds)
+    outputs = read_states(chosen, db, running=running)
     problem = ledger_problem(state) or (read_condition(state) if running else None)
     problem = problem or ask_inbox(
         inbox,
@@ -72,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
                 "older_answers": older,
                 "drift": drift.describe(),
                 "learning": learning,
+                "outputs": outputs,
             }
         )
     else:
@@ -85,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
             rows.append(("learning", one_line(learning["last"]["summary"])))
         if learning["rolled_back"] is not None:
             rows.append(("learning", one_line(describe_rollback(learning["rolled_back"]))))
+        failing = [output for output in outputs if output["error"] is not None]
+        if outputs:
+            rows.append(("outputs", f"{len(outputs) - len(failing)} of {len(outputs)} in order"))
+        rows += [("", explain_failure(output)) for output in failing]
         if older:
             rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:

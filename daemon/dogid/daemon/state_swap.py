@@ -13,11 +13,13 @@ from pathlib import Path
 
 from dogid.daemon.folders import READY, UNPACKED, left_over, lock_state
 from dogid.ledger.database import FILE_NAME, finish_replacement, unsuspect
+from dogid.outputs import store_schema as outputs_schema
 
 log = logging.getLogger(__name__)
 
 _KEPT = "before-restore-"
 _MODELS = "models"
+_OUTPUTS = outputs_schema.FILE_NAME
 _OF_THE_LEDGER = (FILE_NAME, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm", "in-hand")  # ids of photos: `pipeline/in_progress`
 
 
@@ -98,6 +100,9 @@ def _complete_or_undo(state: Path, ready: Path) -> Path | None:
 
 def _complete(state: Path, ready: Path, kept: Path) -> None:
     kept.mkdir(exist_ok=True)
+    if (ready / _OUTPUTS).exists():  # there was none in the state folder; it stays there where all else is undone
+        _move(state / f"{_OUTPUTS}-wal", kept / f"{_OUTPUTS}-wal")
+        _move(ready / _OUTPUTS, state / _OUTPUTS)
     for first, names in ((_MODELS, (_MODELS,)), (FILE_NAME, _OF_THE_LEDGER)):
         if (ready / first).exists():  # else what is in its place came from there
             for name in names:

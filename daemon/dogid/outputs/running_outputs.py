@@ -73,6 +73,7 @@ class RunningOutputs:
         lost = self._store.keep_only(
             [entry.name for entry in configuration.outputs], [rule.name for rule in configuration.rules]
         )
+        self._store.note_configured([(entry.name, entry.type, entry.enabled) for entry in configuration.outputs])
         for name, count in lost.items():
             log.warning("output %s is no longer in the settings: %d events that waited for it are dropped", name, count)
         self._check_ledger()
@@ -160,4 +161,5 @@ class RunningOutputs:
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""
-        return describe_outputs(self._prepared.configuration.outputs, self._store, self._source.reader())
+        outputs = [(entry.name, entry.type, entry.enabled) for entry in self._prepared.configuration.outputs]
+        return describe_outputs(outputs, self._store, self._source.reader())

@@ -86,6 +86,12 @@ class StoreReader:
         with self._lock:
             return int(self._db.execute("SELECT count(*) FROM outbox WHERE output = ?", (output,)).fetchone()[0])
 
+    def list_configured(self) -> list[tuple[str, str, bool]]:
+        """Return name, type and whether it is enabled of each output of the daemon that runs, or has run last."""
+        with self._lock:
+            rows = self._db.execute("SELECT output, type, enabled FROM configured ORDER BY rowid").fetchall()
+        return [(name, kind, bool(enabled)) for name, kind, enabled in rows]
+
     def read_state(self, output: str) -> StoredState:
         """Return how an output is doing."""
         query = "SELECT sent, failed, parked, sent_at, error, error_since, next_try FROM state WHERE output = ?"
@@ -118,6 +124,10 @@ class OutputStore(StoreReader):
         super().__init__(db)
         self.stream: str = self._db.execute("SELECT id FROM stream").fetchone()[0]
         """What ids of deliveries begin with."""
+        if not self.stream:  # it comes from a backup, after which other deliveries had the same numbers
+            self.stream = _draw_stream()
+            with self.transaction():
+                self._db.execute("UPDATE stream SET id = ?", (self.stream,))
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -163,6 +173,12 @@ class OutputStore(StoreReader):
             db.execute("DELETE FROM outbox")
             db.execute("DELETE FROM open_burst")
         self.stream = stream
+
+    def note_configured(self, outputs: Sequence[tuple[str, str, bool]]) -> None:
+        """Note name, type and whether it is enabled of each output of the settings."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM configured")
+            db.executemany("INSERT INTO configured VALUES (?, ?, ?)", outputs)
 
     def keep_only(self, outputs: Sequence[str], rules: Sequence[str]) -> dict[str, int]:
         """Delete what is kept of outputs and rules that there are no more; return lost events by output."""
@@ -244,10 +260,28 @@ def open_for_reading(state: Path) -> StoreReader | None:
     return StoreReader(db)
 
 
+def copy_store(state: Path, target: Path) -> None:
+    """Copy what outputs remember, where there is something, into a file; whoever opens that gives other ids.
+
+    Raise sqlite3.Error.
+    """
+    path = state / FILE_NAME
+    if not path.exists():
+        return
+    with (
+        contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+        contextlib.closing(sqlite3.connect(target, isolation_level=None)) as copy,
+    ):
+        source.backup(copy)
+        copy.execute("UPDATE stream SET id = ''")
+        copy.execute("PRAGMA journal_mode = DELETE")  # all of it in one file
+
+
 def forget_rules(state: Path) -> None:
-    """Have rules that come later begin with what comes then: the settings have none now."""
+    """Have rules that come later begin with what comes then: the settings have none now, and no output."""
     store = OutputStore(state)
     store.forget_rules_cursor()
+    store.note_configured(())
     store.close()
 
 

@@ -10,6 +10,9 @@ SCHEMA = """
 -- Of which ids of deliveries begin: drawn anew where the ledger is another one.
 CREATE TABLE stream (id TEXT NOT NULL) STRICT;
 
+-- The outputs of the daemon's settings, in their order: commands beside it need not have its settings.
+CREATE TABLE configured (output TEXT NOT NULL, type TEXT NOT NULL, enabled INTEGER NOT NULL) STRICT;
+
 -- How far the rules ('') and each output have read the ledger.
 CREATE TABLE cursor (reader TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 

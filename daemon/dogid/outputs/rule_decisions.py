@@ -75,16 +75,22 @@ class RuleDecisions:
         ends = [burst.joined + self._by_name[burst.rule].burst_ms for burst in self._list_bursts()]
         return min(ends) + _GRACE_MS + 1 if ends else None
 
+    def has_ended_burst(self, now_ms: int) -> bool:
+        """Whether `close_bursts_by_clock` would end one."""
+        return any(self._has_ended(burst, now_ms - _GRACE_MS) for burst in self._list_bursts())
+
+    def _has_ended(self, burst: Burst, moment: int) -> bool:
+        """Whether a burst got no photo for as long as its rule says; also where the clock was set back."""
+        return abs(moment - burst.joined) > self._by_name[burst.rule].burst_ms
+
     def _list_bursts(self) -> list[Burst]:
         return [burst for burst in self._state.list_bursts() if burst.rule in self._by_name]
 
     def _close_bursts(self, moment: int) -> list[Event]:
-        """End the bursts that got no photo for as long as their rule says; also where the clock was set back."""
-        events = list[Event]()
-        for burst in self._list_bursts():
-            if abs(moment - burst.joined) > self._by_name[burst.rule].burst_ms:
-                events += self._close(burst)
-        return events
+        """End the bursts that are over by a moment."""
+        return [
+            event for burst in self._list_bursts() if self._has_ended(burst, moment) for event in self._close(burst)
+        ]
 
     def _join_burst(self, rule: Rule, frame: Frame) -> list[Event]:
         """Add a photo to the present burst of its folder, or end that and begin another."""

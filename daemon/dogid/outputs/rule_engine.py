@@ -51,13 +51,10 @@ class RuleEngine:
         self._clock = clock
         self._state = RuleState(store.connection)
         self._decisions = RuleDecisions(rules, self._state)
-        self._next_end: int | None = None  # of a burst, in milliseconds since 1970
 
     def start(self) -> None:
         """Have rules that are new begin with what comes from now on, and know the labels of the ledger."""
         if self._store.read_cursor() is not None:
-            with self._store.transaction():
-                self._next_end = self._decisions.find_next_end()
             return
         db = self._reader()
         newest = read_newest_seq(db)
@@ -74,19 +71,18 @@ class RuleEngine:
         changes = list_changes_since(db, cursor, _BATCH) if newest > cursor else []
         has_more = len(changes) == _BATCH
         end = changes[-1].seq if has_more else max([newest, *(change.seq for change in changes)])
-        if end != cursor or (self._next_end is not None and self._next_end <= now):
+        outputs = set[str]()
+        if end != cursor or self._decisions.has_ended_burst(now):
             try:
                 with self._store.transaction() as store_db:
                     outputs = self._decide(store_db, changes, None if has_more else now)
+                    self._state.flush()
                     self._store.set_cursor(end)
-                    next_end = self._decisions.find_next_end()
             except BaseException:
                 self._state.forget_cached()
                 raise
-            self._next_end = next_end
-        else:
-            outputs = set()
-        seconds = None if self._next_end is None else max(0.0, (self._next_end - now) / 1000)
+        next_end = self._decisions.find_next_end()
+        seconds = None if next_end is None else max(0.001, (next_end - now) / 1000)
         return Step(frozenset(outputs), has_more, seconds)
 
     def _decide(self, db: sqlite3.Connection, changes: Sequence[Change], now: int | None) -> set[str]:

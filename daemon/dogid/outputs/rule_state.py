@@ -4,6 +4,7 @@ Its rows are written in the transaction of whoever decides.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -41,11 +42,14 @@ class Burst:
 
 
 class RuleState:
-    """The state of all rules in a database."""
+    """The state of all rules in a database; what changes with each photo is in memory until `flush`."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._known: set[str] | None = None
+        self._bursts: dict[tuple[str, str], Burst] | None = None
+        self._changed: set[tuple[str, str]] = set()
+        self._suppressed: Counter[tuple[str, str]] = Counter()
 
     def add_labels(self, labels: Iterable[str]) -> None:
         """Note labels that are not new any more."""
@@ -62,9 +66,33 @@ class RuleState:
         self._db.execute("INSERT INTO known_label VALUES (?)", (label,))
         return True
 
+    def flush(self) -> None:
+        """Write what is in memory alone, before the transaction is committed."""
+        for rule, folder in self._changed:
+            burst = self._all_bursts().get((rule, folder))
+            if burst is None:
+                self._db.execute("DELETE FROM open_burst WHERE rule = ? AND folder = ?", (rule, folder))
+                continue
+            best = burst.best
+            self._db.execute(
+                "INSERT OR REPLACE INTO open_burst (rule, folder, first, last, opened, joined, count, seq, result_id,"
+                " label, score, taken, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (rule, folder, burst.first, burst.last, burst.opened, burst.joined, burst.count, best.seq,
+                 best.result_id, best.label, best.score, best.taken, best.at),
+            )  # fmt: skip
+        self._db.executemany(
+            "INSERT INTO suppressed VALUES (?, ?, ?) ON CONFLICT (rule, reason) DO UPDATE SET"
+            " count = count + excluded.count",
+            [(*key, count) for key, count in self._suppressed.items()],
+        )
+        self._changed.clear()
+        self._suppressed.clear()
+
     def forget_cached(self) -> None:
         """Read what is in the database anew: what was noted since was not committed."""
-        self._known = None
+        self._known = self._bursts = None
+        self._changed.clear()
+        self._suppressed.clear()
 
     def find_last_event(self, rule: str, folder: str, label: str) -> tuple[int, str] | None:
         """Return time and local day of a rule's last event with a label in a folder; None where there was none."""
@@ -78,13 +106,11 @@ class RuleState:
 
     def note_suppressed(self, rule: str, reason: str) -> None:
         """Count a result, or a burst, that a rule makes no event of."""
-        self._db.execute(
-            "INSERT INTO suppressed VALUES (?, ?, 1) ON CONFLICT (rule, reason) DO UPDATE SET count = count + 1",
-            (rule, reason),
-        )
+        self._suppressed[rule, reason] += 1
 
     def count_suppressed(self) -> dict[str, dict[str, int]]:
         """Return how many results and bursts each rule made no event of, by reason."""
+        self.flush()
         counts: dict[str, dict[str, int]] = {}
         for rule, reason, count in self._db.execute("SELECT rule, reason, count FROM suppressed ORDER BY rule, reason"):
             counts.setdefault(rule, {})[reason] = count
@@ -92,26 +118,32 @@ class RuleState:
 
     def find_burst(self, rule: str, folder: str) -> Burst | None:
         """Return the burst of a rule in a folder that is not over; None where there is none."""
-        row = self._db.execute(f"{_BURST} WHERE rule = ? AND folder = ?", (rule, folder)).fetchone()
-        return None if row is None else _as_burst(row)
+        return self._all_bursts().get((rule, folder))
 
     def list_bursts(self) -> list[Burst]:
         """Return all bursts that are not over, in the order in which they got their last photo."""
-        return [_as_burst(row) for row in self._db.execute(f"{_BURST} ORDER BY joined, rule, folder")]
+        bursts = list(self._all_bursts().values())
+        if len(bursts) > 1:
+            bursts.sort(key=lambda burst: (burst.joined, burst.rule, burst.best.folder))
+        return bursts
 
     def store_burst(self, burst: Burst) -> None:
         """Keep a burst, in the place of the one before of its rule and folder."""
-        best = burst.best
-        self._db.execute(
-            "INSERT OR REPLACE INTO open_burst (rule, folder, first, last, opened, joined, count, seq, result_id,"
-            " label, score, taken, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (burst.rule, best.folder, burst.first, burst.last, burst.opened, burst.joined, burst.count, best.seq,
-             best.result_id, best.label, best.score, best.taken, best.at),
-        )  # fmt: skip
+        key = (burst.rule, burst.best.folder)
+        self._all_bursts()[key] = burst
+        self._changed.add(key)
 
     def remove_burst(self, burst: Burst) -> None:
         """Forget a burst that is over."""
-        self._db.execute("DELETE FROM open_burst WHERE rule = ? AND folder = ?", (burst.rule, burst.best.folder))
+        key = (burst.rule, burst.best.folder)
+        del self._all_bursts()[key]
+        self._changed.add(key)
+
+    def _all_bursts(self) -> dict[tuple[str, str], Burst]:
+        if self._bursts is None:
+            read = [_as_burst(row) for row in self._db.execute(_BURST)]
+            self._bursts = {(burst.rule, burst.best.folder): burst for burst in read}
+        return self._bursts
 
 
 def begin_burst(rule: Rule, frame: Frame) -> Burst:

@@ -14,6 +14,7 @@ from dogid.clock import Clock
 from dogid.file_names import one_line
 from dogid.outputs.backlog import Backlog, Batch
 from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
+from dogid.outputs.pace import Pace
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import TestOutcome
 
@@ -23,9 +24,6 @@ _LONGEST_WAIT = 300.0
 """Seconds between two attempts, at most. Raising it has an output notice later that the other side is back."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
-_PACE_SECONDS = 0.05
-"""Between two batches: photos that come one after the other are sent together, which costs them less. Raising it delays
-what comes during a batch."""
 _MOST_ERROR = 300  # characters of an error that are kept
 
 
@@ -63,6 +61,7 @@ class OutputRunner:
         self._next_try = 0.0  # monotonic seconds, as all below
         self._next_tend: float = 0.0
         self._has_error = store.read_state(name).error is not None
+        self._pace = Pace()
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
     @property
@@ -122,6 +121,7 @@ class OutputRunner:
             self._wait_until(self._next_try)
             return
         batch: Batch | None = None
+        self._pace.begin()
         try:
             self._tend()
             if self._stopping.is_set():
@@ -145,7 +145,8 @@ class OutputRunner:
             self._failures = 0
             self._note_ok()
             if batch.deliveries:
-                self._wait_until(time.monotonic() + _PACE_SECONDS, wakes=False)
+                has_more = len(batch.deliveries) >= self._output.batch
+                self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=has_more), wakes=False)
             else:
                 self._wait_until(self._next_tend)
 

@@ -10,6 +10,7 @@ from typing import Any
 from dogid.errors import DogidError
 from dogid.ledger.queries import read_newest_seq
 from dogid.outputs.backlog import Backlog
+from dogid.outputs.pace import Pace
 from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.rule_engine import RuleEngine, Step
 from dogid.outputs.runner import OutputRunner
@@ -24,11 +25,6 @@ _FOLLOW_SECONDS = 60.0
 """How long to wait for a signal before looking anyway."""
 _RETRY_SECONDS = 5.0
 """After a fault of the ledger or the store. Raising it delays events after the fault is over."""
-_PACE_SECONDS = 0.05
-"""Between two steps: photos that come one after the other are decided about together, which costs them less. Raising it
-delays events of what comes during a step."""
-_CATCH_UP_PAUSE = 0.005
-"""Between two steps where there is a backlog. Less takes processor time from the photos at once, more delays events."""
 
 
 class RunningOutputs:
@@ -115,20 +111,20 @@ class RunningOutputs:
 
     def _follow(self) -> None:
         """Wake outputs for what is new, and apply the rules to it."""
-        signal = self._source.signal
+        signal, pace = self._source.signal, Pace()
         while not (self._stopping.is_set() or signal.closed):
             known = signal.number
+            pace.begin()
             for runner in self._followers:
                 runner.wake()
-            wait = _FOLLOW_SECONDS
+            wait, has_more = _FOLLOW_SECONDS, False
             if self._engine is not None:
                 step = self._apply_rules(self._engine)
                 wait = _RETRY_SECONDS if step is None else min(wait, step.next_close or wait)
-                if step is not None and step.has_more:
-                    self._stopping.wait(_CATCH_UP_PAUSE)
-                    continue
-            self._stopping.wait(_PACE_SECONDS)
-            signal.wait_for_change(known, wait)
+                has_more = step is not None and step.has_more
+            self._stopping.wait(pace.rest_seconds(has_more=has_more))
+            if not has_more:
+                signal.wait_for_change(known, wait)
 
     def _apply_rules(self, engine: RuleEngine) -> Step | None:
         """Apply the rules to what is new, and wake the outputs that get events; return None where that failed."""

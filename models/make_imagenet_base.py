@@ -19,6 +19,7 @@ import tensorflow as tf
 
 SIDE = 224
 EPSILON = 1e-3  # of batch normalization
+STRONGEST_OF = 3  # by as many places of the last map (7 x 7), for each of its places; the published network has 1
 BLOCKS = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6))
 """Of each stage: how often its block is repeated, the first one's stride, and the expansion of its channels.
 Tan and Le 2019, "EfficientNet"; Lite0 has no squeeze-and-excitation, and ReLU6 for swish."""
@@ -120,6 +121,8 @@ def build(weights: dict[str, np.ndarray[Any, Any]]) -> tf.compat.v1.GraphDef:
                     values = tf.add(values, before, name=f"{name}/add")
                 number += 1
         values = convolve(values, "_conv_head", "_bn1", "top")
+        # else the mean drowns what is in one place of the photo only (TRIALS.md)
+        values = tf.nn.max_pool2d(values, STRONGEST_OF, 1, "SAME", name="top/strongest")
         tf.reduce_mean(values, [1, 2], name="embedding")
     definition = graph.as_graph_def()
     for node in definition.node:

@@ -36,4 +36,4 @@ def test_training_photos_get_their_label(label: str) -> None:
     done = dogid("classify", "--json", *map(str, photos))
 
     found = [result["label"] for result in json.loads(done.stdout)["results"]]
-    assert found.count(label) >= 0.95 * len(found)
+    assert found.count(label) >= 0.9 * len(found)

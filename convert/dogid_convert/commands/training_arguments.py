@@ -88,6 +88,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "matches (or its first group) is the photo's source or camera",
     )
     parser.add_argument(
+        "--balance-groups",
+        type=_share,
+        default=0.0,
+        metavar="P",
+        help="with --group-by, let photos of large groups count less in training: each counts 1 / (photos of its "
+        "group)^P; 0 (default): all photos alike, 1: all groups alike",
+    )
+    parser.add_argument(
         "--use-all",
         action="store_true",
         help="after the evaluation, train the final graph on photos that were held out, too (without "
@@ -124,6 +132,8 @@ def read_dataset(args: argparse.Namespace, track: Track) -> "Dataset":
     set_environment()
     require_tensorflow()
     find_bases(args.base)
+    if args.balance_groups and args.group_by is None:
+        raise UsageError("--balance-groups needs --group-by, which says what a group is")
     with user_errors(args.photos, "read the photos"):
         dataset = find_photos(args.photos, track)
     for label, _ in (*args.class_weight, *args.prior):
@@ -144,6 +154,7 @@ def describe_command(args: argparse.Namespace) -> str:
         ("--patience", args.patience),
         ("--size", args.size),
         ("--group-by", args.group_by and args.group_by.pattern),
+        ("--balance-groups", f"{args.balance_groups:g}" if args.balance_groups else None),
         ("--dtype", None if args.dtype == "int8" else args.dtype),
     )
     for flag, value in values:
@@ -172,6 +183,7 @@ def make_recipe(args: argparse.Namespace) -> "Recipe":
         class_weight=dict(args.class_weight),
         prior=dict(args.prior),
         group_by=args.group_by,
+        group_balance=args.balance_groups,
         use_all=args.use_all,
         schedule=Schedule(epochs=args.epochs) if args.epochs else Schedule(),
         cache_size=DEFAULT_SIZE if args.cache_size is None else args.cache_size,
@@ -209,6 +221,13 @@ def _side(text: str) -> int:
     number = int(text)
     if not _SMALLEST <= number <= _LARGEST:
         raise argparse.ArgumentTypeError(f"must be {_SMALLEST} to {_LARGEST} pixels")
+    return number
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must be 0 to 1")
     return number
 
 

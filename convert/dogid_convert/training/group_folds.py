@@ -62,6 +62,17 @@ def deal_folds(labels: NDArray[np.integer], groups: NDArray[np.intp], count: int
     return folds
 
 
+def weigh_by_group(groups: NDArray[np.intp], power: float) -> NDArray[np.float32]:
+    """Return how much each photo counts, 1 in the mean, where its group's photos count (their number) ^ -power.
+
+    With power 1 all groups count alike, with 0 all photos; groups [photos] are their numbers. Photos of one source
+    resemble each other: the thousandth says less about photos from elsewhere than the first of another source.
+    """
+    sizes: NDArray[np.float64] = np.bincount(groups)[groups].astype(np.float64)
+    weights = sizes**-power
+    return np.asarray(weights / weights.mean(), np.float32)
+
+
 class _FoldBalance:
     """The contents of a fold as shares of each label's photos: rare labels weigh as much as frequent ones."""
 

@@ -23,6 +23,8 @@ class Recipe:
     prior: dict[str, float] = field(default_factory=dict)
     """How much likelier a label is in use than among the training photos, where that is not 1."""
     group_by: re.Pattern[str] | None = None
+    group_balance: float = 0.0
+    """The power of a group's size, 0..1, by which its photos count less in training; 0 where all photos count alike."""
     use_all: bool = False
     """Whether the final graph is trained on photos that were held out, too."""
     schedule: Schedule = Schedule()

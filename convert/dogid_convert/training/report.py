@@ -74,6 +74,7 @@ def build_document(result: RetrainResult, recipe: Recipe, graph: bytes) -> dict[
             "cut": result.cut,
             "use_all": recipe.use_all,
             "group_by": recipe.group_by.pattern if recipe.group_by else None,
+            "balance_groups": recipe.group_balance,
             "class_weight": recipe.class_weight,
             "prior": recipe.prior,
             "patience": recipe.patience,

@@ -12,7 +12,7 @@ from dogid.quantities import count_of
 from dogid_convert.graph import surgery
 from dogid_convert.training import bottleneck_cache, bottlenecks, splits
 from dogid_convert.training.backbone import INPUT, Backbone
-from dogid_convert.training.group_folds import find_groups
+from dogid_convert.training.group_folds import find_groups, weigh_by_group
 from dogid_convert.training.near_duplicates import find_near_duplicates
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
@@ -65,7 +65,8 @@ def train_on_base(
     trainer = _make_trainer(backbone, cut, dataset, recipe)
     clusters = find_near_duplicates(trainer.embed_by_base(computed.values[:, 0]))
     groups, names = (clusters, ()) if recipe.group_by is None else find_groups(computed.photos, recipe.group_by)
-    data = TrainingData(computed.values, labels, weights[labels], groups)
+    sample_weight = weights[labels] * weigh_by_group(groups, recipe.group_balance)
+    data = TrainingData(computed.values, labels, sample_weight, groups)
     parts, patience = _split(labels, dataset, recipe, log)
     outcome = (
         fine_tune(trainer, data, parts, patience, log) if recipe.convolutions else train_head(trainer, data, parts)

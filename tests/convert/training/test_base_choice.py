@@ -1,6 +1,7 @@
 """Several bases are compared by cross-validation, and the better one is kept."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,38 @@ from dogid.errors import UsageError
 from dogid_convert.training import base_names
 from tests.convert.training_material import blind_graph, make_folder, small_graph
 
+IMAGENET, SHIPPED = "imagenet_base.pb", "retrained_graph.pb"
 
-@pytest.mark.parametrize("flags", [[], ["--fine-tune", "1", "--epochs", "1"]])
+
+@pytest.mark.parametrize(
+    ("worse", "better", "flags"),
+    [(SHIPPED, IMAGENET, []), (IMAGENET, SHIPPED, ["--fine-tune", "1", "--epochs", "1", "--base", "auto"])],
+)
 def test_base_with_the_lower_loss_is_kept(
-    flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    worse: str,
+    better: str,
+    flags: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    bases = (str(blind_graph(tmp_path / "blind.pb")), str(small_graph()))
-    monkeypatch.setattr(base_names, "find_bases", lambda _: bases)
+    blind_graph(tmp_path / worse)
+    shutil.copy(small_graph(), tmp_path / better)
+    monkeypatch.setattr(base_names, "_places", lambda name: (tmp_path / base_names._FILES[name],) * 2)
     photos = make_folder(tmp_path / "photos", photos=12)
     (photos / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
 
     assert main(["retrain", str(photos), "-o", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), *flags]) == 0
 
     document = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert document["base"]["name"] == "small.pb"
-    blind, seeing = document["bases"]
-    assert blind["loss"] > seeing["loss"]
+    assert document["base"]["name"] == better
+    losses = {base["name"]: base["loss"] for base in document["bases"]}
+    assert list(losses) == [IMAGENET, SHIPPED]
+    assert losses[worse] > losses[better]
     assert document["photos"]["unreadable"] == 1
     printed = capsys.readouterr()
     assert printed.err.count("broken.jpg") == 1
-    assert "base: small.pb, the best by cross-validation (loss: blind.pb" in printed.out
+    assert f"base: {better}, the best by cross-validation (loss: {IMAGENET}" in printed.out
 
 
 def test_environment_names_the_default_base_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

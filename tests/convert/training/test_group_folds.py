@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dogid.dataset.labelled_photos import LabelledPhoto
 from dogid.errors import UsageError
-from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds, find_groups
+from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds, find_groups, weigh_by_group
 
 
 def photos_of(**groups: int) -> list[LabelledPhoto]:
@@ -63,3 +63,13 @@ def test_every_label_is_outside_each_fold() -> None:
         folds = deal_folds(labels, groups)
         for number in np.unique(folds[folds != ALWAYS_TRAINED]):
             assert set(labels[folds != number]) == set(labels)
+
+
+def test_photos_of_large_groups_count_less() -> None:
+    groups = np.repeat([0, 1], [16, 1])
+    weights = weigh_by_group(groups, 0.25)
+
+    assert weights.mean() == pytest.approx(1)
+    assert weights[16] / weights[0] == pytest.approx(2)
+    assert weigh_by_group(groups, 0).tolist() == [1.0] * 17
+    assert weigh_by_group(groups, 1)[:16].sum() == pytest.approx(weigh_by_group(groups, 1)[16])

@@ -94,11 +94,12 @@ def test_table_shows_confusion_matrix(plain_run: Run) -> None:
 
 
 def test_group_evaluation_covers_every_photo(photos: Path, tmp_path: Path) -> None:
-    retrain(photos, tmp_path / "out", "--group-by", "[^_]+", "--use-all")
+    retrain(photos, tmp_path / "out", "--group-by", "[^_]+", "--balance-groups", "0.5", "--use-all")
 
     document = report_of(tmp_path / "out")
     assert document["by_group"]["photos"] == 60
     assert document["photos"]["trained_on"] == 60
+    assert document["recipe"]["balance_groups"] == 0.5
 
 
 def test_former_flag_names_work_and_print_the_new_ones(

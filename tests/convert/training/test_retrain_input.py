@@ -54,12 +54,24 @@ def test_too_many_unreadable_photos_are_an_error(
 
 
 @pytest.mark.parametrize(
-    "flags", [["--seed", "-1"], ["--size", "5"], ["--class-weight", "red"], ["--group-by", "("], ["--epochs", "0"]]
+    "flags",
+    [
+        ["--seed", "-1"],
+        ["--size", "5"],
+        ["--class-weight", "red"],
+        ["--group-by", "("],
+        ["--epochs", "0"],
+        ["--balance-groups", "2"],
+    ],
 )
 def test_wrong_flags_are_wrong_usage(photos: Path, tmp_path: Path, flags: list[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
         retrain(photos, tmp_path / "out", *flags)
     assert leaving.value.code == 2
+
+
+def test_balance_of_groups_without_groups_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+    assert retrain(photos, tmp_path / "out", "--balance-groups", "0.5") == 2
 
 
 def test_class_weight_of_unknown_label_is_wrong_usage(photos: Path, tmp_path: Path) -> None:

@@ -180,6 +180,18 @@ class OutputRig:
 
         eventually(is_done, "all is decided and sent")
 
+    def reopen_readers(self) -> None:
+        """Read the ledger by connections of this process, which is a fork."""
+        self.readers = Readers(self.state, lambda: None, lambda: self.thresholds)
+
+    def replace_ledger(self) -> None:
+        """Stop, and lose the ledger; a new one is made."""
+        self.stop()
+        self.ledger.close()
+        for path in self.state.glob("ledger.db*"):
+            path.unlink()
+        self._open()
+
     def close(self) -> None:
         """Stop all."""
         self.stop()
@@ -199,6 +211,8 @@ class Recorder:
         self.refuses: Callable[[Delivery], bool] = lambda _: True
         """Which deliveries the fault is about."""
         self.taken: list[Delivery] = []
+        self.batches: list[int] = []
+        """Their sizes."""
         self.arrived_at: list[float] = []
         """Monotonic seconds of each."""
         self.gate = threading.Event()
@@ -208,6 +222,7 @@ class Recorder:
         self.context: OutputContext | None = None
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
+        self.batches.append(len(deliveries))
         for number, delivery in enumerate(deliveries, 1):
             self.gate.wait()
             if self.fault is not None and self.refuses(delivery):

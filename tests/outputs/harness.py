@@ -4,9 +4,7 @@
 """
 
 import argparse
-import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.outputs.mail_receiver import find_free_port
-from tests.support.daemon import ROOT, DaemonProcess, environment
+from tests.outputs.receivers import Receiver, make_receiver
+from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.support.waiting import eventually
 
-KINDS = ("command", "http", "smtp")
+KINDS = ("command", "http", "mqtt", "smtp")
 PHOTOS_PER_OUTAGE = 10
 _SIDE = 16  # pixels: photos are cheap, what is tried is what becomes of their results
 _LONGEST_PAUSE = 0.6  # seconds between two outages, and of one
@@ -50,40 +48,6 @@ class Report:
         return "\n".join([*lines, f"{len(self.faults)} faults", *(f"  {fault}" for fault in self.faults[:50])])
 
 
-class Receiver:
-    """A recording server, with the file that outlives it."""
-
-    def __init__(self, kind: str, folder: Path, fault_rate: float) -> None:
-        self.port = find_free_port()
-        self.file = folder / f"{kind}.jsonl"
-        command = [sys.executable, "-m", "tests.outputs.recording_server", kind, str(self.port), str(self.file)]
-        self._command = [*command, "--faults", str(fault_rate)]
-        self._log = folder / f"{kind}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, and wait for nothing."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, env=environment(), stdout=log, stderr=log, cwd=ROOT)
-
-    def kill(self) -> None:
-        """End it as a power cut does."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def messages(self) -> list[dict[str, Any]]:
-        """Return what was received, in order."""
-        return read_messages(self.file)
-
-
-def read_messages(file: Path) -> list[dict[str, Any]]:
-    """Return the lines of a file, of which the last may be half-written."""
-    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
-
-
 def run(outages: int, seed: int, kinds: Sequence[str] = KINDS, *, progress: bool = False) -> Report:
     """Have so many outages of outputs of these kinds and of the daemon; return what was found."""
     report, began = Report(), time.monotonic()
@@ -97,9 +61,8 @@ def _run(
     folder: Path, outages: int, chance: random.Random, kinds: Sequence[str], report: Report, *, progress: bool
 ) -> None:
     (folder / "inbox").mkdir()
-    receivers = {kind: Receiver(kind, folder, _FAULT_RATE) for kind in ("http", "smtp") if kind in kinds}
-    ran = folder / "command.jsonl"
-    config = _write_settings(folder, kinds, receivers, ran)
+    receivers = {kind: make_receiver(kind, folder, _FAULT_RATE) for kind in kinds}
+    config = _write_settings(folder, receivers)
     daemon = DaemonProcess(folder / "inbox", folder / "state", "--config", str(config), "--learning", "off")
     try:
         for receiver in receivers.values():
@@ -115,53 +78,25 @@ def _run(
         daemon.wait_for_all_answers(report.photos)
         daemon.kill()  # the next start tries at once what waits
         daemon.start()
-        files = {kind: receivers[kind].file if kind in receivers else ran for kind in kinds}
         eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", _LAST_SECONDS)
         results = {result["file"]: result["id"] for result in daemon.results()}
-        for name, file in files.items():
-            _count(name, read_messages(file), results, report)
+        for name, receiver in receivers.items():
+            _count(name, receiver.messages(), results, report)
         report.faults += [f"{state['name']}: parked {state['parked']}" for state in _outputs(daemon) if state["parked"]]
         daemon.stop()
     finally:
         daemon.close()
         for receiver in receivers.values():
-            receiver.kill()
+            receiver.close()
 
 
-def _write_settings(folder: Path, kinds: Sequence[str], receivers: dict[str, Receiver], ran: Path) -> Path:
-    tables = {
-        "http": lambda: ['type = "webhook"', f'url = "http://127.0.0.1:{receivers["http"].port}/"', "timeout = 5"],
-        "smtp": lambda: [*_MAIL, f'url_file = "{_write_address(folder, receivers["smtp"].port)}"'],
-        "command": lambda: [
-            'type = "command"',
-            f'command = ["{sys.executable}", "-IS", "{_write_script(folder, ran)}"]',
-        ],
-    }
-    lines = [line for kind in kinds for line in (f"[outputs.{kind}]", "all = true", *tables[kind]())]
+def _write_settings(folder: Path, receivers: dict[str, Receiver]) -> Path:
+    lines = [
+        line for kind, receiver in receivers.items() for line in (f"[outputs.{kind}]", *receiver.describe_output())
+    ]
     config = folder / "dogid.toml"
     config.write_text("\n".join([*lines, ""]))
     return config
-
-
-_MAIL = ('type = "notify"', 'title = "{id}"', 'body = "{file}"', "thumbnail = false")
-
-
-def _write_address(folder: Path, port: int) -> Path:
-    file = folder / "address"
-    file.write_text(f"mailto://127.0.0.1:{port}/?from=a@b.org&to=c@d.org")
-    return file
-
-
-def _write_script(folder: Path, ran: Path) -> Path:
-    file = folder / "append.py"
-    file.write_text(
-        "import json, os, sys\n"
-        "event = json.load(sys.stdin)\n"
-        "line = {'id': event['id'], 'file': event['result']['file'], 'result': event['result']['id']}\n"
-        f"out = os.open({str(ran)!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)\n"
-        "os.write(out, json.dumps(line).encode() + b'\\n')\n"
-    )
-    return file
 
 
 def _add_photo(inbox: Path, report: Report) -> None:
@@ -175,12 +110,13 @@ def _have_outage(
     daemon: DaemonProcess, receivers: dict[str, Receiver], chance: random.Random, report: Report, *, is_daemons: bool
 ) -> None:
     """Kill one of all, and start it again after a while; the daemon may just be starting."""
-    if is_daemons or not receivers:
+    mortal = sorted(receivers.keys() - {"command"})
+    if is_daemons or not mortal:
         report.outages["the daemon"] += 1
         daemon.kill()
         daemon.start()
         return
-    name = chance.choice(sorted(receivers))
+    name = chance.choice(mortal)
     report.outages[name] += 1
     receivers[name].kill()
     time.sleep(chance.uniform(0, _LONGEST_PAUSE))

@@ -69,9 +69,14 @@ def header_line() -> str:
     return encode_rows([COLUMNS])
 
 
+def list_cells(result: Result) -> list[Any]:
+    """Return a result's cells, in the order of COLUMNS."""
+    return [cell(result) for cell in _CELLS.values()]
+
+
 def encode_results(results: Iterable[Result]) -> str:
     """Return results as lines of CSV, each with its line break."""
-    return encode_rows([cell(result) for cell in _CELLS.values()] for result in results)
+    return encode_rows(map(list_cells, results))
 
 
 def encode_rows(rows: Iterable[Iterable[Any]]) -> str:

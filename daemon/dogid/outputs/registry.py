@@ -7,6 +7,10 @@ from typing import cast
 from dogid.outputs.output import ENTRY_POINTS, MakeOutput, OutputConfigError
 
 BUILT_IN: dict[str, str] = {
+    "csv": "dogid.outputs.files.record_output:make_csv",
+    "jsonl": "dogid.outputs.files.record_output:make_jsonl",
+    "sidecar": "dogid.outputs.files.sidecar:make_output",
+    "sort": "dogid.outputs.files.sort:make_output",
     "command": "dogid.outputs.command:make_output",
     "mqtt": "dogid.outputs.mqtt.output:make_output",
     "notify": "dogid.outputs.notify:make_output",

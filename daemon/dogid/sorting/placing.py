@@ -29,6 +29,10 @@ class SkippedError(Exception):
     """A photo that cannot be sorted now: it has gone, or its content is another by now."""
 
 
+class UnreadableError(SkippedError):
+    """A photo that cannot be read, for a reason that may pass."""
+
+
 class LinkError(Exception):
     """Links of this kind cannot be made there at all."""
 
@@ -41,14 +45,18 @@ def prepare(kind: Kind, inbox: Path, path: bytes, sha256: str, modified_ms: int 
     """
     temporary.unlink(missing_ok=True)
     try:
-        with open_root(inbox) as root:
+        root = open_root(inbox)
+    except OSError as error:
+        raise UnreadableError(f"the inbox cannot be read: {error.strerror}") from error
+    try:
+        with root:
             source = open_beneath(root, path)
     except FileNotFoundError as error:
         raise SkippedError("it has left the inbox") from error
     except (OutsideError, NotAFileError) as error:
         raise SkippedError("it is no regular file of the inbox") from error
     except OSError as error:
-        raise SkippedError(f"it cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"it cannot be read: {error.strerror}") from error
     try:
         status = os.fstat(source)
         if kind is Kind.COPY:
@@ -84,7 +92,7 @@ def _read_piece(source: int) -> bytes:
     try:
         return os.read(source, _PIECE)
     except OSError as error:
-        raise SkippedError(f"it cannot be read: {error.strerror}") from error
+        raise UnreadableError(f"it cannot be read: {error.strerror}") from error
 
 
 def _link(source: int, temporary: Path) -> None:

@@ -21,6 +21,7 @@ from dogid.sorting.placing import (
     Kind,
     LinkError,
     SkippedError,
+    UnreadableError,
     claim,
     is_ours,
     prepare,
@@ -53,6 +54,8 @@ class SortReport:
     left_out: int = 0
     """Failed, pending, or not in the inbox any more."""
     failed: int = 0
+    unreadable: int = 0
+    """Of those that failed, those that may be readable later."""
     reasons: list[str] = field(default_factory=list)
     """Of the first that failed, with their names."""
     labels: dict[str, int] = field(default_factory=dict)
@@ -216,6 +219,7 @@ class Sorter:
                 temporary.unlink(missing_ok=True)
                 self.manifest.remove(photo)
                 report.note_failure(plan.result["file"], str(error))
+                report.unreadable += isinstance(error, UnreadableError)
                 return
             except (LinkError, OSError):
                 with contextlib.suppress(OSError):

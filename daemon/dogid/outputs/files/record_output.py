@@ -1,0 +1,116 @@
+"""The outputs `jsonl` and `csv`: a line for each result, for people's own programs and spreadsheets."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation, Tail
+from dogid.outputs.output import Delivery, OutputContext
+from dogid.outputs.table import OutputTable, read_table
+from dogid.result_table import COLUMNS, encode_rows, list_cells
+
+_NOTE = "position.json"
+_DELIVERY_COLUMNS = ("delivery", "kind", "rule", "count")
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class _Table(OutputTable, frozen=True, kw_only=True):
+    path: str
+    all: bool = True
+    rotate: Literal["never", "daily"] = "never"
+    max_mb: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
+    keep: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+
+
+def make_jsonl(table: Mapping[str, Any], context: OutputContext) -> "RecordOutput":
+    """Return the output `jsonl`. Raise OutputConfigError."""
+    return RecordOutput(read_table(table, _Table), context, RecordFormat(b"", _read_json_tail), _encode_json)
+
+
+def make_csv(table: Mapping[str, Any], context: OutputContext) -> "RecordOutput":
+    """Return the output `csv`. Raise OutputConfigError."""
+    header = encode_rows([(*_DELIVERY_COLUMNS, *COLUMNS)]).encode()
+    return RecordOutput(read_table(table, _Table), context, RecordFormat(header, _read_csv_tail), _encode_csv)
+
+
+class RecordOutput:
+    """Appends a record for each delivery."""
+
+    batch = 500  # records with one wait for the disk; more are sent again after a fault
+
+    def __init__(
+        self, table: _Table, context: OutputContext, form: RecordFormat, encode: Callable[[Delivery], bytes]
+    ) -> None:
+        """Set up, without opening the file. Raise OutputConfigError."""
+        self.wants_all = table.all
+        self.wants_events = not table.all
+        self._path = read_place("path", table.path, context)
+        self._encode = encode
+        rotation = Rotation(table.max_mb * 1_000_000, table.rotate == "daily", table.keep)
+        self._file = RecordFile(self._path, context.folder / _NOTE, form, rotation)
+
+    def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
+        """Append the deliveries, and have them on the disk. Raise OutputError."""
+        check_folder(self._path.parent)
+        records = [(delivery.id, self._encode(delivery)) for delivery in deliveries if not delivery.is_test]
+        try:
+            self._file.append(records, date.today())  # noqa: DTZ011  # local days
+        except OSError as error:
+            raise explain_file_fault(self._path, error) from error
+        acknowledged(len(deliveries))
+
+    def tend(self) -> float | None:
+        """Do nothing."""
+        return None
+
+    def check(self) -> str:
+        """Look at the folder. Raise OutputError."""
+        return check_folder(self._path.parent)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _encode_json(delivery: Delivery) -> bytes:
+    return _encode(delivery.describe()).encode(errors="replace") + b"\n"
+
+
+def _read_json_tail(tail: bytes) -> Tail:
+    whole, ids = 0, set[str]()
+    for line in tail.split(b"\n")[:-1]:
+        try:
+            document = json.loads(line)
+        except ValueError:  # torn, zeros, or somebody's note
+            document = None
+        if b"\0" in line:
+            break
+        whole += len(line) + 1
+        if isinstance(document, dict):
+            ids.add(str(document.get("id")))
+    return whole, ids
+
+
+def _encode_csv(delivery: Delivery) -> bytes:
+    cells = (delivery.id, delivery.kind, delivery.rule, delivery.count, *list_cells(delivery.result))
+    return encode_rows([cells]).encode(errors="replace")
+
+
+def _read_csv_tail(tail: bytes) -> Tail:
+    """A record ends with a line break outside of quotes."""
+    whole, at, is_quoted = 0, 0, False
+    end = tail.find(b"\0")
+    sound = tail if end < 0 else tail[:end]
+    while (found := sound.find(b"\n", at)) >= 0:
+        is_quoted ^= sound.count(b'"', at, found) % 2 == 1
+        at = found + 1
+        if not is_quoted:
+            whole = at
+    rows = csv.reader(io.StringIO(sound[:whole].decode(errors="replace"), newline=""))
+    return whole, {row[0] for row in rows if row}

@@ -1,0 +1,123 @@
+"""The output `sidecar`: an XMP file for each photo, `NAME.jpg.xmp`, in a folder that mirrors the inbox.
+
+Source: https://github.com/adobe/xmp-docs, XMP Specification part 1; `lr:hierarchicalSubject` as Lightroom, digiKam and
+darktable read it. All keywords of dogid's lie below `dogid`, so that they can be taken out again.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from dogid.file_names import possible_names
+from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
+from dogid.outputs.table import OutputTable, read_table
+from dogid.result_document import Result
+from dogid.system.atomic_files import write_atomically
+
+_ROOT = "dogid"
+_UNSURE = "unsure"
+_TOOLKIT = b'x:xmptk="dogid"'
+"""By which a sidecar of dogid's is known: other programs write their own name there."""
+_LOOKED_AT = 1000  # bytes of a sidecar, in which that stands
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="dogid">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+    xmlns:dc="http://purl.org/dc/elements/1.1/"
+    xmlns:lr="http://ns.adobe.com/lightroom/1.0/">
+   <dc:subject><rdf:Bag><rdf:li>{subject}</rdf:li></rdf:Bag></dc:subject>
+   <lr:hierarchicalSubject><rdf:Bag><rdf:li>{branch}</rdf:li></rdf:Bag></lr:hierarchicalSubject>
+  </rdf:Description>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>
+"""
+
+
+class _Table(OutputTable, frozen=True, kw_only=True):
+    folder: str
+    all: bool = True
+
+
+def make_output(table: Mapping[str, Any], context: OutputContext) -> "SidecarOutput":
+    """Return the output. Raise OutputConfigError."""
+    return SidecarOutput(read_table(table, _Table), context)
+
+
+class SidecarOutput:
+    """Writes, or replaces, the sidecars of photos."""
+
+    batch = 50
+
+    def __init__(self, table: _Table, context: OutputContext) -> None:
+        """Set up. Raise OutputConfigError."""
+        self.wants_all = table.all
+        self.wants_events = not table.all
+        self._folder = read_place("folder", table.folder, context)
+        self._stopping = context.stopping
+
+    def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
+        """Write the sidecars of the deliveries' photos. Raise OutputError, RefusedError."""
+        check_folder(self._folder)
+        for number, delivery in enumerate(deliveries, start=1):
+            if self._stopping.is_set():
+                return
+            if not delivery.is_test:
+                self._write(delivery.result)
+            acknowledged(number)
+
+    def _write(self, result: Result) -> None:
+        label = keyword_of(result)
+        if label is None:
+            return
+        name = possible_names(result["file"])[0] + b".xmp"
+        path = Path(os.fsdecode(os.path.join(os.fsencode(self._folder), name)))
+        try:
+            if path.exists() and not _is_ours(path):
+                raise RefusedError(f"{path}: written by another program: move it away for dogid to write its own")
+            write_atomically(path, make_packet(label).encode())
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
+            raise explain_file_fault(path, error) from error
+
+    def tend(self) -> float | None:
+        """Do nothing."""
+        return None
+
+    def check(self) -> str:
+        """Look at the folder. Raise OutputError."""
+        return check_folder(self._folder)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def keyword_of(result: Result) -> str | None:
+    """Return what a photo's keyword is: a person's label, else the model's; `unsure`; None for photos without any."""
+    word = result["reviewed"]
+    if word is not None:
+        return word["label"] or _UNSURE
+    label: str | None = result["label"]
+    return _UNSURE if result["unsure"] else label
+
+
+def make_packet(label: str) -> str:
+    """Return the content of a sidecar with a keyword."""
+    text = _NOT_XML.sub("\ufffd", label)
+    branch = f"{_ROOT}|{text.replace('|', '/')}"  # which parts the levels
+    return _PACKET.format(subject=escape(text), branch=escape(branch))
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _TOOLKIT in file.read(_LOOKED_AT)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}") from error

@@ -1,0 +1,82 @@
+"""The output `sort`: photos in folders by label, as `dogid sort` makes them; a person's correction moves a photo."""
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
+from dogid.outputs.table import OutputTable, read_table
+from dogid.result_document import Result
+from dogid.sorting.placing import Kind, LinkError
+from dogid.sorting.sorter import Sorter, SortReport
+
+
+class _Table(OutputTable, frozen=True, kw_only=True):
+    folder: str
+    kind: Literal["copy", "hardlink", "symlink"] = "copy"
+    all: bool = True
+
+
+def make_output(table: Mapping[str, Any], context: OutputContext) -> "SortOutput":
+    """Return the output. Raise OutputConfigError."""
+    return SortOutput(read_table(table, _Table), context)
+
+
+class SortOutput:
+    """Copies or links photos into the folder of their label."""
+
+    batch = 50
+
+    def __init__(self, table: _Table, context: OutputContext) -> None:
+        """Set up. Raise OutputConfigError."""
+        self.wants_all = table.all
+        self.wants_events = not table.all
+        self._folder = read_place("folder", table.folder, context)
+        if context.inbox.resolve().is_relative_to(self._folder.resolve()):
+            raise OutputConfigError(f"folder: {table.folder} holds the inbox: name a folder beside it")
+        self._inbox = context.inbox
+        self._kind = Kind(table.kind)
+
+    def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
+        """Place or move the photos of the deliveries. Raise OutputError, or RefusedError for one that cannot be read.
+
+        A photo that has changed or left since is passed over: it has another result, or none, by now.
+        """
+        check_folder(self._folder)
+        results = [[] if delivery.is_test else [delivery.result] for delivery in deliveries]
+        if not self._sort([result for each in results for result in each]).unreadable:
+            acknowledged(len(deliveries))
+            return
+        for number, each in enumerate(results):  # which one is it?
+            acknowledged(number)
+            report = self._sort(each)
+            if report.unreadable:
+                raise RefusedError(report.reasons[0])
+        acknowledged(len(deliveries))
+
+    def _sort(self, results: Sequence[Result]) -> SortReport:
+        report = SortReport()
+        try:
+            with Sorter(self._folder, self._inbox, self._kind) as sorter:
+                sorter.sort(results, report)
+        except LinkError as error:
+            raise OutputError(f"{self._folder}: {error} (kind)") from error
+        except BlockingIOError as error:
+            raise OutputError(f"{self._folder}: dogid sort works there; wait for its end") from error
+        except OSError as error:
+            raise explain_file_fault(self._folder, error) from error
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"{self._folder}: its list of photos cannot be written: {error}") from error
+        return report
+
+    def tend(self) -> float | None:
+        """Do nothing."""
+        return None
+
+    def check(self) -> str:
+        """Look at the folder. Raise OutputError."""
+        return check_folder(self._folder)
+
+    def close(self) -> None:
+        """Do nothing: the folder is open during a batch only, so that `dogid sort` can work there, too."""

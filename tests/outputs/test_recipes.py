@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from dogid.outputs.table import OutputTable
 from tests.outputs.http_receiver import Receiver, receiving, reply
 from tests.outputs.mail_receiver import MailReceiver, receiving_mail
 from tests.support.daemon import ROOT, DaemonProcess, environment
@@ -56,7 +57,7 @@ class Place:
 
 
 def _moved(text: str, folder: Path) -> str:
-    return re.sub(r"/(?=etc/dogid|usr/local/bin|var/lib/dogid|dev/ttyUSB0)", f"{folder}/", text)
+    return re.sub(r"/(?=etc/dogid|srv/dogs|usr/local/bin|var/lib/dogid|dev/ttyUSB0)", f"{folder}/", text)
 
 
 def _blocks(text: str, kind: str) -> list[str]:
@@ -75,6 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             "mailtos://you:app-password@mail.example.org": f"mailto://127.0.0.1:{mailbox.port}/",
             "http://nodered.local:1880/": services.url,
             '"pug"': '"other"',  # what the tests' photos are
+            " -o dogid ": " ",  # there is no such user here
         }
 
         def local(text: str) -> str:
@@ -95,13 +97,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         for script in _blocks(RECIPES, "python"):
             put(made.file("/usr/local/bin/keep-newest"), script.encode())
         for commands in _blocks(RECIPES, "console"):
-            if "dogid export" not in commands:  # there are no results yet
+            if not _needs_results(commands):
                 made.type(local(commands))
         daemon.start()
         opened.callback(daemon.close)
         put(daemon.inbox / "gate" / "rex.jpg", photo(1))
         daemon.wait_for_answer("gate/rex.jpg")
         yield made
+
+
+def _needs_results(commands: str) -> bool:
+    return "dogid export" in commands or "dogid sort" in commands
 
 
 def _install_own_kind(site: Path) -> Path:
@@ -154,23 +160,38 @@ def test_kind_of_another_package_is_found_and_used(place: Place) -> None:
     assert eventually(port.read_text, lambda: f"the lamp is on: {place.daemon.status()['outputs']}") == "on other\n"
 
 
-def test_exports_are_written(place: Place) -> None:
-    for commands in _blocks(RECIPES, "console"):
-        if "dogid export" in commands:
-            place.type(commands)
+def test_exports_and_folders_are_written(place: Place) -> None:
+    for commands in filter(_needs_results, _blocks(RECIPES, "console")):
+        place.type(commands)
 
     assert "gate/rex.jpg" in (place.folder / "results.csv").read_text()
     assert (place.folder / "camera-traps" / "datapackage.json").exists()
+    assert [file.name for file in (place.folder / "by-label" / "other").iterdir()] == ["rex.jpg"]
+
+
+def test_folders_and_spreadsheet_fill_by_themselves(place: Place) -> None:
+    folder, table = place.file("/srv/dogs/by-label"), place.file("/srv/dogs/results.csv")
+
+    eventually((folder / "other").exists, lambda: f"the photo is sorted: {place.daemon.status()['outputs']}")
+    eventually(table.exists, lambda: f"the table is written: {place.daemon.status()['outputs']}")
+    eventually(lambda: "gate/rex.jpg" in table.read_text(), "the table has the photo")
 
 
 def test_settings_and_placeholders_are_all_on_the_page() -> None:
     from dogid.outputs import command, notify, webhook
+    from dogid.outputs.files import record_output, sidecar, sort
     from dogid.outputs.message_template import PLACEHOLDERS
     from dogid.outputs.rules import _RuleTable
 
-    tables = {"webhook": webhook._Table, "notify": notify._Table, "command": command._Table, "Rules": _RuleTable}
-    for title, table in tables.items():
+    tables: dict[str, list[type[OutputTable]]] = {
+        "Rules": [_RuleTable],
+        "webhook": [webhook._Table],
+        "notify": [notify._Table],
+        "command": [command._Table],
+        "jsonl, csv, sidecar, sort": [record_output._Table, sidecar._Table, sort._Table],
+    }
+    for title, described in tables.items():
         section = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
         named = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|]*)", section, re.MULTILINE))))
-        assert named == set(table.__struct_fields__)
+        assert named == {name for table in described for name in table.__struct_fields__}
     assert {name for name in PLACEHOLDERS if f"{{{name}}}" not in PAGE} == set()

@@ -34,7 +34,7 @@ def explain_file_fault(path: Path, error: OSError) -> OutputError:
     if error.errno in _REFUSED:
         return OutputError(
             f"{path}: {reason}: give the daemon's user the right to write there; the service also needs"
-            f" ReadWritePaths={path.parent} (systemctl edit dogid)"
+            f" ReadWritePaths={path if path.is_dir() else path.parent} (systemctl edit dogid)"
         )
     return OutputError(f"{path}: {reason}")
 

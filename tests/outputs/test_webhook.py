@@ -128,9 +128,17 @@ def test_redirect_within_the_host_is_followed(tmp_path: Path, receiver: Receiver
 
 def test_redirect_to_elsewhere_is_not_followed(tmp_path: Path, receiver: Receiver) -> None:
     with receiving() as other:
-        for target in (other.url, "https://localhost/", "//127.0.0.1/", "ftp://localhost/", "", "http://[/"):
+        for target, reason in [
+            (other.url, "not followed"),
+            (receiver.url.replace("http:", "https:"), "not followed"),
+            ("//127.0.0.1/", "not followed"),
+            ("ftp://localhost/", "without an address"),
+            ("http://[/", "without an address"),
+        ]:
             receiver.answer = reply(307, Location=target)
-            assert isinstance(fault(make(tmp_path, receiver.url)), RefusedError)
+            error = fault(make(tmp_path, receiver.url))
+            assert isinstance(error, RefusedError)
+            assert reason in str(error)
         assert other.requests == []
 
     receiver.answer = reply(307, Location="/")

@@ -74,7 +74,7 @@ def _send(request: Request) -> None:
     logging.getLogger("apprise").propagate = False
     sender = apprise.Apprise()
     if not sender.add(request["url"]):
-        _report(0, "Apprise", "knows no service with such an address; see https://github.com/caronc/apprise/wiki")
+        _report(0, "Apprise", "knows no service with such an address; see https://appriseit.com/services/")
         return
     service = str(sender[0].service_name)
     _report(0, service)

@@ -1,4 +1,4 @@
-"""How right and how sure models of one's own classes are on other objects: the table of models/README.md.
+"""How right and how sure models of one's own classes are on other objects: the tables of models/BASES.md.
 
 `python -m tests.benchmarks.own_classes FOLDER...` takes folders of labelled folders. The photos of each are dealt into
 two halves of whole groups; a model of `dogid retrain` and `dogid convert` with their defaults, trained on one half,

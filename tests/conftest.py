@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.daemon import DaemonProcess
-
-_ONE_PROCESS = ("tests/convert/", "tests/service/", "tests/web/browser/")
-"""Folders whose tests share what is expensive to make: TensorFlow's graphs and trainings, an installed service, a
-browser. None of them takes as long as all other tests together."""
-
-_LONGEST = ("tests/convert/", "tests/service/", "tests/soak/", "tests/chain/", "tests/crash/", "tests/web/browser/")
-"""They start first, in this order, so that no process is left alone with one of them at the end."""
+from tests.support.run_order import is_for_another, rank
 
 MakeDaemon = Callable[..., DaemonProcess]
 
@@ -73,25 +67,27 @@ def waiting_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     return make_daemon("--settle", "600").start()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave tests to the process of pytest-xdist that collects their group."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None or not is_for_another(
+        collection_path, config.rootpath, worker["workerid"], worker["workercount"]
+    ):
+        return None
+    return True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, and give those that boot a machine and install on it the time that they take."""
     for item in items:
         if item.nodeid.startswith("tests/service/") and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(600))
-    items.sort(key=lambda item: next((at for at, folder in enumerate(_LONGEST) if item.nodeid.startswith(folder)), 99))
+    items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Have pytest-xdist run the tests of a file, or of a folder that shares more, in one process, so that they share.
+    """Have pytest-xdist run tests that share something in one process."""
+    from tests.support.scheduler import Scheduler  # which needs pytest-xdist
 
-    `--dist loadgroup` would do that by marks, but pytest-xdist 3.8 does not see them with pytest 9.2.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduler(LoadScopeScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            return next((folder for folder in _ONE_PROCESS if nodeid.startswith(folder)), nodeid.partition("::")[0])
-
-    config.option.loadscopereorder = False  # it would begin with the files of the most tests, not the longest
     return Scheduler(config, log)

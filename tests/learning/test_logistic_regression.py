@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from dogid.learning.logistic_regression import Matrix, fit_softmax
 
@@ -21,6 +20,8 @@ def fit(inputs: Matrix, labels: NDArray[np.int64], weights: Matrix, l2: float) -
 @pytest.mark.parametrize("l2", [0.1, 10.0, 1000.0])
 @pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
 def test_softmax_equals_scikit_learns(l2: float, scale: float) -> None:
+    from sklearn.linear_model import LogisticRegression  # a second to import
+
     inputs, labels, weights = clouds()
     inputs = inputs * scale
     found = fit(inputs, labels, weights, l2)

@@ -65,14 +65,20 @@ def _mailto(port: int) -> str:
 
 def test_ntfy_gets_message_and_thumbnail(tmp_path: Path, receiver: Receiver) -> None:
     url = receiver.url.replace("http://", "ntfy://me:sesame@") + "topic"
-    send(make(tmp_path, url), [make_delivery()])
+    output = make(tmp_path, url, title="{label} {score}", body="{file}, {link}")
+    send(output, [make_delivery()])
+    made_up = make_delivery(is_test=True)
+    made_up.result["id"] = None
+    send(output, [made_up])
 
-    [request] = receiver.requests
+    request, test = receiver.requests
     said = parse_qs(urlsplit(request.path).query)
     assert urlsplit(request.path).path == "/topic"
     assert said["title"] == ["pug 88 %"]
-    assert said["message"][0].startswith("rex.jpg, 2026-")
+    assert said["message"] == ["rex.jpg, http://127.0.0.1:8000/page/photo/1"]
     assert request.body[:2] == b"\xff\xd8"
+    said = parse_qs(urlsplit(test.path).query)
+    assert (said["title"], said["message"]) == (["Test: pug 88 %"], ["rex.jpg, http://127.0.0.1:8000/"])
 
 
 def test_messages_before_a_refused_one_are_acknowledged(tmp_path: Path, receiver: Receiver) -> None:

@@ -47,10 +47,6 @@ def _time(delivery: Delivery, _: OutputContext) -> str:
     return datetime.fromtimestamp(delivery.at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _link(delivery: Delivery, context: OutputContext) -> str:
-    return f"{context.page_url.rstrip('/')}/page/photo/{delivery.result['id']}"
-
-
 PLACEHOLDERS: Mapping[str, _Value] = {
     "label": _label,
     "score": _score,
@@ -60,7 +56,7 @@ PLACEHOLDERS: Mapping[str, _Value] = {
     "rule": lambda delivery, _: delivery.rule or "",
     "count": lambda delivery, _: str(delivery.count),
     "name": lambda _, context: context.daemon_name,
-    "link": _link,
+    "link": lambda delivery, context: context.link_to(delivery.result),
     "id": lambda delivery, _: delivery.id,
 }
 """What can stand in braces, and the text that takes its place."""

@@ -80,8 +80,9 @@ class Notify:
 
     def _make_message(self, delivery: Delivery) -> Message:
         photo = self._context.make_thumbnail(delivery.result) if self._table.thumbnail else None
+        title = fill_template(self._table.title, delivery, self._context)
         return {
-            "title": fill_template(self._table.title, delivery, self._context),
+            "title": f"Test: {title}" if delivery.is_test else title,
             "body": fill_template(self._table.body, delivery, self._context),
             "photo": None if photo is None else base64.b64encode(photo).decode(),
         }

@@ -95,6 +95,11 @@ class OutputContext:
     wake: Callable[[], None] = lambda: None
     """Have `tend` and what waits tried at once, as where a connection is there again; from any thread."""
 
+    def link_to(self, result: Result) -> str:
+        """Return the address of a result's page; of the first page for a result that is made up, as in a test."""
+        page = self.page_url.rstrip("/")
+        return f"{page}/" if result["id"] is None else f"{page}/page/photo/{result['id']}"
+
 
 class Output(Protocol):
     """One configured output. All methods are called from its own thread."""

@@ -172,11 +172,12 @@ class Webhook:
             raise OutputError(f"headers_file: {self._table.headers_file}: {error}") from None
 
     def _make_body(self, delivery: Delivery) -> bytes:
-        link = f"{self._context.page_url.rstrip('/')}/page/photo/{delivery.result['id']}"
+        origin = {"daemon": self._context.daemon_name, "page": self._context.link_to(delivery.result)}
         document = {
             "type": f"dogid.{delivery.kind}",
             "timestamp": iso_utc(delivery.at_ms),
-            "data": delivery.describe() | {"daemon": self._context.daemon_name, "page": link},
+            "data": delivery.describe()
+            | {"daemon": self._context.daemon_name, "page": self._context.link_to(delivery.result)},
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 

@@ -176,8 +176,7 @@ class Webhook:
         document = {
             "type": f"dogid.{delivery.kind}",
             "timestamp": iso_utc(delivery.at_ms),
-            "data": delivery.describe()
-            | {"daemon": self._context.daemon_name, "page": self._context.link_to(delivery.result)},
+            "data": delivery.describe() | origin,
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 

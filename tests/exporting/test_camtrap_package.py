@@ -69,6 +69,42 @@ def test_filled_in_package_meets_the_standard(
     assert package["spatial"]["coordinates"][0] == [-4.25, 50.5]
 
 
+def test_tables_of_a_european_spreadsheet_are_read(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_package(answered, tmp_path, capsys)
+    rows = read_table(tmp_path, "deployments")
+    with (tmp_path / "deployments.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), delimiter=";")
+        writer.writeheader()
+        writer.writerows(row | {"latitude": "50,5", "longitude": " -4,25"} for row in rows)
+    assert not [line for line in write_package(answered, tmp_path, capsys) if "latitude" in line]
+    assert {row["longitude"] for row in read_table(tmp_path, "deployments")} == {"-4.25"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("datapackage.json", b"{'title'}", "is no JSON in UTF-8"),
+        (
+            "labels.csv",
+            b"label,sort\r\ncat,animal\r\n",
+            "the columns label, observationType, scientific",
+        ),
+        ("deployments.csv", b"deploymentID\r\n\xff\r\n", "cannot be read as CSV in UTF-8"),
+    ],
+)
+def test_broken_package_is_named_and_kept(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: bytes, reason: str
+) -> None:
+    write_package(answered, tmp_path, capsys)
+    (tmp_path / name).write_bytes(content)
+
+    assert export(answered, "--format", "camtrap-dp", "-o", tmp_path) == 2
+    assert f"{tmp_path / name}: {reason}" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == content
+
+
 def test_method_says_whether_a_person_or_a_model_spoke(
     answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ fill in; a later export into the same folder keeps it.
 """
 
 import csv
+import io
 import json
 import sqlite3
 import uuid
@@ -75,11 +76,11 @@ def write_package(
     """
     check_folder(folder)
     before = _read_descriptor(folder) or {}
-    kept = {row["deploymentID"]: row for row in _read_table(folder / "deployments.csv")}
+    kept = {row["deploymentID"]: row for row in _read_table(folder / "deployments.csv", DEPLOYMENT_COLUMNS[0])}
     labels = {
         restore(row["label"]): LabelMeaning(row["observationType"], row["scientificName"])
-        for row in _read_table(folder / "labels.csv")
-        if row.get("observationType") in list(LabelKind)
+        for row in _read_table(folder / "labels.csv", *LABEL_COLUMNS)
+        if row["observationType"] in list(LabelKind)
     }
     deployments: dict[str, Deployment] = {}
     used: set[str] = set()
@@ -130,22 +131,33 @@ class _TableFile:
 
 
 def _read_descriptor(folder: Path) -> dict[str, Any] | None:
-    """Return the descriptor of a package that dogid wrote; None where there is none."""
+    """Return the descriptor of a package that dogid wrote; None where there is none. Raise UsageError."""
+    path = folder / _DESCRIPTOR
     try:
-        found = json.loads((folder / _DESCRIPTOR).read_text())
+        found = json.loads(path.read_text())
         return found if any(source["title"] == _SOURCE for source in found["sources"]) else None
-    except (OSError, ValueError, LookupError, TypeError):
+    except ValueError as error:
+        raise UsageError(f"{path}: is no JSON in UTF-8 ({error}): mend it, or delete it") from error
+    except (OSError, LookupError, TypeError):
         return None
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
+def _read_table(path: Path, *needed: str) -> list[dict[str, str]]:
+    """Return the rows of a table as a person's spreadsheet may have saved it: with `;`, where numbers have commas.
+
+    needed: names of columns. Raise UsageError.
+    """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(file)]
+        text = path.read_bytes().decode("utf-8-sig")
+        header = text.partition("\n")[0]
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count)))
     except FileNotFoundError:
         return []
     except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read as CSV in UTF-8 ({error}): save it so, or delete it") from error
+    if rows and not rows[0].keys() >= set(needed):
+        raise UsageError(f"{path}: the columns {', '.join(needed)} are not all there: put them back, or delete it")
+    return [{key: value or "" for key, value in row.items() if isinstance(key, str)} for row in rows]
 
 
 def _count(deployment: Deployment, taken_at: str) -> None:
@@ -166,6 +178,8 @@ def _deployment_row(name: str, found: Deployment, kept: Mapping[str, str]) -> Ro
     row: Row = {column: kept.get(column, "") for column in DEPLOYMENT_COLUMNS}
     row["deploymentID"] = name
     row["locationName"] = row["locationName"] or name
+    for column in ("latitude", "longitude"):
+        row[column] = row[column].strip().replace(",", ".")
     row["deploymentStart"] = _choose(min, row["deploymentStart"], found.start)
     row["deploymentEnd"] = _choose(max, row["deploymentEnd"], found.end)
     return row

@@ -58,13 +58,15 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         without = pytest.fail if "prometheus" in os.environ.get("DOGID_TESTS_NEED", "") else pytest.skip
         without("there is no Prometheus: sudo apt install prometheus")
     folder = tmp_path_factory.mktemp("fleet")
-    (folder / "token").write_text(TOKEN)
+    (folder / "dogid-token").write_text(TOKEN)
     daemons = [_make_daemon(folder, name) for name in ("barn", "gate")]
     try:
         for daemon in daemons:
             daemon.start()
         targets = ", ".join(f'"{daemon.url.split("/")[2]}"' for daemon in daemons)
-        text = (FOLDER / "prometheus.yml").read_text().replace("/etc/prometheus/dogid-token", str(folder / "token"))
+        _type_recipe(folder)
+        text = (folder / "etc" / "prometheus" / "prometheus.yml").read_text()
+        text = text.replace("/etc/prometheus/", f"{folder}/etc/prometheus/")
         text = re.sub(r"targets: \[.*\]", f"targets: [{targets}]", text).replace("30s", "500ms")
         (folder / "prometheus.yml").write_text(
             text.replace("interval: 500ms", "interval: 500ms\n    scrape_timeout: 500ms")
@@ -87,11 +89,21 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             daemon.close()
 
 
+def _type_recipe(folder: Path) -> None:
+    """Type what the page about outputs says, with folder in the place of the root."""
+    recipe = (ROOT / "daemon" / "OUTPUTS.md").read_text().split("\n### Grafana and Prometheus\n")[1].split("\n### ")[0]
+    (commands,) = re.findall(r"```console\n(.*?)```", recipe, re.DOTALL)
+    typed = commands.replace("\n$ ", "\n").removeprefix("$ ").replace(" -g prometheus ", " ")
+    typed = typed.replace("/etc/", f"{folder}/etc/").replace("systemd/grafana/", f"{FOLDER}/")
+    script = f'sudo() {{ "$@"; }}; systemctl() {{ :; }}; set -euo pipefail\n{typed}'
+    subprocess.run(["bash", "-c", script], check=True, cwd=folder, capture_output=True)
+
+
 def _make_daemon(folder: Path, name: str) -> DaemonProcess:
     home = folder / name
     put(home / "inbox" / "yard" / "before.jpg", photo(len(name)))
     (home / "dogid.toml").write_text(SETTINGS.replace("{port}", str(_free_port())))
-    flags = ("--name", name, "--token-file", str(folder / "token"), "--config", str(home / "dogid.toml"))
+    flags = ("--name", name, "--token-file", str(folder / "dogid-token"), "--config", str(home / "dogid.toml"))
     return DaemonProcess(home / "inbox", home / "state", *flags)
 
 

@@ -23,7 +23,12 @@ from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 PAGE = (ROOT / "daemon" / "OUTPUTS.md").read_text()
-RECIPES = PAGE.split("\n## Recipes\n")[1].split("\n## A kind of your own\n")[0]
+_ELSEWHERE = ("Home Assistant", "Node-RED by MQTT", "Grafana and Prometheus")  # with a broker, with a Prometheus
+RECIPES = "\n### ".join(
+    recipe
+    for recipe in PAGE.split("\n## Recipes\n")[1].split("\n## A kind of your own\n")[0].split("\n### ")
+    if recipe.partition("\n")[0] not in _ELSEWHERE
+)
 OWN_KIND = PAGE.split("\n## A kind of your own\n")[1]
 _SHELL = 'sudo() { "$@"; }\nsystemctl() { :; }\ndogid() { "$PYTHON" -m dogid "$@"; }\nset -euo pipefail\n'
 
@@ -181,6 +186,7 @@ def test_settings_and_placeholders_are_all_on_the_page() -> None:
     from dogid.outputs import command, notify, webhook
     from dogid.outputs.files import record_output, sidecar, sort
     from dogid.outputs.message_template import PLACEHOLDERS
+    from dogid.outputs.mqtt.configuration import MqttTable
     from dogid.outputs.rules import _RuleTable
 
     tables: dict[str, list[type[OutputTable]]] = {
@@ -188,6 +194,7 @@ def test_settings_and_placeholders_are_all_on_the_page() -> None:
         "webhook": [webhook._Table],
         "notify": [notify._Table],
         "command": [command._Table],
+        "mqtt": [MqttTable],
         "jsonl, csv, sidecar, sort": [record_output._Table, sidecar._Table, sort._Table],
     }
     for title, described in tables.items():

@@ -1,6 +1,7 @@
 """Whenever the daemon stops or dies, rules go on as if it had not."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,7 @@ PHOTOS = st.lists(
         st.sampled_from(LABELS),
         st.sampled_from([0.3, 0.6, 0.9]),
         st.sampled_from([0, 1000, 20_000]),  # of age
-        st.sampled_from(["", "", "step", "restart", "crash"]),  # what the daemon does then
+        st.sampled_from(["", "", "step", "restart", "crash", "fault"]),  # what the daemon does then
     ),
     min_size=1,
     max_size=12,
@@ -75,12 +76,16 @@ class _Daemon:
 
     def crash(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Die just before what was decided is committed."""
+        self.fail(monkeypatch)
+        self.stop()
+        self.start()
+
+    def fail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have a fault, as of a full disk, just before what was decided is committed."""
         with monkeypatch.context() as patch:
             patch.setattr(self.store, "set_cursor", _crash)
             with pytest.raises(_CrashError):
                 self.engine.step()
-        self.stop()
-        self.start()
 
     def events(self) -> list[tuple[object, ...]]:
         query = "SELECT substr(id, 9), seq, rule, count, result_id, at FROM outbox ORDER BY number"
@@ -114,6 +119,8 @@ def test_events_are_the_same_whenever_the_daemon_restarts(
             insert_results(ledger, [Answer(folder, label, score, now - age, now)])
             if what == "crash":
                 interrupted.crash(patch)
+            elif what == "fault":
+                interrupted.fail(patch)
             elif what == "restart":
                 interrupted.stop()
                 interrupted.start()
@@ -128,14 +135,17 @@ def test_events_are_the_same_whenever_the_daemon_restarts(
         assert interrupted.events() == steady.events()
 
 
-def test_new_labels_are_known_after_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mishap", [_Daemon.crash, _Daemon.fail])
+def test_new_label_is_new_until_that_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mishap: Callable[[_Daemon, pytest.MonkeyPatch], None]
+) -> None:
     rule = replace(read_rule({"to": ("phone",)}, "r"), labels=("new",))
     clock = SetClock([NOON, 0])
     ledger = Ledger(tmp_path, lambda _: None, clock)
     ledger.register_model("m.tflite", "00", LABELS)
     daemon = _Daemon(tmp_path / "outputs", tmp_path, [rule], clock)
     insert_results(ledger, [Answer("gate", "cat", 0.9, NOON, NOON)] * 2)
-    daemon.crash(monkeypatch)
+    mishap(daemon, monkeypatch)
     daemon.catch_up()
     assert [seq for _, seq, *_ in daemon.events()] == [1]
     daemon.stop()

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -15,6 +17,7 @@ from dogid.outputs.output import Delivery, OutputError
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import ask_for_test, read_outcome
 from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
+from tests.support.daemon import environment
 from tests.support.waiting import eventually
 
 ALL = {"all": {"type": "recorder"}}
@@ -193,3 +196,10 @@ def _wait_for_growth(path: Path) -> None:
     path.touch()
     size = path.stat().st_size
     eventually(lambda: path.stat().st_size > size, "something arrives")
+
+
+def test_daemon_without_outputs_imports_none_of_them() -> None:
+    code = "import sys, dogid.daemon.daemon, dogid.commands.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    found = {name for name in done.stdout.split() if name.startswith(("dogid.outputs.", "msgspec"))}
+    assert found == {"dogid.outputs.keeper", "dogid.outputs.source", "dogid.outputs.store_schema"}

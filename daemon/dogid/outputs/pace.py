@@ -1,29 +1,37 @@
-"""How long to rest between two rounds of reading the ledger, so that photos keep the processor."""
+"""How long to rest between two rounds of reading the ledger, so that photos keep the processor.
+
+What comes after an idle time never waits. In a stream of photos rests grow, so that each round is about many of them: a
+round costs about as much for one photo as for ten.
+"""
 
 import time
 
-_SHORTEST, _LONGEST = 0.05, 0.1
-"""Seconds. Rests are at the end of a round: what comes after an idle time never waits. Raising them delays events in a
-stream of photos; lowering them takes processor time from the photos on slow boards."""
-_TIMES_COST = 100
-"""A rest lasts so many times the processor time of the round: one percent of a core. Lower, and photos wait for it."""
+_SHORTEST, _LONGEST = 0.05, 0.5
+"""Seconds. Raising the shortest delays the second of two events; raising the longest delays those in a stream of
+photos. Lowering them takes processor time from the photos."""
 _TIMES_COST_OF_BACKLOG = 5
-"""The same where more waits: it is over sooner, and takes a sixth of a core until then."""
+"""Times the processor time of a round, where more waits. Lower, and photos wait for it; higher, and it takes longer."""
 
 
 class Pace:
     """Measures the rounds of one thread."""
 
     def __init__(self) -> None:
-        self._began = 0.0
+        self._rest = _SHORTEST
+        self._rested_at = 0.0  # monotonic seconds
+        self._began_at = 0.0
+        self._used = 0.0  # of the processor, in seconds, as the round began
 
     def begin(self) -> None:
         """Note that a round begins."""
-        self._began = time.thread_time()
+        self._began_at, self._used = time.monotonic(), time.thread_time()
 
     def rest_seconds(self, *, has_more: bool) -> float:
         """Return how long to rest after a round; has_more: whether it has left something for the next."""
-        cost = time.thread_time() - self._began
         if has_more:
-            return min(_LONGEST, _TIMES_COST_OF_BACKLOG * cost)
-        return min(_LONGEST, max(_SHORTEST, _TIMES_COST * cost))
+            rest = min(_LONGEST, _TIMES_COST_OF_BACKLOG * (time.thread_time() - self._used))
+        else:
+            is_stream = self._began_at - self._rested_at < _SHORTEST
+            rest = self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST
+        self._rested_at = time.monotonic() + rest
+        return rest

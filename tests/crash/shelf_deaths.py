@@ -14,6 +14,7 @@ from typing import Any
 from dogid.clock import Clock
 from dogid.daemon.daemon import Daemon
 from dogid.daemon.model_switch import ModelSwitch
+from dogid.learning_run.learning_state import note_rollback
 from dogid.model.classifier import Model, load_model
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
@@ -21,6 +22,7 @@ from dogid.shelf import open_model
 from dogid.shelf.folder import hash_file, put_on_shelf
 from dogid.shelf.open_model import find_model
 from dogid.shelf.pointer import read_pointer
+from dogid.shelf.requests import read_outcome, take_requests, withdraw_request, write_request
 from tests.shelf.models import make_model
 from tests.support.forked import in_another_process
 
@@ -78,6 +80,23 @@ def life_with_daemon(state: Path, watch: Watch) -> None:
         daemon.roll_back_model()
 
 
+def life_by_request(state: Path, watch: Watch) -> None:
+    """Commands ask for models and a rollback, as `dogid learn --activate` does; a rollback unasked is noted."""
+    switch = ModelSwitch(state, Clock(), lambda: Settings(state=state), lambda _, commit: commit())
+    for name in ("m0", "m1"):
+        put_on_shelf(state, name, f"model {name}".encode(), "a test")
+    switch.activate("m0")
+    watch()
+    for wanted in ("m1", None):
+        request = write_request(state, wanted)
+        assert switch.answer_requests()
+        outcome = read_outcome(state, request)
+        assert outcome is not None
+        assert outcome.refusal is None, outcome.refusal
+        withdraw_request(state, request)
+    note_rollback(state, "m1.tflite", "", "a test", 0)
+
+
 def check_shelf(state: Path) -> None:
     """What must hold after a death: one active model, whole, and the ones to go back to as well."""
     found = find_model(Settings(state=state))
@@ -98,8 +117,11 @@ def die_at_each_step(folder: Path, life: Life) -> int:
         status = in_another_process(lambda: life(state, dies_at(step, state / "models")))  # noqa: B023
         assert status in (0, _DEAD)
         check_shelf(state)
+        assert life is not life_by_request or read_pointer(state).active is not None, f"step {step}"
         assert in_another_process(lambda: life_without_daemon(state, lambda: None)) == 0, f"step {step}"  # noqa: B023
         check_shelf(state)
+        take_requests(state)  # of who has died nobody waits for an outcome
+        assert not list((state / "models").glob(".request-*"))
         shutil.rmtree(state.parent)
         if status == 0:
             return step
@@ -117,10 +139,9 @@ def load_only_models() -> None:
 
 
 def main(folder: Path) -> None:
-    """Print how many deaths were died without a daemon, and with one."""
+    """Print how many deaths were died without a daemon, with one, and where commands ask it."""
     load_only_models()
-    with_daemon = die_at_each_step(folder, life_with_daemon)
-    print(die_at_each_step(folder, life_without_daemon), with_daemon)  # noqa: T201
+    print(*(die_at_each_step(folder, life) for life in (life_without_daemon, life_with_daemon, life_by_request)))  # noqa: T201
 
 
 if __name__ == "__main__":

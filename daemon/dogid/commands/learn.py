@@ -15,7 +15,10 @@ from dogid.learning_run.child import WITH_DAEMON
 from dogid.learning_run.end_with_daemon import end_with_daemon
 from dogid.settings import Settings
 
-_NICENESS = 10  # beside a daemon: its workers get ten times the time. More starves the run while photos keep coming
+_NICENESS = 19
+"""Beside a daemon whose photos keep all cores busy, a run gets 1 or 2 % of one, and its disk accesses come last. Less
+takes more from photos: 10 a tenth of a core. The idle class would let a run last for hours, and hold the ledger for
+seconds when it writes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -76,9 +76,10 @@ class OutputRig:
         self.health = Health(ok=True, reason="ok", checked_at=0)
         self.status: dict[str, Any] = {"counts": {"pending": 0, "classified": 0, "failed": 0}}
         self.keeper: OutputKeeper | None = None
-        self._open()
+        self.open()
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Open the ledger, or make it."""
         self.ledger = Ledger(self.state, lambda path: find_file(self.inbox, path), self.clock)
         self.model_id = self.ledger.register_model("m.tflite", "00", self.labels)
         self.readers = Readers(self.state, lambda: None, lambda: self.thresholds)
@@ -190,7 +191,7 @@ class OutputRig:
         self.ledger.close()
         for path in self.state.glob("ledger.db*"):
             path.unlink()
-        self._open()
+        self.open()
 
     def close(self) -> None:
         """Stop all."""

@@ -1,6 +1,8 @@
 """Outputs as the daemon runs them: stopped, reloaded, killed, behind, on another ledger."""
 
+import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from dogid.backup.restore import restore_backup
+from dogid.backup.write import write_backup
 from dogid.errors import UsageError
 from dogid.outputs.output import Delivery, OutputError
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import ask_for_test, read_outcome
 from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
 from tests.support.daemon import environment
+from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
 ALL = {"all": {"type": "recorder"}}
@@ -203,3 +209,34 @@ def test_daemon_without_outputs_imports_none_of_them() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     found = {name for name in done.stdout.split() if name.startswith(("dogid.outputs.", "msgspec"))}
     assert found == {"dogid.outputs.keeper", "dogid.outputs.source", "dogid.outputs.store_schema"}
+
+
+def test_restored_backup_goes_on_with_other_ids(rig: OutputRig, recorder: Recorder, tmp_path: Path) -> None:
+    rig.start(ALL)
+    rig.add("a")
+    rig.settle()
+    rig.stop()
+    rig.add("b")
+    backup = tmp_path / "dogid.zip"
+    write_backup(rig.state, backup, force=False, on_progress=lambda _: None)
+    rig.ledger.close()
+    shutil.rmtree(rig.state)
+    restore_backup(backup, rig.state, dry_run=False, on_progress=lambda _: None)
+    rig.open()
+    rig.start(ALL)
+    rig.settle()
+    assert [delivery.result["file"] for delivery in recorder.taken] == ["a", "b"]
+    assert len({delivery.id[:8] for delivery in recorder.taken}) == 2
+
+
+def test_picture_of_a_photo_is_made_as_long_as_it_is_there(rig: OutputRig, recorder: Recorder) -> None:
+    rig.start(ALL)
+    rig.add("a.jpg", data=photo(1, size=(1600, 1200)))
+    rig.settle()
+    assert recorder.context is not None
+    result = {**recorder.taken[0].result}
+    picture = recorder.context.make_thumbnail(result)
+    assert picture is not None
+    assert max(Image.open(io.BytesIO(picture)).size) <= 640
+    put(rig.inbox / "a.jpg", photo(2))
+    assert recorder.context.make_thumbnail(result) is None

@@ -1,0 +1,101 @@
+"""A daemon with outputs: what it, its page, its metrics and the commands beside it say of them."""
+
+import json
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import DaemonProcess, dogid
+from tests.support.photos import photo, put
+from tests.support.waiting import eventually
+
+OUTPUTS = """
+name = "barn"
+[outputs.good]
+type = "command"
+command = ["tee", "-a", "{log}"]
+[outputs.bad]
+type = "command"
+command = ["sh", "-c", "exit 75"]
+[[rule]]
+name = "dogs"
+to = ["good", "bad"]
+"""
+
+
+@pytest.fixture(scope="module")
+def barn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon with an output that works and one that does not, which has classified a photo."""
+    folder = tmp_path_factory.mktemp("barn")
+    (folder / "inbox").mkdir()
+    (folder / "dogid.toml").write_text(OUTPUTS.format(log=folder / "got"))
+    daemon = DaemonProcess(folder / "inbox", folder / "state", "--config", str(folder / "dogid.toml"))
+    try:
+        daemon.start()
+        put(folder / "inbox" / "a.jpg", photo(1))
+        eventually(lambda: _states(daemon)["bad"]["failed"] and _states(daemon)["good"]["sent"], "both were tried")
+        yield daemon
+    finally:
+        daemon.close()
+
+
+def _states(daemon: DaemonProcess) -> dict[str, dict[str, object]]:
+    return {state["name"]: state for state in daemon.status()["outputs"]}
+
+
+def _read(daemon: DaemonProcess, path: str) -> str:
+    with urllib.request.urlopen(daemon.url + path) as answer:
+        return str(answer.read().decode())
+
+
+def test_state_of_outputs_is_shown_everywhere(barn: DaemonProcess) -> None:
+    assert barn.status()["name"] == "barn"
+    good, bad = _states(barn)["good"], _states(barn)["bad"]
+    assert (good["ok"], good["backlog"], bad["ok"], bad["backlog"]) == (True, 0, False, 1)
+    metrics = _read(barn, "metrics")
+    assert 'dogid_output_ok{output="bad",type="command"} 0.0' in metrics
+    assert 'dogid_output_sent_total{output="good",type="command"} 1.0' in metrics
+    assert "Output bad" in _read(barn, "")
+    status = barn.command("status")  # without the settings of the daemon
+    assert "1 of 2 in order" in status.stdout
+    assert "output bad (command) has failed since" in status.stdout
+    listed = barn.command("outputs", "--json")
+    assert listed.returncode == 1
+    assert [state["name"] for state in json.loads(listed.stdout)["outputs"]] == ["good", "bad"]
+
+
+def test_test_message_is_sent_by_the_daemon(barn: DaemonProcess) -> None:
+    assert barn.command("outputs", "test", "good").returncode == 0
+    lines = [json.loads(line) for line in Path(barn.flags[1]).with_name("got").read_text().splitlines() if line]
+    assert [line["test"] for line in lines] == [False, True]
+    failed = barn.command("outputs", "test", "bad")
+    assert failed.returncode == 1
+    assert "output bad: " in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_reload_with_wrong_rules_keeps_the_former(barn: DaemonProcess) -> None:
+    config = Path(barn.flags[1])
+    right = config.read_text()
+    config.write_text(right.replace('to = ["good", "bad"]', 'to = ["goood"]'))
+    barn.send(signal.SIGHUP)
+    eventually(lambda: "rule.1.to: there is no output named 'goood'" in barn.log_text(), "the reload is refused")
+    sent = _states(barn)["good"]["sent"]
+    checked = dogid("check", *barn.flags, "--inbox", str(barn.inbox), "--state", str(barn.state))
+    assert checked.returncode == 1
+    assert "rule.1.to: there is no output named 'goood'" in checked.stdout
+    put(barn.inbox / "b.jpg", photo(2))
+    eventually(lambda: _states(barn)["good"]["sent"] == sent + 1, "the former rules go on")  # type: ignore[operator]
+    config.write_text(right)
+
+
+def test_wrong_output_keeps_the_daemon_from_starting(tmp_path: Path) -> None:
+    config = tmp_path / "dogid.toml"
+    config.write_text('[outputs.x]\ntype = "comand"\n')
+    folders = ("--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state"))
+    done = dogid("run", "--config", str(config), *folders, "--port", "0")
+    assert done.returncode == 2
+    assert "outputs.x.type: there is no output of the type 'comand'; known are" in done.stderr

@@ -11,12 +11,9 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from dogid.daemon.learning_keeper import NEEDED_CORRECTIONS, QUIET_MS
-from dogid.learning.gate import Comparison
-from dogid.learning_run.after_activation import weigh_words
 from dogid.learning_run.last_report import read_report
 from dogid.learning_run.lock import is_learning
 from dogid.ledger.database import FILE_NAME
@@ -126,13 +123,14 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
         name = eventually(
             lambda: running["name"] if (running := daemon.get("/models")["running"])["origin"] != "shipped" else None,
             "the learned model runs",
+            timeout=240,  # it learns at low priority
         )
         eventually(lambda: "passed the gate and is active now" in daemon.log_text(), "a log line")
         # people find that what the model before said was right
         before = {f"{number}.jpg": daemon.wait_for_answer(f"{number}.jpg") for number in LATER}
         for number in LATER:
             say(daemon, range(number, number + 1), before[f"{number}.jpg"]["label"])
-        eventually(lambda: daemon.get("/models")["running"]["origin"] == "shipped", "it goes back")
+        eventually(lambda: daemon.get("/models")["running"]["origin"] == "shipped", "it goes back", timeout=120)
         learning = eventually(lambda: daemon.status()["learning"]["rolled_back"], "the rollback is noted")
 
         assert f"model {name} is worse than the one before" in daemon.log_text()
@@ -152,13 +150,3 @@ def test_off_learns_nothing(corrected: Path, tmp_path: Path) -> None:
         assert daemon.status()["learning"]["mode"] == "off"
     finally:
         daemon.close()
-
-
-@pytest.mark.parametrize(("confirmed", "beside", "is_worse"), [(0, 0, True), (0, 9, False), (1, 9, True)])
-def test_who_only_corrects_accepts_what_is_beside(confirmed: int, beside: int, is_worse: bool) -> None:
-    """Eight photos that the model before alone answers rightly, and some that both do."""
-    now = np.array([False] * 8 + [True] * confirmed)
-    count = len(now)
-    said = Comparison(now, np.ones(count, bool), np.arange(count, dtype=np.intp), np.zeros(count, np.intp))
-
-    assert weigh_words(said, beside).is_worse == is_worse

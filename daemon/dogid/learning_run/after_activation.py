@@ -21,12 +21,9 @@ from dogid.model.shipped import shipped_model
 from dogid.shelf.folder import noted_labels, path_on_shelf
 from dogid.shelf.pointer import Entry
 
-_CONFIRMED_SHARE = 0.1
-"""Of the photos that people label, at least so many they confirm, if they say of right answers, too, that they are. Who
-only corrects says nothing about what the active model does better: then the photos beside a corrected one count as
-accepted. Higher counts them for more people, and goes back later."""
-_BESIDE = 5  # photos on either side of a corrected one on the page, which who corrected it has seen
-_NEWEST = 1000  # photos among which those beside are looked for
+_NEWEST = 5000
+"""Photos whose words count. More take more memory; with fewer, a model that is a little worse stays."""
+_ROWS = 500  # photos answered at a time; more need memory, and save no time
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +63,13 @@ def judge_activation(
     since = round(dt.datetime.fromisoformat(entry.at).timestamp() * 1000)
     learned = _read_corrections(active.file)
     standing = list_standing_reviews(db, network.sha256)
+    newest = list_newest_embeddings(db, network.sha256, _NEWEST)
+    known = {one.sha256 for one in newest}
     said = [
         one
         for one in standing
         if one.review.at >= since and one.review.label is not None and one.review.sha256 not in learned
-        and one.embedding is not None
+        and one.embedding is not None and one.review.sha256 in known
     ]  # fmt: skip
     if not said:
         return Judgement(0, 0, 1.0)
@@ -80,20 +79,25 @@ def judge_activation(
     right = [[answer == label for answer, label in zip(answers, labels, strict=True)] for answers in (now, before)]
     clusters = find_clusters([embeddings])
     comparison = Comparison(np.array(right[0]), np.array(right[1]), clusters, np.zeros(len(said), np.intp))
-    beside = _find_beside(said, standing, list_newest_embeddings(db, network.sha256, _NEWEST))
-    shown = network.read_embeddings([one.data for one in beside])
-    pairs = zip(*(_answer(*head, shown) for head in heads), strict=True)
-    return weigh_words(comparison, sum(first != second for first, second in pairs))
+    differing = 0
+    accepted = _find_accepted(said, standing, newest)
+    for start in range(0, len(accepted), _ROWS):
+        shown = network.read_embeddings([one.data for one in accepted[start : start + _ROWS]])
+        differing += sum(
+            first != second for first, second in zip(*(_answer(*head, shown) for head in heads), strict=True)
+        )
+    return weigh_words(comparison, differing)
 
 
-def weigh_words(said: Comparison, differing_beside: int) -> Judgement:
+def weigh_words(said: Comparison, differing_accepted: int) -> Judgement:
     """Return what words say about the model before activation (`after` in said) and the active one (`before`).
 
-    differing_beside is how many photos beside the reviewed ones have other answers by the two, and no word.
+    differing_accepted is how many photos have other answers by the two, and no word: people who correct what is wrong
+    seldom say of right answers that they are. Were those not counted, what the active model does better would not be
+    seen, and of equally good models nearly every one would be left (RESULTS.md, "Going back by itself").
     """
     _, better_before, better_now = said.count_clusters()
-    if int(said.before.sum()) < _CONFIRMED_SHARE * len(said.before):
-        better_now += differing_beside
+    better_now += differing_accepted
     return Judgement(better_before, better_now, compute_e_value(better_before, better_now))
 
 
@@ -121,11 +125,11 @@ def _answer(head: Head, labels: Sequence[str], embeddings: Floats) -> list[str]:
     return [labels[at] for at in head.logits(embeddings).argmax(axis=1).tolist()]
 
 
-def _find_beside(
+def _find_accepted(
     said: Sequence[EmbeddedReview], standing: Sequence[EmbeddedReview], newest: Sequence[StoredEmbedding]
 ) -> list[StoredEmbedding]:
-    """Return the photos beside those of which something was said, about which nothing ever was."""
+    """Return the photos from the oldest to the newest of those of which something was said, about which nothing was."""
     seen, reviewed = ({one.review.sha256 for one in some} for some in (said, standing))
     places = [at for at, photo in enumerate(newest) if photo.sha256 in seen]
-    beside = {at + step for at in places for step in range(-_BESIDE, _BESIDE + 1)}
-    return [newest[at] for at in sorted(beside) if 0 <= at < len(newest) and newest[at].sha256 not in reviewed]
+    between = newest[places[0] : places[-1] + 1] if places else []
+    return [one for one in between if one.sha256 not in reviewed]

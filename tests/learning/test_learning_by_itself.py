@@ -23,7 +23,7 @@ from tests.support.http_client import fetch
 from tests.support.waiting import eventually
 
 ROTTWEILERS = PHOTOS.parent / "extra" / "rottweiler"
-pytestmark = needs(ROTTWEILERS)
+pytestmark = [needs(ROTTWEILERS), pytest.mark.timeout(300)]  # it learns at low priority
 
 CORRECTED, LATER = range(12), range(12, 24)
 

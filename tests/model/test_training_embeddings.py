@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dogid.model import training_embeddings
 from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_file import read_model_file
 from dogid.model.shipped import shipped_model
@@ -40,6 +41,17 @@ def test_photos_survive_encoding() -> None:
     deviation = photos.embeddings.std(axis=0).mean()
     assert np.abs(found.embeddings - photos.embeddings).max() < 0.55 * deviation
     assert encode(photos) == encode(make_photos())
+
+
+def test_no_more_photos_are_written_than_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_embeddings, "_MAX_NUMBERS", 30 * 64)
+    photos = make_photos()  # 20 of which the network was trained on
+    found = decode(encode(photos))
+
+    assert len(found.labels) == 30
+    assert int((~found.network_trained).sum()) == 20  # those by which a model can be judged
+    assert set(found.sha256) < set(photos.sha256)
+    assert decode(encode(replace(photos, network_trained=np.zeros(40, bool)))).labels.shape == (30,)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-3, 1.0, 1e4])

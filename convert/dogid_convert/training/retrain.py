@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dogid.dataset.labelled_photos import Dataset
 from dogid.file_names import join_names
 from dogid.learning.temperature_scaling import is_at_bound
-from dogid.model.training_embeddings import TrainingEmbeddings
+from dogid.model.training_embeddings import TrainingEmbeddings, limit_photos
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.training import base_names, base_network, splits
 from dogid_convert.training.backbone import Backbone
@@ -109,7 +109,7 @@ def retrain(dataset: Dataset, recipe: Recipe, cache: Path, progress: Progress, l
         unreadable=trained.unreadable,
         groups_always_trained=groups_always_trained,
         misclassified=judged.find_misclassified(dataset_used, labels, prior) if judged else (),
-        embeddings=_keep_embeddings(trained, fine=recipe.convolutions > 0),
+        embeddings=_keep_embeddings(trained, log, fine=recipe.convolutions > 0),
         near_duplicates=near_duplicates,
         advice=label_advice + advice,
     )
@@ -165,18 +165,25 @@ def _make_manifest(dataset: Dataset, trained: TrainedBase) -> Manifest:
     return make_manifest(dataset.root, dataset.files, dataset.unreadable, errors)
 
 
-def _keep_embeddings(trained: TrainedBase, *, fine: bool) -> TrainingEmbeddings:
+def _keep_embeddings(trained: TrainedBase, log: Log, *, fine: bool) -> TrainingEmbeddings:
     parts = trained.parts
     # early stopping looks at the photos of the validation set, too
     used = parts.final | parts.validation
     # photos that the data set's author has put apart stay apart, also when the model learns later
     kept = used if parts.divided else np.ones_like(used)
-    return TrainingEmbeddings(
+    known = TrainingEmbeddings(
         embeddings=trained.trainer.embed(trained.data.values[kept, 0]),
         labels=trained.data.labels[kept],
         sha256=tuple(photo.sha256 for photo, keep in zip(trained.dataset.photos, kept, strict=True) if keep),
         network_trained=used[kept] & fine,
     )
+    carried = limit_photos(known)
+    if len(carried.labels) < len(known.labels):
+        log(
+            f"the model carries the embeddings of {len(carried.labels):,} of {len(known.labels):,} photos, as many as "
+            "a file may: learning from corrections goes without the others"
+        )
+    return carried
 
 
 def _name_always_trained(trained: TrainedBase) -> tuple[str, ...]:

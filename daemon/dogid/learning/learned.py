@@ -21,7 +21,7 @@ from dogid.learning.precise_thresholds import PreciseThreshold, propose_threshol
 from dogid.learning.standardisation import Floats
 from dogid.learning.temperature_scaling import fit_temperature, softmax
 from dogid.model.head import Head
-from dogid.model.training_embeddings import TrainingEmbeddings
+from dogid.model.training_embeddings import TrainingEmbeddings, limit_photos
 
 _LOW_RECALL = 0.5
 """Of a new label, below which people are warned. Higher warns of labels that are useful all the same."""
@@ -123,7 +123,8 @@ def conclude(
     calibration = _measure_calibration(material, fitted)
     changed = find_changed_answers(parent, head, labels, reviewed, recent)
     left_out = int(out.sum()) + len({one.sha256 for one in contradictions if one.name is not None})
-    embeddings = _join(material)
+    joined = _join(material)
+    embeddings = limit_photos(joined)
     return Learned(
         head=head,
         labels=labels,
@@ -151,7 +152,7 @@ def conclude(
         changes=_count_changes(changed),
         changed=changed,
         thresholds=(),
-        notes=_note(parent, material, fitted, evidence),
+        notes=(*_note(parent, material, fitted, evidence), *_note_left_out(joined, embeddings)),
     )
 
 
@@ -204,6 +205,16 @@ def _join(material: Material) -> TrainingEmbeddings:
         sha256=(*stored.sha256, *dropped.sha256, *(photo.sha256 for photo in fresh.photos)),
         network_trained=np.concatenate([stored.network_trained, dropped.network_trained, fresh.network_trained]),
     )
+
+
+def _note_left_out(known: TrainingEmbeddings, carried: TrainingEmbeddings) -> list[str]:
+    left_out = len(known.labels) - len(carried.labels)
+    if not left_out:
+        return []
+    return [
+        f"the model carries {len(carried.labels):,} of {len(known.labels):,} photos, as many as a file may: later "
+        f"learning goes without the {left_out:,} others"
+    ]
 
 
 def _describe_new(material: Material, found: AllLogits) -> tuple[NewLabel, ...]:

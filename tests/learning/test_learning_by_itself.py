@@ -23,9 +23,10 @@ from tests.support.http_client import fetch
 from tests.support.waiting import eventually
 
 ROTTWEILERS = PHOTOS.parent / "extra" / "rottweiler"
-pytestmark = [needs(ROTTWEILERS), pytest.mark.timeout(300)]  # it learns at low priority
+pytestmark = [needs(ROTTWEILERS), pytest.mark.timeout(600)]  # it learns at the lowest priority
 
 CORRECTED, LATER = range(12), range(12, 24)
+LONG = 240  # seconds
 
 
 def say(daemon: DaemonProcess, numbers: range, label: str) -> None:
@@ -62,7 +63,9 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def report_of(daemon: DaemonProcess) -> dict[str, Any]:
     """Wait for the report of a run that the daemon began."""
-    return eventually(lambda: None if (answer := daemon.get("/learn"))["running"] else answer["report"], "a report")
+    return eventually(
+        lambda: None if (answer := daemon.get("/learn"))["running"] else answer["report"], "a report", timeout=LONG
+    )
 
 
 def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
         name = eventually(
             lambda: running["name"] if (running := daemon.get("/models")["running"])["origin"] != "shipped" else None,
             "the learned model runs",
-            timeout=240,  # it learns at low priority
+            timeout=LONG,
         )
         eventually(lambda: "passed the gate and is active now" in daemon.log_text(), "a log line")
         # people find that what the model before said was right

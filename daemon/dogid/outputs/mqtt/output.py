@@ -28,6 +28,8 @@ _COST_FACTOR = 200  # ... and this multiple of the processor time that the last 
 _MOST_STATE_SECONDS = 10.0
 _IDLE_STATE_SECONDS = 60.0  # at most, until health and disk are read again though no photo came
 _IMAGE_SECONDS = 10.0  # at least, between two images: each costs the decoding of a photo
+_EVENT_IMAGE_SECONDS = 1.0  # the same for images of events; less costs more where all photos are events
+_IMAGE_COST_FACTOR = 100  # ... and this multiple of the processor time that the last one took: one per cent
 _COMPONENTS = "components.json"
 
 
@@ -60,7 +62,9 @@ class MqttOutput:
         self._other_types: dict[str, None] = {}  # labels of events that the model does not have, in their order
         self._state_reader = StateReader(context)
         self._state: bytes | None = None
-        self._state_due = self._image_due = 0.0  # monotonic seconds; 0: as soon as there is something new
+        self._state_due = 0.0  # monotonic seconds; 0: as soon as there is something new
+        self._image_at = self._image_cost = 0.0  # when the last image was made, and seconds of processor time it took
+        self._result_of_event: Result | None = None  # of which an image is to be published
         self._state_seen = False  # whether the newest results are in the state
         self._image_of: int | None = None
         """Id of the result whose image was published last."""
@@ -98,9 +102,11 @@ class MqttOutput:
         if tuple(self._context.list_labels()) != self._labels:
             self._announce_device()
         self._publish_state()
-        self._publish_newest_image()
+        self._publish_image()
         now = time.monotonic()
-        waiting = [] if self._state_seen else [self._state_due, self._image_due]
+        waiting = [] if self._state_seen else [self._state_due, self._next_image(_IMAGE_SECONDS)]
+        if self._result_of_event is not None:
+            waiting.append(self._next_image(_EVENT_IMAGE_SECONDS))
         return max(0.1, min([_TEND_SECONDS, *(due - now for due in waiting if due > now)]))
 
     def check(self) -> str:
@@ -133,17 +139,15 @@ class MqttOutput:
         if kind not in (*self._labels, home_assistant.FAILED, *self._other_types):
             self._other_types[kind] = None
             self._announce_device()
-        # an automation that sends the picture on reads it as soon as the event is there
-        image = self._make_image(delivery.result)
-        event = Message(self._topics.event, _encode({"event_type": kind, **delivery.describe()}))
-        return [event] if image is None else [image, event]
+        self._result_of_event = delivery.result
+        return [Message(self._topics.event, _encode({"event_type": kind, **delivery.describe()}))]
 
     def _announce(self) -> None:
         """Publish all that is retained: also a broker that restarted without its memory has it then."""
         self._state = None
         self._state_reader.forget()
         self._image_of = None
-        self._state_due = self._image_due = 0.0
+        self._state_due = self._image_at = 0.0
         self._state_seen = False
         self._announce_device()
         self._publish_aside([Message(self._topics.availability, home_assistant.ONLINE, retain=True)])
@@ -180,28 +184,31 @@ class MqttOutput:
             self._publish_aside([Message(self._topics.state, state, retain=True)])
             self._state = state
 
-    def _publish_newest_image(self) -> None:
-        now = time.monotonic()
-        if not self._table.image or now < self._image_due:
-            return
-        try:
-            newest = find_newest(self._context.reader())
-        except sqlite3.Error:
-            return
-        if newest is None or newest["id"] == self._image_of:
-            return
-        image = self._make_image(newest)
-        if image is not None:
-            self._publish_aside([image])
+    def _publish_image(self) -> None:
+        """Publish the picture of the newest event soon, else that of the newest photo now and then.
 
-    def _make_image(self, result: Result) -> Message | None:
-        """Return the message with a result's thumbnail; None where there is none, or the broker has it."""
-        if not self._table.image or result["id"] == self._image_of:
-            return None
-        self._image_of = result["id"]
-        self._image_due = time.monotonic() + _IMAGE_SECONDS
+        After what it belongs to, which would have to wait for its decoding otherwise.
+        """
+        now = time.monotonic()
+        if not self._table.image or now < self._next_image(_EVENT_IMAGE_SECONDS):
+            return
+        result, self._result_of_event = self._result_of_event, None
+        if result is None and now >= self._next_image(_IMAGE_SECONDS):
+            try:
+                result = find_newest(self._context.reader())
+            except sqlite3.Error:
+                return
+        if result is None or result["id"] == self._image_of:
+            return
+        used = time.thread_time()
         data = self._context.make_thumbnail(result)
-        return None if data is None else Message(self._topics.image, data, retain=True)
+        self._image_of, self._image_at, self._image_cost = result["id"], now, time.thread_time() - used
+        if data is not None:
+            self._publish_aside([Message(self._topics.image, data, retain=True)])
+
+    def _next_image(self, seconds: float) -> float:
+        """Return from when on an image may be made, in monotonic seconds: at least so many after the last one."""
+        return self._image_at + max(seconds, _IMAGE_COST_FACTOR * self._image_cost)
 
     def _publish_aside(self, messages: Sequence[Message]) -> None:
         """Publish what no cursor goes by. A topic that is not allowed is logged, and does not keep results from it."""

@@ -73,7 +73,7 @@ class _MailServer(_Server):
     def describe_output(self) -> Sequence[str]:
         address = self.folder / "address"
         address.write_text(f"mailto://127.0.0.1:{self.port}/?from=a@b.org&to=c@d.org")
-        text = ('title = "{id}"', 'body = "{file}"', "thumbnail = false")
+        text = ('title = "{id}"', 'body = "{file}"', "thumbnail = false", "pause = 0")
         return ('type = "notify"', "all = true", f'url_file = "{address}"', *text)
 
 

@@ -27,7 +27,7 @@ def receiver() -> Iterator[Receiver]:
 
 def make(folder: Path, url: str, context: OutputContext | None = None, **others: Any) -> Notify:
     (folder / "url").write_text(f"{url}\n")
-    return make_output({"url_file": str(folder / "url"), **others}, context or make_context(folder))
+    return make_output({"url_file": str(folder / "url"), "pause": 0, **others}, context or make_context(folder))
 
 
 def fault(output: Notify) -> OutputError:

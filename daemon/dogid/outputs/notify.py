@@ -16,7 +16,7 @@ import msgspec
 from dogid.file_names import one_line
 from dogid.outputs.bounded_process import clean_environment, run_bounded
 from dogid.outputs.message_template import check_template, fill_template
-from dogid.outputs.notify_child import Message, Report
+from dogid.outputs.notify_child import Message, Report, Request
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
 from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
@@ -33,6 +33,7 @@ class _Table(OutputTable, frozen=True, kw_only=True):
     body: str = "{file}, {time}"
     thumbnail: bool = True
     timeout: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
+    pause: Annotated[float, msgspec.Meta(ge=0, le=60)] | None = None
     all: bool = False
 
 
@@ -93,11 +94,12 @@ class Notify:
         if len(url.split()) > 1:
             raise OutputError(f"url_file: {self._table.url_file}: holds more than an address; make an output of each")
         self._context.folder.mkdir(parents=True, exist_ok=True)
+        request: Request = {"url": url, "messages": messages, "pause": self._table.pause}
         variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             outcome = run_bounded(
                 [sys.executable, "-P", "-m", "dogid.outputs.notify_child"],
-                json.dumps({"url": url, "messages": messages}).encode(),
+                json.dumps(request).encode(),
                 environment=clean_environment(self._context.folder) | variables,
                 folder=self._context.folder,
                 timeout=self._table.timeout * max(1, len(messages)),

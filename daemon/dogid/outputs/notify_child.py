@@ -41,6 +41,8 @@ class Request(TypedDict):
 
     url: str
     messages: list[Message]
+    pause: float | None
+    """Seconds from one message to the next; None: what Apprise has for the service, to be polite to it."""
 
 
 class Report(TypedDict):
@@ -76,6 +78,8 @@ def _send(request: Request) -> None:
     if not sender.add(request["url"]):
         _report(0, "Apprise", "knows no service with such an address; see https://appriseit.com/services/")
         return
+    if request["pause"] is not None:
+        sender[0].request_rate_per_sec = request["pause"]
     service = str(sender[0].service_name)
     _report(0, service)
     for count, message in enumerate(request["messages"]):

@@ -68,6 +68,16 @@ def test_file_cut_anywhere_by_a_power_cut_is_mended(tmp_path: Path, make: Make) 
 
 
 @pytest.mark.parametrize("make", _KINDS)
+def test_batch_that_is_sent_again_after_a_kill_is_there_once(tmp_path: Path, make: Make) -> None:
+    path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
+    for first, last in ((0, 1), (0, 1), (1, 2), (0, 3), (1, 3), (3, 4)):  # killed each time before that was noted
+        batch = [make_delivery(number) for number in range(first, last + 1)]
+        send(make({"path": str(path)}, context_in(tmp_path)), batch)
+
+    assert read_ids(path) == ids(0, 1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("make", _KINDS)
 def test_full_disk_leaves_whole_records_and_goes_on(tmp_path: Path, make: Make) -> None:
     path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
     send(make({"path": str(path)}, context_in(tmp_path)), [make_delivery(0)])

@@ -1,14 +1,14 @@
 """A file that records are appended to: on the disk before they are acknowledged, whole after a power cut, rotated.
 
-Beside the state of the output is noted up to where the file is known to be whole. Behind that, after a power cut, may
-be records that were never acknowledged, and a torn one at the end: that is cut off, and the others are not written
-again, by their ids.
+Beside the state of the output is noted where the latest batch begins: all before it was acknowledged. Behind that may
+be records that were not, after a kill or a power cut, and a torn one at the end: that is cut off, and the others are
+not written again, by their ids.
 """
 
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -41,7 +41,7 @@ class RecordFile:
     """The file, which is open between two batches."""
 
     def __init__(self, path: Path, note: Path, form: RecordFormat, rotation: Rotation) -> None:
-        """Set up without opening it. note: where it is noted up to where it is whole."""
+        """Set up without opening it. note: where it is noted where the latest batch begins."""
         self._path = path
         self._note = note
         self._form = form
@@ -52,7 +52,7 @@ class RecordFile:
         """Ids of records that are there already, though they were not acknowledged."""
         self._day = date.min
 
-    def append(self, records: Iterable[tuple[str, bytes]], today: date) -> None:
+    def append(self, records: Sequence[tuple[str, bytes]], today: date) -> None:
         """Append records, each with its id, and have them on the disk; those that are there already are left out.
 
         Raise OSError: then it may be called again with the same records.
@@ -74,11 +74,12 @@ class RecordFile:
                 os.ftruncate(self._file, self._size)
             self.close()
             raise
+        if records and len(new) == len(records):  # else the batch begins before those that were there already
+            self._write_note()
         self._size += len(data)
         self._day = today
         if new:
             self._known.clear()  # records come in order: none of those that are there comes after a new one
-        self._write_note()
 
     def close(self) -> None:
         """Close the file; the next call opens it again."""
@@ -124,7 +125,7 @@ class RecordFile:
             self._size = start + whole
 
     def _read_note(self, inode: int) -> int:
-        """Return up to where the file is known to be whole; 0 where that is not known."""
+        """Return where the latest batch began; 0 where that is not known."""
         try:
             note = json.loads(self._note.read_text())
             end = note["end"] if note["inode"] == inode else 0
@@ -133,7 +134,7 @@ class RecordFile:
             return 0
 
     def _write_note(self) -> None:
-        """Note up to where the file is whole. An older note, or none, costs time at the next start and nothing else."""
+        """Note where the latest batch begins. An older note, or none, costs time at the next start and nothing else."""
         assert self._file is not None
         with contextlib.suppress(OSError):
             self._note.parent.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,11 @@ from dogid.outputs.files.place import check_folder, explain_file_fault, read_pla
 from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_document import Result
-from dogid.system.atomic_files import write_atomically
+from dogid.system.atomic_files import sync_folder
 
 _ROOT = "dogid"
 _UNSURE = "unsure"
+_TEMPORARY = ".dogid-sidecar.part"
 _TOOLKIT = b'x:xmptk="dogid"'
 """By which a sidecar of dogid's is known: other programs write their own name there."""
 _LOOKED_AT = 1000  # bytes of a sidecar, in which that stands
@@ -81,11 +82,22 @@ class SidecarOutput:
         try:
             if path.exists() and not _is_ours(path):
                 raise RefusedError(f"{path}: written by another program: move it away for dogid to write its own")
-            write_atomically(path, make_packet(label).encode())
+            self._replace(path, make_packet(label).encode())
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
             raise explain_file_fault(path, error) from error
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        """Write a file whole or not at all; of all of them, kills leave one temporary file at most. Raise OSError."""
+        temporary = self._folder / _TEMPORARY
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+        sync_folder(path.parent)
 
     def tend(self) -> float | None:
         """Do nothing."""

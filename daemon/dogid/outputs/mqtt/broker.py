@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS = 5.0  # for TCP, TLS and the broker's answer, each; more makes a stop wait where the broker hangs
 _ACK_SECONDS = 10.0  # without any acknowledgement; less gives up on slow links, more notices a hanging broker later
+_NOTE_SECONDS = 0.2  # between two notes of how far it got: each is written to the disk; more sends more twice
 _SLICE_SECONDS = 0.5  # until it is looked whether to stop
 _KEEPALIVE_SECONDS = 30  # the broker publishes the last will after 1.5 times as long without a sign of life
 _WINDOW = 20  # messages on the way; more are faster over slow links, and come twice after a lost connection
@@ -110,43 +111,54 @@ class Broker:
     def publish(self, messages: Sequence[Message], acknowledged: Callable[[int], None] = lambda _: None) -> None:
         """Publish messages in order, and wait until the broker has acknowledged all.
 
-        Call acknowledged(n) when the first n are. Raise OutputError where the connection is lost or no acknowledgement
-        comes; TopicRefusedError where one is refused.
+        Call acknowledged(n) when the first n are, now and then and at the end. Raise OutputError where the connection is
+        lost or no acknowledgement comes; TopicRefusedError where one is refused.
         """
         numbers: dict[int, int] = {}  # by packet id, which message
         arrived: set[int] = set()
-        sent = first_open = 0
-        deadline = time.monotonic() + _ACK_SECONDS
-        while first_open < len(messages):
-            while sent < len(messages) and len(numbers) < self._window:
-                numbers[self._publish_one(messages[sent])] = sent
-                sent += 1
-            self._process(_SLICE_SECONDS)
-            former = first_open
-            refused = None
-            while self._acknowledged:
-                packet, reason = self._acknowledged.popleft()
-                at = numbers.pop(packet, None)
-                if at is not None and reason.is_failure:
-                    refused = refused or (at, reason)
-                elif at is not None:
-                    arrived.add(at)
-            while first_open in arrived:
-                arrived.remove(first_open)
-                first_open += 1
-            if first_open > former:
-                deadline = time.monotonic() + _ACK_SECONDS
+        sent = first_open = noted = 0
+        noted_at = time.monotonic()
+        deadline = noted_at + _ACK_SECONDS
+        try:
+            while first_open < len(messages):
+                while sent < len(messages) and len(numbers) < self._window:
+                    numbers[self._publish_one(messages[sent])] = sent
+                    sent += 1
+                self._process(_SLICE_SECONDS)
+                refused = self._take_acknowledged(numbers, arrived)
+                now = time.monotonic()
+                while first_open in arrived:
+                    arrived.remove(first_open)
+                    first_open += 1
+                    deadline = now + _ACK_SECONDS
+                if noted < first_open < len(messages) and now - noted_at > _NOTE_SECONDS:
+                    noted, noted_at = first_open, now
+                    acknowledged(noted)
+                if refused is not None:
+                    if numbers:
+                        self.drop()  # what is still on the way would take up the window of the next messages
+                    self._explain_refusal(messages[refused[0]], refused[1])
+                if self._lost is not None:
+                    self._report_loss(self._lost)
+                if now > deadline:
+                    self._fail("no acknowledgement came; the broker hangs, or the network is down")
+                if self._stopping.is_set() and first_open < len(messages):
+                    self._fail("it has not acknowledged all before the stop")
+        finally:
+            if first_open > noted:
                 acknowledged(first_open)
-            if refused is not None:
-                if numbers:
-                    self.drop()  # what is still on the way would take up the window of the next messages
-                self._explain_refusal(messages[refused[0]], refused[1])
-            if self._lost is not None:
-                self._report_loss(self._lost)
-            if time.monotonic() > deadline:
-                self._fail("no acknowledgement came; the broker hangs, or the network is down")
-            if self._stopping.is_set():
-                self._fail("it has not acknowledged all before the stop")
+
+    def _take_acknowledged(self, numbers: dict[int, int], arrived: set[int]) -> "tuple[int, ReasonCode] | None":
+        """Move what the broker has acknowledged from numbers to arrived; return the first message that it refused."""
+        refused = None
+        while self._acknowledged:
+            packet, reason = self._acknowledged.popleft()
+            at = numbers.pop(packet, None)
+            if at is not None and reason.is_failure:
+                refused = refused or (at, reason)
+            elif at is not None:
+                arrived.add(at)
+        return refused
 
     def tend(self) -> None:
         """Answer the broker, and read what it sends. Raise OutputError where the connection is lost."""

@@ -111,8 +111,8 @@ class Broker:
     def publish(self, messages: Sequence[Message], acknowledged: Callable[[int], None] = lambda _: None) -> None:
         """Publish messages in order, and wait until the broker has acknowledged all.
 
-        Call acknowledged(n) when the first n are, now and then and at the end. Raise OutputError where the connection is
-        lost or no acknowledgement comes; TopicRefusedError where one is refused.
+        Call acknowledged(n) when the first n are, now and then and at the end. Raise OutputError where the connection
+        is lost or no acknowledgement comes; TopicRefusedError where one is refused.
         """
         numbers: dict[int, int] = {}  # by packet id, which message
         arrived: set[int] = set()

@@ -75,7 +75,11 @@ def _run(
             _have_outage(daemon, receivers, chance, report, is_daemons=number % _DAEMON_EVERY == 1)
             if progress:
                 print(f"{number + 1} of {outages} outages", file=sys.stderr, flush=True)  # noqa: T201
-        daemon.wait_for_all_answers(report.photos)
+        eventually(
+            lambda: _has_answered(daemon, report.photos),
+            lambda: f"all is answered: {daemon.log_text()[-3000:]}",
+            _LAST_SECONDS,
+        )
         daemon.kill()  # the next start tries at once what waits
         daemon.start()
         eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", _LAST_SECONDS)
@@ -126,6 +130,11 @@ def _have_outage(
 def _outputs(daemon: DaemonProcess) -> list[dict[str, Any]]:
     states: list[dict[str, Any]] = daemon.status()["outputs"]
     return states
+
+
+def _has_answered(daemon: DaemonProcess, photos: int) -> bool:
+    counts: dict[str, int] = daemon.status()["counts"]
+    return counts == {"pending": 0, "classified": photos, "failed": 0}
 
 
 def _has_sent_all(daemon: DaemonProcess) -> bool:

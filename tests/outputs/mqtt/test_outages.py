@@ -141,6 +141,16 @@ def test_second_daemon_of_the_same_name_is_named(broker: Mosquitto, bench: Bench
         first.tend()
 
 
+def test_check_beside_a_daemon_leaves_its_connection(broker: Mosquitto, bench: Bench, subscribe: Subscribe) -> None:
+    running = bench.make(broker.url)
+    running.tend()
+    assert "accepts the connection without encryption" in bench.make(broker.url).check()
+    running.tend()
+    send_all(running, deliveries(1, 2))
+    availability = subscribe(broker).wait_for("dogid/barn/availability")
+    assert [message.payload for message in availability] == [b"online"]
+
+
 def test_lost_client_is_offline_and_stopped_one_too(broker: Mosquitto, bench: Bench, subscribe: Subscribe) -> None:
     subscriber = subscribe(broker)
     output = bench.make(broker.url)

@@ -4,6 +4,7 @@ paho-mqtt keeps what it could not send in memory and sends it again; here, the l
 connection gets a client of its own, and what it had not sent is forgotten with it. Nothing runs in other threads.
 """
 
+import contextlib
 import ssl
 import threading
 import time
@@ -55,7 +56,7 @@ class Broker:
         address: Address,
         client_id: str,
         *,
-        will: Message,
+        will: Message | None,
         listen_to: str | None,
         stopping: threading.Event,
     ) -> None:
@@ -177,10 +178,16 @@ class Broker:
                 self._process(0.1)
                 if any(number == packet for number, _ in self._acknowledged):
                     break
-            self._client.disconnect()
-            self._client.loop_write()
         except (OutputError, OSError, ValueError):
             pass  # it is being closed
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """End the connection, if there is one; no last will is published."""
+        if self._client is not None:
+            with contextlib.suppress(OSError, ValueError):
+                self._client.disconnect()
+                self._client.loop_write()
         self.drop()
 
     def drop(self) -> None:
@@ -231,7 +238,8 @@ class Broker:
             client.username_pw_set(self._address.user, None if file is None else read_secret("password_file", file))
         if self._address.tls:
             client.tls_set_context(make_tls(self._table))
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         client.on_connect = self._note_answer
         client.on_disconnect = self._note_loss
         client.on_publish = self._note_acknowledged

@@ -47,17 +47,9 @@ class MqttOutput:
             make_tls(self._table)  # its files are missing, or wrong: known at once
         self._context = context
         self._topics = Topics(self._table.topic, make_id(context.daemon_name))
-        prefix = self._table.discovery
         offline = Message(self._topics.availability, home_assistant.OFFLINE, retain=True)
         self._offline = offline
-        self._broker = Broker(
-            self._table,
-            self._address,
-            f"dogid-{self._topics.id}",
-            will=offline,
-            listen_to=home_assistant.status_topic(prefix) if prefix else None,
-            stopping=context.stopping,
-        )
+        self._broker = self._make_broker(f"dogid-{self._topics.id}", offline)
         self._labels: tuple[str, ...] = ()
         self._other_types: dict[str, None] = {}  # labels of events that the model does not have, in their order
         self._state_reader = StateReader(context)
@@ -70,6 +62,13 @@ class MqttOutput:
         """Id of the result whose image was published last."""
         self._refused: set[str] = set()
         """Topics that are not published to during this connection."""
+
+    def _make_broker(self, client_id: str, will: Message | None) -> Broker:
+        prefix = self._table.discovery
+        topic = home_assistant.status_topic(prefix) if prefix else None
+        return Broker(
+            self._table, self._address, client_id, will=will, listen_to=topic, stopping=self._context.stopping
+        )
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Publish results, reviews and young events; see `Output`."""
@@ -110,11 +109,15 @@ class MqttOutput:
         return max(0.1, min([_TEND_SECONDS, *(due - now for due in waiting if due > now)]))
 
     def check(self) -> str:
-        """Connect and disconnect."""
-        is_own = not self._broker.is_connected
-        self._broker.connect() if is_own else self._broker.tend()
-        if is_own:
-            self._broker.drop()
+        """Connect and disconnect, beside a daemon that may be connected by its own name."""
+        if self._broker.is_connected:
+            self._broker.tend()
+        else:
+            probe = self._make_broker(f"dogid-{self._topics.id}-check", will=None)
+            try:
+                probe.connect()
+            finally:
+                probe.disconnect()
         secured = "by TLS" if self._address.tls else "without encryption"
         topics = f"{self._topics.prefix}/{self._topics.id}/"
         return f"broker {self._address} accepts the connection {secured}; topics begin with {topics}"

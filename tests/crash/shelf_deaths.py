@@ -118,7 +118,8 @@ def die_at_each_step(folder: Path, life: Life) -> int:
         assert status in (0, _DEAD)
         check_shelf(state)
         assert life is not life_by_request or read_pointer(state).active is not None, f"step {step}"
-        assert in_another_process(lambda: life_without_daemon(state, lambda: None)) == 0, f"step {step}"  # noqa: B023
+        after = life_by_request if life is life_by_request else life_without_daemon
+        assert in_another_process(lambda: after(state, lambda: None)) == 0, f"step {step}"  # noqa: B023
         check_shelf(state)
         take_requests(state)  # of who has died nobody waits for an outcome
         assert not list((state / "models").glob(".request-*"))

@@ -144,10 +144,9 @@ class OutputRunner:
         else:
             self._failures = 0
             self._note_ok()
-            if batch.deliveries:
-                has_more = len(batch.deliveries) >= self._output.batch
-                self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=has_more), wakes=False)
-            else:
+            if len(batch.deliveries) >= self._output.batch:
+                self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=True), wakes=False)
+            elif not batch.deliveries:  # else there may be more by now
                 self._wait_until(self._next_tend)
 
     def _tend(self) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol, cast
 from dogid import __version__
 from dogid.commands.output import print_message
 from dogid.errors import DogidError, UsageError
+from dogid.system.garbage_collection import collect_seldom
 
 
 class CommandModule(Protocol):
@@ -72,6 +73,7 @@ _SHELL_INTERRUPTED = 130  # what shells report for a program ended by Ctrl-C
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `dogid ARGV...` and return its exit status: 0 success, 1 something failed, 2 wrong usage."""
     args = list(sys.argv[1:] if argv is None else argv)
+    collect_seldom()
     try:
         status = _dispatch(args)
         sys.stdout.flush()  # a reader that has ended shows now, and not in the interpreter's shutdown

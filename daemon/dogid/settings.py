@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -371,6 +370,8 @@ def _invalid_line(text: str, message: str) -> str:
 
 
 def _read_config(path: Path) -> dict[str, object]:
+    import tomllib  # most commands, and a daemon without a file, need no parser
+
     text = ""
     try:
         text = path.read_text(encoding="utf-8")

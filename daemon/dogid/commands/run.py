@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from dogid import settings
 from dogid.conditions import no_more_threads
 from dogid.errors import DogidError, UnavailableError
+from dogid.system.garbage_collection import collecting_seldom, freeze_gc
 from dogid.system.journal import set_up_logging
-from dogid.system.malloc import freeze_gc, limit_malloc_arenas, trim_malloc
+from dogid.system.malloc import limit_malloc_arenas, trim_malloc
 from dogid.system.reload import record_reload_outcome
 from dogid.system.sd_notify import Notifier
 from dogid.system.signals import SignalRequest, SignalRequests, StoppedError
@@ -96,9 +97,10 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
     stack.enter_context(daemon.running())
 
     def application() -> Any:
-        from dogid.web.app import create_app
+        with collecting_seldom():
+            from dogid.web.app import create_app
 
-        return create_app(daemon, access, server.extra_thread)
+            return create_app(daemon, access, server.extra_thread)
 
     server.start(LazyWsgiApp(application), chosen.max_upload + BODY_ALLOWANCE)
     stack.callback(server.stop)

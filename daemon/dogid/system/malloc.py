@@ -1,11 +1,10 @@
-"""Keeping memory use low: glibc's malloc, and the garbage collector.
+"""Keeping memory use low: glibc's malloc.
 
 glibc keeps freed memory for reuse, in an arena for each thread: after the self-test of the model, or after a backlog,
 that is megabytes which a small machine could use.
 """
 
 import ctypes
-import gc
 
 _ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 _ARENAS = 2  # one keeps less freed memory, but threads wait for each other; the default is 8 a core
@@ -16,12 +15,6 @@ def limit_malloc_arenas() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, _ARENAS)
-
-
-def freeze_gc() -> None:
-    """Exclude all present objects (modules, the model) from future garbage collections."""
-    gc.collect()
-    gc.freeze()
 
 
 def trim_malloc() -> None:

@@ -140,7 +140,7 @@ def test_dry_run_changes_nothing(kept: Inbox, tmp_path: Path) -> None:
 
 def test_backup_of_a_newer_dogid_is_refused(kept: Inbox, tmp_path: Path) -> None:
     newer = len(MIGRATIONS) + 1
-    kept.ledger._db.execute("INSERT OR REPLACE INTO counter VALUES ('schema', ?)", (newer,))
+    kept.ledger.connection.db.execute("INSERT OR REPLACE INTO counter VALUES ('schema', ?)", (newer,))
     kept.close()
     backup = pack(kept.state / FILE_NAME, tmp_path / "unclear.zip")
     with pytest.raises(DogidError, match="the ledger is damaged"):

@@ -33,8 +33,8 @@ def fill(state: Path, rows: int) -> None:
     state.mkdir()
     ledger = Ledger(state, lambda _: None, Clock())
     ledger.register_model("m.tflite", "00", ("cat", "dog"))
-    ledger._db.execute(_FILL, (rows,))
-    ledger._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (rows,))
+    ledger.connection.db.execute(_FILL, (rows,))
+    ledger.connection.db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (rows,))
     ledger.close()
 
 

@@ -74,7 +74,7 @@ def then_changes(inbox: Path) -> None:
 def life(inbox: Path, state: Path, watch: Callable[[sqlite3.Connection], None]) -> None:
     """All that happens to a ledger; watch is given its connection."""
     ledger = Ledger(state, lambda path: find_file(inbox, path), Clock())
-    watch(ledger._db)
+    watch(ledger.connection.db)
     first_files(inbox)
     work(ledger, inbox)
     then_changes(inbox)

@@ -29,9 +29,9 @@ SELECT id, x'61', 7, 100, id, iif(id = :count, 'classified', 'superseded'), {NOO
 def insert_versions(ledger: Ledger, count: int) -> None:
     """Fill a new ledger with a file `a` that was overwritten: by SQL, as a commit for each would take minutes."""
     ledger.register_model("m.tflite", "00", ("cat",))
-    ledger._db.execute("PRAGMA foreign_keys = OFF")
-    ledger._db.execute(_OVERWRITE, {"count": count})
-    ledger._db.execute("PRAGMA foreign_keys = ON")
+    ledger.connection.db.execute("PRAGMA foreign_keys = OFF")
+    ledger.connection.db.execute(_OVERWRITE, {"count": count})
+    ledger.connection.db.execute("PRAGMA foreign_keys = ON")
 
 
 class Inbox:

@@ -26,7 +26,7 @@ def db(tmp_path: Path) -> Iterator[ReadingConnection]:
         add_classified(inbox, f"{number}.jpg")
     inbox.ledger.review([1], say_label("wolf", "anna"))
     scores = """UPDATE photo SET score = 0.25, scores = '{"cat": 0.25}' WHERE id % 4 = 1"""
-    inbox.ledger._db.execute(scores)
+    inbox.ledger.connection.db.execute(scores)
     with closing(open_for_reading(inbox.state)) as db:
         db.thresholds = {"cat": 0.5, "wolf": 0.9}
         yield db

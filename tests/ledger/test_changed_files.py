@@ -137,7 +137,7 @@ def test_too_large_photo_ignores_a_new_ctime(inbox: Inbox) -> None:
 
 def test_missing_ctime_of_older_ledger_is_added(inbox: Inbox) -> None:
     photo = add_classified(inbox, "a")
-    inbox.ledger._db.execute("UPDATE photo SET ctime_ns = NULL")
+    inbox.ledger.connection.db.execute("UPDATE photo SET ctime_ns = NULL")
 
     assert inbox.observe("a") == 0
     (noted,) = inbox.db.execute("SELECT ctime_ns FROM photo WHERE id = ?", (photo,)).fetchone()

@@ -121,8 +121,8 @@ def test_second_row_of_a_photo_supersedes_the_first(two: Inbox) -> None:
 
 
 def test_number_that_two_results_share_is_given_anew(two: Inbox) -> None:
-    two.ledger._db.execute("DROP INDEX photo_seq")
-    two.ledger._db.execute("UPDATE photo SET seq = 1")
+    two.ledger.connection.db.execute("DROP INDEX photo_seq")
+    two.ledger.connection.db.execute("UPDATE photo SET seq = 1")
 
     two.ledger.repairer.rebuild_indexes()
 

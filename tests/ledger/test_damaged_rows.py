@@ -29,7 +29,7 @@ def three(inbox: Inbox) -> Inbox:
 
 def damage(inbox: Inbox, column: str, value: str) -> None:
     """Give a column of the second row a value that no dogid writes."""
-    db = inbox.ledger._db
+    db = inbox.ledger.connection.db
     db.execute("PRAGMA ignore_check_constraints = ON")
     db.execute(f"UPDATE photo SET {column} = {value} WHERE id = 2")
     db.execute("PRAGMA ignore_check_constraints = OFF")
@@ -120,7 +120,7 @@ def test_broken_constraint_is_repaired_a_few_times_only(three: Inbox) -> None:
 
 
 def test_counts_that_are_damaged_are_counted_anew(three: Inbox) -> None:
-    three.ledger._db.execute("UPDATE tally SET state = 'clbssified' WHERE state = 'classified'")
+    three.ledger.connection.db.execute("UPDATE tally SET state = 'clbssified' WHERE state = 'classified'")
     with pytest.raises(DamagedRowError):
         queries.count_by_status(three.db)
 
@@ -129,7 +129,7 @@ def test_counts_that_are_damaged_are_counted_anew(three: Inbox) -> None:
 
 
 def test_model_with_a_damaged_name_costs_no_result(three: Inbox) -> None:
-    three.ledger._db.execute(f"UPDATE model SET name = {_NOT_UTF8}")
+    three.ledger.connection.db.execute(f"UPDATE model SET name = {_NOT_UTF8}")
     assert queries.list_results(three.db, queries.ResultFilter()) == []
 
     assert three.ledger.repairer.repair_other_tables() == 1
@@ -137,7 +137,7 @@ def test_model_with_a_damaged_name_costs_no_result(three: Inbox) -> None:
 
 
 def test_damaged_events_are_removed_page_by_page(three: Inbox) -> None:
-    db = three.ledger._db
+    db = three.ledger.connection.db
     db.executemany("INSERT INTO event VALUES (?, 1, 1, 'left', 'it left')", [(number,) for number in range(1, 1201)])
     db.execute(f"UPDATE event SET detail = {_NOT_UTF8} WHERE id IN (700, 1200)")
     before = three.ledger.changes

@@ -16,7 +16,7 @@ def add_scored(inbox: Inbox, name: str, label: str, score: float) -> int:
     (inbox.folder / name).parent.mkdir(exist_ok=True)
     job = add(inbox, name)
     inbox.classify(job, label)
-    inbox.ledger._db.execute("UPDATE photo SET score = ? WHERE id = ?", (score, job.id))
+    inbox.ledger.connection.db.execute("UPDATE photo SET score = ? WHERE id = ?", (score, job.id))
     return job.id
 
 

@@ -106,13 +106,13 @@ def test_two_threads_give_reserved_ids_only(inbox: Inbox) -> None:
     def interrupt(statement: str) -> None:
         if statement.startswith("SELECT seq"):
             lock.other_work = other_work
-            inbox.ledger._db.set_trace_callback(None)
+            inbox.ledger.connection.db.set_trace_callback(None)
 
     def other_work() -> None:
         inbox.ledger.observe([files[99]])
 
-    inbox.ledger._lock = cast("threading.Lock", lock)
-    inbox.ledger._db.set_trace_callback(interrupt)
+    inbox.ledger.connection.lock = cast("threading.Lock", lock)
+    inbox.ledger.connection.db.set_trace_callback(interrupt)
     inbox.ledger.observe([files[100]])
 
     (last,) = inbox.db.execute("SELECT seq FROM sqlite_sequence").fetchone()
@@ -123,7 +123,7 @@ def test_two_threads_give_reserved_ids_only(inbox: Inbox) -> None:
 
 def test_many_new_files_wait_for_the_disk_rarely(inbox: Inbox) -> None:
     levels: list[str] = []
-    inbox.ledger._db.set_trace_callback(
+    inbox.ledger.connection.db.set_trace_callback(
         lambda statement: levels.append(statement) if "synchronous" in statement else None
     )
     for number in range(200):

@@ -201,7 +201,7 @@ def test_internal_errors_are_counted_by_themselves(inbox: Inbox) -> None:
 def test_file_written_while_it_was_read_stays_doubtful_after_a_failed_commit(inbox: Inbox) -> None:
     job = add(inbox, "a")
     inbox.ledger.observe([inbox.look("a")], wake=True, written=[b"a"])
-    db = inbox.ledger._db  # a constraint that is checked at the end fails the commit, as a full disk does
+    db = inbox.ledger.connection.db  # a constraint that is checked at the end fails the commit, as a full disk does
     db.execute("CREATE TABLE later (id INTEGER REFERENCES photo (id) DEFERRABLE INITIALLY DEFERRED)")
     db.execute("CREATE TRIGGER fail AFTER UPDATE OF seq ON photo BEGIN INSERT INTO later VALUES (-1); END")
     with pytest.raises(sqlite3.IntegrityError):
@@ -225,7 +225,7 @@ def test_date_of_taking_is_kept_and_shown_in_utc(inbox: Inbox) -> None:
 def test_damaged_date_of_taking_damages_the_row(inbox: Inbox) -> None:
     job = add(inbox, "a")
     inbox.ledger.record([replace(classified(inbox, job), taken_at="2024-05-01T12:34:56+02:00")])
-    inbox.ledger._db.execute("UPDATE photo SET taken_at = '2024-05-01T12:94:56+02:00'")
+    inbox.ledger.connection.db.execute("UPDATE photo SET taken_at = '2024-05-01T12:94:56+02:00'")
     assert queries.find_result(inbox.db, job.id) is None
 
     repaired = repair_row(dict(inbox.db.execute("SELECT * FROM photo").fetchone()), {})

@@ -260,7 +260,7 @@ def test_renames_do_not_wait_for_the_disk(inbox: Inbox) -> None:
     put(inbox.folder / "0.jpg", b"x")
     inbox.observe("0.jpg")
     statements: list[str] = []
-    inbox.ledger._db.set_trace_callback(statements.append)
+    inbox.ledger.connection.db.set_trace_callback(statements.append)
     for number in range(10):
         (inbox.folder / f"{number}.jpg").rename(inbox.folder / f"{number + 1}.jpg")
         inbox.ledger.record_rename(f"{number}.jpg".encode(), inbox.look(f"{number + 1}.jpg"))

@@ -141,17 +141,17 @@ def test_label_is_renamed_where_it_stands(inbox: Inbox) -> None:
     inbox.ledger.review([b], say_verdict("withdrawn", "anna"))
 
     with inbox.ledger._transaction():
-        assert rename_label(inbox.ledger._db, "wolff", "wolf", "ben", inbox.clock.wall_ms()) == 1
+        assert rename_label(inbox.ledger.connection.db, "wolff", "wolf", "ben", inbox.clock.wall_ms()) == 1
         for old, error, reason in (("wollf", UnknownLabelError, "gave: wolf"), ("wolf", WordError, "the same")):
             with pytest.raises(error, match=reason):
-                rename_label(inbox.ledger._db, old, "wolf", "ben", inbox.clock.wall_ms())
+                rename_label(inbox.ledger.connection.db, old, "wolf", "ben", inbox.clock.wall_ms())
     assert count_reviewed_labels(inbox.db) == {"wolf": 2}
     assert said(inbox, "a") == [("labelled", "wolf"), ("labelled", "wolff")]
 
 
 def test_numbers_of_words_and_results_are_never_shared(inbox: Inbox) -> None:
     inbox.ledger.review([add_classified(inbox, "a")], say_label("wolf", "anna"))
-    inbox.ledger._db.execute("UPDATE counter SET value = 0 WHERE name = 'seq'")
+    inbox.ledger.connection.db.execute("UPDATE counter SET value = 0 WHERE name = 'seq'")
     inbox.reopen()
     photo = add_classified(inbox, "b")
 
@@ -198,10 +198,10 @@ def test_words_are_forgotten_on_request_with_the_last_photo(inbox: Inbox) -> Non
     inbox.ledger.record([replace(outcome(inbox, job, b"1"), sha256=content("a")) for job in jobs])
     inbox.ledger.review([jobs[0].id], say_label("wolf", "anna"))
     with inbox.ledger._transaction():
-        delete_photos(inbox.ledger._db, [jobs[0].id], with_reviews=True)
+        delete_photos(inbox.ledger.connection.db, [jobs[0].id], with_reviews=True)
     assert len(standing(inbox)) == 1
     with inbox.ledger._transaction():
-        delete_photos(inbox.ledger._db, [jobs[1].id], with_reviews=True)
+        delete_photos(inbox.ledger.connection.db, [jobs[1].id], with_reviews=True)
 
     assert list_reviews(inbox.db, content("a")) == []
     assert inbox.db.execute("SELECT count(*) FROM reviewed_embedding").fetchone()[0] == 0
@@ -217,7 +217,7 @@ def test_words_are_forgotten_on_request_with_the_last_photo(inbox: Inbox) -> Non
 )
 def test_photos_of_a_content_are_found_by_an_index(inbox: Inbox, query: str) -> None:
     values = ["0" * 64] * query.count("?1") or ["wolf"] * query.count("?")
-    plan = [row["detail"] for row in inbox.ledger._db.execute(f"EXPLAIN QUERY PLAN {query}", values[:2])]
+    plan = [row["detail"] for row in inbox.ledger.connection.db.execute(f"EXPLAIN QUERY PLAN {query}", values[:2])]
 
     assert any("USING INDEX photo_content (<expr>=?)" in step for step in plan)
     assert not any(step.startswith(("SCAN photo", "SCAN copy")) for step in plan)
@@ -262,7 +262,7 @@ def test_damaged_row_of_a_review_costs_that_row(inbox: Inbox, table: str, change
     jobs = [add(inbox, name) for name in ("a", "b", "c")]
     inbox.ledger.record([outcome(inbox, job, bytes(1280)) for job in jobs])
     inbox.ledger.review([job.id for job in jobs], say_label("wolf", "anna"))
-    db = inbox.ledger._db
+    db = inbox.ledger.connection.db
     db.execute("PRAGMA ignore_check_constraints = ON")
     db.execute(f"UPDATE {table} SET {change} WHERE rowid = (SELECT max(rowid) FROM {table})")
     db.execute("PRAGMA ignore_check_constraints = OFF")
@@ -276,13 +276,13 @@ def test_damaged_row_of_a_review_costs_that_row(inbox: Inbox, table: str, change
 
 def test_word_with_a_flipped_bit_costs_no_other_result(reviewed: Inbox) -> None:
     path = reviewed.state / FILE_NAME
-    reviewed.ledger._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    reviewed.ledger.connection.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     data = path.read_bytes()
     # in the header of a row, the types of the verdict `labelled` and of the label `fox`, which becomes a blob
     # https://www.sqlite.org/fileformat2.html#record_format
     assert data.count(b"\x1d\x13") == 1
     path.write_bytes(data.replace(b"\x1d\x13", b"\x1d\x12"))
-    for db in (reviewed.db, reviewed.ledger._db):
+    for db in (reviewed.db, reviewed.ledger.connection.db):
         db.execute("PRAGMA shrink_memory")  # they have the page as it was
 
     results = queries.list_results(reviewed.db, queries.ResultFilter())

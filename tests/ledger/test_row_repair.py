@@ -36,7 +36,7 @@ def fill(inbox: Inbox) -> None:
     for name in ("classified-0", "failed-0"):
         put(inbox.folder / name, b"another")
         inbox.observe(name)
-    inbox.ledger._db.execute(  # as a photo that took the name of another which was pending
+    inbox.ledger.connection.db.execute(  # as a photo that took the name of another which was pending
         "INSERT INTO photo (path, inode, size, mtime_ns, state, seen_at) VALUES (x'61', 1, 1, 1, 'superseded', 1)"
     )
 

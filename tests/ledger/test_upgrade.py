@@ -140,7 +140,7 @@ def test_upgrade_classifies_no_photo_again(tmp_path: Path) -> None:
     put(inbox.folder / "a.jpg", b"a")
     inbox.observe("a.jpg")
     inbox.classify(inbox.job())
-    inbox.ledger._db.execute("UPDATE photo SET ctime_ns = NULL")  # as of a ledger that has no ctimes
+    inbox.ledger.connection.db.execute("UPDATE photo SET ctime_ns = NULL")  # as of a ledger that has no ctimes
     (inbox.folder / "a.jpg").chmod(0o600)
 
     assert inbox.observe("a.jpg") == 0

@@ -50,16 +50,16 @@ class Answer(NamedTuple):
 
 def insert_results(ledger: Ledger, answers: Sequence[Answer]) -> None:
     """Write results into a ledger by SQL, as for photos that nobody looks at, in one transaction."""
-    (first,) = ledger._db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
+    (first,) = ledger.connection.db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
     rows = [
         (f"{answer.folder}/{seq}.jpg".encode(), answer.taken * 1_000_000, answer.at, answer.at, answer.label,
          answer.score, json.dumps({answer.label: answer.score}), f"{seq:064x}", seq)
         for seq, answer in enumerate(answers, first + 1)
     ]  # fmt: skip
-    ledger._db.execute("BEGIN")
-    ledger._db.executemany(_INSERT, rows)
-    ledger._db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (first + len(answers),))
-    ledger._db.execute("COMMIT")
+    ledger.connection.db.execute("BEGIN")
+    ledger.connection.db.executemany(_INSERT, rows)
+    ledger.connection.db.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (first + len(answers),))
+    ledger.connection.db.execute("COMMIT")
 
 
 class OutputRig:

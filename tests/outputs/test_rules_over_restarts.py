@@ -109,7 +109,7 @@ def test_events_are_the_same_whenever_the_daemon_restarts(
         state = Path(name, "state")
         state.mkdir()
         ledger = Ledger(state, lambda _: None, clock)
-        ledger._db.execute("PRAGMA synchronous = OFF")
+        ledger.connection.db.execute("PRAGMA synchronous = OFF")
         ledger.register_model("m.tflite", "00", LABELS)
         interrupted = _Daemon(Path(name, "interrupted"), state, rules, clock)
         steady = _Daemon(Path(name, "steady"), state, rules, clock)

@@ -137,7 +137,7 @@ def test_hanging_worker_is_replaced_while_the_ledger_is_locked(
 
     monkeypatch.setattr(decoder_module, "decode", decode_at_a_step)
     daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", workers=2, decode_timeout=3))
-    daemon.ledger._db.execute("PRAGMA busy_timeout = 100")
+    daemon.ledger.connection.db.execute("PRAGMA busy_timeout = 100")
     with daemon.running(), contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as other:
         put(inbox / "hangs.jpg", hanging)
         put(inbox / "slow.jpg", slow)

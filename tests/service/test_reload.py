@@ -93,7 +93,7 @@ def test_model_failing_in_workers_is_rejected(inbox: Path, tmp_path: Path, monke
         dataclasses.replace(known, scores=tuple(score + 0.5 for score in known.scores)), is_golden=True
     )
     other = put(tmp_path / "other.tflite", MODEL.read_bytes())
-    monkeypatch.setattr("dogid.daemon.daemon.make_reference_photo", lambda _: wrong)
+    monkeypatch.setattr("dogid.daemon.running_model.make_reference_photo", lambda _: wrong)
     with service.running():
         with pytest.raises(DogidError, match=r"other.tflite: the model does not work in every worker: worker \d fails"):
             service.reload(dataclasses.replace(before, model=other, workers=3))

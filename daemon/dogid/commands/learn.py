@@ -11,8 +11,7 @@ from dogid import settings
 from dogid.commands import contradictions, model_shelf, reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
-from dogid.learning_run.child import WITH_DAEMON
-from dogid.learning_run.end_with_daemon import end_with_daemon
+from dogid.learning_run.end_with_daemon import WITH_DAEMON, end_with_daemon
 from dogid.settings import Settings
 
 _NICENESS = 19

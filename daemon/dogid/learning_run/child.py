@@ -13,12 +13,11 @@ from typing import IO, Any
 
 from dogid import settings
 from dogid.errors import ConflictError, DogidError
+from dogid.learning_run.end_with_daemon import WITH_DAEMON
 from dogid.learning_run.last_report import read_report
 from dogid.learning_run.lock import ANOTHER_RUNS, is_learning
 from dogid.settings import Settings
 
-WITH_DAEMON = "--with-daemon"
-"""The flag of a run that ends when its standard input does."""
 _MOST_MESSAGES = 100_000  # bytes that are read of what a run has printed
 _LOST_TURN = "another learning run was under way, begun by a command, and this one learned nothing; begin it again"
 

@@ -8,6 +8,8 @@ from types import FrameType
 
 from dogid.errors import DogidError
 
+WITH_DAEMON = "--with-daemon"
+"""The flag of a run that ends when its standard input does."""
 _MESSAGE = "the daemon that had begun the learning run was stopped, and the run with it; begin it again"
 
 

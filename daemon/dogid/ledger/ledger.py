@@ -76,8 +76,9 @@ class Ledger:
     def _open(self) -> None:
         opened = open_for_writing(self.folder)
         self._db = opened.connection
-        self._connection = WritingConnection(self._db)
-        self._lock, self._transaction = self._connection.lock, self._connection.transaction
+        self.connection = WritingConnection(self._db)
+        """Writes; for what is no method here, under its lock."""
+        self._transaction = self.connection.transaction
         self.moved_aside = opened.moved_aside
         """Where the ledger that was found damaged is kept."""
         self.salvaged = opened.salvaged
@@ -89,7 +90,7 @@ class Ledger:
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
         self._pending = PendingPhotos(self._db, self._clock)
-        self.repairer = LedgerRepairer(self.folder, self._connection, self._former_versions, self._look_at)
+        self.repairer = LedgerRepairer(self.folder, self.connection, self._former_versions, self._look_at)
         """Mends what can be mended while the ledger is in use."""
         with self._transaction():
             correct_last_seq(self._db)
@@ -105,11 +106,11 @@ class Ledger:
     @property
     def changes(self) -> int:
         """How many transactions were seen: while it stays, answers from the ledger stay the same."""
-        return self._connection.changes + self._foreign_changes
+        return self.connection.changes + self._foreign_changes
 
     def keep_versions(self, count: int) -> None:
         """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
-        with self._lock:
+        with self.connection.lock:
             self._former_versions.keep = count
 
     def close(self) -> None:
@@ -123,7 +124,7 @@ class Ledger:
                 "UPDATE counter SET value = (SELECT seq FROM sqlite_sequence WHERE name = 'photo')"
                 " WHERE name = 'reserved'"
             )
-        with self._lock:
+        with self.connection.lock:
             with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._db.close()
@@ -141,7 +142,7 @@ class Ledger:
         writer has closed them, say; and returned, too, where they were due already. written: the paths of those that
         were closed after writing.
         """
-        with self._lock:
+        with self.connection.lock:
             current = self._observer.current([file.path for file in found])
             assessed = [
                 (self._observer.assess(current.get(file.path), file, wake=wake, written=file.path in written), file)
@@ -173,7 +174,7 @@ class Ledger:
 
     def _look_at_other_names(self, files: Sequence[FoundFile]) -> dict[bytes, Version | None]:
         """Look, outside any transaction, at the other names that files have in the ledger."""
-        with self._lock:
+        with self.connection.lock:
             names = self._observer.other_names(files)
         found = {name: self._look_at(name) for name in names}
         return {name: None if file is None else file.version for name, file in found.items()}
@@ -181,14 +182,14 @@ class Ledger:
     @contextlib.contextmanager
     def _reserving_transaction(self, count: int) -> Iterator[None]:
         """A transaction for up to count new ids, on disk at once only where that many are not reserved."""
-        with self._lock:
+        with self.connection.lock:
             (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
             if last + count <= self._reserved:
-                with self._connection.locked_transaction(durable=False):
+                with self.connection.locked_transaction(durable=False):
                     yield
                 return
             reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
-            with self._connection.locked_transaction():
+            with self.connection.locked_transaction():
                 self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
                 yield
             self._reserved = reserved
@@ -215,7 +216,7 @@ class Ledger:
         """Return other names in the ledger of files that have changed: hard links have no events of their own."""
         if not self._stable_inodes:
             return set()
-        with self._lock:
+        with self.connection.lock:
             return self._observer.names_of_changed(found)
 
     def note_left(self, paths: Sequence[bytes]) -> int:
@@ -227,7 +228,7 @@ class Ledger:
 
     def count_present(self) -> int:
         """Return how many photos are in the inbox, as far as the ledger knows."""
-        with self._lock:
+        with self.connection.lock:
             rows = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
         return int(rows["pending"] + rows["classified"] + rows["failed"] - rows["absent"])
 
@@ -241,12 +242,12 @@ class Ledger:
             "SELECT path FROM photo WHERE state != 'superseded' AND absent_at IS NULL"
             " AND path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?"
         )
-        with self._lock:
+        with self.connection.lock:
             return [bytes(row["path"]) for row in self._db.execute(query, (after, first, end, count))]
 
     def note_foreign_changes(self) -> None:
         """Let `changes` grow where another process has written, as `dogid forget` and `dogid label` do."""
-        with self._lock:
+        with self.connection.lock:
             (version,) = self._db.execute("PRAGMA data_version").fetchone()
             is_changed = version != self._data_version
             if is_changed:
@@ -257,12 +258,12 @@ class Ledger:
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
-        with self._lock:
+        with self.connection.lock:
             return self._note_claimed(self._pending.claim(count, taken, oldest=oldest))
 
     def claim_these(self, ids: Collection[int]) -> list[Job]:
         """Return those photos among ids that are due."""
-        with self._lock:
+        with self.connection.lock:
             return self._note_claimed(self._pending.claim_these(ids))
 
     def _note_claimed(self, jobs: list[Job]) -> list[Job]:
@@ -275,7 +276,7 @@ class Ledger:
     def wake_due(self) -> int | None:
         """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
         now = self._clock.steady_ms()
-        with self._lock:
+        with self.connection.lock:
             earliest = self._pending.next_due()
         if earliest is not None and earliest <= now:
             with self._transaction(durable=False):  # after a start all are due
@@ -291,8 +292,8 @@ class Ledger:
         """
         # a photo that waits is tried again in any case: trouble that lasts shall not wear out the disk
         durable = not all(isinstance(outcome, Waiting) for outcome in outcomes)
-        with self._lock:
-            with self._connection.locked_transaction(durable=durable):
+        with self.connection.lock:
+            with self.connection.locked_transaction(durable=durable):
                 recorded, doubtful = self._writer.record(outcomes, self._written)
             # once they are on disk: where that fails, the next try needs to know what was written meanwhile
             ids = {outcome.job.id for outcome in outcomes}
@@ -315,7 +316,7 @@ class Ledger:
 
         They are those that failed as too large, where a limit is higher than the one noted before.
         """
-        with self._lock:
+        with self.connection.lock:
             if not differ_from_noted(self._db, limits):
                 return 0
         with self._transaction():
@@ -323,7 +324,7 @@ class Ledger:
 
     def pending_among(self, ids: Collection[int]) -> list[int]:
         """Return those of ids whose photos are pending."""
-        with self._lock:
+        with self.connection.lock:
             return self._pending.pending_among(ids)
 
     def review(self, ids: Sequence[int], word: Word) -> int:

@@ -23,7 +23,7 @@ from dogid.result_document import Result
 log = logging.getLogger(__name__)
 
 _TEND_SECONDS = 10.0  # between two looks at the connection: how late a restart of Home Assistant is noticed
-_STATE_SECONDS = 1.0  # at least, between two states; less costs more processor time under load
+_STATE_SECONDS = 2.0  # at least, between two states; less costs more processor time under load
 _COST_FACTOR = 200  # ... and this multiple of the processor time that the last one took, within the next limit
 _MOST_STATE_SECONDS = 10.0
 _IDLE_STATE_SECONDS = 60.0  # at most, until health and disk are read again though no photo came

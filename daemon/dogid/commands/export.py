@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_message
-from dogid.commands.row_progress import show_row_progress
+from dogid.commands.row_progress import find_last_id, show_row_progress
 from dogid.conditions import rows_left_out
 from dogid.errors import DogidError, UsageError
 from dogid.moments import EXAMPLES, parse_typed_moment
@@ -61,13 +61,14 @@ def run(args: argparse.Namespace) -> int:
     db = reading_state.open_state(args)
     _check_label(db, args.label)
     started, count, missing = time.monotonic(), 0, tuple[str, ...]()
-    with show_row_progress("exporting", db) as on_row:
+    last = find_last_id(db)
+    with show_row_progress("exporting") as on_row:
 
         def on_batch(batch: "list[Result]") -> None:
             nonlocal count
             count += sum(_is_exported(result, args.format) for result in batch)
             if batch:
-                on_row(batch[-1]["id"])
+                on_row(batch[-1]["id"], last)
 
         try:
             if args.format == CAMTRAP:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
-from dogid.commands.row_progress import show_row_progress
+from dogid.commands.row_progress import find_last_id, show_row_progress
 from dogid.conditions import rows_left_out
 from dogid.errors import ConflictError, DogidError, UsageError
 from dogid.quantities import count_of
@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
     if not inbox.is_dir():
         raise UsageError(f"{inbox}: there is no such inbox; is its disk not mounted?")
     db = reading_state.open_state(args)
-    report = SortReport()
+    report, last = SortReport(), find_last_id(db)
     made = Sorter(folder, inbox, Kind(args.kind or "copy"), is_rehearsal=args.dry_run)
-    with _faults_explained(args.to), made as sorter, show_row_progress("sorting", db) as on_row:
+    with _faults_explained(args.to), made as sorter, show_row_progress("sorting") as on_row:
         for batch in iterate_batches(db, ResultFilter()):
             sorter.sort(batch, report)
-            on_row(batch[-1]["id"])
+            on_row(batch[-1]["id"], last)
     if db.damaged_rows:
         print_message(rows_left_out(db.damaged_rows))
     _print_sorted(args, report)
@@ -104,8 +104,8 @@ def _print_sorted(args: argparse.Namespace, report: "SortReport") -> None:
 def _undo(args: argparse.Namespace) -> int:
     from dogid.sorting.undo import undo_sort
 
-    with _faults_explained(args.undo):
-        report = undo_sort(args.undo.absolute())
+    with _faults_explained(args.undo), show_row_progress("removing") as on_photo:
+        report = undo_sort(args.undo.absolute(), on_photo)
     _print_undone(args, report)
     return 1 if report.kept else 0
 

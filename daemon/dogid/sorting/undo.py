@@ -28,8 +28,10 @@ class UndoReport:
     """Of the first that were kept, with their paths."""
 
 
-def undo_sort(folder: Path, on_photo: Callable[[], None] = lambda: None) -> UndoReport:
+def undo_sort(folder: Path, on_photo: Callable[[int, int], None]) -> UndoReport:
     """Remove from a sorted folder what dogid made and is unchanged: photos, folders that are empty, the manifest.
+
+    on_photo is called with how many photos were looked at, and how many there are.
 
     A copy whose original is not in its place, and the last name of a hard link, stay: they may be all that is left of a
     photo. Raise UsageError, BlockingIOError where a process sorts into it, OSError, sqlite3.OperationalError.
@@ -40,7 +42,8 @@ def undo_sort(folder: Path, on_photo: Callable[[], None] = lambda: None) -> Undo
     with holding_file_lock(folder / LOCK):
         manifest = open_manifest(folder)
         try:
-            for number, photo in enumerate(manifest.iterate()):
+            total = manifest.count()
+            for number, photo in enumerate(manifest.iterate(), start=1):
                 reason = _remove(folder, photo, report)
                 if reason is None:
                     manifest.remove(photo)
@@ -50,7 +53,7 @@ def undo_sort(folder: Path, on_photo: Callable[[], None] = lambda: None) -> Undo
                         report.reasons.append(f"{photo.path}: {reason}")
                 if number % _BATCH == 0:
                     manifest.commit()
-                on_photo()
+                on_photo(number, total)
             manifest.commit()
             for name in manifest.list_made_folders():
                 with contextlib.suppress(OSError):  # something of others' is in it

@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemon import ROOT, environment
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_crash_at_any_step_leaves_one_valid_active_model(tmp_path: Path) -> None:

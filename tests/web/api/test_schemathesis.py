@@ -10,7 +10,7 @@ from tests.support.daemon import DaemonProcess, environment
 from tests.support.photos import photo, put
 
 _CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-_EXAMPLES = 20  # for each operation, besides those that follow from the document; always the same ones
+_EXAMPLES = 10  # for each operation, besides those that follow from the document; always the same ones
 _MANY_EXAMPLES = 200  # in `make fuzz`
 
 

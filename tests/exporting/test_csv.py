@@ -85,7 +85,7 @@ def test_filters_choose_rows(answered: Inbox, tmp_path: Path, flags: tuple[str, 
     ("flags", "reason"),
     [
         (("--since", "soon"), "--since: 'soon' is no moment"),
-        (("--min-score", "nan"), "--min-score must be a number from 0 to 1"),
+        (("--min-score", "nan"), "--min-score: it must be a number from 0 to 1"),
         (("--label", "catt"), "--label: there is no label 'catt'; labels are cat"),
         (("--format", "camtrap-dp"), "camtrap-dp is a folder of files: name one with -o DIR"),
         (("--json",), "--json prints a summary to stdout"),

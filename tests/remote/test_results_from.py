@@ -1,6 +1,7 @@
 """`dogid results --from`: another daemon's results over HTTP, and what may be there instead of one."""
 
 import contextlib
+import itertools
 import json
 import subprocess
 import sys
@@ -8,7 +9,8 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from subprocess import PIPE
+from subprocess import PIPE, Popen
+from typing import Any
 
 import pytest
 
@@ -42,8 +44,12 @@ def barn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
 
 
 def _count(daemon: DaemonProcess) -> int:
-    document = json.loads(daemon.command("results", "--json").stdout)
-    return sum(result["status"] != "pending" for result in document["results"])
+    return sum(result["status"] != "pending" for result in _list_local(daemon))
+
+
+def _list_local(daemon: DaemonProcess) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(daemon.command("results", "--json").stdout)["results"]
+    return found
 
 
 def _address(daemon: DaemonProcess) -> connection.Address:
@@ -53,8 +59,13 @@ def _address(daemon: DaemonProcess) -> connection.Address:
 def test_remote_results_are_the_local_ones(barn: DaemonProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     remote = ("results", "--from", barn.url, "--token-file", str(barn.state.parent / "token"))
     assert dogid(*remote, "--json").stdout == barn.command("results", "--json").stdout
-    flags = ("--status", "classified", "--present", "--reviewed", "false", "--limit", "2")
-    assert dogid(*remote, *flags).stdout == barn.command("results", *flags).stdout
+    several = ("--status", "classified", "--present", "--reviewed", "false", "--limit", "2")
+    assert dogid(*remote, *several).stdout == barn.command("results", *several).stdout
+    score = next(result["score"] for result in _list_local(barn) if result["file"] == "1.jpg")
+    bounds = ["--since", "12h", "--min-score", repr(score), "--max-score", repr(score), "--folder", ""]
+    for flags, files in ((bounds, ["1.jpg"]), (["--until", "12h"], []), (["--folder", "gate"], [])):
+        found = json.loads(dogid(*remote, *flags, "--json").stdout)["results"]
+        assert [result["file"] for result in found] == files
     wrong = dogid(*remote, "--label", "wolf")
     assert wrong.returncode == 2
     assert "labels are" in wrong.stderr
@@ -94,6 +105,29 @@ def test_new_results_are_followed_over_a_restart(barn: DaemonProcess) -> None:
         process.terminate()
     assert [json.loads(line)["file"] for line in lines[2:]] == ["new.jpg", "later.jpg"]
     assert "connecting again" in messages[0]
+
+
+def test_new_ones_alone_are_followed(barn: DaemonProcess) -> None:
+    local = [sys.executable, "-m", "dogid", "results", "--follow", "--new", "--max-score", "1", "--json"]
+    ways = (["--state", str(barn.state)], ["--from", barn.url, "--token-file", str(barn.state.parent / "token")])
+    lines: list[list[str]] = [[], []]
+    numbers = itertools.count()
+
+    def both_print() -> bool:  # there is nothing to see of a follower that is ready
+        number, count = next(numbers), _count(barn)
+        put(barn.inbox / f"failed-{number}.jpg", b"no photo")
+        put(barn.inbox / f"fresh-{number}.jpg", photo(20))
+        eventually(lambda: _count(barn) == count + 2, "both are answered")
+        return all(lines)
+
+    with contextlib.ExitStack() as ended:
+        for way, into in zip(ways, lines, strict=True):
+            process = ended.enter_context(Popen([*local, *way], env=environment(), text=True, stdout=PIPE))
+            assert process.stdout is not None
+            ended.callback(process.terminate)
+            threading.Thread(target=lambda out=process.stdout, into=into: into.extend(iter(out.readline, ""))).start()
+        eventually(both_print, "both print")
+    assert all(json.loads(line)["file"].startswith("fresh-") for each in lines for line in each)
 
 
 class _Impostor(BaseHTTPRequestHandler):

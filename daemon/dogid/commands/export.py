@@ -1,22 +1,19 @@
 """`dogid export`: results for spreadsheets, camera trap programs and GBIF."""
 
 import argparse
-import math
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dogid import settings
-from dogid.commands import reading_state
+from dogid.commands import reading_state, result_bounds
 from dogid.commands.output import print_json, print_message
 from dogid.commands.row_progress import find_last_id, show_row_progress
 from dogid.conditions import rows_left_out
 from dogid.errors import DogidError, UsageError
-from dogid.moments import EXAMPLES, parse_typed_moment
 
 if TYPE_CHECKING:
     from dogid.ledger.queries import ResultFilter
@@ -37,10 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=(CSV, CAMTRAP, MEGADETECTOR), default=CSV,
         help="csv for spreadsheets; camtrap-dp for GBIF, a folder; megadetector for Timelapse (default: csv)",
     )  # fmt: skip
-    parser.add_argument("--since", metavar="T", help=f"only photos answered since then: {EXAMPLES}")
-    parser.add_argument("--until", metavar="T", help="only photos answered before then, or on that day")
+    result_bounds.add_moments(parser)
     parser.add_argument("--label", metavar="L", help="only photos with this label, by the model or a person")
-    parser.add_argument("--min-score", type=float, metavar="F", help="only answers with at least this score, 0 to 1")
+    result_bounds.add_min_score(parser)
     reading_state.add_arguments(parser)
 
 
@@ -91,23 +87,10 @@ def read_filter(args: argparse.Namespace) -> "ResultFilter":
     """Return the filter that the flags ask for. Raise UsageError."""
     from dogid.ledger.queries import ResultFilter
 
-    if args.min_score is not None and not (math.isfinite(args.min_score) and 0 <= args.min_score <= 1):
-        raise UsageError("--min-score must be a number from 0 to 1")
+    bounds = result_bounds.read_bounds(args)
     return ResultFilter(
-        label=args.label,
-        min_score=args.min_score,
-        since_ms=_parse_moment("--since", args.since, is_end=False),
-        until_ms=_parse_moment("--until", args.until, is_end=True),
+        label=args.label, min_score=bounds.min_score, since_ms=bounds.since_ms, until_ms=bounds.until_ms
     )
-
-
-def _parse_moment(flag: str, text: str | None, *, is_end: bool) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_typed_moment(text, datetime.now().astimezone(), is_end=is_end)
-    except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from error
 
 
 def _check_label(db: "ReadingConnection", label: str | None) -> None:

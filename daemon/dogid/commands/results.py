@@ -2,11 +2,12 @@
 
 import argparse
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dogid import settings
-from dogid.commands import reading_state
+from dogid.commands import reading_state, result_bounds
 from dogid.commands.output import print_json, print_message, print_table
 from dogid.conditions import rows_left_out
 from dogid.errors import UsageError
@@ -21,7 +22,7 @@ _HEADINGS = ("id", "answered", "label", "score", "file", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the filters, --limit, --follow, --from, --token-file and the flags of `reading_state`."""
+    """Add the filters, --limit, --follow, --new, --from, --token-file and the flags of `reading_state`."""
     parser.add_argument("--limit", type=int, default=50, metavar="N", help="show at most N results (default: 50)")
     parser.add_argument("--label", metavar="L", help="only photos with this label")
     parser.add_argument("--status", choices=_STATUSES, metavar="S", help="only " + ", ".join(_STATUSES))
@@ -42,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="U",
         help="only answers below their label's threshold (yes, also without a value), or only others (no)",
     )
+    result_bounds.add_bounds(parser)
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
+    parser.add_argument("--new", action="store_true", help="with --follow: print only what comes from now on")
     parser.add_argument(
         "--from", dest="source", metavar="URL", help="read the daemon at this address, such as http://barn:8000/"
     )
@@ -59,8 +62,11 @@ def run(args: argparse.Namespace) -> int:
 
     if not 1 <= args.limit <= _MAX_LIMIT:
         raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
+    if args.new and not args.follow:
+        raise UsageError("--new prints what comes from now on: give --follow with it; or --since for what came before")
+    bounds = result_bounds.read_bounds(args)
     if args.source is not None:
-        return _run_remote(args)
+        return _run_remote(args, bounds)
     if args.token_file is not None:
         raise UsageError("--token-file: is the token of another daemon; give its address by --from")
     db = reading_state.open_state(args)
@@ -69,9 +75,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--label: {problem}")
     present, unsure = _wanted_presence(args), None if args.unsure is None else args.unsure == "yes"
     wanted = queries.ResultFilter(
-        limit=args.limit, label=args.label, status=args.status, present=present, reviewed=args.reviewed, unsure=unsure
+        limit=args.limit,
+        label=args.label,
+        status=args.status,
+        present=present,
+        reviewed=args.reviewed,
+        unsure=unsure,
+        **asdict(bounds),
     )
-    found, since = queries.list_results_with_seq(db, wanted)
+    found, since = ([], queries.read_newest_seq(db)) if args.new else queries.list_results_with_seq(db, wanted)
     if not args.follow:
         if args.json:
             print_json({"results": found})
@@ -88,12 +100,12 @@ def run(args: argparse.Namespace) -> int:
             db = reading_state.open_state(args)
         for seq, result in queries.list_results_since(db, since, 1000):
             since = seq
-            if _matches(result, args):
+            if _matches(result, args, bounds):
                 _print_one(result, as_json=args.json)
         time.sleep(_POLL_SECONDS)
 
 
-def _run_remote(args: argparse.Namespace) -> int:
+def _run_remote(args: argparse.Namespace, bounds: result_bounds.ResultBounds) -> int:
     """Print the results of the daemon at the address --from."""
     from dogid.remote.connection import parse_address
     from dogid.remote.results import ResultStream, iterate_results
@@ -102,7 +114,7 @@ def _run_remote(args: argparse.Namespace) -> int:
     present = _wanted_presence(args)
     filters = {"label": args.label, "status": args.status, "reviewed": args.reviewed, "unsure": args.unsure}
     filters["present"] = None if present is None else str(present).lower()
-    given = {name: value for name, value in filters.items() if value is not None}
+    given = {name: value for name, value in filters.items() if value is not None} | bounds.to_query()
 
     if not args.follow:
         found = iterate_results(address, given, args.limit)
@@ -112,6 +124,8 @@ def _run_remote(args: argparse.Namespace) -> int:
             print_table([_table_row(result) for result in found], _HEADINGS)
         return 0
     printed: set[tuple[object, ...]] = set()
+    if args.new:  # what was there before counts as printed, also where the connection is lost before anything comes
+        printed.update(map(_identify, iterate_results(address, given, args.limit)))
 
     def print_former() -> None:
         for result in reversed(list(iterate_results(address, given, args.limit))):
@@ -120,7 +134,7 @@ def _run_remote(args: argparse.Namespace) -> int:
                 _print_one(result, as_json=args.json)
 
     for result in ResultStream(address, print_message).iterate(print_former):
-        if _matches(result, args) and _identify(result) not in printed:
+        if _matches(result, args, bounds) and _identify(result) not in printed:
             _print_one(result, as_json=args.json)
     return 0
 
@@ -135,7 +149,7 @@ def _wanted_presence(args: argparse.Namespace) -> bool | None:
     return True if args.present else False if args.absent else None
 
 
-def _matches(result: dict[str, Any], args: argparse.Namespace) -> bool:
+def _matches(result: dict[str, Any], args: argparse.Namespace, bounds: result_bounds.ResultBounds) -> bool:
     """Return whether a result is one of those that the flags ask for."""
     return (
         args.label in (None, result["label"], (result["reviewed"] or {}).get("label"))
@@ -143,6 +157,7 @@ def _matches(result: dict[str, Any], args: argparse.Namespace) -> bool:
         and args.status in (None, result["status"])
         and _wanted_presence(args) in (None, result["present"])
         and (args.unsure is None or (args.unsure == "yes") is result["unsure"])
+        and bounds.allow(result)
     )
 
 

@@ -15,6 +15,7 @@ from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.histories import Position, read_history_page
 from dogid.ledger.verdicts import STANDING
 from dogid.moments import parse_typed_moment
+from dogid.quantities import parse_typed_score
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
 from dogid.web.api.schemas import reference
@@ -30,13 +31,6 @@ _MAX_STEP = 1000
 
 _MOMENT = {"type": "string", "format": "date-time"}
 _SCORE = {"type": "number", "minimum": 0, "maximum": 1}
-
-
-def _read_score(text: str) -> float:
-    if not (text.isascii() and "_" not in text and 0 <= float(text) <= 1):
-        raise ValueError("it must be a number from 0 to 1")
-    return float(text)
-
 
 LIMIT = Parameter("limit", "largest number of results", minimum=1, maximum=1000, default=50)
 BEFORE = Parameter("before", "only results with a smaller id", minimum=0, maximum=queries.MAX_ID)
@@ -63,8 +57,8 @@ UNTIL = Parameter(
     read=lambda text: parse_typed_moment(text, datetime.now().astimezone(), is_end=True),
     text_schema=_MOMENT,
 )
-MIN_SCORE = Parameter("min_score", "only answers with at least this score", read=_read_score, text_schema=_SCORE)
-MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=_read_score, text_schema=_SCORE)
+MIN_SCORE = Parameter("min_score", "only answers with at least this score", read=parse_typed_score, text_schema=_SCORE)
+MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=parse_typed_score, text_schema=_SCORE)
 FOLDER = Parameter("folder", "only photos in this folder of the inbox, and in those below it")
 UNSURE = Parameter(
     "unsure",

@@ -5,6 +5,7 @@ import contextlib
 import faulthandler
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,7 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
     """Load settings and model again, or change the model as a command asks; return why that was rejected, or None."""
     try:
         # both, where two commands ask at once
-        if daemon.answer_model_request() | daemon.outputs.answer_test_requests():
+        if daemon.answer_model_request() | _answer_test_requests(daemon):
             return None
         daemon.reload(settings.load(args))
     except Exception as error:
@@ -145,6 +146,15 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
     log.info("reloaded: model %s", daemon.model.file.name)
     daemon.log_model()
     return None
+
+
+def _answer_test_requests(daemon: "Daemon") -> bool:
+    """Send test messages that commands ask for; return whether there were any. A reload goes on where that fails."""
+    try:
+        return daemon.outputs.answer_test_requests()
+    except (sqlite3.Error, DogidError) as error:
+        log.warning("the requests to outputs cannot be read: %s", error)
+        return False
 
 
 def _exit_after(seconds: float) -> None:

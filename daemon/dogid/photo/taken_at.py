@@ -6,7 +6,7 @@ all of them for 40 microseconds and more, of which a small photo takes one for e
 
 import re
 import struct
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 
 _EXIF = b"Exif\0\0"
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
@@ -47,12 +47,15 @@ def read_taken_at(exif: bytes) -> str | None:
 
 
 def is_moment(text: str) -> bool:
-    """Return whether a text is a date and time as `read_taken_at` returns them; cameras without one write zeros."""
+    """Return whether a text is a date and time as `read_taken_at` returns them; cameras without one write zeros.
+
+    In the first and last year of the calendar an offset may lead out of it.
+    """
     try:
-        datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return False
-    return "T" in text and len(text) <= LENGTH
+    return "T" in text and len(text) <= LENGTH and MINYEAR < moment.year < MAXYEAR
 
 
 def _read_tags(tiff: bytes) -> dict[int, bytes]:

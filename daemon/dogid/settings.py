@@ -15,6 +15,7 @@ from typing import Any
 
 from dogid.errors import UsageError
 from dogid.preprocessing import USUAL, Normalisation, parse_channels, parse_normalisation
+from dogid.toml_hints import find_hint
 
 _PREFIX = "DOGID_"
 _SIMILARITY = 0.72  # cutoff of difflib, 0 to 1; lowering it suggests unrelated names, raising it misses a wrong letter
@@ -283,6 +284,19 @@ def _suggestion(name: str, known: Set[str]) -> str:
     return f": did you mean {_PREFIX}{near[0]}?" if near else ""
 
 
+def _suggest_key(name: str, value: object, known: Set[str]) -> str:
+    """Return which key of the file may be meant by one that is unknown."""
+    import difflib
+
+    if isinstance(value, dict) and "type" in value:
+        return f"did you mean [outputs.{_toml_key(name)}]?"
+    near = difflib.get_close_matches(name, sorted(known), 1, _SIMILARITY)
+    if not near:
+        return f"known are {', '.join(sorted(known))}"
+    shown = {"rule": "[[rule]]", "outputs": "[outputs.NAME]", "thresholds": "[thresholds]"}
+    return f"did you mean {shown.get(near[0], near[0])}?"
+
+
 def example(chosen: Mapping[str, object]) -> str:
     """Return the text of a configuration file: the settings chosen, and all others as comments with their defaults."""
     lines = ["# Settings of dogid. After a change: sudo systemctl reload dogid", ""]
@@ -360,15 +374,6 @@ def format_thresholds(thresholds: Mapping[str, float]) -> list[str]:
     return ["[thresholds]", *(f"{_toml_key(label)} = {score:g}" for label, score in sorted(thresholds.items()))]
 
 
-def _invalid_line(text: str, message: str) -> str:
-    """Return the line that TOML's error message names, with the usual cause; "" where it names none."""
-    named = re.search(r"at line (\d+)", message)
-    lines = text.splitlines()
-    if named is None or not 1 <= int(named[1]) <= len(lines):
-        return ""
-    return f': `{lines[int(named[1]) - 1].strip()}`; text needs quotes, as in model = "my.tflite"'
-
-
 def _read_config(path: Path) -> dict[str, object]:
     import tomllib  # most commands, and a daemon without a file, need no parser
 
@@ -379,11 +384,11 @@ def _read_config(path: Path) -> dict[str, object]:
     except OSError as error:
         raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not valid TOML: {error}{_invalid_line(text, str(error))}") from error
+        raise UsageError(f"{path}: not valid TOML: {error}{find_hint(text, str(error))}") from error
     known = {item.name for item in fields(Settings)}
     unknown = sorted(set(table) - known)
     if unknown:
-        raise UsageError(f"{path}: {unknown[0]}: no such setting; known are {', '.join(sorted(known))}")
+        raise UsageError(f"{path}: {unknown[0]}: no such setting; {_suggest_key(unknown[0], table[unknown[0]], known)}")
     switches = {item.name for item in SINGLE_VALUES if isinstance(item.default, bool)}
     for name, value in table.items():
         if name in _TABLES or name in _CHECKED_WHERE_USED:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from dogid.outputs.accepted_values import describe_accepted
 from dogid.outputs.output import OutputConfigError
 
 OF_EVERY_OUTPUT = frozenset({"type", "enabled", "from_start"})
@@ -38,11 +39,12 @@ def read_whole_table(table: Mapping[str, Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(table, kind)
     except msgspec.ValidationError as error:
-        raise OutputConfigError(_explain(str(error), sorted(kind.__struct_fields__))) from None
+        raise OutputConfigError(_explain(str(error), table, kind)) from None
 
 
-def _explain(message: str, known: list[str]) -> str:
-    """Return msgspec's message with the key in front of it."""
+def _explain(message: str, table: Mapping[str, Any], kind: type[OutputTable]) -> str:
+    """Return in plain words what msgspec's message says, with the key in front of it."""
+    known = sorted(kind.__struct_fields__)
     unknown, missing = _UNKNOWN.match(message), _MISSING.match(message)
     if unknown:
         near = difflib.get_close_matches(unknown[1], known, 1)
@@ -52,5 +54,8 @@ def _explain(message: str, known: list[str]) -> str:
     place = _PLACE.search(message)
     if place is None or place["key"] is None:
         return message
+    accepted = describe_accepted(kind, place["key"], table.get(place["key"]))
+    if accepted is not None:
+        return f"{place['key']}: {accepted}"
     reason = message[: place.start()].replace("`", "")
     return f"{place['key']}{place['inner']}: {reason[:1].lower()}{reason[1:]}"

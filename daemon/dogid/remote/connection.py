@@ -48,7 +48,9 @@ def parse_address(url: str, token_file: Path | None) -> Address:
     if parts.username is not None or parts.password is not None:
         raise UsageError("--from: a user or password must not be in the address; give --token-file")
     token = None if token_file is None else _read_token(token_file)
-    return Address(url if url.endswith("/") else f"{url}/", token, token_file)
+    # the daemon prints both addresses, its own and that of its results
+    url = url.rstrip("/").removesuffix("/results")
+    return Address(f"{url.rstrip('/')}/", token, token_file)
 
 
 def _read_token(file: Path) -> str:
@@ -173,5 +175,8 @@ def _explain_fault(address: Address, error: OSError) -> str:
             f"{address.url}: no answer in {_TIMEOUT:g} seconds; is the machine on, and its port open in the firewall?"
         )
     if isinstance(error, ConnectionRefusedError):
-        return f'{address.url}: nothing listens there; does the daemon run, with host = "0.0.0.0", on this port?'
+        host = urlsplit(address.url).hostname or ""
+        is_here = host == "localhost" or host.startswith("127.") or host == "::1"
+        setting = "" if is_here else ', with host = "0.0.0.0",'
+        return f"{address.url}: nothing listens there; does the daemon run{setting} on this port?"
     return f"{address.url}: {error.strerror or error}; is the machine on, and is there a way to its network?"

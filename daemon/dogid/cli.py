@@ -122,7 +122,7 @@ def _dispatch(args: list[str]) -> int:
     name, *rest = args
     command = COMMANDS[name]
     module = cast(CommandModule, importlib.import_module(command.module))
-    parser = argparse.ArgumentParser(prog=f"dogid {name}", description=command.help.capitalize() + ".")
+    parser = argparse.ArgumentParser(prog=f"dogid {name}", description=f"{command.help[0].upper()}{command.help[1:]}.")
     module.add_arguments(parser)
     parse = parser.parse_intermixed_args if command.mixes_flags else parser.parse_args
     return module.run(parse(rest))

@@ -44,6 +44,7 @@ def test_what_is_unknown_is_left_empty_and_named(
     assert missing == [
         "deployments.csv: latitude and longitude of (inbox), gate, pond",
         "media.csv, observations.csv: when 2 photos without a date in the EXIF were taken",
+        "media.csv: fileMediatype of 1 file that could not be read",
         "labels.csv: the scientificName of cat, wolf, grey, or another observationType",
         "datapackage.json: project.title, project.samplingDesign, project.captureMethod, contributors",
     ]
@@ -69,6 +70,46 @@ def test_filled_in_package_meets_the_standard(
     assert package["spatial"]["coordinates"][0] == [-4.25, 50.5]
 
 
+def test_what_people_filled_in_outlives_any_filter(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_package(answered, tmp_path, capsys)
+    fill_in(tmp_path)
+    for name in ("deployments", "labels"):
+        lines = (tmp_path / f"{name}.csv").read_text("utf-8-sig").splitlines()
+        (tmp_path / f"{name}.csv").write_text(
+            "\n".join([lines[0] + ",mine", *(f"{line},{name}" for line in lines[1:])])
+        )
+    path = tmp_path / "datapackage.json"
+    taxon = {"scientificName": "Felis catus", "vernacularNames": {"eng": "cat"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"funding": "us", "taxonomic": [taxon]}))
+    before = read_table(tmp_path, "labels")
+    for flags in (("--min-score", "0.8"), ("--since", "2099-01-01"), ()):
+        assert export(answered, "--format", "camtrap-dp", "-o", tmp_path, *flags) == 0
+        found = {row["deploymentID"] for row in read_table(tmp_path, "deployments")}
+        assert found == {("--min-score", "0.8"): {"(inbox)"}, (): {"(inbox)", "gate", "pond"}}.get(flags, set())
+
+    rows = read_table(tmp_path, "deployments")
+    assert {(row["latitude"], row["habitat"], row["mine"]) for row in rows} == {("50.5", "wood", "deployments")}
+    assert read_table(tmp_path, "labels") == before
+    package = json.loads(path.read_text())
+    assert (package["funding"], package["taxonomic"]) == ("us", [taxon])
+    assert "other-deployments.csv keeps the rows of 2 cameras" in capsys.readouterr().err
+
+
+def test_nothing_is_replaced_where_one_file_cannot_be(
+    answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_package(answered, tmp_path, capsys)
+    (tmp_path / "observations.csv").unlink()
+    (tmp_path / "observations.csv").mkdir()
+    before = (tmp_path / "media.csv").read_bytes()
+    assert export(answered, "--format", "camtrap-dp", "-o", tmp_path, "--min-score", "0.8") == 1
+
+    assert "observations.csv is a folder: nothing was written" in capsys.readouterr().err
+    assert (tmp_path / "media.csv").read_bytes() == before
+
+
 def test_tables_of_a_european_spreadsheet_are_read(
     answered: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +127,9 @@ def test_tables_of_a_european_spreadsheet_are_read(
     ("name", "content", "reason"),
     [
         ("datapackage.json", b"{'title'}", "is no JSON in UTF-8"),
+        ("datapackage.json", b'{"sources": [{"title": "dogid"}], "project": "mine"}', "project: must be an object"),
+        ("datapackage.json", b'{"sources": [{"title": "dogid"}], "contributors": ["me"]}', "contributors: must be"),
+        ("labels.csv", b"label,observationType,scientificName\r\ncat,bird,Aves\r\n", "observationType of cat: bird"),
         (
             "labels.csv",
             b"label,sort\r\ncat,animal\r\n",

@@ -92,6 +92,8 @@ def test_filters_choose_rows(answered: Inbox, tmp_path: Path, flags: tuple[str, 
         (("-o", "{inbox}/new/out.csv"), "lies in the inbox: name another place"),
         (("-o", "{state}/out.csv"), "lies in the state folder"),
         (("-o", "{inbox}/.."), "is a folder: name a file with -o"),
+        (("-o", "{inbox}-new/out.csv"), "there is no such folder: make it"),
+        (("--since", "today", "--until", "yesterday"), "--until: 'yesterday' ends before 'today' begins"),
     ],
 )
 def test_what_cannot_be_exported_is_refused(
@@ -101,6 +103,14 @@ def test_what_cannot_be_exported_is_refused(
 
     assert export(answered, *(flag.format(**places) for flag in flags)) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_empty_export_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Inbox(tmp_path)
+    for flags, reason in (((), "there is no result yet"), (("--since", "today"), "no photo is within the filters")):
+        assert export(made, "-o", tmp_path / "out.csv", *flags) == 0
+        assert f"the export is empty: {reason}" in capsys.readouterr().err
+    made.close()
 
 
 def test_full_disk_leaves_the_former_file(answered: Inbox, tmp_path: Path) -> None:

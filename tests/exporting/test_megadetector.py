@@ -34,5 +34,7 @@ def test_words_of_people_failures_and_empty_photos_are_in_the_batch_file(answere
     (corrected,) = images["pond/long name of a photo.jpg"]["detections"]
     (number, score), *rest = corrected["classifications"]
     assert (batch["classification_categories"][number], score, rest) == ("wolf, grey", 1.0, [])
+    (unsure,) = images["pond/a.jpg"]["detections"]
+    assert (batch["detection_categories"][unsure["category"]], unsure["classifications"]) == ("unknown", [])
     assert images["alone.jpg"]["detections"] == []
     assert images["broken.jpg"] == {"file": "broken.jpg", "detections": None, "failure": "corrupt: bad"}

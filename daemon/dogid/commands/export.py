@@ -14,6 +14,7 @@ from dogid.commands.output import print_json, print_message
 from dogid.commands.row_progress import find_last_id, show_row_progress
 from dogid.conditions import rows_left_out
 from dogid.errors import DogidError, UsageError
+from dogid.quantities import count_of
 
 if TYPE_CHECKING:
     from dogid.ledger.queries import ResultFilter
@@ -54,9 +55,12 @@ def run(args: argparse.Namespace) -> int:
         for folder, what in ((chosen.inbox, "inbox"), (chosen.state, "state folder")):
             if target.resolve().is_relative_to(folder.resolve()):
                 raise UsageError(f"{args.output} lies in the {what}: name another place with -o")
+    from dogid.exporting.whole_files import PartlyWrittenError
+
     db = reading_state.open_state(args)
     _check_label(db, args.label)
-    started, count, missing = time.monotonic(), 0, tuple[str, ...]()
+    started, count = time.monotonic(), 0
+    missing, others = tuple[str, ...](), tuple[str, ...]()
     last = find_last_id(db)
     with show_row_progress("exporting") as on_row:
 
@@ -70,15 +74,23 @@ def run(args: argparse.Namespace) -> int:
             if args.format == CAMTRAP:
                 from dogid.exporting.camtrap_package import write_package
 
-                missing = write_package(db, wanted, target, on_batch).missing
+                package = write_package(db, wanted, target, on_batch)
+                missing, others = package.missing, package.others
             else:
                 _write_text(_make_text(db, wanted, args.format, on_batch), None if to_stdout else target)
         except BrokenPipeError:
             raise
+        except PartlyWrittenError as error:
+            raise DogidError(
+                f"{args.output}: {error}: {', '.join(error.written)} are new already, the others as before: make way"
+                " for it, and export again"
+            ) from error
         except OSError as error:
             raise DogidError(
                 f"{args.output}: {error.strerror}: nothing was written; name another place with -o, or make room"
             ) from error
+    if others:
+        print_message(f"other-deployments.csv keeps the rows of {count_of(len(others), 'camera')} without photos here")
     _report(args, db, count, missing, time.monotonic() - started)
     return 0
 
@@ -134,6 +146,8 @@ def _write_text(parts: Iterator[str], target: Path | None) -> None:
 
     if target.is_dir():
         raise UsageError(f"{target} is a folder: name a file with -o")
+    if not target.parent.is_dir():
+        raise UsageError(f"{target.parent}: there is no such folder: make it, or name another place with -o")
     with WholeFiles(target.parent) as files:
         file = files.open(target.name)
         for part in parts:
@@ -151,6 +165,10 @@ def _report(
 ) -> None:
     if db.damaged_rows:
         print_message(rows_left_out(db.damaged_rows))
+    if count == 0:
+        filters = (args.since, args.until, args.label, args.min_score)
+        why = "there is no result yet" if filters == (None,) * len(filters) else "no photo is within the filters"
+        print_message(f"the export is empty: {why}")
     if args.json:
         summary = {"output": str(args.output), "format": args.format, "photos": count, "seconds": round(seconds, 3)}
         print_json(summary | {"missing": list(missing), "damaged": db.damaged_rows})
@@ -158,6 +176,9 @@ def _report(
     if args.output != _STDOUT:
         print_message(f"{args.output}: {count} photos")
     if missing:
-        print_message("left empty, as dogid cannot know it; what you fill in stays when you export there again:")
+        print_message("left empty, as dogid cannot know it:")
         for line in missing:
             print_message(f"  {line}")
+        print_message(
+            "what you fill in in deployments.csv, labels.csv and datapackage.json stays when you export there again"
+        )

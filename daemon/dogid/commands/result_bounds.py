@@ -68,9 +68,12 @@ def add_min_score(parser: argparse.ArgumentParser) -> None:
 
 def read_bounds(args: argparse.Namespace) -> ResultBounds:
     """Return the bounds that the flags ask for; a command need not have all of them. Raise UsageError."""
+    since, until = read_moment("--since", args.since), read_moment("--until", args.until, is_end=True)
+    if since is not None and until is not None and since >= until:
+        raise UsageError(f"--until: {args.until!r} ends before {args.since!r} begins (--since): nothing lies between")
     return ResultBounds(
-        since_ms=read_moment("--since", args.since),
-        until_ms=read_moment("--until", args.until, is_end=True),
+        since_ms=since,
+        until_ms=until,
         min_score=_read_score("--min-score", args.min_score),
         max_score=_read_score("--max-score", getattr(args, "max_score", None)),
         folder=getattr(args, "folder", None),

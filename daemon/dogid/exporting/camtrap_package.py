@@ -34,6 +34,7 @@ from dogid.exporting.camtrap_tables import (
 from dogid.exporting.label_kinds import LabelKind, guess_kind
 from dogid.exporting.whole_files import WholeFiles
 from dogid.ledger.queries import ResultFilter
+from dogid.quantities import count_of
 from dogid.result_document import Result
 from dogid.result_table import defuse, restore
 
@@ -41,11 +42,13 @@ _VERSION = "1.0.2"
 _HOME = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{_VERSION}"
 _DESCRIPTOR = "datapackage.json"
 _SOURCE = "dogid"
-_OF_PEOPLE = (
-    "name", "id", "title", "contributors", "description", "version", "keywords", "image", "homepage", "licenses",
-    "bibliographicCitation", "project", "coordinatePrecision", "relatedIdentifiers", "references",
-)  # fmt: skip
-"""Keys of the descriptor that a later export keeps as a person has written them."""
+_TABLES = ("deployments", "media", "observations")
+_POINTS = "MultiPoint"
+_MADE_ANEW = ("resources", "profile", "created", "sources", "spatial", "temporal", "taxonomic")
+"""Keys of the descriptor that each export writes; all others stay as a person has written them."""
+_OTHERS = "other-deployments.csv"
+"""Rows of cameras that have no photo in this export, no part of the package: a deployment without photos would say that
+its camera saw nothing."""
 _KEPT_LABELS = 10_000  # more are no labels of a person's, and their table would take the memory of a small machine
 
 
@@ -57,6 +60,8 @@ class PackageReport:
     deployments: int
     missing: tuple[str, ...]
     """Each names a file, what is missing there, and why."""
+    others: tuple[str, ...]
+    """Cameras whose rows are kept in a file beside the package, as this export has no photo of them."""
 
 
 def check_folder(folder: Path) -> None:
@@ -70,21 +75,22 @@ def check_folder(folder: Path) -> None:
 def write_package(
     db: sqlite3.Connection, wanted: ResultFilter, folder: Path, on_batch: Callable[[list[Result]], None]
 ) -> PackageReport:
-    """Write the results that match a filter, pending ones not, as a package into a folder; all files or none.
+    """Write the results that match a filter, pending ones not, as a package into a folder.
 
-    on_batch is called with results as they are written. Raise UsageError, as `check_folder`; OSError.
+    on_batch is called with results as they are written. Raise UsageError, as `check_folder`; OSError where
+    nothing was written, PartlyWrittenError.
     """
     check_folder(folder)
     before = _read_descriptor(folder) or {}
-    kept = {row["deploymentID"]: row for row in _read_table(folder / "deployments.csv", DEPLOYMENT_COLUMNS[0])}
-    labels = {
-        restore(row["label"]): LabelMeaning(row["observationType"], row["scientificName"])
-        for row in _read_table(folder / "labels.csv", *LABEL_COLUMNS)
-        if row["observationType"] in list(LabelKind)
+    kept = {
+        row["deploymentID"]: row
+        for name in (_OTHERS, "deployments.csv")
+        for row in _read_table(folder / name, DEPLOYMENT_COLUMNS[0])
     }
+    labels = _read_labels(folder / "labels.csv")
     deployments: dict[str, Deployment] = {}
     used: set[str] = set()
-    photos = 0
+    photos = failed = 0
     with WholeFiles(folder) as files:
         media = _TableFile(files.open("media.csv"), MEDIA_COLUMNS)
         observations = _TableFile(files.open("observations.csv"), OBSERVATION_COLUMNS)
@@ -101,22 +107,26 @@ def write_package(
             media.write(rows)
             observations.write(observation_row(result, labels) for result in shown)
             photos += len(shown)
+            failed += sum(result["status"] == "failed" for result in shown)
             on_batch(batch)
         places = [_deployment_row(name, found, kept.get(name, {})) for name, found in sorted(deployments.items())]
-        _TableFile(files.open("deployments.csv"), DEPLOYMENT_COLUMNS).write(places)
-        meanings = [
-            {"label": defuse(label), "observationType": meaning.kind, "scientificName": meaning.scientific_name}
-            for label, meaning in sorted(labels.items())[:_KEPT_LABELS]
-        ]
-        _TableFile(files.open("labels.csv"), LABEL_COLUMNS).write(meanings)
+        others = [row for name, row in sorted(kept.items()) if name not in deployments]
+        columns = _columns_of(DEPLOYMENT_COLUMNS, kept.values())
+        if others or (folder / _OTHERS).exists():
+            _TableFile(files.open(_OTHERS), columns).write(others)
+        _TableFile(files.open("deployments.csv"), columns).write(places)
+        meanings = list(_label_rows(labels))
+        _TableFile(files.open("labels.csv"), _columns_of(LABEL_COLUMNS, meanings)).write(meanings)
         names = sorted({labels[label].scientific_name for label in used} - {""})
         descriptor = _describe(before, places, names)
         json.dump(descriptor, files.open(_DESCRIPTOR), indent=2, ensure_ascii=False)
         files.commit()
     undated = sum(deployment.undated for deployment in deployments.values())
-    nameless = [label for label in sorted(used) if labels[label] == LabelMeaning(LabelKind.ANIMAL)]
-    missing = _list_missing(descriptor, places, undated, nameless)
-    return PackageReport(photos, len(deployments), tuple(missing))
+    nameless = [
+        label for label in sorted(used) if labels[label].kind == LabelKind.ANIMAL and not labels[label].scientific_name
+    ]
+    missing = _list_missing(descriptor, places, undated, failed, nameless)
+    return PackageReport(photos, len(deployments), tuple(missing), tuple(row["deploymentID"] for row in others))
 
 
 class _TableFile:
@@ -135,11 +145,49 @@ def _read_descriptor(folder: Path) -> dict[str, Any] | None:
     path = folder / _DESCRIPTOR
     try:
         found = json.loads(path.read_text())
-        return found if any(source["title"] == _SOURCE for source in found["sources"]) else None
+        if not any(source["title"] == _SOURCE for source in found["sources"]):
+            return None
     except ValueError as error:
         raise UsageError(f"{path}: is no JSON in UTF-8 ({error}): mend it, or delete it") from error
     except (OSError, LookupError, TypeError):
         return None
+    for key in ("project", "spatial"):
+        if not isinstance(found.get(key, {}), dict):
+            raise UsageError(f"{path}: {key}: must be an object, as {{...}}: mend it, or delete the key")
+    for key in ("contributors", "sources", "resources", "taxonomic"):
+        each = found.get(key, [])
+        if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
+            raise UsageError(f"{path}: {key}: must be a list of objects, as [{{...}}]: mend it, or delete the key")
+    return dict(found)
+
+
+def _read_labels(path: Path) -> dict[str, LabelMeaning]:
+    """Return what a person has filled in for each label. Raise UsageError."""
+    labels = {}
+    for row in _read_table(path, *LABEL_COLUMNS):
+        label = restore(row["label"])
+        kind = row["observationType"].strip().lower() or guess_kind(label)
+        if kind not in list(LabelKind):
+            raise UsageError(
+                f"{path}: observationType of {label}: {kind} is none of {', '.join(LabelKind)}: write one of these"
+            )
+        others = {column: cell for column, cell in row.items() if column not in LABEL_COLUMNS}
+        labels[label] = LabelMeaning(kind, row["scientificName"].strip(), others)
+    return labels
+
+
+def _label_rows(labels: Mapping[str, LabelMeaning]) -> Iterable[Row]:
+    """Yield the rows of labels.csv; where there are too many labels, those that nobody has filled in are left out."""
+    most = sorted(labels, key=lambda label: (not labels[label].scientific_name, label))[:_KEPT_LABELS]
+    for label in sorted(most):
+        meaning = labels[label]
+        row = {"label": defuse(label), "observationType": str(meaning.kind), "scientificName": meaning.scientific_name}
+        yield row | dict(meaning.others)
+
+
+def _columns_of(columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the columns of a table, and behind them those that a person has added."""
+    return tuple(dict.fromkeys((*columns, *(column for row in rows for column in row))))
 
 
 def _read_table(path: Path, *needed: str) -> list[dict[str, str]]:
@@ -175,7 +223,7 @@ def _moment(text: str) -> datetime:
 
 def _deployment_row(name: str, found: Deployment, kept: Mapping[str, str]) -> Row:
     """Return a camera's row: what a person has filled in stays, and its dates become wider only."""
-    row: Row = {column: kept.get(column, "") for column in DEPLOYMENT_COLUMNS}
+    row: Row = dict.fromkeys(DEPLOYMENT_COLUMNS, "") | dict(kept)
     row["deploymentID"] = name
     row["locationName"] = row["locationName"] or name
     for column in ("latitude", "longitude"):
@@ -197,6 +245,7 @@ def _describe(before: Mapping[str, Any], places: list[Row], names: list[str]) ->
     starts = sorted(row["deploymentStart"][:10] for row in places if row["deploymentStart"])
     ends = sorted(row["deploymentEnd"][:10] for row in places if row["deploymentEnd"])
     points = [[float(row["longitude"]), float(row["latitude"])] for row in places if _has_place(row)]
+    is_drawn = before.get("spatial", {}).get("type", _POINTS) != _POINTS  # by a person
     project = {
         "title": "",
         "samplingDesign": "",
@@ -205,22 +254,30 @@ def _describe(before: Mapping[str, Any], places: list[Row], names: list[str]) ->
         "observationLevel": ["media"],
     }
     own: dict[str, Any] = {
-        "resources": [_resource(name) for name in ("deployments", "media", "observations")]
+        "resources": [_resource(name) for name in _TABLES]
         + [{"name": "labels", "path": "labels.csv", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8",
-            "description": "What each label of dogid stands for: fill in, and export again."}],
+            "description": "What each label of dogid stands for: fill in, and export again."}]
+        + [each for each in before.get("resources", ()) if each.get("name") not in (*_TABLES, "labels")],
         "profile": f"{_HOME}/camtrap-dp-profile.json",
         "name": "dogid-export",
         "id": str(uuid.uuid4()),
         "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         "title": "",
         "contributors": [{"title": "", "role": "contact"}],
-        "sources": [{"title": _SOURCE, "version": __version__}],
+        "sources": [{"title": _SOURCE, "version": __version__}]
+        + [each for each in before.get("sources", ()) if each.get("title") != _SOURCE],
         "project": project,
-        "spatial": {"type": "MultiPoint", "coordinates": points},
+        "spatial": before["spatial"] if is_drawn else {"type": _POINTS, "coordinates": points},
         "temporal": {"start": starts[0], "end": ends[-1]} if starts and ends else {"start": "", "end": ""},
-        "taxonomic": [{"scientificName": name} for name in names],
+        "taxonomic": _describe_taxa(before.get("taxonomic", ()), names),
     }  # fmt: skip
-    return own | {key: before[key] for key in _OF_PEOPLE if key in before}
+    return own | {key: value for key, value in before.items() if key not in _MADE_ANEW}
+
+
+def _describe_taxa(before: Iterable[Mapping[str, Any]], names: list[str]) -> list[Mapping[str, Any]]:
+    """Return the taxa of some scientific names, and those besides of which a person has written more than the name."""
+    written = {str(taxon.get("scientificName")): taxon for taxon in before if len(taxon) > 1}
+    return [dict(written.pop(name, {})) | {"scientificName": name} for name in names] + list(written.values())
 
 
 def _resource(name: str) -> dict[str, str]:
@@ -242,13 +299,16 @@ def _has_place(row: Row) -> bool:
         return False
 
 
-def _list_missing(descriptor: Mapping[str, Any], places: list[Row], undated: int, nameless: list[str]) -> Iterable[str]:
+def _list_missing(
+    descriptor: Mapping[str, Any], places: list[Row], undated: int, failed: int, nameless: list[str]
+) -> Iterable[str]:
     homeless = [row["deploymentID"] for row in places if not _has_place(row)]
     if homeless:
         yield f"deployments.csv: latitude and longitude of {_join(homeless)}"
     if undated:
-        photos = "1 photo" if undated == 1 else f"{undated} photos"
-        yield f"media.csv, observations.csv: when {photos} without a date in the EXIF were taken"
+        yield f"media.csv, observations.csv: when {count_of(undated, 'photo')} without a date in the EXIF were taken"
+    if failed:
+        yield f"media.csv: fileMediatype of {count_of(failed, 'file')} that could not be read"
     if nameless:
         yield f"labels.csv: the scientificName of {_join(nameless)}, or another observationType"
     project = descriptor["project"]

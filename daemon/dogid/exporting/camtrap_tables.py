@@ -6,7 +6,7 @@ Source: https://camtrap-dp.tdwg.org/data, and the table schemas there.
 import mimetypes
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -60,6 +60,8 @@ class LabelMeaning:
 
     kind: str
     scientific_name: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Cells of columns that a person has added."""
 
 
 def deployment_of(result: Result) -> str:
@@ -79,7 +81,6 @@ def local_time(utc: str | None) -> str:
 
 def media_row(result: Result) -> Row:
     """Return a photo's row of media."""
-    kind = mimetypes.guess_type(result["file"])[0]
     return {
         "mediaID": _media_id(result),
         "deploymentID": deployment_of(result),
@@ -87,7 +88,7 @@ def media_row(result: Result) -> Row:
         "filePath": _safe_path(result["file"]),
         "filePublic": "false",
         "fileName": _safe_path(result["file"].rpartition("/")[2]),
-        "fileMediatype": kind if kind is not None and kind.startswith("image/") else "image/*",
+        "fileMediatype": "" if result["status"] == "failed" else _media_type(result["file"]),
         "mediaComments": result["error"]["message"] if result["status"] == "failed" else "",
     }
 
@@ -133,6 +134,12 @@ def said_label(result: Result) -> str | None:
     word = result["reviewed"]
     label: str | None = result["label"] if word is None else word["label"]
     return label
+
+
+def _media_type(file: str) -> str:
+    """Return the media type of a photo that was decoded: its name says which, where it says an image's."""
+    kind = mimetypes.guess_type(file)[0]
+    return kind if kind is not None and kind.startswith("image/") else "image/*"
 
 
 def _media_id(result: Result) -> str:

@@ -54,7 +54,9 @@ def _describe(result: Result, classes: dict[str, str]) -> dict[str, object]:
     if result["taken_at"] is not None:
         entry["datetime"] = result["taken_at"]
     word = result["reviewed"]
-    if word is not None and word["label"] is not None:
+    if word is not None and word["label"] is None:  # a person is not sure: the model's answer counts no more
+        return entry | {"detections": [_detect(LabelKind.UNKNOWN, 1.0, [])]}
+    if word is not None:
         scores = {word["label"]: 1.0}  # a person has said so
     elif result["status"] == "failed":
         return entry | {"detections": None, "failure": f"{result['error']['code']}: {result['error']['message']}"}
@@ -64,11 +66,12 @@ def _describe(result: Result, classes: dict[str, str]) -> dict[str, object]:
     kind = guess_kind(label)
     if kind is LabelKind.BLANK:
         return entry | {"detections": []}
-    pairs = [[classes.setdefault(name, str(len(classes))), float(each)] for name, each in scores.items()]
-    detection = {
-        "category": _CATEGORY_OF[kind],
-        "conf": float(score),
-        "bbox": _WHOLE_FRAME,
-        "classifications": pairs,
-    }
-    return entry | {"detections": [detection]}
+    pairs: list[list[object]] = [
+        [classes.setdefault(name, str(len(classes))), float(each)] for name, each in scores.items()
+    ]
+    return entry | {"detections": [_detect(kind, float(score), pairs)]}
+
+
+def _detect(kind: LabelKind, score: float, pairs: list[list[object]]) -> dict[str, object]:
+    """Return a detection in the whole frame; pairs: numbers of classes with their scores, the best first."""
+    return {"category": _CATEGORY_OF[kind], "conf": score, "bbox": _WHOLE_FRAME, "classifications": pairs}

@@ -50,7 +50,7 @@ COMMANDS = {
     "restore": Command("dogid.commands.restore", "put results and models of a backup back; the present ones are kept"),
     "audit": Command("dogid.commands.audit", "compare the inbox with the ledger: photos lost or counted twice"),
     "check": Command("dogid.commands.check", "check model, folders, watch, disk and port"),
-    "outputs": Command("dogid.commands.outputs", "list the outputs, and what waits for them; send a test message"),
+    "outputs": Command("dogid.commands.outputs", "list the outputs, and what waits or was refused; test one"),
     "rules": Command("dogid.commands.rules", "show what rules would have sent"),
     "bench": Command("dogid.commands.bench", "measure decoding, inference and throughput on this device"),
     "judge": Command("dogid.commands.judge", "measure how good a model is on labelled photos"),

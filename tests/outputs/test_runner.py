@@ -1,15 +1,33 @@
 """Each output gets all that is for it, in order, over faults and restarts of either side."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dogid.outputs.output import OutputError, RefusedError
+from dogid.outputs.store import OutputStore
+from dogid.outputs.trial_messages import RETRY, ask_daemon_for, change_parked, read_outcome
 from tests.outputs.support import OutputRig, Recorder
 from tests.support.waiting import eventually
 
 TABLE = {"all": {"type": "recorder"}}
+FORMER_STORE = """
+CREATE TABLE stream (id TEXT NOT NULL) STRICT;
+INSERT INTO stream VALUES ('0');
+CREATE TABLE outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, id TEXT NOT NULL,
+    seq INTEGER NOT NULL, rule TEXT NOT NULL, count INTEGER NOT NULL, result_id INTEGER NOT NULL, at INTEGER NOT NULL)
+    STRICT;
+CREATE TABLE parked (number INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT NULL, id TEXT NOT NULL,
+    result_id INTEGER, rule TEXT, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+INSERT INTO parked VALUES (1, 'all', '0-3', 3, NULL, '404', 5);
+CREATE TABLE open_burst (rule TEXT NOT NULL) STRICT;
+CREATE TABLE test_request (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
 
 
 @pytest.fixture
@@ -71,3 +89,95 @@ def test_refused_delivery_is_parked(rig: OutputRig, recorder: Recorder, monkeypa
     state = rig.wait_for("all", backlog=0, sent=2, parked=1)
     assert recorder.taken[-1].result["id"] == last
     assert state["failed"] >= 3
+    assert not state["ok"]
+    assert state["refusal"]["reason"] == "400: no such label"
+
+
+@pytest.mark.parametrize("rules", [[], [{"to": ["all"], "burst": 0.01}]])
+def test_parked_delivery_is_sent_again_on_request(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, rules: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    recorder.wants_all, recorder.wants_events = not rules, bool(rules)
+    recorder.fault = RefusedError("404")
+    keeper = rig.start(TABLE, rules)
+    asked = [rig.add("a.jpg"), rig.add("yard/b.jpg")]
+    rig.wait_for("all", backlog=0, parked=2, error=None, ok=False)
+    recorder.fault = None
+    with closing(OutputStore(rig.state)) as store:
+        refused = store.list_parked("all")
+        request = ask_daemon_for(RETRY, store, "all", rig.clock)
+        assert keeper.answer_requests()
+        outcome = read_outcome(store, request)
+    assert outcome is not None
+    assert outcome.detail == "2 refused deliveries are sent again"
+    rig.wait_for("all", sent=2, parked=0, refusal=None, ok=True)
+    assert [delivery.result["id"] for delivery in recorder.taken] == asked
+    assert [delivery.id for delivery in recorder.taken] == [each.id for each in reversed(refused)]
+    assert {delivery.kind for delivery in recorder.taken} == {"event" if rules else "result"}
+
+
+def test_replaced_photo_is_not_sent_again(rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    recorder.fault = RefusedError("in the way")
+    rig.start(TABLE)
+    rig.add("a.jpg")
+    rig.wait_for("all", parked=1, backlog=0)
+    recorder.fault = None
+    newer = rig.add("a.jpg", "dog", data=b"another")
+    rig.wait_for("all", sent=1)
+    rig.stop()
+    with closing(OutputStore(rig.state)) as store:
+        assert change_parked(store, RETRY, "all").ok
+    rig.start(TABLE)
+    rig.wait_for("all", parked=0, backlog=0)
+    assert [delivery.result["id"] for delivery in recorder.taken] == [newer]
+
+
+def test_too_many_refusals_hold_up_the_rest(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    monkeypatch.setattr("dogid.outputs.store._MOST_PARKED", 1)
+    recorder.fault = RefusedError("404")
+    rig.start(TABLE)
+    rig.add("a.jpg")
+    waiting = rig.add("b.jpg")
+    rig.wait_for("all", parked=1, backlog=1)
+    eventually(lambda: rig.state_of("all")["failed"] > 9, "the other one is tried again and again")
+    assert rig.state_of("all")["parked"] == 1
+    recorder.fault = None
+    rig.wait_for("all", parked=1, backlog=0)
+    assert [delivery.result["id"] for delivery in recorder.taken] == [waiting]
+
+
+def test_log_has_each_cause_once_and_no_early_success(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    caplog.set_level("INFO")
+    recorder.fault = OutputError("the connection was lost")
+    rig.start(TABLE)
+    rig.add("a.jpg")
+    rig.wait_for("all", ok=False)
+    for cause in (OutputError("wrong password"), OutputError("the connection was lost"), RefusedError("404")):
+        failed = rig.state_of("all")["failed"]
+        recorder.fault = cause
+        eventually(lambda before=failed: rig.state_of("all")["failed"] > before + 2, "it is tried")  # type: ignore[misc]
+    rig.wait_for("all", backlog=0, parked=1, error=None)
+    causes = [record.getMessage().rpartition(": ")[2] for record in caplog.records if "get through" in record.message]
+    assert causes == ["the connection was lost", "wrong password", "404"]
+    assert "works again" not in caplog.text
+    recorder.fault = None
+    rig.add("b.jpg")
+    eventually(lambda: "output all works again" in caplog.text, "the log says so")
+
+
+def test_store_of_the_former_version_is_updated(rig: OutputRig) -> None:
+    path = rig.state / "outputs.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMER_STORE)
+    with closing(OutputStore(rig.state)) as store:
+        assert store.retry_parked("all") == 1
+        assert [(event.id, event.kind, event.at_ms) for event in store.list_events("all", 9)] == [("0-3", "result", 5)]
+    assert not list(rig.state.glob("*.damaged-*"))

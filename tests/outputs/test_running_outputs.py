@@ -19,8 +19,9 @@ from dogid.backup.restore import restore_backup
 from dogid.backup.write import write_backup
 from dogid.errors import UsageError
 from dogid.outputs.output import Delivery, OutputError
+from dogid.outputs.states import summarise
 from dogid.outputs.store import OutputStore
-from dogid.outputs.trial_messages import ask_for_test, read_outcome
+from dogid.outputs.trial_messages import TEST, ask_daemon_for, read_outcome
 from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
 from tests.support.daemon import environment
 from tests.support.photos import photo, put
@@ -114,7 +115,14 @@ def test_wrong_settings_leave_the_former_outputs(rig: OutputRig) -> None:
 @pytest.mark.usefixtures("recorder")
 def test_output_that_is_not_enabled_gets_nothing(rig: OutputRig, phone: Recorder) -> None:
     off: dict[str, dict[str, Any]] = {**PHONE, "phone": {"type": "phone", "enabled": False}}
-    rig.start(off, RULES)
+    keeper = rig.start(off, RULES)
+    assert summarise(keeper.states()) == "1 of 1 in order, 1 off"
+    with closing(OutputStore(rig.state)) as store:
+        request = ask_daemon_for(TEST, store, "phone", rig.clock)
+        keeper.answer_requests()
+        outcome = read_outcome(store, request)
+    assert outcome is not None
+    assert "it has `enabled = false`" in outcome.detail
     rig.add("a")
     rig.settle()
     rig.start(PHONE, RULES)
@@ -139,18 +147,18 @@ def test_test_message_goes_through_the_running_output(rig: OutputRig, recorder: 
     rig.add("a")
     rig.wait_for("all", ok=False)
     with closing(OutputStore(rig.state)) as store:
-        failing, unknown = ask_for_test(store, "all", rig.clock), ask_for_test(store, "fone", rig.clock)
-        assert keeper.answer_test_requests()
+        failing, unknown = ask_daemon_for(TEST, store, "all", rig.clock), ask_daemon_for(TEST, store, "fone", rig.clock)
+        assert keeper.answer_requests()
         outcome = eventually(lambda: read_outcome(store, failing), "the outcome is known")
         assert (outcome.ok, outcome.detail) == (False, "nobody is there")
         refused = read_outcome(store, unknown)
         assert refused is not None
-        assert "no output fone" in refused.detail
+        assert "has no such output (it has: all)" in refused.detail
         recorder.fault = None
-        passing = ask_for_test(store, "all", rig.clock)
-        keeper.answer_test_requests()
+        passing = ask_daemon_for(TEST, store, "all", rig.clock)
+        keeper.answer_requests()
         assert eventually(lambda: read_outcome(store, passing), "the outcome is known").ok
-        assert not keeper.answer_test_requests()
+        assert not keeper.answer_requests()
     assert recorder.taken[0].is_test
     rig.wait_for("all", backlog=0)  # it is tried again at once
 

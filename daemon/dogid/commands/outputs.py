@@ -1,40 +1,47 @@
-"""`dogid outputs`: how each output is doing; `dogid outputs test NAME`: send a test message."""
+"""`dogid outputs`: how each output is doing; `test`, `retry`, `discard NAME`: a test message, and what was refused."""
 
 import argparse
 import contextlib
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.model_shelf import acting_as_owner_of
 from dogid.commands.output import print_json, print_line, print_message, print_table
 from dogid.errors import DogidError, UsageError
+from dogid.file_names import one_line
 
 if TYPE_CHECKING:
     from dogid.outputs.trial_messages import TestOutcome
 
 _ANSWER_SECONDS = 60.0  # for the daemon to send a test message: longer than any kind of output waits
 _POLL_SECONDS = 0.1
+_MOST_REFUSED = 5  # of an output, that are printed for people
 _HEADINGS = ("output", "type", "state", "waiting", "sent", "refused", "last sent", "error")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add `test NAME`, and the flags of `reading_state`."""
-    parser.add_argument("action", nargs="?", choices=("test",), help="send a test message to an output")
+    """Add `test NAME`, `retry NAME`, `discard NAME`, and the flags of `reading_state`."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("test", "retry", "discard"),
+        help="send a test message to an output; send again what it refused; or forget that",
+    )
     parser.add_argument("output", nargs="?", metavar="NAME", help="the output, as in [outputs.NAME]")
     reading_state.add_arguments(parser, settings.DECODING_SETTINGS)
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the outputs, 1 where one fails; or send a test message, 1 where it does not arrive."""
+    """List the outputs, 1 where one fails or refused something; or do the action, 1 where that fails."""
     if args.action is None:
         return _list(args)
     if args.output is None:
-        raise UsageError("name the output: dogid outputs test NAME")
-    outcome = _test(args, args.output)
+        raise UsageError(f"name the output: dogid outputs {args.action} NAME")
+    outcome = _do(args.action, args, args.output)
     if args.json:
         print_json({"output": args.output, "ok": outcome.ok, "detail": outcome.detail})
     elif outcome.ok:
@@ -46,18 +53,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     from dogid.daemon.folders import is_running
-    from dogid.outputs.states import read_states
+    from dogid.outputs.states import explain_retry, list_refused, read_states
 
-    chosen = settings.load(args)
-    states = read_states(chosen, reading_state.open_state(args), running=is_running(chosen.state.absolute()))
+    chosen, ledger = settings.load(args), reading_state.open_state(args)
+    states = read_states(chosen, ledger, running=is_running(chosen.state.absolute()))
+    refused = {state["name"]: list_refused(chosen, ledger, state["name"]) for state in states if state["parked"]}
     if args.json:
-        print_json({"outputs": states})
+        print_json({"outputs": [{**state, "refused": refused.get(state["name"], [])} for state in states]})
     else:
         rows = [
             (
                 state["name"],
                 state["type"],
-                "off" if not state["enabled"] else "ok" if state["ok"] else "FAILING",
+                _name_state(state),
                 str(state["backlog"]),
                 str(state["sent"]),
                 str(state["parked"]),
@@ -67,6 +75,13 @@ def _list(args: argparse.Namespace) -> int:
             for state in states
         ]
         print_table(rows, _HEADINGS)
+        for name, deliveries in refused.items():
+            for each in deliveries[:_MOST_REFUSED]:
+                what = one_line(each["file"] or each["id"])
+                print_message(f"output {name} refused {what} at {each['at']}: {each['reason']}")
+            if len(deliveries) > _MOST_REFUSED:
+                print_message(f"output {name} refused {len(deliveries) - _MOST_REFUSED} others; --json lists them")
+            print_message(explain_retry(name))
         if not rows:
             print_message(
                 "the settings have no output: add a table [outputs.NAME] with its type to the file of --config"
@@ -74,32 +89,45 @@ def _list(args: argparse.Namespace) -> int:
     return 0 if all(state["ok"] or not state["enabled"] for state in states) else 1
 
 
-def _test(args: argparse.Namespace, name: str) -> "TestOutcome":
+def _name_state(state: dict[str, Any]) -> str:
+    if not state["enabled"]:
+        return "off"
+    return "ok" if state["ok"] else "FAILING" if state["error"] else "REFUSED"
+
+
+def _do(action: str, args: argparse.Namespace, name: str) -> "TestOutcome":
     from dogid.daemon.folders import is_running
     from dogid.outputs.configuration import read_configuration
 
     chosen = settings.load(args)
     state = chosen.state.absolute()
     if is_running(state):
-        return _ask_daemon(state, name)
+        return _ask_daemon(state, action, name)
     entry = next((entry for entry in read_configuration(chosen).outputs if entry.name == name), None)
     if entry is None:
         known = ", ".join(chosen.outputs) or "none"
         raise UsageError(f"there is no output {name}; the settings have: {known}")
+    from dogid.outputs.trial_messages import TEST, change_parked
+
+    if action != TEST:
+        from dogid.outputs.store import OutputStore
+
+        with acting_as_owner_of(state), contextlib.closing(OutputStore(state)) as store:
+            return change_parked(store, action, name)
     from dogid.outputs.alone import send_test_alone
 
     return send_test_alone(entry, chosen)
 
 
-def _ask_daemon(state: Path, name: str) -> "TestOutcome":
-    """Have the daemon send a test message, and wait for that. Raise DogidError where it does not answer."""
+def _ask_daemon(state: Path, action: str, name: str) -> "TestOutcome":
+    """Have the daemon do it, and wait for that. Raise DogidError where it does not answer."""
     from dogid.clock import Clock
     from dogid.daemon.lock_holder import signal_daemon
     from dogid.outputs.store import OutputStore
-    from dogid.outputs.trial_messages import ask_for_test, read_outcome, withdraw_request
+    from dogid.outputs.trial_messages import ask_daemon_for, read_outcome, withdraw_request
 
     with acting_as_owner_of(state), contextlib.closing(OutputStore(state)) as store:
-        request = ask_for_test(store, name, Clock())
+        request = ask_daemon_for(action, store, name, Clock())
         try:
             if signal_daemon(state, signal.SIGHUP) is None:
                 raise DogidError(

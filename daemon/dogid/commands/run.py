@@ -134,7 +134,7 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
     """Load settings and model again, or change the model as a command asks; return why that was rejected, or None."""
     try:
         # both, where two commands ask at once
-        if daemon.answer_model_request() | _answer_test_requests(daemon):
+        if daemon.answer_model_request() | _answer_output_requests(daemon):
             return None
         daemon.reload(settings.load(args))
     except Exception as error:
@@ -148,10 +148,10 @@ def _reload(daemon: "Daemon", args: argparse.Namespace) -> str | None:
     return None
 
 
-def _answer_test_requests(daemon: "Daemon") -> bool:
+def _answer_output_requests(daemon: "Daemon") -> bool:
     """Send test messages that commands ask for; return whether there were any. A reload goes on where that fails."""
     try:
-        return daemon.outputs.answer_test_requests()
+        return daemon.outputs.answer_requests()
     except (sqlite3.Error, DogidError) as error:
         log.warning("the requests to outputs cannot be read: %s", error)
         return False

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.ledger.drift import read_drift
     from dogid.ledger.ledger_condition import ledger_problem
     from dogid.ledger.replays import count_older_answers
-    from dogid.outputs.states import explain_failure, read_states
+    from dogid.outputs.states import explain_failures, read_states, summarise
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
@@ -88,10 +88,9 @@ def run(args: argparse.Namespace) -> int:
             rows.append(("learning", one_line(learning["last"]["summary"])))
         if learning["rolled_back"] is not None:
             rows.append(("learning", one_line(describe_rollback(learning["rolled_back"]))))
-        failing = [output for output in outputs if output["error"] is not None]
         if outputs:
-            rows.append(("outputs", f"{len(outputs) - len(failing)} of {len(outputs)} in order"))
-        rows += [("", explain_failure(output)) for output in failing]
+            rows.append(("outputs", summarise(outputs)))
+        rows += [("", line) for output in outputs for line in explain_failures(output)]
         if older:
             rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:

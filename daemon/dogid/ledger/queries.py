@@ -230,6 +230,12 @@ def find_result(db: sqlite3.Connection, photo_id: int) -> Result | None:
     return None if found is None else found[1]
 
 
+def is_superseded(db: sqlite3.Connection, photo_id: int) -> bool:
+    """Whether a newer result has taken the place of the result with this id."""
+    row = db.execute("SELECT state FROM photo WHERE id = ?", (photo_id,)).fetchone()
+    return row is not None and row[0] == "superseded"
+
+
 def find_photo(db: sqlite3.Connection, shown: str) -> int | None:
     """Given a photo's name as people see it, return the id of its current row, or None."""
     for name in possible_names(shown):

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dogid.ledger.queries import find_result, read_newest_seq
+from dogid.ledger.queries import find_result, is_superseded, read_newest_seq
 from dogid.ledger.reviews import list_changes_since
 from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
@@ -63,15 +63,17 @@ class Backlog:
         db = self._reader()
         deliveries, positions = list[Delivery](), list[Position]()
         last_event = last_seq = None
-        if self._wants_events:
-            for event in self._store.list_events(self._name, limit):
-                last_event = event.number
-                result = find_result(db, event.result_id)
-                if result is not None:
-                    deliveries.append(
-                        Delivery(event.id, event.seq, "event", result, event.at_ms, event.rule, event.count)
-                    )
-                    positions.append(Position(last_event, None))
+        for event in self._store.list_events(self._name, limit):
+            last_event = event.number
+            if event.kind == "event":
+                is_wanted = self._wants_events
+            else:  # refused once; a newer result of the file has been sent, or will be
+                is_wanted = self._wants_all and not is_superseded(db, event.result_id)
+            result = find_result(db, event.result_id) if is_wanted else None
+            if result is not None:
+                rule = event.rule or None
+                deliveries.append(Delivery(event.id, event.seq, event.kind, result, event.at_ms, rule, event.count))
+                positions.append(Position(last_event, None))
         after_events = last_event
         if self._wants_all and len(deliveries) < limit:
             seq = self._store.read_cursor(self._name) or 0

@@ -70,10 +70,10 @@ class OutputKeeper:
         running = self._running
         return [] if running is None else running.describe()
 
-    def answer_test_requests(self) -> bool:
-        """Send the test messages that commands ask for; return whether one asks."""
+    def answer_requests(self) -> bool:
+        """Do what commands ask for, such as to send a test message; return whether one asks."""
         if self._running is not None:
-            return self._running.answer_test_requests()
+            return self._running.answer_requests()
         if not (self._source.state / FILE_NAME).exists():
             return False
         from dogid.outputs.trial_messages import refuse_all

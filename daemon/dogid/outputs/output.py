@@ -31,7 +31,8 @@ class OutputError(Exception):
 class RefusedError(OutputError):
     """The other side refuses the first delivery that it was not acknowledged yet; a person must look at the reason.
 
-    It is tried a few times more, then parked: kept with the reason, so that the next ones can pass.
+    It is tried a few times more, then parked: kept with the reason, so that the next ones can pass. A person can have
+    what is parked sent again: behind the events that wait, before results and reviews.
     """
 
 

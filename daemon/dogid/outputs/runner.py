@@ -3,6 +3,7 @@
 import logging
 import math
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -25,6 +26,8 @@ _LONGEST_WAIT = 300.0
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
 _MOST_ERROR = 300  # characters of an error that are kept
+_MOST_CAUSES = 20
+"""Of one outage, that are logged. Raising it has an output that fails each time in another way fill the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,11 @@ class OutputRunner:
         self._refused: tuple[str, int] | None = None  # id of a delivery, and how often it was refused
         self._next_try = 0.0  # monotonic seconds, as all below
         self._next_tend: float = 0.0
-        self._has_error = store.read_state(name).error is not None
+        former = store.read_state(name).error
+        self._causes = set[str]() if former is None else {_name_cause(former)}
+        """Of faults that were logged since something arrived."""
+        self._is_tending = self._was_tending = False  # at the last fault: it is over as soon as that is possible again
+        self._has_error = former is not None  # in the store
         self._pace = Pace()
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
@@ -122,6 +129,7 @@ class OutputRunner:
             return
         batch: Batch | None = None
         self._pace.begin()
+        self._is_tending = False
         try:
             self._tend()
             if self._stopping.is_set():
@@ -138,12 +146,12 @@ class OutputRunner:
         except (OutputError, OSError) as error:
             self._on_failure(error)
         except Exception as error:  # a fault of the output's own code, or a ledger that cannot be read
-            if not self._has_error:
+            if not self._causes:
                 log.warning("output %s: internal error", self.name, exc_info=True)
             self._on_failure(error)
         else:
             self._failures = 0
-            self._note_ok()
+            self._note_ok(has_arrived=bool(batch.deliveries))
             if len(batch.deliveries) >= self._output.batch:
                 self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=True), wakes=False)
             elif not batch.deliveries:  # else there may be more by now
@@ -151,7 +159,9 @@ class OutputRunner:
 
     def _tend(self) -> None:
         if time.monotonic() >= self._next_tend:
+            self._is_tending = True
             seconds = self._output.tend()
+            self._is_tending = False
             self._next_tend = math.inf if seconds is None else time.monotonic() + seconds
 
     def _send(self, batch: Batch) -> None:
@@ -188,12 +198,15 @@ class OutputRunner:
         with self._lock:
             if self._is_abandoned:
                 return
-            reason = _shorten(error)
-            now = self._clock.wall_ms()
-            self._store.park(self.name, delivery.id, delivery.result["id"], delivery.rule, reason, now)
+            reason, now = _shorten(error), self._clock.wall_ms()
+            if not self._store.park(self.name, delivery, reason, now):
+                return  # it waits, and is tried again: what all is refused for is not the fault of one
             end = waiting.position_after(1)
             self._store.note_sent(self.name, event=end.event, seq=end.seq, count=0, at_ms=now)
-        log.warning("output %s: %s was refused %d times and is parked: %s", self.name, delivery.id, tries, reason)
+        log.warning(
+            "output %s: %s was refused %d times and is parked: %s; after a change: dogid outputs retry %s",
+            self.name, delivery.id, tries, reason, self.name,
+        )  # fmt: skip
         # not the failures: where all is refused, a person has time to see it before much is parked
         self._refused, self._next_try = None, 0.0
 
@@ -206,20 +219,30 @@ class OutputRunner:
         self._next_try = time.monotonic() + wait
         self._next_tend = 0.0
         message, now = _shorten(error), self._clock.wall_ms()
-        if not self._has_error:
+        self._was_tending = self._is_tending
+        cause = _name_cause(message)
+        if cause not in self._causes and len(self._causes) < _MOST_CAUSES:
+            self._causes.add(cause)
             log.warning("output %s does not get through, and is tried again: %s", self.name, message)
         with self._lock:
             if not self._is_abandoned:
                 self._has_error = True
                 self._store.note_failed(self.name, message, now, now + round(1000 * wait))
 
-    def _note_ok(self) -> None:
-        if self._has_error:
-            with self._lock:
-                if not self._is_abandoned:
-                    self._store.note_ok(self.name)
-                    self._has_error = False
-                    log.info("output %s works again", self.name)
+    def _note_ok(self, *, has_arrived: bool) -> None:
+        """Note that nothing fails. The log has it where something has arrived, or a lost connection is there again."""
+        if not (self._has_error or self._causes):
+            return
+        with self._lock:
+            if self._is_abandoned:
+                return
+            if self._has_error:
+                self._store.note_ok(self.name)
+                self._has_error = False
+            if has_arrived or self._was_tending:
+                if self._causes:
+                    log.info("output %s %s", self.name, "works again" if has_arrived else "is connected again")
+                self._causes.clear()
 
     def _note_sent(self, batch: Batch, count: int, more: int) -> None:
         position = batch.end if count == 0 else batch.position_after(count)
@@ -268,3 +291,8 @@ def send_test(output: Output, delivery: Delivery) -> TestOutcome:
 def _shorten(error: Exception) -> str:
     text = one_line(str(error)) or type(error).__name__
     return text if len(text) <= _MOST_ERROR else f"{text[:_MOST_ERROR]}..."
+
+
+def _name_cause(message: str) -> str:
+    """Return what faults of one cause have in common: all but long numbers, as of ports, processes and times."""
+    return re.sub(r"\d{4,}", "0", message)

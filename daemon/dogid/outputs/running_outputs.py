@@ -17,7 +17,15 @@ from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import describe_outputs
 from dogid.outputs.store import OutputStore
-from dogid.outputs.trial_messages import make_test_delivery, note_outcome, refuse_test, take_requests
+from dogid.outputs.trial_messages import (
+    TEST,
+    Request,
+    change_parked,
+    make_test_delivery,
+    note_outcome,
+    refuse_request,
+    take_requests,
+)
 
 log = logging.getLogger(__name__)
 
@@ -140,20 +148,28 @@ class RunningOutputs:
             self._runners[name].wake()
         return step
 
-    def answer_test_requests(self) -> bool:
-        """Send the test messages that commands ask for; return whether one asks."""
+    def answer_requests(self) -> bool:
+        """Do what commands ask for, such as to send a test message; return whether one asks."""
         requests = take_requests(self._store, self._source.clock)
-        for request, name in requests:
-            runner = self._runners.get(name)
-            if runner is None:
-                note_outcome(self._store, request, refuse_test(name))
-                continue
-            source = self._source
+        for request in requests:
+            self._answer(request)
+        return bool(requests)
+
+    def _answer(self, request: Request) -> None:
+        name, source = request.output, self._source
+        runner = self._runners.get(name)
+        configured = [entry.name for entry in self._prepared.configuration.outputs]
+        if request.action != TEST and name in configured:
+            note_outcome(self._store, request.id, change_parked(self._store, request.action, name))
+            if runner is not None:
+                runner.retry_now()
+        elif runner is None:
+            note_outcome(self._store, request.id, refuse_request(name, configured))
+        else:
             delivery = make_test_delivery(
                 source.reader(), source.list_labels(), source.clock, wants_events=runner.wants_events
             )
-            runner.send_test(delivery, functools.partial(note_outcome, self._store, request))
-        return bool(requests)
+            runner.send_test(delivery, functools.partial(note_outcome, self._store, request.id))
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""

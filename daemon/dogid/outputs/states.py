@@ -1,11 +1,12 @@
 """How outputs are doing: what `/status`, the page, the metrics and the commands show."""
 
+import contextlib
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from dogid.clock import iso_utc
-from dogid.ledger.queries import read_newest_seq
+from dogid.ledger.queries import find_result, read_newest_seq
 from dogid.outputs.store import StoredState, StoreReader, open_for_reading
 from dogid.settings import Settings
 
@@ -44,10 +45,12 @@ def describe_outputs(
 
 def _describe(name: str, kind: str, enabled: bool, *, store: StoreReader | None, newest: int) -> State:  # noqa: FBT001
     """Return the state of one output; changes that were superseded since count as waiting, too."""
-    state, waiting = StoredState(), 0
+    state, waiting, parked, refusal = StoredState(), 0, 0, None
     if store is not None:
         state = store.read_state(name)
         cursor = store.read_cursor(name)
+        parked = store.count_parked(name)
+        refusal = next(iter(store.list_parked(name, 1)), None)
         waiting = store.count_events(name) + (0 if cursor is None else max(0, newest - cursor))
     error = None
     if state.error is not None and state.error_since is not None:
@@ -56,22 +59,69 @@ def _describe(name: str, kind: str, enabled: bool, *, store: StoreReader | None,
         "name": name,
         "type": kind,
         "enabled": enabled,
-        "ok": enabled and error is None,
+        "ok": enabled and error is None and not parked,
         "backlog": waiting,
         "sent": state.sent,
         "failed": state.failed,
-        "parked": state.parked,
+        "parked": parked,
+        "refusal": None if refusal is None else {"reason": refusal.reason, "at": iso_utc(refusal.at_ms)},
         "error": error,
         "last_sent_at": None if state.sent_at is None else iso_utc(state.sent_at),
         "next_try_at": None if state.next_try is None else iso_utc(state.next_try),
     }
 
 
-def explain_failure(state: State) -> str:
-    """Return in one line why an output fails, since when, and the way out."""
-    error, name = state["error"], state["name"]
-    waiting = f"{state['backlog']} wait" if state["backlog"] else "nothing waits"
-    return (
-        f"output {name} ({state['type']}) has failed since {error['since']}: {error['message']}; {waiting}, nothing is"
-        f" lost; after a change: dogid outputs test {name}"
-    )
+def list_refused(settings: Settings, ledger: sqlite3.Connection, output: str) -> list[dict[str, Any]]:
+    """Return what an output refused and is parked, the last first, ready for JSON. Raise UsageError."""
+    store = open_for_reading(settings.state.absolute())
+    if store is None:
+        return []
+    with contextlib.closing(store):
+        refused = store.list_parked(output)
+    documents = []
+    for each in refused:
+        result = None if each.result_id is None else find_result(ledger, each.result_id)
+        documents.append(
+            {
+                "id": each.id,
+                "rule": each.rule,
+                "result": each.result_id,
+                "file": None if result is None else result["file"],
+                "reason": each.reason,
+                "at": iso_utc(each.at_ms),
+            }
+        )
+    return documents
+
+
+def summarise(states: Sequence[State]) -> str:
+    """Return how many outputs are in order, and how many are off."""
+    enabled = [state for state in states if state["enabled"]]
+    text = f"{sum(state['ok'] for state in enabled)} of {len(enabled)} in order"
+    return text if len(enabled) == len(states) else f"{text}, {len(states) - len(enabled)} off"
+
+
+def explain_failures(state: State) -> list[str]:
+    """Return a line each for what is wrong with an output, with the way out."""
+    if not state["enabled"]:
+        return []
+    error, name, lines = state["error"], state["name"], []
+    if error is not None:
+        waiting = f"{state['backlog']} wait" if state["backlog"] else "nothing waits"
+        lines.append(
+            f"output {name} ({state['type']}) has failed since {error['since']}: {error['message']}; {waiting}, nothing"
+            f" is lost; after a change: dogid outputs test {name}"
+        )
+    if state["refusal"] is not None:
+        lines.append(f"output {name} ({state['type']}): {describe_refusal(state)}; {explain_retry(name)}")
+    return lines
+
+
+def describe_refusal(state: State) -> str:
+    """Return how much an output refused, and why the last."""
+    return f"{state['parked']} refused: {state['refusal']['reason']}"
+
+
+def explain_retry(name: str) -> str:
+    """Return what a person can do about what an output refused."""
+    return f"after a change: dogid outputs retry {name}; to forget it: dogid outputs discard {name}"

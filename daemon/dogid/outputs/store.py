@@ -16,19 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dogid.errors import UsageError
-from dogid.outputs.store_schema import FILE_NAME, SCHEMA, VERSION
+from dogid.outputs.output import Delivery
+from dogid.outputs.store_schema import FILE_NAME, SCHEMA, UPGRADES, VERSION
 
 log = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 10.0
 _CACHE_KIB = 256
-_MOST_PARKED = 1000  # of each output; older ones are deleted. More are rather a fault of the settings than of them
+_MOST_PARKED = 1000
+"""Of each output; then nothing more is parked: so many are rather a fault of the settings than of the deliveries."""
 _RULES = ""  # the reader of the rules, beside the outputs: none is named so
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """An event that waits for its output."""
+    """An event that waits for its output; or another delivery, which it refused and a person has it sent again."""
 
     number: int
     """Its place in the order of all events; 0 before it is stored."""
@@ -39,6 +41,20 @@ class StoredEvent:
     count: int
     result_id: int
     at_ms: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedDelivery:
+    """What an output refused."""
+
+    id: str
+    rule: str | None
+    """None: it is no event."""
+    result_id: int | None
+    reason: str
+    at_ms: int
+    """Of the refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +91,7 @@ class StoreReader:
     def list_events(self, output: str, limit: int, after: int = 0) -> list[StoredEvent]:
         """Return up to limit events that wait for an output, in their order."""
         query = (
-            "SELECT number, output, id, seq, rule, count, result_id, at FROM outbox"
+            "SELECT number, output, id, seq, rule, count, result_id, at, kind FROM outbox"
             " WHERE output = ? AND number > ? ORDER BY number LIMIT ?"
         )
         with self._lock:
@@ -85,6 +101,17 @@ class StoreReader:
         """Return how many events wait for an output."""
         with self._lock:
             return int(self._db.execute("SELECT count(*) FROM outbox WHERE output = ?", (output,)).fetchone()[0])
+
+    def list_parked(self, output: str, limit: int = _MOST_PARKED) -> list[ParkedDelivery]:
+        """Return up to limit deliveries that an output refused, the last one first."""
+        query = "SELECT id, rule, result_id, reason, at FROM parked WHERE output = ? ORDER BY number DESC LIMIT ?"
+        with self._lock:
+            return [ParkedDelivery(*row) for row in self._db.execute(query, (output, limit))]
+
+    def count_parked(self, output: str) -> int:
+        """Return how many deliveries are parked that an output refused."""
+        with self._lock:
+            return int(self._db.execute("SELECT count(*) FROM parked WHERE output = ?", (output,)).fetchone()[0])
 
     def list_configured(self) -> list[tuple[str, str, bool]]:
         """Return name, type and whether it is enabled of each output of the daemon that runs, or has run last."""
@@ -171,6 +198,8 @@ class OutputStore(StoreReader):
             db.execute("UPDATE stream SET id = ?", (stream,))
             db.execute("UPDATE cursor SET seq = ?", (seq,))
             db.execute("DELETE FROM outbox")
+            db.execute("DELETE FROM parked")  # they name results of the former ledger
+            db.execute("DELETE FROM unsent_label")
             db.execute("DELETE FROM open_burst")
         self.stream = stream
 
@@ -190,7 +219,7 @@ class OutputStore(StoreReader):
             for table in ("outbox", "parked", "state"):
                 db.execute(f"DELETE FROM {table} WHERE output {gone}", outputs)  # noqa: S608
             db.execute(f"DELETE FROM cursor WHERE reader != '' AND reader {gone}", outputs)  # noqa: S608
-            for table in ("last_event", "open_burst", "suppressed"):
+            for table in ("last_event", "open_burst", "suppressed", "unsent_label"):
                 db.execute(f"DELETE FROM {table} WHERE rule NOT IN ({rule_marks})", rules)  # noqa: S608
         return lost
 
@@ -230,21 +259,36 @@ class OutputStore(StoreReader):
                 (output,),
             )
 
-    def park(
-        self, output: str, delivery_id: str, result_id: int | None, rule: str | None, reason: str, at_ms: int
-    ) -> None:
-        """Keep what an output refused, with the reason."""
+    def park(self, output: str, delivery: Delivery, reason: str, at_ms: int) -> bool:
+        """Keep what an output refused, with the reason; return False where too many are kept already."""
         with self.transaction() as db:
+            if self.count_parked(output) >= _MOST_PARKED:
+                return False
             db.execute(
-                "INSERT INTO parked (output, id, result_id, rule, reason, at) VALUES (?, ?, ?, ?, ?, ?)",
-                (output, delivery_id, result_id, rule, reason, at_ms),
-            )
-            db.execute(
-                "DELETE FROM parked WHERE output = ?1 AND number <= (SELECT number FROM parked WHERE output = ?1"
-                " ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-                (output, _MOST_PARKED),
-            )
+                "INSERT INTO parked (output, id, result_id, rule, reason, at, seq, kind, count, happened)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (output, delivery.id, delivery.result["id"], delivery.rule, reason, at_ms, delivery.seq, delivery.kind,
+                 delivery.count, delivery.at_ms),
+            )  # fmt: skip
             db.execute("UPDATE state SET parked = parked + 1 WHERE output = ?", (output,))
+        return True
+
+    def retry_parked(self, output: str) -> int:
+        """Put what is parked behind the events that wait for an output, in its order; return how much that is."""
+        with self.transaction() as db:
+            count = db.execute(
+                "INSERT INTO outbox (output, id, seq, rule, count, result_id, at, kind) SELECT output, id, seq,"
+                " coalesce(rule, ''), count, result_id, happened, kind FROM parked"
+                " WHERE output = ? AND result_id IS NOT NULL ORDER BY number",
+                (output,),
+            ).rowcount
+            db.execute("DELETE FROM parked WHERE output = ?", (output,))
+        return count
+
+    def discard_parked(self, output: str) -> int:
+        """Delete what is parked of an output; return how much that was."""
+        with self.transaction() as db:
+            return db.execute("DELETE FROM parked WHERE output = ?", (output,)).rowcount
 
 
 def open_for_reading(state: Path) -> StoreReader | None:
@@ -300,6 +344,10 @@ def _open(path: Path) -> sqlite3.Connection:
             raise UsageError(f"{path}: written by a newer dogid; install that again, or move the file away")
         elif connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("its pages are damaged")
+        for former in range(version or VERSION, VERSION):
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{UPGRADES[former]}\nPRAGMA user_version = {former + 1};\nCOMMIT;"
+            )
         connection.execute("PRAGMA synchronous = NORMAL")
     except BaseException:
         connection.close()

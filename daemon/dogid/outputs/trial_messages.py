@@ -1,12 +1,12 @@
-"""Test messages: what they hold, and how a command has the running daemon send one.
+"""Test messages: what they hold, and how a command has the running daemon send one, or repeat what was refused.
 
 The daemon alone may have an output's connection. The command writes a request into the store, sends SIGHUP, and waits
-for the outcome there.
+for the outcome there. Where no daemon runs, the command itself does what is asked.
 """
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from dogid.result_document import Result, result_document
 _VALID_MS = 60_000  # after which no command waits for it; longer would have a reload much later send a test
 RULE = "test"
 """What a test message has for the name of a rule."""
+TEST, RETRY, DISCARD = "test", "retry", "discard"
+"""What commands ask for: a test message; to send again, or to forget, what was refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
-    """What became of a test message."""
+    """What became of a test message, or of what else a command asked for."""
 
     ok: bool
     detail: str
@@ -50,50 +52,74 @@ def _make_up_result(labels: Sequence[str], clock: Clock) -> Result:
     )  # fmt: skip
 
 
-def refuse_test(output: str) -> TestOutcome:
-    """Return the outcome where the running daemon has no such output."""
-    reason = f"the running daemon has no output {output} that is enabled; reload it, if the settings have one now"
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a command asks for."""
+
+    id: str
+    action: str
+    """TEST, RETRY or DISCARD."""
+    output: str
+
+
+def refuse_request(output: str, configured: Collection[str] = ()) -> TestOutcome:
+    """Return the outcome where the running daemon has no such output that is enabled; configured: all that it has."""
+    if output in configured:
+        reason = f"it has `enabled = false`: take that out of [outputs.{output}], and reload the daemon"
+    else:
+        known = ", ".join(configured) or "none"
+        reason = f"the running daemon has no such output (it has: {known}); reload it, if the settings have one now"
     return TestOutcome(ok=False, detail=reason)
 
 
+def change_parked(store: OutputStore, action: str, output: str) -> TestOutcome:
+    """Put what an output refused back to what waits for it, or with DISCARD forget it."""
+    if action == DISCARD:
+        return TestOutcome(ok=True, detail=f"{store.discard_parked(output)} refused deliveries are forgotten")
+    return TestOutcome(ok=True, detail=f"{store.retry_parked(output)} refused deliveries are sent again")
+
+
 def refuse_all(state: Path, clock: Clock) -> bool:
-    """Refuse the test messages that commands ask for, of a daemon without outputs; return whether one asks."""
+    """Refuse what commands ask for, of a daemon without outputs; return whether one asks."""
     store = OutputStore(state)
     try:
         requests = take_requests(store, clock)
-        for request, output in requests:
-            note_outcome(store, request, refuse_test(output))
+        for request in requests:
+            note_outcome(store, request.id, refuse_request(request.output))
     finally:
         store.close()
     return bool(requests)
 
 
-def ask_for_test(store: OutputStore, output: str, clock: Clock) -> str:
-    """Ask for a test message to an output; return the request's id."""
+def ask_daemon_for(action: str, store: OutputStore, output: str, clock: Clock) -> str:
+    """Ask for a test message to an output, or what else action says; return the request's id."""
     request = secrets.token_hex(8)
     with store.transaction() as db:
-        db.execute("INSERT INTO test_request (id, output, at) VALUES (?, ?, ?)", (request, output, clock.wall_ms()))
+        db.execute(
+            "INSERT INTO test_request (id, output, at, action) VALUES (?, ?, ?, ?)",
+            (request, output, clock.wall_ms(), action),
+        )
     return request
 
 
-def take_requests(store: OutputStore, clock: Clock) -> list[tuple[str, str]]:
-    """Return (id, output) of the requests that nobody has taken yet, and forget those that no command waits for."""
+def take_requests(store: OutputStore, clock: Clock) -> list[Request]:
+    """Return the requests that nobody has taken yet, and forget those that no command waits for."""
     now = clock.wall_ms()
     with store.transaction() as db:
         db.execute("DELETE FROM test_request WHERE abs(? - at) > ?", (now, _VALID_MS))
-        found = db.execute("SELECT id, output FROM test_request WHERE taken = 0 ORDER BY at").fetchall()
+        found = db.execute("SELECT id, action, output FROM test_request WHERE taken = 0 ORDER BY at").fetchall()
         db.execute("UPDATE test_request SET taken = 1")
-    return [(request, output) for request, output in found]
+    return [Request(*row) for row in found]
 
 
 def note_outcome(store: OutputStore, request: str, outcome: TestOutcome) -> None:
-    """Let the command that waits know what became of its test message."""
+    """Let the command that waits know what became of its request."""
     with store.transaction() as db:
         db.execute("UPDATE test_request SET ok = ?, detail = ? WHERE id = ?", (outcome.ok, outcome.detail, request))
 
 
 def read_outcome(store: OutputStore, request: str) -> TestOutcome | None:
-    """Return what became of a test message; None as long as that is not known."""
+    """Return what became of a request; None as long as that is not known."""
     with store.transaction() as db:
         row = db.execute("SELECT ok, detail FROM test_request WHERE id = ?", (request,)).fetchone()
     return None if row is None or row[0] is None else TestOutcome(bool(row[0]), row[1])

@@ -35,13 +35,13 @@ _DRIFT_GAUGES: tuple[tuple[str, str, Callable[[Figures], float | None]], ...] = 
 
 
 _OUTPUT_METRICS: tuple[tuple[str, str, Callable[[dict[str, Any]], float]], ...] = (
-    ("ok", "1 while the last attempt of an output was right", lambda state: int(state["ok"])),
+    ("ok", "1 while the last attempt of an output was right and nothing is parked", lambda state: int(state["ok"])),
     ("backlog", "Deliveries that wait for an output", lambda state: state["backlog"]),
     ("sent", "Deliveries that have arrived", lambda state: state["sent"]),
     ("failed", "Attempts that failed", lambda state: state["failed"]),
-    ("parked", "Deliveries that the other side refused", lambda state: state["parked"]),
+    ("parked", "Deliveries that are parked as the other side refused them", lambda state: state["parked"]),
 )
-_OUTPUT_COUNTERS = frozenset({"sent", "failed", "parked"})
+_OUTPUT_COUNTERS = frozenset({"sent", "failed"})
 
 
 def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView, drift: RecentDrift) -> None:

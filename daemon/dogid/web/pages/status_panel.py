@@ -7,6 +7,7 @@ from typing import Any
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.learning_run.learning_state import describe_learning, describe_rollback
 from dogid.ledger.counters import count_damaged_rows
+from dogid.outputs.states import describe_refusal, explain_retry
 from dogid.quantities import count_of
 from dogid.shelf.listing import describe_choice
 from dogid.status import NOT_CHECKED
@@ -97,12 +98,14 @@ def _describe_output(state: dict[str, Any]) -> StatusItem:
     name, waiting = visible(f"Output {state['name']}"), f"{state['backlog']} waiting" if state["backlog"] else ""
     if not state["enabled"]:
         return StatusItem(name, "Off", visible(f"{state['type']}; the settings do not enable it"), "plain")
-    counts = [state["type"], f"{state['sent']} sent", waiting, f"{state['parked']} refused" if state["parked"] else ""]
     if state["error"] is not None:
         detail = "; ".join(filter(None, [state["error"]["message"], waiting, "nothing is lost; since"]))
         return StatusItem(name, "Problem", visible(detail), "bad", state["error"]["since"])
+    if state["refusal"] is not None:
+        detail = f"{describe_refusal(state)}; {explain_retry(state['name'])}; the last"
+        return StatusItem(name, "Refused", visible(detail), "bad", state["refusal"]["at"])
     last = "last" if state["last_sent_at"] else ""
-    detail = "; ".join(filter(None, [*counts, last]))
+    detail = "; ".join(filter(None, [state["type"], f"{state['sent']} sent", waiting, last]))
     return StatusItem(name, "Working", visible(detail), "good", state["last_sent_at"])
 
 

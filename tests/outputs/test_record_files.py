@@ -1,6 +1,7 @@
 """The outputs `jsonl` and `csv`: nothing is lost or torn, whatever a power cut or a full disk leaves of the file."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dogid.outputs.files.place import OutputFolder
 from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation
 from dogid.outputs.files.record_output import RecordOutput, _read_csv_tail, _read_json_tail, make_csv, make_jsonl
 from dogid.outputs.output import OutputConfigError, OutputContext, OutputError
@@ -170,3 +172,24 @@ def test_folder_that_is_not_there_is_never_made(tmp_path: Path) -> None:
     send(output, [make_delivery(1)])
     assert "usb can be written, with " in output.check()
     assert os.listdir(tmp_path / "usb") == ["log.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("state", "folder", "number", "way_out"),
+    [
+        ("/var/lib/dogid", "/srv/a b", errno.EROFS, 'edit dogid, with [Service] and ReadWritePaths="-/srv/a b"'),
+        ("/var/lib/dogid-barn", "/srv/x", errno.EROFS, "edit dogid@barn, with [Service] and ReadWritePaths=-/srv/x"),
+        ("/var/lib/dogid", "/srv/x", errno.EACCES, "give the user dogid the right to write there"),
+        ("/var/lib/dogid", "/home/ann/x", errno.EACCES, "name /srv/x instead, show the folder there, then restart it"),
+        ("/var/lib/dogid", "/tmp/x", errno.ENOENT, "for temporary files: name a folder elsewhere"),
+        ("/data/state", "/tmp/x", errno.ENOENT, "make its folder, or mount its disk"),
+        ("/data/state", "/home/ann/x", errno.EACCES, "give the daemon's user the right to write there"),
+        ("/data/state", "/srv/x", errno.EROFS, "mount its disk for writing"),
+    ],
+)
+def test_folder_that_cannot_be_written_has_a_way_out(state: str, folder: str, number: int, way_out: str) -> None:
+    place = OutputFolder(Path(folder), make_context(Path(state) / "outputs" / "it", inbox=Path("/data/inbox")))
+    message = str(place.explain(OSError(number, os.strerror(number)), Path(folder)))
+
+    assert message.startswith(f"{folder}: {os.strerror(number)}: ")
+    assert way_out in message

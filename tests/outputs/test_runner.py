@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from dogid.inbox.scan import find_file
+from dogid.ledger.outcomes import Classified, Timings
+from dogid.outputs.backlog import Backlog
 from dogid.outputs.output import OutputError, RefusedError
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import RETRY, ask_daemon_for, change_parked, read_outcome
 from tests.outputs.support import OutputRig, Recorder
+from tests.support.photos import put
 from tests.support.waiting import eventually
 
 TABLE = {"all": {"type": "recorder"}}
@@ -181,3 +185,36 @@ def test_store_of_the_former_version_is_updated(rig: OutputRig) -> None:
         assert store.retry_parked("all") == 1
         assert [(event.id, event.kind, event.at_ms) for event in store.list_events("all", 9)] == [("0-3", "result", 5)]
     assert not list(rig.state.glob("*.damaged-*"))
+
+
+def test_output_that_yields_rests_while_photos_wait(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid.outputs.pace._TIMES_COST_BESIDE_PHOTOS", 1e9)
+    monkeypatch.setattr("dogid.outputs.runner._LOOK_SECONDS", 0.01)
+    looks, photos_wait = list[bool](), Backlog.photos_wait
+
+    def look(backlog: Backlog) -> bool:
+        looks.append(photos_wait(backlog))
+        return looks[-1]
+
+    monkeypatch.setattr(Backlog, "photos_wait", look)
+    monkeypatch.setattr(recorder, "yields_to_photos", True, raising=False)
+    first = rig.add("first.jpg")
+    put(rig.inbox / "waits.jpg", b"photo")
+    waiting = find_file(rig.inbox, b"waits.jpg")
+    assert waiting is not None
+    rig.ledger.observe([waiting])
+    rig.start({"all": {"type": "recorder", "from_start": True}})
+    eventually(lambda: recorder.taken, "the first arrives")
+    rig.review(first, "dog")
+    seen = len(looks)
+    eventually(lambda: len(looks) > seen + 5, "it looks whether photos wait")
+    assert len(recorder.taken) == 1
+
+    (job,) = rig.ledger.claim(1, ())
+    scores = {"cat": 0.9, "dog": 0.1}
+    rig.ledger.record([Classified(job, job.version, "0" * 64, 1, 1, scores, rig.model_id, Timings(1, 1, 1))])
+    rig.wait_for("all", backlog=0, sent=3)
+    assert [delivery.kind for delivery in recorder.taken] == ["result", "review", "result"]
+    assert looks[-1] is False

@@ -1,11 +1,12 @@
-"""Outputs of the service: what its sandbox keeps from leaving, the drop-in that lets it, credentials, own programs."""
+"""Outputs of the service: what its sandbox forbids and the drop-ins that allow it, credentials, programs, files."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.service.service import Service
+from tests.service.service import CONFIG, Service
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
 
@@ -36,6 +37,22 @@ all = true
 type = "command"
 command = ["/bin/sh", "-c", "cat >seen; env >environment; touch /etc/dogid/written 2>refused || true"]
 all = true
+"""
+
+FOLDERS = {"log": "/srv/test", "table": "/srv/my dogs", "words": "/srv/test/words", "photos": "/home/dogs"}
+FILES = """
+[outputs.log]
+type = "jsonl"
+path = "/srv/test/log.jsonl"
+[outputs.table]
+type = "csv"
+path = "/srv/my dogs/table.csv"
+[outputs.words]
+type = "sidecar"
+folder = "/srv/test/words"
+[outputs.photos]
+type = "sort"
+folder = "/home/dogs"
 """
 
 
@@ -84,3 +101,51 @@ def test_program_runs_within_the_sandbox(receiver: Service) -> None:
     assert '"file": "rex.jpg"' in receiver.machine.read(f"{folder}/seen")
     assert "CREDENTIALS_DIRECTORY" not in receiver.machine.read(f"{folder}/environment")
     assert "Read-only file system" in receiver.machine.read(f"{folder}/refused")
+
+
+def checked(service: Service) -> dict[str, tuple[bool, str]]:
+    """What `sudo dogid check` says of each output: whether it will work, and why not."""
+    command = ["/usr/local/bin/dogid", "check", "--json", "--config", CONFIG]
+    found = json.loads(service.machine.run(*command, check=False).stdout)["checks"]
+    names = {f"output {name}": name for name in FOLDERS}
+    return {names[item["name"]]: (item["ok"], item["detail"]) for item in found if item["name"] in names}
+
+
+def test_files_are_written_by_the_lines_that_errors_name(service: Service) -> None:
+    machine = service.machine
+    for folder in FOLDERS.values():
+        machine.run("install", "-d", "-o", "dogid", folder)
+    service.configure(FILES)
+    machine.run("systemctl", "restart", "dogid")
+    service.photo("rex.jpg", photo(1))
+    lines = set[str]()
+    for name, folder in FOLDERS.items():
+        error = service.eventually(lambda name=name: state_of(service, name)["error"], f"{name} is kept from writing")
+        ok, detail = checked(service)[name]
+        assert not ok
+        assert error["message"].startswith(folder)
+        assert detail.partition(": ")[2] in error["message"]
+        lines.add(detail.partition("sudo systemctl edit dogid, with [Service] and ")[2])
+    assert lines == {
+        "ReadWritePaths=-/srv/test",
+        'ReadWritePaths="-/srv/my dogs"',
+        "ReadWritePaths=-/srv/test/words",
+        "BindPaths=/home/dogs:/srv/dogs",
+    }
+
+    machine.write(CONFIG, machine.read(CONFIG).replace("/home/dogs", "/srv/dogs"))
+    service.drop_in(*lines)
+    for name in FOLDERS:
+        service.eventually(lambda name=name: state_of(service, name)["sent"] == 1, f"{name} is written")
+    label = json.loads(machine.read("/srv/test/log.jsonl"))["result"]["label"]
+    assert "rex.jpg" in machine.read("/srv/my dogs/table.csv")
+    assert label in machine.read("/srv/test/words/rex.jpg.xmp")
+    machine.run("test", "-f", f"/home/dogs/{label}/rex.jpg")
+    assert {name: detail for name, (ok, detail) in checked(service).items() if not ok} == {}
+
+    machine.run("chown", "root:", "/srv/my dogs")
+    assert checked(service)["table"] == (
+        False,
+        "/srv/my dogs: Permission denied: give the user dogid the right to write there",
+    )
+    machine.run("rm", "-rf", "/srv/my dogs", "/srv/dogs", "/home/dogs", "/var/lib/dogid/outputs.db")

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dogid.ledger.queries import find_result, is_superseded, read_newest_seq
+from dogid.ledger.queries import find_result, has_due_photos, is_superseded, read_newest_seq
 from dogid.ledger.reviews import list_changes_since
 from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
@@ -57,6 +57,10 @@ class Backlog:
         """Let an output that has no position yet begin with what comes from now on, or with the first result."""
         if self._wants_all and self._store.read_cursor(self._name) is None:
             self._store.set_cursor(0 if from_start else read_newest_seq(self._reader()), self._name)
+
+    def photos_wait(self) -> bool:
+        """Return whether there are photos that could be classified now."""
+        return has_due_photos(self._reader())
 
     def read(self, limit: int) -> Batch:
         """Return up to limit deliveries: events first, then results and reviews."""

@@ -13,6 +13,11 @@ _LONGEST_IN_BACKLOG = 0.5
 _TIMES_COST_OF_BACKLOG = 5
 """Times the processor time of a round, where more waits. Lower, and photos wait for it; higher, and it takes longer."""
 
+_LONGEST_BESIDE_PHOTOS = 30.0
+_TIMES_COST_BESIDE_PHOTOS = 200
+"""Times the processor time of a round, where photos wait to be classified: half a percent of a core. Lower, and photos
+are classified more slowly; higher, and what rests is further behind."""
+
 
 class Pace:
     """Measures the rounds of one thread."""
@@ -36,3 +41,7 @@ class Pace:
             rest = self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST
         self._rested_at = time.monotonic() + rest
         return rest
+
+    def rest_seconds_beside_photos(self) -> float:
+        """Return how long to rest after a round while photos wait to be classified."""
+        return min(_LONGEST_BESIDE_PHOTOS, _TIMES_COST_BESIDE_PHOTOS * (time.thread_time() - self._used))

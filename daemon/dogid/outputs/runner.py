@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dogid.clock import Clock
+from dogid.errors import DogidError
 from dogid.file_names import one_line
 from dogid.outputs.backlog import Backlog, Batch
 from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
@@ -25,6 +26,9 @@ _LONGEST_WAIT = 300.0
 """Seconds between two attempts, at most. Raising it has an output notice later that the other side is back."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
+_LOOK_SECONDS = 0.5
+"""Between two looks whether photos still wait. More has an output that yields to them, and a test message, begin later;
+less takes time from the photos."""
 _MOST_ERROR = 300  # characters of an error that are kept
 _MOST_CAUSES = 20
 """Of one outage, that are logged. Raising it has an output that fails each time in another way fill the log."""
@@ -69,6 +73,7 @@ class OutputRunner:
         self._is_tending = self._was_tending = False  # at the last fault: it is over as soon as that is possible again
         self._has_error = former is not None  # in the store
         self._pace = Pace()
+        self._yields: bool = output.wants_all and getattr(output, "yields_to_photos", False)
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
     @property
@@ -152,10 +157,25 @@ class OutputRunner:
         else:
             self._failures = 0
             self._note_ok(has_arrived=bool(batch.deliveries))
+            if self._yields and batch.deliveries:
+                self._rest_beside_photos()
             if len(batch.deliveries) >= self._output.batch:
                 self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=True), wakes=False)
             elif not batch.deliveries:  # else there may be more by now
                 self._wait_until(self._next_tend)
+
+    def _rest_beside_photos(self) -> None:
+        """Rest after a round as long as photos wait to be classified, within limits."""
+        end = time.monotonic() + self._pace.rest_seconds_beside_photos()
+        while not self._tests and self._photos_wait() and (left := end - time.monotonic()) > 0:
+            if self._stopping.wait(min(left, _LOOK_SECONDS)):
+                return
+
+    def _photos_wait(self) -> bool:
+        try:
+            return self._backlog.photos_wait()
+        except (sqlite3.Error, DogidError):
+            return False  # the next round, which cannot read the ledger either, notes why
 
     def _tend(self) -> None:
         if time.monotonic() >= self._next_tend:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.files.place import OutputFolder, read_place
 from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation, Tail
 from dogid.outputs.output import Delivery, OutputContext
 from dogid.outputs.table import OutputTable, read_table
@@ -42,6 +42,7 @@ def make_csv(table: Mapping[str, Any], context: OutputContext) -> "RecordOutput"
 class RecordOutput:
     """Appends a record for each delivery."""
 
+    yields_to_photos = True
     batch = 500  # records with one wait for the disk; more are sent again after a fault
 
     def __init__(
@@ -51,18 +52,19 @@ class RecordOutput:
         self.wants_all = table.all
         self.wants_events = not table.all
         self._path = read_place("path", table.path, context)
+        self._folder = OutputFolder(self._path.parent, context)
         self._encode = encode
         rotation = Rotation(table.max_mb * 1_000_000, table.rotate == "daily", table.keep)
         self._file = RecordFile(self._path, context.folder / _NOTE, form, rotation)
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Append the deliveries, and have them on the disk. Raise OutputError."""
-        check_folder(self._path.parent)
+        self._folder.require()
         records = [(delivery.id, self._encode(delivery)) for delivery in deliveries if not delivery.is_test]
         try:
             self._file.append(records, date.today())  # noqa: DTZ011  # local days
         except OSError as error:
-            raise explain_file_fault(self._path, error) from error
+            raise self._folder.explain(error, self._path) from error
         acknowledged(len(deliveries))
 
     def tend(self) -> float | None:
@@ -71,7 +73,7 @@ class RecordOutput:
 
     def check(self) -> str:
         """Look at the folder. Raise OutputError."""
-        return check_folder(self._path.parent)
+        return self._folder.check()
 
     def close(self) -> None:
         """Close the file."""

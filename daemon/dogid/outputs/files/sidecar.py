@@ -13,7 +13,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from dogid.file_names import possible_names
-from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.files.place import OutputFolder, read_place
 from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_document import Result
@@ -54,18 +54,19 @@ def make_output(table: Mapping[str, Any], context: OutputContext) -> "SidecarOut
 class SidecarOutput:
     """Writes, or replaces, the sidecars of photos."""
 
+    yields_to_photos = True
     batch = 50
 
     def __init__(self, table: _Table, context: OutputContext) -> None:
         """Set up. Raise OutputConfigError."""
         self.wants_all = table.all
         self.wants_events = not table.all
-        self._folder = read_place("folder", table.folder, context)
+        self._folder = OutputFolder(read_place("folder", table.folder, context), context)
         self._stopping = context.stopping
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Write the sidecars of the deliveries' photos. Raise OutputError, RefusedError."""
-        check_folder(self._folder)
+        self._folder.require()
         for number, delivery in enumerate(deliveries, start=1):
             if self._stopping.is_set():
                 return
@@ -78,7 +79,7 @@ class SidecarOutput:
         if label is None:
             return
         name = possible_names(result["file"])[0] + b".xmp"
-        path = Path(os.fsdecode(os.path.join(os.fsencode(self._folder), name)))
+        path = Path(os.fsdecode(os.path.join(os.fsencode(self._folder.path), name)))
         try:
             if path.exists() and not _is_ours(path):
                 raise RefusedError(f"{path}: written by another program: move it away for dogid to write its own")
@@ -86,11 +87,11 @@ class SidecarOutput:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
-            raise explain_file_fault(path, error) from error
+            raise self._folder.explain(error, path) from error
 
     def _replace(self, path: Path, content: bytes) -> None:
         """Write a file whole or not at all; of all of them, kills leave one temporary file at most. Raise OSError."""
-        temporary = self._folder / _TEMPORARY
+        temporary = self._folder.path / _TEMPORARY
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -105,7 +106,7 @@ class SidecarOutput:
 
     def check(self) -> str:
         """Look at the folder. Raise OutputError."""
-        return check_folder(self._folder)
+        return self._folder.check()
 
     def close(self) -> None:
         """Do nothing."""

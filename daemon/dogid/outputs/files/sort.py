@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from dogid.outputs.files.place import check_folder, explain_file_fault, read_place
+from dogid.outputs.files.place import OutputFolder, read_place
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_document import Result
@@ -26,14 +26,15 @@ def make_output(table: Mapping[str, Any], context: OutputContext) -> "SortOutput
 class SortOutput:
     """Copies or links photos into the folder of their label."""
 
+    yields_to_photos = True
     batch = 50
 
     def __init__(self, table: _Table, context: OutputContext) -> None:
         """Set up. Raise OutputConfigError."""
         self.wants_all = table.all
         self.wants_events = not table.all
-        self._folder = read_place("folder", table.folder, context)
-        if context.inbox.resolve().is_relative_to(self._folder.resolve()):
+        self._folder = OutputFolder(read_place("folder", table.folder, context), context)
+        if context.inbox.resolve().is_relative_to(self._folder.path.resolve()):
             raise OutputConfigError(f"folder: {table.folder} holds the inbox: name a folder beside it")
         self._inbox = context.inbox
         self._kind = Kind(table.kind)
@@ -43,7 +44,7 @@ class SortOutput:
 
         A photo that has changed or left since is passed over: it has another result, or none, by now.
         """
-        check_folder(self._folder)
+        self._folder.require()
         results = [[] if delivery.is_test else [delivery.result] for delivery in deliveries]
         if not self._sort([result for each in results for result in each]).unreadable:
             acknowledged(len(deliveries))
@@ -58,16 +59,16 @@ class SortOutput:
     def _sort(self, results: Sequence[Result]) -> SortReport:
         report = SortReport()
         try:
-            with Sorter(self._folder, self._inbox, self._kind) as sorter:
+            with Sorter(self._folder.path, self._inbox, self._kind) as sorter:
                 sorter.sort(results, report)
         except LinkError as error:
-            raise OutputError(f"{self._folder}: {error} (kind)") from error
+            raise OutputError(f"{self._folder.path}: {error} (kind)") from error
         except BlockingIOError as error:
-            raise OutputError(f"{self._folder}: dogid sort works there; wait for its end") from error
+            raise OutputError(f"{self._folder.path}: dogid sort works there; wait for its end") from error
         except OSError as error:
-            raise explain_file_fault(self._folder, error) from error
+            raise self._folder.explain(error, self._folder.path) from error
         except sqlite3.OperationalError as error:
-            raise OutputError(f"{self._folder}: its list of photos cannot be written: {error}") from error
+            raise OutputError(f"{self._folder.path}: its list of photos cannot be written: {error}") from error
         return report
 
     def tend(self) -> float | None:
@@ -76,7 +77,7 @@ class SortOutput:
 
     def check(self) -> str:
         """Look at the folder. Raise OutputError."""
-        return check_folder(self._folder)
+        return self._folder.check()
 
     def close(self) -> None:
         """Do nothing: the folder is open during a batch only, so that `dogid sort` can work there, too."""

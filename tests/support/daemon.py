@@ -254,9 +254,9 @@ class DaemonProcess:
 
         eventually(ask, "the inbox is scanned again")
 
-    def command(self, *args: str) -> "subprocess.CompletedProcess[str]":
+    def command(self, *args: str, timeout: float = TIMEOUT) -> "subprocess.CompletedProcess[str]":
         """Run `dogid ARGS...` on the same folders; return what it printed."""
-        return dogid(*args, "--inbox", str(self.inbox), "--state", str(self.state))
+        return dogid(*args, "--inbox", str(self.inbox), "--state", str(self.state), timeout=timeout)
 
     def audit(self) -> dict[str, Any]:
         """`dogid audit --json`; its exit status must agree with what it says."""

@@ -13,6 +13,7 @@ from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
 from dogid.learning_run.end_with_daemon import WITH_DAEMON, end_with_daemon
 from dogid.settings import Settings
+from dogid.system.malloc import return_large_blocks
 
 _NICENESS = 19
 """Beside a daemon whose photos keep all cores busy, a run gets 1 or 2 % of one, and its disk accesses come last. Less
@@ -41,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
 
     The exit status is 1 where the new model has not passed the gate; it is on the shelf all the same.
     """
-    # before numpy is loaded: a second thread would take time from the daemon's workers
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # before numpy is loaded, and whatever the user has set: with more threads sums have other last bits, so that the
+    # same reviews would give another model; and a second thread would take time from the daemon's workers
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    return_large_blocks()
     if not 0.5 <= args.precision < 1:
         raise UsageError("--precision must be from 0.5 to below 1, as in 0.95")
     if args.with_daemon:

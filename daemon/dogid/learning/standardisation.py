@@ -61,7 +61,10 @@ class Standardisation:
             for rows in _in_blocks(parts):
                 values = _standardise(rows, mean, scale)
                 product += values.T @ values
-            rotation = np.linalg.eigh(product)[1][:, ::-1][:, :most]
+            # numpy decomposes in float64, and would keep both
+            doubled = product.astype(np.float64)
+            del product
+            rotation = np.linalg.eigh(doubled)[1][:, ::-1][:, :most].astype(np.float32)
         return cls(mean, scale, rotation.astype(np.float64))
 
     def apply_in_float32(self, embeddings: Floats) -> Floats:
@@ -89,7 +92,8 @@ def _find_axes(values: NDArray[np.floating], least: float) -> NDArray[np.floatin
     """Return the principal axes [width, dimensions] of values [samples, width], fewer samples than width.
 
     The largest variance comes first; axes with less than a part of it, least, are left out. The smaller of both
-    products has the same axes, and costs a tenth of a singular value decomposition.
+    products has the same axes, and takes a quarter (90 samples of 1,280) to half (1,000) of the time of a singular
+    value decomposition.
     """
     variances, sides = np.linalg.eigh(values @ values.T)
     kept = np.flatnonzero(variances > variances[-1] * least)[::-1]

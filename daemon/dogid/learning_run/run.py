@@ -24,6 +24,7 @@ from dogid.settings import Settings
 from dogid.shelf.folder import put_on_shelf, shelf_folder
 from dogid.shelf.open_model import open_model
 from dogid.shelf.prune import prune_shelf
+from dogid.system.malloc import trim_malloc
 
 _PLACE = ".learning-"  # how the names of the folders begin in which models are written
 
@@ -49,6 +50,7 @@ def learn_model(
     started = time.monotonic()
     _remove_leftovers(state)
     model = open_model(chosen, embeddings=True)
+    trim_malloc()  # what its self-test has used: 8 MB
     gathered = gather(model, chosen, state, db, report)
     report(f"learning from {count_of(len(gathered.reviewed), 'reviewed photo')}")
     learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)

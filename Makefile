@@ -1,8 +1,6 @@
 # `make run` and `make test` need make, Python 3.11 or later and its venv module; the rest they install themselves.
 
 PYTHON ?= python3
-INBOX ?= inbox
-PORT ?= 8000
 TRIALS ?= 1000
 CASES ?= 20000
 DIST ?= dist
@@ -29,7 +27,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run train-env test home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
-	@echo "make run    start dogid on ./$(INBOX) and print its address"
+	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
 	@echo "make train-env  install what training needs (TensorFlow) into $(TRAIN): for a PC, not for the device"
 	@echo "make test   run the whole test suite in several processes (TESTS=tests/inbox: a part, WORKERS=0: in one)"
 	@echo "make crash TRIALS=1000, make fuzz CASES=20000, make backlog, make hardening: the long forms of some tests"
@@ -47,7 +45,8 @@ help:
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
-	@exec $(RUN)/bin/dogid run --inbox "$(INBOX)" --port "$(PORT)"
+	@exec $(RUN)/bin/dogid run $(if $(CONFIG),--config "$(CONFIG)") $(if $(INBOX),--inbox "$(INBOX)") \
+	  $(if $(PORT),--port "$(PORT)")
 
 train-env: $(TRAIN)/.installed
 	@echo "Next: . $(TRAIN)/bin/activate && dogid train PHOTOS -o mine.tflite"

@@ -32,6 +32,7 @@ def test_service_is_restarted_by_systemd() -> None:
     assert conditions.stop_first(state) == "stop it first: sudo systemctl stop dogid@garden"
     assert conditions.ledger_unreadable(state, "x").endswith("restart the daemon: sudo systemctl restart dogid@garden")
     assert conditions.no_ledger(state / "ledger.db").endswith("yet: sudo systemctl start dogid@garden")
+    assert conditions.reload_by_hand(state, 7) == "sudo systemctl reload dogid@garden"
 
 
 def test_daemon_that_was_started_by_hand_is_not_systemds() -> None:

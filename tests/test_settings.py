@@ -42,6 +42,8 @@ def test_environment_may_name_the_file(tmp_path: Path) -> None:
     [
         ("prot = 1", "prot: no such setting"),
         ("port = 70000", "port: 70000 is not valid: must be a whole number from 0 to 65535"),
+        ('inbox = "~/photos"', "~ does not stand for a home folder here"),
+        ("config_file = 1", "config_file: no such setting"),
         ("port = [1]", "port: must be a text or a number"),
         ("[port]", "port: must be a text or a number"),
         ("thresholds = 0.5", "thresholds: must be a table: a line [thresholds]"),

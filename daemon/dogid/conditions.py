@@ -43,6 +43,12 @@ def restart_by_hand(state: Path) -> str:
     return "" if unit is None else f": sudo systemctl restart {unit}"
 
 
+def reload_by_hand(state: Path, pid: int) -> str:
+    """Return how the daemon of a state folder, a process of this id, is made to read its settings again."""
+    unit = find_unit(state)
+    return f"kill -HUP {pid}" if unit is None else f"sudo systemctl reload {unit}"
+
+
 def stop_first(state: Path) -> str:
     """Return how the daemon of a state folder is stopped."""
     unit = find_unit(state)

@@ -46,6 +46,8 @@ LEARNING_SETTINGS = (*(name for name in MODEL_SETTINGS if name != "state"), *DEC
 def _path(text: str) -> Path:
     if not text:
         raise ValueError("must not be empty")
+    if text == "~" or text.startswith("~/"):
+        raise ValueError("~ does not stand for a home folder here: write the whole path")
     return Path(text)
 
 
@@ -200,6 +202,8 @@ class Settings:
     """By name, the table of each output, [outputs.NAME]; `outputs/configuration` checks them."""
     rule: tuple[Mapping[str, Any], ...] = ()
     """The tables [[rule]], in their order; `outputs/configuration` checks them."""
+    config_file: Path | None = None
+    """The absolute path of the file that they come from, too; no setting itself."""
 
     @property
     def daemon_name(self) -> str:
@@ -247,7 +251,7 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     """Given parsed flags and the environment, return the settings. Raise UsageError with the name and the problem."""
     config = getattr(args, "config", None) or environ.get("DOGID_CONFIG")
     from_file = _read_config(Path(config)) if config else {}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"config_file": Path(config).absolute() if config else None}
     for item in SINGLE_VALUES:
         name = item.name
         given = getattr(args, name, None)
@@ -385,7 +389,7 @@ def _read_config(path: Path) -> dict[str, object]:
         raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML: {error}{find_hint(text, str(error))}") from error
-    known = {item.name for item in fields(Settings)}
+    known = {item.name for item in fields(Settings)} - {"config_file"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise UsageError(f"{path}: {unknown[0]}: no such setting; {_suggest_key(unknown[0], table[unknown[0]], known)}")

@@ -169,6 +169,7 @@ def test_none_runs_after_one_that_fails(tmp_path: Path) -> None:
     [
         ({}, "command: is missing"),
         ({"command": "echo"}, "command: .* must be a list of texts"),
+        ({"command": ["~/keep.py"]}, "command: ~ does not stand for a home folder here"),
         ({"command": [""]}, "command: must begin with"),
         ({"command": ["a\0"]}, "command: no argument"),
         ({"command": ["a"], "environment": {"A=B": "1"}}, "command: no argument"),

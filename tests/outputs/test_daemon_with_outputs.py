@@ -5,6 +5,7 @@ import signal
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -75,6 +76,21 @@ def test_test_message_is_sent_by_the_daemon(barn: DaemonProcess) -> None:
     assert failed.returncode == 1
     assert "output bad: " in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_commands_beside_it_go_by_its_settings(barn: DaemonProcess) -> None:
+    tried = json.loads(barn.command("rules", "test", "--json").stdout)
+    assert [(event["rule"], event["to"]) for event in tried["events"]] == [("dogs", ["good", "bad"])]
+    checked = json.loads(barn.command("check", "--json").stdout)["checks"]
+    details = {check["name"]: check["detail"] for check in checked}
+    assert details["rules"] == "dogs"
+    assert "output good" in details
+    assert details["port"] == f"127.0.0.1 port {urlsplit(barn.url).port}: used by the running daemon"
+
+
+def test_way_to_reload_is_printed(barn: DaemonProcess) -> None:
+    assert f"dogid.toml; after a change: kill -HUP {barn.pid}" in barn.log_text()
+    assert f"kill -HUP {barn.pid}" in barn.command("outputs", "test", "ugly").stderr
 
 
 def test_reload_with_wrong_rules_keeps_the_former(barn: DaemonProcess) -> None:

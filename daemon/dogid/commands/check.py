@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dogid import settings
 from dogid.commands.output import print_json, print_table
-from dogid.commands.reading_state import owner_of
+from dogid.commands.reading_state import load_settings_beside, owner_of
 from dogid.conditions import no_rights
 from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each check; return 1 if one failed."""
-    results = check_all(settings.load(args))
+    results = check_all(load_settings_beside(args))
     ok = all(result.ok for result in results)
     if args.json:
         checks = [{"name": item.name, "ok": item.ok, "detail": item.text} for item in results]

@@ -6,6 +6,7 @@ import pwd
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ from dogid.file_names import from_one_line
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger_condition import find_full_disk
 from dogid.ledger.reading_connection import ReadingConnection
+from dogid.settings import Settings
 
 _INBOX_SECONDS = 20.0  # for its folders to be looked at; raising it waits longer for a server that is down
 T = TypeVar("T")
@@ -55,6 +57,39 @@ def open_state(args: argparse.Namespace) -> ReadingConnection:
     noted = read_thresholds(state) if is_running(state) else None
     db.thresholds = chosen.thresholds if noted is None else noted
     return db
+
+
+def load_settings_beside(args: argparse.Namespace) -> Settings:
+    """Return the settings of a command that shows what a running daemon does by its own.
+
+    Where the command has no file of its own, and a daemon runs with the state folder, they are those of its file, and
+    inbox, host and port as it uses them; flags and variables go before. Raise UsageError.
+    """
+    from dogid.daemon.condition_monitor import read_noted_settings
+    from dogid.daemon.folders import is_running
+
+    chosen = settings.load(args)
+    state = chosen.state.absolute()
+    if chosen.config_file is not None or not is_running(state):
+        return chosen
+    noted = read_noted_settings(state)
+    if noted is None:
+        return chosen
+    if noted.config is not None and _is_trusted(noted.config):
+        chosen = settings.load(argparse.Namespace(**{**vars(args), "config": str(noted.config)}))
+    beside = replace(chosen, state=state)
+    for name in ("inbox", "host", "port"):
+        if getattr(args, name, None) is None and settings.variable(name) not in os.environ:
+            beside = replace(beside, **{name: getattr(noted, name)})
+    return beside
+
+
+def _is_trusted(config: Path) -> bool:
+    """Whether this user may go by a file that is named in the state folder: root not by one that others can write."""
+    try:
+        return os.getuid() != 0 or config.stat().st_uid == 0
+    except OSError:
+        return False
 
 
 def ask_inbox(inbox: Path, task: Callable[[], T]) -> T | str:

@@ -3,7 +3,6 @@
 import argparse
 from datetime import datetime
 
-from dogid import settings
 from dogid.clock import Clock, iso_utc
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_message, print_table
@@ -27,10 +26,11 @@ def run(args: argparse.Namespace) -> int:
     from dogid.outputs.configuration import read_configuration
     from dogid.outputs.rule_trial import try_rules
 
-    chosen = settings.load(args)
+    chosen = reading_state.load_settings_beside(args)
     rules = read_configuration(chosen).rules
     if not rules:
-        raise UsageError("the settings have no rule: add a table [[rule]], with `to`, to the file of --config")
+        where = "the settings have" if chosen.config_file is None else f"{chosen.config_file} has"
+        raise UsageError(f"{where} no rule: add a table [[rule]], with `to`, to the file of --config")
     try:
         since = parse_typed_moment(args.since, datetime.now().astimezone())
     except ValueError as error:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
-from dogid.conditions import no_more_threads
+from dogid.conditions import no_more_threads, reload_by_hand
 from dogid.errors import DogidError, UnavailableError
+from dogid.file_names import one_line
 from dogid.system.garbage_collection import collecting_seldom, freeze_gc
 from dogid.system.journal import set_up_logging
 from dogid.system.malloc import limit_malloc_arenas, trim_malloc
@@ -108,6 +109,9 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
     freeze_gc()
     trim_malloc()  # what the self-tests of the model have used
     stack.callback(daemon.result_signal.close)  # first of all: each listener of /events holds a server thread
+    if chosen.config_file is not None:
+        reload = reload_by_hand(daemon.state, os.getpid())
+        log.info("settings of %s; after a change: %s", one_line(str(chosen.config_file)), reload)
     log.info("watching %s (%s)", daemon.inbox, daemon.watch_status.reason)
     log.info("results at %sresults", server.url)
     log.info("status page: %s", server.url)

@@ -7,8 +7,10 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dogid.conditions import inbox_hangs, ledger_hangs, other_inbox
 from dogid.file_names import one_line
@@ -41,8 +43,8 @@ class ConditionMonitor:
 
         watch_status returns how the inbox is watched; inbox_wait_since and ledger_wait_since the monotonic second since
         which a thread has been waiting for them, or None; inbox_identity the device and inode that the inbox had in the
-        last scan; describe_usage the model's name, what it is fed, why it was chosen, and the thresholds, as entries of
-        the condition.
+        last scan; describe_usage the model's name, what it is fed, why it was chosen, thresholds, the settings' file
+        and the address, as entries of the condition.
         """
         self._inbox = inbox
         self._state = state
@@ -144,6 +146,30 @@ def read_thresholds(state: Path) -> dict[str, float] | None:
     if not isinstance(thresholds, dict) or not all(isinstance(score, int | float) for score in thresholds.values()):
         return None
     return thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class NotedSettings:
+    """Where the settings of a daemon come from, and what it uses of them."""
+
+    config: Path | None
+    """The absolute path of its file; None: it has none."""
+    inbox: Path
+    host: str
+    port: int
+
+
+def read_noted_settings(state: Path) -> NotedSettings | None:
+    """Return what the daemon that uses a state folder has noted of its settings; None until it has."""
+    condition = _read(state)
+    config, inbox, host, url = (condition.get(key) for key in ("config", "inbox_path", "host", "url"))
+    try:
+        port = urlsplit(str(url)).port
+    except ValueError:
+        port = None
+    if not (isinstance(inbox, str) and isinstance(host, str) and port):
+        return None
+    return NotedSettings(Path(config) if isinstance(config, str) else None, Path(inbox), host, port)
 
 
 def find_other_inbox(state: Path, inbox: Path) -> str | None:

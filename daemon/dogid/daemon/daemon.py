@@ -128,6 +128,7 @@ class Daemon:
             self._ledger_monitor,
             notifier,
             lambda: self.settings,
+            lambda: self.outputs.page_url,
             on_checked=self._learning_keeper.look,
         )
         self._retry_refused_photos()

@@ -1,7 +1,7 @@
 """Whether the daemon is well: its threads, the reference photo, inbox, disks and ledger; it is reported."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from dogid.conditions import LEDGER_DAMAGED
 from dogid.daemon.condition_monitor import ConditionMonitor
@@ -41,11 +41,12 @@ class Supervisor:
         ledger: LedgerMonitor,
         notifier: Notifier,
         settings: Callable[[], Settings],
+        url: Callable[[], str],
         on_checked: Callable[[], None],
     ) -> None:
         """Set up, without starting a thread.
 
-        parts: those whose threads must live, by name; settings returns those in use;
+        parts: those whose threads must live, by name; settings returns those in use, url the web server's;
         on_checked is called after each round of the health check.
         """
         self._opened = opened
@@ -67,7 +68,7 @@ class Supervisor:
             self._waiting_for_inbox_since,
             lambda: opened.ledger_wait.since,
             lambda: reconciler.inbox_identity,
-            lambda: running_model.describe() | {"thresholds": dict(settings().thresholds)},
+            lambda: running_model.describe() | _describe_settings(settings(), url()),
         )
 
     def start(self, results: ResultSignal) -> None:
@@ -159,3 +160,9 @@ def _choose_interval(notifier: Notifier) -> float:
     """Return the seconds between rounds: several within the time that systemd waits for a ping."""
     watchdog = notifier.watchdog_seconds
     return INTERVAL_SECONDS if watchdog is None else min(INTERVAL_SECONDS, watchdog / 4)
+
+
+def _describe_settings(settings: Settings, url: str) -> dict[str, Any]:
+    """Return what commands beside the daemon must know of its settings, and no secret, as entries of its condition."""
+    config = None if settings.config_file is None else str(settings.config_file)
+    return {"thresholds": dict(settings.thresholds), "config": config, "host": settings.host, "url": url}

@@ -164,7 +164,7 @@ class RunningOutputs:
             if runner is not None:
                 runner.retry_now()
         elif runner is None:
-            note_outcome(self._store, request.id, refuse_request(name, configured))
+            note_outcome(self._store, request.id, refuse_request(name, source.state, configured))
         else:
             delivery = make_test_delivery(
                 source.reader(), source.list_labels(), source.clock, wants_events=runner.wants_events

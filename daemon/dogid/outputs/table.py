@@ -13,6 +13,7 @@ from dogid.outputs.output import OutputConfigError
 OF_EVERY_OUTPUT = frozenset({"type", "enabled", "from_start"})
 """Keys of a table that are no business of its kind."""
 
+_PATHS = frozenset({"path", "folder"})
 _PLACE = re.compile(r" - at `\$(?:\.(?P<key>[\w-]+))?(?P<inner>[^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
@@ -31,7 +32,13 @@ def read_table(table: Mapping[str, Any], kind: type[T]) -> T:
     kind declares the keys. Raise OutputConfigError, which begins with the key, where a key is unknown or missing, or a
     value is wrong.
     """
-    return read_whole_table({key: value for key, value in table.items() if key not in OF_EVERY_OUTPUT}, kind)
+    own = {key: value for key, value in table.items() if key not in OF_EVERY_OUTPUT}
+    read = read_whole_table(own, kind)
+    for key, value in own.items():
+        path = value[0] if key == "command" else value if key in _PATHS or key.endswith("_file") else None
+        if isinstance(path, str) and (path == "~" or path.startswith("~/")):
+            raise OutputConfigError(f"{key}: ~ does not stand for a home folder here: write the whole path: {path!r}")
+    return read
 
 
 def read_whole_table(table: Mapping[str, Any], kind: type[T]) -> T:

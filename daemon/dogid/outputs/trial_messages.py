@@ -4,6 +4,7 @@ The daemon alone may have an output's connection. The command writes a request i
 for the outcome there. Where no daemon runs, the command itself does what is asked.
 """
 
+import os
 import secrets
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.clock import Clock
+from dogid.conditions import reload_by_hand
 from dogid.ledger.queries import ResultFilter, list_results
 from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
@@ -62,13 +64,17 @@ class Request:
     output: str
 
 
-def refuse_request(output: str, configured: Collection[str] = ()) -> TestOutcome:
-    """Return the outcome where the running daemon has no such output that is enabled; configured: all that it has."""
+def refuse_request(output: str, state: Path, configured: Collection[str] = ()) -> TestOutcome:
+    """Return the outcome where this daemon has no such output that is enabled.
+
+    state is its folder, configured names all outputs that it has.
+    """
+    reload = reload_by_hand(state, os.getpid())
     if output in configured:
-        reason = f"it has `enabled = false`: take that out of [outputs.{output}], and reload the daemon"
+        reason = f"it has `enabled = false`: take that out of [outputs.{output}], and reload the daemon: {reload}"
     else:
         known = ", ".join(configured) or "none"
-        reason = f"the running daemon has no such output (it has: {known}); reload it, if the settings have one now"
+        reason = f"the running daemon has no such output (it has: {known}); if the settings have one now: {reload}"
     return TestOutcome(ok=False, detail=reason)
 
 
@@ -85,7 +91,7 @@ def refuse_all(state: Path, clock: Clock) -> bool:
     try:
         requests = take_requests(store, clock)
         for request in requests:
-            note_outcome(store, request.id, refuse_request(request.output))
+            note_outcome(store, request.id, refuse_request(request.output, state))
     finally:
         store.close()
     return bool(requests)

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from dogid.clock import Clock
 from dogid.decoding.byte_budget import ByteBudget
 from dogid.decoding.decoder import Decoder
+from dogid.errors import PhotoCode
 from dogid.inbox.scan import find_file
 from dogid.ledger.ledger import Ledger
-from dogid.ledger.outcomes import Classified, Timings
+from dogid.ledger.outcomes import Classified, Failed, Timings
 from dogid.ledger.queries import read_newest_seq
 from dogid.ledger.readers import Readers
 from dogid.ledger.review_writer import Word
@@ -114,6 +115,17 @@ class OutputRig:
         self.ledger.record([Classified(job, found.version, digest, 320, 240, scores, self.model_id, Timings(1, 1, 1))])
         if announce:
             self.signal.announce()
+        return job.id
+
+    def add_failed(self, name: str) -> int:
+        """Put a file into the inbox that fails, and return its id."""
+        put(self.inbox / name, b"no photo")
+        found = find_file(self.inbox, name.encode())
+        assert found is not None
+        self.ledger.observe([found])
+        (job,) = self.ledger.claim(1, ())
+        self.ledger.record([Failed(job, found.version, PhotoCode.UNSUPPORTED, "is no photo")])
+        self.signal.announce()
         return job.id
 
     def review(self, photo_id: int, label: str) -> None:

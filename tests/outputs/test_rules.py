@@ -71,6 +71,9 @@ def send(rig: OutputRig, phone: Recorder, rules: Sequence[dict[str, Any]], photo
         ({"labels": ["unsure"], "min_score": 0.9}, ["gate/e"]),
         ({"labels": ["label:cat"], "min_score": 0.8}, ["gate/a"]),
         ({"folders": ["ya*"]}, ["yard/b", "yard/c"]),
+        ({"labels": ["new", "unsure"]}, ["yard/b", "yard/c", "gate/e"]),
+        ({"labels": ["new"], "folders": ["gate"]}, []),
+        ({"labels": ["new"], "min_score": 0.9}, ["yard/c"]),
         ({"min_score": 0.85}, ["gate/a", "yard/c"]),
         ({"cooldown": 100}, ["gate/a", "yard/b", "yard/c"]),
         ({"cooldown": 2}, ["gate/a", "yard/b", "yard/c", "gate/d"]),
@@ -89,6 +92,47 @@ def test_rule_lets_pass_what_it_says(rig: OutputRig, phone: Recorder, keys: dict
     if keys.get("quiet") == "22:00-06:00":
         rig.clock.advance(12 * 3600_000)  # type: ignore[attr-defined]
     assert send(rig, phone, rule(**keys), photos) == files
+
+
+@pytest.mark.parametrize("pattern", ["gate", "gate/", "gate/*", "/gate/**", "./gate", "**/gate", "g?te"])
+def test_folder_of_a_rule_has_those_below_it(rig: OutputRig, phone: Recorder, pattern: str) -> None:
+    photos = [("gate/a", "cat", 0.9), ("gate/north/b", "cat", 0.9), ("gates/c", "cat", 0.9), ("d", "cat", 0.9)]
+    assert send(rig, phone, rule(folders=[pattern]), photos) == ["gate/a", "gate/north/b"]
+
+
+def test_slash_is_the_inbox_itself(rig: OutputRig, phone: Recorder) -> None:
+    assert send(rig, phone, rule(folders=["/"]), [("gate/a", "cat", 0.9), ("b", "cat", 0.9)]) == ["b"]
+
+
+@pytest.mark.parametrize("keys", [{"quiet": "23:13-23:14"}, {"folders": ["gate"]}, {"max_age": 60}, {"burst": 0.5}, {}])
+def test_new_label_waits_for_an_event(rig: OutputRig, phone: Recorder, clock: SetClock, keys: dict[str, Any]) -> None:
+    rig.thresholds = {"pug": 0.9}
+    rig.add("known")
+    rules = rule(labels=["new"], **keys)
+    rig.start(PHONE, rules)
+    rig.add("yard/a", "pug", 0.95 if keys else 0.89, modified_ms=NOON - 3600_000)
+    rig.settle()
+    rig.stop()
+    if "burst" in keys:
+        phone.taken.clear()
+    clock.advance(100_000)
+    photos = [(f"gate/{name}", "pug", 0.95) for name in "bc"]
+    files = send(rig, phone, rules, photos)
+    if "burst" in keys:
+        assert files == ["yard/a"]
+    else:
+        assert files == ["gate/b"]
+
+
+def test_failed_photos_are_sent_where_a_rule_asks(rig: OutputRig, phone: Recorder) -> None:
+    rig.start(PHONE, [*rule(labels=["failed"], cooldown=60), {"name": "others", "to": ["phone"], "min_score": 0}])
+    failed = rig.add_failed("a.txt")
+    rig.add_failed("b.txt")
+    rig.add("c.jpg")
+    rig.settle()
+    assert [(each.rule, each.result["file"]) for each in phone.taken] == [("r", "a.txt"), ("others", "c.jpg")]
+    assert phone.taken[0].result["id"] == failed
+    assert phone.taken[0].result["status"] == "failed"
 
 
 def test_burst_is_one_event_with_the_best_frame(rig: OutputRig, phone: Recorder, clock: SetClock) -> None:

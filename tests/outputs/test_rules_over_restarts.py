@@ -32,6 +32,7 @@ RULES = st.fixed_dictionaries(
         "burst": st.sampled_from([1, 5, 60]),
         "max_age": st.sampled_from([0, 10]),
         "folders": st.just(("g*",)),
+        "min_score": st.sampled_from([0.5, 0.8]),
     },
 )
 PHOTOS = st.lists(

@@ -55,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
     for event in trial.events:
         frame, result = event.frame, results[event.frame.result_id]
         name = "" if result is None else one_line(result["file"])
+        score = "" if result is None or result["score"] is None else f"{frame.score:.3f}"
         to = ", ".join(event.rule.to)
-        row = (iso_utc(frame.at), event.rule.name, str(event.count), frame.label, f"{frame.score:.3f}", name, to)
+        row = (iso_utc(frame.at), event.rule.name, str(event.count), frame.label, score, name, to)
         rows.append(row)
     print_table(rows, _HEADINGS)
     for rule, reasons in trial.suppressed.items():

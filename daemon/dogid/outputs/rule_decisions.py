@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 
 from dogid.ledger.reviews import Change
 from dogid.outputs.rule_state import Burst, Frame, RuleState, begin_burst
-from dogid.outputs.rules import FORCED, NEW, UNSURE, Rule
+from dogid.outputs.rules import FAILED, FORCED, NEW, UNSURE, Rule
 from dogid.result_document import Result
 
 _LONGEST_BURST = 10
@@ -40,6 +40,7 @@ class RuleDecisions:
         self._rules = rules
         self._by_name = {rule.name: rule for rule in rules}
         self._state = state
+        self._wanting_new = [rule.name for rule in rules if rule.labels is not None and NEW in rule.labels]
 
     def consider(self, change: Change, model_labels: Collection[str]) -> list[Event]:
         """Return the events that a change brings about: of bursts that are over by its time, and its own.
@@ -47,15 +48,18 @@ class RuleDecisions:
         model_labels: of the model in use, whose labels go before the words that rules have for others.
         """
         result = change.result
-        if change.kind != "result" or result is None or result["status"] != "classified":
+        if change.kind != "result" or result is None or result["status"] not in ("classified", "failed"):
             return []
         events = self._close_bursts(change.at_ms)
-        is_new = self._state.note_label(result["label"])
-        frame: Frame | None = None
+        if result["label"] is not None:
+            self._state.note_label(result["label"], self._wanting_new)
         for rule in self._rules:
-            if not _matches(rule, result, model_labels, is_new=is_new):
+            if not _is_in_folders(rule, result):
                 continue
-            frame = frame or _as_frame(change, result)
+            passes_by_name = _passes_by_name(rule, result, model_labels)
+            if not passes_by_name and not self._passes_as_new(rule, result, model_labels):
+                continue
+            frame = _as_frame(change, result, is_new=not passes_by_name)
             if rule.max_age_ms is not None and frame.at - frame.taken > rule.max_age_ms:
                 self._state.note_suppressed(rule.name, "max_age")
             elif rule.quiet is not None and rule.quiet.contain(_local_time(frame.at)):
@@ -121,6 +125,9 @@ class RuleDecisions:
     def _decide(self, rule: Rule, frame: Frame, at: int, count: int) -> list[Event]:
         """Return the event of a photo or a burst that began at a moment, unless one came before it."""
         day = _local_day(at)
+        if frame.is_new and not self._state.is_new(rule.name, frame.label):
+            self._state.note_suppressed(rule.name, "new")  # by a burst of another folder that was over first
+            return []
         if rule.first_of_day or rule.cooldown_ms:
             last = self._state.find_last_event(rule.name, frame.folder, frame.label)
             if last is not None and rule.first_of_day and last[1] == day:
@@ -131,26 +138,42 @@ class RuleDecisions:
                 self._state.note_suppressed(rule.name, "cooldown")
                 return []
             self._state.note_event(rule.name, frame.folder, frame.label, at, day)
+        if frame.is_new:
+            self._state.use_up(rule.name, frame.label)
         return [Event(rule, frame, count)]
 
+    def _passes_as_new(self, rule: Rule, result: Result, model_labels: Collection[str]) -> bool:
+        label = result["label"]
+        if rule.labels is None or label is None or NEW not in rule.labels or NEW in model_labels:
+            return False
+        return self._state.is_new(rule.name, label) and _is_sure(rule, result)
 
-def _matches(rule: Rule, result: Result, model_labels: Collection[str], *, is_new: bool) -> bool:
-    """Whether a result is one that a rule is about, but for times."""
-    if rule.folders is not None and not any(fnmatchcase(result["folder"], pattern) for pattern in rule.folders):
-        return False
+
+def _is_in_folders(rule: Rule, result: Result) -> bool:
+    return rule.folders is None or any(fnmatchcase(result["folder"], pattern) for pattern in rule.folders)
+
+
+def _passes_by_name(rule: Rule, result: Result, model_labels: Collection[str]) -> bool:
+    """Whether a result is one that the labels of a rule say, other than as a new label."""
+    label = result["label"]
+    if label is None:
+        return rule.labels is not None and FAILED in rule.labels and FAILED not in model_labels
     if rule.labels is not None:
         if UNSURE in rule.labels and UNSURE not in model_labels and result["unsure"]:
             return True  # whatever its score: it is low
-        label = result["label"]
-        is_named = label in rule.labels or f"{FORCED}{label}" in rule.labels
-        if not is_named and not (is_new and NEW in rule.labels and NEW not in model_labels):
+        if label not in rule.labels and f"{FORCED}{label}" not in rule.labels:
             return False
+    return _is_sure(rule, result)
+
+
+def _is_sure(rule: Rule, result: Result) -> bool:
     return not result["unsure"] if rule.min_score is None else bool(result["score"] >= rule.min_score)
 
 
-def _as_frame(change: Change, result: Result) -> Frame:
+def _as_frame(change: Change, result: Result, *, is_new: bool) -> Frame:
     taken = round(datetime.fromisoformat(result["modified_at"]).timestamp() * 1000)
-    return Frame(change.seq, result["id"], result["folder"], result["label"], result["score"], taken, change.at_ms)
+    label, score = (FAILED, 0.0) if result["label"] is None else (result["label"], result["score"])
+    return Frame(change.seq, result["id"], result["folder"], label, score, taken, change.at_ms, is_new)
 
 
 def _local_time(at_ms: int) -> tuple[int, int]:

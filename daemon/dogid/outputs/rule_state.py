@@ -24,6 +24,8 @@ class Frame:
     """When its file was last modified."""
     at: int
     """When it was classified."""
+    is_new: bool = False
+    """Whether it passed as one of a new label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class RuleState:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._known: set[str] | None = None
+        self._unsent: set[tuple[str, str]] | None = None
         self._bursts: dict[tuple[str, str], Burst] | None = None
         self._changed: set[tuple[str, str]] = set()
         self._suppressed: Counter[tuple[str, str]] = Counter()
@@ -56,15 +59,30 @@ class RuleState:
         self._db.executemany("INSERT OR IGNORE INTO known_label VALUES (?)", [(label,) for label in labels])
         self._known = None
 
-    def note_label(self, label: str) -> bool:
-        """Note that a label was answered; return whether that was for the first time."""
+    def note_label(self, label: str, rules: Iterable[str]) -> None:
+        """Note that a label was answered: the first time, it is new to these rules, until `use_up`."""
         if self._known is None:
             self._known = {known for (known,) in self._db.execute("SELECT label FROM known_label")}
-        if label in self._known:
-            return False
-        self._known.add(label)
-        self._db.execute("INSERT INTO known_label VALUES (?)", (label,))
-        return True
+        if label not in self._known:
+            self._known.add(label)
+            self._db.execute("INSERT INTO known_label VALUES (?)", (label,))
+            for rule in rules:
+                self._all_unsent().add((rule, label))
+                self._db.execute("INSERT OR IGNORE INTO unsent_label VALUES (?, ?)", (rule, label))
+
+    def is_new(self, rule: str, label: str) -> bool:
+        """Whether a label came after a rule, and was in no event of it as a new one."""
+        return (rule, label) in self._all_unsent()
+
+    def use_up(self, rule: str, label: str) -> None:
+        """Note that a label is not new to a rule any more."""
+        self._all_unsent().discard((rule, label))
+        self._db.execute("DELETE FROM unsent_label WHERE rule = ? AND label = ?", (rule, label))
+
+    def _all_unsent(self) -> set[tuple[str, str]]:
+        if self._unsent is None:
+            self._unsent = {(rule, label) for rule, label in self._db.execute("SELECT rule, label FROM unsent_label")}
+        return self._unsent
 
     def flush(self) -> None:
         """Write what is in memory alone, before the transaction is committed."""
@@ -76,9 +94,9 @@ class RuleState:
             best = burst.best
             self._db.execute(
                 "INSERT OR REPLACE INTO open_burst (rule, folder, first, last, opened, joined, count, seq, result_id,"
-                " label, score, taken, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " label, score, taken, at, is_new) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (rule, folder, burst.first, burst.last, burst.opened, burst.joined, burst.count, best.seq,
-                 best.result_id, best.label, best.score, best.taken, best.at),
+                 best.result_id, best.label, best.score, best.taken, best.at, best.is_new),
             )  # fmt: skip
         self._db.executemany(
             "INSERT INTO suppressed VALUES (?, ?, ?) ON CONFLICT (rule, reason) DO UPDATE SET"
@@ -90,7 +108,7 @@ class RuleState:
 
     def forget_cached(self) -> None:
         """Read what is in the database anew: what was noted since was not committed."""
-        self._known = self._bursts = None
+        self._known = self._unsent = self._bursts = None
         self._changed.clear()
         self._suppressed.clear()
 
@@ -151,10 +169,10 @@ def begin_burst(rule: Rule, frame: Frame) -> Burst:
     return Burst(rule.name, frame, frame.taken, frame.taken, frame.at, frame.at, 1)
 
 
-_BURST = """SELECT rule, seq, result_id, folder, label, score, taken, at, first, last, opened, joined, count
+_BURST = """SELECT rule, seq, result_id, folder, label, score, taken, at, is_new, first, last, opened, joined, count
     FROM open_burst"""
 
 
 def _as_burst(row: tuple[object, ...]) -> Burst:
-    rule, *frame = row[:8]
-    return Burst(rule, Frame(*frame), *row[8:])  # type: ignore[arg-type]
+    rule, *frame = row[:9]
+    return Burst(rule, Frame(*frame), *row[9:])  # type: ignore[arg-type]

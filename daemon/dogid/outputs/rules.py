@@ -1,5 +1,6 @@
 """A rule: which results become events, and for which outputs. What it remembers is kept by `rule_state`."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from msgspec import Meta
 from dogid.outputs.output import OutputConfigError
 from dogid.outputs.table import OutputTable, read_whole_table
 
-NEW, UNSURE = "new", "unsure"
-"""Words that stand for labels in a rule: any label that the ledger never had before, and any below its threshold."""
+NEW, UNSURE, FAILED = "new", "unsure", "failed"
+"""Words that stand for labels in a rule: any label that was never seen before, any answer below its threshold, and
+photos that failed, which have no label."""
 FORCED = "label:"
 """Before a word in a rule's labels: it is meant as a label whatever it is."""
 
@@ -45,7 +47,7 @@ class Rule:
     min_score: float | None
     """Least score, 0..1; None: the threshold of the label."""
     folders: tuple[str, ...] | None
-    """Patterns of folders, as of fnmatch."""
+    """Patterns of folders, as of fnmatch, which match all of a folder's path."""
     first_of_day: bool
     cooldown_ms: int
     quiet: QuietHours | None
@@ -77,13 +79,24 @@ def read_rule(table: Mapping[str, Any], default_name: str) -> Rule:
         to=tuple(dict.fromkeys(read.to)),
         labels=read.labels,
         min_score=read.min_score,
-        folders=read.folders,
+        folders=None if read.folders is None else tuple(itertools.chain(*map(_expand_folder, read.folders))),
         first_of_day=read.first_of_day,
         cooldown_ms=round(1000 * read.cooldown),
         quiet=_read_quiet(read.quiet),
         burst_ms=round(1000 * read.burst),
         max_age_ms=None if read.max_age is None else round(1000 * read.max_age),
     )
+
+
+def _expand_folder(pattern: str) -> tuple[str, ...]:
+    """Return the patterns of a folder and of those below it: `gate`, `/gate/`, `gate/*` and `gate/**` are the same."""
+    folder = pattern.removeprefix("./").strip("/")
+    while folder.endswith(("/*", "/**")):
+        folder = folder.rpartition("/")[0].rstrip("/")
+    if folder in ("", "."):
+        return ("",)  # the inbox itself
+    below_any = (folder[3:], f"{folder[3:]}/*") if folder.startswith("**/") else ()
+    return (folder, f"{folder}/*", *below_any)
 
 
 def _read_quiet(text: str | None) -> QuietHours | None:

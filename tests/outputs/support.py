@@ -183,7 +183,9 @@ class OutputRig:
         """Wait until rules and outputs have done all that there is to do now."""
         assert self.keeper is not None
         newest = read_newest_seq(self.readers.connection())
-        running = self.keeper._running
+        opening = self.keeper._opening
+        assert opening is not None
+        running = opening.running
         assert running is not None
 
         def is_done() -> bool:

@@ -12,8 +12,8 @@ from dogid.outputs.store_schema import FILE_NAME
 from dogid.settings import Settings
 
 if TYPE_CHECKING:
+    from dogid.outputs.opening import OutputOpening
     from dogid.outputs.preparation import PreparedOutputs
-    from dogid.outputs.running_outputs import RunningOutputs
 
 _RELOAD_SECONDS = 3.0
 """For outputs to end at a reload. Raising it delays a reload where one hangs; lowering it sends more twice."""
@@ -25,7 +25,7 @@ class OutputKeeper:
     def __init__(self, source: OutputSource) -> None:
         """Set up; nothing is read or started."""
         self._source = source
-        self._running: RunningOutputs | None = None
+        self._opening: OutputOpening | None = None
         self.page_url = ""
         """Address of the daemon's page, for links; set before the start."""
         self.read_status: Callable[[], Mapping[str, Any]] = dict
@@ -40,40 +40,36 @@ class OutputKeeper:
         return prepare_outputs(settings, ContextSource(self._source, self.page_url, lambda: self.read_status()))
 
     def start(self, prepared: "PreparedOutputs | None") -> None:
-        """Start outputs, in the place of those that run. Raise UsageError where their state cannot be opened."""
+        """Start outputs, in the place of those that run; where their state cannot be opened now, they start later."""
         self.request_stop()
         self.join(time.monotonic() + _RELOAD_SECONDS)
-        if prepared is None:
-            if (self._source.state / FILE_NAME).exists():
-                from dogid.outputs.store import forget_rules
-
-                forget_rules(self._source.state)
+        if prepared is None and not (self._source.state / FILE_NAME).exists():
             return
-        from dogid.outputs.running_outputs import RunningOutputs
+        from dogid.outputs.opening import OutputOpening
 
-        self._running = RunningOutputs(prepared, self._source)
-        self._running.start()
+        self._opening = OutputOpening(prepared, self._source)
+        self._opening.start()
 
     def request_stop(self) -> None:
         """Have all outputs end after what they are sending."""
-        if self._running is not None:
-            self._running.request_stop()
+        if self._opening is not None:
+            self._opening.request_stop()
 
     def join(self, deadline: float) -> None:
         """Wait until deadline (a `time.monotonic()`) for outputs to end, then leave those that hang."""
-        running, self._running = self._running, None
-        if running is not None:
-            running.join(deadline)
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.join(deadline)
 
     def states(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings, ready for JSON."""
-        running = self._running
-        return [] if running is None else running.describe()
+        opening = self._opening
+        return [] if opening is None else opening.describe()
 
     def answer_requests(self) -> bool:
         """Do what commands ask for, such as to send a test message; return whether one asks."""
-        if self._running is not None:
-            return self._running.answer_requests()
+        if self._opening is not None and self._opening.running is not None:
+            return self._opening.running.answer_requests()
         if not (self._source.state / FILE_NAME).exists():
             return False
         from dogid.outputs.trial_messages import refuse_all

@@ -1,5 +1,6 @@
 """Runs one output in a thread of its own: sends what waits, backs off after faults, parks what is refused."""
 
+import contextlib
 import logging
 import math
 import random
@@ -17,13 +18,18 @@ from dogid.file_names import one_line
 from dogid.outputs.backlog import Backlog, Batch
 from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
 from dogid.outputs.pace import Pace
-from dogid.outputs.store import OutputStore
+from dogid.outputs.states import UnwrittenFault
+from dogid.outputs.store import OutputStore, explain_store_fault
 from dogid.outputs.trial_messages import TestOutcome
 
 log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 300.0
 """Seconds between two attempts, at most. Raising it has an output notice later that the other side is back."""
+_LONGEST_ASKED = 3600.0
+"""Seconds that the other side can ask for, at most. Raising it has a mistake there look like a broken output."""
+_LONGEST_STORE_WAIT = 10.0
+"""The same where a database in the state folder cannot be read or written: trying costs little there."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
 _LOOK_SECONDS = 0.5
@@ -38,6 +44,15 @@ _MOST_CAUSES = 20
 class _Test:
     delivery: Delivery
     done: Callable[[TestOutcome], None]
+
+
+@dataclass(slots=True)
+class _Unwritten:
+    """What the store could not take, as where the disk is full; it is written before anything more is sent."""
+
+    event: int | None = None
+    seq: int | None = None
+    count: int = 0
 
 
 class OutputRunner:
@@ -63,7 +78,10 @@ class OutputRunner:
         self._woken = threading.Event()
         self._tests = deque[_Test]()
         self._lock = threading.Lock()  # of what is noted: an abandoned runner notes nothing more
+        self._unwritten = _Unwritten()
+        self._unwritten_fault: UnwrittenFault | None = None
         self._failures = 0  # one after the other
+        self._acknowledged = 0  # of the batch that was sent last
         self._refused: tuple[str, int] | None = None  # id of a delivery, and how often it was refused
         self._next_try = 0.0  # monotonic seconds, as all below
         self._next_tend: float = 0.0
@@ -80,6 +98,11 @@ class OutputRunner:
     def wants_events(self) -> bool:
         """Whether the output takes events of rules."""
         return self._output.wants_events
+
+    @property
+    def unwritten_fault(self) -> UnwrittenFault | None:
+        """The last fault, where the store could not take it."""
+        return self._unwritten_fault
 
     def start(self) -> None:
         """Start the thread."""
@@ -109,7 +132,8 @@ class OutputRunner:
 
         One that has not notes nothing any more: what it sends meanwhile is sent again, with the same ids.
         """
-        self._thread.join(max(0.0, deadline - time.monotonic()))
+        if self._thread.ident is not None:  # else it was not started: the machine gave no more threads
+            self._thread.join(max(0.0, deadline - time.monotonic()))
         with self._lock:
             self._is_abandoned = self._thread.is_alive()
         return not self._is_abandoned
@@ -118,8 +142,14 @@ class OutputRunner:
         try:
             while not self._stopping.is_set():
                 self._woken.clear()
-                self._step()
+                try:
+                    self._step()
+                except Exception as error:  # whatever happens: a thread that ends here would be silent for good
+                    log.warning("output %s: internal error", self.name, exc_info=True)
+                    self._on_failure(error)
         finally:
+            with contextlib.suppress(sqlite3.Error):
+                self._write_progress()
             try:
                 self._output.close()
             except Exception:
@@ -136,6 +166,7 @@ class OutputRunner:
         self._pace.begin()
         self._is_tending = False
         try:
+            self._write_progress()
             self._tend()
             if self._stopping.is_set():
                 return
@@ -146,8 +177,12 @@ class OutputRunner:
                 self._tend()
             elif batch.end.event is not None or batch.end.seq is not None:
                 self._note_sent(batch, 0, 0)
+            self._write_progress()
+            self._note_ok(has_arrived=bool(batch.deliveries))
         except RefusedError as error:
             self._on_refused(error, batch)
+        except sqlite3.Error as error:
+            self._on_failure(error)
         except (OutputError, OSError) as error:
             self._on_failure(error)
         except Exception as error:  # a fault of the output's own code, or a ledger that cannot be read
@@ -156,7 +191,6 @@ class OutputRunner:
             self._on_failure(error)
         else:
             self._failures = 0
-            self._note_ok(has_arrived=bool(batch.deliveries))
             if self._yields and batch.deliveries:
                 self._rest_beside_photos()
             if len(batch.deliveries) >= self._output.batch:
@@ -185,14 +219,18 @@ class OutputRunner:
             self._next_tend = math.inf if seconds is None else time.monotonic() + seconds
 
     def _send(self, batch: Batch) -> None:
-        noted = 0
+        self._acknowledged = 0
 
         def acknowledged(count: int) -> None:
-            nonlocal noted
+            noted = self._acknowledged
             if count > noted:
                 self._note_sent(batch, count, count - noted)
-                noted = count
-                self._failures, self._refused = 0, None
+                self._acknowledged = count
+                self._failures = 0
+                if self._refused is not None:
+                    refused = self._refused[0]
+                    if any(delivery.id == refused for delivery in batch.deliveries[noted:count]):
+                        self._refused = None
 
         try:
             self._output.send(batch.deliveries, acknowledged)
@@ -205,36 +243,52 @@ class OutputRunner:
 
     def _on_refused(self, error: RefusedError, batch: Batch | None) -> None:
         """Count how often the first delivery that has not arrived was refused, and park it after a few times."""
-        waiting = self._backlog.read(1) if batch is not None else None
-        if waiting is None or not waiting.deliveries:
+        arrived = self._acknowledged
+        if batch is None or arrived >= len(batch.deliveries):
             self._on_failure(error)
             return
-        delivery = waiting.deliveries[0]
+        delivery = batch.deliveries[arrived]
         tries = self._refused[1] + 1 if self._refused is not None and self._refused[0] == delivery.id else 1
         self._refused = delivery.id, tries
         self._on_failure(error)
         if tries < _TRIES:
             return
-        with self._lock:
-            if self._is_abandoned:
+        try:
+            if not self._park(batch, arrived, _shorten(error)):
                 return
-            reason, now = _shorten(error), self._clock.wall_ms()
-            if not self._store.park(self.name, delivery, reason, now):
-                return  # it waits, and is tried again: what all is refused for is not the fault of one
-            end = waiting.position_after(1)
-            self._store.note_sent(self.name, event=end.event, seq=end.seq, count=0, at_ms=now)
-        log.warning(
-            "output %s: %s was refused %d times and is parked: %s; after a change: dogid outputs retry %s",
-            self.name, delivery.id, tries, reason, self.name,
-        )  # fmt: skip
+        except sqlite3.Error as fault:  # it is refused once more, then parked
+            self._on_failure(fault)
+            return
         # not the failures: where all is refused, a person has time to see it before much is parked
         self._refused, self._next_try = None, 0.0
+
+    def _park(self, batch: Batch, at: int, reason: str) -> bool:
+        """Put the delivery at a place of a batch aside, all before which have arrived; return whether that was done.
+
+        Raise sqlite3.Error.
+        """
+        delivery, end, now = batch.deliveries[at], batch.position_after(at + 1), self._clock.wall_ms()
+        with self._lock:
+            if self._is_abandoned:
+                return False
+            self._write_progress_locked()
+            with self._store.transaction():
+                if not self._store.park(self.name, delivery, reason, now):
+                    return False  # it waits, and is tried again: what all is refused for is not the fault of one
+                self._store.note_sent(self.name, event=end.event, seq=end.seq, count=0, at_ms=now)
+        log.warning(
+            "output %s: %s was refused %d times and is parked: %s; after a change: dogid outputs retry %s",
+            self.name, delivery.id, _TRIES, reason, self.name,
+        )  # fmt: skip
+        return True
 
     def _on_failure(self, error: Exception) -> None:
         """Note a fault, and when to try again."""
         wait = min(_LONGEST_WAIT, 2.0**self._failures) * random.uniform(0.8, 1.0)  # noqa: S311
         if isinstance(error, OutputError) and error.retry_after is not None:
-            wait = min(max(wait, error.retry_after), 10 * _LONGEST_WAIT)
+            wait = min(max(wait, error.retry_after), _LONGEST_ASKED)
+        if isinstance(error, sqlite3.Error):
+            wait = min(wait, _LONGEST_STORE_WAIT)
         self._failures = min(self._failures + 1, 16)
         self._next_try = time.monotonic() + wait
         self._next_tend = 0.0
@@ -245,12 +299,22 @@ class OutputRunner:
             self._causes.add(cause)
             log.warning("output %s does not get through, and is tried again: %s", self.name, message)
         with self._lock:
-            if not self._is_abandoned:
-                self._has_error = True
-                self._store.note_failed(self.name, message, now, now + round(1000 * wait))
+            if self._is_abandoned:
+                return
+            self._has_error = True
+            next_try = now + round(1000 * wait)
+            try:
+                self._store.note_failed(self.name, message, now, next_try)
+                self._unwritten_fault = None
+            except sqlite3.Error as fault:
+                since = now if self._unwritten_fault is None else self._unwritten_fault.since
+                self._unwritten_fault = UnwrittenFault(_shorten(fault), since, next_try)
 
     def _note_ok(self, *, has_arrived: bool) -> None:
-        """Note that nothing fails. The log has it where something has arrived, or a lost connection is there again."""
+        """Note that nothing fails. The log has it where something has arrived, or a lost connection is there again.
+
+        Raise sqlite3.Error.
+        """
         if not (self._has_error or self._causes):
             return
         with self._lock:
@@ -258,22 +322,42 @@ class OutputRunner:
                 return
             if self._has_error:
                 self._store.note_ok(self.name)
-                self._has_error = False
+                self._has_error, self._unwritten_fault = False, None
             if has_arrived or self._was_tending:
                 if self._causes:
                     log.info("output %s %s", self.name, "works again" if has_arrived else "is connected again")
                 self._causes.clear()
 
     def _note_sent(self, batch: Batch, count: int, more: int) -> None:
+        """Note how far it got, as soon as the store takes it."""
         position = batch.end if count == 0 else batch.position_after(count)
         with self._lock:
-            if not self._is_abandoned:
-                now = self._clock.wall_ms()
-                self._store.note_sent(self.name, event=position.event, seq=position.seq, count=more, at_ms=now)
+            known = self._unwritten
+            event = known.event if position.event is None else position.event
+            seq = known.seq if position.seq is None else position.seq
+            self._unwritten = _Unwritten(event, seq, known.count + more)
+            with contextlib.suppress(sqlite3.Error):  # it comes up again before anything more is sent
+                self._write_progress_locked()
+
+    def _write_progress(self) -> None:
+        """Write what the store could not take before. Raise sqlite3.Error."""
+        with self._lock:
+            self._write_progress_locked()
+
+    def _write_progress_locked(self) -> None:
+        left = self._unwritten
+        if self._is_abandoned or left == _Unwritten():
+            return
+        now = self._clock.wall_ms()
+        self._store.note_sent(self.name, event=left.event, seq=left.seq, count=left.count, at_ms=now)
+        self._unwritten = _Unwritten()
 
     def _run_test(self, test: _Test) -> None:
         outcome = send_test(self._output, test.delivery)
-        test.done(outcome)
+        try:
+            test.done(outcome)
+        except sqlite3.Error as error:  # the command that waits says that it got no answer
+            log.warning("output %s: the outcome of a test cannot be noted: %s", self.name, error)
         if outcome.ok:
             self._next_try = 0.0
 
@@ -309,7 +393,8 @@ def send_test(output: Output, delivery: Delivery) -> TestOutcome:
 
 
 def _shorten(error: Exception) -> str:
-    text = one_line(str(error)) or type(error).__name__
+    text = one_line(explain_store_fault(error) if isinstance(error, sqlite3.Error) else str(error))
+    text = text or type(error).__name__
     return text if len(text) <= _MOST_ERROR else f"{text[:_MOST_ERROR]}..."
 
 

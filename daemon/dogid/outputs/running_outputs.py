@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from dogid.errors import DogidError
+from dogid.file_names import one_line
 from dogid.ledger.queries import read_newest_seq
 from dogid.outputs.backlog import Backlog
 from dogid.outputs.pace import Pace
@@ -15,8 +16,8 @@ from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.rule_engine import RuleEngine, Step
 from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
-from dogid.outputs.states import describe_outputs
-from dogid.outputs.store import OutputStore
+from dogid.outputs.states import UnwrittenFault, describe_outputs, note_fault
+from dogid.outputs.store import OutputStore, explain_store_fault
 from dogid.outputs.trial_messages import (
     TEST,
     Request,
@@ -39,14 +40,14 @@ class RunningOutputs:
     """All outputs of one configuration."""
 
     def __init__(self, prepared: PreparedOutputs, source: OutputSource) -> None:
-        """Open the store. Raise UsageError where that fails."""
+        """Open the store. Raise UsageError, OSError or sqlite3.Error where that fails."""
         self._prepared = prepared
         self._source = source
         self._store = OutputStore(source.state)
         self._runners = dict[str, OutputRunner]()
         self._backlogs = dict[str, Backlog]()
         self._stopping = threading.Event()
-        self._has_rule_error = False
+        self._rule_fault: UnwrittenFault | None = None
         self._follower = threading.Thread(target=self._follow, name="output rules", daemon=True)
         wants_all = {each.entry.name: each.output.wants_all for each in prepared.outputs}
         for each in prepared.outputs:
@@ -73,6 +74,19 @@ class RunningOutputs:
 
     def start(self) -> None:
         """Start all threads."""
+        for runner in self._runners.values():
+            runner.start()
+        self._follower.start()
+
+    def note_start(self) -> None:
+        """Note what is configured, and where new outputs begin. Raise sqlite3.Error or DogidError, with all closed."""
+        try:
+            self._note_start()
+        except BaseException:
+            self._store.close()
+            raise
+
+    def _note_start(self) -> None:
         configuration = self._prepared.configuration
         lost = self._store.keep_only(
             [entry.name for entry in configuration.outputs], [rule.name for rule in configuration.rules]
@@ -87,9 +101,6 @@ class RunningOutputs:
             self._store.forget_rules_cursor()
         else:
             self._engine.start()
-        for runner in self._runners.values():
-            runner.start()
-        self._follower.start()
 
     def _check_ledger(self) -> None:
         """Begin a new stream where the ledger is another one: it was lost, or replaced by an older one."""
@@ -111,7 +122,8 @@ class RunningOutputs:
 
     def join(self, deadline: float) -> None:
         """Wait until deadline (a `time.monotonic()`) for the threads to end, then leave those that hang."""
-        self._follower.join(max(0.0, deadline - time.monotonic()))
+        if self._follower.ident is not None:  # else it was not started: the machine gave no more threads
+            self._follower.join(max(0.0, deadline - time.monotonic()))
         hanging = [name for name, runner in self._runners.items() if not runner.join(deadline)]
         if hanging:
             log.warning("outputs that do not end are left: %s; what they send is sent again", ", ".join(hanging))
@@ -138,12 +150,19 @@ class RunningOutputs:
         """Apply the rules to what is new, and wake the outputs that get events; return None where that failed."""
         try:
             step = engine.step()
-        except (sqlite3.Error, DogidError) as error:
-            if not (self._has_rule_error or self._stopping.is_set()):
-                log.warning("rules cannot be applied, and are tried again: %s", error)
-            self._has_rule_error = True
+        except Exception as error:  # whatever happens: a thread that ends here would be silent for good
+            if self._stopping.is_set():
+                return None
+            is_expected = isinstance(error, sqlite3.Error | DogidError)
+            reason = explain_store_fault(error) if isinstance(error, sqlite3.Error) else one_line(str(error))
+            now = self._source.clock.wall_ms()
+            if self._rule_fault is None:
+                log.warning("rules cannot be applied, and are tried again: %s", reason, exc_info=not is_expected)
+            since = now if self._rule_fault is None else self._rule_fault.since
+            message = f"rules cannot be applied: {reason}"
+            self._rule_fault = UnwrittenFault(message, since, now + round(1000 * _RETRY_SECONDS))
             return None
-        self._has_rule_error = False
+        self._rule_fault = None
         for name in step.outputs:
             self._runners[name].wake()
         return step
@@ -173,5 +192,15 @@ class RunningOutputs:
 
     def describe(self) -> list[dict[str, Any]]:
         """Return how each output is doing, in the order of the settings."""
-        outputs = [(entry.name, entry.type, entry.enabled) for entry in self._prepared.configuration.outputs]
-        return describe_outputs(outputs, self._store, self._source.reader())
+        configuration = self._prepared.configuration
+        outputs = [(entry.name, entry.type, entry.enabled) for entry in configuration.outputs]
+        states = describe_outputs(outputs, self._store, self._source.reader())
+        in_rules = {name for rule in configuration.rules for name in rule.to}
+        for state in states:
+            runner = self._runners.get(state["name"])
+            fault = None if runner is None else runner.unwritten_fault
+            if fault is None and runner is not None and state["error"] is None and state["name"] in in_rules:
+                fault = self._rule_fault
+            if fault is not None:
+                note_fault(state, fault)
+        return states

@@ -3,9 +3,11 @@
 import contextlib
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from dogid.clock import iso_utc
+from dogid.clock import Clock, iso_utc
+from dogid.errors import UsageError
 from dogid.ledger.queries import find_result, read_newest_seq
 from dogid.outputs.store import StoredState, StoreReader, open_for_reading
 from dogid.settings import Settings
@@ -14,13 +16,27 @@ State = dict[str, Any]
 """One output's, ready for JSON."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnwrittenFault:
+    """A fault that the store could not take, as where the disk is full. Times in milliseconds since 1970."""
+
+    message: str
+    since: int
+    next_try: int
+
+
 def read_states(settings: Settings, ledger: sqlite3.Connection, *, running: bool) -> list[State]:
     """Return how outputs are doing: those of the daemon where it runs, else those of the settings. Raise UsageError."""
     if not (running or settings.outputs):
         return []
     from dogid.outputs.configuration import read_configuration
 
-    store = open_for_reading(settings.state.absolute())
+    try:
+        store = open_for_reading(settings.state.absolute())
+    except UsageError as error:  # as where the disk is full
+        now = Clock().wall_ms()
+        configured = [(entry.name, entry.type, entry.enabled) for entry in read_configuration(settings).outputs]
+        return describe_without_store(configured, UnwrittenFault(str(error), now, now))
     if running:
         outputs = [] if store is None else store.list_configured()
     else:
@@ -41,6 +57,22 @@ def describe_outputs(
     """
     newest = read_newest_seq(ledger)
     return [_describe(*output, store=store, newest=newest) for output in outputs]
+
+
+def describe_without_store(outputs: Sequence[tuple[str, str, bool]], fault: UnwrittenFault) -> list[State]:
+    """Return how each output is doing where what they remember cannot be opened: none that is enabled runs."""
+    states = [_describe(*output, store=None, newest=0) for output in outputs]
+    for state in states:
+        if state["enabled"]:
+            note_fault(state, fault)
+    return states
+
+
+def note_fault(state: State, fault: UnwrittenFault) -> None:
+    """Have a state show a fault that the store could not take."""
+    state["ok"] = False
+    state["error"] = {"message": fault.message, "since": iso_utc(fault.since)}
+    state["next_try_at"] = iso_utc(fault.next_try)
 
 
 def _describe(name: str, kind: str, enabled: bool, *, store: StoreReader | None, newest: int) -> State:  # noqa: FBT001

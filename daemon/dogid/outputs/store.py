@@ -171,10 +171,14 @@ class OutputStore(StoreReader):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # a full disk may have ended it already
+            self._db.execute("ROLLBACK")
 
     def set_cursor(self, seq: int, reader: str = _RULES) -> None:
         """Note how far an output, or without its name the rules, have read the ledger."""
@@ -291,6 +295,12 @@ class OutputStore(StoreReader):
             return db.execute("DELETE FROM parked WHERE output = ?", (output,)).rowcount
 
 
+def explain_store_fault(error: sqlite3.Error) -> str:
+    """Return for people why a database in the state folder cannot be used, and the way out."""
+    way_out = "; is the disk of the state folder full?" if isinstance(error, sqlite3.OperationalError) else ""
+    return f"{FILE_NAME} or the ledger cannot be read or written: {error}{way_out}"
+
+
 def open_for_reading(state: Path) -> StoreReader | None:
     """Open what outputs remember, for reading alone; None where no output has run. Raise UsageError."""
     path = state / FILE_NAME
@@ -323,10 +333,9 @@ def copy_store(state: Path, target: Path) -> None:
 
 def forget_rules(state: Path) -> None:
     """Have rules that come later begin with what comes then: the settings have none now, and no output."""
-    store = OutputStore(state)
-    store.forget_rules_cursor()
-    store.note_configured(())
-    store.close()
+    with contextlib.closing(OutputStore(state)) as store:
+        store.forget_rules_cursor()
+        store.note_configured(())
 
 
 def _open(path: Path) -> sqlite3.Connection:

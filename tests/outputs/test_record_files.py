@@ -5,22 +5,25 @@ import errno
 import io
 import json
 import os
+import re
 import resource
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dogid.outputs.files.place import OutputFolder
 from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation
-from dogid.outputs.files.record_output import RecordOutput, _read_csv_tail, _read_json_tail, make_csv, make_jsonl
-from dogid.outputs.output import OutputConfigError, OutputContext, OutputError
+from dogid.outputs.files.record_output import _JSON_START, RecordOutput, make_csv, make_jsonl
+from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError
 from dogid.result_table import COLUMNS
 from tests.outputs.deliveries import make_context, make_delivery, send
 from tests.support.forked import in_another_process
 
-Make = Callable[[dict[str, str], OutputContext], RecordOutput]
+Make = Callable[[dict[str, Any], OutputContext], RecordOutput]
+_STREAM = "0a1b2c3d"
 _TODAY = date(2026, 11, 29)
 _KINDS = [pytest.param(make_jsonl, id="jsonl"), pytest.param(make_csv, id="csv")]
 
@@ -40,32 +43,32 @@ def read_ids(path: Path) -> list[str]:
 
 
 def ids(*numbers: int) -> list[str]:
-    return [f"0a1b2c3d-{number}" for number in numbers]
+    return [f"{_STREAM}-{number}" for number in numbers]
+
+
+def append(make: Make, path: Path, deliveries: Sequence[Delivery], **others: Any) -> None:
+    """As a daemon does that is killed before it has noted that they are there."""
+    output = make({"path": str(path), **others}, context_in(path.parent))
+    send(output, deliveries)
+    output.close()
 
 
 @pytest.mark.parametrize("make", _KINDS)
 def test_file_cut_anywhere_by_a_power_cut_is_mended(tmp_path: Path, make: Make) -> None:
     path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
     deliveries = [make_delivery(number, file=f'gate/"a", b\n{number}.jpg') for number in range(5)]
-    output = make({"path": str(path)}, context_in(tmp_path))
-    send(output, deliveries[:2])
+    append(make, path, deliveries[:2])
     sure = path.stat().st_size
-    note = (tmp_path / "state/outputs/it/position.json").read_text()
-    send(output, deliveries[2:4])
-    output.close()
+    append(make, path, deliveries[2:4])
     whole = path.read_bytes()
 
-    for end in [*range(sure, len(whole), 7), len(whole)]:
+    for end in [*range(sure, sure + 24, 3), *range(sure + 24, len(whole), 17), len(whole)]:
         for rest in (b"", bytes(700)):
             path.write_bytes(whole[:end] + rest)
-            (tmp_path / "state/outputs/it/position.json").write_text(note)
-            again = make({"path": str(path)}, context_in(tmp_path))
-            send(again, deliveries[2:])
-            again.close()
+            append(make, path, deliveries[2:])
             assert read_ids(path) == ids(0, 1, 2, 3, 4)
-    (tmp_path / "state/outputs/it/position.json").unlink()
-    path.write_bytes(whole[:-9])
-    send(make({"path": str(path)}, context_in(tmp_path)), deliveries[3:])
+    path.write_bytes(whole[: sure + 90] + bytes(90) + whole[sure + 180 :])  # written in another order
+    append(make, path, deliveries[2:])
     assert read_ids(path) == ids(0, 1, 2, 3, 4)
 
 
@@ -73,16 +76,57 @@ def test_file_cut_anywhere_by_a_power_cut_is_mended(tmp_path: Path, make: Make) 
 def test_batch_that_is_sent_again_after_a_kill_is_there_once(tmp_path: Path, make: Make) -> None:
     path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
     for first, last in ((0, 1), (0, 1), (1, 2), (0, 3), (1, 3), (3, 4)):  # killed each time before that was noted
-        batch = [make_delivery(number) for number in range(first, last + 1)]
-        send(make({"path": str(path)}, context_in(tmp_path)), batch)
+        append(make, path, [make_delivery(number) for number in range(first, last + 1)])
 
     assert read_ids(path) == ids(0, 1, 2, 3, 4)
+
+
+def test_record_whose_line_break_an_editor_took_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append(make_jsonl, path, [make_delivery(0)])
+    path.write_bytes(path.read_bytes()[:-1])
+    append(make_jsonl, path, [make_delivery(1)])
+
+    assert read_ids(path) == ids(0, 1)
+
+
+def test_batch_sent_again_is_there_once_when_the_file_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    most = 1000
+    records = [(f"{_STREAM}-{number}", b'{"id": "%b-%d", "type": "%b"}\n' % (_STREAM.encode(), number, b"x" * 300))
+               for number in range(9)]  # fmt: skip
+    for first, last in ((0, 4), (0, 4), (2, 6), (6, 9)):
+        file = RecordFile(path, RecordFormat(b"", _JSON_START, has_quotes=False), Rotation(most, daily=False, keep=0))
+        file.append(records[first:last], _TODAY)
+        file.close()
+
+    (aside,) = tmp_path.glob("log-*")
+    assert read_ids(aside) + read_ids(path) == ids(*range(9))
+    assert read_ids(path) == ids(6, 7, 8)
+
+
+@pytest.mark.parametrize("make", _KINDS)
+@pytest.mark.parametrize("text", ["mine, without an end", 'a 12" screen\n'])
+def test_lines_of_people_are_kept(tmp_path: Path, make: Make, text: str) -> None:
+    path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
+    output = make({"path": str(path)}, context_in(tmp_path))
+    for number in range(4):
+        send(output, [make_delivery(number)])
+        with path.open("a") as file:
+            file.write(text)
+        if number % 2:
+            output.close()
+    output.close()
+
+    assert path.read_text().count(text) == 4
+    assert re.findall(rf'(?m)^(?:{{"id": ")?({_STREAM}-\d)', path.read_text()) == ids(0, 1, 2, 3)
+    assert not list(tmp_path.glob("log-*"))
 
 
 @pytest.mark.parametrize("make", _KINDS)
 def test_full_disk_leaves_whole_records_and_goes_on(tmp_path: Path, make: Make) -> None:
     path = tmp_path / f"log.{make.__name__.removeprefix('make_')}"
-    send(make({"path": str(path)}, context_in(tmp_path)), [make_delivery(0)])
+    append(make, path, [make_delivery(0)])
     most = path.stat().st_size + 100
 
     def fill() -> None:
@@ -109,20 +153,60 @@ def test_file_put_aside_by_another_program_is_begun_anew(tmp_path: Path, make: M
     assert read_ids(path) == ids(1)
 
 
-def test_csv_of_another_program_is_put_aside(tmp_path: Path) -> None:
-    path = tmp_path / "log.csv"
-    path.write_text("name,weight\nrex,12\n")
-    send(make_csv({"path": str(path)}, context_in(tmp_path)), [make_delivery(1)])
+@pytest.mark.parametrize("make", _KINDS)
+@pytest.mark.parametrize("text", ["name,weight\nrex,12", "PK\3\4\0\0", '{"id": "mine"}\n', "\0"])
+def test_file_of_another_program_is_put_aside_for_good(tmp_path: Path, make: Make, text: str) -> None:
+    suffix = make.__name__.removeprefix("make_")
+    path, named_alike = tmp_path / f"log.{suffix}", tmp_path / f"log-20200101-0001.{suffix}"
+    (tmp_path / f"log-before-dogid.{suffix}").symlink_to("nothing")
+    named_alike.write_text(text)
+    path.write_text(text)
+    append(make, path, [make_delivery(1)], rotate="daily", keep=1)
+    for number in (2, 3):
+        os.utime(path, (number * 100_000,) * 2)
+        append(make, path, [make_delivery(number)], rotate="daily", keep=1)
 
-    assert read_ids(path) == ids(1)
-    (aside,) = tmp_path.glob("log-*.csv")
-    assert aside.read_text() == "name,weight\nrex,12\n"
+    assert read_ids(path) == ids(3)
+    assert {found.read_text() for found in (named_alike, tmp_path / f"log-before-dogid-2.{suffix}")} == {text}
+    (aside,) = tmp_path.glob(f"log-1970*.{suffix}")
+    assert read_ids(aside) == ids(2)
+
+
+def test_file_belongs_to_one_output(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    first, second = (make_csv({"path": str(path)}, context_in(tmp_path)) for _ in range(2))
+    send(first, [make_delivery(1)])
+    with pytest.raises(OutputError, match="another output writes there"):
+        send(second, [make_delivery(2)])
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="pipe: It is no file"):
+        append(make_csv, tmp_path / "pipe", [make_delivery(1)])
+    first.close()
+
+
+def test_end_of_a_huge_file_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append(make_jsonl, path, [make_delivery(1)])
+    begin = path.read_bytes()
+    os.truncate(path, 3 << 30)  # takes no room
+    with path.open("ab") as file:
+        file.write(b"\n" + begin.replace(b"-1", b"-2", 1) + begin[:-9].replace(b"-1", b"-3", 1))
+
+    def go_on() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, resource.RLIM_INFINITY))
+        append(make_jsonl, path, [make_delivery(2), make_delivery(3)], max_mb=100_000)
+
+    assert in_another_process(go_on) == 0
+    with path.open("rb") as written:
+        written.seek(3 << 30)
+        assert [json.loads(line)["id"] for line in written.read().splitlines() if line] == ids(2, 3)
+    assert path.stat().st_size > 3 << 30
 
 
 def test_files_are_put_aside_by_size_and_by_day(tmp_path: Path) -> None:
-    form = RecordFormat(b"head\r\n", _read_csv_tail)
-    path, note = tmp_path / "log.csv", tmp_path / "note"
-    file = RecordFile(path, note, form, Rotation(most_bytes=20, daily=True, keep=3))
+    path = tmp_path / "log.csv"
+    form = RecordFormat(b"head\r\n", re.compile(rb"(?m)^(\d),"), has_quotes=True)
+    file = RecordFile(path, form, Rotation(most_bytes=20, daily=True, keep=3))
     for number, day in enumerate((0, 0, 0, 1, 2, 3, 3)):
         file.append([(str(number), b"%d,12345678\r\n" % number)], _TODAY + timedelta(days=day))
     file.close()
@@ -136,25 +220,13 @@ def test_files_are_put_aside_by_size_and_by_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "whole", "found"),
-    [
-        (b'{"id": "a"}\n{"id": "b"}\n{"i', 24, {"a", "b"}),
-        (b'somebody\'s note\n{"id": "b"}\n', 28, {"b"}),
-        (b'{"id": "a"}\n\0\0\0\n', 12, {"a"}),
-        (b'{"id": "\xe2\x80\xa8"}\n', 14, {"\u2028"}),
-    ],
-)
-def test_torn_lines_are_recognised(text: bytes, whole: int, found: set[str]) -> None:
-    assert _read_json_tail(text) == (whole, found)
-
-
-@pytest.mark.parametrize(
     ("path", "reason"),
     [
         ("log.csv", "path: must be a whole path"),
         ("{folder}/inbox/log.csv", "lies in the inbox"),
         ("{folder}/inbox/../inbox/log.csv", "lies in the inbox"),
         ("{folder}/state/log.csv", "lies in the state folder"),
+        ("{folder}", "holds the inbox"),
     ],
 )
 def test_wrong_places_are_errors_of_the_settings(tmp_path: Path, path: str, reason: str) -> None:

@@ -1,6 +1,7 @@
 """The outputs `sidecar` and `sort`: keywords and folders that follow what the model and people say."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -51,19 +52,52 @@ def test_any_label_makes_well_formed_xml(label: str) -> None:
     assert branch.count("|") == 1
 
 
-def test_sidecar_of_another_program_is_kept(sidecars: SidecarOutput, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2"/>',
+        make_packet("cat").replace("<dc:subject>", "<xmp:Rating>5</xmp:Rating><dc:subject>"),
+        "",
+    ],
+)
+def test_sidecar_of_another_program_is_kept(sidecars: SidecarOutput, tmp_path: Path, text: str) -> None:
     path = tmp_path / "xmp/gate/rex.jpg.xmp"
     path.parent.mkdir()
-    path.write_text('<x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="XMP Core 4.4.0-Exiv2"/>')
+    path.write_text(text)
 
     with pytest.raises(RefusedError, match="written by another program: move it away"):
         send(sidecars, [make_delivery(1)])
-    assert "Exiv2" in path.read_text()
+    assert path.read_text() == text
+
+
+def test_sidecars_never_follow_links(sidecars: SidecarOutput, tmp_path: Path) -> None:
+    folder, precious = tmp_path / "xmp", tmp_path / "precious"
+    precious.write_text("mine")
+    (folder / ".dogid-sidecar.part").symlink_to(precious)
+    (folder / "a.jpg.xmp").symlink_to("nowhere")
+    (tmp_path / "inbox").mkdir()
+    (folder / "gate").symlink_to(tmp_path / "inbox")
+    (folder / "file").touch()
+
+    send(sidecars, [make_delivery(1, file="b.jpg")])
+    refused = {"a.jpg": "another program", "gate/sub/rex.jpg": "leads out of", "file/a.jpg": "is no folder"}
+    for file, reason in refused.items():
+        with pytest.raises(RefusedError, match=reason):
+            send(sidecars, [make_delivery(1, file=file)])
+    assert precious.read_text() == "mine"
+    assert os.listdir(tmp_path / "inbox") == []
+    assert os.readlink(folder / "a.jpg.xmp") == "nowhere"
+
+
+def test_sidecars_say_why_they_cannot_be_written(sidecars: SidecarOutput, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="the name is too long"):
         send(sidecars, [make_delivery(1, file="x" * 252)])
     shutil.rmtree(tmp_path / "xmp")
     with pytest.raises(OutputError, match="mount its disk"):
         send(sidecars, [make_delivery(1)])
+    context = make_context(tmp_path / "data/state/outputs/it", inbox=tmp_path / "inbox")
+    with pytest.raises(OutputConfigError, match="holds the state folder"):
+        make_output({"folder": str(tmp_path / "data")}, context)
 
 
 def test_exiftool_reads_the_keywords(sidecars: SidecarOutput, tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def read_place(key: str, text: str, context: OutputContext) -> Path:
     for other, what in ((context.inbox, "inbox"), (_state_of(context), "state folder")):
         if place.is_relative_to(other.resolve()):
             raise OutputConfigError(f"{key}: {text} lies in the {what}: name a place elsewhere")
+        if other.resolve().is_relative_to(place):  # what is written into it could come to lie there
+            raise OutputConfigError(f"{key}: {text} holds the {what}: name a folder beside it")
     return path
 
 
@@ -68,6 +70,8 @@ class OutputFolder:
     def explain(self, error: OSError, path: Path) -> OutputError:
         """Return the error of an output that cannot write path, the folder or what is below, with the way out."""
         reason = error.strerror or str(error)
+        if error.errno == errno.EWOULDBLOCK:
+            return OutputError(f"{path}: another output writes there: name another file")
         if error.errno in _FULL:
             return OutputError(f"{path}: {reason}: make room")
         if error.errno in (*_MISSING, *_REFUSED) and self._unit is not None and is_hidden(self.path):

@@ -1,8 +1,7 @@
 """The outputs `jsonl` and `csv`: a line for each result, for people's own programs and spreadsheets."""
 
-import csv
-import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -10,12 +9,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from dogid.outputs.files.place import OutputFolder, read_place
-from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation, Tail
+from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation
 from dogid.outputs.output import Delivery, OutputContext
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_table import COLUMNS, encode_rows, list_cells
 
-_NOTE = "position.json"
+_ID = rb"([0-9a-f]{8}-[0-9]+(?:-[A-Za-z0-9_-]+)?)"
+_JSON_START = re.compile(rb'(?m)^\{"id": "%b", "type": "' % _ID)
+_CSV_START = re.compile(rb"(?m)^%b,(?:result|review|event)," % _ID)
 _DELIVERY_COLUMNS = ("delivery", "kind", "rule", "count")
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -30,13 +31,15 @@ class _Table(OutputTable, frozen=True, kw_only=True):
 
 def make_jsonl(table: Mapping[str, Any], context: OutputContext) -> "RecordOutput":
     """Return the output `jsonl`. Raise OutputConfigError."""
-    return RecordOutput(read_table(table, _Table), context, RecordFormat(b"", _read_json_tail), _encode_json)
+    form = RecordFormat(b"", _JSON_START, has_quotes=False)
+    return RecordOutput(read_table(table, _Table), context, form, _encode_json)
 
 
 def make_csv(table: Mapping[str, Any], context: OutputContext) -> "RecordOutput":
     """Return the output `csv`. Raise OutputConfigError."""
     header = encode_rows([(*_DELIVERY_COLUMNS, *COLUMNS)]).encode()
-    return RecordOutput(read_table(table, _Table), context, RecordFormat(header, _read_csv_tail), _encode_csv)
+    form = RecordFormat(header, _CSV_START, has_quotes=True)
+    return RecordOutput(read_table(table, _Table), context, form, _encode_csv)
 
 
 class RecordOutput:
@@ -55,7 +58,7 @@ class RecordOutput:
         self._folder = OutputFolder(self._path.parent, context)
         self._encode = encode
         rotation = Rotation(table.max_mb * 1_000_000, table.rotate == "daily", table.keep)
-        self._file = RecordFile(self._path, context.folder / _NOTE, form, rotation)
+        self._file = RecordFile(self._path, form, rotation)
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
         """Append the deliveries, and have them on the disk. Raise OutputError."""
@@ -84,35 +87,6 @@ def _encode_json(delivery: Delivery) -> bytes:
     return _encode(delivery.describe()).encode(errors="replace") + b"\n"
 
 
-def _read_json_tail(tail: bytes) -> Tail:
-    whole, ids = 0, set[str]()
-    for line in tail.split(b"\n")[:-1]:
-        try:
-            document = json.loads(line)
-        except ValueError:  # torn, zeros, or somebody's note
-            document = None
-        if b"\0" in line:
-            break
-        whole += len(line) + 1
-        if isinstance(document, dict):
-            ids.add(str(document.get("id")))
-    return whole, ids
-
-
 def _encode_csv(delivery: Delivery) -> bytes:
     cells = (delivery.id, delivery.kind, delivery.rule, delivery.count, *list_cells(delivery.result))
     return encode_rows([cells]).encode(errors="replace")
-
-
-def _read_csv_tail(tail: bytes) -> Tail:
-    """A record ends with a line break outside of quotes."""
-    whole, at, is_quoted = 0, 0, False
-    end = tail.find(b"\0")
-    sound = tail if end < 0 else tail[:end]
-    while (found := sound.find(b"\n", at)) >= 0:
-        is_quoted ^= sound.count(b'"', at, found) % 2 == 1
-        at = found + 1
-        if not is_quoted:
-            whole = at
-    rows = csv.reader(io.StringIO(sound[:whole].decode(errors="replace"), newline=""))
-    return whole, {row[0] for row in rows if row}

@@ -7,6 +7,7 @@ darktable read it. All keywords of dogid's lie below `dogid`, so that they can b
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,7 @@ from dogid.system.atomic_files import sync_folder
 _ROOT = "dogid"
 _UNSURE = "unsure"
 _TEMPORARY = ".dogid-sidecar.part"
-_TOOLKIT = b'x:xmptk="dogid"'
-"""By which a sidecar of dogid's is known: other programs write their own name there."""
-_LOOKED_AT = 1000  # bytes of a sidecar, in which that stands
+_LOOKED_AT = 100_000  # bytes of a sidecar; dogid's are smaller
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/" x:xmptk="dogid">
@@ -39,6 +38,8 @@ _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>
 """
+_OURS = re.compile("[^<]*".join(re.escape(part) for part in re.split(r"\{subject\}|\{branch\}", _PACKET)))
+"""What dogid writes, as it is: other programs write their own name there, and people what they want to keep."""
 
 
 class _Table(OutputTable, frozen=True, kw_only=True):
@@ -81,9 +82,14 @@ class SidecarOutput:
         name = possible_names(result["file"])[0] + b".xmp"
         path = Path(os.fsdecode(os.path.join(os.fsencode(self._folder.path), name)))
         try:
-            if path.exists() and not _is_ours(path):
+            if not path.parent.resolve().is_relative_to(self._folder.path.resolve()):
+                raise RefusedError(f"{path.parent}: leads out of {self._folder.path}: move that link away")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(path) and not _is_ours(path):
                 raise RefusedError(f"{path}: written by another program: move it away for dogid to write its own")
             self._replace(path, make_packet(label).encode())
+        except FileExistsError as error:
+            raise RefusedError(f"{path.parent}: is no folder: move it away") from error
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
@@ -92,11 +98,11 @@ class SidecarOutput:
     def _replace(self, path: Path, content: bytes) -> None:
         """Write a file whole or not at all; of all of them, kills leave one temporary file at most. Raise OSError."""
         temporary = self._folder.path / _TEMPORARY
-        with temporary.open("wb") as file:
+        temporary.unlink(missing_ok=True)  # never through a link of that name
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
         sync_folder(path.parent)
 
@@ -130,7 +136,9 @@ def make_packet(label: str) -> str:
 
 def _is_ours(path: Path) -> bool:
     try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
         with path.open("rb") as file:
-            return _TOOLKIT in file.read(_LOOKED_AT)
+            return _OURS.fullmatch(file.read(_LOOKED_AT).decode(errors="replace")) is not None
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}") from error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from dogid.outputs.files.place import OutputFolder, read_place
-from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
+from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_document import Result
 from dogid.sorting.placing import Kind, LinkError
@@ -34,8 +34,6 @@ class SortOutput:
         self.wants_all = table.all
         self.wants_events = not table.all
         self._folder = OutputFolder(read_place("folder", table.folder, context), context)
-        if context.inbox.resolve().is_relative_to(self._folder.path.resolve()):
-            raise OutputConfigError(f"folder: {table.folder} holds the inbox: name a folder beside it")
         self._inbox = context.inbox
         self._kind = Kind(table.kind)
 

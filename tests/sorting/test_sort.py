@@ -6,54 +6,20 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from dogid.cli import main
 from dogid.errors import PhotoCode
-from dogid.ledger.outcomes import Classified, Timings
 from dogid.ledger.review_writer import say_label, say_verdict
 from dogid.sorting.folder_names import file_names, label_folder
 from tests.ledger.ledger_folder import Inbox, add, fail
+from tests.sorting.sorted_photos import classify, contents, sort
 from tests.support.daemon import environment
 from tests.support.waiting import eventually
 
 LABELS = ("pug", "Pug", "a/b", "..", ".hidden", "x\ny", "🐕" * 60, "e" * 255, "con", "_unsure", "50%", "c:\\d*?", " ")
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    made = Inbox(tmp_path)
-    yield made
-    made.close()
-
-
-def classify(inbox: Inbox, name: str, label: str = "pug", content: str | None = None) -> int:
-    """Put a file into the inbox, with a result; return its id."""
-    data = (content or name).encode()
-    path = inbox.folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    inbox.observe(name)
-    (job,) = (job for job in inbox.ledger.claim(99, ()) if job.path == name.encode())
-    digest = sha256(data).hexdigest()
-    made = Classified(job, job.version, digest, 64, 48, {label: 0.75}, inbox.model_id, Timings(1, 2, 4))
-    inbox.ledger.record([replace(made)])
-    return job.id
-
-
-def sort(inbox: Inbox, *flags: str | Path) -> int:
-    return main(["sort", *map(str, flags), "--inbox", str(inbox.folder), "--state", str(inbox.state)])
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """All files of a sorted folder but dogid's own, with their contents."""
-    files = (path for path in folder.rglob("*") if not path.is_dir() and path.parent != folder)
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 def test_any_label_has_a_folder_and_undo_leaves_nothing(inbox: Inbox, tmp_path: Path) -> None:
@@ -99,8 +65,11 @@ def test_word_of_a_person_moves_a_photo(inbox: Inbox, tmp_path: Path, capsys: py
             inbox.ledger.review([number], word)
         assert sort(inbox, "--to", tmp_path / "sorted", "--json") == 0
         places += contents(tmp_path / "sorted")
+        assert len([path for path in (tmp_path / "sorted").iterdir() if path.is_dir()]) == 1
     reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
+    assert reports[0]["left_out_reasons"] == {"failed as corrupt": 1, "not classified yet": 1}
+    assert {"file": "broken.jpg", "reason": "failed as corrupt"} in reports[0]["left_out_photos"]
     assert places == ["pug/1.jpg", "wolf/1.jpg", "_unsure/1.jpg", "pug/1.jpg"]
     assert [(report["placed"], report["moved"], report["left_out"]) for report in reports] == [
         (1, 0, 2), (0, 1, 2), (0, 1, 2), (0, 1, 2),
@@ -118,9 +87,12 @@ def test_undo_keeps_what_was_changed_or_is_the_last_of_a_photo(
     (inbox.folder / "deleted.jpg").unlink()
     (inbox.folder / "overwritten.jpg").write_text("another")
     capsys.readouterr()
+    assert sort(inbox, "--undo", tmp_path / "sorted", "--json", "--dry-run") == 1
     assert sort(inbox, "--undo", tmp_path / "sorted", "--json") == 1
 
-    report = json.loads(capsys.readouterr().out)
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    report = reports[1]
+    assert report == reports[0] | {"dry_run": False}
     assert (report["removed"], report["gone"], report["kept"]) == (1, 1, 3)
     assert set(contents(tmp_path / "sorted")) == {f"pug/{name}.jpg" for name in ("changed", "deleted", "overwritten")}
     assert any("deleted.jpg: its original is not at" in reason for reason in report["problems"])
@@ -161,11 +133,15 @@ def test_hard_links_to_another_disk_are_refused_with_the_way_out(
     target = Path("/dev/shm") / f"dogid-sort-{os.getpid()}"
     if target.parent.stat().st_dev == inbox.folder.stat().st_dev:
         pytest.skip("there is no second file system at /dev/shm")
-    classify(inbox, "1.jpg")
+    for number in range(3):
+        inbox.ledger.review([classify(inbox, f"{number}.jpg")], say_verdict("unsure", "anna"))
+    for flags in (("--dry-run",), ()):
+        assert sort(inbox, "--to", target / "new", "--hardlink", *flags) == 2
+        assert "lies on another disk than the inbox, and hard links need one: copy" in capsys.readouterr().err
+        assert not target.exists()
+    target.mkdir()
     assert sort(inbox, "--to", target, "--hardlink") == 2
-    assert "lies on another disk than the inbox, and hard links need one: copy" in capsys.readouterr().err
-    assert sort(inbox, "--undo", target) == 0
-    assert not target.exists()
+    target.rmdir()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +152,7 @@ def test_hard_links_to_another_disk_are_refused_with_the_way_out(
         (("--to", "{state}/sorted"), "lies in the state folder"),
         (("--to", "{state}/ledger.db/x"), "lies in the state folder"),
         (("--undo", "{inbox}"), "there is no .dogid-sort.db"),
-        (("--undo", "{inbox}", "--dry-run"), "--undo takes no other flags"),
+        (("--undo", "{inbox}", "--copy"), "--copy: --undo removes what is unchanged"),
     ],
 )
 def test_wrong_places_are_refused(

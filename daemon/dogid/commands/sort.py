@@ -16,7 +16,7 @@ from dogid.errors import ConflictError, DogidError, UsageError
 from dogid.quantities import count_of
 
 if TYPE_CHECKING:
-    from dogid.sorting.sorter import SortReport
+    from dogid.sorting.sort_report import SortReport
     from dogid.sorting.undo import UndoReport
 
 
@@ -40,13 +40,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Sort, or undo; print what became of the photos. 1 where some could not be sorted, or were kept."""
     if args.undo is not None:
-        if args.dry_run or args.kind is not None:
-            raise UsageError("--undo takes no other flags: it removes what is unchanged, and says what it keeps")
+        if args.kind is not None:
+            raise UsageError(f"--{args.kind}: --undo removes what is unchanged, whatever it is, and says what it keeps")
         return _undo(args)
     from dogid.exporting.all_results import iterate_batches
     from dogid.ledger.queries import ResultFilter
     from dogid.sorting.placing import Kind
-    from dogid.sorting.sorter import Sorter, SortReport, check_place
+    from dogid.sorting.sort_report import SortReport
+    from dogid.sorting.sorter import Sorter, check_place
 
     chosen = settings.load(args)
     inbox, folder = chosen.inbox.absolute(), args.to.absolute()
@@ -55,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{inbox}: there is no such inbox; is its disk not mounted?")
     db = reading_state.open_state(args)
     report, last = SortReport(), find_last_id(db)
-    made = Sorter(folder, inbox, Kind(args.kind or "copy"), is_rehearsal=args.dry_run)
+    kind = Kind(args.kind or "copy")
+    made = Sorter(folder, inbox, kind, replaces_kinds=args.kind is not None, is_rehearsal=args.dry_run)
     with _faults_explained(args.to), made as sorter, show_row_progress("sorting") as on_row:
         for batch in iterate_batches(db, ResultFilter()):
             sorter.sort(batch, report)
@@ -88,15 +90,21 @@ def _print_sorted(args: argparse.Namespace, report: "SortReport") -> None:
     if args.json:
         print_json(
             {"folder": str(args.to), "dry_run": args.dry_run, "placed": report.placed, "moved": report.moved,
-             "already": report.already, "unsure": report.unsure, "left_out": report.left_out, "failed": report.failed,
-             "folders": report.labels, "problems": report.reasons}
+             "replaced": report.replaced, "already": report.already, "unsure": report.unsure,
+             "left_out": report.left_out, "left_out_reasons": report.left_out_reasons,
+             "left_out_photos": report.left_out_photos, "failed": report.failed, "folders": report.labels,
+             "problems": report.reasons}
         )  # fmt: skip
         return
     for name, count in sorted(report.labels.items()):
         print_line(f"{count:>8}  {name}")
     would = "would be " if args.dry_run else ""
     parts = [f"{count_of(report.placed, 'photo')} {would}sorted", f"{report.moved} {would}moved"]
-    print_message(f"{args.to}: {', '.join(parts)}, {report.already} there already, {report.left_out} left out")
+    if report.replaced:
+        parts.append(f"{report.replaced} {would}replaced by a {args.kind or 'link that leads to its photo'}")
+    parts += [f"{report.already} there already", f"{report.left_out} left out"]
+    why = ", ".join(f"{count} {reason}" for reason, count in sorted(report.left_out_reasons.items()))
+    print_message(f"{args.to}: {', '.join(parts)}" + (f" ({why}; --json names them)" if why else ""))
     for reason in report.reasons:
         print_message(reason)
 
@@ -105,7 +113,7 @@ def _undo(args: argparse.Namespace) -> int:
     from dogid.sorting.undo import undo_sort
 
     with _faults_explained(args.undo), show_row_progress("removing") as on_photo:
-        report = undo_sort(args.undo.absolute(), on_photo)
+        report = undo_sort(args.undo.absolute(), on_photo, is_rehearsal=args.dry_run)
     _print_undone(args, report)
     return 1 if report.kept else 0
 
@@ -113,10 +121,11 @@ def _undo(args: argparse.Namespace) -> int:
 def _print_undone(args: argparse.Namespace, report: "UndoReport") -> None:
     if args.json:
         print_json(
-            {"folder": str(args.undo), "removed": report.removed, "gone": report.gone, "kept": report.kept,
-             "problems": report.reasons}
+            {"folder": str(args.undo), "dry_run": args.dry_run, "removed": report.removed, "gone": report.gone,
+             "kept": report.kept, "problems": report.reasons}
         )  # fmt: skip
         return
-    print_message(f"{args.undo}: {count_of(report.removed, 'photo')} removed, {report.kept} kept")
+    would = "would be " if args.dry_run else ""
+    print_message(f"{args.undo}: {count_of(report.removed, 'photo')} {would}removed, {report.kept} {would}kept")
     for reason in report.reasons:
         print_message(reason)

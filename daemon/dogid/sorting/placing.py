@@ -147,6 +147,26 @@ def is_ours(path: Path, kind: str, sha256: str, source: bytes) -> bool:
         raise
 
 
+def kind_of(path: Path, source: bytes) -> Kind | None:
+    """Return what lies at a path, made of a file: a link to it, or else a copy; None where nothing does."""
+    if path.is_symlink():
+        return Kind.SYMLINK
+    if not path.exists():
+        return None
+    try:
+        return Kind.HARDLINK if os.path.samestat(os.lstat(source), path.lstat()) else Kind.COPY
+    except OSError:
+        return Kind.COPY
+
+
+def check_disk(source: bytes, folder: Path) -> None:
+    """Raise LinkError where a folder, or the place where it would be made, is on another disk than a file."""
+    place = next(path for path in (folder, *folder.parents) if path.exists())
+    with contextlib.suppress(FileNotFoundError):
+        if os.stat(source).st_dev != place.stat().st_dev:
+            raise LinkError(_OTHER_DISK)
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file, in hex. Raise OSError."""
     with path.open("rb") as file:

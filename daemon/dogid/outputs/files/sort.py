@@ -9,7 +9,8 @@ from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedEr
 from dogid.outputs.table import OutputTable, read_table
 from dogid.result_document import Result
 from dogid.sorting.placing import Kind, LinkError
-from dogid.sorting.sorter import Sorter, SortReport
+from dogid.sorting.sort_report import SortReport
+from dogid.sorting.sorter import Sorter
 
 
 class _Table(OutputTable, frozen=True, kw_only=True):

@@ -1,10 +1,12 @@
 """`dogid check`: check whether the daemon would work with these settings. Changes nothing."""
 
 import argparse
+import contextlib
 import errno
 import os
 import shutil
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from dogid import settings
 from dogid.commands.output import print_json, print_table
-from dogid.commands.reading_state import load_settings_beside, owner_of
+from dogid.commands.reading_state import list_all_labels, load_settings_beside, owner_of
 from dogid.conditions import no_rights
 from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
@@ -93,9 +95,39 @@ def _check_outputs(chosen: Settings) -> list[CheckResult]:
     except DogidError as error:
         return [CheckResult("outputs", ok=False, detail=str(error))]
     results = [_run_check(f"output {entry.name}", _make_check(entry), chosen) for entry in configuration.outputs]
-    if configuration.rules:
-        results.append(CheckResult("rules", ok=True, detail=", ".join(rule.name for rule in configuration.rules)))
-    return results
+    return results + _check_rules(chosen)
+
+
+def _check_rules(chosen: Settings) -> list[CheckResult]:
+    """Check rules as the daemon does at its start, and whether they ask for what never was."""
+    from dogid.outputs.alone import prepare_alone
+    from dogid.outputs.rule_doubts import find_idle_outputs, find_rule_doubts
+
+    try:
+        prepared = prepare_alone(chosen)
+    except DogidError as error:
+        reason = str(error)  # of an output: said in its own line
+        return [] if reason.startswith("outputs.") else [CheckResult("rules", ok=False, detail=reason)]
+    rules = prepared.configuration.rules
+    with contextlib.ExitStack() as stack:
+        ledger = _open_ledger(chosen, stack)
+        doubts = find_rule_doubts(rules, list_all_labels(chosen, ledger), ledger)
+    doubts += find_idle_outputs(prepared)
+    if not (rules or doubts):
+        return []
+    return [
+        CheckResult("rules", ok=True, detail=", ".join(rule.name for rule in rules) or "none", warnings=tuple(doubts))
+    ]
+
+
+def _open_ledger(chosen: Settings, stack: contextlib.ExitStack) -> sqlite3.Connection | None:
+    """Open the ledger for reading, until the stack ends; None where there is none that can be read."""
+    from dogid.ledger.database import open_for_reading
+
+    try:
+        return stack.enter_context(contextlib.closing(open_for_reading(chosen.state.absolute())))
+    except (DogidError, OSError, sqlite3.Error):
+        return None  # the check of the state says why
 
 
 def _make_check(entry: "OutputEntry") -> _Check:
@@ -129,6 +161,7 @@ def _run_check(name: str, check: _Check, chosen: Settings) -> CheckResult:
 
 
 def _check_model(chosen: Settings) -> tuple[str, ...]:
+    from dogid.daemon.model_log import explain_unknown_thresholds
     from dogid.shelf.open_model import choose_model
 
     opened = choose_model(chosen)
@@ -137,7 +170,7 @@ def _check_model(chosen: Settings) -> tuple[str, ...]:
     return (
         f"{model.file.path}: {count_of(len(model.labels), 'label')}, fed {model.input.describe()}, {proof}",
         *model.warnings,
-        *filter(None, [problem]),
+        *filter(None, [problem, explain_unknown_thresholds(model, chosen.thresholds)]),
     )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import pwd
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -12,7 +13,7 @@ from typing import TypeVar
 
 from dogid import settings
 from dogid.conditions import inbox_hangs, no_rights
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
 from dogid.file_names import from_one_line
 from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger_condition import find_full_disk
@@ -90,6 +91,21 @@ def _is_trusted(config: Path) -> bool:
         return os.getuid() != 0 or config.stat().st_uid == 0
     except OSError:
         return False
+
+
+def list_all_labels(chosen: Settings, ledger: sqlite3.Connection | None) -> list[str]:
+    """Return the labels of the model that the settings choose, and those that the ledger knows."""
+    from dogid.ledger.queries import list_known_labels
+    from dogid.model.model_file import read_model_file
+    from dogid.shelf.open_model import find_model
+
+    known = [] if ledger is None else list_known_labels(ledger)
+    try:
+        found = find_model(chosen)
+        own = read_model_file(found.path, found.labels, found.options).labels
+    except DogidError:
+        own = None
+    return [*dict.fromkeys([*(own or ()), *known])]
 
 
 def ask_inbox(inbox: Path, task: Callable[[], T]) -> T | str:

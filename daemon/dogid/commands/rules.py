@@ -22,12 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the events, oldest first, and how many results made none for which reason."""
-    from dogid.ledger.queries import find_result, list_known_labels
-    from dogid.outputs.configuration import read_configuration
+    from dogid.ledger.queries import find_result
+    from dogid.outputs.alone import prepare_alone
+    from dogid.outputs.rule_doubts import find_rule_doubts
     from dogid.outputs.rule_trial import try_rules
 
     chosen = reading_state.load_settings_beside(args)
-    rules = read_configuration(chosen).rules
+    rules = prepare_alone(chosen).configuration.rules  # what the daemon would refuse is refused
     if not rules:
         where = "the settings have" if chosen.config_file is None else f"{chosen.config_file} has"
         raise UsageError(f"{where} no rule: add a table [[rule]], with `to`, to the file of --config")
@@ -36,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(f"--since: {error}") from None
     db = reading_state.open_state(args)
-    trial = try_rules(rules, db, since, Clock().wall_ms(), list_known_labels(db))
+    labels = reading_state.list_all_labels(chosen, db)
+    trial = try_rules(rules, db, since, Clock().wall_ms(), labels)
+    doubts = find_rule_doubts(rules, labels, db)
     results = {event.frame.result_id: find_result(db, event.frame.result_id) for event in trial.events}
     if args.json:
         events = [
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
             }
             for event in trial.events
         ]
-        print_json({"since": iso_utc(since), "events": events, "suppressed": trial.suppressed})
+        print_json({"since": iso_utc(since), "events": events, "suppressed": trial.suppressed, "notes": doubts})
         return 0
     rows = []
     for event in trial.events:
@@ -63,6 +66,9 @@ def run(args: argparse.Namespace) -> int:
     for rule, reasons in trial.suppressed.items():
         counts = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
         print_message(f"rule {rule} has left out, by its own limits: {counts}")
-    if not rows:
-        print_message(f"no event since {iso_utc(since)}")
+    active = {event.rule.name for event in trial.events}
+    for silent in (rule.name for rule in rules if rule.name not in active):
+        print_message(f"rule {silent}: no event since {iso_utc(since)}")
+    for doubt in doubts:
+        print_message(f"note: {one_line(doubt)}")
     return 0

@@ -21,10 +21,18 @@ def log_model(model: Model, found: FoundModel, thresholds: Iterable[str]) -> Non
     log.info("model %s is fed %s", model.file.name, model.input.describe())
     for warning in model.warnings:
         log.warning("%s: %s", model.file.name, warning)
+    unknown = explain_unknown_thresholds(model, thresholds)
+    if unknown is not None:
+        log.warning("%s", unknown)
+
+
+def explain_unknown_thresholds(model: Model, thresholds: Iterable[str]) -> str | None:
+    """Return which labels of the settings' thresholds a model does not have: no error, as another may have them."""
     unknown = sorted(set(thresholds) - set(model.labels))
-    if unknown:  # no error: another model may have them
-        labels = one_line(", ".join(map(repr, unknown)))
-        log.warning("thresholds: model %s has no such label, so they have no effect: %s", model.file.name, labels)
+    if not unknown:
+        return None
+    labels = one_line(", ".join(map(repr, unknown)))
+    return f"thresholds: model {model.file.name} has no such label, so they have no effect: {labels}"
 
 
 def log_model_change(what: str, model: Model) -> None:

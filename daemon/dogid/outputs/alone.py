@@ -10,7 +10,7 @@ from dogid.decoding.decoder import Decoder
 from dogid.ledger.queries import list_known_labels
 from dogid.ledger.readers import Readers
 from dogid.outputs.configuration import OutputEntry
-from dogid.outputs.preparation import ContextSource, PreparedOutput, prepare_output
+from dogid.outputs.preparation import ContextSource, PreparedOutput, PreparedOutputs, prepare_output, prepare_outputs
 from dogid.outputs.runner import send_test
 from dogid.outputs.source import OutputSource
 from dogid.outputs.trial_messages import TestOutcome, make_test_delivery
@@ -41,6 +41,14 @@ def output_alone(entry: OutputEntry, settings: Settings) -> Iterator[PreparedOut
         yield prepared
     finally:
         prepared.output.close()
+
+
+def prepare_alone(settings: Settings) -> PreparedOutputs:
+    """Check tables and rules as the daemon does at its start; the outputs are closed. Raise UsageError."""
+    prepared = prepare_outputs(settings, _make_source(settings))
+    for each in prepared.outputs:
+        each.output.close()
+    return prepared
 
 
 def send_test_alone(entry: OutputEntry, settings: Settings) -> TestOutcome:

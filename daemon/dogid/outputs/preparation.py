@@ -114,4 +114,7 @@ def _check_targets(configuration: Configuration, made: Sequence[PreparedOutput])
     for number, rule in enumerate(configuration.rules, 1):
         for name in rule.to:
             if name in without:
-                raise UsageError(f"rule.{number}.to: the output {name!r} takes every result, and no events of rules")
+                raise UsageError(
+                    f"rule.{number}.to: the output {name!r} takes every result, and no events of rules; set `all ="
+                    f" false` in [outputs.{name}] for events alone, or take {name!r} out of `to`"
+                )

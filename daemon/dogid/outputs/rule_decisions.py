@@ -150,7 +150,8 @@ class RuleDecisions:
 
 
 def _is_in_folders(rule: Rule, result: Result) -> bool:
-    return rule.folders is None or any(fnmatchcase(result["folder"], pattern) for pattern in rule.folders)
+    patterns = rule.folder_patterns
+    return patterns is None or any(fnmatchcase(result["folder"], pattern) for pattern in patterns)
 
 
 def _passes_by_name(rule: Rule, result: Result, model_labels: Collection[str]) -> bool:

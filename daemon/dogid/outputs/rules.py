@@ -14,6 +14,7 @@ from dogid.outputs.table import OutputTable, read_whole_table
 NEW, UNSURE, FAILED = "new", "unsure", "failed"
 """Words that stand for labels in a rule: any label that was never seen before, any answer below its threshold, and
 photos that failed, which have no label."""
+WORDS = frozenset({NEW, UNSURE, FAILED})
 FORCED = "label:"
 """Before a word in a rule's labels: it is meant as a label whatever it is."""
 
@@ -47,7 +48,9 @@ class Rule:
     min_score: float | None
     """Least score, 0..1; None: the threshold of the label."""
     folders: tuple[str, ...] | None
-    """Patterns of folders, as of fnmatch, which match all of a folder's path."""
+    """As they are written in the settings."""
+    folder_patterns: tuple[str, ...] | None
+    """Of these and those below them, as of fnmatch; they match all of a folder's path."""
     first_of_day: bool
     cooldown_ms: int
     quiet: QuietHours | None
@@ -79,7 +82,8 @@ def read_rule(table: Mapping[str, Any], default_name: str) -> Rule:
         to=tuple(dict.fromkeys(read.to)),
         labels=read.labels,
         min_score=read.min_score,
-        folders=None if read.folders is None else tuple(itertools.chain(*map(_expand_folder, read.folders))),
+        folders=read.folders,
+        folder_patterns=None if read.folders is None else tuple(itertools.chain(*map(expand_folder, read.folders))),
         first_of_day=read.first_of_day,
         cooldown_ms=round(1000 * read.cooldown),
         quiet=_read_quiet(read.quiet),
@@ -88,7 +92,7 @@ def read_rule(table: Mapping[str, Any], default_name: str) -> Rule:
     )
 
 
-def _expand_folder(pattern: str) -> tuple[str, ...]:
+def expand_folder(pattern: str) -> tuple[str, ...]:
     """Return the patterns of a folder and of those below it: `gate`, `/gate/`, `gate/*` and `gate/**` are the same."""
     folder = pattern.removeprefix("./").strip("/")
     while folder.endswith(("/*", "/**")):

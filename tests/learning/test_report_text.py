@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from dogid.learning_run.report import format_contradictions, format_report
+from dogid.learning_run.stored_contradictions import UnknownPhotoError, choose_photos
 
 _NOTHING_COUNTED: dict[str, int] = dict.fromkeys(
     ("known", "relabelled", "confirmed", "dropped", "withdrawn", "left_out", "without_embedding"), 0
@@ -19,8 +22,31 @@ def test_contradictions_of_the_model_itself_can_be_answered() -> None:
     assert lines[0].startswith("1 reviewed photo contradicts others, left out until someone says what it shows")
     assert lines[1] == "  a.jpg: looks like pug"
     assert lines[2].startswith("53 photos of the model's own training contradict what people said")
-    assert "dogid learn --relabel, --drop or --keep SHA256" in lines[2]
-    assert lines[3:] == ["  abababababab: looks like pug"] * 53
+    assert lines[3] == "  other>pug: 53 photos: looks like pug"
+    assert lines[4].startswith("    dogid learn --relabel 'other>pug'  ")
+    assert lines[5].startswith("the page /models")
+    assert len(lines) == 6
+
+
+def test_groups_are_chosen_as_listed() -> None:
+    asked = [
+        contradiction(None, digit * 64) | {"answer": answer, "label": label}
+        for digit, label, answer in (
+            ("1", "other", None),
+            ("2", "other", None),
+            ("3", "cat", None),
+            ("4", "cat", "drop"),
+        )
+    ]
+
+    def choose(*given: str, answered: bool = False) -> str:
+        return "".join(sha256[0] for sha256 in choose_photos(asked, given, answered=answered))
+
+    assert (choose("other>pug"), choose("all"), choose("cat>pug", "111111")) == ("12", "123", "31")
+    assert choose("all", answered=True) == "4"
+    for wrong, reason in (("pug>other", "groups are: other>pug, cat>pug"), ("abcdef", "no photo"), ("1", "no photo")):
+        with pytest.raises(UnknownPhotoError, match=reason):
+            choose(wrong)
 
 
 def test_answers_are_listed_with_what_was_said() -> None:
@@ -30,9 +56,10 @@ def test_answers_are_listed_with_what_was_said() -> None:
     ]
     assert format_contradictions([], answered) == [
         "nothing contradicts itself",
-        "2 photos of the model's own training with an answer:",
-        "  abababababab: relabel pug",
-        "  cdcdcdcdcdcd: drop",
+        "2 photos of the model's own training with an answer (to take it back: dogid learn --ask-again SHA256, or "
+        "all):",
+        "  relabel pug: 1 photo: abababababab",
+        "  drop: 1 photo: cdcdcdcdcdcd",
     ]
 
 
@@ -54,5 +81,5 @@ def test_report_says_how_many_photos_are_enough() -> None:
 
     assert lines[0].startswith("learned from 1 reviewed photo (1 without near-duplicates) and 2,000 photos")
     assert lines[1].endswith("cannot be known of so few; 1 is few, 20 are mostly enough")
-    assert "that is not enough to show that it is better (evidence 1.5, needed 20" in lines[2]
+    assert lines[2].endswith("1 gained, 0 lost, near-duplicates counted once: that does not show that it is better")
     assert "of the 24 newest photos that nobody has reviewed, 2 would get another answer" in lines

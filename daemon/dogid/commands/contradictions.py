@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING, Any
 from dogid.commands import reading_state
 from dogid.commands.label import name_user
 from dogid.commands.output import print_json, print_line
-from dogid.errors import DogidError, UsageError
+from dogid.errors import UsageError
 from dogid.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _FLAGS = {
-    "relabel": "give photos of the model's own training another label: that which contradicts theirs, or --to LABEL",
+    "relabel": "give photos of the model's own training another label: that which contradicts theirs, or --to LABEL;"
+    " PHOTOS are SHA256s, groups such as 'other>pug', or all, as --check lists them",
     "drop": "leave such photos out from now on",
     "keep": "such photos are labelled rightly",
     "ask_again": "take back what was answered about such photos",
 }
-_FEWEST_DIGITS = 6  # of a hash that is given in part; fewer are ambiguous among a few thousand photos
 
 
 def add_flags(what: Any, parser: argparse.ArgumentParser) -> None:
     """Add --check and the answers to a group of which one is given, and their details to the parser."""
     what.add_argument("--check", action="store_true", help="only list photos whose labels contradict others")
     for name, text in _FLAGS.items():
-        what.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="SHA256", help=text)
+        what.add_argument(f"--{name.replace('_', '-')}", nargs="+", metavar="PHOTOS", help=text)
     parser.add_argument("--to", metavar="LABEL", help="for --relabel: what the photos show")
     parser.add_argument("--by", metavar="NAME", help="for an answer: who gives it (default: the user)")
 
@@ -63,14 +63,14 @@ def list_or_answer(args: argparse.Namespace, chosen: Settings, state: Path, repo
 
 def _write_answer(args: argparse.Namespace, state: Path, asked: "Sequence[dict[str, Any]]") -> None:
     from dogid.clock import Clock
-    from dogid.learning_run.stored_contradictions import UnknownPhotoError, make_words
+    from dogid.learning_run.stored_contradictions import UnknownPhotoError, choose_photos, make_words
     from dogid.ledger.outside_changes import changing_ledger
     from dogid.ledger.review_writer import WordError, add_training_photo_reviews
 
     name = next(name for name in _FLAGS if getattr(args, name))
-    hashes = [_complete(given, [one["sha256"] for one in asked]) for given in getattr(args, name)]
     answer = None if name == "ask_again" else name
     try:
+        hashes = choose_photos(asked, getattr(args, name), answered=name == "ask_again")
         words = make_words(asked, hashes, answer, args.to, args.by or name_user())
     except (WordError, UnknownPhotoError) as error:
         raise UsageError(str(error)) from None
@@ -78,12 +78,3 @@ def _write_answer(args: argparse.Namespace, state: Path, asked: "Sequence[dict[s
         db.execute("BEGIN IMMEDIATE")
         for photos, word in words:
             add_training_photo_reviews(db, photos, word, Clock().wall_ms())
-
-
-def _complete(given: str, hashes: "Sequence[str]") -> str:
-    """Return the one of hashes that begins as it is given. Raise DogidError where it is not one."""
-    found = [sha256 for sha256 in hashes if sha256.startswith(given.lower())] if len(given) >= _FEWEST_DIGITS else []
-    if len(found) != 1:
-        reason = "several photos have" if found else "no photo that contradicts others has"
-        raise DogidError(f"{reason} a SHA-256 that begins with {given!r}: dogid learn --check lists them")
-    return found[0]

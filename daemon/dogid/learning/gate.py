@@ -294,7 +294,7 @@ def _explain_not_better(better: Better) -> str:
         return "no reviewed photo is answered differently: no difference"
     return (
         f"it is not shown to be better: {count_of(better.gained, 'reviewed photo')} gained and {better.lost} lost, "
-        f"near-duplicates counted once (evidence {better.e_value:.3g} of {better.needed:g}); review more photos: where "
+        f"near-duplicates counted once; review more photos: where "
         f"none is lost, {_FEWEST_GAINED} gained ones are enough"
     )
 

@@ -1,19 +1,22 @@
 """The report of a learning run: as JSON for programs, as text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dogid.file_names import quote_for_shell
 from dogid.learning.changed_answers import ChangedAnswer
 from dogid.learning.contradictions import Contradiction
 from dogid.learning.gate import Gate
 from dogid.learning.learned import Learned
 from dogid.learning_run.gather import REPLAYED, Gathered
 from dogid.learning_run.learning_state import ENOUGH_PHOTOS
+from dogid.learning_run.stored_contradictions import group_contradictions
 from dogid.quantities import count_of
 from dogid.settings import format_thresholds
 
 _MOST_CHANGES = 200  # photos that the JSON names
+_MOST_HASHES = 5  # of photos with the same answer, in the text
 _MOST_LINES = 20  # of one kind, in the text
 
 Document = dict[str, Any]
@@ -91,19 +94,19 @@ def format_report(document: Document) -> list[str]:
     ]
     lines += [_describe_new_label(label) for label in document["new_labels"]]
     if better["photos"]:
-        shown = "" if better["e_value"] >= better["needed"] else " not"
+        is_shown = better["e_value"] >= better["needed"]
+        verdict = "is more than chance explains: it is better" if is_shown else "does not show that it is better"
         lines.append(
             f"of the reviewed photos, answered rightly: {better['before_share']:.0%} before, "
-            f"{better['after_share']:.0%} after; {better['gained']} gained, {better['lost']} lost: "
-            f"that is{shown} enough to show that it is better (evidence {better['e_value']:.3g}, "
-            f"needed {better['needed']:g}; McNemar's p {better['mcnemar_p']:.2g})"
+            f"{better['after_share']:.0%} after; {better['gained']} gained, {better['lost']} lost, near-duplicates "
+            f"counted once: that {verdict}"
         )
     lines.append(f"old labels: {not_worse['statement']}")
     if gate["since_training"]:
         lines.append(f"since training, over all rounds of learning: {gate['since_training']['statement']}")
     lines += [
         f"  {label['label']}: {label['before']:.1%} before, {label['after']:.1%} after, of {label['photos']} photos, "
-        "each by layers refitted without it"
+        "each answered by a model that had not learned it"
         for label in gate["labels"][:_MOST_LINES]
     ]
     replay = document["replay"]
@@ -155,12 +158,10 @@ def _propose_thresholds(document: Document) -> list[str]:
 def format_contradictions(contradictions: Sequence[Document], answered: Sequence[Document] = ()) -> list[str]:
     """Return contradictions as lines: those of reviewed photos, then the model's own photos and what people answered.
 
-    answered are documents of `list_stored_contradictions`.
+    The model's own are in groups, which can be answered at once. answered are documents of
+    `list_stored_contradictions`.
     """
-    said = [f"{count_of(len(answered), 'photo')} of the model's own training with an answer:"] if answered else []
-    said += [
-        f"  {one['sha256'][:12]}: {' '.join(filter(None, (one['answer'], one['answer_label'])))}" for one in answered
-    ]
+    said = _format_answered(answered) if answered else []
     if not contradictions:
         return ["nothing contradicts itself", *said]
     reviewed = [one for one in contradictions if one["name"] is not None]
@@ -173,8 +174,37 @@ def format_contradictions(contradictions: Sequence[Document], answered: Sequence
     if own:
         what = "photo of the model's own training contradicts", "photos of the model's own training contradict"
         lines.append(
-            f"{count_of(len(own), *what)} what people said, left out until someone answers by dogid learn --relabel, "
-            "--drop or --keep SHA256; nothing needs to be done:"
+            f"{count_of(len(own), *what)} what people said, left out until someone answers; nothing needs to be done:"
         )
-        lines += [f"  {one['sha256'][:12]}: {one['reason']}" for one in own]
+        for group, photos in group_contradictions(own).items():
+            lines += _format_group(group, photos)
+        lines.append(
+            "the page /models shows those that are in the inbox, too, and answers by a button; dogid learn --check "
+            "--json lists each with its SHA256, which --relabel, --drop and --keep take as well, or all"
+        )
     return lines + said
+
+
+def _format_group(group: str, photos: Sequence[Mapping[str, Any]]) -> list[str]:
+    reasons = {one["reason"] for one in photos}
+    example = photos[0]["reason"] if len(reasons) == 1 else f"{photos[0]['reason']}, for example"
+    return [
+        f"  {group}: {count_of(len(photos), 'photo')}: {example}",
+        f"    dogid learn --relabel {quote_for_shell(group)}    # or --drop, or --keep",
+    ]
+
+
+def _format_answered(answered: Sequence[Document]) -> list[str]:
+    groups: dict[str, list[str]] = {}
+    for one in answered:
+        answer = " ".join(filter(None, (one["answer"], one["answer_label"])))
+        groups.setdefault(answer, []).append(one["sha256"][:12])
+    return [
+        f"{count_of(len(answered), 'photo')} of the model's own training with an answer (to take it back: dogid learn "
+        "--ask-again SHA256, or all):",
+        *(
+            f"  {answer}: {count_of(len(hashes), 'photo')}: {', '.join(hashes[:_MOST_HASHES])}"
+            + (" ..." if len(hashes) > _MOST_HASHES else "")
+            for answer, hashes in groups.items()
+        ),
+    ]

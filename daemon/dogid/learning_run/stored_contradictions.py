@@ -14,6 +14,9 @@ from dogid.ledger.reviews import Review, list_training_photo_reviews
 
 ANSWERS = {"relabel": "labelled", "drop": "unsure", "keep": "confirmed"}
 """What people can answer, with the verdict of the review that it becomes."""
+ALL = "all"
+"""What stands for all photos that a question is about."""
+_FEWEST_DIGITS = 6  # of a hash that is given in part; fewer are ambiguous among a few thousand photos
 _OF_VERDICT = {verdict: answer for answer, verdict in ANSWERS.items()}
 
 Document = dict[str, Any]
@@ -46,6 +49,41 @@ def _describe_answer(review: Review | None) -> Document:
         return {"answer": None, "answer_label": None, "by": None, "at": None}
     answer = _OF_VERDICT.get(review.verdict)
     return {"answer": answer, "answer_label": review.label, "by": review.by, "at": iso_utc(review.at)}
+
+
+def group_contradictions(photos: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return photos of the model's own training by their label and the one that speaks against it, as LABEL>OTHER."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for one in photos:
+        groups.setdefault(f"{one['label']}>{one['other']}", []).append(one)
+    return groups
+
+
+def choose_photos(asked: Sequence[Mapping[str, Any]], given: Sequence[str], *, answered: bool) -> list[str]:
+    """Return the SHA-256 of photos that were given: by the beginnings of these, by groups, or `all`.
+
+    asked is as `list_stored_contradictions` returns it. answered: whether groups and `all` are of the photos with an
+    answer, or of those without. Raise UnknownPhotoError.
+    """
+    eligible = [one for one in asked if (one["answer"] is not None) == answered]
+    groups = group_contradictions(eligible)
+    chosen: dict[str, None] = {}
+    for text in given:
+        if text == ALL or text in groups:
+            chosen.update(dict.fromkeys(one["sha256"] for one in (eligible if text == ALL else groups[text])))
+        elif ">" in text:
+            raise UnknownPhotoError(f"there is no group {text!r}; groups are: {', '.join(groups) or 'none'}")
+        else:
+            chosen[_complete(text, [one["sha256"] for one in asked])] = None
+    return list(chosen)
+
+
+def _complete(given: str, hashes: Sequence[str]) -> str:
+    found = [sha256 for sha256 in hashes if sha256.startswith(given.lower())] if len(given) >= _FEWEST_DIGITS else []
+    if len(found) != 1:
+        reason = "several photos have" if found else "no photo that contradicts others has"
+        raise UnknownPhotoError(f"{reason} a SHA-256 that begins with {given!r}: dogid learn --check --json lists them")
+    return found[0]
 
 
 def make_words(

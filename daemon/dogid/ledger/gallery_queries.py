@@ -20,6 +20,11 @@ _NEXT_LABEL = (
 _COUNT = (
     "SELECT count(*) FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label = ? AND id >= ? AND id < ?"
 )
+# it ends with the first photo that is found; reviews of photos that only a model's file knows have none
+_SAID_OF_A_PHOTO = """SELECT 1 FROM review INDEXED BY review_label CROSS JOIN photo
+    ON substr(photo.sha256, 1, 16) = substr(review.sha256, 1, 16) AND photo.sha256 = review.sha256
+    WHERE review.label = ? AND photo.state != 'superseded'
+    AND review.id = (SELECT max(word.id) FROM review AS word WHERE word.sha256 = review.sha256) LIMIT 1"""
 
 _CONTENT = """SELECT id FROM photo WHERE sha256 IS NOT NULL AND substr(sha256, 1, 16) = substr(?1, 1, 16)
     AND +sha256 = ?1 AND state = 'classified' AND absent_at IS NULL ORDER BY id DESC LIMIT 1"""
@@ -99,6 +104,11 @@ def list_given_labels(db: sqlite3.Connection, most: int) -> list[str]:
         if not is_undecodable(error):
             raise  # else a damaged row hides the labels after its own, until it is repaired
     return labels
+
+
+def is_given_by_people(db: sqlite3.Connection, label: str) -> bool:
+    """Return whether a person's word that stands gives a label to a photo with a current result."""
+    return db.execute(_SAID_OF_A_PHOTO, (label,)).fetchone() is not None
 
 
 def find_first_ids_since(db: sqlite3.Connection, moments: Sequence[int]) -> list[int]:

@@ -30,8 +30,8 @@ def fill(state: Path) -> None:
     jobs = ledger.claim(len(LABELS), (), oldest=True)
     ledger.record(
         [
-            Classified(job, job.version, "00", 1, 1, {label: 0.9}, model, Timings(1, 1, 1))
-            for job, label in zip(jobs, LABELS, strict=True)
+            Classified(job, job.version, f"{at:064x}"[::-1], 1, 1, {label: 0.9}, model, Timings(1, 1, 1))
+            for at, (job, label) in enumerate(zip(jobs, LABELS, strict=True))
         ]
     )
     ledger.close()
@@ -54,6 +54,18 @@ def test_many_labels_become_a_select_list(asked: FlaskClient) -> None:
     assert 'aria-label="By label"' not in html
     by_day = html.partition('<table id="table"')[2].partition("</table>")[0]
     assert by_day.count('scope="col"') == 1 + 6 + 1  # day, five labels and the others, all
+
+
+def test_label_by_people_can_be_chosen(asked: FlaskClient) -> None:
+    for photo_id, label in ((1, "rottweiler"), (2, "wolf"), (2, "kind 005")):  # none is a wolf any more
+        assert asked.post(f"/results/{photo_id}/label", json={"label": label}).status_code == 200
+
+    html = asked.get("/").text
+    assert '<option value="rottweiler">' in html
+    assert '<option value="wolf">' not in html
+    assert len(re.findall("<option", html)) == 1 + 200
+    chosen = asked.get("/", query_string={"label": "rottweiler"}).text
+    assert len(re.findall(r"<li class=\"tile", chosen)) == 1
 
 
 def test_hostile_label_is_shown_as_text(asked: FlaskClient) -> None:

@@ -1,7 +1,7 @@
 """Which photos the page shows, and links to others."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -17,6 +17,8 @@ _MAX_LISTED = 200
 """Labels in the drop-down list; each makes every page some 60 bytes longer."""
 _MAX_COUNTED = 1000
 """Labels that are counted: each costs a lookup in the ledger, and a model may know ten thousands."""
+_MOST_BY_PEOPLE = 60
+"""Labels of which is looked up whether people gave them; each is a lookup in the ledger."""
 _MAX_DIGITS = len(str(MAX_ID))
 
 
@@ -74,9 +76,17 @@ class LabelChoices:
     """How many labels are not shown, in words; empty where all are."""
 
 
-def label_choices(db: sqlite3.Connection, chosen: str | None) -> LabelChoices:
-    """Return the labels that photos have, the first few hundred of them, and always the chosen one."""
-    given = gallery_queries.list_given_labels(db, most=_MAX_COUNTED + 1)
+def label_choices(db: sqlite3.Connection, chosen: str | None, likely: Sequence[str] = ()) -> LabelChoices:
+    """Return the labels that photos have, the first few hundred of them, and always the chosen one.
+
+    likely: labels that people may have given, the most used first; those that they gave come before the model's.
+    """
+    by_model = gallery_queries.list_given_labels(db, most=_MAX_COUNTED + 1)
+    by_people = [
+        label for label in likely[:_MOST_BY_PEOPLE]
+        if label not in by_model and gallery_queries.is_given_by_people(db, label)
+    ]  # fmt: skip
+    given = [*by_people, *by_model]
     shown = sorted({*given[:_MAX_LISTED], *([chosen] if chosen else [])})
     omission = ""
     if len(given) > _MAX_LISTED:

@@ -53,6 +53,7 @@ class Pages:
         """Return the page: the newest photos and the daemon's state. All parameters are optional."""
         db = self._daemon.reader()
         photo_filter = PhotoFilter.from_query(request.args)
+        buttons = label_buttons(db, self._daemon.model.labels)
         found, older = _find_page(db, photo_filter)
         all_counts, present_counts = queries.count_by_status(db), queries.count_present_by_status(db)
         return render_page(
@@ -63,7 +64,7 @@ class Pages:
             has_thresholds=bool(self._daemon.settings.thresholds),
             counts=all_counts if photo_filter.shows_absent else present_counts,
             absent=all_counts["classified"] - present_counts["classified"],
-            choices=label_choices(db, photo_filter.label),
+            choices=label_choices(db, photo_filter.label, buttons.known),
             chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
@@ -73,7 +74,7 @@ class Pages:
             status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             inbox=status_panel.inbox_path(self._daemon),
             max_upload=self._daemon.settings.max_upload,
-            buttons=label_buttons(db, self._daemon.model.labels),
+            buttons=buttons,
         )
 
     def review(self, results: Sequence[Result], order: str) -> Response:

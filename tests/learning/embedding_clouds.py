@@ -67,4 +67,6 @@ def continued(learned: Learned) -> Parent:
     return Parent(
         learned.head, learned.labels, learned.embeddings, frozenset(learned.learned_from),
         frozenset(learned.learned_labels),
+        kept_before=frozenset(learned.kept),
+        dropped_before=frozenset(learned.dropped),
     )  # fmt: skip

@@ -1,10 +1,13 @@
 """A learning run that fails in any way leaves its failure, and never the report of an earlier run."""
 
 import argparse
+import contextlib
 import fcntl
 import os
 import resource
+import signal
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import pytest
 
 from dogid.commands import learn, model_shelf
 from dogid.errors import ConflictError
-from dogid.learning_run import run
-from dogid.learning_run.last_report import keep_beginning, keep_failure, keep_report, read_report
+from dogid.learning_run import end_with_daemon, run
+from dogid.learning_run.child import LearningProcess
+from dogid.learning_run.last_report import keep_beginning, keep_failure, keep_report, read_contradictions, read_report
 from dogid.learning_run.lock import is_learning, learning_alone
 from dogid.ledger.database import open_for_writing
 from dogid.settings import Settings
@@ -37,6 +41,50 @@ def test_run_that_was_killed_has_no_earlier_report(state: Path) -> None:
     assert report is not None
     assert report["interrupted"]
     assert "was ended before it had a report" in report["error"]["message"]
+
+
+def test_damaged_contradictions_are_left_out(state: Path) -> None:
+    whole = {"sha256": "ab" * 32, "name": None, "label": "pug", "other": "wolf", "reason": "looks like it"}
+    damaged = [{key: value for key, value in whole.items() if key != left_out} for left_out in whole]
+    keep_report(state, {"contradictions": ["", *damaged, whole | {"sha256": []}, whole, whole | {"label": None}]})
+
+    assert read_contradictions(state) == [whole]
+
+
+def test_run_that_is_stopped_at_once_leaves_no_earlier_report(state: Path) -> None:
+    process = LearningProcess(state, state)
+    process.start(Settings(inbox=state, state=state), activate=False)
+    starting = process.last_run()
+    process.request_stop()
+    process.join(time.monotonic() + 60)
+
+    assert (starting.running, starting.report, starting.error) == (True, None, None)
+    assert EARLIER not in (read_report(state), process.last_run().report)
+    assert process.last_run().error is not None
+    process._forget_last()  # closes its files
+
+
+def test_end_of_the_daemon_is_no_error_of_the_run(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def swallow(*_: object) -> run.LearningRun:
+        with contextlib.suppress(Exception):
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        return run.LearningRun(state, {"passed": True})
+
+    monkeypatch.setattr(run, "learn_model", swallow)
+    before = signal.signal(signal.SIGTERM, end_with_daemon._end)
+    try:
+        with pytest.raises(end_with_daemon.DaemonEndedError):
+            begin(state, activate=False)
+        with pytest.raises(end_with_daemon.DaemonEndedError):  # where it was printed, and the run went on
+            end_with_daemon.check_daemon()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        end_with_daemon._has_ended.clear()
+
+    report = read_report(state)
+    assert report is not None
+    assert report["error"]["message"].startswith("the daemon that had begun")
 
 
 def test_full_disk_leaves_no_earlier_report(state: Path) -> None:

@@ -117,6 +117,21 @@ def test_answered_contradictions_are_settled(clouds: Clouds) -> None:
     assert learned.counts.stored == 600 - 1 - 1 - learned.counts.left_out
 
 
+def test_answers_alone_are_learned_once(clouds: Clouds, parent: Parent) -> None:
+    said = reviewed(clouds.draw(3, 12), "dodo")
+    present = continued(learn(parent, said, NOTHING))
+    stored = present.stored
+    assert stored is not None
+    kept = ReviewedPhoto("", stored.sha256[0], present.labels[stored.labels[0]], stored.embeddings[0], "", None)
+    for dropped in (frozenset[str](), frozenset(stored.sha256[1:3])):
+        present = replace(present, dropped=dropped)
+        learned = learn(present, [*said, kept], NOTHING)
+        assert (learned.counts.confirmed, learned.counts.dropped) == (1, len(dropped))
+        present = replace(continued(learned), dropped=dropped)
+        with pytest.raises(LearningError, match="learned all reviewed photos already"):
+            learn(present, [*said, kept], NOTHING)
+
+
 def test_near_duplicates_with_two_labels_are_left_out_and_named(clouds: Clouds, parent: Parent) -> None:
     twin = clouds.draw(3, 1)
     said = [*reviewed(clouds.draw(3, 12), "dodo"), *reviewed(twin, "dodo", 7), *reviewed(twin * 1.001, "emu", 8)]

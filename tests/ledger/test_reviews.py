@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import pytest
 
+from dogid.learning_run.stored_contradictions import list_stored_contradictions
 from dogid.ledger import embeddings, queries
 from dogid.ledger.database import FILE_NAME
 from dogid.ledger.forget import delete_photos
@@ -22,6 +23,7 @@ from dogid.ledger.review_writer import (
 )
 from dogid.ledger.reviews import (
     Review,
+    count_corrections_since,
     count_reviewed_labels,
     count_reviews,
     find_standing_review,
@@ -86,6 +88,23 @@ def test_word_stays_with_a_content_under_all_its_names(inbox: Inbox) -> None:
     (found,) = standing(inbox)
     assert (found.label, found.path, found.model_label) == ("wolf", b"a", "cat")
     assert inbox.db.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_answers_on_training_photos_are_no_reviewed_photos(inbox: Inbox) -> None:
+    photo = add_classified(inbox, "a")
+    inbox.ledger.review([photo], say_label("wolf", "anna"))
+    asked = {"name": None, "label": "cat", "other": "wolf", "reason": "looks like it"}
+    contradictions = [asked | {"sha256": sha256} for sha256 in (content("a"), "cd" * 32)]
+    assert [one["sha256"] for one in list_stored_contradictions(inbox.db, contradictions)] == ["cd" * 32]
+
+    for word in (say_verdict("unsure", "ben"), say_verdict("withdrawn", "ben")):
+        assert inbox.ledger.review_training_photos({content("a"): "cat"}, word) == 0  # anna's word stays
+    for label, word in (("cat", say_verdict("confirmed", "ben")), ("pug", say_label("wolf", "ben"))):
+        inbox.ledger.review_training_photos({sha256(label.encode()).hexdigest(): label}, word)
+    assert said(inbox, "a") == [("labelled", "wolf")]
+    assert count_reviews(inbox.db) == {"labelled": 1, "confirmed": 0, "unsure": 0, "corrected": 1}
+    assert count_reviewed_labels(inbox.db) == {"wolf": 1}
+    assert count_corrections_since(inbox.db, 0) == 3  # all change what is learned from
 
 
 def test_word_outlives_the_answer_of_another_model(inbox: Inbox) -> None:

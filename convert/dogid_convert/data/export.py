@@ -151,8 +151,9 @@ def _said(entry: ManifestEntry) -> tuple[str, str]:
 
 
 def _list_labels(db: sqlite3.Connection) -> list[Review]:
-    """Return the reviews that stand and have a label, oldest first."""
-    return [found.review for found in list_standing_reviews(db, "") if found.review.label is not None]
+    """Return the reviews that stand and have a label, oldest first; none of photos that only a model file has."""
+    standing = (found.review for found in list_standing_reviews(db, ""))
+    return [review for review in standing if review.label is not None and not review.is_of_training_photo]
 
 
 def _list_photos(db: sqlite3.Connection, former: Collection[ManifestEntry]) -> list[_Photo]:

@@ -11,14 +11,14 @@ from dogid import settings
 from dogid.commands import contradictions, model_shelf, reading_state
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import DogidError, UsageError
-from dogid.learning_run.end_with_daemon import WITH_DAEMON, end_with_daemon
+from dogid.learning_run.end_with_daemon import WITH_DAEMON, DaemonEndedError, check_daemon, end_with_daemon
 from dogid.settings import Settings
 from dogid.system.malloc import return_large_blocks
 
 _NICENESS = 19
-"""Beside a daemon whose photos keep all cores busy, a run gets 1 or 2 % of one, and its disk accesses come last. Less
-takes more from photos: 10 a tenth of a core. The idle class would let a run last for hours, and hold the ledger for
-seconds when it writes."""
+"""Of a run beside a daemon: of cores that photos keep busy it gets what the kernel gives to the lowest priority, and
+its disk accesses come last. Less takes more of the cores from photos. The idle class may get nothing for as long as
+photos arrive, also while it writes and holds the ledger."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,8 +48,15 @@ def run(args: argparse.Namespace) -> int:
     return_large_blocks()
     if not 0.5 <= args.precision < 1:
         raise UsageError("--precision must be from 0.5 to below 1, as in 0.95")
-    if args.with_daemon:
-        end_with_daemon()
+    try:
+        if args.with_daemon:
+            end_with_daemon()
+        return _run(args)
+    except DaemonEndedError as error:
+        raise DogidError(str(error)) from None
+
+
+def _run(args: argparse.Namespace) -> int:
     from dogid.daemon.folders import is_running
 
     chosen = settings.load(args)
@@ -82,9 +89,11 @@ def _learn(args: argparse.Namespace, chosen: Settings, state: Path) -> dict[str,
                 learned = learn_model(chosen, state, db, _report_step, args.precision)
                 keep_report(state, learned.document)
             except BaseException as error:  # also of no memory, no room, Ctrl-C: an older report is not of this run
-                keep_failure(state, str(error) if isinstance(error, DogidError) else f"{type(error).__name__}: {error}")
+                is_explained = isinstance(error, (DogidError, DaemonEndedError))
+                keep_failure(state, str(error) if is_explained else f"{type(error).__name__}: {error}")
                 raise
         document = learned.document
+        check_daemon()
         if args.activate and document["passed"]:
             _activate(chosen, state, document)
     return document

@@ -56,7 +56,7 @@ class LearningKeeper:
         """Begin a run, or have the active model judged, where there is reason to; cheap where there is none."""
         try:
             self._begin_or_judge()
-        except (DogidError, OSError, sqlite3.DatabaseError) as error:
+        except (DogidError, OSError, sqlite3.Error) as error:
             self._target.note_ledger_error(error)
             log.warning("cannot see whether to learn: %s", error)
 
@@ -134,7 +134,9 @@ class LearningKeeper:
             model = self._target.model().file
             log.warning("model %s is worse than the one before, which is activated again: %s", model.name, reason)
             self._target.roll_back()
-        except (DogidError, OSError, ValueError) as error:
+        except (DogidError, OSError, ValueError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error):
+                self._target.note_ledger_error(error)
             log.warning("cannot go back from the active model, trying again later: %s", error)
             self._judged = 0
             return

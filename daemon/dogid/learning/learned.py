@@ -105,6 +105,10 @@ class Learned:
     """By which the answers of each label are as precise as was asked for."""
     notes: tuple[str, ...]
     """What cannot be known, and why."""
+    kept: tuple[str, ...] = ()
+    """SHA-256, in hex, of the stored photos that people said are labelled rightly."""
+    dropped: tuple[str, ...] = ()
+    """Of those that people wanted to be left out."""
 
 
 def conclude(
@@ -152,6 +156,8 @@ def conclude(
         changes=_count_changes(changed),
         changed=changed,
         thresholds=(),
+        kept=tuple(sorted(np.array(material.stored.sha256, object)[material.confirmed])),
+        dropped=tuple(sorted(material.dropped.sha256)),
         notes=(*_note(parent, material, fitted, evidence), *_note_left_out(joined, embeddings)),
     )
 

@@ -62,7 +62,7 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
     is_taken_back = np.array([name in taken_back for name in carried.sha256], bool)
     is_dropped = np.array([name in parent.dropped for name in carried.sha256], bool) & ~is_taken_back
     withdrawn = int(is_taken_back.sum())
-    if not reviewed and not withdrawn:
+    if not reviewed and not withdrawn and not _has_new_answers(parent, carried, frozenset()):
         raise LearningError("nobody has reviewed a photo yet; say what some of them show: dogid label FILE LABEL")
     labels = (*parent.labels, *sorted({photo.label for photo in reviewed} - set(parent.labels)))
     place = {label: at for at, label in enumerate(labels)}
@@ -72,7 +72,8 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
     known = [photo for photo in reviewed if photo.sha256 in held]
     same = {photo.sha256 for photo in known if stored.labels[held[photo.sha256]] == place[photo.label]}
     fresh = [photo for photo in reviewed if photo.sha256 not in same]
-    if not fresh and not withdrawn:
+    kept_now = frozenset(same - parent.learned_from)
+    if not fresh and not withdrawn and not (anew.any() and _has_new_answers(parent, carried, kept_now)):
         raise LearningError("the model has learned all reviewed photos already; review more of them")
     replaced = [held.get(photo.sha256, -1) for photo in fresh]
     trained = np.array([at >= 0 and stored.network_trained[at] for at in replaced], bool)
@@ -81,7 +82,7 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
     kept[[at for at in replaced if at >= 0]] = False
     stored = select(stored, kept)
     pseudo = np.zeros(len(stored.labels), bool)
-    confirmed = np.array([name in same - parent.learned_from for name in stored.sha256], bool)
+    confirmed = np.array([name in kept_now for name in stored.sha256], bool)
     if not parent.has_originals:
         pseudo = np.concatenate([pseudo, np.ones(len(recent), bool)])
         confirmed = np.concatenate([confirmed, np.zeros(len(recent), bool)])
@@ -115,6 +116,12 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
         relabelled=int((formerly >= 0).sum()),
         withdrawn=withdrawn,
     )
+
+
+def _has_new_answers(parent: Parent, carried: TrainingEmbeddings, kept: frozenset[str]) -> bool:
+    """Whether people keep or drop other stored photos than when the parent was learned: it would learn of others."""
+    before = (parent.kept_before.intersection(carried.sha256), parent.dropped_before.intersection(carried.sha256))
+    return before != (kept, parent.dropped.intersection(carried.sha256))
 
 
 def _empty(parent: Parent) -> TrainingEmbeddings:

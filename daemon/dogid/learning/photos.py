@@ -55,6 +55,10 @@ class Parent:
     dropped: frozenset[str] = frozenset()
     """SHA-256, in hex, of stored photos that people want to be left out: they stay in the file, and nothing is learned
     from them."""
+    kept_before: frozenset[str] = frozenset()
+    """SHA-256, in hex, of the stored photos that people had said are labelled rightly when it was learned."""
+    dropped_before: frozenset[str] = frozenset()
+    """Of those that were `dropped` when it was learned."""
 
     def find_learned_labels(self) -> Mask:
         """Return which labels [labels] have rows that were learned from reviews alone: they are fitted anew."""

@@ -63,13 +63,13 @@ def judge_activation(
     since = round(dt.datetime.fromisoformat(entry.at).timestamp() * 1000)
     learned = _read_corrections(active.file)
     standing = list_standing_reviews(db, network.sha256)
-    newest = list_newest_embeddings(db, network.sha256, _NEWEST)
+    newest = [one for one in list_newest_embeddings(db, network.sha256, _NEWEST) if network.fits(one.data)]
     known = {one.sha256 for one in newest}
     said = [
         one
         for one in standing
         if one.review.at >= since and one.review.label is not None and one.review.sha256 not in learned
-        and one.embedding is not None and one.review.sha256 in known
+        and network.fits(one.embedding or b"") and one.review.sha256 in known
     ]  # fmt: skip
     if not said:
         return Judgement(0, 0, 1.0)
@@ -77,24 +77,25 @@ def judge_activation(
     labels = [one.review.label or "" for one in said]
     before, now = (_answer(*head, embeddings) for head in heads)
     right = [[answer == label for answer, label in zip(answers, labels, strict=True)] for answers in (now, before)]
-    clusters = find_clusters([embeddings])
-    comparison = Comparison(np.array(right[0]), np.array(right[1]), clusters, np.zeros(len(said), np.intp))
-    differing = 0
-    accepted = _find_accepted(said, standing, newest)
+    accepted, differing = _find_accepted(said, standing, newest, active.file.sha256), [embeddings]
     for start in range(0, len(accepted), _ROWS):
         shown = network.read_embeddings([one.data for one in accepted[start : start + _ROWS]])
-        differing += sum(
-            first != second for first, second in zip(*(_answer(*head, shown) for head in heads), strict=True)
-        )
-    return weigh_words(comparison, differing)
+        answers = (_answer(*head, shown) for head in heads)
+        differing.append(shown[[first != second for first, second in zip(*answers, strict=True)]])
+    clusters = find_clusters(differing)
+    of_said = clusters[: len(said)]
+    comparison = Comparison(np.array(right[0]), np.array(right[1]), of_said, np.zeros(len(said), np.intp))
+    # a near-duplicate of a photo with a word shows what the word is about, and is no evidence against it
+    return weigh_words(comparison, len(np.setdiff1d(clusters, of_said)))
 
 
 def weigh_words(said: Comparison, differing_accepted: int) -> Judgement:
     """Return what words say about the model before activation (`after` in said) and the active one (`before`).
 
-    differing_accepted is how many photos have other answers by the two, and no word: people who correct what is wrong
-    seldom say of right answers that they are. Were those not counted, what the active model does better would not be
-    seen, and of equally good models nearly every one would be left (RESULTS.md, "Going back by itself").
+    differing_accepted is how many photos that the active model has answered have another answer by the former one, and
+    no word, near-duplicates counted once: people who correct what is wrong seldom say of right answers that they are.
+    Were those not counted, what the active model does better would not be seen, and of equally good models nearly every
+    one would be left (RESULTS.md, "Going back by itself").
     """
     _, better_before, better_now = said.count_clusters()
     better_now += differing_accepted
@@ -126,10 +127,13 @@ def _answer(head: Head, labels: Sequence[str], embeddings: Floats) -> list[str]:
 
 
 def _find_accepted(
-    said: Sequence[EmbeddedReview], standing: Sequence[EmbeddedReview], newest: Sequence[StoredEmbedding]
+    said: Sequence[EmbeddedReview], standing: Sequence[EmbeddedReview], newest: Sequence[StoredEmbedding], active: str
 ) -> list[StoredEmbedding]:
-    """Return the photos from the oldest to the newest of those of which something was said, about which nothing was."""
+    """Return the photos that the active model, by its SHA-256, has answered, and that people seem to have accepted.
+
+    Those are the ones from the oldest to the newest of those of which something was said, about which nothing was.
+    """
     seen, reviewed = ({one.review.sha256 for one in some} for some in (said, standing))
     places = [at for at, photo in enumerate(newest) if photo.sha256 in seen]
     between = newest[places[0] : places[-1] + 1] if places else []
-    return [one for one in between if one.sha256 not in reviewed]
+    return [one for one in between if one.model == active and one.sha256 not in reviewed]

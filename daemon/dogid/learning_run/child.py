@@ -14,7 +14,7 @@ from typing import IO, Any
 from dogid import settings
 from dogid.errors import ConflictError, DogidError
 from dogid.learning_run.end_with_daemon import WITH_DAEMON
-from dogid.learning_run.last_report import read_report
+from dogid.learning_run.last_report import keep_beginning, keep_failure, read_report
 from dogid.learning_run.lock import ANOTHER_RUNS, is_learning
 from dogid.settings import Settings
 
@@ -53,6 +53,8 @@ class LearningProcess:
             command = [sys.executable, "-m", "dogid", "learn", "--json", WITH_DAEMON, "--state", str(self._state)]
             command += ["--inbox", str(self._inbox), *_flags(chosen)]
             self._forget_last()
+            with contextlib.suppress(OSError):  # the report before is gone then; the run says what is the matter
+                keep_beginning(self._state, starting=True)
             try:
                 self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - as long as its process is the last one
                 self._process = subprocess.Popen(  # noqa: S603
@@ -63,7 +65,9 @@ class LearningProcess:
                     env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
                 )
             except OSError as error:
-                raise DogidError(f"no process can be started to learn in: {error.strerror or error}") from error
+                message = f"no process can be started to learn in: {error.strerror or error}"
+                keep_failure(self._state, message)
+                raise DogidError(message) from error
 
     def _forget_last(self) -> None:
         for file in (self._messages, None if self._process is None else self._process.stdin):
@@ -97,6 +101,8 @@ class LearningProcess:
         """
         running = self.is_running()  # first: a run that ends meanwhile has its report
         report = read_report(self._state)
+        if running and report is not None and report.get("interrupted"):
+            report = None  # the run has not come as far as its lock yet
         error = None if report is None else report.get("error")
         if not running and (report is None or report.get("interrupted")) and (end := self._explain_end()) is not None:
             error = {"message": end}

@@ -6,15 +6,23 @@ import sys
 import threading
 from types import FrameType
 
-from dogid.errors import DogidError
-
 WITH_DAEMON = "--with-daemon"
 """The flag of a run that ends when its standard input does."""
 _MESSAGE = "the daemon that had begun the learning run was stopped, and the run with it; begin it again"
 
 
+class DaemonEndedError(BaseException):
+    """The daemon that a run belongs to ends; no `except` for errors of the run's own is meant to catch it."""
+
+    def __init__(self) -> None:
+        super().__init__(_MESSAGE)
+
+
+_has_ended = threading.Event()
+
+
 def end_with_daemon() -> None:
-    """Raise DogidError in the main thread, which calls this, as soon as standard input ends, or at SIGTERM.
+    """Raise DaemonEndedError in the main thread, which calls this, as soon as standard input ends, or at SIGTERM.
 
     The daemon holds the other end of standard input; the kernel closes it also where the daemon is killed.
     """
@@ -30,4 +38,11 @@ def _wait_for_end() -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the failure is being noted
-    raise DogidError(_MESSAGE)
+    _has_ended.set()
+    raise DaemonEndedError
+
+
+def check_daemon() -> None:
+    """Raise DaemonEndedError where it was raised in code whose errors Python only prints, as a `__del__`."""
+    if _has_ended.is_set():
+        raise DaemonEndedError

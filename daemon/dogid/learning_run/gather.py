@@ -127,7 +127,9 @@ def _read_parent(model: Model, network: Network) -> Parent:
         raise LearningError(f"{model.file.path}: the training embeddings in it are of labels that it does not have")
     provenance = model.file.record.get("provenance")
     learned, learned_labels = (_read_names(provenance, key) for key in ("corrections", "learned_labels"))
-    return Parent(read_head(model.file.data), model.labels, stored, learned, learned_labels)
+    kept, dropped = (_read_names(provenance, key) for key in ("kept", "dropped"))
+    parent = Parent(read_head(model.file.data), model.labels, stored, learned, learned_labels)
+    return replace(parent, kept_before=kept, dropped_before=dropped)
 
 
 def _read_names(provenance: object, key: str) -> frozenset[str]:

@@ -87,8 +87,9 @@ def find_contradictions(chosen: Settings, state: Path, db: sqlite3.Connection, r
 def _write(parent: Model, state: Path, learned: Learned) -> tuple[Path, str]:
     """Return the path on the shelf and the hash of the new model's file."""
     new = NewModel(
-        learned.head, learned.labels, learned.embeddings, learned.learned_from, "dogid learn", learned.learned_labels
-    )
+        learned.head, learned.labels, learned.embeddings, learned.learned_from, "dogid learn", learned.learned_labels,
+        learned.kept, learned.dropped,
+    )  # fmt: skip
     folder = shelf_folder(state)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=_PLACE, dir=folder) as place:

@@ -10,7 +10,7 @@ from typing import Any
 from dogid.clock import iso_utc
 from dogid.errors import DogidError
 from dogid.ledger.review_writer import Word, WordError, say_label, say_verdict
-from dogid.ledger.reviews import Review, list_training_photo_reviews
+from dogid.ledger.reviews import Review, find_reviewed_results, list_training_photo_reviews
 
 ANSWERS = {"relabel": "labelled", "drop": "unsure", "keep": "confirmed"}
 """What people can answer, with the verdict of the review that it becomes."""
@@ -29,15 +29,18 @@ class UnknownPhotoError(DogidError):
 def list_stored_contradictions(db: sqlite3.Connection, contradictions: Iterable[Mapping[str, Any]]) -> list[Document]:
     """Return what people are asked, first, and what they have answered, each photo once.
 
-    contradictions are those of a learning run or a check, as in its JSON; reviewed photos among them are left out:
-    `dogid label` answers those. Keys: sha256, label (in the model's file), other (the one that speaks against it),
-    reason, answer, answer_label, by, at; other and reason are None of a photo that is answered and asked no longer.
+    contradictions are those of a learning run or a check, as in its JSON; reviewed photos among them, also those
+    reviewed since, are left out: `dogid label` answers those. Keys: sha256, label (in the model's file), other (the one
+    that speaks against it), reason, answer, answer_label, by, at; other and reason are None of a photo that is answered
+    and asked no longer.
     """
     answered = {review.sha256: review for review in list_training_photo_reviews(db)}
     asked: dict[str, Document] = {}
     for one in contradictions:
         if one["name"] is None and one["sha256"] not in asked:
             asked[one["sha256"]] = {key: one[key] for key in ("sha256", "label", "other", "reason")}
+    for sha256 in find_reviewed_results(db, asked):
+        del asked[sha256]
     for sha256, review in answered.items():
         asked.setdefault(sha256, {"sha256": sha256, "label": review.model_label, "other": None, "reason": None})
     documents = [one | _describe_answer(answered.get(one["sha256"])) for one in asked.values()]

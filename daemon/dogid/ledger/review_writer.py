@@ -31,7 +31,7 @@ _NAMED = 10  # more make an error message unreadable
 _ADD = """INSERT INTO review
     (id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_LAST = "SELECT verdict, label, reviewer FROM review WHERE sha256 = ? ORDER BY id DESC LIMIT 1"
+_LAST = "SELECT verdict, label, reviewer, photo_id FROM review WHERE sha256 = ? ORDER BY id DESC LIMIT 1"
 _STANDING_WITH_LABEL = """SELECT sha256, photo_id, path, model_id, model_label, model_score FROM review
     WHERE label = ? AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256) ORDER BY id"""
 
@@ -127,6 +127,7 @@ def add_reviews(db: sqlite3.Connection, ids: Sequence[int], word: Word, now_ms: 
 def add_training_photo_reviews(db: sqlite3.Connection, photos: Mapping[str, str], word: Word, now_ms: int) -> int:
     """Write a word on photos that a model file carries; return how many words were written, as `add_reviews` does.
 
+    Where a person's word on a result with the same content stands, that one stays, and none is written.
     photos are by content (SHA-256 in hex), with the label that the file has for each, which `confirmed` says is right.
     The label is kept as the model's answer, so that it can be had again where the word is taken back.
     """
@@ -134,7 +135,7 @@ def add_training_photo_reviews(db: sqlite3.Connection, photos: Mapping[str, str]
     for sha256, label in photos.items():
         said = label if word.verdict == "confirmed" else word.label
         last = db.execute(_LAST, (sha256,)).fetchone()
-        if _says_nothing(last, word, said):
+        if _says_nothing(last, word, said) or _is_on_result(last):
             continue
         _add(db, (sha256, NO_RESULT, b"", word.verdict, said, word.by, now_ms, None, label, None))
         written += 1
@@ -145,7 +146,12 @@ def _says_nothing(last: sqlite3.Row | None, word: Word, label: str | None) -> bo
     """Whether a word that stands says the same already, or there is none to take back."""
     if word.verdict == WITHDRAWN:
         return last is None or last[0] == WITHDRAWN
-    return last is not None and tuple(last) == (word.verdict, label, word.by)
+    return last is not None and tuple(last[:3]) == (word.verdict, label, word.by)
+
+
+def _is_on_result(last: sqlite3.Row | None) -> bool:
+    """Whether a word stands, and is about a photo that was in the inbox."""
+    return last is not None and last[0] != WITHDRAWN and last[3] != NO_RESULT
 
 
 def rename_label(db: sqlite3.Connection, old: str, new: str, by: str, now_ms: int) -> int:

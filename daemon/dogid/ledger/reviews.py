@@ -5,7 +5,7 @@ The newest of a content stands, unless it takes back the one before.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import NoneType
 from typing import NamedTuple
@@ -30,9 +30,12 @@ _NEWEST_STANDING = f"""SELECT {_COLUMNS} FROM review
     AND photo_id IN (SELECT id FROM photo) ORDER BY id DESC LIMIT ?"""  # noqa: S608
 _WITH_EMBEDDING = f"""SELECT standing.*, data FROM ({_STANDING}) AS standing
     LEFT JOIN reviewed_embedding AS stored ON stored.sha256 = standing.sha256 AND network = ? ORDER BY standing.id"""  # noqa: S608
-_NEWEST = """SELECT photo.id, photo.sha256, photo.label, data
-    FROM recent_embedding JOIN photo ON photo.id = photo_id
+_NEWEST = """SELECT photo.id, photo.sha256, photo.label, data, model.sha256
+    FROM recent_embedding JOIN photo ON photo.id = photo_id LEFT JOIN model ON model.id = photo.model_id
     WHERE network = ? AND photo.sha256 IS NOT NULL ORDER BY photo_id DESC LIMIT ?"""
+_OF_TRAINING_PHOTO = f"(photo_id = {NO_RESULT} AND length(path) = 0)"
+"""As `Review.is_of_training_photo`."""
+_STANDING_ON_RESULTS = f"SELECT * FROM ({_STANDING}) WHERE NOT {_OF_TRAINING_PHOTO}"  # noqa: S608
 _REVIEWED_EMBEDDINGS = """SELECT data FROM reviewed_embedding AS stored WHERE network = ? AND coalesce((SELECT verdict
     FROM review WHERE review.sha256 = stored.sha256 ORDER BY review.id DESC LIMIT 1), 'withdrawn') != 'withdrawn'
     ORDER BY stored.id DESC LIMIT ?"""
@@ -115,6 +118,8 @@ class StoredEmbedding:
     label: str | None
     """The model's answer."""
     data: bytes
+    model: str | None
+    """SHA-256, in hex, of the file of the model that answered."""
 
 
 def list_standing_reviews(db: sqlite3.Connection, network: str) -> list[EmbeddedReview]:
@@ -138,6 +143,12 @@ def list_training_photo_reviews(db: sqlite3.Connection) -> list[Review]:
     """Return the reviews that stand of photos that only the model file knows, oldest first."""
     rows = db.execute(f"SELECT * FROM ({_STANDING}) WHERE photo_id = ?", (NO_RESULT,))  # noqa: S608
     return [review for row in rows if (review := _as_review(row)).is_of_training_photo]
+
+
+def find_reviewed_results(db: sqlite3.Connection, contents: Iterable[str]) -> set[str]:
+    """Return those of contents (SHA-256 in hex) on which a word stands that is about a result."""
+    standing = {sha256: find_standing_review(db, sha256) for sha256 in contents}
+    return {sha256 for sha256, review in standing.items() if review is not None and not review.is_of_training_photo}
 
 
 def list_newest_reviews(db: sqlite3.Connection, limit: int) -> list[Review]:
@@ -175,8 +186,12 @@ def list_newest_embeddings(db: sqlite3.Connection, network: str, limit: int) -> 
 
 
 def count_corrections_since(db: sqlite3.Connection, since_ms: int) -> int:
-    """Return on how many contents a word stands that came after a moment and is another than the model's answer."""
-    query = f"SELECT count(*) FROM ({_STANDING}) WHERE at > ? AND label IS NOT NULL AND label IS NOT model_label"  # noqa: S608
+    """Return on how many contents a word stands that came after a moment and changes what is learned from.
+
+    Of a result, that is another label than the model's answer; of a photo that the model file carries, any answer.
+    """
+    changes = f"({_OF_TRAINING_PHOTO} OR label IS NOT NULL AND label IS NOT model_label)"
+    query = f"SELECT count(*) FROM ({_STANDING}) WHERE at > ? AND {changes}"  # noqa: S608
     return int(db.execute(query, (since_ms,)).fetchone()[0])
 
 
@@ -191,10 +206,13 @@ def list_present_paths(db: sqlite3.Connection, sha256: str) -> list[bytes]:
 
 
 def count_reviews(db: sqlite3.Connection) -> dict[str, int]:
-    """Return how many contents have a review that stands, by verdict; `corrected`: whose label is not the model's."""
+    """Return how many contents have a review that stands, by verdict; `corrected`: whose label is not the model's.
+
+    Photos that only the model file knows are not counted.
+    """
     counts = dict.fromkeys((*STANDING, "corrected"), 0)
-    query = f"SELECT verdict, count(*), total(label IS NOT model_label AND label IS NOT NULL) FROM ({_STANDING})"  # noqa: S608
-    for verdict, number, corrected in db.execute(f"{query} GROUP BY verdict"):
+    query = "SELECT verdict, count(*), total(label IS NOT model_label AND label IS NOT NULL)"
+    for verdict, number, corrected in db.execute(f"{query} FROM ({_STANDING_ON_RESULTS}) GROUP BY verdict"):
         if verdict in counts:  # damage can make another
             counts[verdict] += number
             counts["corrected"] += int(corrected)
@@ -202,8 +220,8 @@ def count_reviews(db: sqlite3.Connection) -> dict[str, int]:
 
 
 def count_reviewed_labels(db: sqlite3.Connection) -> dict[str, int]:
-    """Return how many contents people gave each label that stands, or confirmed it of."""
-    query = f"SELECT label, count(*) FROM ({_STANDING}) WHERE typeof(label) = 'text' GROUP BY label"  # noqa: S608
+    """Return how many contents people gave each label that stands, or confirmed it of, as `count_reviews` counts."""
+    query = f"SELECT label, count(*) FROM ({_STANDING_ON_RESULTS}) WHERE typeof(label) = 'text' GROUP BY label"  # noqa: S608
     return dict(db.execute(query).fetchall())
 
 

@@ -55,6 +55,10 @@ class NewModel:
     """What made it, without paths."""
     learned_labels: Sequence[str] = ()
     """Labels whose rows are fitted anew at the next learning: those that were learned from corrections alone."""
+    kept: Sequence[str] = ()
+    """SHA-256, in hex, of photos in embeddings whose label people said is right."""
+    dropped: Sequence[str] = ()
+    """Of those that people wanted to be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,7 @@ def _describe_origin(parent: Model, new: NewModel) -> dict[str, Any]:
         "parent": {"file": parent.file.name, "sha256": parent.file.sha256},
         "corrections": list(new.corrections),
         "learned_labels": list(new.learned_labels),
+        **{key: list(photos) for key, photos in (("kept", new.kept), ("dropped", new.dropped)) if photos},
         "command": new.command,
         "versions": {
             "dogid": __version__,

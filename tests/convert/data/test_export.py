@@ -52,6 +52,7 @@ def exported(folder: Path) -> dict[str, str]:
 def test_export_has_labels_answers_and_what_is_gone(
     reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    reviewed.ledger.review_training_photos({"ab" * 32: "cat"}, say_label("wolf", "anna"))  # only a model has it
     done = export(reviewed, tmp_path / "out", capsys, status=1)
 
     assert exported(tmp_path / "out") == {"cam/a.jpg": "wolf", "b.jpg": "cat"}

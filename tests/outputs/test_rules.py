@@ -12,6 +12,8 @@ import pytest
 from dogid.clock import parse_moment
 from dogid.errors import UsageError
 from dogid.ledger.database import open_for_reading
+from dogid.ledger.queries import MAX_ID
+from dogid.ledger.replays import NewAnswer, list_older_answers, replace_answers
 from dogid.outputs.configuration import read_configuration
 from dogid.outputs.rule_trial import try_rules
 from dogid.settings import Settings
@@ -220,3 +222,24 @@ def test_trial_shows_what_rules_would_have_sent(rig: OutputRig, phone: Recorder,
         assert [event.frame.result_id for event in trial.events] == [delivery.result["id"] for delivery in phone.taken]
         assert trial.suppressed == {"r": {"cooldown": 1}}
         assert not try_rules(read, db, now + 1, now, LABELS).events
+
+
+def test_replayed_answers_make_no_events(rig: OutputRig, phone: Recorder) -> None:
+    files = send(rig, phone, rule(), [("a", "cat", 0.9), ("b", "cat", 0.9)])
+    db, model = rig.ledger.connection.db, rig.ledger.register_model("n.tflite", "11", LABELS)
+    older = list_older_answers(db, "11", before=MAX_ID, limit=10, network=None)
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        assert replace_answers(db, [NewAnswer(each, {"pug": 0.9}, None) for each in older], model, rig.clock) == 2
+    rig.signal.announce()
+    assert send(rig, phone, rule(), [("c", "pug", 0.9)]) == [*files, "c"]
+
+
+def test_event_of_a_burst_is_as_old_as_its_end(rig: OutputRig, phone: Recorder, clock: SetClock) -> None:
+    send(rig, phone, rule(burst=5), [("gate/a", "cat", 0.9), ("gate/b", "cat", 0.8)])
+    rig.stop()
+    last = clock.wall_ms()
+    clock.advance(3600_000)
+    rig.start(PHONE, rule(burst=5))
+    eventually(lambda: phone.taken, "the burst is over")
+    assert (phone.taken[0].at_ms, phone.taken[0].decided_ms) == (last - 1000, last + 5000)

@@ -218,3 +218,40 @@ def test_output_that_yields_rests_while_photos_wait(
     rig.wait_for("all", backlog=0, sent=3)
     assert [delivery.kind for delivery in recorder.taken] == ["result", "review", "result"]
     assert looks[-1] is False
+
+
+def test_refused_result_is_parked_while_events_pass(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    recorder.fault = RefusedError("400: no such label")
+    recorder.refuses = lambda delivery: delivery.kind == "result" and delivery.result["label"] == "pug"
+    rig.start(TABLE, [{"labels": ["cat"], "to": ["all"]}])
+    rig.add("a", "pug")
+    for number in range(20):
+        failed = rig.state_of("all")["failed"]
+        rig.add(f"{number}")
+
+        def has_moved(before: int = failed) -> bool:
+            state = rig.state_of("all")
+            return bool(state["parked"] == 1 or state["failed"] > before)
+
+        eventually(has_moved, "it is tried again")
+    assert rig.wait_for("all", backlog=0)["parked"] == 1
+
+
+def test_each_version_of_an_overwritten_file_arrives(rig: OutputRig, recorder: Recorder) -> None:
+    rules = [{"labels": ["pug"], "to": ["all"]}]
+    rig.start(TABLE, rules)
+    rig.stop()
+    for number, label in enumerate(["pug", "cat", "dog"]):
+        rig.add("latest.jpg", label, data=bytes([number]))
+    rig.start(TABLE, rules)
+    rig.settle()
+    results = [delivery.result for delivery in recorder.taken if delivery.kind == "result"]
+    assert [(result["label"], result["present"]) for result in results] == [
+        ("pug", False),
+        ("cat", False),
+        ("dog", True),
+    ]
+    assert [delivery.result["label"] for delivery in recorder.taken if delivery.kind == "event"] == ["pug"]

@@ -1,12 +1,12 @@
-"""What was in the ledger at a moment of the past, as far as its current results show it."""
+"""What was in the ledger at a moment of the past, as far as its results show it."""
 
 import sqlite3
 
 
 def find_seq_before(db: sqlite3.Connection, moment_ms: int) -> int:
-    """Return a sequence number that all current results since a moment come after, in milliseconds since 1970."""
+    """Return a sequence number that all results since a moment come after, in milliseconds since 1970."""
     row = db.execute(
-        "SELECT min(seq) FROM photo WHERE state != 'superseded' AND seq IS NOT NULL AND classified_at >= ?",
+        "SELECT min(seq) FROM photo WHERE seq IS NOT NULL AND classified_at >= ?",
         (moment_ms,),
     ).fetchone()
     if row[0] is not None:
@@ -15,6 +15,6 @@ def find_seq_before(db: sqlite3.Connection, moment_ms: int) -> int:
 
 
 def list_labels_up_to(db: sqlite3.Connection, seq: int) -> list[str]:
-    """Return the labels of the current results up to a sequence number."""
-    query = "SELECT DISTINCT label FROM photo WHERE state = 'classified' AND seq <= ? AND typeof(label) = 'text'"
+    """Return the labels of the results up to a sequence number."""
+    query = "SELECT DISTINCT label FROM photo WHERE seq <= ? AND typeof(label) = 'text'"
     return [label for (label,) in db.execute(query, (seq,))]

@@ -45,6 +45,8 @@ NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = phot
 """Condition, in SQL, of a row of an unreviewed photo."""
 RESULTS_SINCE = "seq > ? AND state != 'superseded' ORDER BY seq"
 """Condition and order, in SQL, of the rows of current results that came after a sequence number."""
+ALL_RESULTS_SINCE = "seq > ? ORDER BY seq"
+"""The same with those that a newer version of their file has superseded."""
 _IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS copy
     ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
     WHERE verdict != 'withdrawn' AND {}

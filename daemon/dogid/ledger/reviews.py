@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from dogid.file_names import shown_name
 from dogid.ledger.damage import DamagedRowError
-from dogid.ledger.queries import NO_STANDING, RESULTS_SINCE, find_result, iterate_rows
+from dogid.ledger.queries import ALL_RESULTS_SINCE, NO_STANDING, RESULTS_SINCE, find_result, iterate_rows
 from dogid.ledger.verdicts import NO_RESULT, STANDING
 from dogid.result_document import Result
 
@@ -162,11 +162,15 @@ def list_reviews_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Rev
     return [_as_review(row) for row in rows]
 
 
-def list_changes_since(db: sqlite3.Connection, seq: int, limit: int) -> list[Change]:
-    """Return up to limit results and reviews that came after a sequence number, oldest first."""
+def list_changes_since(db: sqlite3.Connection, seq: int, limit: int, *, with_superseded: bool = False) -> list[Change]:
+    """Return up to limit results and reviews that came after a sequence number, oldest first.
+
+    with_superseded: also results that a newer version of their file has superseded, as long as the ledger has them.
+    """
+    since = ALL_RESULTS_SINCE if with_superseded else RESULTS_SINCE
     db.execute("BEGIN")  # else a result that comes between the two queries would be left out
     try:
-        rows = iterate_rows(db, RESULTS_SINCE, (seq,), limit)
+        rows = iterate_rows(db, since, (seq,), limit)
         changes = [Change(row["seq"], "result", result, row["classified_at"] or 0) for row, result in rows]
         reviews = list_reviews_since(db, seq, limit)
         changes += [Change(review.id, "review", find_result(db, review.photo_id), review.at) for review in reviews]

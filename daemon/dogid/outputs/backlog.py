@@ -76,14 +76,25 @@ class Backlog:
             result = find_result(db, event.result_id) if is_wanted else None
             if result is not None:
                 rule = event.rule or None
-                deliveries.append(Delivery(event.id, event.seq, event.kind, result, event.at_ms, rule, event.count))
+                deliveries.append(
+                    Delivery(
+                        event.id,
+                        event.seq,
+                        event.kind,
+                        result,
+                        event.at_ms,
+                        rule,
+                        event.count,
+                        decided_ms=event.decided_ms,
+                    )
+                )
                 positions.append(Position(last_event, None))
         after_events = last_event
         if self._wants_all and len(deliveries) < limit:
             seq = self._store.read_cursor(self._name) or 0
             room = limit - len(deliveries)
             newest = read_newest_seq(db)
-            changes = list_changes_since(db, seq, room) if newest > seq else []
+            changes = list_changes_since(db, seq, room, with_superseded=True) if newest > seq else []
             for change in changes:
                 last_seq = change.seq
                 if change.result is not None:
@@ -91,5 +102,5 @@ class Backlog:
                     deliveries.append(Delivery(name, change.seq, change.kind, change.result, change.at_ms))
                     positions.append(Position(after_events, last_seq))
             if len(changes) < room and newest > max(seq, last_seq or 0):
-                last_seq = newest  # what is between was superseded or forgotten since
+                last_seq = newest  # what is between was forgotten since
         return Batch(deliveries, positions, Position(last_event, last_seq))

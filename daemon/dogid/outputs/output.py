@@ -58,6 +58,8 @@ class Delivery:
     """Name of the rule that an event passed."""
     count: int = 1
     """How many photos an event stands for, the best of which is its result."""
+    decided_ms: int | None = None
+    """When a rule decided on an event, by the times of the results, as at the end of a burst; None: at `at_ms`."""
     is_test: bool = False
     """Sent by `dogid outputs test`."""
 

@@ -31,6 +31,8 @@ class Event:
     frame: Frame
     count: int
     """Photos that it stands for, of which frame is the best."""
+    decided: int
+    """When it was decided, by the times of the results, in milliseconds since 1970."""
 
 
 class RuleDecisions:
@@ -67,7 +69,7 @@ class RuleDecisions:
             elif rule.burst_ms:
                 events += self._join_burst(rule, frame)
             else:
-                events += self._decide(rule, frame, frame.at, 1)
+                events += self._decide(rule, frame, frame.at, 1, frame.at)
         return events
 
     def close_bursts_by_clock(self, now_ms: int) -> list[Event]:
@@ -93,7 +95,10 @@ class RuleDecisions:
     def _close_bursts(self, moment: int) -> list[Event]:
         """End the bursts that are over by a moment."""
         return [
-            event for burst in self._list_bursts() if self._has_ended(burst, moment) for event in self._close(burst)
+            event
+            for burst in self._list_bursts()
+            if self._has_ended(burst, moment)
+            for event in self._close(burst, moment)
         ]
 
     def _join_burst(self, rule: Rule, frame: Frame) -> list[Event]:
@@ -104,7 +109,7 @@ class RuleDecisions:
             return []
         near = burst.first - rule.burst_ms <= frame.taken <= burst.last + rule.burst_ms
         if not near or frame.at - burst.opened > _LONGEST_BURST * rule.burst_ms:
-            events = self._close(burst)
+            events = self._close(burst, frame.at)
             self._state.store_burst(begin_burst(rule, frame))
             return events
         joined = replace(
@@ -118,11 +123,14 @@ class RuleDecisions:
         self._state.store_burst(joined)
         return []
 
-    def _close(self, burst: Burst) -> list[Event]:
+    def _close(self, burst: Burst, moment: int) -> list[Event]:
+        """End a burst; after a stop, it ended when no photo had come for long enough, and not only now."""
         self._state.remove_burst(burst)
-        return self._decide(self._by_name[burst.rule], burst.best, burst.opened, burst.count)
+        rule = self._by_name[burst.rule]
+        ended = min(moment, burst.joined + rule.burst_ms)
+        return self._decide(rule, burst.best, burst.opened, burst.count, max(ended, burst.joined))
 
-    def _decide(self, rule: Rule, frame: Frame, at: int, count: int) -> list[Event]:
+    def _decide(self, rule: Rule, frame: Frame, at: int, count: int, decided: int) -> list[Event]:
         """Return the event of a photo or a burst that began at a moment, unless one came before it."""
         day = _local_day(at)
         if frame.is_new and not self._state.is_new(rule.name, frame.label):
@@ -140,7 +148,7 @@ class RuleDecisions:
             self._state.note_event(rule.name, frame.folder, frame.label, at, day)
         if frame.is_new:
             self._state.use_up(rule.name, frame.label)
-        return [Event(rule, frame, count)]
+        return [Event(rule, frame, count, decided)]
 
     def _passes_as_new(self, rule: Rule, result: Result, model_labels: Collection[str]) -> bool:
         label = result["label"]

@@ -8,6 +8,7 @@ from dogid.clock import Clock
 from dogid.ledger.gallery_queries import list_given_labels
 from dogid.ledger.queries import read_newest_seq
 from dogid.ledger.reviews import Change, list_changes_since
+from dogid.outputs.rule_changes import leave_out_replayed
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -68,14 +69,14 @@ class RuleEngine:
         db = self._reader()
         cursor = self._store.read_cursor() or 0
         newest, now = read_newest_seq(db), self._clock.wall_ms()
-        changes = list_changes_since(db, cursor, _BATCH) if newest > cursor else []
+        changes = list_changes_since(db, cursor, _BATCH, with_superseded=True) if newest > cursor else []
         has_more = len(changes) == _BATCH
         end = changes[-1].seq if has_more else max([newest, *(change.seq for change in changes)])
         outputs = set[str]()
         if end != cursor or self._decisions.has_ended_burst(now):
             try:
                 with self._store.transaction() as store_db:
-                    outputs = self._decide(store_db, changes, None if has_more else now)
+                    outputs = self._decide(store_db, leave_out_replayed(db, changes), None if has_more else now)
                     self._state.flush()
                     self._store.set_cursor(end)
             except BaseException:
@@ -101,10 +102,11 @@ class RuleEngine:
         frame, rule = event.frame, event.rule
         outputs = self._enabled.intersection(rule.to)
         db.executemany(
-            "INSERT INTO outbox (output, id, seq, rule, count, result_id, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outbox (output, id, seq, rule, count, result_id, at, decided)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (output, f"{self._store.stream}-{frame.seq}-{rule.name}", frame.seq, rule.name, event.count,
-                 frame.result_id, frame.at)
+                 frame.result_id, frame.at, event.decided)
                 for output in sorted(outputs)
             ],
         )  # fmt: skip

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dogid.ledger.first_results import find_seq_before, list_labels_up_to
 from dogid.ledger.reviews import Change, list_changes_since
+from dogid.outputs.rule_changes import leave_out_replayed
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -51,8 +52,8 @@ def try_rules(
 
 
 def _iterate_changes(ledger: sqlite3.Connection, seq: int) -> Iterator[Change]:
-    while changes := list_changes_since(ledger, seq, _BATCH):
-        yield from changes
+    while changes := list_changes_since(ledger, seq, _BATCH, with_superseded=True):
+        yield from leave_out_replayed(ledger, changes)
         seq = changes[-1].seq
 
 

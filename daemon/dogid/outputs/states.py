@@ -76,7 +76,7 @@ def note_fault(state: State, fault: UnwrittenFault) -> None:
 
 
 def _describe(name: str, kind: str, enabled: bool, *, store: StoreReader | None, newest: int) -> State:  # noqa: FBT001
-    """Return the state of one output; changes that were superseded since count as waiting, too."""
+    """Return the state of one output; changes that were forgotten since count as waiting, too."""
     state, waiting, parked, refusal = StoredState(), 0, 0, None
     if store is not None:
         state = store.read_state(name)

@@ -42,6 +42,7 @@ class StoredEvent:
     result_id: int
     at_ms: int
     kind: str
+    decided_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class StoreReader:
     def list_events(self, output: str, limit: int, after: int = 0) -> list[StoredEvent]:
         """Return up to limit events that wait for an output, in their order."""
         query = (
-            "SELECT number, output, id, seq, rule, count, result_id, at, kind FROM outbox"
+            "SELECT number, output, id, seq, rule, count, result_id, at, kind, decided FROM outbox"
             " WHERE output = ? AND number > ? ORDER BY number LIMIT ?"
         )
         with self._lock:

@@ -3,7 +3,7 @@
 FILE_NAME = "outputs.db"
 """In the state folder."""
 
-VERSION = 2
+VERSION = 3
 """Of the schema, in SQLite's user_version."""
 
 UPGRADES = {
@@ -19,6 +19,7 @@ CREATE TABLE unsent_label (rule TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY 
 UPDATE parked SET kind = 'result' WHERE rule IS NULL;
 UPDATE parked SET happened = at;
 """,
+    2: "ALTER TABLE outbox ADD COLUMN decided INTEGER;",
 }
 """By the version of a database, the statements that make it one of the next version."""
 
@@ -42,7 +43,8 @@ CREATE TABLE outbox (
     count INTEGER NOT NULL,                  -- photos that the event stands for
     result_id INTEGER NOT NULL,
     at INTEGER NOT NULL,                     -- milliseconds since 1970, as all `at`
-    kind TEXT NOT NULL DEFAULT 'event'       -- as of a Delivery
+    kind TEXT NOT NULL DEFAULT 'event',      -- as of a Delivery
+    decided INTEGER                          -- when, by the results' times; NULL: at `at`
 ) STRICT;
 CREATE INDEX outbox_output ON outbox (output, number);
 

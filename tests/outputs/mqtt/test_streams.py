@@ -32,7 +32,9 @@ def test_young_events_pass_before_their_picture_and_old_ones_not(
     subscriber = subscribe(broker)
     output = bench.make(broker.url)
     minute_ago = round(time.time() * 1000) - 60_000
-    old = deliveries(1, 2, "event", at_ms=minute_ago - 250_000) + deliveries(2, 3, "event", at_ms=minute_ago, rule="r")
+    old = deliveries(1, 2, "event", at_ms=minute_ago - 250_000)
+    # of a burst that has just ended
+    old += deliveries(2, 3, "event", rule="r", at_ms=minute_ago - 250_000, decided_ms=minute_ago)
     acknowledged: list[int] = []
     output.send(old, acknowledged.append)
     assert acknowledged[-1] == 2

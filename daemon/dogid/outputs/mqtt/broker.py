@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from dogid.outputs.mqtt.configuration import Address, MqttTable
 from dogid.outputs.network_faults import explain_fault
-from dogid.outputs.output import OutputConfigError, OutputError
+from dogid.outputs.output import OutputConfigError, OutputError, RefusedError
 from dogid.outputs.secret_files import find_secret, read_secret
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken ov
 _MOST_PACKETS = 1000  # read at once; a broker that sends without end does not keep the thread
 
 _BAD_CREDENTIALS, _NOT_AUTHORIZED, _PROTOCOL_VERSION = 0x86, 0x87, 0x84
-_TOO_LARGE = 0x95
+_TOO_LARGE, _INVALID_PAYLOAD = 0x95, 0x99
 
 
 class Message(NamedTuple):
@@ -45,6 +45,10 @@ class Message(NamedTuple):
 
 class TopicRefusedError(OutputError):
     """The broker does not allow this client to publish to a topic."""
+
+
+class MessageRefusedError(RefusedError):
+    """The broker does not take this message, and may take others of its topic."""
 
 
 class Broker:
@@ -113,7 +117,7 @@ class Broker:
         """Publish messages in order, and wait until the broker has acknowledged all.
 
         Call acknowledged(n) when the first n are, now and then and at the end. Raise OutputError where the connection
-        is lost or no acknowledgement comes; TopicRefusedError where one is refused.
+        is lost or no acknowledgement comes; TopicRefusedError or MessageRefusedError where one is refused.
         """
         numbers: dict[int, int] = {}  # by packet id, which message
         arrived: set[int] = set()
@@ -138,7 +142,7 @@ class Broker:
                 if refused is not None:
                     if numbers:
                         self.drop()  # what is still on the way would take up the window of the next messages
-                    self._explain_refusal(messages[refused[0]], refused[1])
+                    self._explain_refusal(messages[refused[0]], refused[1], is_next=refused[0] == first_open)
                 if self._lost is not None:
                     self._report_loss(self._lost)
                 if now > deadline:
@@ -309,8 +313,11 @@ class Broker:
             self._fail(f"the broker refuses {who}; {hint}")
         self._fail(f"the broker refuses the connection: {str(answer).lower()}")
 
-    def _explain_refusal(self, message: Message, reason: "ReasonCode") -> NoReturn:
-        """Raise TopicRefusedError for a message that the broker refused."""
+    def _explain_refusal(self, message: Message, reason: "ReasonCode", *, is_next: bool) -> NoReturn:
+        """Raise TopicRefusedError, or MessageRefusedError, for a message that the broker refused.
+
+        is_next: whether all before it are acknowledged; else it is not known yet which delivery has to be put aside.
+        """
         where = f"broker {self._address}"
         user = self._address.user or "a client without a user"
         if reason.value == _NOT_AUTHORIZED:
@@ -319,8 +326,11 @@ class Broker:
                 f" `topic write {message.topic.rpartition('/')[0]}/#`"
             )
         if reason.value == _TOO_LARGE:
-            raise TopicRefusedError(f"{where}: {message.topic}: {len(message.payload)} bytes are more than it takes")
-        raise TopicRefusedError(f"{where}: a message to {message.topic} was refused: {str(reason).lower()}")
+            text = f"{where}: {message.topic}: {len(message.payload)} bytes are more than it takes"
+        else:
+            text = f"{where}: a message to {message.topic} was refused: {str(reason).lower()}"
+        is_message = is_next and reason.value in (_TOO_LARGE, _INVALID_PAYLOAD)
+        raise (MessageRefusedError if is_message else TopicRefusedError)(text)
 
     def _report_loss(self, why: str) -> NoReturn:
         """Raise OutputError for a lost connection. Many brokers do not say that another client has taken it over."""

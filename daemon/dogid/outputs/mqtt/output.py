@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dogid.outputs.mqtt import home_assistant
-from dogid.outputs.mqtt.broker import Broker, Message, TopicRefusedError, make_tls
+from dogid.outputs.mqtt.broker import Broker, Message, MessageRefusedError, TopicRefusedError, make_tls
 from dogid.outputs.mqtt.configuration import read_mqtt_table
 from dogid.outputs.mqtt.state import StateReader, find_newest, is_old
 from dogid.outputs.mqtt.topics import Topics, make_id
@@ -135,7 +135,8 @@ class MqttOutput:
     def _make_messages(self, delivery: Delivery) -> list[Message]:
         if delivery.kind != "event":
             return [Message(self._topics.results, _encode(delivery.describe()))]
-        if is_old(delivery.at_ms, self._table.max_event_age) and not delivery.is_test:
+        decided_ms = delivery.at_ms if delivery.decided_ms is None else delivery.decided_ms
+        if is_old(decided_ms, self._table.max_event_age) and not delivery.is_test:
             return []
         label = delivery.result["label"]
         kind = home_assistant.FAILED if label is None else label
@@ -220,7 +221,7 @@ class MqttOutput:
                 continue
             try:
                 self._broker.publish([message])
-            except TopicRefusedError as error:
+            except (TopicRefusedError, MessageRefusedError) as error:
                 log.warning("output %s: %s", self._context.name, error)
                 self._refused.add(message.topic)
 

@@ -4,11 +4,15 @@ import json
 import signal
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from dogid.outputs.output import Delivery
+from dogid.outputs.store import OutputStore
+from tests.outputs.support import NOON
 from tests.support.daemon import DaemonProcess, dogid
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
@@ -76,6 +80,31 @@ def test_test_message_is_sent_by_the_daemon(barn: DaemonProcess) -> None:
     assert failed.returncode == 1
     assert "output bad: " in failed.stderr
     assert "Traceback" not in failed.stderr
+
+
+def test_what_was_refused_is_listed_and_sent_again(barn: DaemonProcess) -> None:
+    (result,) = barn.results()
+    with closing(OutputStore(barn.state)) as store:
+        for number in range(7):
+            store.park("good", Delivery(f"again-{number}", 1, "event", result, 5, "dogs"), "404: wrong path", NOON)
+    status = barn.command("status").stdout
+    assert "0 of 2 in order" in status
+    assert "7 refused: 404: wrong path" in status
+    assert "7 refused: 404: wrong path" in _read(barn, "")
+    assert 'dogid_output_parked{output="good",type="command"} 7.0' in _read(barn, "metrics")
+    listed = barn.command("outputs")
+    assert "REFUSED" in listed.stdout
+    assert "output good refused a.jpg at 2023-11-14T22:13:20.000Z: 404: wrong path" in listed.stderr
+    assert "refused 2 others" in listed.stderr
+    good, _ = json.loads(barn.command("outputs", "--json").stdout)["outputs"]
+    assert [each["id"] for each in good["refused"]] == [f"again-{number}" for number in reversed(range(7))]
+    assert good["refused"][0]["reason"] == "404: wrong path"
+    done = barn.command("outputs", "retry", "good")
+    assert (done.returncode, done.stdout) == (0, "output good: 7 refused deliveries are sent again\n")
+    log = Path(barn.flags[1]).with_name("got")
+    eventually(lambda: "again-6" in log.read_text(), "they arrive")
+    eventually(lambda: _states(barn)["good"]["ok"], "it is in order")
+    assert barn.command("outputs", "discard", "fone").returncode == 1
 
 
 def test_commands_beside_it_go_by_its_settings(barn: DaemonProcess) -> None:

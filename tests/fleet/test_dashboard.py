@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from tests.support.daemon import ROOT, DaemonProcess
 from tests.support.photos import photo, put
+from tests.support.ports import claim_port
 from tests.support.waiting import TIMEOUT, eventually
 
 FOLDER = ROOT / "systemd" / "grafana"
@@ -71,7 +71,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         (folder / "prometheus.yml").write_text(
             text.replace("interval: 500ms", "interval: 500ms\n    scrape_timeout: 500ms")
         )
-        port = _free_port()
+        port = claim_port()
         flags = [f"--config.file={folder}/prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
         with (folder / "prometheus.log").open("wb") as log:
             process = subprocess.Popen([program, *flags, f"--storage.tsdb.path={folder}/data"], stdout=log, stderr=log)
@@ -102,7 +102,7 @@ def _type_recipe(folder: Path) -> None:
 def _make_daemon(folder: Path, name: str) -> DaemonProcess:
     home = folder / name
     put(home / "inbox" / "yard" / "before.jpg", photo(len(name)))
-    (home / "dogid.toml").write_text(SETTINGS.replace("{port}", str(_free_port())))
+    (home / "dogid.toml").write_text(SETTINGS.replace("{port}", str(claim_port())))
     flags = ("--name", name, "--token-file", str(folder / "dogid-token"), "--config", str(home / "dogid.toml"))
     return DaemonProcess(home / "inbox", home / "state", *flags)
 
@@ -113,13 +113,6 @@ def _has_read(prometheus: Prometheus, count: int) -> bool:
         return len(prometheus.query("sum by (instance) (dogid_results_total)")) == count
     except OSError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_each_query_of_the_dashboard_has_data_of_both_daemons(prometheus: Prometheus) -> None:

@@ -14,18 +14,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.outputs.receivers import Receiver, make_receiver
+from dogid.outputs.files.sidecar import keyword_of
+from tests.outputs.receivers import KINDS, SERVERS, Receiver, make_receiver
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo
 from tests.support.waiting import eventually
 
-KINDS = ("command", "http", "mqtt", "smtp")
 PHOTOS_PER_OUTAGE = 10
+OVERWRITTEN = "latest.jpg"
+"""A name that gets another photo again and again, as cameras do it."""
+_ONCE = frozenset({"jsonl", "csv", "rule", "sort"})
+"""Kinds that recognise what is there already."""
+_SEEDS = 1 << 32
 _SIDE = 16  # pixels: photos are cheap, what is tried is what becomes of their results
 _LONGEST_PAUSE = 0.6  # seconds between two outages, and of one
 _DAEMON_EVERY = 4  # outages; the others are shared by the receivers
 _FAULT_RATE = 0.01  # of what receivers have got, and answer wrongly
-_LAST_SECONDS = 600.0  # for what is left at the end: outputs wait up to five minutes after many faults
+_PATIENCE = 600.0  # seconds for what is left at the end: outputs wait up to five minutes after many faults
 
 
 @dataclass(slots=True)
@@ -48,17 +53,34 @@ class Report:
         return "\n".join([*lines, f"{len(self.faults)} faults", *(f"  {fault}" for fault in self.faults[:50])])
 
 
-def run(outages: int, seed: int, kinds: Sequence[str] = KINDS, *, progress: bool = False) -> Report:
-    """Have so many outages of outputs of these kinds and of the daemon; return what was found."""
+def run(
+    outages: int,
+    seed: int,
+    kinds: Sequence[str] = KINDS,
+    *,
+    patience: float = _PATIENCE,
+    progress: bool = False,
+) -> Report:
+    """Have so many outages of outputs of these kinds and of the daemon; return what was found.
+
+    patience: seconds in which all has to be answered at the end, and then to be sent.
+    """
     report, began = Report(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dogid-outages-") as folder:
-        _run(Path(folder), outages, random.Random(seed), kinds, report, progress=progress)
+        _run(Path(folder), outages, random.Random(seed), kinds, report, patience=patience, progress=progress)
     report.seconds = time.monotonic() - began
     return report
 
 
 def _run(
-    folder: Path, outages: int, chance: random.Random, kinds: Sequence[str], report: Report, *, progress: bool
+    folder: Path,
+    outages: int,
+    chance: random.Random,
+    kinds: Sequence[str],
+    report: Report,
+    *,
+    patience: float,
+    progress: bool,
 ) -> None:
     (folder / "inbox").mkdir()
     receivers = {kind: make_receiver(kind, folder, _FAULT_RATE) for kind in kinds}
@@ -70,20 +92,22 @@ def _run(
         daemon.start()
         for number in range(outages):
             for _ in range(PHOTOS_PER_OUTAGE):
-                _add_photo(daemon.inbox, report)
+                report.photos += 1
+                _put_photo(daemon.inbox, f"{report.photos:05}.jpg", report.photos)
+            _put_photo(daemon.inbox, OVERWRITTEN, -number)
             time.sleep(chance.uniform(0, _LONGEST_PAUSE))
             _have_outage(daemon, receivers, chance, report, is_daemons=number % _DAEMON_EVERY == 1)
             if progress:
                 print(f"{number + 1} of {outages} outages", file=sys.stderr, flush=True)  # noqa: T201
         eventually(
-            lambda: _has_answered(daemon, report.photos),
+            lambda: _has_answered(daemon, report.photos + 1),
             lambda: f"all is answered: {daemon.log_text()[-3000:]}",
-            _LAST_SECONDS,
+            patience,
         )
         daemon.kill()  # the next start tries at once what waits
         daemon.start()
-        eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", _LAST_SECONDS)
-        results = {result["file"]: result["id"] for result in daemon.results()}
+        eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", patience)
+        results = daemon.results_by_name()
         for name, receiver in receivers.items():
             _count(name, receiver.messages(), results, report)
         report.faults += [f"{state['name']}: parked {state['parked']}" for state in _outputs(daemon) if state["parked"]]
@@ -103,18 +127,17 @@ def _write_settings(folder: Path, receivers: dict[str, Receiver]) -> Path:
     return config
 
 
-def _add_photo(inbox: Path, report: Report) -> None:
-    report.photos += 1
+def _put_photo(inbox: Path, name: str, seed: int) -> None:
     hidden = inbox / ".next"
-    hidden.write_bytes(photo(report.photos, size=(_SIDE, _SIDE)))
-    hidden.rename(inbox / f"{report.photos:05}.jpg")
+    hidden.write_bytes(photo(seed % _SEEDS, size=(_SIDE, _SIDE)))
+    hidden.rename(inbox / name)
 
 
 def _have_outage(
     daemon: DaemonProcess, receivers: dict[str, Receiver], chance: random.Random, report: Report, *, is_daemons: bool
 ) -> None:
     """Kill one of all, and start it again after a while; the daemon may just be starting."""
-    mortal = sorted(receivers.keys() - {"command"})
+    mortal = sorted(receivers.keys() & set(SERVERS))
     if is_daemons or not mortal:
         report.outages["the daemon"] += 1
         daemon.kill()
@@ -141,26 +164,49 @@ def _has_sent_all(daemon: DaemonProcess) -> bool:
     return all(state["backlog"] == 0 for state in _outputs(daemon))
 
 
-def _count(name: str, messages: list[dict[str, Any]], results: dict[str, int], report: Report) -> None:
-    """Compare what a receiver has got with the results: all, in order, and again only with the same id."""
-    first: dict[str, str] = {}
-    last_seq = 0
+def _count(name: str, messages: list[dict[str, Any]], results: dict[str, Any], report: Report) -> None:
+    """Compare what a receiver has got with the results: all, in order, and again only with the same id.
+
+    Of an overwritten photo the newest result has to come; of the former ones, those that were sent meanwhile.
+    """
+    files = {result["sha256"]: file for file, result in results.items()}
+    first: dict[str, dict[str, Any]] = {}
+    last_seq, repeated = 0, 0
     for message in messages:
-        known = first.get(message["file"])
-        if known is not None:
-            if known != message["id"]:
-                report.faults.append(f"{name}: {message['file']} came as {known} and as {message['id']}")
+        file = message["file"] if "file" in message else files.get(message["sha256"], OVERWRITTEN)
+        result = results.get(file)
+        is_newest = _is_of(message, result)
+        if file == OVERWRITTEN and not is_newest:
             continue
-        first[message["file"]] = message["id"]
-        seq = int(message["id"].split("-")[1])
-        if seq < last_seq:
-            report.faults.append(f"{name}: {message['id']} came after {last_seq}")
-        last_seq = seq
-        if message["result"] not in (None, results.get(message["file"])):
-            report.faults.append(f"{name}: {message['file']} came with the result {message['result']}")
+        if file in first:
+            repeated += 1
+            is_former = file == OVERWRITTEN and message.get("result") is None
+            if first[file].get("id") != message.get("id") and not is_former:
+                report.faults.append(f"{name}: {file} came as {first[file]} and as {message}")
+            continue
+        first[file] = message
+        if not is_newest:
+            report.faults.append(f"{name}: {file} came with another result: {message}")
+        if "id" in message:
+            seq = int(message["id"].split("-")[1])
+            if seq < last_seq:
+                report.faults.append(f"{name}: {message['id']} came after {last_seq}")
+            last_seq = seq
     report.faults += [f"{name}: {file} did not arrive" for file in sorted(set(results) - set(first))]
+    if repeated and name in _ONCE:
+        report.faults.append(f"{name}: {repeated} came twice")
     report.received[name] = len(messages)
-    report.repeated[name] = len(messages) - len(first)
+    report.repeated[name] = repeated
+
+
+def _is_of(message: dict[str, Any], result: dict[str, Any] | None) -> bool:
+    """Return whether a message, as far as it says that, is of a result."""
+    if result is None:
+        return False
+    if "label" in message:
+        is_content = message.get("sha256", result["sha256"]) == result["sha256"]
+        return is_content and bool(message["label"] == keyword_of(result))
+    return message["result"] in (None, result["id"])
 
 
 def main() -> int:

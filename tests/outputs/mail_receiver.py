@@ -1,7 +1,6 @@
 """A mail server on this machine that keeps what it gets."""
 
 import contextlib
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
@@ -10,6 +9,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.support.ports import claim_port
 from tests.support.waiting import TIMEOUT
 
 
@@ -29,17 +29,10 @@ class MailReceiver:
         return said
 
 
-def find_free_port() -> int:
-    """Return a port of this machine that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def receiving_mail(port: int = 0) -> Iterator[MailReceiver]:
     """A mail server on a free port, or the given one."""
-    receiver = MailReceiver(port or find_free_port())
+    receiver = MailReceiver(port or claim_port())
     controller = Controller(receiver, hostname="127.0.0.1", port=receiver.port, ready_timeout=TIMEOUT)
     controller.start()
     try:

@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.outputs.mail_receiver import find_free_port
+from tests.outputs.file_receivers import Events, JsonLines, Sidecars, SortedPhotos, Table
 from tests.outputs.recording_broker import RecordingBroker
 from tests.support.daemon import ROOT, environment
+from tests.support.ports import claim_port
+
+SERVERS = ("http", "mqtt", "smtp")
+"""Kinds of receivers that can be killed by themselves."""
+_OF_FILES = {"jsonl": JsonLines, "csv": Table, "sidecar": Sidecars, "sort": SortedPhotos, "rule": Events}
+KINDS = (*SERVERS, "command", *_OF_FILES)
 
 
 class Receiver(Protocol):
@@ -28,7 +34,10 @@ class Receiver(Protocol):
         """End it for good."""
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return what was received, in order: id, file, and result where it is known."""
+        """Return what was received, in order: id, file, and result where it is known.
+
+        Of what is a file of its own, label, and file or the sha256 of the photo.
+        """
 
 
 class _Server:
@@ -38,7 +47,7 @@ class _Server:
 
     def __init__(self, folder: Path, fault_rate: float) -> None:
         self.folder = folder
-        self.port = find_free_port()
+        self.port = claim_port()
         self._file = folder / f"{self.kind}.jsonl"
         command = [sys.executable, "-m", "tests.outputs.recording_server", self.kind, str(self.port), str(self._file)]
         self._command = [*command, "--faults", str(fault_rate)]
@@ -104,8 +113,10 @@ class _Program:
 
 
 def make_receiver(kind: str, folder: Path, fault_rate: float) -> Receiver:
-    """Return the receiver of a kind: command, http, mqtt or smtp; fault_rate: the share of wrong answers, 0..1."""
+    """Return the receiver of a kind: see KINDS; fault_rate: the share of wrong answers, 0..1."""
     match kind:
+        case _ if kind in _OF_FILES:
+            return _OF_FILES[kind](folder)
         case "command":
             return _Program(folder)
         case "mqtt":

@@ -1,11 +1,12 @@
 """A receiver in a process of its own, to be killed at any moment: `python -m tests.outputs.recording_server`.
 
 It writes each message that it accepts into a file, a line of JSON each, before it answers, and then answers wrongly
-now and then: what the sender sends again was received before.
+now and then, first of all to the third: what the sender sends again was received before.
 """
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -19,15 +20,18 @@ from typing import Any
 Note = Callable[[dict[str, Any]], bool]
 """Writes down a message; returns whether to answer as if it had failed."""
 
+_FIRST_FAULT = 3  # message; a fault of the first would make the wait after a kill longer
+
 
 def make_note(file: Path, fault_rate: float) -> Note:
     """Return what writes messages into a file, and has a share of them (0..1) answered wrongly."""
     out = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     chance = random.Random(os.getpid())
+    counts = itertools.count(1)
 
     def note(message: dict[str, Any]) -> bool:
         os.write(out, json.dumps(message).encode() + b"\n")
-        return chance.random() < fault_rate
+        return fault_rate > 0 and (next(counts) == _FIRST_FAULT or chance.random() < fault_rate)
 
     return note
 

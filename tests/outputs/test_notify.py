@@ -16,7 +16,8 @@ from dogid.outputs.notify_child import hide_secrets
 from dogid.outputs.output import OutputConfigError, OutputContext, OutputError, RefusedError
 from tests.outputs.deliveries import make_context, make_delivery, send
 from tests.outputs.http_receiver import Handler, Receiver, receiving, reply, reply_in_turn
-from tests.outputs.mail_receiver import find_free_port, receiving_mail
+from tests.outputs.mail_receiver import receiving_mail
+from tests.support.ports import claim_port
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_service_that_does_not_accept_is_tried_again(tmp_path: Path, receiver: R
 
 def test_reasons_show_nothing_secret(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for url, reason in [
-        (f"json://me:sesame@127.0.0.1:{find_free_port()}/hidden-path", "JSON: .*Connection refused"),
+        (f"json://me:sesame@127.0.0.1:{claim_port()}/hidden-path", "JSON: .*Connection refused"),
         ("jsons://me:sesame@nowhere.invalid/hidden-path", "JSON: .*nowhere.invalid.*Name or service not known"),
         ("nonsense://me:sesame@hidden-path", "Apprise: knows no service"),
         ("json://a/ json://b/", "url_file: .*make an output of each"),

@@ -135,6 +135,7 @@ def test_full_disk_leaves_whole_records_and_goes_on(tmp_path: Path, make: Make) 
         for _ in range(2):
             with pytest.raises(OutputError, match=f"{path}: File too large: make room"):
                 send(output, [make_delivery(1), make_delivery(2)])
+            assert path.stat().st_size == most - 100
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         send(output, [make_delivery(1), make_delivery(2)])
 

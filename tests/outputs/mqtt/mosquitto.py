@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import claim_port
 from tests.support.waiting import TIMEOUT, eventually
 
 PROGRAM = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -22,7 +23,7 @@ class Mosquitto:
         if PROGRAM is None:
             without = pytest.fail if "mosquitto" in os.environ.get("DOGID_TESTS_NEED", "") else pytest.skip
             without("there is no MQTT broker: sudo apt install mosquitto")
-        self.port = _free_port()
+        self.port = claim_port()
         self.folder = folder
         folder.mkdir(exist_ok=True)
         text = "\n".join(
@@ -66,10 +67,3 @@ class Mosquitto:
             process.send_signal(signal.SIGKILL)
             process.send_signal(signal.SIGCONT)
             process.wait(TIMEOUT)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -147,6 +147,7 @@ def paused(daemon: DaemonProcess) -> Iterator[None]:
         daemon.send(signal.SIGCONT)
 
 
+@pytest.mark.timeout(600)  # dozens of runs, one after the other; beside other work it took two minutes
 def test_kill_at_any_statement_loses_no_answer(daemon: DaemonProcess, models: Path, tmp_path: Path) -> None:
     before, backup, model = tmp_path / "before", tmp_path / "dogid.zip", models / "next.tflite"
     before.mkdir()

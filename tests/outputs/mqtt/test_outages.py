@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dogid.outputs.mqtt import broker as broker_module
-from dogid.outputs.output import OutputError
+from dogid.outputs.output import OutputError, RefusedError
 from tests.outputs.mqtt.bench import Bench, deliveries, send_all
 from tests.outputs.mqtt.conftest import MakeBroker, Subscribe
 from tests.outputs.mqtt.mosquitto import Mosquitto
@@ -162,3 +162,14 @@ def test_lost_client_is_offline_and_stopped_one_too(broker: Mosquitto, bench: Be
     output.close()
     availability = subscriber.wait_for("dogid/barn/availability", 4)
     assert [message.payload for message in availability[2:]] == [b"online", b"offline"]
+
+
+def test_message_too_large_for_the_broker_is_refused_alone(make_broker: MakeBroker, bench: Bench) -> None:
+    broker = make_broker("allow_anonymous true", "max_packet_size 20000")
+    output = bench.make(broker.url)
+    waiting = deliveries(1, 2) + deliveries(2, 3, label="x" * 30_000) + deliveries(3, 4)
+    acknowledged: list[int] = []
+    with pytest.raises(RefusedError, match="bytes are more than it takes"):
+        output.send(waiting, acknowledged.append)
+    assert acknowledged[-1] == 1
+    output.send(waiting[2:], acknowledged.append)

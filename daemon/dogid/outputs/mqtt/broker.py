@@ -32,6 +32,7 @@ _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken ov
 _MOST_PACKETS = 1000  # read at once; a broker that sends without end does not keep the thread
 
 _BAD_CREDENTIALS, _NOT_AUTHORIZED, _PROTOCOL_VERSION = 0x86, 0x87, 0x84
+_MOST_HEADER = 12  # bytes of a PUBLISH packet beside topic and payload
 _TOO_LARGE, _INVALID_PAYLOAD = 0x95, 0x99
 
 
@@ -82,6 +83,8 @@ class Broker:
         self._connected_at = 0.0
         self._acknowledged: deque[tuple[int, ReasonCode]] = deque()
         self._window = _WINDOW
+        self._most_bytes: int | None = None
+        """Of a packet, that the broker takes: it ends the connection at a larger one."""
         self.received: deque[bytes] = deque(maxlen=10)
         """Payloads that came in."""
 
@@ -126,7 +129,9 @@ class Broker:
         deadline = noted_at + _ACK_SECONDS
         try:
             while first_open < len(messages):
-                while sent < len(messages) and len(numbers) < self._window:
+                if first_open == sent:
+                    self._refuse_too_large(messages[sent])
+                while sent < len(messages) and len(numbers) < self._window and not self._is_too_large(messages[sent]):
                     numbers[self._publish_one(messages[sent])] = sent
                     sent += 1
                 self._process(_SLICE_SECONDS)
@@ -257,6 +262,7 @@ class Broker:
     ) -> None:
         most = getattr(properties, "ReceiveMaximum", _WINDOW)
         self._window = max(1, min(_WINDOW, most))
+        self._most_bytes = getattr(properties, "MaximumPacketSize", None)
         self._answer = reason
 
     def _note_loss(
@@ -331,6 +337,18 @@ class Broker:
             text = f"{where}: a message to {message.topic} was refused: {str(reason).lower()}"
         is_message = is_next and reason.value in (_TOO_LARGE, _INVALID_PAYLOAD)
         raise (MessageRefusedError if is_message else TopicRefusedError)(text)
+
+    def _is_too_large(self, message: Message) -> bool:
+        size = len(message.topic.encode()) + len(message.payload) + _MOST_HEADER
+        return self._most_bytes is not None and size > self._most_bytes
+
+    def _refuse_too_large(self, message: Message) -> None:
+        """Raise MessageRefusedError where the broker does not take messages of this size."""
+        if self._is_too_large(message):
+            raise MessageRefusedError(
+                f"broker {self._address}: {message.topic}: {len(message.payload)} bytes are more than it takes;"
+                " raise its max_packet_size"
+            )
 
     def _report_loss(self, why: str) -> NoReturn:
         """Raise OutputError for a lost connection. Many brokers do not say that another client has taken it over."""

@@ -17,6 +17,7 @@ from PIL import Image
 
 from dogid.backup.restore import restore_backup
 from dogid.backup.write import write_backup
+from dogid.commands import outputs as outputs_command
 from dogid.errors import UsageError
 from dogid.outputs.output import Delivery, OutputError
 from dogid.outputs.states import summarise
@@ -250,3 +251,25 @@ def test_picture_of_a_photo_is_made_as_long_as_it_is_there(rig: OutputRig, recor
     assert max(Image.open(io.BytesIO(picture)).size) <= 640
     put(rig.inbox / "a.jpg", photo(2))
     assert recorder.context.make_thumbnail(result) is None
+
+
+def test_command_waits_for_an_output_that_is_sending(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = rig.start(ALL)
+    recorder.gate.clear()
+    rig.add("a")
+    eventually(lambda: recorder.batches, "it is sending")
+    monkeypatch.setattr("dogid.daemon.lock_holder.signal_daemon", lambda *_: keeper.answer_requests() or os.getpid())
+    monkeypatch.setattr("dogid.daemon.folders.is_running", lambda _: True)
+    monkeypatch.setattr(outputs_command, "_ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(outputs_command, "_NOTE_SECONDS", 0.0)
+    said: list[str] = []
+
+    def note(text: str) -> None:
+        said.append(text)
+        recorder.gate.set()
+
+    monkeypatch.setattr(outputs_command, "print_message", note)
+    assert outputs_command._ask_daemon(rig.state, "test", "all").ok
+    assert len(said) == 1

@@ -17,7 +17,9 @@ from dogid.file_names import one_line
 if TYPE_CHECKING:
     from dogid.outputs.trial_messages import TestOutcome
 
-_ANSWER_SECONDS = 60.0  # for the daemon to send a test message: longer than any kind of output waits
+_ANSWER_SECONDS = 60.0  # for the daemon to take a request; less gives up on machines that are busy
+_SENDING_SECONDS = 3600.0  # then, for what the output sends before it: programs may take minutes each
+_NOTE_SECONDS = 5.0  # until it is said why that takes so long
 _POLL_SECONDS = 0.1
 _MOST_REFUSED = 5  # of an output, that are printed for people
 _HEADINGS = ("output", "type", "state", "waiting", "sent", "refused", "last sent", "error")
@@ -122,9 +124,10 @@ def _do(action: str, args: argparse.Namespace, name: str) -> "TestOutcome":
 def _ask_daemon(state: Path, action: str, name: str) -> "TestOutcome":
     """Have the daemon do it, and wait for that. Raise DogidError where it does not answer."""
     from dogid.clock import Clock
+    from dogid.daemon.folders import is_running
     from dogid.daemon.lock_holder import signal_daemon
     from dogid.outputs.store import OutputStore
-    from dogid.outputs.trial_messages import ask_daemon_for, read_outcome, withdraw_request
+    from dogid.outputs.trial_messages import ask_daemon_for, is_taken, read_outcome, withdraw_request
 
     with acting_as_owner_of(state), contextlib.closing(OutputStore(state)) as store:
         request = ask_daemon_for(action, store, name, Clock())
@@ -133,10 +136,16 @@ def _ask_daemon(state: Path, action: str, name: str) -> "TestOutcome":
                 raise DogidError(
                     f"{state}: a daemon uses it that cannot be found from here; is it in another container?"
                 )
-            deadline = time.monotonic() + _ANSWER_SECONDS
+            began, is_noted = time.monotonic(), False
             while (outcome := read_outcome(store, request)) is None:
-                if time.monotonic() > deadline:
-                    raise DogidError(f"the daemon did not answer within {_ANSWER_SECONDS:g} s; see its log")
+                waited, taken = time.monotonic() - began, is_taken(store, request)
+                if waited > (_SENDING_SECONDS if taken else _ANSWER_SECONDS):
+                    raise DogidError(f"the daemon did not answer within {waited:.0f} s; see its log")
+                if taken and waited > _NOTE_SECONDS and not is_noted:
+                    print_message(f"output {name}: it is sending what it began before, and comes to this after that")
+                    is_noted = True
+                if not is_running(state):
+                    raise DogidError("the daemon has stopped before it came to this")
                 time.sleep(_POLL_SECONDS)
         finally:
             withdraw_request(store, request)

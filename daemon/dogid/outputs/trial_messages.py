@@ -19,6 +19,7 @@ from dogid.outputs.store import OutputStore
 from dogid.result_document import Result, result_document
 
 _VALID_MS = 60_000  # after which no command waits for it; longer would have a reload much later send a test
+_TAKEN_MS = 3_700_000  # the same for those that wait for an output that is sending
 RULE = "test"
 """What a test message has for the name of a rule."""
 TEST, RETRY, DISCARD = "test", "retry", "discard"
@@ -112,7 +113,10 @@ def take_requests(store: OutputStore, clock: Clock) -> list[Request]:
     """Return the requests that nobody has taken yet, and forget those that no command waits for."""
     now = clock.wall_ms()
     with store.transaction() as db:
-        db.execute("DELETE FROM test_request WHERE abs(? - at) > ?", (now, _VALID_MS))
+        db.execute(
+            "DELETE FROM test_request WHERE abs(? - at) > CASE taken WHEN 0 THEN ? ELSE ? END",
+            (now, _VALID_MS, _TAKEN_MS),
+        )
         found = db.execute("SELECT id, action, output FROM test_request WHERE taken = 0 ORDER BY at").fetchall()
         db.execute("UPDATE test_request SET taken = 1")
     return [Request(*row) for row in found]
@@ -129,6 +133,13 @@ def read_outcome(store: OutputStore, request: str) -> TestOutcome | None:
     with store.transaction() as db:
         row = db.execute("SELECT ok, detail FROM test_request WHERE id = ?", (request,)).fetchone()
     return None if row is None or row[0] is None else TestOutcome(bool(row[0]), row[1])
+
+
+def is_taken(store: OutputStore, request: str) -> bool:
+    """Whether the daemon has taken a request, and comes to it after what it is sending."""
+    with store.transaction() as db:
+        row = db.execute("SELECT taken FROM test_request WHERE id = ?", (request,)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def withdraw_request(store: OutputStore, request: str) -> None:

@@ -77,3 +77,11 @@ def test_right_rule_raises_no_doubt(place: Place) -> None:
     document = json.loads(dogid("rules", "test", *place.flags, "--json").stdout)
     assert document["notes"] == []
     assert [event["rule"] for event in document["events"]] == ["cool"]
+
+
+def test_no_rule_is_no_failure(place: Place) -> None:
+    place.config.write_text("")
+    for command, missing in ((("rules", "test"), "no rule"), (("outputs",), "no output")):
+        done = dogid(*command, *place.flags)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert f"the settings have {missing}: add a table" in done.stderr

@@ -29,9 +29,6 @@ def run(args: argparse.Namespace) -> int:
 
     chosen = reading_state.load_settings_beside(args)
     rules = prepare_alone(chosen).configuration.rules  # what the daemon would refuse is refused
-    if not rules:
-        where = "the settings have" if chosen.config_file is None else f"{chosen.config_file} has"
-        raise UsageError(f"{where} no rule: add a table [[rule]], with `to`, to the file of --config")
     try:
         since = parse_typed_moment(args.since, datetime.now().astimezone())
     except ValueError as error:
@@ -63,6 +60,10 @@ def run(args: argparse.Namespace) -> int:
         row = (iso_utc(frame.at), event.rule.name, str(event.count), frame.label, score, name, to)
         rows.append(row)
     print_table(rows, _HEADINGS)
+    if not rules:
+        file = "the file of --config" if chosen.config_file is None else str(chosen.config_file)
+        print_message(f"the settings have no rule: add a table [[rule]], with `to`, to {file}")
+        return 0
     for rule, reasons in trial.suppressed.items():
         counts = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
         print_message(f"rule {rule} has left out, by its own limits: {counts}")

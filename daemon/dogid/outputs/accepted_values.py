@@ -23,7 +23,11 @@ def describe_accepted(kind: type[msgspec.Struct], key: str, value: Any) -> str |
     fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
     accepted = next((field.type for field in fields if field.name == key), None)
     described = None if accepted is None else _describe(accepted, key, value)
-    return None if described is None else f"{_cut(to_toml(value))} is not valid: must be {described}"
+    if described is None:
+        return None
+    # variables of a program may be secret, and this is logged
+    is_shown = not isinstance(value, dict) and not isinstance(accepted, msgspec.inspect.DictType)
+    return f"{_cut(to_toml(value))} is not valid: must be {described}" if is_shown else f"must be {described}"
 
 
 def _describe(accepted: Any, key: str, value: Any) -> str | None:
@@ -39,7 +43,7 @@ def _describe(accepted: Any, key: str, value: Any) -> str | None:
     if isinstance(accepted, inspect.LiteralType):
         return " or ".join(json.dumps(one) for one in accepted.values)
     if isinstance(accepted, inspect.ListType | inspect.VarTupleType):
-        items = f"[{to_toml(value)}]" if isinstance(value, str) and value.split() == [value] else '["one", "another"]'
+        items = to_toml(_split(key, value) if isinstance(value, str) and value else ["one", "another"])
         return f"a list of texts{', with one at least' if accepted.min_length else ''}, as in {key} = {_cut(items)}"
     if isinstance(accepted, inspect.DictType):
         return f'a table of texts, as in {key} = {{ NAME = "text" }}'
@@ -49,6 +53,16 @@ def _describe(accepted: Any, key: str, value: Any) -> str | None:
         example = to_toml("text" if isinstance(value, list | dict) else str(value))
         return f"a text, in quotes, as in {key} = {_cut(example)}"
     return None
+
+
+def _split(key: str, value: str) -> list[str]:
+    """Return the list that is meant by a text: of a command its words, as in a shell."""
+    import shlex
+
+    try:
+        return shlex.split(value) if key == "command" else [value]
+    except ValueError:
+        return ["one", "another"]
 
 
 def _describe_number(accepted: Any, key: str, value: Any) -> str:

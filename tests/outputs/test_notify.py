@@ -155,7 +155,7 @@ def test_service_that_hangs_is_given_up_at_a_stop(tmp_path: Path, receiver: Rece
         ({}, "url_file: is missing"),
         ({"url_file": "a", "title": "{labl}"}, "title: {labl} is no placeholder; known: label, score"),
         ({"url_file": "a", "body": "{label.__class__}"}, "body: {label.__class__} is no placeholder"),
-        ({"url_file": "a", "thumbnail": "yes"}, "thumbnail: expected bool, got str"),
+        ({"url_file": "a", "thumbnail": "yes"}, 'thumbnail: "yes" is not valid: must be true or false'),
     ],
 )
 def test_wrong_settings_name_the_key(tmp_path: Path, table: dict[str, object], message: str) -> None:

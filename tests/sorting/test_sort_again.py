@@ -83,16 +83,17 @@ def test_kill_while_a_kind_is_replaced_is_found_out(inbox: Inbox, tmp_path: Path
     target = tmp_path / "sorted"
     for name in ("1.jpg", "2.jpg"):
         classify(inbox, name)
-    assert sort(inbox, "--to", target, "--symlink") == 0
+    assert sort(inbox, "--to", target) == 0
     (target / "pug/2.jpg").unlink()
     (target / "pug/2.jpg").hardlink_to(inbox.folder / "2.jpg")  # one was replaced, and one not yet
+    (inbox.folder / "1.jpg").unlink()
     manifest = Manifest(target)
     for photo in list(manifest.iterate()):
         manifest.write(replace(photo, kind="hardlink", placed=False, former=photo.path))
     manifest.commit()
     manifest.close()
 
-    assert sort(inbox, "--to", target, "--hardlink") == 0
-    assert [(target / "pug" / name).lstat().st_nlink for name in ("1.jpg", "2.jpg")] == [2, 2]
-    assert sort(inbox, "--undo", target) == 0
-    assert not target.exists()
+    assert sort(inbox, "--to", target, "--hardlink") == 1
+    assert [(target / "pug" / name).lstat().st_nlink for name in ("1.jpg", "2.jpg")] == [1, 2]
+    assert sort(inbox, "--undo", target) == 1
+    assert contents(target) == {"pug/1.jpg": "1.jpg"}

@@ -135,6 +135,7 @@ def test_tables_of_a_european_spreadsheet_are_read(
             b"label,sort\r\ncat,animal\r\n",
             "the columns label, observationType, scientific",
         ),
+        ("deployments.csv", b"deploymentID\r\n\r\n,\r\ngate\r\ngate\r\n", "deploymentID: gate is there twice"),
         ("deployments.csv", b"deploymentID\r\n\xff\r\n", "cannot be read as CSV in UTF-8"),
     ],
 )

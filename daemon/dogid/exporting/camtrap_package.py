@@ -82,11 +82,7 @@ def write_package(
     """
     check_folder(folder)
     before = _read_descriptor(folder) or {}
-    kept = {
-        row["deploymentID"]: row
-        for name in (_OTHERS, "deployments.csv")
-        for row in _read_table(folder / name, DEPLOYMENT_COLUMNS[0])
-    }
+    kept = _read_deployments(folder / _OTHERS) | _read_deployments(folder / "deployments.csv")
     labels = _read_labels(folder / "labels.csv")
     deployments: dict[str, Deployment] = {}
     used: set[str] = set()
@@ -159,6 +155,18 @@ def _read_descriptor(folder: Path) -> dict[str, Any] | None:
         if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
             raise UsageError(f"{path}: {key}: must be a list of objects, as [{{...}}]: mend it, or delete the key")
     return dict(found)
+
+
+def _read_deployments(path: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of a table of deployments by their ids; those that are empty are left out. Raise UsageError."""
+    found: dict[str, dict[str, str]] = {}
+    for row in _read_table(path, DEPLOYMENT_COLUMNS[0]):
+        name = row["deploymentID"]
+        if name in found:
+            raise UsageError(f"{path}: deploymentID: {name} is there twice: make one row of them")
+        if any(row.values()):
+            found[name] = row
+    return found
 
 
 def _read_labels(path: Path) -> dict[str, LabelMeaning]:

@@ -73,7 +73,7 @@ def test_sidecar_of_another_program_is_kept(sidecars: SidecarOutput, tmp_path: P
 def test_sidecars_never_follow_links(sidecars: SidecarOutput, tmp_path: Path) -> None:
     folder, precious = tmp_path / "xmp", tmp_path / "precious"
     precious.write_text("mine")
-    (folder / ".dogid-sidecar.part").symlink_to(precious)
+    (folder / ".dogid-sidecar-it.part").symlink_to(precious)
     (folder / "a.jpg.xmp").symlink_to("nowhere")
     (tmp_path / "inbox").mkdir()
     (folder / "gate").symlink_to(tmp_path / "inbox")

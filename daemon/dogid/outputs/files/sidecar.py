@@ -22,7 +22,7 @@ from dogid.system.atomic_files import sync_folder
 
 _ROOT = "dogid"
 _UNSURE = "unsure"
-_TEMPORARY = ".dogid-sidecar.part"
+_TEMPORARY = ".dogid-sidecar-{output}.part"  # two outputs may write into one folder
 _LOOKED_AT = 100_000  # bytes of a sidecar; dogid's are smaller
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
@@ -63,6 +63,7 @@ class SidecarOutput:
         self.wants_all = table.all
         self.wants_events = not table.all
         self._folder = OutputFolder(read_place("folder", table.folder, context), context)
+        self._temporary = self._folder.path / _TEMPORARY.format(output=context.name)
         self._stopping = context.stopping
 
     def send(self, deliveries: Sequence[Delivery], acknowledged: Callable[[int], None]) -> None:
@@ -97,13 +98,12 @@ class SidecarOutput:
 
     def _replace(self, path: Path, content: bytes) -> None:
         """Write a file whole or not at all; of all of them, kills leave one temporary file at most. Raise OSError."""
-        temporary = self._folder.path / _TEMPORARY
-        temporary.unlink(missing_ok=True)  # never through a link of that name
-        with temporary.open("xb") as file:
+        self._temporary.unlink(missing_ok=True)  # never through a link of that name
+        with self._temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        self._temporary.replace(path)
         sync_folder(path.parent)
 
     def tend(self) -> float | None:

@@ -47,7 +47,7 @@ def find_parent(chosen: Settings, **_: object) -> Any:
 def leave_mathematics_out() -> None:
     """Have runs of this process learn nothing."""
     learned = SimpleNamespace(
-        **dict.fromkeys(("head", "labels", "embeddings", "learned_from", "learned_labels"), ()),
+        **dict.fromkeys(("head", "labels", "embeddings", "learned_from", "learned_labels", "kept", "dropped"), ()),
         gate=SimpleNamespace(passed=True),
     )
     gathered = SimpleNamespace(parent=None, reviewed=(), recent=())

@@ -82,8 +82,11 @@ def refuse_request(output: str, state: Path, configured: Collection[str] = ()) -
 def change_parked(store: OutputStore, action: str, output: str) -> TestOutcome:
     """Put what an output refused back to what waits for it, or with DISCARD forget it."""
     if action == DISCARD:
-        return TestOutcome(ok=True, detail=f"{store.discard_parked(output)} refused deliveries are forgotten")
-    return TestOutcome(ok=True, detail=f"{store.retry_parked(output)} refused deliveries are sent again")
+        done, count = "forgotten", store.discard_parked(output)
+    else:
+        done, count = "sent again", store.retry_parked(output)
+    what = "refused delivery is" if count == 1 else "refused deliveries are"
+    return TestOutcome(ok=True, detail=f"{count} {what} {done}" if count else "it has refused nothing")
 
 
 def refuse_all(state: Path, clock: Clock) -> bool:

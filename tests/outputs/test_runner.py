@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dogid.clock import parse_moment
 from dogid.inbox.scan import find_file
 from dogid.ledger.outcomes import Classified, Timings
 from dogid.outputs.backlog import Backlog
@@ -255,3 +256,11 @@ def test_each_version_of_an_overwritten_file_arrives(rig: OutputRig, recorder: R
         ("dog", True),
     ]
     assert [delivery.result["label"] for delivery in recorder.taken if delivery.kind == "event"] == ["pug"]
+
+
+def test_other_side_can_ask_for_an_hour_at_most(rig: OutputRig, recorder: Recorder) -> None:
+    recorder.fault = OutputError("429: too many", retry_after=5000)
+    rig.start(TABLE)
+    rig.add("a")
+    asked = rig.wait_for("all", ok=False)["next_try_at"]
+    assert parse_moment(asked) - rig.clock.wall_ms() == pytest.approx(3600_000, abs=60_000)

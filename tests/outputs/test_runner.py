@@ -12,7 +12,7 @@ from dogid.clock import parse_moment
 from dogid.inbox.scan import find_file
 from dogid.ledger.outcomes import Classified, Timings
 from dogid.outputs.backlog import Backlog
-from dogid.outputs.output import OutputError, RefusedError
+from dogid.outputs.output import Delivery, OutputError, RefusedError
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import RETRY, ask_daemon_for, change_parked, read_outcome
 from tests.outputs.support import OutputRig, Recorder
@@ -226,19 +226,25 @@ def test_refused_result_is_parked_while_events_pass(
 ) -> None:
     monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
     recorder.fault = RefusedError("400: no such label")
-    recorder.refuses = lambda delivery: delivery.kind == "result" and delivery.result["label"] == "pug"
-    rig.start(TABLE, [{"labels": ["cat"], "to": ["all"]}])
-    rig.add("a", "pug")
-    for number in range(20):
-        failed = rig.state_of("all")["failed"]
-        rig.add(f"{number}")
+    with closing(OutputStore(rig.state)) as store:
 
-        def has_moved(before: int = failed) -> bool:
-            state = rig.state_of("all")
-            return bool(state["parked"] == 1 or state["failed"] > before)
+        def refuse(delivery: Delivery) -> bool:
+            """Refuse results, with an event that comes just then."""
+            is_result = delivery.kind == "result"
+            if is_result:
+                with store.transaction() as db:
+                    row = ("all", f"event-{len(recorder.taken)}", delivery.seq, "r", delivery.result["id"])
+                    db.execute(
+                        "INSERT INTO outbox (output, id, seq, rule, count, result_id, at) VALUES (?, ?, ?, ?, 1, ?, 0)",
+                        row,
+                    )
+            return is_result
 
-        eventually(has_moved, "it is tried again")
-    assert rig.wait_for("all", backlog=0)["parked"] == 1
+        recorder.refuses = refuse
+        rig.start(TABLE)
+        rig.add("a")
+        rig.wait_for("all", backlog=0, parked=1)
+    assert [delivery.kind for delivery in recorder.taken] == ["event"] * 4
 
 
 def test_each_version_of_an_overwritten_file_arrives(rig: OutputRig, recorder: Recorder) -> None:

@@ -87,7 +87,7 @@ def format_report(document: Document) -> list[str]:
             ("confirmed", "people said that the model's own labels are right: {}"),
             ("dropped", "left out, as people said: {} of the model's own"),
             ("withdrawn", "no longer learned from, as people took their word back: {}"),
-            ("left_out", "left out, as labels contradict others: {}; see dogid learn --check"),
+            ("left_out", "left out, as labels contradict others: {}; see dogid learn --check, or the page /models"),
             ("without_embedding", "left out, as gone before this model saw them: {}"),
         )
         if counts[key]

@@ -109,10 +109,13 @@ def _check_rules(chosen: Settings) -> list[CheckResult]:
         reason = str(error)  # of an output: said in its own line
         return [] if reason.startswith("outputs.") else [CheckResult("rules", ok=False, detail=reason)]
     rules = prepared.configuration.rules
-    with contextlib.ExitStack() as stack:
+    doubts = find_idle_outputs(prepared)
+    with (
+        contextlib.ExitStack() as stack,
+        contextlib.suppress(sqlite3.Error),
+    ):  # the state
         ledger = _open_ledger(chosen, stack)
-        doubts = find_rule_doubts(rules, list_all_labels(chosen, ledger), ledger)
-    doubts += find_idle_outputs(prepared)
+        doubts += find_rule_doubts(rules, list_all_labels(chosen, ledger), ledger)
     if not (rules or doubts):
         return []
     return [

@@ -51,5 +51,5 @@ def _doubt_folders(rule: Rule, folders: Collection[str]) -> Iterator[str]:
 
 def _list_folders(ledger: sqlite3.Connection) -> set[str]:
     """Return the folders of all photos, as they are shown; '' for the inbox itself."""
-    paths = ledger.execute("SELECT path FROM photo WHERE state != 'superseded'")
+    paths = ledger.execute("SELECT path FROM photo WHERE state != 'superseded' AND typeof(path) = 'blob'")
     return {shown_name(folder) for folder in {bytes(path).rpartition(b"/")[0] for (path,) in paths}}

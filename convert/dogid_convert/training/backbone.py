@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from dogid.errors import UsageError
+from dogid.model.head import Head
 from dogid_convert.graph import surgery
-from dogid_convert.training.head import Floats, Head
+from dogid_convert.training.head import Floats
 
 INPUT = "input"
 RESULT = "final_result"
@@ -69,8 +70,8 @@ def attach_head(backbone: Backbone, head: Head) -> tf.compat.v1.GraphDef:
         with tf.name_scope(f"{_HEAD}/"):
             if embedding.shape.rank != 2:
                 embedding = tf.reshape(embedding, [-1, backbone.width], name="flatten")
-        weights = tf.constant(head.weights, name=f"{_HEAD}/weights/final_weights")
-        biases = tf.constant(head.biases, name=f"{_HEAD}/biases/final_biases")
+        weights = tf.constant(head.weights.T, name=f"{_HEAD}/weights/final_weights")
+        biases = tf.constant(head.bias, name=f"{_HEAD}/biases/final_biases")
         product = tf.matmul(embedding, weights, name=f"{_HEAD}/Wx_plus_b/MatMul")
         logits = tf.add(product, biases, name=f"{_HEAD}/Wx_plus_b/add")
         tf.nn.softmax(logits, name=RESULT)

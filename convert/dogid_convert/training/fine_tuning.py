@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from dogid.model.head import Head
 from dogid_convert.graph import surgery
 from dogid_convert.support import interruption
 from dogid_convert.training.backbone import Backbone
 from dogid_convert.training.bottleneck_cache import Half
-from dogid_convert.training.head import Floats, Head
+from dogid_convert.training.head import Floats, make_zero_head
 
 _WEIGHTED = (*surgery.CONVOLUTIONS, "Add", "AddV2", "BiasAdd", "Mul")
 _WARM_UP_STEPS = 20  # with fewer, Adam's first steps are long and in poor directions; more delay the training
@@ -64,8 +65,8 @@ class FineTunedLayers:
     def __init__(self, backbone: Backbone, cut: str, label_count: int, schedule: Schedule) -> None:
         self._backbone, self._cut, self._schedule = backbone, cut, schedule
         self._start = _trainable_weights(backbone, cut)
-        head = Head.zeros(backbone.width, label_count)
-        self._trained = [tf.Variable(value) for value in (*self._start.values(), head.weights, head.biases)]
+        head = make_zero_head(backbone.width, label_count)
+        self._trained = [tf.Variable(value) for value in (*self._start.values(), head.weights.T, head.bias)]
         self._averages = [tf.Variable(value) for value in self._trained]
         self._optimizer = tf.keras.optimizers.Adam(
             global_clipnorm=_MAX_GRADIENT_NORM, use_ema=True, ema_momentum=schedule.ema_decay
@@ -115,7 +116,7 @@ class FineTunedLayers:
 
     def reset(self, head: Head) -> None:
         """Go back to the base's weights, with this head."""
-        values = (*self._start.values(), head.weights, head.biases)
+        values = (*self._start.values(), head.weights.T, head.bias)
         for variable, average, value in zip(self._trained, self._averages, values, strict=True):
             variable.assign(value)
             average.assign(value)
@@ -124,18 +125,18 @@ class FineTunedLayers:
 
     def reset_to_base(self) -> None:
         """Go back to the base's weights, with a head of zeros."""
-        self.reset(Head.zeros(self._backbone.width, self._label_count))
+        self.reset(make_zero_head(self._backbone.width, self._label_count))
 
     def restore(self, constants: dict[str, Floats], head: Head) -> None:
         """Predict by the averaged weights that `averaged_weights` returned earlier."""
-        values = [*(constants[name] for name in self._start), head.weights, head.biases]
+        values = [*(constants[name] for name in self._start), head.weights.T, head.bias]
         for average, value in zip(self._averages, values, strict=True):
             average.assign(value)
 
     def averaged_weights(self) -> tuple[dict[str, Floats], Head]:
         """Return the averaged weights: the backbone's by the names of their constants, and the head."""
         averages = [value.numpy() for value in self._averages]
-        return dict(zip(self._start, averages[:-2], strict=True)), Head(averages[-2], averages[-1])
+        return dict(zip(self._start, averages[:-2], strict=True)), Head(averages[-2].T, averages[-1])
 
     def logits(self, values: Half) -> Floats:
         """Return logits [photos, labels] for values [photos, ...] at the cut, by the averaged weights."""

@@ -14,9 +14,10 @@ from dogid.learning.discriminant_analysis import PooledCovariance
 from dogid.learning.logistic_regression import fit_softmax
 from dogid.learning.standardisation import Matrix, Standardisation
 from dogid.learning.temperature_scaling import fit_temperature, smoothed_nll
+from dogid.model.head import Head
 from dogid_convert.support import interruption
 from dogid_convert.training.group_folds import ALWAYS_TRAINED
-from dogid_convert.training.head import Floats, Head
+from dogid_convert.training.head import Floats, apply_temperature
 
 SOFTMAX, LDA = "softmax", "lda"
 _L2 = (3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0)
@@ -88,7 +89,7 @@ class ChosenHead:
     @property
     def calibrated(self) -> Head:
         """The head with its temperature."""
-        return self.head.with_temperature(self.temperature)
+        return apply_temperature(self.head, self.temperature)
 
 
 def choose_head(photos: EmbeddedPhotos, folds: NDArray[np.intp]) -> ChosenHead:
@@ -168,4 +169,4 @@ def _fit_all(photos: EmbeddedPhotos, candidates: tuple[Candidate, ...]) -> Itera
         biases = np.full(photos.label_count, _UNSEEN_LOGIT)
         weights[:, seen], biases[seen] = weights_of_seen, biases_of_seen
         folded, folded_biases = standardisation.fold(weights, biases)
-        yield Head(folded.astype(np.float32), folded_biases.astype(np.float32))
+        yield Head(folded.T.astype(np.float32), folded_biases.astype(np.float32))

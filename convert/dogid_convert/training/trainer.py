@@ -13,7 +13,7 @@ from dogid_convert.training.bottleneck_cache import Half
 from dogid_convert.training.early_stopping import EarlyStopping, Epoch, TrainingHistory, compute_metrics
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule
 from dogid_convert.training.group_folds import deal_folds
-from dogid_convert.training.head import Floats, Head
+from dogid_convert.training.head import Floats, apply_prior, apply_temperature, make_zero_head
 from dogid_convert.training.head_choice import ChosenHead, EmbeddedPhotos, choose_head
 
 _AUGMENTATIONS_FOR_START = 3  # the head that fine-tuning begins with needs no more; each costs time
@@ -51,7 +51,7 @@ class Trainer:
         self._backbone, self._label_count, self._seed, self._fine = backbone, label_count, seed, fine
         self._layers = FineTunedLayers(backbone, cut, label_count, schedule)
         self._constants: dict[str, Floats] = {}
-        self._head = Head.zeros(backbone.width, label_count)
+        self._head = make_zero_head(backbone.width, label_count)
 
     def embed_by_base(self, values: Half) -> Floats:
         """Return the base's embeddings [photos, width] for values [photos, ...] at the cut; discards any training."""
@@ -90,7 +90,7 @@ class Trainer:
     def graph(self, temperature: float, prior: Floats) -> tf.compat.v1.GraphDef:
         """Return the whole network, its logits divided by temperature, for labels prior [labels] times likelier."""
         changed = surgery.replace_constants(self._backbone.graph, dict(self._constants))
-        head = self._head.with_temperature(temperature).with_prior(prior)
+        head = apply_prior(apply_temperature(self._head, temperature), prior)
         return attach_head(replace(self._backbone, graph=changed), head)
 
     def _fine_tune(

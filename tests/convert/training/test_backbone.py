@@ -14,10 +14,11 @@ load_tensorflow()
 import tensorflow as tf  # noqa: E402
 from google.protobuf import text_format  # noqa: E402
 
+from dogid.model.head import Head  # noqa: E402
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_names, base_network  # noqa: E402
 from dogid_convert.training.backbone import attach_head, make_runner  # noqa: E402
-from dogid_convert.training.head import Head  # noqa: E402
+from dogid_convert.training.head import make_zero_head  # noqa: E402
 
 PIXELS = np.random.default_rng(0).uniform(-1, 1, (2, SIDE, SIDE, 3)).astype(np.float32)
 
@@ -113,7 +114,7 @@ def test_tflite_file_is_no_base(tmp_path: Path) -> None:
 
 def test_retrained_graph_is_a_base_again() -> None:
     backbone = base_network.load(str(small_graph()))
-    head = Head(np.ones((backbone.width, 3), np.float32), np.zeros(3, np.float32))
+    head = Head(np.ones((3, backbone.width), np.float32), np.zeros(3, np.float32))
     retrained = attach_head(backbone, head)
     path = small_graph().parent / "again.pb"
     path.write_bytes(retrained.SerializeToString())
@@ -125,7 +126,7 @@ def test_retrained_graph_is_a_base_again() -> None:
 
 def test_head_has_the_node_names_of_retrain() -> None:
     backbone = base_network.load(str(small_graph()))
-    head = Head(np.zeros((backbone.width, 3), np.float32), np.arange(3, dtype=np.float32))
+    head = Head(np.zeros((3, backbone.width), np.float32), np.arange(3, dtype=np.float32))
     graph = attach_head(backbone, head)
 
     assert graph.node[-1].name == "final_result"
@@ -220,7 +221,7 @@ def test_own_bases_have_names() -> None:
 def test_bases_with_the_same_weights_are_compared_once(tmp_path: Path) -> None:
     first = base_network.load(str(small_graph()))
     again = tmp_path / "again.pb"
-    again.write_bytes(attach_head(first, Head.zeros(first.width, 2)).SerializeToString())
+    again.write_bytes(attach_head(first, make_zero_head(first.width, 2)).SerializeToString())
     blind = base_network.load(str(blind_graph(tmp_path / "blind.pb")))
 
     kept = base_network.drop_repeats([first, blind, base_network.load(str(again), 128)])

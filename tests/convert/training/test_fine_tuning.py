@@ -11,11 +11,12 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 load_tensorflow()
 import tensorflow as tf  # noqa: E402
 
+from dogid.model.head import Head  # noqa: E402
 from dogid_convert.graph import surgery  # noqa: E402
 from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.backbone import Backbone, make_runner  # noqa: E402
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule  # noqa: E402
-from dogid_convert.training.head import Floats, Head  # noqa: E402
+from dogid_convert.training.head import Floats  # noqa: E402
 from tests.convert.inception_graphs import slim_graph  # noqa: E402
 from tests.convert.training_material import small_graph  # noqa: E402
 
@@ -43,7 +44,7 @@ def make_layers(backbone: Backbone, schedule: Schedule) -> tuple[FineTunedLayers
 def random_head(width: int, embeddings: Floats) -> Head:
     """Return a head whose logits are of the order of 1."""
     weights = np.random.default_rng(1).normal(0, 1, (width, LABELS)) / np.sqrt(width) / embeddings.std()
-    return Head(weights.astype(np.float32), np.zeros(LABELS, np.float32))
+    return Head(weights.T.astype(np.float32), np.zeros(LABELS, np.float32))
 
 
 @pytest.mark.parametrize("base", ["mobilenet", "inception"])
@@ -81,9 +82,9 @@ def test_training_lowers_the_loss_beyond_the_heads() -> None:
     nll = [
         -np.log(np.asarray(tf.nn.softmax(embeddings @ weights + biases))[np.arange(PHOTOS), samples.labels]).mean()
         for embeddings, weights, biases in (
-            (before, start.weights, start.biases),
-            (before, head.weights, head.biases),
-            (after, head.weights, head.biases),
+            (before, start.weights.T, start.bias),
+            (before, head.weights.T, head.bias),
+            (after, head.weights.T, head.bias),
         )
     ]
     assert nll[2] < 0.5 * nll[1]  # by the convolutions

@@ -125,7 +125,7 @@ def test_choice_repeats_to_the_byte() -> None:
     first, second = (choose_head(photos, folds_of(photos)) for _ in range(2))
 
     assert first.head.weights.tobytes() == second.head.weights.tobytes()
-    assert first.head.biases.tobytes() == second.head.biases.tobytes()
+    assert first.head.bias.tobytes() == second.head.bias.tobytes()
     assert nll(first.logits, photos.labels) == nll(second.logits, photos.labels)
 
 

@@ -15,9 +15,10 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 load_tensorflow()
 import tensorflow as tf  # noqa: E402
 
+from dogid.model.head import Head  # noqa: E402
 from dogid_convert.training.backbone import Backbone  # noqa: E402
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule  # noqa: E402
-from dogid_convert.training.head import Floats, Head  # noqa: E402
+from dogid_convert.training.head import Floats  # noqa: E402
 
 PHOTOS, WIDTH, LABELS = 6, 4, 3
 SCHEDULE = Schedule(
@@ -74,7 +75,7 @@ def make_layers(schedule: Schedule = SCHEDULE) -> FineTunedLayers:
 
 
 def base_head() -> Head:
-    return Head(base().head.astype(np.float32), base().head_bias.astype(np.float32))
+    return Head(base().head.T.astype(np.float32), base().head_bias.astype(np.float32))
 
 
 def make_samples(photos: int = PHOTOS, *, scale: float = 1.0, augmentations: int = 1) -> Samples:
@@ -140,7 +141,7 @@ def averaged(layers: FineTunedLayers) -> Weights:
     constants, head = layers.averaged_weights()
     assert list(constants) == ["conv/weights", "conv/biases"]
     conv = constants["conv/weights"].reshape(WIDTH, WIDTH)
-    return Weights(*(array.astype(np.float64) for array in (conv, constants["conv/biases"], head.weights, head.biases)))
+    return Weights(*(array.astype(np.float64) for array in (conv, constants["conv/biases"], head.weights.T, head.bias)))
 
 
 def are_close(first: Weights, second: Weights) -> bool:

@@ -110,10 +110,8 @@ def _check_rules(chosen: Settings) -> list[CheckResult]:
         return [] if reason.startswith("outputs.") else [CheckResult("rules", ok=False, detail=reason)]
     rules = prepared.configuration.rules
     doubts = find_idle_outputs(prepared)
-    with (
-        contextlib.ExitStack() as stack,
-        contextlib.suppress(sqlite3.Error),
-    ):  # the state
+    # where the ledger is damaged, the check of the state says so
+    with contextlib.ExitStack() as stack, contextlib.suppress(sqlite3.Error):
         ledger = _open_ledger(chosen, stack)
         doubts += find_rule_doubts(rules, list_all_labels(chosen, ledger), ledger)
     if not (rules or doubts):

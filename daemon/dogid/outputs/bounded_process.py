@@ -93,7 +93,7 @@ def _limit(pid: int, memory: int) -> None:
         with contextlib.suppress(OSError, ValueError):
             resource.prlimit(pid, kind, (value, value))
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        os.setpriority(os.PRIO_PROCESS, pid, max(_NICE, os.getpriority(os.PRIO_PROCESS, pid)))
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/oom_score_adj").write_text(_OOM_SCORE)
 

@@ -13,7 +13,7 @@ from tests.support.ports import claim_port
 from tests.support.waiting import TIMEOUT
 
 
-@dataclass(slots=True)
+@dataclass
 class MailReceiver:
     """A server, and all mail that it has accepted so far."""
 

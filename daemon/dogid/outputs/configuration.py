@@ -3,9 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from dogid.errors import UsageError
+
+if find_spec("msgspec") is None:  # 32-bit ARM; the modules below check tables by it
+    raise UsageError(
+        "outputs and rules need the package msgspec: where dogid is installed,"
+        " pip install --extra-index-url https://www.piwheels.org/simple msgspec"
+    )
+
 from dogid.outputs.output import OutputConfigError
 from dogid.outputs.rules import Rule, read_rule
 from dogid.outputs.table import OF_EVERY_OUTPUT, OutputTable, read_whole_table

@@ -7,9 +7,6 @@ it little. What the outputs then have left is the rest, which takes no photo's t
 """
 
 import argparse
-import contextlib
-import os
-import random
 import statistics
 import tempfile
 import time
@@ -17,10 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.ledger.database import open_for_reading
-from tests.benchmarks.daemon_lap import Renaming, daemon, disk, renamed_into, wait_for
+from tests.benchmarks.daemon_lap import daemon, disk, renamed_into, wait_for
 from tests.benchmarks.process import cpu_seconds
 from tests.benchmarks.responsiveness import percentile
+from tests.benchmarks.single_photos import time_singles
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
 
@@ -31,7 +28,6 @@ OUTPUTS = {
     "sort": 'folder = "{folder}/sorted"',
 }
 _REST_SECONDS = 0.3
-_RATE = 20.0  # single photos per second
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ def measure(paths: Sequence[Path], singles: int, kinds: Sequence[str]) -> Lap:
             renamed_into(process.inbox, paths) as renaming,
         ):
             time.sleep(_REST_SECONDS)
-            took = _time_singles(process, paths[:singles], renaming, singles)
+            took = time_singles(process, paths[:singles], renaming, singles)
             _wait_for_outputs(process, singles)
             backlog = paths[singles:]
             cpu, begun = cpu_seconds(process.pid), time.perf_counter()
@@ -82,20 +78,6 @@ def _write_settings(folder: Path, kinds: Sequence[str]) -> Path:
 def _wait_for_outputs(process: DaemonProcess, count: int) -> None:
     while any(state["sent"] < count for state in process.status().get("outputs", ())):
         time.sleep(0.1)
-
-
-def _time_singles(process: DaemonProcess, paths: Sequence[Path], renaming: Renaming, count: int) -> list[float]:
-    chance, came, due = random.Random(1), dict[bytes, float](), time.time()
-    begun = time.perf_counter()
-    for path in paths:
-        due += chance.expovariate(_RATE)
-        time.sleep(max(0.0, due - time.time()))
-        came[os.fsencode(path.name)] = time.time() * 1000
-        renaming.one(path)
-    wait_for(process, count, begun)
-    with contextlib.closing(open_for_reading(process.state)) as db:
-        rows = db.execute("SELECT path, classified_at FROM photo").fetchall()
-    return [max(0.0, at + 0.5 - came[bytes(path)]) for path, at in rows if bytes(path) in came]
 
 
 def main() -> None:

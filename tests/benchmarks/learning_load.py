@@ -8,8 +8,6 @@ the daemon, and prints medians. A backlog is renamed into the inbox at once; sin
 import argparse
 import contextlib
 import json
-import os
-import random
 import shutil
 import statistics
 import tempfile
@@ -19,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.ledger.database import open_for_reading
-from tests.benchmarks.daemon_lap import Renaming, daemon, disk, renamed_into, wait_for
+from tests.benchmarks.daemon_lap import daemon, disk, renamed_into, wait_for
 from tests.benchmarks.responsiveness import percentile
+from tests.benchmarks.single_photos import time_singles
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
@@ -29,7 +27,6 @@ from tests.web.browser.drawings import drawing
 
 _LEARNED = 20
 _REST_SECONDS = 0.3
-_RATE = 20.0  # single photos per second
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +92,8 @@ def measure(prepared: Path, paths: Sequence[Path], singles: int, *, learns: bool
                 renaming.one(path)
             wait_for(process, _LEARNED + len(paths) - singles, begun)
             rate = (len(paths) - singles) / (time.perf_counter() - begun)
-            took = _time_singles(process, paths[:singles], renaming, _LEARNED + len(paths))
+            took = time_singles(process, paths[:singles], renaming, _LEARNED + len(paths))
             return Figures(rate, percentile(took, 50), percentile(took, 99), len(ended))
-
-
-def _time_singles(process: DaemonProcess, paths: Sequence[Path], renaming: Renaming, count: int) -> list[float]:
-    chance, came, due = random.Random(1), dict[bytes, float](), time.time()
-    begun = time.perf_counter()
-    for path in paths:
-        due += chance.expovariate(_RATE)
-        time.sleep(max(0.0, due - time.time()))
-        came[os.fsencode(path.name)] = time.time() * 1000
-        renaming.one(path)
-    wait_for(process, count, begun)
-    with contextlib.closing(open_for_reading(process.state)) as db:
-        rows = db.execute("SELECT path, classified_at FROM photo").fetchall()
-    return [max(0.0, at + 0.5 - came[bytes(path)]) for path, at in rows if bytes(path) in came]
 
 
 def main() -> None:

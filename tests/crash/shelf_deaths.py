@@ -121,7 +121,7 @@ def die_at_each_step(folder: Path, life: Life) -> int:
         after = life_by_request if life is life_by_request else life_without_daemon
         assert in_another_process(lambda: after(state, lambda: None)) == 0, f"step {step}"  # noqa: B023
         check_shelf(state)
-        take_requests(state)  # of who has died nobody waits for an outcome
+        take_requests(state)  # a command that has died waits for no outcome
         assert not list((state / "models").glob(".request-*"))
         shutil.rmtree(state.parent)
         if status == 0:

@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 
 
 def insert_results(ledger: Ledger, answers: Sequence[Answer]) -> None:
-    """Write results into a ledger by SQL, as for photos that nobody looks at, in one transaction."""
+    """Write results into a ledger by SQL, as for photos that are not looked at, in one transaction."""
     (first,) = ledger.connection.db.execute("SELECT value FROM counter WHERE name = 'seq'").fetchone()
     rows = [
         (f"{answer.folder}/{seq}.jpg".encode(), answer.taken * 1_000_000, answer.at, answer.at, answer.label,

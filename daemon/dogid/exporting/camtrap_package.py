@@ -185,7 +185,7 @@ def _read_labels(path: Path) -> dict[str, LabelMeaning]:
 
 
 def _label_rows(labels: Mapping[str, LabelMeaning]) -> Iterable[Row]:
-    """Yield the rows of labels.csv; where there are too many labels, those that nobody has filled in are left out."""
+    """Yield the rows of labels.csv; where there are too many labels, those not filled in are left out."""
     most = sorted(labels, key=lambda label: (not labels[label].scientific_name, label))[:_KEPT_LABELS]
     for label in sorted(most):
         meaning = labels[label]

@@ -19,13 +19,13 @@ from dogid.status import NOT_CHECKED, Health
 
 
 class _NoChanges:
-    """The signal of changes where nobody writes."""
+    """The signal of changes of a ledger that no daemon writes."""
 
     number = 0
     closed = True
 
     def announce(self) -> None:
-        """Nobody waits."""
+        """Return at once: no thread waits."""
 
     def wait_for_change(self, known: int, timeout: float) -> int:
         """Wait; nothing comes."""

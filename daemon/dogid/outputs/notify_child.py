@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from dogid.outputs.network_faults import SANDBOX, is_blocked
 
-_ANYWHERE = "192.0.2.1"  # for documentation, RFC 5737: nobody is there, so that nobody is asked
+_ANYWHERE = "192.0.2.1"  # for documentation, RFC 5737: no machine has it, so that none is asked
 _LEAST_SECRET = 3  # characters; shorter parts of an address are words like `me` that messages may have anyway
 _REASON = re.compile(
     r"\[Errno -?\d+\] ([^'\"()<>]+)|(certificate verify failed: [^(]+)|(timed out)"

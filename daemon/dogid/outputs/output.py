@@ -107,8 +107,8 @@ class OutputContext:
 class Output(Protocol):
     """One configured output. All methods are called from its own thread.
 
-    One that nobody waits for may have `yields_to_photos = True`: it rests nearly all the time while photos wait to be
-    classified, and catches up afterwards.
+    One whose deliveries are not urgent may have `yields_to_photos = True`: it rests nearly all the time while photos
+    wait to be classified, and catches up afterwards.
     """
 
     wants_all: bool

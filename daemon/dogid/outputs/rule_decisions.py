@@ -1,7 +1,7 @@
 """Which results become events: the rules, applied to one change of the ledger after the other.
 
-All goes by the results' own times, and by the clock only where nothing is left to read: whoever stops and goes on later
-decides the same.
+All goes by the results' own times, and by the clock only where nothing is left to read: a daemon that stops and goes on
+later decides the same.
 """
 
 import time

@@ -1,6 +1,6 @@
 """What rules remember: labels that were there before, the last events, and bursts that are not over.
 
-Its rows are written in the transaction of whoever decides.
+Its rows are written in the transaction of the caller, who decides.
 """
 
 import sqlite3

@@ -79,7 +79,7 @@ class StoreReader:
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Close it; whoever uses it later gets sqlite3.ProgrammingError."""
+        """Close it; later calls raise sqlite3.ProgrammingError."""
         with self._lock:
             self._db.close()
 
@@ -316,7 +316,7 @@ def open_for_reading(state: Path) -> StoreReader | None:
 
 
 def copy_store(state: Path, target: Path) -> None:
-    """Copy what outputs remember, where there is something, into a file; whoever opens that gives other ids.
+    """Copy what outputs remember, where there is something, into a file; a daemon that opens that gives other ids.
 
     Raise sqlite3.Error.
     """

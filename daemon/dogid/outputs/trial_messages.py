@@ -113,7 +113,7 @@ def ask_daemon_for(action: str, store: OutputStore, output: str, clock: Clock) -
 
 
 def take_requests(store: OutputStore, clock: Clock) -> list[Request]:
-    """Return the requests that nobody has taken yet, and forget those that no command waits for."""
+    """Return the requests that are not taken yet, and forget those that no command waits for."""
     now = clock.wall_ms()
     with store.transaction() as db:
         db.execute(

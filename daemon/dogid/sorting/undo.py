@@ -1,4 +1,4 @@
-"""Taking a sorted folder back: what dogid made there and nobody has changed since goes, and nothing else."""
+"""Taking a sorted folder back: what dogid made there and is unchanged goes, and nothing else."""
 
 import contextlib
 import os

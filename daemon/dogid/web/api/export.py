@@ -56,7 +56,7 @@ def add_export_endpoint(registry: EndpointRegistry, daemon: DaemonView, extra_th
 
 
 class _Stream:
-    """Parts of an answer, of which the first is known; closed also where nobody asks for them, as after HEAD."""
+    """Parts of an answer, of which the first is known; closed also where none is asked for, as after HEAD."""
 
     def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
         self._first: bytes | None = first

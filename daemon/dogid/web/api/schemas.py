@@ -240,7 +240,7 @@ _OUTPUT = _object(
         "backlog": _COUNT | {"description": "deliveries that wait, about"},
         "sent": _COUNT,
         "failed": _COUNT | {"description": "attempts"},
-        "parked": _COUNT | {"description": "deliveries that the other side refused, and nobody has sent again"},
+        "parked": _COUNT | {"description": "deliveries that the other side refused, and that were not sent again"},
         "refusal": {"anyOf": [_object({"reason": {"type": "string"}, "at": _TIME}), {"type": "null"}]},
         "error": {"anyOf": [_object({"message": {"type": "string"}, "since": _TIME}), {"type": "null"}]},
         "last_sent_at": {"anyOf": [_TIME, {"type": "null"}]},

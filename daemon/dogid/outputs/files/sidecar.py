@@ -14,9 +14,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from dogid.file_names import possible_names
-from dogid.outputs.files.place import OutputFolder, read_place
+from dogid.outputs.files.folder_output import FolderOutput, FolderTable
 from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
-from dogid.outputs.table import OutputTable, read_table
+from dogid.outputs.table import read_table
 from dogid.result_document import Result
 from dogid.system.atomic_files import sync_folder
 
@@ -42,27 +42,17 @@ _OURS = re.compile("[^<]*".join(re.escape(part) for part in re.split(r"\{subject
 """What dogid writes, as it is: other programs write their own name there, and people what they want to keep."""
 
 
-class _Table(OutputTable, frozen=True, kw_only=True):
-    folder: str
-    all: bool = True
-
-
 def make_output(table: Mapping[str, Any], context: OutputContext) -> "SidecarOutput":
     """Return the output. Raise OutputConfigError."""
-    return SidecarOutput(read_table(table, _Table), context)
+    return SidecarOutput(read_table(table, FolderTable), context)
 
 
-class SidecarOutput:
+class SidecarOutput(FolderOutput):
     """Writes, or replaces, the sidecars of photos."""
 
-    yields_to_photos = True
-    batch = 50
-
-    def __init__(self, table: _Table, context: OutputContext) -> None:
+    def __init__(self, table: FolderTable, context: OutputContext) -> None:
         """Set up. Raise OutputConfigError."""
-        self.wants_all = table.all
-        self.wants_events = not table.all
-        self._folder = OutputFolder(read_place("folder", table.folder, context), context)
+        super().__init__(table, context)
         self._temporary = self._folder.path / _TEMPORARY.format(output=context.name)
         self._stopping = context.stopping
 
@@ -105,17 +95,6 @@ class SidecarOutput:
             os.fsync(file.fileno())
         self._temporary.replace(path)
         sync_folder(path.parent)
-
-    def tend(self) -> float | None:
-        """Do nothing."""
-        return None
-
-    def check(self) -> str:
-        """Look at the folder. Raise OutputError."""
-        return self._folder.check()
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def keyword_of(result: Result) -> str | None:

@@ -4,19 +4,17 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from dogid.outputs.files.place import OutputFolder, read_place
+from dogid.outputs.files.folder_output import FolderOutput, FolderTable
 from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
-from dogid.outputs.table import OutputTable, read_table
+from dogid.outputs.table import read_table
 from dogid.result_document import Result
 from dogid.sorting.placing import Kind, LinkError
 from dogid.sorting.sort_report import SortReport
 from dogid.sorting.sorter import Sorter
 
 
-class _Table(OutputTable, frozen=True, kw_only=True):
-    folder: str
+class _Table(FolderTable, frozen=True, kw_only=True):
     kind: Literal["copy", "hardlink", "symlink"] = "copy"
-    all: bool = True
 
 
 def make_output(table: Mapping[str, Any], context: OutputContext) -> "SortOutput":
@@ -24,17 +22,12 @@ def make_output(table: Mapping[str, Any], context: OutputContext) -> "SortOutput
     return SortOutput(read_table(table, _Table), context)
 
 
-class SortOutput:
+class SortOutput(FolderOutput):
     """Copies or links photos into the folder of their label."""
-
-    yields_to_photos = True
-    batch = 50
 
     def __init__(self, table: _Table, context: OutputContext) -> None:
         """Set up. Raise OutputConfigError."""
-        self.wants_all = table.all
-        self.wants_events = not table.all
-        self._folder = OutputFolder(read_place("folder", table.folder, context), context)
+        super().__init__(table, context)
         self._inbox = context.inbox
         self._kind = Kind(table.kind)
 
@@ -57,7 +50,7 @@ class SortOutput:
 
     def _sort(self, results: Sequence[Result]) -> SortReport:
         report = SortReport()
-        try:
+        try:  # open during a batch only, so that `dogid sort` can work there, too
             with Sorter(self._folder.path, self._inbox, self._kind) as sorter:
                 sorter.sort(results, report)
         except LinkError as error:
@@ -69,14 +62,3 @@ class SortOutput:
         except sqlite3.OperationalError as error:
             raise OutputError(f"{self._folder.path}: its list of photos cannot be written: {error}") from error
         return report
-
-    def tend(self) -> float | None:
-        """Do nothing."""
-        return None
-
-    def check(self) -> str:
-        """Look at the folder. Raise OutputError."""
-        return self._folder.check()
-
-    def close(self) -> None:
-        """Do nothing: the folder is open during a batch only, so that `dogid sort` can work there, too."""

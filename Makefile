@@ -24,7 +24,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test test-again home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -54,6 +54,10 @@ train-env: $(TRAIN)/.installed
 # A test that hangs ends its process with the stacks of all threads, and the run with what was found until then.
 test: $(DEV)/.installed $(OTHER)/.installed
 	$(DEV)/bin/python -m pytest -n $(WORKERS) --max-worker-restart 0 --timeout-method thread $(TESTS)
+
+# For CI alone: up to three failed tests of the last run once more, one after the other.
+test-again: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.support.second_try
 
 crash: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.crash.harness --trials $(TRIALS)

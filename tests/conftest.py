@@ -89,5 +89,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """Have pytest-xdist run tests that share something in one process."""
     from tests.support.scheduler import Scheduler  # which needs pytest-xdist
+    from tests.support.second_try import RunRecorder
 
-    return Scheduler(config, log)
+    scheduler = Scheduler(config, log)
+    config.pluginmanager.register(RunRecorder(scheduler))
+    return scheduler

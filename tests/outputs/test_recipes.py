@@ -184,7 +184,8 @@ def test_folders_and_spreadsheet_fill_by_themselves(place: Place) -> None:
 
 def test_settings_and_placeholders_are_all_on_the_page() -> None:
     from dogid.outputs import command, notify, webhook
-    from dogid.outputs.files import record_output, sidecar, sort
+    from dogid.outputs.files import record_output, sort
+    from dogid.outputs.files.folder_output import FolderTable
     from dogid.outputs.message_template import PLACEHOLDERS
     from dogid.outputs.mqtt.configuration import MqttTable
     from dogid.outputs.rules import _RuleTable
@@ -195,7 +196,7 @@ def test_settings_and_placeholders_are_all_on_the_page() -> None:
         "notify": [notify._Table],
         "command": [command._Table],
         "mqtt": [MqttTable],
-        "jsonl, csv, sidecar, sort": [record_output._Table, sidecar._Table, sort._Table],
+        "jsonl, csv, sidecar, sort": [record_output._Table, FolderTable, sort._Table],
     }
     for title, described in tables.items():
         section = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]

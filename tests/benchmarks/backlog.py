@@ -97,15 +97,12 @@ def _when(begun: float, is_so: Callable[[], bool], what: str) -> float:
 
 
 def _rate(state: Path, more: int) -> float:
-    """Photos per second, over so many more of them."""
-    begun, before = time.monotonic(), _counts(state)["classified"]
-    eventually(lambda: _is_through(state, before + more), "more are answered", _TIMEOUT)
+    """Photos per second, over so many more of those that are known, or over all that are left."""
+    begun, counts = time.monotonic(), _counts(state)
+    before = counts["classified"]
+    wanted = min(before + more, counts["classified"] + counts["pending"])
+    eventually(lambda: _counts(state)["classified"] >= wanted, "more are answered", _TIMEOUT)
     return (_counts(state)["classified"] - before) / max(time.monotonic() - begun, 1e-9)
-
-
-def _is_through(state: Path, wanted: int) -> bool:
-    counts = _counts(state)
-    return counts["classified"] >= wanted or counts["pending"] == 0
 
 
 def _arrival(inbox: Path, state: Path) -> float:

@@ -119,9 +119,7 @@ def test_no_photo_is_dropped_while_models_change(shipped: DaemonProcess) -> None
         if number % 10 == 0 and number:
             assert post(shipped, "/rollback").status == 200
 
-    eventually(lambda: shipped.status()["counts"]["pending"] == 0, "all are answered")
-    results = shipped.results_by_name()
-    assert {results[name]["status"] for name in names} == {"classified"}
+    assert {shipped.wait_for_answer(name)["status"] for name in names} == {"classified"}
 
 
 def test_model_of_the_settings_goes_before_an_activated_one(make_daemon: MakeDaemon, models: Path) -> None:

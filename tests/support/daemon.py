@@ -232,14 +232,16 @@ class DaemonProcess:
         return result
 
     def wait_for_all_answers(self, count: int) -> list[Result]:
-        """Wait until so many files have their answer and none is pending; return the results."""
+        """Wait until so many files have their answer and none is pending; return the results, newest first."""
 
-        def ask() -> bool:
+        def ask() -> list[Result]:
             counts = self.status()["counts"]
-            return bool(counts["pending"] == 0 and counts["classified"] + counts["failed"] == count)
+            if counts["pending"] or counts["classified"] + counts["failed"] != count:
+                return []
+            found = self.results()  # may be newer than the counts
+            return found if len(found) == count and all(result["status"] != "pending" for result in found) else []
 
-        eventually(ask, lambda: f"{count} files are answered; counts {self.status()['counts']}")
-        return self.results()
+        return eventually(ask, lambda: f"{count} files are answered; counts {self.status()['counts']}")
 
     def wait_for_next_scan(self) -> None:
         """Wait for the end of a scan that has begun after this call."""

@@ -21,6 +21,7 @@ from dogid.web.auth.access import Access
 from tests.support.clocks import SetClock
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
+CAMERAS = ("Back Garden", "Drive", "Front Door", "Hedge", "Nest Box", "Pond", "Shed", "Workshop")
 LABELS = ("badger", "cat", "dog", "fox", "hedgehog", "marten", "nothing", "person")
 _DAY_MS = 86_400_000
 _DAYS = 20
@@ -66,14 +67,21 @@ def fill(state: Path, size: int) -> None:
     group = min(_GROUP, size // _DAYS)
     for start in range(0, size, group):
         clock.set_wall(now - round(_DAYS * _DAY_MS * (1 - start / size)))
-        ledger.observe([FoundFile(b"%09d.jpg" % at, Version(at, 1000, at)) for at in range(start, start + group)])
+        ledger.observe([FoundFile(_path(at), Version(at, 1000, at)) for at in range(start, start + group)])
         ledger.record([_classified(job, model) for job in ledger.claim(group, ())])
     ledger.close()
 
 
+def _path(at: int) -> bytes:
+    """Return the path of a photo; cameras differ in how often they take one, by a factor of a hundred."""
+    camera = CAMERAS[0] if at % 1000 == 0 else CAMERAS[(at * 2654435761 % 97) % len(CAMERAS)]
+    return b"%s/2026/11/%09d.jpg" % (camera.encode(), at)
+
+
 def _classified(job: Job, model: int) -> Classified:
     label = LABELS[job.id * 7919 % len(LABELS)]
-    scores = {label: 0.9, "cat" if label != "cat" else "dog": 0.1}
+    score = 0.99 if job.id % 7 else 0.4 + job.id % 100 / 250
+    scores = {label: score, "cat" if label != "cat" else "dog": 1 - score}
     return Classified(job, job.version, f"{job.id:064x}", 640, 480, scores, model, Timings(1.0, 1.0, 2.0))
 
 

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dogid.file_names import shown_name
 from dogid.inbox.scan import Version
 from dogid.ledger.damage import is_undecodable
+from dogid.ledger.queries import FIRST_FOLDER, HAS_FOLDER
 from dogid.ledger.schema import version_of
 
 _FACTS = (
@@ -16,6 +18,10 @@ _FACTS = (
 # by itself SQLite takes the index by state, and reads all that is classified
 _NEXT_LABEL = (
     "SELECT label FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label > ? ORDER BY label LIMIT 1"
+)
+_NEXT_FOLDER = (
+    f"SELECT {FIRST_FOLDER} FROM photo INDEXED BY photo_folder"  # noqa: S608
+    f" WHERE state != 'superseded' AND {HAS_FOLDER} AND {FIRST_FOLDER} > ? ORDER BY {FIRST_FOLDER} LIMIT 1"
 )
 _COUNT = (
     "SELECT count(*) FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label = ? AND id >= ? AND id < ?"
@@ -104,6 +110,19 @@ def list_given_labels(db: sqlite3.Connection, most: int) -> list[str]:
         if not is_undecodable(error):
             raise  # else a damaged row hides the labels after its own, until it is repaired
     return labels
+
+
+def list_first_folders(db: sqlite3.Connection, most: int) -> list[str]:
+    """Return the first folders of the inbox that have current results, each a camera's, in the order of their bytes.
+
+    Up to `most`. Each is one step in the index by folder, however many photos lie in it.
+    """
+    folders: list[str] = []
+    row = db.execute(_NEXT_FOLDER, (b"",)).fetchone()
+    while row is not None and len(folders) < most:
+        folders.append(shown_name(row[0].removesuffix(b"/")))
+        row = db.execute(_NEXT_FOLDER, (row[0],)).fetchone()
+    return folders
 
 
 def is_given_by_people(db: sqlite3.Connection, label: str) -> bool:

@@ -40,6 +40,9 @@ RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha2
 
 JSON cannot hold blobs, which damage can make of texts: one bit is the difference.
 """
+FIRST_FOLDER = "substr(path, 1, instr(path, x'2f'))"
+"""A photo's first folder with its slash, in SQL. The index photo_folder has it, of rows that match HAS_FOLDER."""
+HAS_FOLDER = "instr(path, x'2f') > 0"
 NO_STANDING = """coalesce((SELECT verdict FROM review WHERE review.sha256 = photo.sha256
     ORDER BY review.id DESC LIMIT 1), 'withdrawn') = 'withdrawn'"""
 """Condition, in SQL, of a row of an unreviewed photo."""
@@ -139,8 +142,12 @@ def _iterate_matching(
             values.append(value)
     if wanted.folder:
         names = [name.strip(b"/") + b"/" for name in possible_names(wanted.folder)]
-        conditions.append(f"({' OR '.join(['substr(path, 1, ?) = ?'] * len(names))})")
-        values += [value for name in names for value in (len(name), name)]
+        if len(names) == 1 and names[0].count(b"/") == 1:
+            conditions.append(f"{HAS_FOLDER} AND {FIRST_FOLDER} = ?")
+            values.append(names[0])
+        else:
+            conditions.append(f"({' OR '.join(['substr(path, 1, ?) = ?'] * len(names))})")
+            values += [value for name in names for value in (len(name), name)]
     rest = f"{' AND '.join(conditions)} ORDER BY photo.id {'DESC' if wanted.after is None else ''}"
     return (result for _, result in iterate_rows(db, rest, values, wanted.limit))
 

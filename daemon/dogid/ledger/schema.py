@@ -179,7 +179,14 @@ _TAKEN_AT = """
 ALTER TABLE photo ADD COLUMN taken_at TEXT;              -- by its EXIF: ISO 8601, with an offset where it has one
 """
 
-MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE, _REVIEWS, _TAKEN_AT)
+_FOLDERS = """
+-- By the first folder with its slash, which is a camera's: which there are, and the photos of one, newest first.
+-- Photos that lie in the inbox itself cost nothing.
+CREATE INDEX photo_folder ON photo (substr(path, 1, instr(path, x'2f')), id)
+    WHERE state != 'superseded' AND instr(path, x'2f') > 0;
+"""
+
+MIGRATIONS = (_FIRST, _HISTORIES, _PRESENCE, _REVIEWS, _TAKEN_AT, _FOLDERS)
 """Each brings a ledger from the version of its position to the next. Published ones are never edited."""
 
 _MOST_VERSION = 10_000  # no dogid ever has as many; lower refuses fewer ledgers of unknown origin

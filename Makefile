@@ -24,7 +24,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench lint types format deb clean check-python
+.PHONY: help run train-env test test-again home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -42,6 +42,7 @@ help:
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
+	@echo "make pages: the manual page and the table of settings, from the code's own lists"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -133,6 +134,9 @@ types: $(DEV)/.installed
 format: $(DEV)/.installed
 	$(DEV)/bin/ruff check --fix .
 	$(DEV)/bin/ruff format .
+
+pages: $(RUN)/.installed
+	PYTHONPATH=daemon:convert $(RUN)/bin/python daemon/make_pages.py
 
 deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)

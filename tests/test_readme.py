@@ -1,5 +1,6 @@
 """The README names what there is."""
 
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -29,6 +30,20 @@ def test_every_path_in_the_readme_exists() -> None:
     assert links
     assert folders
     assert not missing
+
+
+def test_pages_made_from_the_code_are_current() -> None:
+    spec = importlib.util.spec_from_file_location("make_pages", ROOT / "daemon" / "make_pages.py")
+    assert spec is not None
+    assert spec.loader is not None
+    pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pages)
+
+    for path, made in (
+        (pages.MANUAL, pages.make_manual()),
+        (pages.SETTINGS, pages.make_settings_page(pages.SETTINGS.read_text())),
+    ):
+        assert path.read_text() == made, f"{path.name} is not as the code has it: make pages"
 
 
 def test_sample_result_has_every_key() -> None:

@@ -8,8 +8,6 @@ from dogid.errors import UsageError
 from dogid.settings import Settings
 from tests.conftest import MakeDaemon
 
-README = Path(__file__).parents[1] / "README.md"
-
 
 def load(*flags: str, environ: dict[str, str] | None = None) -> Settings:
     parser = argparse.ArgumentParser()
@@ -94,15 +92,6 @@ def test_invalid_file_is_rejected_with_name_and_reason(tmp_path: Path, text: str
 def test_invalid_value_is_rejected_with_its_flag(flag: str, value: str) -> None:
     with pytest.raises(UsageError, match=flag):
         load(flag, value)
-
-
-def test_readme_lists_every_setting_as_in_the_code() -> None:
-    readme = README.read_text()
-    for item in settings.SINGLE_VALUES:
-        shown = "`no`" if item.default is False else f"`{item.default}`" if item.default not in (None, ()) else ""
-        flag = f"{settings.flag(item.name)} {item.metadata['metavar']}".rstrip()
-        name = f"`{flag}` | `{settings.variable(item.name)}`"
-        assert f"| {name} | {shown} | {item.metadata['help']} |" in readme
 
 
 def test_boolean_is_a_bare_flag_and_yes_or_no_elsewhere(tmp_path: Path) -> None:

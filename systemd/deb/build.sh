@@ -91,10 +91,16 @@ dogid ($version) stable; urgency=medium
 
  -- $maintainer  $date
 CHANGES
-gzip -9n <"$clone/README.md" >"$root/usr/share/doc/dogid/README.md.gz"
+for page in README.md daemon/{API,OUTPUTS,SETTINGS}.md; do
+  mkdir -p "$root/usr/share/doc/dogid/$(dirname "$page")"
+  gzip -9n <"$clone/$page" >"$root/usr/share/doc/dogid/$page.gz"
+done
 mkdir -p "$root/usr/share/man/man1"
-PYTHONPATH=$clone/daemon "$python" "$here/manpage.py" "$(date --utc --iso-8601 --date "@$SOURCE_DATE_EPOCH")" |
-  gzip -9n >"$root/usr/share/man/man1/dogid.1.gz"
+gzip -9n <"$clone/daemon/dogid.1" >"$root/usr/share/man/man1/dogid.1.gz"
+complete() { PYTHONPATH=$site "$python" -m dogid completion "$1" | install -D -m 644 /dev/stdin "$root/usr/share/$2"; }
+complete bash bash-completion/completions/dogid
+complete zsh zsh/vendor-completions/_dogid
+complete fish fish/vendor_completions.d/dogid.fish
 
 mkdir "$root/DEBIAN"
 size=$(du --summarize --block-size=1024 --apparent-size "$root" | cut -f1)

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from dogid import __version__
-from dogid.cli import COMMANDS, main
+from dogid.cli import main
+from dogid.commands.command_list import COMMANDS, GROUPS
+from dogid.commands.command_parsers import FIRST_MINUTE, load_command, make_command_parser
 from tests.support.daemon import dogid
 
-README = Path(__file__).parents[2] / "README.md"
 HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert")
 
 
@@ -38,17 +40,34 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_what_it_does_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as leaving:
         main([name, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
 
     assert leaving.value.code == 0
-    assert f"dogid {name}" in capsys.readouterr().out
+    for expected in (COMMANDS[name].about, *COMMANDS[name].examples, COMMANDS[name].see):
+        assert expected in text
+
+
+def test_without_arguments_the_first_minute_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert FIRST_MINUTE in capsys.readouterr().err
+
+
+def test_help_lists_every_command_once() -> None:
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_readme_lists_every_command(name: str) -> None:
-    assert f"`dogid {name}" in README.read_text()
+def test_examples_in_help_are_valid_commands(name: str) -> None:
+    parser = make_command_parser(name, load_command(COMMANDS[name]))
+    for example in COMMANDS[name].examples:
+        words = shlex.split(example.replace("source <(", "").rstrip(")"))
+        ended = next((at for at, word in enumerate(words) if word in ("|", ">")), len(words))
+        assert words[:2] == ["dogid", name]
+        parse = parser.parse_intermixed_args if COMMANDS[name].mixes_flags else parser.parse_args
+        assert parse(words[2:ended])
 
 
 @pytest.mark.parametrize(

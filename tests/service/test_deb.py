@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dogid.cli import COMMANDS
+from dogid.commands.command_list import COMMANDS
 from tests.service.deb_package import BUILD, build
 from tests.service.machine import Machine, why_not
 from tests.service.service import CONFIG, INBOX, STATE, Service

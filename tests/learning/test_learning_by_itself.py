@@ -19,7 +19,7 @@ from dogid.learning_run.lock import is_learning
 from dogid.ledger.database import FILE_NAME
 from tests.support.collection import PHOTOS, needs
 from tests.support.daemon import DaemonProcess
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 from tests.support.waiting import eventually
 
 ROTTWEILERS = PHOTOS.parent / "extra" / "rottweiler"
@@ -83,7 +83,7 @@ def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -
         assert learning["mode"] == "propose"
         assert learning["last"]["name"] == report["name"]
         assert hint in printed
-        assert hint in fetch(daemon.url, "/").body.decode()
+        assert hint in fetch_page(daemon.url, "/status")
     finally:
         daemon.close()
 
@@ -139,7 +139,7 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
         assert f"model {name} is worse than the one before" in daemon.log_text()
         assert learning["name"] == name
         assert "answered rightly by the model before alone" in learning["reason"]
-        assert "Went back" in fetch(daemon.url, "/").body.decode()
+        assert "Went back" in fetch_page(daemon.url, "/status")
     finally:
         daemon.close()
 

@@ -11,7 +11,7 @@ from dogid.model.shipped import shipped_model
 from dogid.model.stated_input import read_input_kind
 from tests.model.small_models import with_labels
 from tests.support.daemon import DaemonProcess, dogid
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 
 GUESS = "32 x 32 RGB, (pixel - 127.5) / 127.5 = -1..1, unchecked: the file does not define it (guessed)"
 
@@ -44,7 +44,7 @@ def test_running_daemon_shows_the_line_everywhere(guessed: Path, tmp_path: Path)
     daemon = DaemonProcess(tmp_path / "inbox", tmp_path / "state", "--model", str(guessed)).start()
     try:
         model = fetch(daemon.url, "/status").document["model"]
-        page = fetch(daemon.url, "/").body.decode()
+        page = fetch_page(daemon.url, "/status")
         flags = ["--inbox", str(daemon.inbox), "--state", str(daemon.state), "--model", str(guessed)]
         status = json.loads(dogid("status", *flags, "--json").stdout)
     finally:

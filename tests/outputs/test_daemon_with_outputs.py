@@ -14,6 +14,7 @@ from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
 from tests.outputs.support import NOON
 from tests.support.daemon import DaemonProcess, dogid
+from tests.support.http_client import fetch_page
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -63,7 +64,7 @@ def test_state_of_outputs_is_shown_everywhere(barn: DaemonProcess) -> None:
     metrics = _read(barn, "metrics")
     assert 'dogid_output_ok{output="bad",type="command"} 0.0' in metrics
     assert 'dogid_output_sent_total{output="good",type="command"} 1.0' in metrics
-    assert "Output bad" in _read(barn, "")
+    assert "Output bad" in fetch_page(barn.url, "/status")
     status = barn.command("status")  # without the settings of the daemon
     assert "1 of 2 in order" in status.stdout
     assert "output bad (command) has failed since" in status.stdout
@@ -90,7 +91,7 @@ def test_what_was_refused_is_listed_and_sent_again(barn: DaemonProcess) -> None:
     status = barn.command("status").stdout
     assert "0 of 2 in order" in status
     assert "7 refused: 404: wrong path" in status
-    assert "7 refused: 404: wrong path" in _read(barn, "")
+    assert "7 refused: 404: wrong path" in fetch_page(barn.url, "/status")
     assert 'dogid_output_parked{output="good",type="command"} 7.0' in _read(barn, "metrics")
     listed = barn.command("outputs")
     assert "REFUSED" in listed.stdout

@@ -18,7 +18,7 @@ from dogid.ledger.reviews import find_standing_review
 from dogid.model.shipped import shipped_model
 from tests.shelf.models import make_model
 from tests.support.daemon import ROOT, DaemonProcess, dogid, environment
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -109,7 +109,7 @@ def test_status_and_page_name_photos_with_older_answers(daemon: DaemonProcess) -
     fetch(daemon.url, "/models/active/activate", method="POST")
 
     assert daemon.status()["older_answers"] == 4
-    assert "dogid replay" in fetch(daemon.url, "/").body.decode()
+    assert "dogid replay" in fetch_page(daemon.url, "/status")
     assert json.loads(daemon.command("status", "--json").stdout)["older_answers"] == 4
     assert replay(daemon, "--apply")["model"]["name"] == "active.tflite"
     assert "older answers" not in daemon.command("status").stdout

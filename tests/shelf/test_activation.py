@@ -13,7 +13,7 @@ from dogid.model.shipped import shipped_model
 from tests.conftest import MakeDaemon
 from tests.shelf.models import damage, make_model
 from tests.support.daemon import DaemonProcess, dogid
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -72,7 +72,7 @@ def test_command_has_the_daemon_change_its_model_and_go_back(shipped: DaemonProc
         lambda: "mine.tflite" in json.loads(shipped.command("status", "--json").stdout)["model"],
         "dogid status names the model",
     )
-    assert "made from" in fetch(shipped.url, "/").body.decode()
+    assert "made from" in fetch_page(shipped.url, "/status")
 
     assert run_model(shipped, "rollback")[0] == 0
     assert shipped.status()["model"]["origin"] == "shipped"

@@ -44,6 +44,11 @@ def fetch(
         connection.close()
 
 
+def fetch_page(url: str, path: str) -> str:
+    """Return the HTML that the daemon at url serves browsers at a path."""
+    return fetch(url, path, headers={"Accept": "text/html"}).body.decode()
+
+
 def multipart_form(name: str, data: bytes, field: str = "file") -> tuple[bytes, dict[str, str]]:
     """Given a file's name and bytes, return a multipart body and its headers."""
     boundary = uuid.uuid4().hex

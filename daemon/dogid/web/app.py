@@ -82,7 +82,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_results_endpoints(registry, daemon)
     add_review_endpoints(registry, daemon, pages.review)
     add_classify_endpoint(registry, daemon, classifier)
-    add_status_endpoints(registry, daemon, older_answers, drift)
+    add_status_endpoints(registry, daemon, older_answers, drift, pages.status)
     add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon)
     add_contradiction_endpoints(registry, daemon)

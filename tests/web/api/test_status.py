@@ -13,7 +13,7 @@ from dogid.settings import Settings
 from dogid.web.app import create_app
 from dogid.web.auth.access import Access
 from tests.support.daemon import DaemonProcess
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -58,7 +58,7 @@ def test_metrics_count_the_photos(daemon: DaemonProcess, inbox: Path) -> None:
     (week,) = daemon.status()["drift"]["weeks"]
     assert (week["photos"], [one["model"] for one in week["models"]]) == (3, ["dogid.tflite"])
     assert "last 7 days" in daemon.command("status").stdout
-    assert "Week by week" in fetch(daemon.url, "/").body.decode()
+    assert "Week by week" in fetch_page(daemon.url, "/status")
     assert found["dogid_in_flight",] == 0
     assert found["dogid_watching", daemon.status()["watcher"]["mode"]] == 1
     assert found["process_resident_memory_bytes",] > 10_000_000

@@ -11,7 +11,7 @@ from tests.support.waiting import eventually
 from tests.web.browser.gallery import FAILED, HEBREW, HOSTILE, LONGEST, TURNED
 from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
 
-VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing", "review", "models")
+VIEWS = ("photos", "failed", "photo", "failed-photo", "login", "empty", "missing", "review", "models", "status")
 
 
 def address(daemon: DaemonProcess, view: str) -> str:
@@ -27,6 +27,7 @@ def address(daemon: DaemonProcess, view: str) -> str:
         "missing": "/page/photo/987654",
         "review": "/review",
         "models": "/models",
+        "status": "/status",
     }
     return urllib.parse.urljoin(daemon.url, paths[view])
 
@@ -129,10 +130,14 @@ def test_photo_page_shows_scores_history_timings_and_input(page: Page, gallery: 
     assert page.evaluate("document.querySelector('.large').naturalWidth") == 480
 
 
-def test_status_panel_shows_health_and_model(page: Page, gallery: DaemonProcess) -> None:
+def test_status_page_is_one_of_the_navigation(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
+    pages = page.get_by_role("navigation", name="Pages")
+    expect(pages.get_by_role("link")).to_have_text(["Photos", "Review", "Models", "Status"])
+    pages.get_by_role("link", name="Status").click()
     facts = page.locator("#facts")
 
+    expect(pages.locator("[aria-current]")).to_have_text("Status")
     expect(page.locator(".health")).to_have_text("Working")
     expect(facts).to_contain_text(str(gallery.inbox))
     expect(facts).to_contain_text("dogid.tflite")

@@ -59,6 +59,11 @@ def asked(inbox: Path, tmp_path: Path) -> Iterator[FlaskClient]:
     service.ledger.close()
 
 
+def read(asked: FlaskClient) -> str:
+    """Return the page of the status."""
+    return asked.get("/status", headers={"Accept": "text/html"}).text
+
+
 def test_figures_are_of_now(tmp_path: Path) -> None:
     status = Disk(tmp_path).status()
     assert status.error is None
@@ -92,16 +97,19 @@ def test_hanging_disk_is_asked_once_and_keeps_its_last_figures(mount: Mount) -> 
 
 def test_page_does_not_wait_for_hanging_disk(asked: FlaskClient, mount: Mount) -> None:
     mount.hangs()
-    pages = [asked.get("/").text for _ in range(VIEWS)]
+    pages = [read(asked) for _ in range(VIEWS)]
     for html in pages:
         assert "Disk of the inbox</dt><dd><bdi>unknown</bdi>" in html
         assert "the disk does not answer" in html
         assert "Disk of the ledger" in html
 
     mount.works()
-    eventually(lambda: "<dt>Disk</dt>" in asked.get("/").text, "both folders are known to be on one disk")
+    eventually(
+        lambda: "<dt>Disk</dt>" in read(asked),
+        "both folders are known to be on one disk",
+    )
 
     mount.hangs()
-    html = asked.get("/").text
+    html = read(asked)
     assert "the disk does not answer since <time" in html
     assert html.count(" free</bdi>") == 2

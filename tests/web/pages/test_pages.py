@@ -50,7 +50,7 @@ def test_pages_are_smaller_than_60_kilobytes(daemon: DaemonProcess, inbox: Path)
         put(inbox / f"camera-in-the-garden-2026-11-{number:02d}T12-00-00.jpg", photo(number, size=(64, 64)))
     daemon.wait_for_all_answers(30)
 
-    for path, photos in (("/", 24), ("/review", 30)):
+    for path, photos in (("/", 24), ("/review", 30), ("/status", 0)):
         _, html, _ = ask(daemon, path, Accept="text/html")
         parts = set(re.findall(r'(?:href|src)="(/page/static/[^"]+)"', html.decode()))
         sizes = {part: len(ask(daemon, part)[1]) for part in parts}

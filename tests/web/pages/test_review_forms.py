@@ -26,7 +26,7 @@ def send(daemon: DaemonProcess, path: str, fields: dict[str, str], **headers: st
     return fetch(daemon.url, path, method="POST", body=urllib.parse.urlencode(fields).encode(), headers=sent)
 
 
-@pytest.mark.parametrize("path", ["/review", "/models"])
+@pytest.mark.parametrize("path", ["/review", "/models", "/status"])
 def test_browsers_get_the_page_and_programs_json(answered: DaemonProcess, path: str) -> None:
     for accept, kind in (
         (_BROWSER, "text/html"),

@@ -3,6 +3,7 @@
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +17,7 @@ from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
 from dogid.shelf.listing import describe_choice
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
-from dogid.web.api.responses import json_response
+from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.schemas import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
@@ -26,8 +27,12 @@ from dogid.web.recent_drift import RecentDrift
 STATUS = Endpoint(
     "GET",
     "/status",
-    "Counts, queue, model, how the inbox is watched, versions",
-    {200: ResponseSpec("The daemon's state", {JSON: reference("Status")})},
+    "Counts, queue, model, how the inbox is watched, versions; to browsers, the page",
+    {
+        200: ResponseSpec(
+            "The daemon's state, or the page", {JSON: reference("Status"), "text/html": {"type": "string"}}
+        )
+    },
 )
 HEALTH = Endpoint(
     "GET",
@@ -40,13 +45,19 @@ HEALTH = Endpoint(
 )
 
 
+StatusPage = Callable[[], Response]
+"""Returns the page that shows the daemon's state."""
+
+
 def add_status_endpoints(
-    registry: EndpointRegistry, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift
+    registry: EndpointRegistry, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift, page: StatusPage
 ) -> None:
-    """Add `/status` and `/healthz`."""
+    """Add `/status` and `/healthz`; page: what browsers get at the first."""
 
     def status(params: QueryParams) -> Response:  # noqa: ARG001
-        return json_response(status_document(daemon, older_answers, drift))
+        response = page() if prefers_page() else json_response(status_document(daemon, older_answers, drift))
+        response.vary.add("Accept")
+        return response
 
     def health(params: QueryParams) -> Response:  # noqa: ARG001
         found = daemon.health

@@ -29,7 +29,7 @@ _FORMS = {"say": "/page/review", "change_model": "/page/models", "answer": "/pag
 
 
 def register(app: Flask, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> None:
-    """Add the routes below /page. The caller routes `/`, `/review` and `/models` to the functions below.
+    """Add the routes below /page. The caller routes `/`, `/review`, `/models` and `/status` to the functions below.
 
     older_answers, drift: figures that `/status` has, too.
     """
@@ -53,6 +53,11 @@ def review(results: Sequence[Result], order: str) -> Response:
 def models(shelf: Sequence[ListedModel]) -> Response:
     """Return the page of the models on the shelf."""
     return _pages().models(shelf)
+
+
+def status() -> Response:
+    """Return the page of the daemon's state."""
+    return _pages().status()
 
 
 def _pages() -> "Pages":

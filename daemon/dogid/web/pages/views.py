@@ -50,7 +50,7 @@ class Pages:
         self._older_answers, self._drift = older_answers, drift
 
     def index(self) -> Response:
-        """Return the page: the newest photos and the daemon's state. All parameters are optional."""
+        """Return the page of the newest photos. All parameters are optional."""
         db = self._daemon.reader()
         photo_filter = PhotoFilter.from_query(request.args)
         buttons = label_buttons(db, self._daemon.model.labels)
@@ -68,13 +68,20 @@ class Pages:
             chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
             chart_size=(WIDTH, HEIGHT),
             daily=daily,
-            drift=self._drift.read(db, self._daemon.settings.thresholds),
-            drift_photos=PHOTOS_A_WEEK,
             health=status_panel.health_item(self._daemon),
-            status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             inbox=status_panel.inbox_path(self._daemon),
             max_upload=self._daemon.settings.max_upload,
             buttons=buttons,
+        )
+
+    def status(self) -> Response:
+        """Return the page of the daemon's state: what runs, what fails, and how answers change over the weeks."""
+        return render_page(
+            "status.html",
+            health=status_panel.health_item(self._daemon),
+            status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
+            drift=self._drift.read(self._daemon.reader(), self._daemon.settings.thresholds),
+            drift_photos=PHOTOS_A_WEEK,
         )
 
     def review(self, results: Sequence[Result], order: str) -> Response:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from dogid.clock import Clock
 from dogid.inbox.scan import ScanErrors, find_file, scan
-from dogid.ledger import queries
+from dogid.ledger import known_labels, queries
 from dogid.ledger.audit import audit
 from dogid.ledger.damage import DamagedRowError, is_damage
 from dogid.ledger.database import open_for_reading
@@ -132,7 +132,7 @@ class Daemon:
         db = open_for_reading(self.state)
         try:
             queries.count_by_status(db)
-            queries.list_known_labels(db)
+            known_labels.list_known_labels(db)
             found = queries.list_results(db, queries.ResultFilter(limit=1_000_000))
             queries.list_results_since(db, 0, 1_000_000)
             list_changes_since(db, 0, 1_000_000)

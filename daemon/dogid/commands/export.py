@@ -106,7 +106,7 @@ def read_filter(args: argparse.Namespace) -> "ResultFilter":
 
 
 def _check_label(db: "ReadingConnection", label: str | None) -> None:
-    from dogid.ledger.queries import explain_unknown_label
+    from dogid.ledger.known_labels import explain_unknown_label
 
     problem = None if label is None else explain_unknown_label(db, label)
     if problem is not None:

@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.clock import Clock
     from dogid.commands.photo_to_label import check_unchanged, find_photo_to_label
     from dogid.ledger import queries
+    from dogid.ledger.known_labels import list_known_labels
     from dogid.ledger.outside_changes import changing_ledger
     from dogid.ledger.review_writer import WordError, add_reviews, rename_label, say_label, say_verdict
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         raise DogidError(f"{error}. With --confirm, --unsure and --undo give photos only, and no label") from error
     ids = [photo.id for photo in photos]
     if word.label is not None:
-        _hint_at_similar(word.label, queries.list_known_labels(db))
+        _hint_at_similar(word.label, list_known_labels(db))
     with changing_ledger(state, "label") as written, written:
         written.execute("BEGIN IMMEDIATE")
         for photo in photos:

@@ -95,7 +95,7 @@ def _is_trusted(config: Path) -> bool:
 
 def list_all_labels(chosen: Settings, ledger: sqlite3.Connection | None) -> list[str]:
     """Return the labels of the model that the settings choose, and those that the ledger knows."""
-    from dogid.ledger.queries import list_known_labels
+    from dogid.ledger.known_labels import list_known_labels
     from dogid.model.model_file import read_model_file
     from dogid.shelf.open_model import find_model
 

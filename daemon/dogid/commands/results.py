@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print results; with --follow print new ones until Ctrl-C."""
-    from dogid.ledger import queries
+    from dogid.ledger import known_labels, queries
     from dogid.ledger.database import is_outdated
 
     if not 1 <= args.limit <= _MAX_LIMIT:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if args.token_file is not None:
         raise UsageError("--token-file: is the token of another daemon; give its address by --from")
     db = reading_state.open_state(args)
-    problem = None if args.label is None else queries.explain_unknown_label(db, args.label)
+    problem = None if args.label is None else known_labels.explain_unknown_label(db, args.label)
     if problem is not None:
         raise UsageError(f"--label: {problem}")
     present, unsure = _wanted_presence(args), None if args.unsure is None else args.unsure == "yes"

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from dogid.clock import iso_utc
 from dogid.ledger.damage import DamagedRowError, is_undecodable
-from dogid.ledger.queries import MAX_ID, iterate_rows, read_row
+from dogid.ledger.queries import MAX_ID
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.replays import decode_former_answer
+from dogid.ledger.result_rows import iterate_rows, read_row
 from dogid.ledger.reviews import Review, list_reviews
 from dogid.ledger.schema import MOST_EVENTS, REPLACED
 from dogid.result_document import Result

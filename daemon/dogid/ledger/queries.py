@@ -1,45 +1,21 @@
-"""Reads results and counts from the ledger. Nothing here writes."""
+"""Finds results, and counts them, in the ledger. Nothing here writes."""
 
 import heapq
 import itertools
-import json
 import operator
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import NoneType
-from typing import Any
 
-from dogid.clock import iso_utc, parse_moment
-from dogid.file_names import possible_names, shown_name
-from dogid.ledger.damage import DamagedRowError, is_undecodable
-from dogid.ledger.reading_connection import ReadingConnection
-from dogid.ledger.stored_labels import find_similar_labels, parse_labels
-from dogid.ledger.thresholds import thresholds_of, unsure_condition
-from dogid.ledger.verdicts import VERDICTS
-from dogid.result_document import Result, result_document
-
-STATUSES = ("pending", "classified", "failed")
-
-_GIVEN_LABELS = """SELECT DISTINCT label FROM review WHERE typeof(label) = 'text'
-    AND id = (SELECT max(id) FROM review AS word WHERE word.sha256 = review.sha256)"""
-_NO_THRESHOLDS: Mapping[str, float] = {}
-_NAMED_LABELS = 20  # more make an error message unreadable
+from dogid.file_names import possible_names
+from dogid.ledger.damage import DamagedRowError
+from dogid.ledger.result_rows import STATUSES, iterate_rows, read_row
+from dogid.ledger.thresholds import unsure_condition
+from dogid.result_document import Result
 
 MAX_ID = (1 << 63) - 1
 """The largest id or sequence number: SQLite's largest integer."""
 
-RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
-    classified_at, model.name AS model_name, decode_ms, invoke_ms, total_ms, error_code, error_message,
-    absent_at, (SELECT CASE WHEN typeof(verdict) || typeof(reviewer) || typeof(at) = 'texttextinteger'
-            AND typeof(label) IN ('text', 'null') THEN json_array(verdict, label, reviewer, at) ELSE 'damaged' END
-        FROM review WHERE review.sha256 = photo.sha256 ORDER BY review.id DESC LIMIT 1) AS word,
-    taken_at, size, seen_at, seq, history_id
-    FROM photo LEFT JOIN model ON model.id = photo.model_id WHERE {}"""
-"""A template: `format` takes the condition. `as_result` reads the rows.
-
-JSON cannot hold blobs, which damage can make of texts: one bit is the difference.
-"""
 FIRST_FOLDER = "substr(path, 1, instr(path, x'2f'))"
 """A photo's first folder with its slash, in SQL. The index photo_folder has it, of rows that match HAS_FOLDER."""
 HAS_FOLDER = "instr(path, x'2f') > 0"
@@ -55,7 +31,6 @@ _IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS co
     WHERE verdict != 'withdrawn' AND {}
     AND review.id = (SELECT max(word.id) FROM review AS word WHERE word.sha256 = review.sha256))"""
 _IS_OTHERWISE_LABELLED = f"{_IS_REVIEWED.format('review.label = ?')} AND NOT (state = 'classified' AND label = ?)"
-_decoded = json.JSONDecoder().raw_decode  # a page has fifty of these, and json.loads looks at its options each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,47 +127,6 @@ def _iterate_matching(
     return (result for _, result in iterate_rows(db, rest, values, wanted.limit))
 
 
-def iterate_rows(
-    db: sqlite3.Connection, rest: str, values: Sequence[object], limit: int
-) -> Iterator[tuple[sqlite3.Row, Result]]:
-    """Yield up to limit rows of RESULT_QUERY, each with its RESULT; damaged ones are left out, and noted.
-
-    rest: the condition and the order, in SQL, with values for its parameters.
-    """
-    seen: set[int] = set()
-    thresholds = thresholds_of(db)
-    try:
-        for row in db.execute(f"{RESULT_QUERY.format(rest)} LIMIT ?", (*values, limit)):
-            result = as_result(row, thresholds)
-            seen.add(row[0])
-            yield row, result
-        return
-    except sqlite3.DatabaseError as error:
-        if not isinstance(error, DamagedRowError) and not is_undecodable(error):
-            raise
-    left = limit - len(seen)
-    for (photo_id,) in db.execute(f"SELECT photo.id FROM photo WHERE {rest}", values):  # noqa: S608
-        if left == 0:
-            break
-        found = None if photo_id in seen else read_row(db, photo_id)
-        if found is not None:
-            left -= 1
-            yield found
-
-
-def read_row(db: sqlite3.Connection, photo_id: int) -> tuple[sqlite3.Row, Result] | None:
-    """Return the row of RESULT_QUERY with an id, with its RESULT; None where there is none, or it is damaged."""
-    try:
-        row = db.execute(RESULT_QUERY.format("photo.id = ?"), (photo_id,)).fetchone()
-        return None if row is None else (row, as_result(row, thresholds_of(db)))
-    except sqlite3.DatabaseError as error:
-        if not isinstance(error, DamagedRowError) and not is_undecodable(error):
-            raise
-    if isinstance(db, ReadingConnection):
-        db.note_damaged(photo_id)
-    return None
-
-
 def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple[list[Result], int]:
     """Return current results, newest first, and the sequence number to follow them from, of one state of the ledger."""
     db.execute("BEGIN")  # else a result that comes between the two queries would be in both
@@ -273,24 +207,6 @@ def _read_tally(db: sqlite3.Connection) -> dict[str, int]:
     return rows
 
 
-def list_known_labels(db: sqlite3.Connection) -> list[str]:
-    """Return the labels of all models that the ledger knows and those by people that stand, in alphabetical order."""
-    models = db.execute("SELECT labels FROM model")
-    known = {label for (labels,) in models for label in parse_labels(labels) or ()}
-    return sorted(known.union(label for (label,) in db.execute(_GIVEN_LABELS)))
-
-
-def explain_unknown_label(db: sqlite3.Connection, label: str) -> str | None:
-    """Return an error message that names the labels there are, the most similar first; None where label is one."""
-    known = list_known_labels(db)
-    if label in known:
-        return None
-    similar = find_similar_labels(label, known, 3)
-    named = [*similar, *(other for other in known if other not in similar)]
-    more = f" and {len(named) - _NAMED_LABELS} others" if len(named) > _NAMED_LABELS else ""
-    return f"there is no label {label!r}; labels are {', '.join(named[:_NAMED_LABELS]) or 'none yet'}{more}"
-
-
 def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
     """Given the former name of a photo, return the id of its current row, or None."""
     prefix = f"from {shown} to "
@@ -304,76 +220,3 @@ def find_renamed(db: sqlite3.Connection, shown: str) -> int | None:
     current = "SELECT id FROM photo WHERE history_id = ? AND state != 'superseded'"
     found = db.execute(current, (row["history_id"],)).fetchone()
     return None if found is None else int(found["id"])
-
-
-def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS) -> Result:
-    """Return a row of RESULT_QUERY as RESULT, unsure by thresholds (scores by label).
-
-    Raise DamagedRowError where it has values that no dogid writes.
-    """
-    if (types := tuple(map(type, row))) not in _sound_types:
-        _check_types(types)
-    # by position: looking the columns up by name would take longer than all the rest
-    (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
-     model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, word, taken_at, *_) = row  # fmt: skip
-    try:
-        reviewed = None if word is None else _describe_word(word)
-        probabilities = _decoded(scores, 0)[0] if scores else {}
-        taken_ms = None if taken_at is None else parse_moment(taken_at)
-        is_sound = label is None or probabilities[label] == score
-    except (ValueError, LookupError, TypeError, ArithmeticError, OSError, RecursionError):
-        is_sound = False
-    if not is_sound or state not in _STATES:
-        raise DamagedRowError(f"the row of result {number} is damaged")
-    return result_document(
-        number=number,
-        file=shown_name(path),
-        status=state if state != "superseded" else _former_status(label, classified_at),
-        scores=probabilities,
-        sha256=sha256 if label is not None else None,  # a failed photo's is not part of the result
-        width=width,
-        height=height,
-        modified_ms=mtime_ns // 1_000_000,
-        taken_ms=taken_ms,
-        classified_ms=classified_at,
-        model=model,
-        decode_ms=decode_ms,
-        invoke_ms=invoke_ms,
-        total_ms=total_ms,
-        error_code=error_code,
-        error_message=error_message,
-        reviewed=reviewed,
-        present=absent_at is None and state != "superseded",
-        thresholds=thresholds,
-    )
-
-
-_STATES = frozenset({*STATUSES, "superseded"})
-_TYPES: tuple[set[type], ...] = (
-    {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {str, NoneType}, {str, NoneType}, {int, NoneType},
-    {int, NoneType}, {int}, {int, NoneType}, {str, NoneType}, {float, NoneType}, {float, NoneType}, {float, NoneType},
-    {str, NoneType}, {str, NoneType}, {int, NoneType}, {str, NoneType}, {str, NoneType}, {int}, {int}, {int, NoneType},
-    {int, NoneType},
-)  # fmt: skip
-"""Of the columns of RESULT_QUERY: damage can make any type of any other."""
-_sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful
-
-
-def _check_types(types: tuple[type, ...]) -> None:
-    if any(found not in allowed for found, allowed in zip(types, _TYPES, strict=True)):
-        raise DamagedRowError("a row has a value of another type")
-    _sound_types.add(types)
-
-
-def _describe_word(text: str) -> dict[str, Any] | None:
-    """Return the newest review of a content, from its JSON in RESULT_QUERY; None where it takes back the one before."""
-    verdict, label, by, at = _decoded(text, 0)[0]
-    if verdict not in VERDICTS:
-        raise ValueError("damaged")
-    return None if verdict == "withdrawn" else {"label": label, "verdict": verdict, "by": by, "at": iso_utc(at)}
-
-
-def _former_status(label: str | None, classified_at: int | None) -> str:
-    if label is not None:
-        return "classified"
-    return "failed" if classified_at is not None else "pending"

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from dogid.file_names import shown_name
 from dogid.ledger.damage import DamagedRowError
-from dogid.ledger.queries import ALL_RESULTS_SINCE, NO_STANDING, RESULTS_SINCE, find_result, iterate_rows
+from dogid.ledger.queries import ALL_RESULTS_SINCE, NO_STANDING, RESULTS_SINCE, find_result
+from dogid.ledger.result_rows import iterate_rows
 from dogid.ledger.verdicts import NO_RESULT, STANDING
 from dogid.result_document import Result
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dogid.clock import Clock
 from dogid.decoding.byte_budget import ByteBudget, choose_capacity
 from dogid.decoding.decoder import Decoder
-from dogid.ledger.queries import list_known_labels
+from dogid.ledger.known_labels import list_known_labels
 from dogid.ledger.readers import Readers
 from dogid.outputs.configuration import OutputEntry
 from dogid.outputs.preparation import ContextSource, PreparedOutput, PreparedOutputs, prepare_output, prepare_outputs

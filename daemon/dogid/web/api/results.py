@@ -10,7 +10,7 @@ from urllib.parse import quote
 from flask import Response
 
 from dogid.clock import iso_utc
-from dogid.ledger import queries
+from dogid.ledger import known_labels, queries, result_rows
 from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.histories import Position, read_history_page
 from dogid.ledger.verdicts import STANDING
@@ -66,7 +66,7 @@ UNSURE = Parameter(
     " as long as there are photos that it has not looked at",
     choices=("yes", "no"),
 )
-STATUS = Parameter("status", "only photos with this status", choices=queries.STATUSES)
+STATUS = Parameter("status", "only photos with this status", choices=result_rows.STATUSES)
 FILTERS = (LABEL, STATUS, PRESENT, REVIEWED, SINCE, UNTIL, MIN_SCORE, MAX_SCORE, FOLDER, UNSURE)
 """Which results are wanted; `read_filter` reads them."""
 HISTORY_POSITION = (
@@ -139,7 +139,7 @@ def read_filter(params: QueryParams) -> queries.ResultFilter:
 
 def reject_unknown_label(daemon: DaemonView, label: str | None) -> None:
     """Raise ApiError, which names the labels there are, where no model has a label."""
-    problem = None if label is None else queries.explain_unknown_label(daemon.reader(), label)
+    problem = None if label is None else known_labels.explain_unknown_label(daemon.reader(), label)
     if problem is not None:
         raise ApiError(HTTPStatus.BAD_REQUEST, "bad_request", problem)
 

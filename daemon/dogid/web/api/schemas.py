@@ -3,7 +3,7 @@
 from typing import Any
 
 from dogid.errors import PhotoCode
-from dogid.ledger.queries import STATUSES
+from dogid.ledger.result_rows import STATUSES
 from dogid.ledger.verdicts import STANDING
 from dogid.shelf.open_model import Origin
 

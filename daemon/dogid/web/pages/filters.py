@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from dogid.ledger import gallery_queries
-from dogid.ledger.queries import MAX_ID, STATUSES, ResultFilter
+from dogid.ledger.queries import MAX_ID, ResultFilter
+from dogid.ledger.result_rows import STATUSES
 
 PAGE = 24
 """Photos on a page: rows of two, three, four or six leave no gap."""

@@ -143,7 +143,7 @@ def test_too_many_refusals_hold_up_the_rest(
     rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
-    monkeypatch.setattr("dogid.outputs.store._MOST_PARKED", 1)
+    monkeypatch.setattr("dogid.outputs.store.MOST_PARKED", 1)
     recorder.fault = RefusedError("404")
     rig.start(TABLE)
     rig.add("a.jpg")

@@ -29,7 +29,7 @@ from dogid.file_names import one_line
 from dogid.ledger.copy_check import open_sound_copy
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import FILE_NAME, open_for_reading
-from dogid.outputs.store import copy_store
+from dogid.outputs.store_file import copy_store
 from dogid.shelf.folder import ENDING
 
 _PAGES = 2000  # of 4 KiB that are copied between two reports of progress

@@ -11,9 +11,8 @@ from dogid.ledger.known_labels import list_known_labels
 from dogid.ledger.readers import Readers
 from dogid.outputs.configuration import OutputEntry
 from dogid.outputs.preparation import ContextSource, PreparedOutput, PreparedOutputs, prepare_output, prepare_outputs
-from dogid.outputs.runner import send_test
 from dogid.outputs.source import OutputSource
-from dogid.outputs.trial_messages import TestOutcome, make_test_delivery
+from dogid.outputs.trial_messages import TestOutcome, make_test_delivery, send_test
 from dogid.settings import Settings
 from dogid.status import NOT_CHECKED, Health
 

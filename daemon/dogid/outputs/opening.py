@@ -11,7 +11,8 @@ from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.running_outputs import RunningOutputs
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import UnwrittenFault, describe_without_store
-from dogid.outputs.store import explain_store_fault, forget_rules
+from dogid.outputs.store import forget_rules
+from dogid.outputs.store_file import explain_store_fault
 
 log = logging.getLogger(__name__)
 

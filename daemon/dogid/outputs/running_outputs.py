@@ -17,7 +17,8 @@ from dogid.outputs.rule_engine import RuleEngine, Step
 from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import UnwrittenFault, describe_outputs, note_fault
-from dogid.outputs.store import OutputStore, explain_store_fault
+from dogid.outputs.store import OutputStore
+from dogid.outputs.store_file import explain_store_fault
 from dogid.outputs.trial_messages import (
     TEST,
     Request,

@@ -9,7 +9,7 @@ from typing import Any
 from dogid.clock import Clock, iso_utc
 from dogid.errors import UsageError
 from dogid.ledger.queries import find_result, read_newest_seq
-from dogid.outputs.store import StoredState, StoreReader, open_for_reading
+from dogid.outputs.store_reader import StoredState, StoreReader, open_for_reading
 from dogid.settings import Settings
 
 State = dict[str, Any]

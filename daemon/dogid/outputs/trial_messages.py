@@ -14,7 +14,8 @@ from pathlib import Path
 from dogid.clock import Clock
 from dogid.conditions import reload_by_hand
 from dogid.ledger.queries import ResultFilter, list_results
-from dogid.outputs.output import Delivery
+from dogid.outputs.fault_log import shorten_error
+from dogid.outputs.output import Delivery, Output
 from dogid.outputs.store import OutputStore
 from dogid.result_document import Result, result_document
 
@@ -45,6 +46,24 @@ def make_test_delivery(
     result = newest[0] if newest else _make_up_result(labels, clock)
     kind, rule = ("event", RULE) if wants_events else ("result", None)
     return Delivery(f"test-{secrets.token_hex(4)}", 0, kind, result, clock.wall_ms(), rule, is_test=True)
+
+
+def send_test(output: Output, delivery: Delivery) -> TestOutcome:
+    """Send a test message in the calling thread, which is the output's own."""
+    acknowledged = 0
+
+    def note(count: int) -> None:
+        nonlocal acknowledged
+        acknowledged = count
+
+    try:
+        output.tend()
+        output.send([delivery], note)
+    except Exception as error:
+        return TestOutcome(ok=False, detail=shorten_error(error))
+    if not acknowledged:
+        return TestOutcome(ok=False, detail="it was sent, and the other side has not acknowledged it")
+    return TestOutcome(ok=True, detail="the other side has it")
 
 
 def _make_up_result(labels: Sequence[str], clock: Clock) -> Result:

@@ -25,6 +25,7 @@ from dogid.installer.paths import (
     running_instances,
 )
 from dogid.installer.steps import Step, program, run_program, try_program, write_step
+from dogid.settings_example import make_example
 
 _FIRST_PORT = 8000
 _TMPFILES = "tmpfiles.conf"
@@ -127,7 +128,7 @@ def _folder_steps(paths: ServicePaths) -> list[Step]:
     return [
         write_step(paths.tmpfiles, text),
         Step(f"create {paths.inbox}", program("systemd-tmpfiles", "--create", str(paths.tmpfiles))),
-        write_step(paths.config, settings.example(chosen), replace=False),
+        write_step(paths.config, make_example(chosen), replace=False),
     ]
 
 

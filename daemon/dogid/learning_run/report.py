@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from dogid.config_file import format_thresholds
 from dogid.file_names import quote_for_shell
 from dogid.learning.changed_answers import ChangedAnswer
 from dogid.learning.contradictions import Contradiction
@@ -13,7 +14,6 @@ from dogid.learning_run.gather import REPLAYED, Gathered
 from dogid.learning_run.learning_state import ENOUGH_PHOTOS
 from dogid.learning_run.stored_contradictions import group_contradictions
 from dogid.quantities import count_of
-from dogid.settings import format_thresholds
 
 _MOST_CHANGES = 200  # photos that the JSON names
 _MOST_HASHES = 5  # of photos with the same answer, in the text

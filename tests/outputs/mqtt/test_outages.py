@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from dogid.outputs.mqtt import broker as broker_module
 from dogid.outputs.output import OutputError, RefusedError
 from tests.outputs.mqtt.bench import Bench, deliveries, send_all
 from tests.outputs.mqtt.conftest import MakeBroker, Subscribe
@@ -21,8 +20,8 @@ RESULTS = "dogid/barn/results"
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What hangs is given up soon."""
-    monkeypatch.setattr(broker_module, "_ACK_SECONDS", 0.3)
-    monkeypatch.setattr(broker_module, "_CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr("dogid.outputs.mqtt.broker._ACK_SECONDS", 0.3)
+    monkeypatch.setattr("dogid.outputs.mqtt.connection._CONNECT_SECONDS", 0.3)
 
 
 def test_nothing_is_lost_while_the_broker_is_killed(broker: Mosquitto, bench: Bench, subscribe: Subscribe) -> None:

@@ -1,47 +1,26 @@
-"""The connection to an MQTT broker: one at a time, driven by the thread that uses it.
-
-paho-mqtt keeps what it could not send in memory and sends it again; here, the ledger is the queue, so that each
-connection gets a client of its own, and what it had not sent is forgotten with it. Nothing runs in other threads.
+"""An MQTT broker: connecting by the version of the protocol that it knows, publishing within a window, and what it
+refuses, explained.
 """
 
-import contextlib
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dogid.outputs.mqtt.configuration import Address, MqttTable
-from dogid.outputs.network_faults import explain_fault
-from dogid.outputs.output import OutputConfigError, OutputError, RefusedError
-from dogid.outputs.secret_files import find_secret, read_secret
+from dogid.outputs.mqtt.connection import SLICE_SECONDS, Connection, Message
+from dogid.outputs.output import OutputError, RefusedError
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, DisconnectFlags, MQTTMessage
-    from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-_CONNECT_SECONDS = 5.0  # for TCP, TLS and the broker's answer, each; more makes a stop wait where the broker hangs
 _ACK_SECONDS = 10.0  # without any acknowledgement; less gives up on slow links, more notices a hanging broker later
 _NOTE_SECONDS = 0.2  # between two notes of how far it got: each is written to the disk; more sends more twice
-_SLICE_SECONDS = 0.5  # until it is looked whether to stop
-_KEEPALIVE_SECONDS = 30  # the broker publishes the last will after 1.5 times as long without a sign of life
-_WINDOW = 20  # messages on the way; more are faster over slow links, and come twice after a lost connection
 _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken over by another daemon of the same name
-_MOST_PACKETS = 1000  # read at once; a broker that sends without end does not keep the thread
 
 _BAD_CREDENTIALS, _NOT_AUTHORIZED, _PROTOCOL_VERSION = 0x86, 0x87, 0x84
-_MOST_HEADER = 12  # bytes of a PUBLISH packet beside topic and payload
 _TOO_LARGE, _INVALID_PAYLOAD = 0x95, 0x99
-
-
-class Message(NamedTuple):
-    """What is published, by QoS 1."""
-
-    topic: str
-    payload: bytes
-    retain: bool = False
 
 
 class TopicRefusedError(OutputError):
@@ -76,22 +55,15 @@ class Broker:
         self._client_id = client_id
         self._will = will
         self._listen_to = listen_to
-        self._client: Client | None = None
+        self._connection: Connection | None = None
         self._is_old = False  # the broker does not know MQTT 5
-        self._answer: ReasonCode | None = None
-        self._lost: str | None = None
-        self._connected_at = 0.0
-        self._acknowledged: deque[tuple[int, ReasonCode]] = deque()
-        self._window = _WINDOW
-        self._most_bytes: int | None = None
-        """Of a packet, that the broker takes: it ends the connection at a larger one."""
         self.received: deque[bytes] = deque(maxlen=10)
         """Payloads that came in."""
 
     @property
     def is_connected(self) -> bool:
         """Whether there is a connection, as far as is known."""
-        return self._client is not None
+        return self._connection is not None
 
     def connect(self) -> None:
         """Connect, and wait for the broker's word. Raise OutputError with the reason and the way out."""
@@ -122,6 +94,8 @@ class Broker:
         Call acknowledged(n) when the first n are, now and then and at the end. Raise OutputError where the connection
         is lost or no acknowledgement comes; TopicRefusedError or MessageRefusedError where one is refused.
         """
+        connection = self._connection
+        assert connection is not None
         numbers: dict[int, int] = {}  # by packet id, which message
         arrived: set[int] = set()
         sent = first_open = noted = 0
@@ -130,12 +104,16 @@ class Broker:
         try:
             while first_open < len(messages):
                 if first_open == sent:
-                    self._refuse_too_large(messages[sent])
-                while sent < len(messages) and len(numbers) < self._window and not self._is_too_large(messages[sent]):
-                    numbers[self._publish_one(messages[sent])] = sent
+                    self._refuse_too_large(connection, messages[sent])
+                while (
+                    sent < len(messages)
+                    and len(numbers) < connection.window
+                    and not connection.is_too_large(messages[sent])
+                ):
+                    numbers[connection.publish(messages[sent])] = sent
                     sent += 1
-                self._process(_SLICE_SECONDS)
-                refused = self._take_acknowledged(numbers, arrived)
+                connection.process(SLICE_SECONDS)
+                refused = _take_acknowledged(connection, numbers, arrived)
                 now = time.monotonic()
                 while first_open in arrived:
                     arrived.remove(first_open)
@@ -148,8 +126,8 @@ class Broker:
                     if numbers:
                         self.drop()  # what is still on the way would take up the window of the next messages
                     self._explain_refusal(messages[refused[0]], refused[1], is_next=refused[0] == first_open)
-                if self._lost is not None:
-                    self._report_loss(self._lost)
+                if connection.lost is not None:
+                    self._report_loss(connection, connection.lost)
                 if now > deadline:
                     self._fail("no acknowledgement came; the broker hangs, or the network is down")
                 if self._stopping.is_set() and first_open < len(messages):
@@ -158,34 +136,25 @@ class Broker:
             if first_open > noted:
                 acknowledged(first_open)
 
-    def _take_acknowledged(self, numbers: dict[int, int], arrived: set[int]) -> "tuple[int, ReasonCode] | None":
-        """Move what the broker has acknowledged from numbers to arrived; return the first message that it refused."""
-        refused = None
-        while self._acknowledged:
-            packet, reason = self._acknowledged.popleft()
-            at = numbers.pop(packet, None)
-            if at is not None and reason.is_failure:
-                refused = refused or (at, reason)
-            elif at is not None:
-                arrived.add(at)
-        return refused
-
     def tend(self) -> None:
         """Answer the broker, and read what it sends. Raise OutputError where the connection is lost."""
-        self._process(0)
-        if self._lost is not None:
-            self._report_loss(self._lost)
+        connection = self._connection
+        assert connection is not None
+        connection.process(0)
+        if connection.lost is not None:
+            self._report_loss(connection, connection.lost)
 
     def close(self, last: Message) -> None:
         """Publish a last message and disconnect, if connected; wait for little."""
-        if self._client is None:
+        connection = self._connection
+        if connection is None:
             return
         try:
-            packet = self._publish_one(last)
+            packet = connection.publish(last)
             deadline = time.monotonic() + 1.0
-            while time.monotonic() < deadline and self._lost is None:
-                self._process(0.1)
-                if any(number == packet for number, _ in self._acknowledged):
+            while time.monotonic() < deadline and connection.lost is None:
+                connection.process(0.1)
+                if any(number == packet for number, _ in connection.acknowledged):
                     break
         except (OutputError, OSError, ValueError):
             pass  # it is being closed
@@ -193,117 +162,29 @@ class Broker:
 
     def disconnect(self) -> None:
         """End the connection, if there is one; no last will is published."""
-        if self._client is not None:
-            with contextlib.suppress(OSError, ValueError):
-                self._client.disconnect()
-                self._client.loop_write()
+        if self._connection is not None:
+            self._connection.disconnect()
         self.drop()
 
     def drop(self) -> None:
         """Forget the connection and what was sent by it: the broker publishes the last will."""
-        client, self._client = self._client, None
-        self._lost = self._answer = None
-        self._acknowledged.clear()
-        if client is not None:
-            sock = client.socket()
-            client.on_disconnect = None
-            if sock is not None:
-                sock.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.drop()
 
     def _connect_by(self, version: int) -> "ReasonCode | None":
         """Connect by a version of the protocol; return what the broker says to it, None where it says nothing."""
         self.drop()
-        client = self._make_client(version)
+        connection = Connection(
+            self._table, self._address, self._client_id, version=version, will=self._will, received=self.received
+        )
         try:
-            client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_SECONDS)
-        except OSError as error:
-            if self._address.tls and isinstance(error, ConnectionResetError):
-                self._fail(
-                    "it closes the connection when TLS begins; does it speak TLS on this port? Else write mqtt://"
-                )
-            raise OutputError(f"broker {explain_fault(error, self._address.host, self._address.port)}") from error
-        self._client = client
-        deadline = time.monotonic() + _CONNECT_SECONDS
-        while self._answer is None and self._lost is None:
-            left = deadline - time.monotonic()
-            if left <= 0 or self._stopping.is_set():
-                self._fail("it accepts the connection and does not answer; the broker hangs, or it is none")
-            self._process(min(left, _SLICE_SECONDS))
-        self._connected_at = time.monotonic()
-        if self._answer is not None and not self._answer.is_failure and self._listen_to is not None:
-            client.subscribe(self._listen_to, qos=0)
-        return self._answer
-
-    def _make_client(self, version: int) -> "Client":
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-
-        protocol = MQTTProtocolVersion.MQTTv5 if version == 5 else MQTTProtocolVersion.MQTTv311
-        client = Client(CallbackAPIVersion.VERSION2, self._client_id, protocol=protocol, reconnect_on_failure=False)
-        client.connect_timeout = _CONNECT_SECONDS
-        client.max_inflight_messages_set(0)  # `publish` keeps the window
-        if self._address.user is not None:
-            file = self._table.password_file
-            client.username_pw_set(self._address.user, None if file is None else read_secret("password_file", file))
-        if self._address.tls:
-            client.tls_set_context(make_tls(self._table))
-        if self._will is not None:
-            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
-        client.on_connect = self._note_answer
-        client.on_disconnect = self._note_loss
-        client.on_publish = self._note_acknowledged
-        client.on_message = self._note_message
-        return client
-
-    # paho calls these within `_process`
-
-    def _note_answer(
-        self, _client: "Client", _data: object, _flags: object, reason: "ReasonCode", properties: "Properties | None"
-    ) -> None:
-        most = getattr(properties, "ReceiveMaximum", _WINDOW)
-        self._window = max(1, min(_WINDOW, most))
-        self._most_bytes = getattr(properties, "MaximumPacketSize", None)
-        self._answer = reason
-
-    def _note_loss(
-        self, _client: "Client", _data: object, flags: "DisconnectFlags", reason: "ReasonCode", _properties: object
-    ) -> None:
-        if flags.is_disconnect_packet_from_server:
-            self._lost = f"the broker ended the connection: {str(reason).lower()}"
-        else:
-            self._lost = "the connection was lost"
-
-    def _note_acknowledged(
-        self, _client: "Client", _data: object, packet: int, reason: "ReasonCode", _properties: object
-    ) -> None:
-        self._acknowledged.append((packet, reason))
-
-    def _note_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
-        self.received.append(bytes(message.payload))
-
-    def _publish_one(self, message: Message) -> int:
-        assert self._client is not None
-        info = self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
-        if self._client.socket() is None and self._lost is None:
-            self._lost = "the connection was lost"
-        return info.mid
-
-    def _process(self, seconds: float) -> None:
-        """Wait at most so long for the network, then send and read what there is."""
-        from paho.mqtt.enums import MQTTErrorCode
-
-        assert self._client is not None
-        for _ in range(_MOST_PACKETS):
-            if self._lost is not None:
-                return
-            received = len(self._acknowledged) + len(self.received)
-            code = self._client.loop(seconds)
-            if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                self._lost = self._lost or "the connection was lost"
-                return
-            seconds = 0
-            if len(self._acknowledged) + len(self.received) == received:
-                return
+            connection.open(self._listen_to, self._stopping)
+        except OutputError:
+            connection.drop()
+            raise
+        self._connection = connection
+        return connection.answer
 
     def _refuse(self, answer: "ReasonCode") -> NoReturn:
         """Raise OutputError for what the broker answered to the connection."""
@@ -338,21 +219,17 @@ class Broker:
         is_message = is_next and reason.value in (_TOO_LARGE, _INVALID_PAYLOAD)
         raise (MessageRefusedError if is_message else TopicRefusedError)(text)
 
-    def _is_too_large(self, message: Message) -> bool:
-        size = len(message.topic.encode()) + len(message.payload) + _MOST_HEADER
-        return self._most_bytes is not None and size > self._most_bytes
-
-    def _refuse_too_large(self, message: Message) -> None:
+    def _refuse_too_large(self, connection: Connection, message: Message) -> None:
         """Raise MessageRefusedError where the broker does not take messages of this size."""
-        if self._is_too_large(message):
+        if connection.is_too_large(message):
             raise MessageRefusedError(
                 f"broker {self._address}: {message.topic}: {len(message.payload)} bytes are more than it takes;"
                 " raise its max_packet_size"
             )
 
-    def _report_loss(self, why: str) -> NoReturn:
+    def _report_loss(self, connection: Connection, why: str) -> NoReturn:
         """Raise OutputError for a lost connection. Many brokers do not say that another client has taken it over."""
-        if time.monotonic() - self._connected_at < _SHORT_SECONDS:
+        if time.monotonic() - connection.made_at < _SHORT_SECONDS:
             why += (
                 f" soon after it was made; did the broker restart, or does another client connect as {self._client_id},"
                 " such as a daemon of the same name? Give one of them another by the setting name"
@@ -364,32 +241,16 @@ class Broker:
         raise OutputError(f"broker {self._address}: {why}")
 
 
-def make_tls(table: MqttTable) -> ssl.SSLContext:
-    """Return what TLS goes by. Raise OutputConfigError, which begins with the key, where a file is not usable."""
-    ca = None if table.ca_file is None else find_secret(table.ca_file)
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except ssl.SSLError:
-        raise OutputConfigError(f"ca_file: {ca}: has no certificate in PEM") from None
-    except OSError as error:
-        raise OutputConfigError(f"ca_file: {ca}: cannot be read: {error.strerror}") from error
-    if table.cert_file is None:
-        return context
-    cert = find_secret(table.cert_file)
-    key = cert if table.key_file is None else find_secret(table.key_file)
-    for name, file in (("cert_file", cert), ("key_file", key)):
-        try:
-            file.open("rb").close()
-        except OSError as error:
-            raise OutputConfigError(f"{name}: {file}: cannot be read: {error.strerror}") from error
-    try:
-        context.load_cert_chain(cert, key, password=_refuse_password)
-    except (ssl.SSLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or str(error)
-        raise OutputConfigError(f"cert_file: {cert} with the key of {key} is not usable: {reason}") from error
-    return context
-
-
-def _refuse_password() -> str:
-    """Raise ValueError: without this, OpenSSL asks for the password of a key on the terminal."""
-    raise ValueError("the key has a password; dogid needs it without, readable for its user alone")
+def _take_acknowledged(
+    connection: Connection, numbers: dict[int, int], arrived: set[int]
+) -> "tuple[int, ReasonCode] | None":
+    """Move what the broker has acknowledged from numbers to arrived; return the first message that it refused."""
+    refused = None
+    while connection.acknowledged:
+        packet, reason = connection.acknowledged.popleft()
+        at = numbers.pop(packet, None)
+        if at is not None and reason.is_failure:
+            refused = refused or (at, reason)
+        elif at is not None:
+            arrived.add(at)
+    return refused

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dogid.outputs.mqtt import home_assistant
-from dogid.outputs.mqtt.broker import Broker, Message, MessageRefusedError, TopicRefusedError, make_tls
+from dogid.outputs.mqtt.broker import Broker, MessageRefusedError, TopicRefusedError
 from dogid.outputs.mqtt.configuration import read_mqtt_table
+from dogid.outputs.mqtt.connection import Message
 from dogid.outputs.mqtt.state import StateReader, find_newest, is_old
+from dogid.outputs.mqtt.tls import make_tls
 from dogid.outputs.mqtt.topics import Topics, make_id
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext
 from dogid.result_document import Result

@@ -21,7 +21,7 @@ class Command:
 
 
 GROUPS = {
-    "photos": ("run", "classify", "results", "status", "why"),
+    "photos": ("run", "classify", "batch", "results", "status", "why"),
     "corrections": ("label", "learn", "replay", "data"),
     "passing results on": ("outputs", "rules", "export", "sort"),
     "models of your own": ("train", "judge", "model", "retrain", "convert"),
@@ -48,6 +48,15 @@ COMMANDS = {
         "arguments. Nothing is stored. Exit status 1 if a photo failed.",
         ("dogid classify rex.jpg", "dogid classify --top 3 photos/"),
         "`dogid run` for photos that keep coming, `dogid judge` for how good a model is",
+    ),
+    "batch": Command(
+        "dogid.commands.batch",
+        "classify a whole archive, a bucket too, into Parquet files",
+        "Classify an archive of photos, in a folder, in a bucket or named by a list, and write the answers as Parquet "
+        "files into a folder. The same command again does only what is missing: after a kill or Ctrl-C, and for new "
+        "photos. Exit status 1 if a photo failed.",
+        ("dogid batch /mnt/archive -o answers", "dogid batch s3://cameras/2024 -o answers --json"),
+        "`dogid run` for photos that keep coming",
     ),
     "results": Command(
         "dogid.commands.results",

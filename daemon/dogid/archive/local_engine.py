@@ -1,0 +1,177 @@
+"""The engine of one machine: threads that read, decode and classify; the caller's thread writes what they finish."""
+
+import contextlib
+import itertools
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+
+from dogid.archive.batch import Batch, cannot_write
+from dogid.archive.entries import Entry
+from dogid.archive.entry_classifier import EntryClassifier
+from dogid.archive.output_folder import is_among, notes_folder
+from dogid.archive.schema import Row
+from dogid.errors import DogidError
+
+# Of a part file. Raising these has a kill take more work with it, and keeps more rows in memory; lowering them makes
+# more, smaller files.
+BLOCK_ROWS = 5_000
+BLOCK_SECONDS = 30.0
+_WAITING_ROWS = 1_000  # between the threads and the writer; fewer, and they wait while a block is written
+# In a row that could not be read, before the run ends: the disk or the bucket is gone, and not the photos. Lower, and a
+# damaged folder ends a run.
+_MOST_UNREADABLE = 200
+
+
+def classify_locally(batch: Batch) -> None:
+    """Classify what is missing, and write it block by block.
+
+    Raise DogidError where the output cannot be written, or nothing can be read any more. A KeyboardInterrupt goes on to
+    the caller once finished photos are written; a second one leaves them out.
+    """
+    with contextlib.closing(_make_classifier(batch)) as classifier:
+        work = _Work(batch, classifier)
+        threads = [
+            threading.Thread(target=work.run, name=f"photos-{number}", daemon=True)
+            for number in range(batch.chosen.workers or len(os.sched_getaffinity(0)))
+        ]
+        writer = _Writer(batch)
+        for thread in threads:
+            thread.start()
+        try:
+            _collect(work, writer, len(threads))
+        except KeyboardInterrupt:
+            work.stop()
+            _collect(work, writer, len(threads) - work.ended)
+            raise
+        except BaseException:
+            work.stop()
+            raise
+        if work.problem is not None:
+            raise work.problem
+
+
+def _make_classifier(batch: Batch) -> EntryClassifier:
+    notes = notes_folder(batch.output)
+    return EntryClassifier(batch.model, batch.source, batch.chosen, embeddings=batch.embeddings, notes=notes)
+
+
+def _collect(work: "_Work", writer: "_Writer", threads: int) -> None:
+    """Write rows as they come, until so many threads have ended."""
+    while threads:
+        try:
+            row = work.finished.get(timeout=writer.seconds_left)
+        except queue.Empty:
+            writer.flush()
+            continue
+        if row is None:
+            work.ended += 1
+            threads -= 1
+        else:
+            writer.add(row)
+    writer.flush()
+
+
+class _Work:
+    """The entries that are missing, and the rows that threads make of them."""
+
+    def __init__(self, batch: Batch, classifier: EntryClassifier) -> None:
+        self._classifier = classifier
+        self._entries = _iterate_missing(batch)
+        self._lock = threading.Lock()
+        self._is_stopped = threading.Event()
+        self._unreadable = 0
+        self.finished = queue.Queue[Row | None](_WAITING_ROWS)
+        """Rows; and None from each thread that ends."""
+        self.ended = 0
+        """How many of these were taken from it."""
+        self.problem: Exception | None = None
+        """Why no more entries are taken up."""
+
+    def run(self) -> None:
+        """Classify entries until there are none left. A thread's work."""
+        try:
+            while (entry := self._next()) is not None:
+                row = self._classifier.classify(entry)
+                if self._may_keep(row):
+                    self.finished.put(row)
+        finally:
+            self.finished.put(None)
+
+    def stop(self) -> None:
+        """Have the threads end after the photos that they have."""
+        self._is_stopped.set()
+
+    def _next(self) -> Entry | None:
+        with self._lock:
+            if self._is_stopped.is_set():
+                return None
+            try:
+                return next(self._entries, None)
+            except Exception as error:  # the manifest cannot be read
+                self._end_with(error)
+                return None
+
+    def _may_keep(self, row: Row) -> bool:
+        """Count photos that cannot be read; where there are too many in a row, end the work without them."""
+        error = row["error"]
+        if error is None or error["code"] != "unreadable":
+            self._unreadable = 0
+            return True
+        with self._lock:
+            self._unreadable += 1
+            if self._unreadable > _MOST_UNREADABLE and self.problem is None:
+                self._end_with(
+                    DogidError(
+                        f"the last {_MOST_UNREADABLE} photos could not be read ({row['file']}: {error['message']}): is"
+                        " the disk or the bucket gone? What was finished is kept; run the same command again"
+                    )
+                )
+            return self.problem is None
+
+    def _end_with(self, problem: Exception) -> None:
+        self.problem = problem
+        self._is_stopped.set()
+
+
+class _Writer:
+    """Rows on their way into part files."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._rows: list[Row] = []
+        self._since = time.monotonic()
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the rows so far are to be written."""
+        return max(0.01, self._since + BLOCK_SECONDS - time.monotonic())
+
+    def add(self, row: Row) -> None:
+        """Add a row; write them where there are enough, or it is time. Raise DogidError."""
+        self._rows.append(row)
+        self._batch.counts.add((None if row["error"] is None else row["error"]["code"],))
+        if len(self._rows) >= BLOCK_ROWS or self._since + BLOCK_SECONDS <= time.monotonic():
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what there is. Raise DogidError."""
+        rows, self._rows = self._rows, []
+        self._since = time.monotonic()
+        if not rows:
+            return
+        try:
+            self._batch.output.write_rows(rows)
+        except OSError as error:
+            raise DogidError(cannot_write(self._batch.output, error)) from error
+
+
+def _iterate_missing(batch: Batch) -> Iterator[Entry]:
+    """Yield the entries of the manifest that are not done."""
+    import numpy as np
+
+    for entries in batch.manifest.iterate_ranges():
+        is_done = is_among(np.fromiter((entry.id for entry in entries), np.int64, len(entries)), batch.done)
+        yield from itertools.compress(entries, (~is_done).tolist())

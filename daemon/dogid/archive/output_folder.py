@@ -1,0 +1,253 @@
+"""The output folder: a header, the manifest, and the results as part files that appear whole or not at all.
+
+OUT/dogid-batch.json                 header: model, source, limits
+OUT/manifest/current.json, ...       what the last listing found
+OUT/results/*.parquet                results, one row for each photo; every tool that reads Parquet reads them
+"""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dogid.archive.entries import hash_path
+from dogid.archive.header import Header, check_agreement, read_header, write_header
+from dogid.archive.manifest import Manifest
+from dogid.archive.parquet_files import encode_table, read_table
+from dogid.archive.schema import RETRIED, Row, schema, table_of
+from dogid.archive.storage import LocalStorage, Storage, open_storage
+from dogid.errors import UsageError
+from dogid.system.file_lock import holding_file_lock
+
+RESULTS = "results"
+_TOO_LARGE = "too_large"
+Ids = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Done:
+    """What an output folder has already."""
+
+    ids: Ids
+    """Of the entries that have a row, sorted."""
+    classified: int
+    errors: Counter[str]
+    """Failed ones by their code."""
+
+
+class OutputFolder:
+    """An output folder that results may be added to: by any engine, also by several runs one after the other."""
+
+    def __init__(self, storage: Storage, header: Header) -> None:
+        """Use `open_output`."""
+        self.storage = storage
+        self.header = header
+        self.schema = schema(header.model, embeddings=header.embeddings)
+        """Of the part files."""
+        self.token = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        """Of this run: in the names of what it writes."""
+        self._written = 0
+
+    @property
+    def title(self) -> str:
+        """Its path or URL."""
+        return self.storage.title
+
+    def write_rows(self, rows: list[Row]) -> str:
+        """Write rows as a new part file, and return its name. Raise OSError: then there is no part of it."""
+        return self.write_table(table_of(rows, self.schema))
+
+    def write_table(self, table: pa.Table) -> str:
+        """The same with a table of `schema`."""
+        name = f"{RESULTS}/{self.token}-{self._written:06d}.parquet"
+        self.storage.write(name, encode_table(table))
+        self._written += 1
+        return name
+
+    def list_parts(self) -> list[str]:
+        """Return the names of the part files."""
+        return [name for name in self.storage.list_names(RESULTS) if name.endswith(".parquet")]
+
+    def read_done(self) -> Done:
+        """Return what has a row. Raise DogidError where a part file is damaged."""
+        ids: list[Ids] = [np.empty(0, np.int64)]
+        classified, errors = 0, Counter[str]()
+        for name in self.list_parts():
+            table = read_table(self.storage, name, ["id", "error"])
+            codes = _codes_of(table)
+            ids.append(table.column("id").to_numpy())
+            for pair in pc.value_counts(codes.drop_null()).to_pylist():
+                errors[pair["values"]] += pair["counts"]
+            classified += codes.null_count
+        return Done(np.sort(np.concatenate(ids)), classified, errors)
+
+    def drop_outdated(self, manifest: Manifest, *, raised_limits: bool) -> int:
+        """Delete rows of photos that are to be classified again, so that no photo has two; return how many.
+
+        They are former versions of photos in the manifest, what failed by an error that may have passed, and, with
+        raised_limits, what was too large. Rows of files that are no longer listed stay.
+        """
+        listed = manifest.read_ids()
+        again = pa.array([*RETRIED, *((_TOO_LARGE,) if raised_limits else ())])
+        every: list[Ids] = [np.empty(0, np.int64)]
+        dropped: dict[str, NDArray[np.bool_]] = {}
+        unlisted: dict[str, Ids] = {}
+        for name in self.list_parts():
+            table = read_table(self.storage, name, ["id", "error"])
+            ids: Ids = table.column("id").to_numpy()
+            is_listed = is_among(ids, listed)
+            drop = pc.is_in(_codes_of(table), again).to_numpy() & is_listed
+            every.append(ids)
+            if drop.any():
+                dropped[name] = drop
+            if not is_listed.all():
+                unlisted[name] = self._hash_paths(name, ~is_listed)
+        _drop_repeated(dict(zip(self.list_parts(), every[1:], strict=True)), np.concatenate(every), dropped)
+        if unlisted:
+            former = np.unique(np.concatenate(list(unlisted.values())))
+            present = _find_paths(manifest, former)
+            for name, hashes in unlisted.items():
+                drop = (hashes != 0) & is_among(hashes, present)
+                if drop.any():
+                    dropped[name] = dropped.get(name, np.zeros(len(drop), bool)) | drop
+        for name, drop in dropped.items():
+            self._rewrite(name, ~drop)
+        return sum(int(drop.sum()) for drop in dropped.values())
+
+    def _hash_paths(self, name: str, wanted: NDArray[np.bool_]) -> Ids:
+        """Return the hashes of the paths of rows of a part file; 0 for those that are not wanted."""
+        paths = read_table(self.storage, name, ["file"]).column("file").filter(pa.array(wanted)).to_pylist()
+        hashes = np.zeros(len(wanted), np.int64)
+        hashes[wanted] = [hash_path(path) for path in paths]
+        return hashes
+
+    def _rewrite(self, name: str, kept: NDArray[np.bool_]) -> None:
+        if not kept.any():
+            self.storage.delete(name)
+            return
+        table = read_table(self.storage, name).filter(pa.array(kept))
+        self.storage.write(name, encode_table(table))
+
+
+def open_output(place: str, header: Header) -> tuple[OutputFolder, bool]:
+    """Open an output folder, or begin one; return it, and whether a limit was raised since its last run.
+
+    Raise UsageError where it has other files, or results of another schema, model or source.
+    """
+    storage = open_storage(place)
+    try:
+        before = read_header(storage)
+        if before is None:
+            _check_empty(storage)
+            write_header(storage, header)
+            return OutputFolder(storage, header), False
+        check_agreement(storage.title, before, header)
+        raised = any(value > before.limits.get(name, value) or (value == 0 != before.limits.get(name, 0))
+                     for name, value in header.limits.items())  # fmt: skip
+        if before.limits != header.limits:
+            write_header(storage, dataclasses.replace(before, limits=header.limits))
+    except OSError as error:
+        raise UsageError(
+            f"{storage.title}: cannot be written: {error.strerror or error}; name another folder"
+        ) from error
+    return OutputFolder(storage, before), raised
+
+
+def read_output(place: str) -> OutputFolder:
+    """Open an output folder for reading. Raise UsageError where it is none."""
+    storage = open_storage(place)
+    try:
+        header = read_header(storage)
+    except OSError as error:
+        raise UsageError(f"{place}: cannot be read: {error.strerror or error}") from error
+    if header is None:
+        raise UsageError(f"{place}: there are no results of `dogid batch` here (dogid-batch.json is missing)")
+    return OutputFolder(storage, header)
+
+
+@contextlib.contextmanager
+def locking(output: OutputFolder) -> Iterator[None]:
+    """Keep other runs on this machine from the folder while the context lasts. Raise UsageError where one has it."""
+    if not isinstance(output.storage, LocalStorage):
+        yield
+        return
+    path = output.storage.folder / ".lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(holding_file_lock(path))
+        except BlockingIOError:
+            raise UsageError(f"{output.title}: another dogid batch writes into it; wait until it has ended") from None
+        except OSError as error:
+            raise UsageError(f"{output.title}: cannot be written: {error.strerror or error}") from error
+        yield
+
+
+def notes_folder(output: OutputFolder) -> Path | None:
+    """Return a folder for notes of one process that works on this machine; None where the folder is a remote one."""
+    if not isinstance(output.storage, LocalStorage):
+        return None
+    folder = output.storage.folder / ".in-progress"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def is_among(ids: Ids, among: Ids) -> NDArray[np.bool_]:
+    """Return for each of ids whether it is in among, which is sorted."""
+    if not len(among):
+        return np.zeros(len(ids), bool)
+    at = np.minimum(np.searchsorted(among, ids), len(among) - 1)
+    found: NDArray[np.bool_] = among[at] == ids
+    return found
+
+
+def _codes_of(table: pa.Table) -> pa.ChunkedArray:
+    """Return the codes of errors of rows; null where there is none."""
+    return pc.struct_field(table.column("error"), "code")
+
+
+def _drop_repeated(parts: dict[str, Ids], every: Ids, dropped: dict[str, NDArray[np.bool_]]) -> None:
+    """Add to dropped all but the first of rows with one id; every has the ids of all parts."""
+    every = np.sort(every)
+    repeated = np.unique(every[1:][every[1:] == every[:-1]])
+    if not len(repeated):
+        return  # as always, unless two runs wrote at once
+    seen: set[int] = set()
+    for name, ids in parts.items():
+        drop = dropped.get(name, np.zeros(len(ids), bool))
+        for at in np.flatnonzero(is_among(ids, repeated) & ~drop).tolist():
+            if int(ids[at]) in seen:
+                drop[at] = True
+            seen.add(int(ids[at]))
+        if drop.any():
+            dropped[name] = drop
+
+
+def _find_paths(manifest: Manifest, hashes: Ids) -> Ids:
+    """Return those of hashes of paths, sorted, whose paths are in a manifest."""
+    found: list[Ids] = [np.empty(0, np.int64)]
+    for entries in manifest.iterate_ranges():
+        here = np.fromiter((hash_path(entry.file) for entry in entries), np.int64, len(entries))
+        found.append(here[is_among(here, hashes)])
+    return np.unique(np.concatenate(found))
+
+
+def _check_empty(storage: Storage) -> None:
+    if not isinstance(storage, LocalStorage):
+        if storage.list_names(""):
+            raise UsageError(f"{storage.title}: has other files in it; name an empty or a new folder with -o")
+        return
+    folder = storage.folder
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder with -o")
+    if folder.is_dir() and any(name not in (".lock", ".in-progress") for name in os.listdir(folder)):
+        raise UsageError(f"{folder}: has other files in it; name an empty or a new folder with -o")

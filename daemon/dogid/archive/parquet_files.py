@@ -1,0 +1,45 @@
+"""Tables as Parquet files of a storage, and back."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dogid.archive.storage import Storage
+from dogid.errors import DogidError
+
+COMPRESSION = "zstd"
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """Return a table as a compressed Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression=COMPRESSION)
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def read_table(storage: Storage, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a file, or some columns of it. Raise DogidError where it is damaged; OSError."""
+    with _explain_damage(storage, name), storage.open(name) as file, pq.ParquetFile(file) as found:
+        return found.read(columns=columns)
+
+
+def iterate_tables(storage: Storage, name: str, rows: int) -> Iterator[pa.Table]:
+    """Yield a file in tables of at most so many rows. Raise DogidError where it is damaged; OSError."""
+    with _explain_damage(storage, name), storage.open(name) as file, pq.ParquetFile(file) as found:
+        for batch in found.iter_batches(rows):
+            yield pa.Table.from_batches([batch])
+
+
+@contextlib.contextmanager
+def _explain_damage(storage: Storage, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise DogidError(
+            f"{storage.title}/{name} is damaged: {reason}; delete it, and run the same dogid batch again: its photos"
+            " are classified again"
+        ) from error

@@ -1,0 +1,144 @@
+"""Whole files in a folder of this machine or of a remote file system, by one interface.
+
+A file appears whole or not at all: locally under another name first, then synced and renamed; in an object store since
+an upload appears once it has ended.
+"""
+
+import contextlib
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from dogid.archive.remote import is_url, open_file_system
+from dogid.system.atomic_files import sync_folder, write_atomically
+
+
+class Storage(Protocol):
+    """A folder of whole files, with folders in it. Names are relative, with slashes."""
+
+    @property
+    def title(self) -> str:
+        """Its path or URL, for messages."""
+
+    def list_names(self, folder: str) -> list[str]:
+        """Return the names, relative to the storage, of the files in a folder of it, sorted; none where it is missing.
+
+        Hidden and temporary files are left out.
+        """
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content; None where there is none of that name."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Return a file that can be sought in."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file whole or not at all, with the folders above it. Raise OSError."""
+
+    def delete(self, name: str) -> None:
+        """Delete a file, or a folder with all that is in it; nothing happens where it is missing."""
+
+
+def open_storage(place: str) -> Storage:
+    """Return the storage of a path or a URL. Raise UsageError where the URL's file system is not installed."""
+    return RemoteStorage(place) if is_url(place) else LocalStorage(Path(place))
+
+
+class LocalStorage:
+    """A folder of this machine, or one that is mounted here."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+
+    @property
+    def title(self) -> str:
+        """Its path."""
+        return str(self.folder)
+
+    def list_names(self, folder: str) -> list[str]:
+        """Return the sorted names of the files in a folder, but for hidden ones."""
+        try:
+            names = os.listdir(self.folder / folder)
+        except FileNotFoundError:
+            return []
+        return sorted(f"{folder}/{name}".lstrip("/") for name in names if not name.startswith((".", "_")))
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content; None where there is none."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file for reading."""
+        return (self.folder / name).open("rb")
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file, and have it on the disk before it takes its name."""
+        write_atomically(self.folder / name, data)
+
+    def delete(self, name: str) -> None:
+        """Delete a file or a folder."""
+        path = self.folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+
+
+class RemoteStorage:
+    """A folder of any file system that fsspec knows."""
+
+    def __init__(self, url: str) -> None:
+        self._fs, self._root = open_file_system(url)
+        self._url = url
+
+    @property
+    def title(self) -> str:
+        """Its URL."""
+        return self._url
+
+    def list_names(self, folder: str) -> list[str]:
+        """Return the sorted names of the files in a folder, but for hidden ones."""
+        try:
+            found = self._fs.ls(self._at(folder), detail=False)
+        except FileNotFoundError:
+            return []
+        names = (str(path).rstrip("/").rpartition("/")[2] for path in found)
+        return sorted(f"{folder}/{name}".lstrip("/") for name in names if name and not name.startswith((".", "_")))
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's content; None where there is none."""
+        try:
+            return cast(bytes, self._fs.cat_file(self._at(name)))
+        except FileNotFoundError:
+            return None
+
+    def open(self, name: str) -> BinaryIO:
+        """Return a file's content as a file: parts are of a few megabytes."""
+        return io.BytesIO(self._fs.cat_file(self._at(name)))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Upload a file, which appears once that has ended."""
+        path = self._at(name)
+        if not _has_no_folders(self._fs):
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        self._fs.pipe_file(path, data)
+
+    def delete(self, name: str) -> None:
+        """Delete a file or a folder."""
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.rm(self._at(name), recursive=True)
+
+    def _at(self, name: str) -> str:
+        return f"{self._root}/{name}".rstrip("/")
+
+
+def _has_no_folders(fs: Any) -> bool:
+    """Whether making a folder would make a bucket, or nothing."""
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    return bool({"s3", "gs", "gcs", "az", "abfs"} & set(protocols))

@@ -1,0 +1,133 @@
+"""`dogid batch`: a whole archive of photos, on this machine or on a Ray cluster, into Parquet files."""
+
+import argparse
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from dogid import settings
+from dogid.commands.output import print_json, print_line, print_message
+from dogid.errors import UsageError
+from dogid.quantities import count_of
+
+if TYPE_CHECKING:
+    from dogid.archive.batch import Batch
+
+AUTO, LOCAL, RAY = "auto", "local", "ray"
+_SETTINGS = (*settings.MODEL_SETTINGS, *settings.DECODING_SETTINGS, "workers")
+_LISTED_EVERY = 100_000  # photos between two messages while an archive is listed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add SOURCE, -o, --engine, --address, --embeddings, --json, and the settings that affect a single photo."""
+    parser.usage = "dogid batch SOURCE -o OUT [flags]"
+    parser.add_argument(
+        "source", metavar="SOURCE",
+        help="a folder, a list of photos (.parquet or .csv with a column `path`, or .txt), or a URL (s3://BUCKET/...)",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="the folder or URL for results; the same again does only what is missing"
+    )
+    parser.add_argument(
+        "--engine", choices=(AUTO, LOCAL, RAY), default=AUTO,
+        help="local: threads of this machine; ray: a cluster; auto: ray where it is installed (default: auto)",
+    )  # fmt: skip
+    parser.add_argument("--address", help="of a Ray cluster that runs (default: one on this machine)")
+    parser.add_argument("--embeddings", action="store_true", help="keep what the network makes of each photo, too")
+    parser.add_argument("--json", action="store_true", help="print a summary as one JSON document")
+    settings.add_flags(parser, _SETTINGS)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Classify what is missing; return 1 where a photo of the archive has failed."""
+    if args.output is None:
+        raise UsageError("name the folder for the results: dogid batch SOURCE -o OUT")
+    _check_installed("pyarrow", "parquet")
+    engine = _choose_engine(args)
+    from dogid.archive import batch as batches
+    from dogid.archive.counts import summarise
+    from dogid.archive.open_source import open_source
+    from dogid.archive.output_folder import is_among, locking
+    from dogid.archive.progress import show_progress
+    from dogid.shelf.open_model import open_model
+
+    chosen = settings.load(args)
+    source = open_source(args.source)
+    batches.check_places(source, args.output)
+    model = open_model(chosen, embeddings=args.embeddings)
+    print_message(f"{model.file.name} is fed {model.input.describe()}")
+    for warning in model.warnings:
+        print_message(f"warning: {warning}")
+    output, raised = batches.open_batch_output(source, args.output, model, chosen, embeddings=args.embeddings)
+    with locking(output):
+        batch = batches.prepare(
+            source, output, model, chosen, embeddings=args.embeddings, raised_limits=raised, on_listed=_report_listed
+        )
+        _report_start(batch, engine)
+        try:
+            with show_progress(batch.counts, print_message):
+                _run_engine(batch, engine, args.address)
+        except KeyboardInterrupt:
+            print_message(f"interrupted: {batch.counts.new:,} new results are kept; the same command does the rest")
+            raise
+        done = output.read_done()
+        batch.counts.before = int(is_among(batch.manifest.read_ids(), done.ids).sum()) - batch.counts.new
+        summary = summarise(
+            batch.counts, done, output=output.title, source=source.name, engine=engine, model=model.file.name
+        )
+    for problem in source.list_problems():
+        print_message(problem)
+    if args.json:
+        print_json(summary | {"problems": source.list_problems()})
+    else:
+        _print_summary(summary)
+    return int(bool(summary["counts"]["failed"] or summary["missing"] or source.list_problems()))
+
+
+def _choose_engine(args: argparse.Namespace) -> str:
+    """Return the engine to use. Raise UsageError where Ray is asked for, and missing."""
+    has_ray = importlib.util.find_spec("ray") is not None
+    if args.engine == LOCAL and args.address is not None:
+        raise UsageError("--address is of a Ray cluster, and --engine local uses none: leave out one of them")
+    if args.engine == RAY or args.address is not None:
+        _check_installed("ray", "ray")
+        return RAY
+    if args.engine == AUTO and not has_ray:
+        print_message(
+            "Ray is not installed, and one machine needs none: `dogid run` watches a folder, `dogid classify` answers"
+            " once, and this goes on with the threads of this machine; a cluster needs pip install 'dogid[ray]'"
+        )
+    return LOCAL
+
+
+def _check_installed(package: str, extra: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise UsageError(f"`dogid batch` needs {package}, which is not installed here: pip install 'dogid[{extra}]'")
+
+
+def _run_engine(batch: "Batch", engine: str, address: str | None) -> None:
+    if engine == RAY:
+        raise UsageError(f"--engine ray is not there yet; --engine local is (address: {address})")
+    from dogid.archive.local_engine import classify_locally
+
+    classify_locally(batch)
+
+
+def _report_listed(count: int) -> None:
+    if count % _LISTED_EVERY == 0 and count:
+        print_message(f"listing: {count:,} photos so far")
+
+
+def _report_start(batch: "Batch", engine: str) -> None:
+    counts = batch.counts
+    known = f", {counts.before:,} of them done before" if counts.before else ""
+    print_message(f"{count_of(counts.photos, 'photo')} in {batch.source.name}{known}; engine: {engine}")
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    counts = summary["counts"]
+    print_line(
+        f"{summary['output']}: {counts['classified']:,} classified, {counts['failed']:,} failed;"
+        f" {summary['new']:,} new in {summary['seconds']:.1f} s ({summary['photos_per_second']:.1f} photos/s)"
+    )
+    for code, number in sorted(summary["errors"].items()):
+        print_line(f"  {code}: {number:,}")

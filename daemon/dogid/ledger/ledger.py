@@ -7,11 +7,12 @@ be lost, the folder still shows it.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, LookAt, Version
+from dogid.ledger.claims import Claims
 from dogid.ledger.counters import correct_last_seq
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import open_for_writing, suspect
@@ -23,18 +24,12 @@ from dogid.ledger.models import register_model
 from dogid.ledger.observe import Assessment, FileObserver
 from dogid.ledger.outcomes import Job, Outcome, Waiting
 from dogid.ledger.pending import PendingPhotos
-from dogid.ledger.presence import PresenceWriter
+from dogid.ledger.presence import PresenceWriter, count_present, present_paths
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.repairer import LedgerRepairer
+from dogid.ledger.reserved_ids import ReservedIds
 from dogid.ledger.review_writer import Word, add_reviews, add_training_photo_reviews
 from dogid.ledger.transactions import WritingConnection
-
-_RESERVED_IDS = 100
-"""Ids that are reserved on disk at once, at least. Fewer cost a wait for the disk more often, more leave a larger gap
-after the daemon was killed."""
-_RESERVED_BATCHES = 10
-"""Batches of files as large as the present one for which ids are reserved. Fewer, and a backlog waits for the disk more
-often; more leave a larger gap after a kill: 1,000 ids with ten batches of a hundred files."""
 
 
 class Ledger:
@@ -55,11 +50,7 @@ class Ledger:
         self._clock = clock
         self._stable_inodes = stable_inodes
         self._keep_versions = keep_versions
-        self._claimed: set[int] = set()
-        """Pending photos that were claimed, and have no outcome yet."""
-        self._written: set[int] = set()
-        """Those of them whose files were closed after writing since then."""
-        self._foreign_changes = 0
+        self._claims = Claims()
         self.on_doubtful: Callable[[Sequence[FoundFile]], None] = lambda _: None
         """Called with files whose content has to be compared; `decide` takes the outcome."""
         self.on_foreign_change: Callable[[], None] = lambda: None
@@ -90,23 +81,18 @@ class Ledger:
         self._writer = OutcomeWriter(self._db, self._clock, self._former_versions)
         self._presence = PresenceWriter(self._db, self._clock)
         self._pending = PendingPhotos(self._db, self._clock)
+        self._ids = ReservedIds(self.connection)
         self.repairer = LedgerRepairer(self.folder, self.connection, self._former_versions, self._look_at)
         """Mends what can be mended while the ledger is in use."""
         with self._transaction():
             correct_last_seq(self._db)
             self._pending.make_all_due()
-            # an id may have been lost with its row in a power cut: it is not given to another photo
-            self._db.execute(
-                "UPDATE sqlite_sequence SET seq = max(seq, (SELECT value FROM counter WHERE name = 'reserved'))"
-                " WHERE name = 'photo'"
-            )
-        (self._data_version,) = self._db.execute("PRAGMA data_version").fetchone()
-        (self._reserved,) = self._db.execute("SELECT value FROM counter WHERE name = 'reserved'").fetchone()
+            self._ids.skip_reserved()
 
     @property
     def changes(self) -> int:
         """How many transactions were seen: while it stays, answers from the ledger stay the same."""
-        return self.connection.changes + self._foreign_changes
+        return self.connection.changes
 
     def keep_versions(self, count: int) -> None:
         """Keep at most count former versions of a photo from now on, 0 for all: at the next time that it changes."""
@@ -119,11 +105,7 @@ class Ledger:
         One that is damaged, or for which there is no room, is closed as it is.
         """
         with contextlib.suppress(sqlite3.DatabaseError), self._transaction():
-            # what was reserved and not used is given back, so that there is no gap
-            self._db.execute(
-                "UPDATE counter SET value = (SELECT seq FROM sqlite_sequence WHERE name = 'photo')"
-                " WHERE name = 'reserved'"
-            )
+            self._ids.give_back()
         with self.connection.lock:
             with contextlib.suppress(sqlite3.DatabaseError):
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -148,7 +130,7 @@ class Ledger:
                 (self._observer.assess(current.get(file.path), file, wake=wake, written=file.path in written), file)
                 for file in found
             ]
-            self._written |= self._claimed & {row["id"] for path, row in current.items() if path in written}
+            self._claims.note_written(row["id"] for path, row in current.items() if path in written)
             seen_again = self._observer.formers_at(found, current)
         if seen_again:
             with self._transaction(durable=False):
@@ -162,7 +144,7 @@ class Ledger:
         changed.sort(key=lambda file: file.path in current)
         looks: dict[bytes, Version | None] = {}
         while changed:
-            with self._reserving_transaction(len(changed)):
+            with self._ids.transaction(len(changed)):
                 done = self._observer.upsert_files(changed, looks, wake=wake, written=written)
             ids |= {file.path: photo_id for file, photo_id in zip(changed, done, strict=False)}
             changed = changed[len(done) :]
@@ -179,21 +161,6 @@ class Ledger:
         found = {name: self._look_at(name) for name in names}
         return {name: None if file is None else file.version for name, file in found.items()}
 
-    @contextlib.contextmanager
-    def _reserving_transaction(self, count: int) -> Iterator[None]:
-        """A transaction for up to count new ids, on disk at once only where that many are not reserved."""
-        with self.connection.lock:
-            (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
-            if last + count <= self._reserved:
-                with self.connection.locked_transaction(durable=False):
-                    yield
-                return
-            reserved = last + max(_RESERVED_IDS, count * _RESERVED_BATCHES)
-            with self.connection.locked_transaction():
-                self._db.execute("UPDATE counter SET value = ? WHERE name = 'reserved'", (reserved,))
-                yield
-            self._reserved = reserved
-
     def record_rename(self, source: bytes, found: FoundFile) -> list[int]:
         """Note that the kernel reported that source was renamed to found; return the photo's id where that is pending.
 
@@ -208,7 +175,7 @@ class Ledger:
 
     def decide(self, found: FoundFile, sha256: str) -> list[int]:
         """Given the content of a doubtful file, return the photo's id where it is another than its result is of."""
-        with self._reserving_transaction(1):
+        with self._ids.transaction(1):
             photo_id = self._observer.decide(found, sha256)
         return [] if photo_id is None else [photo_id]
 
@@ -229,49 +196,30 @@ class Ledger:
     def count_present(self) -> int:
         """Return how many photos are in the inbox, as far as the ledger knows."""
         with self.connection.lock:
-            rows = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
-        return int(rows["pending"] + rows["classified"] + rows["failed"] - rows["absent"])
+            return count_present(self._db)
 
     def present_paths(self, after: bytes, count: int, folder: bytes = b"") -> list[bytes]:
         """Return up to count paths of photos in the inbox, or in a folder of it, in their order, that come after one.
 
         As far as the ledger knows; all are relative to the inbox.
         """
-        first, end = (folder + b"/", folder + b"0") if folder else (b"", b"\xff" * 8)  # 0 comes after the slash
-        query = (
-            "SELECT path FROM photo WHERE state != 'superseded' AND absent_at IS NULL"
-            " AND path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?"
-        )
         with self.connection.lock:
-            return [bytes(row["path"]) for row in self._db.execute(query, (after, first, end, count))]
+            return present_paths(self._db, after, count, folder)
 
     def note_foreign_changes(self) -> None:
         """Let `changes` grow where another process has written, as `dogid forget` and `dogid label` do."""
-        with self.connection.lock:
-            (version,) = self._db.execute("PRAGMA data_version").fetchone()
-            is_changed = version != self._data_version
-            if is_changed:
-                self._data_version = version
-                self._foreign_changes += 1
-        if is_changed:
+        if self.connection.count_foreign_changes():
             self.on_foreign_change()
 
     def claim(self, count: int, taken: Collection[int], *, oldest: bool = False) -> list[Job]:
         """Return up to count photos that are due and not among taken (ids), newest first, or oldest first."""
         with self.connection.lock:
-            return self._note_claimed(self._pending.claim(count, taken, oldest=oldest))
+            return self._claims.add(self._pending.claim(count, taken, oldest=oldest))
 
     def claim_these(self, ids: Collection[int]) -> list[Job]:
         """Return those photos among ids that are due."""
         with self.connection.lock:
-            return self._note_claimed(self._pending.claim_these(ids))
-
-    def _note_claimed(self, jobs: list[Job]) -> list[Job]:
-        """Note that files are read from now on: what was written to them before is read, too."""
-        ids = {job.id for job in jobs}
-        self._claimed |= ids
-        self._written -= ids
-        return jobs
+            return self._claims.add(self._pending.claim_these(ids))
 
     def wake_due(self) -> int | None:
         """Make photos due whose waiting time is over; return milliseconds until the next one's is, or None."""
@@ -294,11 +242,9 @@ class Ledger:
         durable = not all(isinstance(outcome, Waiting) for outcome in outcomes)
         with self.connection.lock:
             with self.connection.locked_transaction(durable=durable):
-                recorded, doubtful = self._writer.record(outcomes, self._written)
+                recorded, doubtful = self._writer.record(outcomes, self._claims.written)
             # once they are on disk: where that fails, the next try needs to know what was written meanwhile
-            ids = {outcome.job.id for outcome in outcomes}
-            self._claimed -= ids
-            self._written -= ids
+            self._claims.release({outcome.job.id for outcome in outcomes})
         self.on_doubtful(doubtful)
         return recorded
 

@@ -1,6 +1,6 @@
-"""Files that have left the inbox: their results stay, and what has no result goes.
+"""Which files are in the inbox, as far as the ledger knows. Of those that left, results stay; what has none goes.
 
-All of it happens inside a transaction of the ledger's, but for `AbsenceCheck`, which only looks into the inbox.
+`PresenceWriter` writes inside a transaction of the ledger's; `AbsenceCheck` only looks into the inbox.
 """
 
 import os
@@ -98,3 +98,19 @@ class PresenceWriter:
             "UPDATE photo SET state = 'classified', superseded_by = NULL, path = ? WHERE id = ?", (path, former["id"])
         )
         self._mark(former["id"])
+
+
+def count_present(db: sqlite3.Connection) -> int:
+    """Return how many photos are in the inbox."""
+    rows = dict(db.execute("SELECT state, rows FROM tally").fetchall())
+    return int(rows["pending"] + rows["classified"] + rows["failed"] - rows["absent"])
+
+
+def present_paths(db: sqlite3.Connection, after: bytes, count: int, folder: bytes) -> list[bytes]:
+    """Return up to count paths in the inbox, or in a folder of it, in their order, that come after one."""
+    first, end = (folder + b"/", folder + b"0") if folder else (b"", b"\xff" * 8)  # 0 comes after the slash
+    query = (
+        "SELECT path FROM photo WHERE state != 'superseded' AND absent_at IS NULL"
+        " AND path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?"
+    )
+    return [bytes(row["path"]) for row in db.execute(query, (after, first, end, count))]

@@ -14,7 +14,17 @@ class WritingConnection:
         self.db = db
         self.lock = threading.Lock()
         self.changes = 0
-        """How many transactions were committed."""
+        """How many transactions were committed, or noticed of other processes."""
+        (self._data_version,) = db.execute("PRAGMA data_version").fetchone()
+
+    def count_foreign_changes(self) -> bool:
+        """Count what another process has written since the last time as a change; return whether it has."""
+        with self.lock:
+            (version,) = self.db.execute("PRAGMA data_version").fetchone()
+            is_changed: bool = version != self._data_version
+            self._data_version = version
+            self.changes += is_changed
+        return is_changed
 
     @contextlib.contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:

@@ -101,7 +101,7 @@ class Connection:
             self._client.subscribe(listen_to, qos=0)
 
     def disconnect(self) -> None:
-        """Tell the broker that the connection ends: it publishes no last will."""
+        """End the connection by a packet that says so: the broker publishes no last will."""
         with contextlib.suppress(OSError, ValueError):
             self._client.disconnect()
             self._client.loop_write()

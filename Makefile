@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TRIALS ?= 1000
 CASES ?= 20000
-DIST ?= dist
+PACKAGES ?= dist
 MINUTES ?= 30
 OUTAGES ?= 200
 WORKERS ?= 4
@@ -11,6 +11,9 @@ CANARY_VERSIONS ?= lowest-direct highest
 CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py \
   tests/web/api/test_classify_upload.py tests/attacks/test_slow.py \
   tests/inbox/test_watch.py tests/inbox/test_watch_tree.py tests/photo/test_decode.py tests/commands/test_tables.py
+PYTHONS ?= $(wildcard $(foreach minor,11 12 13 14 15,/usr/bin/python3.$(minor) /usr/local/bin/python3.$(minor) \
+  $(HOME)/.pyenv/versions/3.$(minor).*/bin/python3.$(minor)))
+PYTHONS_TESTS ?= tests/daemon tests/inbox tests/ledger tests/pipeline tests/system tests/web --ignore tests/web/browser
 
 RUN := .venv
 DEV := .venv-dev
@@ -18,13 +21,14 @@ OTHER := .venv-tflite-runtime
 TRAIN := .venv-train
 BENCH := .venv-bench
 CANARY := .venv-canary
+OF_PYTHONS := .venv-pythons
 HOME_ASSISTANT := .venv-home-assistant
 PIP := -m pip --disable-pip-version-check install --quiet
 
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages lint types format deb clean check-python
+.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -41,7 +45,9 @@ help:
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
-	@echo "make deb    build the Debian package for this processor into $(DIST)/ (ARCH=arm64: for another)"
+	@echo "make trixie: the package, the service and the daemon's tests on a Debian 13 with its own systemd (QUICK=1: a part)"
+	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"
+	@echo "make deb    build the Debian package for this machine into $(PACKAGES)/ (DIST=trixie, ARCH=arm64: for another)"
 	@echo "make pages: the manual page and the table of settings, from the code's own lists"
 	@echo "make lint types format clean"
 
@@ -94,6 +100,24 @@ canary: check-python
 	  $$home/bin/python -m pytest -n $(WORKERS) $(CANARY_TESTS); \
 	done
 
+# One environment for each version; of several Pythons of a version, the first. What fails does not end the others.
+pythons: check-python
+	@$(PYTHON) -m venv --clear $(OF_PYTHONS)
+	@$(OF_PYTHONS)/bin/python $(PIP) uv
+	@failed=; found=; for python in $(PYTHONS); do \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') || { failed="$$failed $$python"; continue; }; \
+	  case " $$found " in *" $$version "*) continue ;; esac; found="$$found $$version"; \
+	  home=$(OF_PYTHONS)/$$version; echo "with Python $$version ($$python):"; \
+	  $(OF_PYTHONS)/bin/uv venv --quiet --python $$python $$home && \
+	  $(OF_PYTHONS)/bin/uv pip install --system-certs --quiet --only-binary :all: --no-binary dogid \
+	    --python $$home/bin/python --editable '.[daemon-test]' && \
+	  PYTHONPATH=daemon:convert $$home/bin/python -m pytest -n $(WORKERS) $(PYTHONS_TESTS) || failed="$$failed $$version"; \
+	done; [ -n "$$found" ] || { echo "no Python of $(PYTHONS) runs" >&2; exit 2; }; \
+	[ -z "$$failed" ] || { echo "failed with Python:$$failed" >&2; exit 1; }
+
+trixie: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -m long --durations 5 tests/service/trixie/$(if $(QUICK),test_package.py)
+
 home-assistant: $(HOME_ASSISTANT)/.installed
 	@if [ -x $(HOME_ASSISTANT)/bin/python ]; then \
 	  PYTHONPATH=daemon $(HOME_ASSISTANT)/bin/python -m tests.outputs.mqtt.home_assistant_check; fi
@@ -139,10 +163,10 @@ pages: $(RUN)/.installed
 	PYTHONPATH=daemon:convert $(RUN)/bin/python daemon/make_pages.py
 
 deb: $(RUN)/.installed
-	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(DIST)" $(ARCH)
+	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(PACKAGES)" "$(ARCH)" "$(DIST)"
 
 clean:
-	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) $(HOME_ASSISTANT) .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) $(OF_PYTHONS) $(HOME_ASSISTANT) .pytest_cache .mypy_cache .ruff_cache .coverage
 
 $(RUN)/.installed: pyproject.toml | check-python
 	@echo "Installing dogid into $(RUN): once, about 200 MB ..."

@@ -1,10 +1,11 @@
 #!/bin/bash
-# Builds dogid_VERSION_ARCH.deb:  build.sh OUTPUT_FOLDER [amd64|arm64]
+# Builds dogid_VERSION+deb13_ARCH.deb:  build.sh OUTPUT_FOLDER [amd64|arm64] [bookworm|trixie]
 #
 # The package contains its Python dependencies, as wheels unpacked into /opt/dogid/venv, and uses the system's Python.
-# Wheels for another processor are only unpacked, never run, so arm64 can be built on amd64.
-# PYTHON: a Python with pip (default: python3). DEB_PYTHON: the Python version of the target (default: Debian 12's).
-# DEB_COMPRESS: the compression of dpkg-deb. DEBFULLNAME, DEBEMAIL: the maintainer of the package.
+# Wheels for another processor or Python are only unpacked, never run, so that one machine can build all packages.
+# Without a processor and a release, it is built for this machine's.
+# PYTHON: a Python with pip (default: python3). DEB_COMPRESS: the compression of dpkg-deb.
+# DEBFULLNAME, DEBEMAIL: the maintainer of the package. DEB_VERSION: its version.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +13,18 @@ clone=$(cd "$here/../.." && pwd)
 out=$(mkdir -p "$1" && cd "$1" && pwd)
 arch=${2:-$(dpkg --print-architecture)}
 python=${PYTHON:-python3}
-target=${DEB_PYTHON:-3.11}
+# os-release of the machine: Raspberry Pi OS has Debian's code names
+release=${3:-$(. /etc/os-release && echo "${VERSION_CODENAME:-}")}
+# the release's Python and glibc; the suffix has a newer release's package replace an older one's in an upgrade
+case $release in
+  bookworm) target=3.11 glibc=2.36 suffix=+deb12 ;;
+  trixie) target=3.13 glibc=2.41 suffix=+deb13 ;;
+  *)
+    if [ -n "${3:-}" ]; then echo "build.sh: $release: not supported; use bookworm or trixie" >&2; exit 2; fi
+    target=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    glibc=$(getconf GNU_LIBC_VERSION | cut -d' ' -f2) suffix=+py$target release=unstable
+    ;;
+esac
 case $arch in
   amd64) machine=x86_64 ;;
   arm64) machine=aarch64 ;;
@@ -20,7 +32,7 @@ case $arch in
 esac
 
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$clone/daemon/dogid/__init__.py")
-version=${DEB_VERSION:-$version}
+version=${DEB_VERSION:-$version$suffix}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$clone" log -1 --format=%ct 2>/dev/null || date +%s)}
 export SOURCE_DATE_EPOCH
 # the project has no mail address; example.org is reserved (RFC 2606)
@@ -34,12 +46,12 @@ site=$venv/lib/python$target/site-packages
 mkdir -p "$root" "$site" "$venv/bin"
 umask 022
 
-echo "collecting wheels for $machine ..."
+echo "collecting wheels for Python $target on $machine ..."
 pip=("$python" -m pip --disable-pip-version-check --quiet)
 "${pip[@]}" wheel --no-deps --wheel-dir "$work" "$clone"
-# Debian 12 has glibc 2.36: accept wheels for it and all earlier versions
+# wheels for the release's glibc and all earlier versions
 platforms=(--platform "manylinux2014_$machine")
-for minor in {5..36}; do platforms+=(--platform "manylinux_2_${minor}_$machine"); done
+for minor in $(seq 5 "${glibc#2.}"); do platforms+=(--platform "manylinux_2_${minor}_$machine"); done
 "${pip[@]}" install --target "$site" --no-compile --only-binary :all: "${platforms[@]}" \
   --implementation cp --python-version "$target" "$work"/dogid-*.whl
 
@@ -80,12 +92,12 @@ install -D -m 644 "$here/copyright" "$root/usr/share/doc/dogid/copyright"
 install -D -m 644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/dogid"
 mkdir -p "$root/etc/dogid"
 PYTHONPATH=$clone/daemon "$python" -c '
-from dogid.settings import example
-print(example({"inbox": "/var/lib/dogid/inbox", "state": "/var/lib/dogid"}), end="")
+from dogid.settings_example import make_example
+print(make_example({"inbox": "/var/lib/dogid/inbox", "state": "/var/lib/dogid"}), end="")
 ' >"$root/etc/dogid/dogid.toml"
 date=$(date --utc --rfc-email --date "@$SOURCE_DATE_EPOCH")
 gzip -9n >"$root/usr/share/doc/dogid/changelog.gz" <<CHANGES
-dogid ($version) stable; urgency=medium
+dogid ($version) $release; urgency=medium
 
   * See CHANGELOG.md of the project.
 
@@ -105,7 +117,7 @@ complete fish fish/vendor_completions.d/dogid.fish
 mkdir "$root/DEBIAN"
 size=$(du --summarize --block-size=1024 --apparent-size "$root" | cut -f1)
 next=${target%.*}.$((${target#*.} + 1))
-sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@PYTHON@/$target/; s/@NEXT@/$next/; s/@MAINTAINER@/$maintainer/" \
+sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/; s/@PYTHON@/$target/; s/@NEXT@/$next/; s/@GLIBC@/$glibc/; s/@MAINTAINER@/$maintainer/" \
   "$here/control.in" >"$root/DEBIAN/control"
 echo /etc/dogid/dogid.toml >"$root/DEBIAN/conffiles"
 for script in preinst postinst prerm postrm; do install -m 755 "$here/$script" "$root/DEBIAN/$script"; done

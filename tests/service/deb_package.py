@@ -14,8 +14,11 @@ from tests.support.network import is_offline
 BUILD = ROOT / "systemd" / "deb" / "build.sh"
 
 
-def build(folder: Path, architecture: str) -> Path:
-    """Build the package by `make deb`, without compression; skip where its parts cannot be had."""
+def build(folder: Path, architecture: str, release: str = "") -> Path:
+    """Build the package by `make deb`, without compression; skip where its parts cannot be had.
+
+    Without a release, it is built for this machine's.
+    """
     if shutil.which("make") is None:
         pytest.skip("needs make")
     run = folder / "run"  # an environment of this Python in the place of the one that `make run` makes
@@ -23,7 +26,8 @@ def build(folder: Path, architecture: str) -> Path:
     (run / "bin" / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     (run / "bin" / "python").chmod(0o755)
     (run / ".installed").touch()
-    command = ["make", "--silent", "-C", str(ROOT), "deb", f"RUN={run}", f"DIST={folder}", f"ARCH={architecture}"]
+    chosen = [f"RUN={run}", f"PACKAGES={folder}", f"ARCH={architecture}", f"DIST={release}"]
+    command = ["make", "--silent", "-C", str(ROOT), "deb", *chosen]
     environ = {**os.environ, "DEB_COMPRESS": "none"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if is_offline(done.stderr):

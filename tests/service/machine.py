@@ -1,4 +1,4 @@
-"""A machine with a real systemd, for tests: namespaces around a throw-away overlay of this machine's own root.
+"""A machine with a real systemd, for tests: namespaces around a throw-away overlay of this machine's own root, or another.
 
 Nothing is downloaded, and nothing outside is written. It boots in about half a second.
 """
@@ -47,8 +47,11 @@ def why_not() -> str | None:
 class Machine:
     """One machine. Its disk lives until `close`, over reboots."""
 
-    def __init__(self, wheels: Path | None = None) -> None:
-        """Make its disk; wheels is a folder of this machine's that it will see as /srv/wheels."""
+    def __init__(self, wheels: Path | None = None, disk: Path = Path("/")) -> None:
+        """Make its disk; wheels is a folder of this machine's that it will see as /srv/wheels.
+
+        disk is the root folder of a Debian with systemd that it starts with: this machine's, where no other is given.
+        """
         self._wheels = wheels
 
         self._folder = Path(tempfile.mkdtemp(prefix="dogid-machine."))
@@ -56,8 +59,9 @@ class Machine:
         self._unshare: subprocess.Popen[bytes] | None = None
         self._init = 0
         # this process holds the mounts: whatever becomes of the tests, they go when it goes
+        mount = ["bash", "-euc", _DISK, "disk", str(self._folder), str(disk)]
         self._holder = subprocess.Popen(
-            ["unshare", "--mount", "--cgroup", "--propagation", "private", "bash", "-euc", _DISK, "disk", self._folder],
+            ["unshare", "--mount", "--cgroup", "--propagation", "private", *mount],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -66,7 +70,8 @@ class Machine:
             raise RuntimeError("the test machine's disk could not be made")
         self.root = Path(f"/proc/{self._holder.pid}/root{self._folder}/root")
         self._groups = Path(f"/proc/{self._holder.pid}/root{self._folder}/cgroup")
-        if lab_coverage.is_measured():
+        self._is_measured = lab_coverage.is_measured() and disk == Path("/")
+        if self._is_measured:
             lab_coverage.install(self.root)
 
     def __enter__(self) -> "Machine":
@@ -194,7 +199,7 @@ class Machine:
 
     def close(self) -> None:
         """Power it off, and leave nothing behind."""
-        if lab_coverage.is_measured():
+        if self._is_measured:
             lab_coverage.collect(self.root)
         if self._unshare is not None and self._unshare.poll() is None:
             if self._init:
@@ -226,7 +231,7 @@ mount -t tmpfs -o mode=700,size=3g tmpfs "$1"
 cd "$1"
 mkdir upper work root cgroup
 chmod 755 upper
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay root
+mount -t overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" overlay root
 mount -t cgroup2 cgroup2 cgroup
 # services of the machine around have no business inside, and neither has a container's ban on starting any
 rm -f root/usr/sbin/policy-rc.d

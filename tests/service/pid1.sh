@@ -40,7 +40,8 @@ mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/dev/shm"
 mount -t tmpfs -o nosuid,nodev,mode=1777,size=1g tmpfs "$root/tmp"
 
 # what tests bring along: shown inside only if it is mounted from within
-case $3 in /tmp/*) mkdir -p "$root$3"; mount --bind "$3" "$root$3" ;; esac  # a clone there lies beneath the new /tmp
+# (a clone in /tmp lies beneath the new /tmp, and another system's root has none)
+[ -e "$root$3" ] || { mkdir -p "$root$3"; mount --bind "$3" "$root$3"; }
 [ -z "$2" ] || { mkdir -p "$root/srv/wheels"; mount --bind "$2" "$root/srv/wheels"; }
 
 cd "$root"

@@ -54,8 +54,12 @@ class Service:
         """Undo what a test has changed: settings, drop-ins, photos."""
         self.machine.run("systemctl", "stop", "dogid", check=False)
         self.machine.run("sh", "-c", f"rm -rf {_DROP_INS} {INBOX}/* {STATE}/ledger.db* {STATE}/models /srv/test")
-        self.machine.write(CONFIG, self._config)
+        self.reset_settings()
         self.machine.run("systemctl", "daemon-reload")
+
+    def reset_settings(self) -> None:
+        """Write the settings again that it was installed with."""
+        self.machine.write(CONFIG, self._config)
 
     def drop_in(self, *lines: str) -> None:
         """Add lines to the unit's [Service] section and restart it."""
@@ -126,7 +130,7 @@ class Service:
 
     def audit(self, photos: int) -> None:
         """The audit, as the service's user, must find so many photos and no problem."""
-        said = self.machine.run("runuser", "-u", "dogid", "--", "/usr/local/bin/dogid", "audit", "--json").stdout
+        said = self.machine.run("runuser", "-u", "dogid", "--", "dogid", "audit", "--json").stdout
         assert said.strip() == f'{{"clean": true, "photos": {photos}, "lost": [], "counted_twice": []}}'
 
     def took(self, *command: str) -> float:

@@ -1,4 +1,4 @@
-"""A machine with a real systemd, for tests: namespaces around a throw-away overlay of this machine's own root, or another.
+"""A machine with a real systemd, for tests: namespaces around a throw-away overlay of this machine's root, or another.
 
 Nothing is downloaded, and nothing outside is written. It boots in about half a second.
 """

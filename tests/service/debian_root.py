@@ -18,6 +18,7 @@ _PACKAGES = (
 )
 _OPTIONS = (
     "--variant=essential",
+    '--aptopt=Acquire::Check-Valid-Until "false"',  # a mirror may be some days behind, or a clock ahead
     "--dpkgopt=force-unsafe-io",  # a root that a power cut damages is made anew
     *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "locale", "man")),
 )

@@ -90,6 +90,24 @@ def inbox_unreadable(inbox: Path, error: OSError) -> str:
     return f"{inbox}: the inbox cannot be read: {error.strerror or error}"
 
 
+def inbox_unwritable(inbox: Path, error: OSError, unit: str | None) -> str:
+    """Return the message for an inbox into which an upload could not be written.
+
+    unit: of systemd, whose service it is; None where it was started by hand.
+    """
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{inbox}: {reason}; make room there"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM) and unit is not None:
+        return (
+            f"{inbox}: {reason}; the service may not write photos: allow it by upload.conf, beside lan.conf, then"
+            f" restart it: sudo systemctl restart {unit}"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{inbox}: {reason}; give this user the right to write there: chmod u+rwx {quote_for_shell(inbox)}"
+    return f"{inbox}: {reason}"
+
+
 def inbox_hangs(inbox: Path) -> str:
     """Return the message for an inbox that does not answer, as where a network disk's server is away."""
     return (

@@ -89,6 +89,7 @@ class Settings:
     max_upload: int = _setting(
         20_000_000, whole_number(1000, 1_000_000_000), "N", "maximum size of an upload, in bytes"
     )
+    allow_upload: bool = _flag("let the page and POST /upload put photos into the inbox; other machines need a token")
     workers: int = _setting(0, whole_number(0, 64), "N", "number of photos processed in parallel; 0: one per core")
     settle: float = _setting(5.0, seconds(0, 3600), "SECONDS", "seconds a file must stay unchanged before it fails")
     max_bytes: int = _setting(

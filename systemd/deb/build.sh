@@ -85,7 +85,7 @@ install -D -m 755 "$here/dogid.sh" "$root/usr/bin/dogid"
 for unit in dogid.service dogid@.service; do install -D -m 644 "$clone/systemd/$unit" "$root/usr/lib/systemd/system/$unit"; done
 install -D -m 644 "$clone/systemd/sysusers.conf" "$root/usr/lib/sysusers.d/dogid.conf"
 install -D -m 644 "$clone/systemd/tmpfiles.conf" "$root/usr/lib/tmpfiles.d/dogid.conf"
-for example in lan.conf outputs.conf grafana/dogid.json grafana/prometheus.yml; do
+for example in lan.conf outputs.conf upload.conf grafana/dogid.json grafana/prometheus.yml; do
   install -D -m 644 "$clone/systemd/$example" "$root/usr/share/doc/dogid/examples/$example"
 done
 install -D -m 644 "$here/copyright" "$root/usr/share/doc/dogid/copyright"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from dogid import settings
 from dogid.commands.output import print_json, print_table
 from dogid.commands.reading_state import list_all_labels, load_settings_beside, owner_of
-from dogid.conditions import no_rights
+from dogid.conditions import find_unit, inbox_unwritable, no_rights
 from dogid.daemon.folders import LOCK_FILE, is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, quote_for_shell
@@ -201,6 +201,9 @@ def _check_inbox(chosen: Settings) -> str:
     problem = problem or find_unreadable_folder(inbox)
     if problem is not None:
         raise _CheckFailedError(one_line(problem))
+    if chosen.allow_upload and not os.access(inbox, os.W_OK | os.X_OK):
+        reason = OSError(errno.EACCES, os.strerror(errno.EACCES))
+        raise _CheckFailedError(one_line(inbox_unwritable(inbox, reason, find_unit(chosen.state.absolute()))))
     return f"{inbox}: readable, {file_system_type(inbox)}{_describe_left_out(inbox)}"
 
 

@@ -26,6 +26,7 @@ _STOP_SECONDS = 3.0  # for everything; `commands/run` ends the process soon afte
 _FIRST_ROUND_SECONDS = 60.0
 _NEED_RESTART = (
     "inbox", "state", "host", "port", "token_file", "insecure_no_auth", "allowed_hosts", "max_upload",
+    "allow_upload",
 )  # fmt: skip
 """Settings that a running daemon keeps."""
 

@@ -27,6 +27,7 @@ from dogid.web.api.results import add_results_endpoints
 from dogid.web.api.reviews import add_review_endpoints
 from dogid.web.api.schemas import reference
 from dogid.web.api.status import add_status_endpoints
+from dogid.web.api.upload import ALLOWS_UPLOAD, add_upload_endpoint
 from dogid.web.auth.access import Access
 from dogid.web.auth.middleware import add_access_checks
 from dogid.web.daemon_view import DaemonView
@@ -65,6 +66,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     extra_thread: gives the server one more thread while a stream of events lasts.
     """
     app = Flask("dogid", static_folder=None)
+    app.config[ALLOWS_UPLOAD] = daemon.settings.allow_upload
     app.after_request(compress_response)
     add_access_checks(app, access)
     registry = EndpointRegistry(app)
@@ -82,6 +84,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_results_endpoints(registry, daemon)
     add_review_endpoints(registry, daemon, pages.review)
     add_classify_endpoint(registry, daemon, classifier)
+    add_upload_endpoint(registry, daemon, pages.upload)
     add_status_endpoints(registry, daemon, older_answers, drift, pages.status)
     add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon)

@@ -321,6 +321,19 @@ CONTRADICTION = _object(
 
 CONTRADICTIONS = _object({"contradictions": _array(reference("Contradiction"))})
 
+STORED = _object(
+    {
+        "stored": _array(
+            _object(
+                {
+                    "name": {"type": "string", "description": "as it was sent"},
+                    "file": {"type": "string", "description": "its name in the inbox, as in RESULT"},
+                }
+            )
+        )
+    }
+)
+
 COMPONENTS: dict[str, Document] = {
     "Answer": ANSWER,
     "Contradiction": CONTRADICTION,
@@ -337,6 +350,7 @@ COMPONENTS: dict[str, Document] = {
     "Review": REVIEW,
     "ToReview": TO_REVIEW,
     "Status": STATUS,
+    "Stored": STORED,
     "Timings": TIMINGS,
 }
 """By the names that `reference` takes."""

@@ -98,6 +98,11 @@ def decide_access(settings: Settings, address: str, environ: Mapping[str, str] =
             f"--host {settings.host}: other machines could read the results and send photos; {_HOW_TO_MAKE_ONE} and "
             "give it by --token-file dogid-token, or serve without a token by --insecure-no-auth"
         )
+    if token is None and settings.allow_upload and not ipaddress.ip_address(address).is_loopback:
+        raise UsageError(
+            f"--host {settings.host}: other machines could fill the inbox (allow_upload); {_HOW_TO_MAKE_ONE} and"
+            " give it by --token-file dogid-token; --insecure-no-auth does not do for this"
+        )
     return Access(token, _host_names(settings))
 
 

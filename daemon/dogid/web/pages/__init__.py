@@ -13,6 +13,7 @@ from dogid.web.older_answers import OlderAnswers
 from dogid.web.recent_drift import RecentDrift
 
 if TYPE_CHECKING:
+    from dogid.web.api.upload import StoredPhoto
     from dogid.web.pages.views import Pages
 
 _KEY = "dogid.pages"
@@ -20,6 +21,7 @@ _ROUTES = {
     "photo": "/page/photo/<int:photo_id>",
     "thumbnail": "/page/thumbnail/<int:photo_id>",
     "model_input": "/page/seen/<int:photo_id>",
+    "upload": "/page/upload",
     "login": "/page/login",
     "static": "/page/static/<name>",
 }
@@ -58,6 +60,11 @@ def models(shelf: Sequence[ListedModel]) -> Response:
 def status() -> Response:
     """Return the page of the daemon's state."""
     return _pages().status()
+
+
+def upload(stored: "Sequence[StoredPhoto]") -> Response:
+    """Return the page for uploads, after these photos were kept."""
+    return _pages().upload(stored)
 
 
 def _pages() -> "Pages":

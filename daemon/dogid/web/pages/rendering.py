@@ -6,9 +6,10 @@ import hashlib
 from importlib import resources
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from dogid.web.api.upload import ALLOWS_UPLOAD
 from dogid.web.auth.access import COOKIE
 from dogid.web.pages import formatting
 
@@ -19,7 +20,8 @@ def render_page(template: str, status: int = 200, **values: Any) -> Response:
     """Return a response with a rendered template, which shared caches may not keep."""
     now = dt.datetime.now().astimezone()
     signed_in = COOKIE in request.cookies  # only a daemon that requires a token sets one
-    html = _make_environment().get_template(template).render(now=now, signed_in=signed_in, **values)
+    shared = {"now": now, "signed_in": signed_in, "allows_upload": current_app.config[ALLOWS_UPLOAD]}
+    html = _make_environment().get_template(template).render(**shared, **values)
     response = Response(html, status, mimetype="text/html")
     response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -22,6 +22,7 @@ from dogid.web.api.models import change_model
 from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
 from dogid.web.api.reviews import MAX_BODY, describe_client, write_word
+from dogid.web.api.upload import StoredPhoto
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
@@ -82,6 +83,16 @@ class Pages:
             status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
             drift=self._drift.read(self._daemon.reader(), self._daemon.settings.thresholds),
             drift_photos=PHOTOS_A_WEEK,
+        )
+
+    def upload(self, stored: Sequence[StoredPhoto] = ()) -> Response:
+        """Return the page from which photos are put into the inbox. stored: what a form has just brought."""
+        return render_page(
+            "upload.html",
+            stored=stored,
+            health=status_panel.health_item(self._daemon),
+            inbox=status_panel.inbox_path(self._daemon),
+            max_upload=self._daemon.settings.max_upload,
         )
 
     def review(self, results: Sequence[Result], order: str) -> Response:

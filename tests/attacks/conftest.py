@@ -10,6 +10,7 @@ from tests.support.daemon import DaemonProcess
 from tests.support.expected_scores import expected_scores
 from tests.support.http_client import Reply
 from tests.support.photos import photo, put
+from tests.support.waiting import eventually
 
 TOKEN = "a-token-that-nobody-knows-0123456789"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -58,7 +59,7 @@ def _daemons_survive(request: pytest.FixtureRequest) -> Iterator[None]:
 def assert_still_running(daemon: DaemonProcess, headers: dict[str, str]) -> None:
     """Assert that the same process is healthy, and that no request has ended in a traceback."""
     assert daemon.running
-    assert request(daemon, "/healthz", headers=headers).status == 200
+    eventually(lambda: request(daemon, "/healthz", headers=headers).status == 200, "it is healthy")
     log = daemon.log_text()
     assert "dogid/web/" not in log, f"a traceback through the web interface: {log[-3000:]}"
     assert "waitress" not in log, f"a traceback through the server: {log[-3000:]}"
@@ -69,5 +70,8 @@ def assert_still_healthy(daemon: DaemonProcess, headers: dict[str, str]) -> None
     assert_still_running(daemon, headers)
     assert request(daemon, "/results", headers=headers).status == 200
     data = photo(77)
-    sent = request(daemon, "/classify", "POST", headers, data)
+    sent = eventually(
+        lambda: found if (found := request(daemon, "/classify", "POST", headers, data)).status != 503 else None,
+        "others' uploads are over",
+    )
     assert (sent.status, sent.document["scores"]) == (200, expected_scores(data))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import Reply, fetch
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 _SILENCE = 1.0
 
 

@@ -132,7 +132,7 @@ def test_busy_server_is_asked_again(server: ModelServer, tmp_path: Path, monkeyp
     assert len(server.busy) == 9 - 4
 
 
-@pytest.mark.parametrize("wait", [1, 3600])
+@pytest.mark.parametrize("wait", [30, 3605])
 @pytest.mark.parametrize("is_date", [False, True])
 def test_server_that_asks_for_a_pause_gets_it(
     server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait: int, is_date: bool
@@ -142,9 +142,9 @@ def test_server_that_asks_for_a_pause_gets_it(
     monkeypatch.setattr("dogid.shelf.download.time.sleep", pauses.append)
     server.busy, server.retry_after = [429], formatdate(time.time() + 1 + wait, usegmt=True) if is_date else str(wait)
 
-    if wait == 1:
+    if wait == 30:
         get(server, tmp_path / "m.tflite")
-        assert 0 < pauses[0] <= 2
+        assert 0 < pauses[0] <= 31
     else:
         with pytest.raises(DogidError, match=r"429 Too Many Requests; try again in 3,60\d seconds, as it asks"):
             get(server, tmp_path / "m.tflite")

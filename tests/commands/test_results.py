@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.ctrl_c import INTERRUPTED, dogid_in_a_terminal
 from tests.support.daemon import DaemonProcess, dogid
+from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -68,7 +69,8 @@ def test_audit_and_health_without_an_inbox(daemon: DaemonProcess, inbox: Path) -
     assert (audit.returncode, audit.stderr) == (1, f"dogid: {message}\n")
 
     health = eventually(
-        lambda: found if (found := daemon.get("/healthz")).get("problem") else None, "the health names it"
+        lambda: found if (found := fetch(daemon.url, "/healthz").document).get("problem") else None,
+        "the health names it",
     )
     assert health == {"status": "ok", "reason": message, "problem": message}
 

@@ -81,6 +81,7 @@ class Backlog:
         """Return what is wrong with a ledger that has had the time to answer everything."""
         db = open_for_reading(state)
         try:
+            db.execute("BEGIN")  # all of one moment: the daemon may be at work
             return [*_faults_of_ledger(db), *self._faults_of_results(db), *_faults_of_audit(db, self.inbox)]
         finally:
             db.close()

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
@@ -88,6 +89,8 @@ def _one_inbox(folder: Path, kills: int, chance: random.Random, report: Report) 
             backlog.add(chance.randrange(_FILES_PER_KILL))
         daemon.launch()
         eventually(lambda: _is_answered(backlog, daemon.state), "the rest of the backlog is answered", timeout=120)
+        with contextlib.suppress(AssertionError):  # then each fault is named below
+            eventually(lambda: not backlog.faults(daemon.state), "what was renamed and deleted is noted")
         report.faults += [f"inbox {report.inboxes}: {fault}" for fault in backlog.faults(daemon.state)]
         daemon.stop()
         report.faults += [f"inbox {report.inboxes}, at rest: {fault}" for fault in backlog.faults(daemon.state)]

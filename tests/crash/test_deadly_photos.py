@@ -40,7 +40,7 @@ def test_deadly_photo_fails_and_those_beside_it_are_answered(make_daemon: MakeDa
         daemon.wait_for_answer(f"slow-{number}.png")
     result = daemon.wait_for_failed("deadly.jpg", "corrupt")
     assert "decoding it kills the process (Segmentation fault)" in result["error"]["message"]
-    assert "deadly.jpg: failed, corrupt: decoding it kills" in daemon.log.read_text()
+    daemon.wait_for_log("deadly.jpg: failed, corrupt: decoding it kills")
     history = daemon.get(f"/results/{result['id']}")["history"]
     assert [step["event"] for step in history].count("interrupted") == 1
     put(inbox / "deadly.jpg", photo(9))

@@ -6,14 +6,9 @@ from pathlib import Path
 from dogid.conditions import LEDGER_DAMAGED
 from tests.conftest import MakeDaemon
 from tests.daemon.ledger_damage import damage
-from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
-
-
-def wait_for_log(daemon: DaemonProcess, text: str) -> None:
-    eventually(lambda: text in daemon.log_text(), f"the log contains {text!r}")
 
 
 def test_damaged_ledger_is_moved_aside_at_next_start(make_daemon: MakeDaemon, inbox: Path) -> None:
@@ -22,7 +17,7 @@ def test_damaged_ledger_is_moved_aside_at_next_start(make_daemon: MakeDaemon, in
     daemon.wait_for_classified("before.jpg", photo(1))
     damage(daemon.state)
     put(inbox / "after.jpg", photo(2))
-    wait_for_log(daemon, LEDGER_DAMAGED)
+    daemon.wait_for_log(LEDGER_DAMAGED)
 
     eventually(lambda: fetch(daemon.url, "/healthz").status == 503, "the daemon calls itself unhealthy")
     daemon.stop()

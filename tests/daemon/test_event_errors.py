@@ -55,7 +55,7 @@ def test_error_in_event_handler_loses_no_photo(handler: Handler, inbox: Path, tm
         handler.broken = True
         put(inbox / "a.jpg", photo(7))
         eventually(lambda: classified() == 1, "a scan finds the photo")
-        assert handler.failures
+        eventually(lambda: handler.failures, "its event has come, too")
         assert daemon.watch_status.mode == "events"
         handler.broken = False
         put(inbox / "b.jpg", photo(8))

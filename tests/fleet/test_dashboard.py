@@ -117,7 +117,7 @@ def _has_read(prometheus: Prometheus, count: int) -> bool:
 
 def test_each_query_of_the_dashboard_has_data_of_both_daemons(prometheus: Prometheus) -> None:
     for expression in _queries():
-        asked = expression.replace("$__rate_interval", "1m").replace("$daemon", ".*")
+        asked = expression.replace("$__rate_interval", "10m").replace("$daemon", ".*")
 
         def both_have_data(asked: str = asked) -> bool:
             found = prometheus.query(asked)
@@ -129,7 +129,8 @@ def test_each_query_of_the_dashboard_has_data_of_both_daemons(prometheus: Promet
             return len(names) == 2 or ("by (label)" in asked and bool(names))
 
         eventually(both_have_data, f"{asked} has data of both")
-    one = prometheus.query('dogid_healthy * on (instance, job) group_left (name) dogid_info{name=~"barn"}')
+    asked = 'dogid_healthy * on (instance, job) group_left (name) dogid_info{name=~"barn"}'
+    one = eventually(lambda: prometheus.query(asked), "it has the chosen daemon")
     assert [series["metric"]["name"] for series in one] == ["barn"]
 
 

@@ -25,14 +25,14 @@ def test_missing_inbox_is_reported_alike_everywhere(daemon: DaemonProcess, inbox
     message = f"{inbox}: the inbox is missing; bring it back, or mount its disk"
     eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
 
+    eventually(lambda: message in daemon.command("status").stdout, "dogid status reports it")
     assert json.loads(daemon.command("status", "--json").stdout)["problem"] == message
-    assert message in daemon.command("status").stdout
     checks = json.loads(daemon.command("check", "--json").stdout)["checks"]
     assert next(check for check in checks if check["name"] == "inbox")["detail"] == message
     assert message in daemon.command("audit").stderr
     assert message in daemon.command("why", "b.jpg").stderr
     assert message in fetch(daemon.url, "/").body.decode()
-    assert message in daemon.log_text()
+    daemon.wait_for_log(message)
     assert daemon.results()[0]["present"]
 
 
@@ -86,7 +86,7 @@ def test_link_out_of_inbox_is_logged_once(daemon: DaemonProcess, inbox: Path, tm
     (inbox / "gone.jpg").symlink_to("missing.jpg")
     (inbox / "out.jpg").symlink_to(put(tmp_path / "usb.jpg", photo(2)))
     message = f"out.jpg: it is a link to {tmp_path / 'usb.jpg'}, out of the inbox, which dogid does not follow"
-    eventually(lambda: message in daemon.log_text(), "it is logged")
+    daemon.wait_for_log(message)
     for _ in range(2):
         daemon.wait_for_next_scan()
 

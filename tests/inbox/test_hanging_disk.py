@@ -74,7 +74,8 @@ def test_hanging_inbox_is_reported_alike_everywhere(
     assert client.post("/classify", data=photo(2)).status_code == 200
     assert json.loads(dogid("status", "--json", *folders).stdout)["problem"] == message
     assert message in dogid("why", "a.jpg", *folders).stderr
-    assert [record.getMessage() for record in caplog.records].count(message) == 1
+    logged = [record.getMessage() for record in caplog.records]
+    assert logged.count(message) == logged.count(f"solved: {message}") + 1  # a busy machine may seem to hang before
     disk.resume()
     put(disk.folder / "b.jpg", photo(3))
     eventually(lambda: classified(daemon) == 2, "the next photo is classified")
@@ -101,7 +102,7 @@ def test_worker_that_waits_for_the_disk_needs_no_restart(
     monkeypatch.setattr(daemon.supervisor.health_check, "on_healthy", lambda: pings.put(None))
 
     pings.get(timeout=TIMEOUT)
-    assert daemon.health.reason == inbox_hangs(daemon.inbox)
+    eventually(lambda: daemon.health.reason == inbox_hangs(daemon.inbox), "the reason is the inbox")
     disk.resume()
     monkeypatch.undo()
     eventually(lambda: classified(daemon) == 1, "the photo is classified")
@@ -119,8 +120,7 @@ def test_ledger_that_hangs_is_not_taken_for_the_inbox(daemon: Daemon, disk: Remo
     eventually(lambda: daemon.health.ok, "it is healthy")
     with busy(daemon.state):  # which a write waits for as for a disk
         put(disk.folder / "a.jpg", photo(1))
-        eventually(lambda: daemon.watch_status.problem, "a problem is reported")
-        assert daemon.watch_status.problem == ledger_hangs(daemon.state)
+        eventually(lambda: daemon.watch_status.problem == ledger_hangs(daemon.state), "the problem is the ledger")
     eventually(lambda: classified(daemon) == 1, "the photo is classified")
     eventually(lambda: daemon.watch_status.problem is None, "no problem is left")
 
@@ -143,7 +143,7 @@ def test_state_disk_that_hangs_is_named_and_the_watchdog_not_pinged(
             eventually(lambda: daemon.health.ok, "it is healthy")
             monkeypatch.setattr(daemon.supervisor.health_check, "on_healthy", lambda: pings.put(None))
             disk.hang()
-            eventually(lambda: not daemon.health.ok, "it is not healthy")
+            eventually(lambda: daemon.health.reason == ledger_hangs(state), "it is not healthy")
             while not pings.empty():  # of before
                 pings.get()
             eventually(lambda: not daemon.supervisor.health_check.health.ok, "the check itself hangs")

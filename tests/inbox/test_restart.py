@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, put
+from tests.support.privileges import without_override
 from tests.support.waiting import eventually
 
 
@@ -91,7 +92,7 @@ def test_damaged_ledger_is_moved_aside_and_rebuilt(daemon: DaemonProcess, inbox:
     aside = Path(daemon.status()["ledger"]["moved_aside"])
     assert aside.read_bytes() == data
     assert "damaged" in aside.name
-    assert str(aside) in daemon.log_text()
+    daemon.wait_for_log(str(aside))
     daemon.wait_for_clean_audit(40)
 
 
@@ -159,8 +160,12 @@ def test_audit_finds_photos_missing_from_the_ledger(daemon: DaemonProcess, inbox
     assert daemon.command("audit").returncode == 1
 
 
-def test_why_prints_the_whole_history(daemon: DaemonProcess, inbox: Path) -> None:
+def test_why_prints_the_whole_history(make_daemon: MakeDaemon, inbox: Path) -> None:
     path = put(inbox / "a.jpg", photo(15)[:-3000])
+    path.chmod(0)
+    daemon = make_daemon("--settle", "1", before=without_override()).start()
+    daemon.wait_for_pending("a.jpg", "unreadable")
+    path.chmod(0o644)
     daemon.wait_for_failed("a.jpg", "truncated")
     path.write_bytes(photo(15))
     daemon.wait_for_classified("a.jpg", photo(15))

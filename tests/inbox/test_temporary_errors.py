@@ -90,9 +90,10 @@ def test_unreadable_folder_is_reported_alike_everywhere(
         words = [*without_override(), sys.executable, "-m", "dogid", *args, *flags]
         return subprocess.run(words, env=environment(), capture_output=True, text=True, check=False, cwd=tmp_path)
 
-    assert message in daemon.log_text()
-    assert daemon.get("/healthz") == {"status": "ok", "reason": message, "problem": message}
-    assert message in command("status").stdout
+    daemon.wait_for_log(message)
+    healthy = {"status": "ok", "reason": message, "problem": message}
+    eventually(lambda: fetch(daemon.url, "/healthz").document == healthy, "/healthz reports it")
+    eventually(lambda: message in command("status").stdout, "dogid status reports it")
     assert f"WRONG  inbox    {message}" in command("check").stdout
     assert message in command("why", "sub/a.jpg").stderr
     audit = command("audit")
@@ -145,7 +146,7 @@ def test_full_disk_loses_nothing(make_daemon: MakeDaemon, inbox: Path, tmp_path:
     names = [f"{number}.jpg" for number in range(300)]
     for name in [*names, "not-yet.jpg"]:
         put(inbox / name, photo(11))
-    eventually(lambda: "cannot be written" in daemon.log_text(), "the daemon logs that the disk is full")
+    daemon.wait_for_log("cannot be written")
     assert daemon.status()["counts"]["classified"] < len(names)
     assert daemon.running
     check_full_disk_is_reported_alike(daemon, inbox, state)
@@ -163,11 +164,9 @@ def check_full_disk_is_reported_alike(daemon: DaemonProcess, inbox: Path, state:
     message = f"{state}: the ledger cannot be written, as its disk is full; make room there: photos wait, none is lost"
     eventually(lambda: daemon.status()["watcher"]["trouble"] == message, "/status reports it")
 
-    said = {
-        name: run_beside(daemon, inbox, state, *name.split())
-        for name in ("status", "check", "audit", "why not-yet.jpg")
-    }
-    assert message in daemon.log_text()
+    eventually(lambda: message in run_beside(daemon, inbox, state, "status").stdout, "dogid status reports it")
+    said = {name: run_beside(daemon, inbox, state, *name.split()) for name in ("check", "audit", "why not-yet.jpg")}
+    daemon.wait_for_log(message)
     assert message in fetch(daemon.url, "/").body.decode()
     assert [name for name, done in said.items() if message not in done.stdout + done.stderr] == []
     assert said["check"].returncode == 1
@@ -219,11 +218,11 @@ def test_suspend_fails_no_photo(make_daemon: MakeDaemon, inbox: Path) -> None:
     slow = photo(1, "PNG", size=(1600, 1200))
     for number in range(40):
         put(inbox / f"{number}.png", slow + bytes([number]))
-    daemon = make_daemon("--decode-timeout", "1").start()
+    daemon = make_daemon("--decode-timeout", "2").start()
     eventually(lambda: daemon.status()["counts"]["classified"] > 0, "the daemon is at work")
 
     daemon.send(signal.SIGSTOP)
-    time.sleep(2.5)  # longer than decode_timeout: what is waited for is the time itself
+    time.sleep(3.5)  # longer than decode_timeout: what is waited for is the time itself
     daemon.send(signal.SIGCONT)
 
     assert {result["status"] for result in daemon.wait_for_all_answers(40)} == {"classified"}

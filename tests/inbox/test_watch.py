@@ -26,6 +26,11 @@ def mount(daemon: DaemonProcess, *command: str) -> None:
     subprocess.run(["nsenter", "--mount", "--target", str(daemon.pid), *command], check=True)
 
 
+def wait_for_events(daemon: DaemonProcess) -> None:
+    """Wait until the kernel's events are there, after a scan in their place."""
+    eventually(lambda: daemon.status()["watcher"]["mode"] == "events", "the inbox is watched by events")
+
+
 @pytest.fixture
 def mounting_daemon(make_daemon: MakeDaemon) -> DaemonProcess:
     """A daemon with mounts of its own."""
@@ -62,10 +67,10 @@ def test_event_queue_overflow_triggers_a_scan(daemon: DaemonProcess, inbox: Path
     expected = {"pending": 0, "classified": photos + 1, "failed": count - photos}
     eventually(lambda: daemon.status()["counts"] == expected, "all files are answered", timeout=240)
     daemon.wait_for_clean_audit(count + 1)
-    eventually(lambda: "queue overflowed" in daemon.log_text(), "the kernel reported lost events")
+    daemon.wait_for_log("queue overflowed")
     put(inbox / "sub" / "later.jpg", photo(3))
     daemon.wait_for_classified("sub/later.jpg", photo(3))
-    assert daemon.status()["watcher"]["mode"] == "events"
+    wait_for_events(daemon)
 
 
 def test_replaced_inbox_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
@@ -75,11 +80,11 @@ def test_replaced_inbox_is_watched_again(daemon: DaemonProcess, inbox: Path, tmp
     put(tmp_path / "fresh" / "new.jpg", photo(5))
     (tmp_path / "fresh").rename(inbox)
     daemon.wait_for_classified("new.jpg", photo(5))
-    eventually(lambda: "starting a new watch" in daemon.log_text(), "the new folder is watched")
+    daemon.wait_for_log("starting a new watch")
     put(inbox / "later.jpg", photo(6))
 
     daemon.wait_for_classified("later.jpg", photo(6))
-    assert daemon.status()["watcher"]["mode"] == "events"
+    wait_for_events(daemon)
     put(tmp_path / "away" / "elsewhere.jpg", photo(7))
     daemon.wait_for_next_scan()
     assert set(daemon.results_by_name()) == {"old.jpg", "new.jpg", "later.jpg"}
@@ -98,7 +103,7 @@ def test_inbox_that_was_missing_is_watched_again(daemon: DaemonProcess, inbox: P
     assert daemon.results_by_name()["old.jpg"] == first
     put(inbox / "later.jpg", photo(10))
     daemon.wait_for_classified("later.jpg", photo(10))
-    assert daemon.status()["watcher"]["mode"] == "events"
+    wait_for_events(daemon)
     daemon.wait_for_clean_audit(3)
 
 
@@ -147,7 +152,7 @@ def test_disk_mounted_inside_the_inbox_is_watched(mounting_daemon: DaemonProcess
     mounted = Path(f"/proc/{daemon.pid}/root{inbox}/sub")
     put(mounted / "first.jpg", photo(17))
     daemon.wait_for_classified("sub/first.jpg", photo(17))
-    eventually(lambda: "starting a new watch" in daemon.log_text(), "the mounted disk is watched")
+    daemon.wait_for_log("starting a new watch")
     put(mounted / "second.jpg", photo(18))
 
     daemon.wait_for_classified("sub/second.jpg", photo(18))
@@ -206,9 +211,9 @@ def test_folders_beyond_the_watch_limit_are_scanned(make_daemon: MakeDaemon, inb
 
     for number in range(6):
         daemon.wait_for_classified(f"sub{number}/a.jpg", photo(24))
-    assert daemon.status()["watcher"]["mode"] == "events"
+    wait_for_events(daemon)
     assert "fs.inotify.max_user_watches" in daemon.status()["watcher"]["reason"]
-    assert "fs.inotify.max_user_watches" in daemon.log_text()
+    daemon.wait_for_log("fs.inotify.max_user_watches")
 
 
 def limited_daemon(make_daemon: MakeDaemon, what: str, limit: int) -> DaemonProcess:

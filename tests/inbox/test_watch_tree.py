@@ -237,4 +237,4 @@ def test_daemon_scans_where_watchdog_lacks_a_name(make_daemon: MakeDaemon, inbox
 
     daemon.wait_for_classified("a.jpg", photo(1))
     assert daemon.status()["watcher"]["mode"] == "scan"
-    assert "inotify_c.InotifyFD.add_callback is missing" in daemon.log_text()
+    daemon.wait_for_log("inotify_c.InotifyFD.add_callback is missing")

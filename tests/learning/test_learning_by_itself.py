@@ -1,5 +1,6 @@
 """The setting `learning`: runs that the daemon begins, activation, and the way back, with a real daemon."""
 
+import contextlib
 import json
 import os
 import re
@@ -74,7 +75,7 @@ def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -
     try:
         report = report_of(daemon)
         hint = f"dogid model activate {report['name']}"
-        eventually(lambda: f"have it classify: {hint}" in daemon.log_text(), "a log line")
+        daemon.wait_for_log(f"have it classify: {hint}")
         learning = daemon.status()["learning"]
         printed = daemon.command("status").stdout
 
@@ -90,9 +91,12 @@ def test_enough_corrections_become_a_proposal(corrected: Path, tmp_path: Path) -
 
 def learning_child(daemon: DaemonProcess) -> int | None:
     """The process in which the daemon learns, once it has begun."""
-    children = (Path(path).read_text() for path in glob(f"/proc/{daemon.pid}/task/*/children"))
-    learning = (int(pid) for pid in "".join(children).split() if b"learn" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    return next(learning, None) if is_learning(daemon.state) else None
+    with contextlib.suppress(OSError):  # a thread or process that has ended meanwhile
+        children = (Path(path).read_text() for path in glob(f"/proc/{daemon.pid}/task/*/children"))
+        command_lines = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes() for pid in "".join(children).split()}
+        learning = (pid for pid, words in command_lines.items() if b"learn" in words)
+        return next(learning, None) if is_learning(daemon.state) else None
+    return None
 
 
 def test_run_ends_with_its_daemon(corrected: Path, tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
             "the learned model runs",
             timeout=LONG,
         )
-        eventually(lambda: "passed the gate and is active now" in daemon.log_text(), "a log line")
+        daemon.wait_for_log("passed the gate and is active now")
         # people find that what the model before said was right
         before = {f"{number}.jpg": daemon.wait_for_answer(f"{number}.jpg") for number in LATER}
         for number in LATER:
@@ -136,7 +140,7 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
         eventually(lambda: daemon.get("/models")["running"]["origin"] == "shipped", "it goes back", timeout=120)
         learning = eventually(lambda: daemon.status()["learning"]["rolled_back"], "the rollback is noted")
 
-        assert f"model {name} is worse than the one before" in daemon.log_text()
+        daemon.wait_for_log(f"model {name} is worse than the one before")
         assert learning["name"] == name
         assert "answered rightly by the model before alone" in learning["reason"]
         assert "Went back" in fetch_page(daemon.url, "/status")

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import contextlib
 import random
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,7 @@ def _run(
             if progress:
                 print(f"{number + 1} of {outages} outages", file=sys.stderr, flush=True)  # noqa: T201
         eventually(
-            lambda: _has_answered(daemon, report.photos + 1),
+            lambda: _has_answered(daemon, report.photos + 1, outages),
             lambda: f"all is answered: {daemon.log_text()[-3000:]}",
             patience,
         )
@@ -108,6 +110,8 @@ def _run(
         daemon.start()
         eventually(lambda: _has_sent_all(daemon), lambda: f"all is sent: {daemon.status()['outputs']}", patience)
         results = daemon.results_by_name()
+        with contextlib.suppress(AssertionError):  # then what did not arrive is named below
+            eventually(lambda: _has_arrived(receivers, results), "what was sent arrives")
         messages = {name: receiver.messages() for name, receiver in receivers.items()}
         for name, received in messages.items():
             _count(name, received, results, report)
@@ -131,8 +135,12 @@ def _write_settings(folder: Path, receivers: dict[str, Receiver]) -> Path:
 
 def _put_photo(inbox: Path, name: str, seed: int) -> None:
     hidden = inbox / ".next"
-    hidden.write_bytes(photo(seed % _SEEDS, size=(_SIDE, _SIDE)))
+    hidden.write_bytes(_make_photo(seed))
     hidden.rename(inbox / name)
+
+
+def _make_photo(seed: int) -> bytes:
+    return photo(seed % _SEEDS, size=(_SIDE, _SIDE))
 
 
 def _have_outage(
@@ -157,13 +165,26 @@ def _outputs(daemon: DaemonProcess) -> list[dict[str, Any]]:
     return states
 
 
-def _has_answered(daemon: DaemonProcess, photos: int) -> bool:
-    counts: dict[str, int] = daemon.status()["counts"]
-    return counts == {"pending": 0, "classified": photos, "failed": 0}
+def _has_answered(daemon: DaemonProcess, photos: int, outages: int) -> bool:
+    """Return whether so many photos have their answer, the last of those that were overwritten among them."""
+    found = daemon.results_by_name()
+    last = sha256(_make_photo(1 - outages)).hexdigest()
+    is_last = OVERWRITTEN in found and found[OVERWRITTEN]["sha256"] == last
+    return is_last and len(found) == photos and {each["status"] for each in found.values()} == {"classified"}
 
 
 def _has_sent_all(daemon: DaemonProcess) -> bool:
     return all(state["backlog"] == 0 for state in _outputs(daemon))
+
+
+def _has_arrived(receivers: dict[str, Receiver], results: dict[str, Any]) -> bool:
+    """Return whether nothing is missing on the other side: what is sent takes a moment there, and rules take theirs."""
+    report = Report()
+    messages = {name: receiver.messages() for name, receiver in receivers.items()}
+    for name, received in messages.items():
+        _count(name, received, results, report)
+    _compare_versions(messages, report)
+    return not report.faults
 
 
 def _count(name: str, messages: list[dict[str, Any]], results: dict[str, Any], report: Report) -> None:

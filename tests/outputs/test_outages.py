@@ -12,7 +12,7 @@ OUTAGES = 5  # `make outages OUTAGES=200` is the long form, also with mail, whic
 @pytest.mark.timeout(300)
 def test_outages_lose_nothing_and_repeat_with_the_same_id() -> None:
     kinds = [kind for kind in KINDS if kind != "smtp" and not (kind == "mqtt" and PROGRAM is None)]
-    report = harness.run(OUTAGES, seed=3, kinds=kinds, patience=100)
+    report = harness.run(OUTAGES, seed=3, kinds=kinds, patience=120)
 
     assert report.faults == []
     assert report.outages.total() == OUTAGES

@@ -162,7 +162,7 @@ def test_own_program_keeps_the_newest(place: Place) -> None:
 def test_kind_of_another_package_is_found_and_used(place: Place) -> None:
     port = place.file("/dev/ttyUSB0")
 
-    assert eventually(port.read_text, lambda: f"the lamp is on: {place.daemon.status()['outputs']}") == "on other\n"
+    eventually(lambda: port.read_text() == "on other\n", lambda: f"the lamp is on: {place.daemon.status()['outputs']}")
 
 
 def test_exports_and_folders_are_written(place: Place) -> None:

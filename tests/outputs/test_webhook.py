@@ -31,7 +31,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def make(folder: Path, url: str, **others: Any) -> Webhook:
-    return make_output({"type": "webhook", "url": url, "timeout": 1, **others}, make_context(folder))
+    return make_output({"type": "webhook", "url": url, **others}, make_context(folder))
 
 
 def fault(output: Webhook, *numbers: int) -> OutputError:
@@ -151,7 +151,7 @@ def test_hanging_receiver_is_given_up(tmp_path: Path, receiver: Receiver) -> Non
 
     receiver.answer = hang
 
-    assert "no answer in time" in str(fault(make(tmp_path, receiver.url)))
+    assert "no answer in time" in str(fault(make(tmp_path, receiver.url, timeout=1)))
 
 
 def test_slow_headers_are_given_up_as_a_whole(tmp_path: Path, receiver: Receiver) -> None:
@@ -162,7 +162,7 @@ def test_slow_headers_are_given_up_as_a_whole(tmp_path: Path, receiver: Receiver
 
     receiver.answer = trickle
 
-    assert "no answer in time" in str(fault(make(tmp_path, receiver.url)))
+    assert "no answer in time" in str(fault(make(tmp_path, receiver.url, timeout=1)))
 
 
 def test_endless_answers_are_not_read(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:

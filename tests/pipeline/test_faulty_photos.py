@@ -1,5 +1,6 @@
 """Photos that hang, that take all memory or that find a bug: the others go on."""
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -135,7 +136,9 @@ def test_bug_found_by_one_photo_holds_up_no_other(daemon: Daemon, inbox: Path, m
             put(inbox / f"{number}.jpg", photo(number))
         for number in range(2, 6):
             result(daemon, f"{number}.jpg", "classified")
-        waiting = result(daemon, "finds.jpg", "pending")
+        waiting = eventually(
+            lambda: found if (found := result(daemon, "finds.jpg", "pending"))["error"] else None, "it was tried"
+        )
         assert waiting["error"]["code"] == "internal"
         monkeypatch.undo()
         assert result(daemon, "finds.jpg", "classified")["id"] == waiting["id"]
@@ -156,7 +159,7 @@ def test_lasting_bug_fails_its_photo_as_internal(daemon: Daemon, inbox: Path, mo
 
 
 def test_jumping_wall_clock_loses_no_photo(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    walls = iter([0, 4_000_000_000_000, -1_000_000, 1_700_000_000_000] * 10_000)
+    walls = itertools.cycle([0, 4_000_000_000_000, -1_000_000, 1_700_000_000_000])
     monkeypatch.setattr(time, "time_ns", lambda: next(walls) * 1_000_000)
     with daemon.running():
         for number in range(8):

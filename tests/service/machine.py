@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.service import lab_coverage
 from tests.support.daemon import ROOT
-from tests.support.waiting import eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 HERE = Path(__file__).parent
 _SYSTEMD = Path("/lib/systemd/systemd")
@@ -193,7 +193,7 @@ class Machine:
     def _leave(self, verb: str, expected: int) -> None:
         assert self._unshare is not None
         self.run("systemctl", verb, check=False)
-        status = self._unshare.wait(60)
+        status = self._unshare.wait(2 * TIMEOUT)
         self._unshare = None
         assert status == expected, f"systemctl {verb} ended with {status}"
 

@@ -61,11 +61,11 @@ class Service:
         """Write the settings again that it was installed with."""
         self.machine.write(CONFIG, self._config)
 
-    def drop_in(self, *lines: str) -> None:
-        """Add lines to the unit's [Service] section and restart it."""
+    def drop_in(self, *lines: str, wait: bool = True) -> None:
+        """Add lines to the unit's [Service] section and restart it; wait: until it has started."""
         self.machine.write(f"{_DROP_INS}/test.conf", "\n".join(["[Service]", *lines, ""]))
         self.machine.run("systemctl", "daemon-reload")
-        self.machine.run("systemctl", "restart", "dogid")
+        self.machine.run("systemctl", "restart", *([] if wait else ["--no-block"]), "dogid")
 
     def configure(self, line: str) -> None:
         """Add a line to the settings."""

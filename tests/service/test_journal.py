@@ -13,6 +13,7 @@ import pytest
 from dogid.system.journal import JournalHandler, photo_fields, priority
 from tests.conftest import MakeDaemon
 from tests.support.photos import photo, put
+from tests.support.waiting import TIMEOUT
 
 
 class Journal:
@@ -21,7 +22,7 @@ class Journal:
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(address)
-        self._socket.settimeout(10)
+        self._socket.settimeout(TIMEOUT)
         self.log = logging.Logger("test")
         self.log.addHandler(JournalHandler(address))
 
@@ -112,4 +113,4 @@ def test_stderr_outside_journal_gets_plain_lines(make_daemon: MakeDaemon, inbox:
     put(inbox / "a.jpg", photo(1))
     daemon.wait_for_answer("a.jpg")
 
-    assert " INFO a.jpg: " in daemon.log_text()
+    daemon.wait_for_log(" INFO a.jpg: ")

@@ -36,7 +36,7 @@ def configured(make_daemon: MakeDaemon, config: Path) -> DaemonProcess:
 
 def reload(daemon: DaemonProcess, said: str) -> None:
     daemon.send(signal.SIGHUP)
-    eventually(lambda: said in daemon.log_text(), f"the log contains {said!r}")
+    daemon.wait_for_log(said)
 
 
 def test_reload_changes_model_for_next_photo(
@@ -119,7 +119,7 @@ def test_reload_names_settings_that_need_restart(configured: DaemonProcess, conf
     reload(configured, "host stays 127.0.0.1 until a restart")
 
     assert configured.status()["model"]["name"] == MODEL.name
-    assert "reloaded" in configured.log_text()
+    configured.wait_for_log("reloaded")
     assert tmp_path.exists()
 
 

@@ -22,8 +22,9 @@ from tests.soak.contents import prepare
 from tests.soak.folder import Folder
 from tests.soak.resources import Sampler
 from tests.soak.users import Observations, Users
-from tests.soak.witness import Witness
+from tests.soak.witness import LONGEST_LAG, Witness
 from tests.support.daemon import DaemonProcess
+from tests.support.http_client import fetch
 from tests.support.waiting import eventually
 
 _MOST_FILES = 400
@@ -69,8 +70,18 @@ def _thirds(figures: tuple[float, float, float]) -> str:
     return ", ".join(f"{figure:.1f}".removesuffix(".0") for figure in figures)
 
 
-def run(seconds: float, seed: int = 1, *, progress: bool = False, large_seconds: float = 4.0) -> Report:
-    """Use a daemon for so long; return what was seen. A large photo comes every large_seconds."""
+def run(
+    seconds: float,
+    seed: int = 1,
+    *,
+    progress: bool = False,
+    large_seconds: float = 4.0,
+    longest_lag: float = LONGEST_LAG,
+) -> Report:
+    """Use a daemon for so long; return what was seen.
+
+    A large photo comes every large_seconds; longest_lag: seconds for which a photo may keep its former result.
+    """
     prepare()
     report = Report()
     with tempfile.TemporaryDirectory(prefix="dogid-soak-", ignore_cleanup_errors=True) as name:
@@ -80,10 +91,11 @@ def run(seconds: float, seed: int = 1, *, progress: bool = False, large_seconds:
         (place / "inbox").mkdir()
         daemon = DaemonProcess(place / "inbox", place / "state", "--settle", "0.5", "--config", str(config))
         folder = Folder(daemon.inbox, place / "archive", random.Random(seed))
-        witness = Witness(daemon, folder.books)
+        witness = Witness(daemon, folder.books, longest_lag)
         folder.prepare()
         try:
             daemon.start()
+            eventually(lambda: fetch(daemon.url, "/healthz").status == 200, "it is healthy")
             users, sampler = Users(daemon, folder, witness, config), Sampler(daemon.pid)
             sampler.start()
             users.start(_MOST_FILES, large_seconds)
@@ -125,7 +137,7 @@ def _wrong_results(daemon: DaemonProcess, folder: Folder, seen: Observations, re
         return all(name in found and found[name]["sha256"] == content.sha256 for name, content in files.items())
 
     with contextlib.suppress(AssertionError):  # then each that is wrong is named below
-        eventually(is_answered, "every file has the result of its bytes")
+        eventually(is_answered, "every file has the result of its bytes", timeout=120)
         eventually(lambda: all(content.sha256 in seen.heard for content in files.values()), "all came as events")
     results = daemon.results_by_name()
     report.results = len(files)
@@ -137,9 +149,10 @@ def _wrong_results(daemon: DaemonProcess, folder: Folder, seen: Observations, re
             yield f"{name}: {result['status']} {result['scores']} {result['error']}"
         elif content.sha256 not in seen.heard:
             yield f"{name}: its result did not come as an event"
-    audit = daemon.audit()
-    if not audit["clean"]:
-        yield f"audit: {audit}"
+    try:
+        daemon.wait_for_clean_audit()
+    except AssertionError as error:
+        yield str(error)
 
 
 def _growth(sampler: Sampler, report: Report) -> Iterator[str]:

@@ -7,9 +7,9 @@ from tests.soak import harness
 SECONDS = 60
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_steady_use_loses_nothing_and_grows_nothing() -> None:
-    report = harness.run(SECONDS)
+    report = harness.run(SECONDS, longest_lag=30)  # beside other tests
 
     assert report.faults == []
     assert report.results > 100

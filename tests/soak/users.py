@@ -17,6 +17,7 @@ from tests.soak.folder import Folder
 from tests.soak.witness import Witness
 from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
+from tests.support.waiting import TIMEOUT
 
 _LISTEN_SECONDS = 20.0  # then a listener comes back, with the last event that it saw
 _BURST = 100  # photos at once
@@ -149,10 +150,11 @@ class Users:
     def _listen_once(self, last: int) -> int:
         """Read events for a while, from after the event with the id last; return the last one's id."""
         place = urllib.parse.urlsplit(self.daemon.url)
-        connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=5.0)
+        connection = http.client.HTTPConnection(place.hostname or "", place.port or 80, timeout=TIMEOUT)
         with contextlib.closing(connection):
             connection.request("GET", "/events", headers={"Last-Event-ID": str(last)})
-            response = connection.getresponse()
+            stream, response = connection.sock, connection.getresponse()
+            stream.settimeout(5.0)  # between two events
             for number, result in self._events(response, time.monotonic() + _LISTEN_SECONDS):
                 if number <= last:
                     self.seen.fault(f"events: {number} came after {last}")

@@ -152,6 +152,10 @@ class DaemonProcess:
         """All that it has logged since its last start."""
         return self.log.read_text(errors="replace")
 
+    def wait_for_log(self, text: str) -> None:
+        """Wait until it has logged a text; a result is known before it is logged."""
+        eventually(lambda: text in self.log_text(), lambda: f"{text!r} is logged; log:\n{self.log_text()[-3000:]}")
+
     def get(self, path: str) -> Any:
         """Ask over HTTP; return the JSON."""
         with urllib.request.urlopen(urllib.parse.urljoin(self.url, path), timeout=TIMEOUT) as response:
@@ -218,7 +222,8 @@ class DaemonProcess:
 
         def ask() -> Result | None:
             result = self.results_by_name().get(name)
-            return result if result is not None and result["sha256"] == digest else None
+            is_of_them = result is not None and result["sha256"] == digest and result["status"] != "pending"
+            return result if is_of_them else None
 
         result = eventually(ask, lambda: f"{name!r} has the result of its bytes; log:\n{self.log_text()[-3000:]}")
         assert result["status"] == "classified"

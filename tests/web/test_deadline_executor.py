@@ -9,7 +9,7 @@ import pytest
 
 from dogid.web.deadline_executor import MAX_HUNG, BusyError, DeadlineExecutor, HungError
 from tests.support.daemon import environment
-from tests.support.waiting import eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 SHORT, LONG = 0.05, 60.0  # seconds
 
@@ -93,6 +93,6 @@ def test_process_ends_though_a_task_hangs() -> None:
         "except HungError: print('hung')\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
     assert done.stdout == "hung\n"

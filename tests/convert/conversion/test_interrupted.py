@@ -43,7 +43,7 @@ def test_interrupt_keeps_the_earlier_model(tmp_path: Path, library: str) -> None
     with dogid_in_a_terminal(*words) as converting:
         eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
         converting.send_signal(signal.SIGINT)
-        printed, messages = converting.communicate(timeout=60)
+        printed, messages = converting.communicate(timeout=110)
 
     assert converting.returncode in INTERRUPTED, messages
     assert messages == "dogid convert: interrupted\n"

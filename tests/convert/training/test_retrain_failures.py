@@ -44,9 +44,9 @@ def test_ctrl_c_keeps_earlier_output(moment: str, photos: Path, output: Path, tm
     cache = tmp_path / "cache"
     with dogid_in_a_terminal(*arguments(photos, output, *flags)) as training:
         expected = 5 if moment == "photos" else 60
-        eventually(lambda: len(list(cache.rglob("*.npy"))) >= expected, "bottlenecks are cached", 60)
+        eventually(lambda: len(list(cache.rglob("*.npy"))) >= expected, "bottlenecks are cached")
         training.send_signal(signal.SIGINT)
-        messages = training.communicate(timeout=60)[1]
+        messages = training.communicate(timeout=110)[1]
 
     assert training.returncode in INTERRUPTED
     assert "interrupted" in messages

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -60,6 +61,15 @@ class Subscriber:
             return found if len(found) >= count else None
 
         return eventually(ask, lambda: f"{count} on {topic}; there are {[message.topic for message in self.received]}")
+
+    def wait_for_last(self, topic: str, is_it: Callable[[Received], object]) -> Received:
+        """Wait until the last message on a topic is the one; return it."""
+
+        def ask() -> Received | None:
+            found = self.on(topic)
+            return found[-1] if found and is_it(found[-1]) else None
+
+        return eventually(ask, lambda: f"the last on {topic} is another: {self.on(topic)[-1:]}")
 
     def publish(self, topic: str, payload: bytes) -> None:
         self._client.publish(topic, payload, qos=1)

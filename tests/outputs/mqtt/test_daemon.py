@@ -6,7 +6,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,9 +74,10 @@ def test_photo_reaches_all_topics(daemon: DaemonProcess, broker: Mosquitto) -> N
     event = subscriber.wait_for("dogid/barn/event")[-1].json
     assert (event["rule"], event["event_type"], event["result"]["id"]) == ("rule-1", "other", result["id"])
     assert subscriber.wait_for("dogid/barn/image")[-1].payload.startswith(b"\xff\xd8\xff")
-    eventually(lambda: subscriber.on("dogid/barn/state")[-1].json["file"] == "yard/a.jpg", "the state has it")
-    state = subscriber.on("dogid/barn/state")[-1].json
-    assert (state["healthy"], state["today"][result["label"]]) == (True, 1)
+    state = subscriber.wait_for_last(
+        "dogid/barn/state", lambda last: last.json["healthy"] and last.json["file"] == "yard/a.jpg"
+    ).json
+    assert state["today"][result["label"]] == 1
     types = subscriber.wait_for("homeassistant/device/barn/config")[-1].json["components"]["event"]["event_types"]
     assert set(types) == {*daemon.status()["model"]["labels"], "failed"}
     subscriber.close()
@@ -120,17 +120,15 @@ def test_deaths_of_either_side_lose_nothing(daemon: DaemonProcess, broker: Mosqu
     eventually(lambda: _files(subscriber) >= {"b.jpg", "c.jpg"}, lambda: f"both come: {_files(subscriber)}")
     ids = {message.json["id"] for message in subscriber.on("dogid/barn/results")}
     assert len(ids) == len(_files(subscriber))  # also of one that comes twice, as its PUBACK was lost
-    eventually(lambda: subscriber.on("dogid/barn/availability")[-1].payload == b"online", "it is online")
+    subscriber.wait_for_last("dogid/barn/availability", lambda last: last.payload == b"online")
     daemon.kill()
-    eventually(lambda: subscriber.on("dogid/barn/availability")[-1].payload == b"offline", "the last will has come")
+    subscriber.wait_for_last("dogid/barn/availability", lambda last: last.payload == b"offline")  # its last will
     daemon.start()
     eventually(lambda: daemon.status()["outputs"][0]["ok"], "it is connected")
     broker.send(signal.SIGSTOP)
     put(daemon.inbox / "d.jpg", photo(4))
     daemon.wait_for_answer("d.jpg")  # a broker that hangs keeps no photo from its answer, and no daemon from its stop
-    began = time.monotonic()
     daemon.stop()
-    assert time.monotonic() - began < 10
     broker.send(signal.SIGCONT)
     daemon.start()
     eventually(lambda: "d.jpg" in _files(subscriber), "what the broker did not acknowledge comes")

@@ -17,13 +17,6 @@ DEVICE = "homeassistant/device/barn/config"
 RESULTS = "dogid/barn/results"
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What hangs is given up soon."""
-    monkeypatch.setattr("dogid.outputs.mqtt.broker._ACK_SECONDS", 0.3)
-    monkeypatch.setattr("dogid.outputs.mqtt.connection._CONNECT_SECONDS", 0.3)
-
-
 def test_nothing_is_lost_while_the_broker_is_killed(broker: Mosquitto, bench: Bench, subscribe: Subscribe) -> None:
     subscriber = subscribe(broker)
     output = bench.make(broker.url)
@@ -77,18 +70,22 @@ def test_nothing_listens(broker: Mosquitto, bench: Bench) -> None:
         bench.make(broker.url).check()
 
 
-@pytest.mark.usefixtures("impatient")
-def test_hanging_broker_is_given_up_and_nothing_lost(broker: Mosquitto, bench: Bench, subscribe: Subscribe) -> None:
+def test_hanging_broker_is_given_up_and_nothing_lost(
+    broker: Mosquitto, bench: Bench, subscribe: Subscribe, monkeypatch: pytest.MonkeyPatch
+) -> None:
     subscriber = subscribe(broker)
     output = bench.make(broker.url)
     output.tend()
     broker.send(signal.SIGSTOP)
     acknowledged: list[int] = []
-    with pytest.raises(OutputError, match="no acknowledgement came; the broker hangs"):
-        output.send(deliveries(1, 4), acknowledged.append)
-    assert not acknowledged
-    with pytest.raises(OutputError, match="accepts the connection and does not answer"):
-        output.send(deliveries(1, 4), acknowledged.append)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("dogid.outputs.mqtt.broker._ACK_SECONDS", 0.3)
+        impatient.setattr("dogid.outputs.mqtt.connection._CONNECT_SECONDS", 0.3)
+        with pytest.raises(OutputError, match="no acknowledgement came; the broker hangs"):
+            output.send(deliveries(1, 4), acknowledged.append)
+        assert not acknowledged
+        with pytest.raises(OutputError, match="accepts the connection and does not answer"):
+            output.send(deliveries(1, 4), acknowledged.append)
     broker.send(signal.SIGCONT)
     send_all(output, deliveries(1, 4))
     eventually(lambda: {message.json["id"] for message in subscriber.on(RESULTS)} == {"s-1", "s-2", "s-3"}, "all came")

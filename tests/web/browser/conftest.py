@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.daemon import DaemonProcess
 from tests.web.browser.gallery import fill
 from tests.web.browser.visitor import DESKTOP, Visitor
 
+expect.set_options(timeout=30_000)  # milliseconds: on a busy machine the usual five seconds are short
 _FLAGS = ["--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
 
 

@@ -132,7 +132,7 @@ def test_burst_of_photos_causes_few_refreshes(visitor: Visitor, daemon: DaemonPr
     daemon.wait_for_all_answers(100)
 
     expect(visitor.page.get_by_role("link", name=re.compile("^Classified 100$"))).to_be_visible(timeout=SOON)
-    assert visitor.page.locator("#photos > li").count() == 24
+    expect(visitor.page.locator("#photos > li")).to_have_count(24)
     assert visitor.requested_urls.count(daemon.url) - asked_before < 40
 
 

@@ -15,7 +15,7 @@ from dogid.web.app import create_app
 from dogid.web.auth.access import Access
 from dogid.web.pages import disk_usage
 from dogid.web.pages.disk_usage import Disk
-from tests.support.waiting import eventually
+from tests.support.waiting import TIMEOUT, eventually
 
 VIEWS = 12  # more than the server has threads
 
@@ -65,7 +65,7 @@ def read(asked: FlaskClient) -> str:
 
 
 def test_figures_are_of_now(tmp_path: Path) -> None:
-    status = Disk(tmp_path).status()
+    status = Disk(tmp_path, TIMEOUT).status()
     assert status.error is None
     assert status.usage is not None
     assert status.usage.total == shutil.disk_usage(tmp_path).total
@@ -73,13 +73,13 @@ def test_figures_are_of_now(tmp_path: Path) -> None:
 
 
 def test_missing_folder_keeps_its_last_figures_and_gets_an_error(inbox: Path) -> None:
-    disk = Disk(inbox)
+    disk = Disk(inbox, TIMEOUT)
     before = disk.status().usage
     inbox.rmdir()
 
     status = disk.status()
     assert (status.usage, status.error) == (before, "No such file or directory")
-    assert Disk(inbox).status().usage is None
+    assert Disk(inbox, TIMEOUT).status().usage is None
 
 
 def test_hanging_disk_is_asked_once_and_keeps_its_last_figures(mount: Mount) -> None:

@@ -24,6 +24,10 @@ class ModelServer:
     """How long those ask to wait, in seconds or as a date."""
     location: str = ""
     """Where requests are redirected to; "" for nowhere."""
+    version: str = ""
+    """What answers carry as their ETag."""
+    if_range: list[str] = field(default_factory=list)
+    """The versions that requests for a part were bound to."""
     asked: list[str] = field(default_factory=list)
     """The range of each request, "" where it had none."""
     url: str = ""
@@ -37,6 +41,7 @@ def serving(content: bytes) -> Iterator[ModelServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             served.asked.append(self.headers.get("Range", ""))
+            served.if_range += self.headers.get_all("If-Range", [])
             if served.location:
                 self.send_response(302)
                 self.send_header("Location", served.location)
@@ -61,6 +66,8 @@ def serving(content: bytes) -> Iterator[ModelServer]:
             self.send_response(206 if start else 200)
             if start:
                 self.send_header("Content-Range", f"bytes {start}-{len(served.content) - 1}/{len(served.content)}")
+            if served.version:
+                self.send_header("ETag", served.version)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: served.break_after.pop(0)] if served.break_after else body)

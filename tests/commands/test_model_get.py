@@ -21,6 +21,7 @@ from tests.commands.model_server import ModelServer, serving
 from tests.support.collection import MODELS, needs
 from tests.support.daemon import dogid
 from tests.support.photos import photo, put
+from tests.support.terminal import show_terminal
 
 CONTENT = shipped_model().read_bytes()
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -33,7 +34,8 @@ def server() -> Iterator[ModelServer]:
 
 
 def get(server: ModelServer, target: Path, *, sha256: str | None = SHA256, most_bytes: int = len(CONTENT)) -> str:
-    return download(RemoteFile(f"{server.url}/m.tflite", most_bytes, sha256), target)
+    size = None if sha256 is None else most_bytes
+    return download(RemoteFile(f"{server.url}/m.tflite", most_bytes, sha256, size), target)
 
 
 def left_in(folder: Path) -> list[str]:
@@ -53,6 +55,43 @@ def test_a_server_without_ranges_starts_over(server: ModelServer, tmp_path: Path
     server.break_after, server.ranges = [1000], False
 
     assert get(server, tmp_path / "m.tflite") == SHA256
+
+
+def test_what_is_resumed_is_bound_to_the_version(server: ModelServer, tmp_path: Path) -> None:
+    server.break_after, server.version = [1000], '"v1"'
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+    assert server.if_range == ['"v1"']
+
+
+def test_download_that_was_only_to_be_renamed_asks_for_nothing(server: ModelServer, tmp_path: Path) -> None:
+    (tmp_path / ".m.tflite.part").write_bytes(CONTENT)
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+    assert (server.asked, left_in(tmp_path)) == ([], ["m.tflite"])
+
+
+@pytest.mark.parametrize("kept", [len(CONTENT) + 1, 1000])
+def test_what_was_kept_and_does_not_fit_is_received_anew(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr("dogid.shelf.download._PAUSES", (0.0,) * 4)
+    (tmp_path / ".m.tflite.part").write_bytes(bytes(kept))
+    server.busy = [416] if kept == 1000 else []
+
+    assert get(server, tmp_path / "m.tflite") == SHA256
+    assert server.asked[-1] == ""
+
+
+def test_line_that_breaks_for_ever_is_given_up(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dogid.shelf.download._MOST_ATTEMPTS", 3)
+    server.break_after = [1000] * 9
+
+    with pytest.raises(DogidError, match="the line broke 3 times; try again later"):
+        get(server, tmp_path / "m.tflite")
+    assert len(server.asked) == 3
 
 
 def test_an_earlier_download_is_continued_by_the_next(server: ModelServer, tmp_path: Path) -> None:
@@ -113,6 +152,20 @@ def test_a_full_disk_keeps_nothing(server: ModelServer, tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+def test_disk_without_room_is_found_before_the_download(server: ModelServer, tmp_path: Path) -> None:
+    with pytest.raises(DogidError, match=r"bytes are free, and 1,000,000,000,000,000,000 are needed; make room there"):
+        get(server, tmp_path / "m.tflite", most_bytes=10**18)
+    assert server.asked == []
+
+
+def test_place_that_cannot_be_written_is_named(server: ModelServer, tmp_path: Path) -> None:
+    put(tmp_path / "file", b"")
+    for place, reason in ((Path("/sys/models"), "give another place by -o FILE"), (tmp_path / "file", "File exists")):
+        with pytest.raises(DogidError, match=f"{place}/m.tflite: cannot be written: .*{reason}"):
+            get(server, place / "m.tflite")
+    assert server.asked == []
+
+
 def test_a_missing_file_is_no_broken_line(server: ModelServer, tmp_path: Path) -> None:
     server.status = 404
 
@@ -157,6 +210,12 @@ def test_server_that_asks_for_a_pause_gets_it(
 def test_addresses_without_encryption_are_refused(url: str) -> None:
     with pytest.raises(UsageError, match="only https addresses"):
         check_address(url)
+
+
+def test_address_is_of_this_machine_or_none() -> None:
+    check_address("http://localhost:8000/m.tflite")
+    with pytest.raises(UsageError, match="not an address"):
+        check_address("http://[::1/m.tflite")
 
 
 def test_redirects_lead_to_acceptable_addresses_only(server: ModelServer, tmp_path: Path) -> None:
@@ -215,6 +274,48 @@ def test_an_address_gives_a_model_or_the_reason(
     assert left_in(tmp_path) == ["models"]
 
 
+def test_model_that_does_not_run_is_kept_with_a_warning(
+    server: ModelServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.content = CONTENT[: CONTENT.index(b"PK\x03\x04")]  # without its labels
+
+    assert main(["model", "get", f"{server.url}/x.tflite", "-o", str(tmp_path / "x.tflite"), "--json"]) == 0
+
+    printed = capsys.readouterr()
+    assert "warning: kept, but it does not run yet" in printed.err
+    document = json.loads(printed.out)
+    assert (document["labels"], document["input"], len(document["warnings"])) == (0, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "give a NAME of the catalogue"),
+        (["URL/m.tflite", "-o", "."], r".: is a folder; give the name of the file"),
+        (["URL/m.tflite", "--sha256", "12ab"], "--sha256 12ab: not a SHA-256"),
+        (["URL/"], "names no file; give a name by -o FILE"),
+    ],
+)
+def test_wrong_arguments_are_explained_before_the_download(
+    server: ModelServer, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+) -> None:
+    assert main(["model", "get", *(each.replace("URL", server.url) for each in arguments)]) == 2
+    assert reason in capsys.readouterr().err
+    assert server.asked == []
+
+
+def test_checksum_of_an_address_counts_and_a_terminal_shows_progress(
+    server: ModelServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = show_terminal(monkeypatch)
+    get = ["model", "get", f"{server.url}/x.tflite", "-o", str(tmp_path / "x.tflite"), "--sha256"]
+
+    assert main([*get, SHA256.upper()]) == 0
+    assert "x.tflite" in terminal.getvalue()
+    assert main([*get, "0" * 64]) == 1
+    assert "its SHA-256 is" in terminal.getvalue()
+
+
 def test_unknown_names_are_answered_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "get", "fishes"]) == 2
     assert "birds, insects, things" in capsys.readouterr().err
@@ -228,7 +329,10 @@ def test_misspelt_name_is_answered_with_the_near_one(tmp_path: Path, capsys: pyt
 def test_the_list_has_licence_size_and_publisher(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["model", "get", "--list", "--json"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
+    assert main(["model", "get", "--list"]) == 0
+    table = capsys.readouterr().out
 
+    assert all(model["title"] in table and model["publisher"] in table for model in models)
     assert {"birds", "insects", "things"} <= {model["name"] for model in models}
     assert all(len(model["sha256"]) == 64 and model["licence"] and model["size"] for model in models)
     assert all(model["url"].startswith("https://") for model in models)

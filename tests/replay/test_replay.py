@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dogid.cli import main
 from dogid.ledger.database import open_for_changes, open_for_reading
 from dogid.ledger.queries import list_results_since, read_newest_seq
 from dogid.ledger.review_writer import add_reviews, say_label
@@ -20,6 +21,7 @@ from tests.shelf.models import make_model
 from tests.support.daemon import ROOT, DaemonProcess, dogid, environment
 from tests.support.http_client import fetch, fetch_page
 from tests.support.photos import photo, put
+from tests.support.terminal import show_terminal
 from tests.support.waiting import eventually
 
 SHIPPED = shipped_model().name
@@ -77,6 +79,25 @@ def test_dry_run_shows_changes_and_makes_none(daemon: DaemonProcess, models: Pat
     assert daemon.results_by_name() == before
 
 
+def test_text_shows_the_changes_and_what_to_do(
+    daemon: DaemonProcess, models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = show_terminal(monkeypatch)
+    command = ["replay", "--state", str(daemon.state), "--inbox"]
+
+    assert main([*command, str(daemon.inbox), "--model", str(models / "next.tflite")]) == 0
+    printed = capsys.readouterr().out
+    for result in daemon.results_by_name().values():
+        assert f"{result['label']} -> next {renamed(result['label'])}: " in printed
+    assert "4 of 4 photos would get another label by next.tflite" in printed
+    assert "run it again with --apply" in printed
+    assert "answering photos again" in terminal.getvalue()
+    assert main([*command, str(daemon.inbox)]) == 0
+    assert f"no photo in the inbox has the answer of another model than {SHIPPED}" in capsys.readouterr().out
+    assert main([*command, str(daemon.inbox / "none")]) == 2
+    assert "the inbox is missing; is a disk not mounted?" in terminal.getvalue()
+
+
 @pytest.mark.parametrize("learning", ["propose", "off"])
 def test_applied_answers_are_current_and_former_ones_in_the_history(
     daemon: DaemonProcess, models: Path, learning: str
@@ -115,7 +136,9 @@ def test_status_and_page_name_photos_with_older_answers(daemon: DaemonProcess) -
     assert "older answers" not in daemon.command("status").stdout
 
 
-def test_photos_that_are_gone_changed_or_reviewed_stay_right(daemon: DaemonProcess, models: Path) -> None:
+def test_photos_that_are_gone_changed_or_reviewed_stay_right(
+    daemon: DaemonProcess, models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     gone, changed, kept, said = NAMES
     result = daemon.results_by_name()[said]
     with contextlib.closing(open_for_changes(daemon.state)) as db, db:
@@ -123,6 +146,11 @@ def test_photos_that_are_gone_changed_or_reviewed_stay_right(daemon: DaemonProce
     with paused(daemon):
         (daemon.inbox / gone).rename(daemon.inbox.parent / gone)
         put(daemon.inbox / changed, photo(50))
+        folders = ["--state", str(daemon.state), "--inbox", str(daemon.inbox)]
+        main(["replay", *folders, "--model", str(models / "new.tflite"), "--learning", "off"])
+        printed = capsys.readouterr().out
+        assert "1 of them have a person's label, which stays" in printed
+        assert "left as they are: 1 gone, 1 changed" in printed
         found = replay(daemon, "--model", str(models / "new.tflite"), "--apply", "--learning", "off")
 
     assert found["skipped"] == {"gone": 1, "changed": 1, "failed": 0}

@@ -59,19 +59,20 @@ def _get(args: argparse.Namespace) -> dict[str, Any]:
 
         names = ", ".join(known.name for known in CATALOGUE)
         raise UsageError(f"{args.name}: no such model in the catalogue, which has {names}; nor is it an address")
-    sha256: str | None
     if entry is not None:
-        url, sha256, most_bytes, name = _address(entry, args.mirror), entry.sha256, entry.size, entry.name
+        remote = RemoteFile(_address(entry, args.mirror), entry.size, entry.sha256, entry.size)
+        name = entry.name
     else:
-        url, sha256, most_bytes, name = args.name, _checksum(args.sha256), _MOST_BYTES, _file_name(args.name)
+        remote = RemoteFile(args.name, _MOST_BYTES, _checksum(args.sha256))
+        name = _file_name(args.name)
     target = args.out or path_on_shelf(settings.load(args).state.absolute(), name)
     if target.is_dir():
         raise UsageError(f"{target}: is a folder; give the name of the file to write by -o FILE")
-    downloaded, received = not _is_there(target, sha256), sha256
+    downloaded, received = not _is_there(target, remote.sha256), remote.sha256
     if downloaded:
         trial = target if entry is not None else target.with_name(f".{target.name}.new")
         with _progress(target.name) as progress:
-            received = download(RemoteFile(url, most_bytes, sha256), trial, progress)
+            received = download(remote, trial, progress)
         if trial != target:
             _accept(trial, target)
     try:
@@ -86,7 +87,7 @@ def _get(args: argparse.Namespace) -> dict[str, Any]:
         "bytes": target.stat().st_size,
         "sha256": received,
         "licence": None if entry is None else entry.licence,
-        "source": url,
+        "source": remote.url,
         "labels": labels,
         "input": fed,
         "warnings": warnings,

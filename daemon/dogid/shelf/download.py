@@ -43,8 +43,10 @@ class RemoteFile:
 
     url: str
     most_bytes: int
-    """The size where sha256 is given, else the largest that is accepted."""
+    """The largest size that is accepted."""
     sha256: str | None = None
+    size: int | None = None
+    """In bytes, where it is known."""
 
 
 def check_address(url: str) -> None:
@@ -96,8 +98,8 @@ def _no_progress(received: int, total: int | None) -> None:
 def _receive(file: RemoteFile, part: Path, progress: Progress) -> None:
     """Append to part until all is received, as often as the line breaks."""
     started = _size(part)
-    if file.sha256 is not None and started >= file.most_bytes:
-        if started == file.most_bytes:
+    if file.size is not None and started >= file.size:
+        if started == file.size:
             return  # all was received before, and not yet renamed
         part.unlink()
     failures, version = 0, ""
@@ -210,7 +212,7 @@ def _copy(answer: Any, out: IO[bytes], file: RemoteFile, total: int | None, prog
         progress(received, total)
     out.flush()
     os.fsync(out.fileno())
-    expected = file.most_bytes if file.sha256 is not None else total
+    expected = total if file.size is None else file.size
     if expected is not None and received < expected:
         raise http.client.IncompleteRead(b"", expected - received)
 
@@ -241,9 +243,11 @@ def _announced(answer: Any, before: int) -> int | None:
 
 
 def _require_room(file: RemoteFile, target: Path, part: Path) -> None:
-    missing = file.most_bytes - _size(part)
+    if file.size is None:
+        return
+    missing = file.size - _size(part)
     free = shutil.disk_usage(target.parent).free
-    if file.sha256 is not None and free < missing:
+    if free < missing:
         raise DogidError(f"{target.parent}: {free:,} bytes are free, and {missing:,} are needed; make room there")
 
 

@@ -6,9 +6,10 @@ _SIGNS = (
     "ProxyError",
     "ReadTimeoutError",
     "Temporary failure in name resolution",
+    "error sending request",  # uv
 )
 
 
 def is_offline(output: str) -> bool:
-    """Given what pip printed, whether it failed for want of a network."""
+    """Given what pip or uv printed, whether it failed for want of a network."""
     return any(sign in output for sign in _SIGNS)

@@ -6,6 +6,7 @@ import sysconfig
 import tomllib
 from collections.abc import Iterator
 from itertools import product
+from typing import TypeAlias
 
 import pytest
 
@@ -26,7 +27,7 @@ UV = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv"
 PATIENCE = 90
 """Seconds for all; an answer takes about three. An index that is slower is as good as none."""
 
-Resolution = "subprocess.Popen[str]"
+Resolution: TypeAlias = "subprocess.Popen[str]"
 
 
 def extras(python: str) -> list[str]:

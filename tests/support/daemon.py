@@ -19,6 +19,7 @@ from typing import Any
 from dogid.ledger.audit import audit
 from dogid.ledger.database import open_for_reading
 from tests.support.expected_scores import expected_scores
+from tests.support.own_commands import SHORT, run_here
 from tests.support.waiting import TIMEOUT, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -262,8 +263,9 @@ class DaemonProcess:
         eventually(ask, "the inbox is scanned again")
 
     def command(self, *args: str, timeout: float = TIMEOUT) -> "subprocess.CompletedProcess[str]":
-        """Run `dogid ARGS...` on the same folders; return what it printed."""
-        return dogid(*args, "--inbox", str(self.inbox), "--state", str(self.state), timeout=timeout)
+        """Run `dogid ARGS...` on the same folders, short ones in this process; return what it printed."""
+        words = (*args, "--inbox", str(self.inbox), "--state", str(self.state))
+        return run_here(*words) if args[0] in SHORT else dogid(*words, timeout=timeout)
 
     def audit(self) -> dict[str, Any]:
         """`dogid audit --json`; its exit status must agree with what it says."""

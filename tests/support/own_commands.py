@@ -25,5 +25,5 @@ def run_here(*args: str) -> "subprocess.CompletedProcess[str]":
             status = main(args)
         except SystemExit as left:
             status = left.code if isinstance(left.code, int) else int(left.code is not None)
-    printed, said = (stream.buffer.getvalue().decode() for stream in (out, errors))  # type: ignore[attr-defined]
+    printed, said = (stream.buffer.getvalue().decode() for stream in (out, errors))
     return subprocess.CompletedProcess(["dogid", *args], status, printed, said)

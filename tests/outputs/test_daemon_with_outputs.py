@@ -14,7 +14,7 @@ from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
 from tests.outputs.support import NOON
 from tests.support.daemon import DaemonProcess, dogid
-from tests.support.http_client import fetch_page
+from tests.support.http_client import Reply, fetch, fetch_page
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -64,7 +64,7 @@ def test_state_of_outputs_is_shown_everywhere(barn: DaemonProcess) -> None:
     metrics = _read(barn, "metrics")
     assert 'dogid_output_ok{output="bad",type="command"} 0.0' in metrics
     assert 'dogid_output_sent_total{output="good",type="command"} 1.0' in metrics
-    assert "Output bad" in fetch_page(barn.url, "/status")
+    assert "<bdi>bad</bdi>" in fetch_page(barn.url, "/status")
     # without the settings of the daemon
     eventually(lambda: "1 of 2 in order" in barn.command("status").stdout, "dogid status has their state")
     assert "output bad (command) has failed since" in barn.command("status").stdout
@@ -91,7 +91,9 @@ def test_what_was_refused_is_listed_and_sent_again(barn: DaemonProcess) -> None:
     status = barn.command("status").stdout
     assert "0 of 2 in order" in status
     assert "7 refused: 404: wrong path" in status
-    assert "7 refused: 404: wrong path" in fetch_page(barn.url, "/status")
+    page = fetch_page(barn.url, "/status")
+    assert "404: wrong path" in page
+    assert "Discard 7 refused deliveries" in page
     assert 'dogid_output_parked{output="good",type="command"} 7.0' in _read(barn, "metrics")
     listed = barn.command("outputs")
     assert "REFUSED" in listed.stdout
@@ -106,6 +108,28 @@ def test_what_was_refused_is_listed_and_sent_again(barn: DaemonProcess) -> None:
     eventually(lambda: "again-6" in log.read_text(), "they arrive")
     eventually(lambda: _states(barn)["good"]["ok"], "it is in order")
     assert barn.command("outputs", "discard", "fone").returncode == 1
+
+
+def test_page_sends_again_or_forgets_what_was_refused(barn: DaemonProcess) -> None:
+    log = Path(barn.flags[1]).with_name("got")
+    for action, number in (("retry", 1), ("discard", 2)):
+        with closing(OutputStore(barn.state)) as store:
+            delivery = Delivery(f"page-{number}", 1, "event", barn.results()[0], 5, "dogs")
+            store.park("good", delivery, "404: wrong path", NOON)
+        assert _send_form(barn, action, "good", Origin="http://evil.example").status == 403
+        assert _states(barn)["good"]["parked"] == 1
+        assert _send_form(barn, action, "good").headers["Location"] == "/status#outputs"
+        eventually(lambda: _states(barn)["good"]["ok"], "nothing is refused any more")
+    eventually(lambda: "page-1" in log.read_text(), "what was sent again arrives")
+    assert "page-2" not in log.read_text()
+    assert "no such output" in _send_form(barn, "retry", "ugly").body.decode()
+    assert _send_form(barn, "burn", "good").status == 400
+
+
+def _send_form(daemon: DaemonProcess, action: str, output: str, **headers: str) -> Reply:
+    sent = {"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded", **headers}
+    body = f"action={action}&output={output}".encode()
+    return fetch(daemon.url, "/page/outputs", method="POST", body=body, headers=sent)
 
 
 def test_commands_beside_it_go_by_its_settings(barn: DaemonProcess) -> None:

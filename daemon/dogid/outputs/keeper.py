@@ -14,6 +14,7 @@ from dogid.settings import Settings
 if TYPE_CHECKING:
     from dogid.outputs.opening import OutputOpening
     from dogid.outputs.preparation import PreparedOutputs
+    from dogid.outputs.trial_messages import TestOutcome
 
 _RELOAD_SECONDS = 3.0
 """For outputs to end at a reload. Raising it delays a reload where one hangs; lowering it sends more twice."""
@@ -65,6 +66,14 @@ class OutputKeeper:
         """Return how each output is doing, in the order of the settings, ready for JSON."""
         opening = self._opening
         return [] if opening is None else opening.describe()
+
+    def change_refused(self, action: str, output: str) -> "TestOutcome":
+        """Send again what an output refused (RETRY), or forget it (DISCARD); return what became of that."""
+        from dogid.outputs.trial_messages import refuse_request
+
+        if self._opening is None or self._opening.running is None:
+            return refuse_request(output, self._source.state)
+        return self._opening.running.change_refused(action, output)
 
     def answer_requests(self) -> bool:
         """Do what commands ask for, such as to send a test message; return whether one asks."""

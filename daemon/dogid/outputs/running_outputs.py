@@ -22,6 +22,7 @@ from dogid.outputs.store_file import explain_store_fault
 from dogid.outputs.trial_messages import (
     TEST,
     Request,
+    TestOutcome,
     change_parked,
     make_test_delivery,
     note_outcome,
@@ -175,15 +176,27 @@ class RunningOutputs:
             self._answer(request)
         return bool(requests)
 
+    def change_refused(self, action: str, output: str) -> TestOutcome:
+        """Send again what an output refused (RETRY), or forget it (DISCARD); return what became of that."""
+        configured = [entry.name for entry in self._prepared.configuration.outputs]
+        if output not in configured:
+            return refuse_request(output, self._source.state, configured)
+        try:
+            outcome = change_parked(self._store, action, output)
+        except sqlite3.Error as error:
+            return TestOutcome(ok=False, detail=explain_store_fault(error))
+        runner = self._runners.get(output)
+        if runner is not None:
+            runner.retry_now()
+        return outcome
+
     def _answer(self, request: Request) -> None:
         name, source = request.output, self._source
         runner = self._runners.get(name)
-        configured = [entry.name for entry in self._prepared.configuration.outputs]
-        if request.action != TEST and name in configured:
-            note_outcome(self._store, request.id, change_parked(self._store, request.action, name))
-            if runner is not None:
-                runner.retry_now()
+        if request.action != TEST:
+            note_outcome(self._store, request.id, self.change_refused(request.action, name))
         elif runner is None:
+            configured = [entry.name for entry in self._prepared.configuration.outputs]
             note_outcome(self._store, request.id, refuse_request(name, source.state, configured))
         else:
             delivery = make_test_delivery(

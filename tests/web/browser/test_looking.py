@@ -146,6 +146,18 @@ def test_status_page_is_one_of_the_navigation(page: Page, gallery: DaemonProcess
     expect(facts).to_contain_text("free")
 
 
+def test_failed_photos_are_grouped_by_what_helps(page: Page, gallery: DaemonProcess) -> None:
+    page.goto(gallery.url + "status")
+    cards = page.locator("#failed .card")
+
+    expect(cards).to_have_count(len(FAILED))  # each for another reason
+    cut = cards.filter(has_text="cut.jpg")
+    expect(cut.get_by_role("heading")).to_have_text(
+        "It was probably not copied completely. Copy it into the inbox once more."
+    )
+    expect(cut).to_contain_text("1 photo: The file ends early.")
+
+
 def test_page_is_usable_by_keyboard(page: Page, gallery: DaemonProcess) -> None:
     page.goto(gallery.url)
     page.keyboard.press("Tab")

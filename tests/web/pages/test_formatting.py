@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
-from dogid.errors import PhotoCode
-from dogid.photo.decode import decodable_formats
+from dogid.errors import PhotoCode, PhotoError
+from dogid.photo.decode import decodable_formats, decode
 from dogid.web.pages import formatting
 
 NOW = dt.datetime(2026, 11, 23, 12, tzinfo=dt.timezone(dt.timedelta(hours=1)))
@@ -23,6 +23,29 @@ def test_unsupported_photo_is_explained_with_all_formats() -> None:
     remedy = formatting.explain_error(PhotoCode.UNSUPPORTED).remedy
     assert decodable_formats() in remedy
     assert "AVIF" in remedy
+
+
+@pytest.mark.parametrize(
+    ("data", "cause", "help_"),
+    [
+        (b"\0\0\0\x18ftypmp42" + bytes(99), "A video (or sound) is not decoded.", "have the camera send snapshots"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL is not decoded.", "Convert it to JPEG first."),
+        (b"no photo", "dogid does not decode this kind of file.", "If this is no photo, remove it"),
+    ],
+)
+def test_first_line_of_help_fits_the_reason(data: bytes, cause: str, help_: str) -> None:
+    with pytest.raises(PhotoError) as raised:
+        decode(data, (8, 8))
+    explained = formatting.explain_error(raised.value.code, raised.value.message)
+    assert explained.cause == cause
+    assert help_ in explained.remedy
+
+
+def test_too_large_photo_is_explained_by_the_limit_it_exceeds() -> None:
+    limits = ("max_bytes", "max_pixels", "decode_timeout")
+    for limit in limits:
+        remedy = formatting.explain_error(PhotoCode.TOO_LARGE, f"at most so much is read ({limit})").remedy
+        assert [named for named in limits if named in remedy] == [limit]
 
 
 def test_score_is_never_rounded_to_0_or_1() -> None:

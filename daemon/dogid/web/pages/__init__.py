@@ -26,7 +26,12 @@ _ROUTES = {
     "static": "/page/static/<name>",
 }
 """Path of each view of `Pages`, by its name."""
-_FORMS = {"say": "/page/review", "change_model": "/page/models", "answer": "/page/contradictions"}
+_FORMS = {
+    "say": "/page/review",
+    "change_model": "/page/models",
+    "answer": "/page/contradictions",
+    "change_output": "/page/outputs",
+}
 """Path of each view of `Pages` that takes what a form sends."""
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import os
+import re
 from dataclasses import dataclass
 
 from dogid.errors import PhotoCode
@@ -30,7 +31,7 @@ _EXPLANATIONS = {
     ),
     PhotoCode.UNSUPPORTED: ErrorExplanation(
         "dogid does not decode this kind of file.",
-        f"It decodes the usual kinds of {decodable_formats()}. If this is no photo, remove the file from the inbox.",
+        f"If this is no photo, remove it from the inbox. Of photos, the usual kinds of {decodable_formats()} are decoded.",
     ),
     PhotoCode.TOO_LARGE: ErrorExplanation(
         "The photo is larger than the limits allow, or takes too long to decode.",
@@ -52,12 +53,47 @@ _EXPLANATIONS = {
 _UNKNOWN = ErrorExplanation("The photo could not be classified.", "Copy it into the inbox once more.")
 
 
-def explain_error(code: str) -> ErrorExplanation:
-    """Return the explanation of a photo's error code."""
+_LIMITS = {
+    "max_bytes": ErrorExplanation(
+        "The file has more bytes than max_bytes allows.", "Have the camera save smaller photos, or raise max_bytes."
+    ),
+    "max_pixels": ErrorExplanation(
+        "The photo has more pixels than max_pixels allows.",
+        "Have the camera take smaller photos, or raise max_pixels where the machine has the memory.",
+    ),
+    "decode_timeout": ErrorExplanation(
+        "The photo takes longer to decode than decode_timeout allows.",
+        "Scale it down, or raise decode_timeout on a slow machine.",
+    ),
+    "memory": ErrorExplanation(
+        "Decoding the photo takes more memory than the machine or the setting memory allows.",
+        "Scale it down, save it as an ordinary (not progressive) JPEG, or raise memory.",
+    ),
+}
+"""Of photos that are too large, by the setting that their message names."""
+_FOREIGN = re.compile(r"(?P<kind>.+) is not decoded: (?P<remedy>.+)", re.DOTALL)
+"""What `photo/foreign_formats` says of a file that is something else: what it is, and what to do."""
+
+
+def explain_error(code: str, message: str = "") -> ErrorExplanation:
+    """Return the explanation of a photo's error code; message, the error's own, may fit it to the very reason."""
     try:
-        return _EXPLANATIONS[PhotoCode(code)]
+        known = PhotoCode(code)
     except ValueError:
         return _UNKNOWN
+    foreign = _FOREIGN.fullmatch(message) if known is PhotoCode.UNSUPPORTED else None
+    if foreign is not None:
+        return ErrorExplanation(
+            f"{_capitalized(foreign['kind'])} is not decoded.", f"{_capitalized(foreign['remedy'])}."
+        )
+    if known is PhotoCode.TOO_LARGE:
+        named = next((setting for setting in _LIMITS if re.search(rf"\b{setting}\b", message)), None)
+        return _EXPLANATIONS[known] if named is None else _LIMITS[named]
+    return _EXPLANATIONS[known]
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def percentage(score: float) -> str:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.learning_run.learning_state import describe_learning, describe_rollback
 from dogid.ledger.counters import count_damaged_rows
-from dogid.outputs.states import describe_refusal, explain_retry
 from dogid.quantities import count_of
 from dogid.shelf.listing import describe_choice
 from dogid.status import NOT_CHECKED
@@ -54,7 +52,6 @@ def status_items(daemon: DaemonView, inbox: Disk, state: Disk, older_answers: Ol
         *_describe_learning(daemon),
         *_describe_older_answers(daemon, older_answers),
         *_describe_ledger(daemon),
-        *(_describe_output(state) for state in daemon.outputs.states()),
         *_describe_disks(inbox, state),
     ]
 
@@ -91,22 +88,6 @@ def _describe_ledger(daemon: DaemonView) -> list[StatusItem]:
     if count:
         items.append(StatusItem("Ledger", "Repaired", rows_damaged(count), "plain"))
     return items
-
-
-def _describe_output(state: dict[str, Any]) -> StatusItem:
-    """Return an item about an output: whether it gets through, and what waits."""
-    name, waiting = visible(f"Output {state['name']}"), f"{state['backlog']} waiting" if state["backlog"] else ""
-    if not state["enabled"]:
-        return StatusItem(name, "Off", visible(f"{state['type']}; the settings do not enable it"), "plain")
-    if state["error"] is not None:
-        detail = "; ".join(filter(None, [state["error"]["message"], waiting, "nothing is lost; since"]))
-        return StatusItem(name, "Problem", visible(detail), "bad", state["error"]["since"])
-    if state["refusal"] is not None:
-        detail = f"{describe_refusal(state)}; {explain_retry(state['name'])}; the last"
-        return StatusItem(name, "Refused", visible(detail), "bad", state["refusal"]["at"])
-    last = "last" if state["last_sent_at"] else ""
-    detail = "; ".join(filter(None, [state["type"], f"{state['sent']} sent", waiting, last]))
-    return StatusItem(name, "Working", visible(detail), "good", state["last_sent_at"])
 
 
 def _describe_inbox(daemon: DaemonView) -> StatusItem:

@@ -13,6 +13,7 @@ from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.drift import PHOTOS_A_WEEK
 from dogid.ledger.gallery_queries import PhotoFacts
 from dogid.ledger.histories import Position, read_history_page
+from dogid.outputs.trial_messages import DISCARD, RETRY
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
 from dogid.shelf.listing import ListedModel, describe_choice
@@ -31,8 +32,10 @@ from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.contradiction_panel import build_panel
 from dogid.web.pages.daily_counts import DailyCounter
 from dogid.web.pages.disk_usage import Disk
+from dogid.web.pages.failed_groups import MOST, group_failed
 from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
 from dogid.web.pages.learning_report import summarize_report
+from dogid.web.pages.output_panel import list_outputs
 from dogid.web.pages.pictures import Pictures, not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
 from dogid.web.pages.review_form import local_path, read_review
@@ -81,6 +84,10 @@ class Pages:
             "status.html",
             health=status_panel.health_item(self._daemon),
             status_items=status_panel.status_items(self._daemon, *self._disks, self._older_answers),
+            outputs=list_outputs(self._daemon.outputs),
+            failed=group_failed(self._daemon.reader()),
+            failed_count=queries.count_present_by_status(self._daemon.reader())["failed"],
+            most_failed=MOST,
             drift=self._drift.read(self._daemon.reader(), self._daemon.settings.thresholds),
             drift_photos=PHOTOS_A_WEEK,
         )
@@ -158,6 +165,17 @@ class Pages:
         except ApiError as error:
             return self._refuse(error, "/models")
         return redirect("/models", HTTPStatus.SEE_OTHER)
+
+    def change_output(self) -> AnyResponse:
+        """Send again what an output refused, or forget it, as a form says, and go back to the outputs."""
+        request.max_content_length = MAX_BODY
+        action, name = request.form.get("action", ""), request.form.get("output", "")
+        if action not in (RETRY, DISCARD):
+            return self._refuse(ApiError(HTTPStatus.BAD_REQUEST, "bad_request", "choose what to do"), "/status#outputs")
+        outcome = self._daemon.outputs.change_refused(action, name)
+        if not outcome.ok:
+            return self._refuse(ApiError(HTTPStatus.CONFLICT, "no_output", outcome.detail), "/status#outputs")
+        return redirect("/status#outputs", HTTPStatus.SEE_OTHER)
 
     def answer(self) -> AnyResponse:
         """Write what a form answers about photos of the model's training; nothing takes the answer back."""

@@ -31,7 +31,7 @@ _EXPLANATIONS = {
     ),
     PhotoCode.UNSUPPORTED: ErrorExplanation(
         "dogid does not decode this kind of file.",
-        f"If this is no photo, remove it from the inbox. Of photos, the usual kinds of {decodable_formats()} are decoded.",
+        f"If this is no photo, remove it from the inbox. The usual kinds of {decodable_formats()} are decoded.",
     ),
     PhotoCode.TOO_LARGE: ErrorExplanation(
         "The photo is larger than the limits allow, or takes too long to decode.",

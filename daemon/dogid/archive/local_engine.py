@@ -1,17 +1,15 @@
 """The engine of one machine: threads that read, decode and classify; the caller's thread writes what they finish."""
 
 import contextlib
-import itertools
 import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
 
 from dogid.archive.batch import Batch, cannot_write
 from dogid.archive.entries import Entry
 from dogid.archive.entry_classifier import EntryClassifier
-from dogid.archive.output_folder import is_among, notes_folder
+from dogid.archive.output_folder import iterate_missing, notes_folder
 from dogid.archive.schema import Row
 from dogid.errors import DogidError
 
@@ -32,25 +30,24 @@ def classify_locally(batch: Batch) -> None:
     the caller once finished photos are written; a second one leaves them out.
     """
     with contextlib.closing(_make_classifier(batch)) as classifier:
+        count = batch.chosen.workers or len(os.sched_getaffinity(0))
         work = _Work(batch, classifier)
-        threads = [
-            threading.Thread(target=work.run, name=f"photos-{number}", daemon=True)
-            for number in range(batch.chosen.workers or len(os.sched_getaffinity(0)))
-        ]
-        writer = _Writer(batch)
+        writer = _Writer(batch, work, count)
+        threads = [threading.Thread(target=work.run, name=f"photos-{number}", daemon=True) for number in range(count)]
+        # not this thread: a KeyboardInterrupt would come in the middle of a block
+        threads.append(threading.Thread(target=writer.run, name="writer", daemon=True))
         for thread in threads:
             thread.start()
         try:
-            _collect(work, writer, len(threads))
+            # no join: interrupted in one, Python takes the thread for ended
+            writer.ended.wait()
         except KeyboardInterrupt:
             work.stop()
-            _collect(work, writer, len(threads) - work.ended)
+            writer.ended.wait()
             raise
-        except BaseException:
-            work.stop()
-            raise
-        if work.problem is not None:
-            raise work.problem
+        problem = writer.problem or work.problem
+        if problem is not None:
+            raise problem
 
 
 def _make_classifier(batch: Batch) -> EntryClassifier:
@@ -58,35 +55,17 @@ def _make_classifier(batch: Batch) -> EntryClassifier:
     return EntryClassifier(batch.model, batch.source, batch.chosen, embeddings=batch.embeddings, notes=notes)
 
 
-def _collect(work: "_Work", writer: "_Writer", threads: int) -> None:
-    """Write rows as they come, until so many threads have ended."""
-    while threads:
-        try:
-            row = work.finished.get(timeout=writer.seconds_left)
-        except queue.Empty:
-            writer.flush()
-            continue
-        if row is None:
-            work.ended += 1
-            threads -= 1
-        else:
-            writer.add(row)
-    writer.flush()
-
-
 class _Work:
     """The entries that are missing, and the rows that threads make of them."""
 
     def __init__(self, batch: Batch, classifier: EntryClassifier) -> None:
         self._classifier = classifier
-        self._entries = _iterate_missing(batch)
+        self._entries = iterate_missing(batch.manifest, batch.done)
         self._lock = threading.Lock()
         self._is_stopped = threading.Event()
         self._unreadable = 0
         self.finished = queue.Queue[Row | None](_WAITING_ROWS)
         """Rows; and None from each thread that ends."""
-        self.ended = 0
-        """How many of these were taken from it."""
         self.problem: Exception | None = None
         """Why no more entries are taken up."""
 
@@ -139,25 +118,47 @@ class _Work:
 class _Writer:
     """Rows on their way into part files."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, work: _Work, threads: int) -> None:
+        """threads: how many put rows into the work's queue."""
         self._batch = batch
+        self._work = work
+        self._running = threads
         self._rows: list[Row] = []
         self._since = time.monotonic()
+        self.problem: Exception | None = None
+        """Why rows could not be written."""
+        self.ended = threading.Event()
+        """Set when there is no more to write."""
 
-    @property
-    def seconds_left(self) -> float:
-        """Until the rows so far are to be written."""
-        return max(0.01, self._since + BLOCK_SECONDS - time.monotonic())
+    def run(self) -> None:
+        """Write rows as they come, until all threads have ended. A thread's work."""
+        try:
+            self._write_all()
+        finally:
+            self.ended.set()
 
-    def add(self, row: Row) -> None:
-        """Add a row; write them where there are enough, or it is time. Raise DogidError."""
+    def _write_all(self) -> None:
+        while self._running:
+            row: Row | None
+            try:
+                row = self._work.finished.get(timeout=max(0.01, self._since + BLOCK_SECONDS - time.monotonic()))
+            except queue.Empty:
+                self._flush()
+                continue
+            if row is None:
+                self._running -= 1
+            elif self.problem is None:
+                self._add(row)
+        self._flush()
+
+    def _add(self, row: Row) -> None:
         self._rows.append(row)
         self._batch.counts.add((None if row["error"] is None else row["error"]["code"],))
         if len(self._rows) >= BLOCK_ROWS or self._since + BLOCK_SECONDS <= time.monotonic():
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
-        """Write what there is. Raise DogidError."""
+    def _flush(self) -> None:
+        """Write what there is; where that fails, end the work."""
         rows, self._rows = self._rows, []
         self._since = time.monotonic()
         if not rows:
@@ -165,13 +166,8 @@ class _Writer:
         try:
             self._batch.output.write_rows(rows)
         except OSError as error:
-            raise DogidError(cannot_write(self._batch.output, error)) from error
-
-
-def _iterate_missing(batch: Batch) -> Iterator[Entry]:
-    """Yield the entries of the manifest that are not done."""
-    import numpy as np
-
-    for entries in batch.manifest.iterate_ranges():
-        is_done = is_among(np.fromiter((entry.id for entry in entries), np.int64, len(entries)), batch.done)
-        yield from itertools.compress(entries, (~is_done).tolist())
+            self.problem = DogidError(cannot_write(self._batch.output, error))
+        except Exception as error:  # else the caller would wait for ever
+            self.problem = error
+        if self.problem is not None:
+            self._work.stop()

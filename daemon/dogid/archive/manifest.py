@@ -45,15 +45,22 @@ class Manifest:
 
     def iterate_ranges(self) -> Iterator[list[Entry]]:
         """Yield the entries file by file."""
-        for name in self.files:
-            table = read_table(self.storage, name)
-            columns = (table.column(column).to_pylist() for column in Entry._fields)
-            yield [Entry(*values) for values in zip(*columns, strict=True)]
+        return map(self.read_range, self.files)
+
+    def read_range(self, name: str) -> list[Entry]:
+        """Return the entries of one of the files."""
+        table = read_table(self.storage, name)
+        columns = (table.column(column).to_pylist() for column in Entry._fields)
+        return [Entry(*values) for values in zip(*columns, strict=True)]
+
+    def read_ids_of(self, name: str) -> NDArray[np.int64]:
+        """Return the ids of the entries of one of the files, in its order."""
+        ids: NDArray[np.int64] = read_table(self.storage, name, ["id"]).column(0).to_numpy()
+        return ids
 
     def read_ids(self) -> NDArray[np.int64]:
         """Return the ids of all entries, sorted: 8 bytes each."""
-        found = [read_table(self.storage, name, ["id"]).column(0).to_numpy() for name in self.files]
-        ids: NDArray[np.int64] = np.sort(np.concatenate([np.empty(0, np.int64), *found]))
+        ids: NDArray[np.int64] = np.sort(np.concatenate([np.empty(0, np.int64), *map(self.read_ids_of, self.files)]))
         return ids
 
 

@@ -7,6 +7,7 @@ OUT/results/*.parquet                results, one row for each photo; every tool
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import secrets
 import time
@@ -20,10 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dogid.archive.entries import hash_path
+from dogid.archive.entries import Entry, hash_path
 from dogid.archive.header import Header, check_agreement, read_header, write_header
 from dogid.archive.manifest import Manifest
-from dogid.archive.parquet_files import encode_table, read_table
+from dogid.archive.parquet_files import count_table_rows, encode_table, read_table
 from dogid.archive.schema import RETRIED, Row, schema, table_of
 from dogid.archive.storage import LocalStorage, Storage, open_storage
 from dogid.errors import UsageError
@@ -77,6 +78,10 @@ class OutputFolder:
     def list_parts(self) -> list[str]:
         """Return the names of the part files."""
         return [name for name in self.storage.list_names(RESULTS) if name.endswith(".parquet")]
+
+    def count_rows(self) -> int:
+        """Return how many rows the part files have. Raise DogidError where one is damaged."""
+        return sum(count_table_rows(self.storage, name) for name in self.list_parts())
 
     def read_done(self) -> Done:
         """Return what has a row. Raise DogidError where a part file is damaged."""
@@ -208,6 +213,14 @@ def is_among(ids: Ids, among: Ids) -> NDArray[np.bool_]:
     at = np.minimum(np.searchsorted(among, ids), len(among) - 1)
     found: NDArray[np.bool_] = among[at] == ids
     return found
+
+
+def iterate_missing(manifest: Manifest, done: Ids) -> Iterator[Entry]:
+    """Yield the entries of a manifest whose ids are not among done, which is sorted."""
+    for name in manifest.files:
+        is_done = is_among(manifest.read_ids_of(name), done)
+        if not is_done.all():
+            yield from itertools.compress(manifest.read_range(name), (~is_done).tolist())
 
 
 def _codes_of(table: pa.Table) -> pa.ChunkedArray:

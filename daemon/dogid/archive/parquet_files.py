@@ -26,6 +26,12 @@ def read_table(storage: Storage, name: str, columns: Sequence[str] | None = None
         return found.read(columns=columns)
 
 
+def count_table_rows(storage: Storage, name: str) -> int:
+    """Return how many rows a file has, as its footer says. Raise DogidError where it is damaged; OSError."""
+    with _explain_damage(storage, name), storage.open(name) as file, pq.ParquetFile(file) as found:
+        return int(found.metadata.num_rows)
+
+
 def iterate_tables(storage: Storage, name: str, rows: int) -> Iterator[pa.Table]:
     """Yield a file in tables of at most so many rows. Raise DogidError where it is damaged; OSError."""
     with _explain_damage(storage, name), storage.open(name) as file, pq.ParquetFile(file) as found:

@@ -7,6 +7,9 @@ from dogid.errors import UsageError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _PACKAGES = {"s3": "dogid[s3]", "s3a": "dogid[s3]", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+# a listing is of now; and photos are read in one request each, without a question for their size before it
+_S3 = {"use_listings_cache": False, "max_concurrency": 1}
+_OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
 _LONGEST_REASON = 300  # characters of an error that a server sends
 
 
@@ -24,8 +27,7 @@ def open_file_system(url: str) -> tuple[Any, str]:
     try:
         import fsspec
 
-        options = {} if kind in ("memory", "file", "local") else {"use_listings_cache": False}
-        fs, path = fsspec.url_to_fs(url, **options)
+        fs, path = fsspec.url_to_fs(url, **_OPTIONS.get(kind, {}))
     except ImportError as error:
         package = _PACKAGES.get(kind, "fsspec")
         raise UsageError(f"{url}: a file system of {kind}:// needs another package: pip install '{package}'") from error

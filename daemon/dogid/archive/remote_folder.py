@@ -10,6 +10,8 @@ from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.inbox.ignored_names import is_ignored, is_ignored_path
 
+PAGE = 1_000
+"""Objects that are listed by one request; S3 gives no more."""
 _DATES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
 """Keys under which file systems give a file's date, the most exact first."""
 
@@ -56,7 +58,7 @@ class RemoteFolder:
         prefix = f"{prefix}/" if prefix else ""
         token: dict[str, str] = {}
         while True:
-            page = self._fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, **token)
+            page = self._fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=PAGE, **token)
             for item in page.get("Contents", ()):
                 file = item["Key"][len(prefix) :]
                 if file and not file.endswith("/") and not is_ignored_path(file.encode()):

@@ -5,13 +5,15 @@ an upload appears once it has ended.
 """
 
 import contextlib
+import errno
 import io
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from dogid.archive.remote import is_url, open_file_system
+from dogid.archive.remote import explain_remote_error, is_url, open_file_system
 from dogid.system.atomic_files import sync_folder, write_atomically
 
 
@@ -105,7 +107,8 @@ class RemoteStorage:
     def list_names(self, folder: str) -> list[str]:
         """Return the sorted names of the files in a folder, but for hidden ones."""
         try:
-            found = self._fs.ls(self._at(folder), detail=False)
+            with _as_os_error():
+                found = self._fs.ls(self._at(folder), detail=False, refresh=True)
         except FileNotFoundError:
             return []
         names = (str(path).rstrip("/").rpartition("/")[2] for path in found)
@@ -114,28 +117,42 @@ class RemoteStorage:
     def read(self, name: str) -> bytes | None:
         """Return a file's content; None where there is none."""
         try:
-            return cast(bytes, self._fs.cat_file(self._at(name)))
+            with _as_os_error():
+                return cast(bytes, self._fs.cat_file(self._at(name)))
         except FileNotFoundError:
             return None
 
     def open(self, name: str) -> BinaryIO:
         """Return a file's content as a file: parts are of a few megabytes."""
-        return io.BytesIO(self._fs.cat_file(self._at(name)))
+        with _as_os_error():
+            return io.BytesIO(self._fs.cat_file(self._at(name)))
 
     def write(self, name: str, data: bytes) -> None:
         """Upload a file, which appears once that has ended."""
         path = self._at(name)
-        if not _has_no_folders(self._fs):
-            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
-        self._fs.pipe_file(path, data)
+        with _as_os_error():
+            if not _has_no_folders(self._fs):
+                self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._fs.pipe_file(path, data)
 
     def delete(self, name: str) -> None:
         """Delete a file or a folder."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError), _as_os_error():
             self._fs.rm(self._at(name), recursive=True)
 
     def _at(self, name: str) -> str:
         return f"{self._root}/{name}".rstrip("/")
+
+
+@contextlib.contextmanager
+def _as_os_error() -> Iterator[None]:
+    """Raise what a file system raises as OSError with its reason in plain words; FileNotFoundError as it is."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # each file system has its own
+        raise OSError(errno.EIO, explain_remote_error(error)) from error
 
 
 def _has_no_folders(fs: Any) -> bool:

@@ -5,6 +5,7 @@ import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
+from dogid.commands.installed import check_installed
 from dogid.commands.output import print_json, print_line, print_message
 from dogid.errors import UsageError
 from dogid.quantities import count_of
@@ -14,16 +15,19 @@ if TYPE_CHECKING:
 
 AUTO, LOCAL, RAY = "auto", "local", "ray"
 _SETTINGS = (*settings.MODEL_SETTINGS, *settings.DECODING_SETTINGS, "workers")
+_IMPORT = "import"
 _LISTED_EVERY = 100_000  # photos between two messages while an archive is listed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE, -o, --engine, --address, --embeddings, --json, and the settings that affect a single photo."""
-    parser.usage = "dogid batch SOURCE -o OUT [flags]"
+    parser.usage = "dogid batch SOURCE -o OUT [flags]\n       dogid batch import OUT [--state DIR] [--inbox DIR]"
     parser.add_argument(
         "source", metavar="SOURCE",
-        help="a folder, a list of photos (.parquet or .csv with a column `path`, or .txt), or a URL (s3://BUCKET/...)",
+        help="a folder (./import for one of that name), a list of photos (.parquet or .csv with a column `path`, or"
+        " .txt), or a URL (s3://BUCKET/...); or the word import",
     )  # fmt: skip
+    parser.add_argument("results", nargs="?", metavar="OUT", help="with import: the folder that a batch has written")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="the folder or URL for results; the same again does only what is missing"
     )
@@ -34,14 +38,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", help="of a Ray cluster that runs (default: one on this machine)")
     parser.add_argument("--embeddings", action="store_true", help="keep what the network makes of each photo, too")
     parser.add_argument("--json", action="store_true", help="print a summary as one JSON document")
-    settings.add_flags(parser, _SETTINGS)
+    settings.add_flags(parser, (*_SETTINGS, "inbox"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Classify what is missing; return 1 where a photo of the archive has failed."""
+    if args.source == _IMPORT:
+        return _import(args)
+    if args.results is not None:
+        raise UsageError(f"{args.results}: name one source; a folder for results is named with -o")
     if args.output is None:
         raise UsageError("name the folder for the results: dogid batch SOURCE -o OUT")
-    _check_installed("pyarrow", "parquet")
+    check_installed("pyarrow", "parquet", "dogid batch")
     engine = _choose_engine(args)
     from dogid.archive import batch as batches
     from dogid.archive.counts import summarise
@@ -83,13 +91,22 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(summary["counts"]["failed"] or summary["missing"] or source.list_problems()))
 
 
+def _import(args: argparse.Namespace) -> int:
+    if args.results is None or args.output is not None:
+        raise UsageError("name the folder with the results: dogid batch import OUT --state DIR")
+    check_installed("pyarrow", "parquet", "dogid batch")
+    from dogid.commands import batch_import
+
+    return batch_import.run(args, args.results)
+
+
 def _choose_engine(args: argparse.Namespace) -> str:
     """Return the engine to use. Raise UsageError where Ray is asked for, and missing."""
     has_ray = importlib.util.find_spec("ray") is not None
     if args.engine == LOCAL and args.address is not None:
         raise UsageError("--address is of a Ray cluster, and --engine local uses none: leave out one of them")
     if args.engine == RAY or args.address is not None:
-        _check_installed("ray", "ray")
+        check_installed("ray", "ray", "dogid batch")
         return RAY
     if args.engine == AUTO and not has_ray:
         print_message(
@@ -97,11 +114,6 @@ def _choose_engine(args: argparse.Namespace) -> str:
             " once, and this goes on with the threads of this machine; a cluster needs pip install 'dogid[ray]'"
         )
     return LOCAL
-
-
-def _check_installed(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise UsageError(f"`dogid batch` needs {package}, which is not installed here: pip install 'dogid[{extra}]'")
 
 
 def _run_engine(batch: "Batch", engine: str, address: str | None) -> None:

@@ -1,15 +1,17 @@
-"""`dogid export`: results for spreadsheets, camera trap programs and GBIF."""
+"""`dogid export`: results of a ledger or of a batch for spreadsheets, camera trap programs and GBIF."""
 
 import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dogid import settings
 from dogid.commands import reading_state, result_bounds
+from dogid.commands.installed import check_installed
 from dogid.commands.output import print_json, print_message
 from dogid.commands.row_progress import find_last_id, show_row_progress
 from dogid.conditions import rows_left_out
@@ -18,7 +20,6 @@ from dogid.quantities import count_of
 
 if TYPE_CHECKING:
     from dogid.ledger.queries import ResultFilter
-    from dogid.ledger.reading_connection import ReadingConnection
     from dogid.result_document import Result
 
 CSV, CAMTRAP, MEGADETECTOR = "csv", "camtrap-dp", "megadetector"
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", choices=(CSV, CAMTRAP, MEGADETECTOR), default=CSV,
         help="csv for spreadsheets; camtrap-dp for GBIF, a folder; megadetector for Timelapse (default: csv)",
     )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="archive", metavar="OUT", help="results that `dogid batch` has written, instead of a daemon's"
+    )
     result_bounds.add_moments(parser)
     parser.add_argument("--label", metavar="L", help="only photos with this label, by the model or a person")
     result_bounds.add_min_score(parser)
@@ -57,27 +61,25 @@ def run(args: argparse.Namespace) -> int:
                 raise UsageError(f"{args.output} lies in the {what}: name another place with -o")
     from dogid.exporting.whole_files import PartlyWrittenError
 
-    db = reading_state.open_state(args)
-    _check_label(db, args.label)
+    found = _open_ledger(args, wanted) if args.archive is None else _open_archive(args, wanted)
     started, count = time.monotonic(), 0
     missing, others = tuple[str, ...](), tuple[str, ...]()
-    last = find_last_id(db)
     with show_row_progress("exporting") as on_row:
 
         def on_batch(batch: "list[Result]") -> None:
             nonlocal count
             count += sum(_is_exported(result, args.format) for result in batch)
             if batch:
-                on_row(batch[-1]["id"], last)
+                on_row(*found.progress(batch))
 
         try:
             if args.format == CAMTRAP:
                 from dogid.exporting.camtrap_package import write_package
 
-                package = write_package(db, wanted, target, on_batch)
+                package = write_package(found.batches, target, on_batch)
                 missing, others = package.missing, package.others
             else:
-                _write_text(_make_text(db, wanted, args.format, on_batch), None if to_stdout else target)
+                _write_text(_make_text(found.batches, args.format, on_batch), None if to_stdout else target)
         except BrokenPipeError:
             raise
         except PartlyWrittenError as error:
@@ -91,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             ) from error
     if others:
         print_message(f"other-deployments.csv keeps the rows of {count_of(len(others), 'camera')} without photos here")
-    _report(args, db, count, missing, time.monotonic() - started)
+    _report(args, found.count_damaged(), count, missing, time.monotonic() - started)
     return 0
 
 
@@ -105,12 +107,47 @@ def read_filter(args: argparse.Namespace) -> "ResultFilter":
     )
 
 
-def _check_label(db: "ReadingConnection", label: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Results:
+    """The results to export."""
+
+    batches: "Iterable[list[Result]]"
+    progress: "Callable[[list[Result]], tuple[int, int]]"
+    """Given a batch, how far it is of how much."""
+    count_damaged: Callable[[], int] = lambda: 0
+    """Returns how many were left out, as they are damaged."""
+
+
+def _open_ledger(args: argparse.Namespace, wanted: "ResultFilter") -> _Results:
+    from dogid.exporting.all_results import iterate_batches
     from dogid.ledger.known_labels import explain_unknown_label
 
-    problem = None if label is None else explain_unknown_label(db, label)
+    db = reading_state.open_state(args)
+    problem = None if args.label is None else explain_unknown_label(db, args.label)
     if problem is not None:
         raise UsageError(f"--label: {problem}")
+    last = find_last_id(db)
+    return _Results(iterate_batches(db, wanted), lambda batch: (batch[-1]["id"], last), lambda: db.damaged_rows)
+
+
+def _open_archive(args: argparse.Namespace, wanted: "ResultFilter") -> _Results:
+    check_installed("pyarrow", "parquet", "dogid export --from")
+    from dogid.archive.output_folder import read_output
+    from dogid.archive.reading import iterate_matching
+
+    output = read_output(args.archive)
+    if args.label is not None and args.label not in output.header.model.labels:
+        raise UsageError(
+            f"--label: there is no label {args.label!r}; labels are {', '.join(output.header.model.labels[:20])}"
+        )
+    total, seen = output.count_rows(), 0
+
+    def progress(batch: "list[Result]") -> tuple[int, int]:
+        nonlocal seen
+        seen += len(batch)
+        return seen, total
+
+    return _Results(iterate_matching(output, wanted), progress)
 
 
 def _is_exported(result: "Result", kind: str) -> bool:
@@ -118,19 +155,18 @@ def _is_exported(result: "Result", kind: str) -> bool:
 
 
 def _make_text(
-    db: "ReadingConnection", wanted: "ResultFilter", kind: str, on_batch: "Callable[[list[Result]], None]"
+    batches: "Iterable[list[Result]]", kind: str, on_batch: "Callable[[list[Result]], None]"
 ) -> Iterator[str]:
-    from dogid.exporting.all_results import iterate_batches
     from dogid.exporting.megadetector import encode_megadetector
     from dogid.result_table import encode_results, header_line
 
     if kind == MEGADETECTOR:
-        for part, batch in encode_megadetector(db, wanted):
+        for part, batch in encode_megadetector(batches):
             yield part
             on_batch(batch)
         return
     yield header_line()
-    for batch in iterate_batches(db, wanted):
+    for batch in batches:
         yield encode_results(batch)
         on_batch(batch)
 
@@ -160,18 +196,16 @@ def _write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _report(
-    args: argparse.Namespace, db: "ReadingConnection", count: int, missing: tuple[str, ...], seconds: float
-) -> None:
-    if db.damaged_rows:
-        print_message(rows_left_out(db.damaged_rows))
+def _report(args: argparse.Namespace, damaged: int, count: int, missing: tuple[str, ...], seconds: float) -> None:
+    if damaged:
+        print_message(rows_left_out(damaged))
     if count == 0:
         filters = (args.since, args.until, args.label, args.min_score)
         why = "there is no result yet" if filters == (None,) * len(filters) else "no photo is within the filters"
         print_message(f"the export is empty: {why}")
     if args.json:
         summary = {"output": str(args.output), "format": args.format, "photos": count, "seconds": round(seconds, 3)}
-        print_json(summary | {"missing": list(missing), "damaged": db.damaged_rows})
+        print_json(summary | {"missing": list(missing), "damaged": damaged})
         return
     if args.output != _STDOUT:
         print_message(f"{args.output}: {count} photos")

@@ -7,7 +7,6 @@ fill in; a later export into the same folder keeps it.
 import csv
 import io
 import json
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any, TextIO
 
 from dogid import __version__
 from dogid.errors import UsageError
-from dogid.exporting.all_results import iterate_batches
 from dogid.exporting.camtrap_tables import (
     DEPLOYMENT_COLUMNS,
     LABEL_COLUMNS,
@@ -33,7 +31,6 @@ from dogid.exporting.camtrap_tables import (
 )
 from dogid.exporting.label_kinds import LabelKind, guess_kind
 from dogid.exporting.whole_files import WholeFiles
-from dogid.ledger.queries import ResultFilter
 from dogid.quantities import count_of
 from dogid.result_document import Result
 from dogid.result_table import defuse, restore
@@ -73,9 +70,9 @@ def check_folder(folder: Path) -> None:
 
 
 def write_package(
-    db: sqlite3.Connection, wanted: ResultFilter, folder: Path, on_batch: Callable[[list[Result]], None]
+    batches: Iterable[list[Result]], folder: Path, on_batch: Callable[[list[Result]], None]
 ) -> PackageReport:
-    """Write the results that match a filter, pending ones not, as a package into a folder.
+    """Write results, pending ones not, as a package into a folder.
 
     on_batch is called with results as they are written. Raise UsageError, as `check_folder`; OSError where
     nothing was written, PartlyWrittenError.
@@ -90,7 +87,7 @@ def write_package(
     with WholeFiles(folder) as files:
         media = _TableFile(files.open("media.csv"), MEDIA_COLUMNS)
         observations = _TableFile(files.open("observations.csv"), OBSERVATION_COLUMNS)
-        for batch in iterate_batches(db, wanted):
+        for batch in batches:
             shown = [result for result in batch if result["status"] != "pending"]
             for result in shown:
                 label = said_label(result)

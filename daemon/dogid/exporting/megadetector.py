@@ -5,13 +5,10 @@ detection, whose box is the whole frame, with the classifications.
 """
 
 import json
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from dogid import __version__
-from dogid.exporting.all_results import iterate_batches
 from dogid.exporting.label_kinds import LabelKind, guess_kind
-from dogid.ledger.queries import ResultFilter
 from dogid.result_document import Result
 
 _CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle", "4": "unknown"}
@@ -20,13 +17,13 @@ _WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def encode_megadetector(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[tuple[str, list[Result]]]:
+def encode_megadetector(batches: Iterable[list[Result]]) -> Iterator[tuple[str, list[Result]]]:
     """Yield parts of the JSON document, each with the results that are in it. Pending photos are left out."""
     classes: dict[str, str] = {}
     models: dict[str, None] = {}
     yield '{"images": [', []
     mark = "\n"
-    for batch in iterate_batches(db, wanted):
+    for batch in batches:
         lines = []
         for result in batch:
             if result["status"] == "pending":

@@ -4,6 +4,9 @@ import sqlite3
 
 _COUNT_DAMAGE = """INSERT INTO counter VALUES ('damaged', ?1)
     ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"""
+FIRST_IMPORTED_SEQ, LAST_IMPORTED_SEQ = -(1 << 62), -(1 << 61)
+"""Between these lie the sequence numbers of results that were brought in, which grow, too: before all that was answered
+here, so that no follower takes them for new ones."""
 LARGEST_SEQ = """SELECT max(
     (SELECT coalesce(max(seq), 0) FROM photo WHERE seq IS NOT NULL), (SELECT coalesce(max(id), 0) FROM review))"""
 """Query for the largest number that a result or a review has."""

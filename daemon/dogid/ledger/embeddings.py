@@ -57,6 +57,12 @@ class EmbeddingWriter:
             self._stored = 0
 
 
+def store_recent_embeddings(db: sqlite3.Connection, network: str, found: Sequence[tuple[int, bytes]]) -> None:
+    """Store what a network made of photos, by the ids of their rows; the oldest beyond MOST_RECENT are deleted."""
+    db.executemany(_STORE_RECENT, ((photo_id, network, data) for photo_id, data in found))
+    db.execute(_TRIM, (MOST_RECENT,))
+
+
 def keep_embeddings(db: sqlite3.Connection, sha256: str, now_ms: int) -> None:
     """Keep the embeddings of a content that is reviewed, as long as there are any."""
     db.execute(_KEEP, (sha256, now_ms))

@@ -4,9 +4,12 @@ import sqlite3
 
 
 def find_seq_before(db: sqlite3.Connection, moment_ms: int) -> int:
-    """Return a sequence number that all results since a moment come after, in milliseconds since 1970."""
+    """Return a sequence number that all results since a moment come after, in milliseconds since 1970.
+
+    Results that were brought in come before all others.
+    """
     row = db.execute(
-        "SELECT min(seq) FROM photo WHERE seq IS NOT NULL AND classified_at >= ?",
+        "SELECT min(seq) FROM photo WHERE seq > 0 AND classified_at >= ?",
         (moment_ms,),
     ).fetchone()
     if row[0] is not None:

@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from dogid.ledger.counters import LARGEST_SEQ
+from dogid.ledger.counters import FIRST_IMPORTED_SEQ, LARGEST_SEQ, LAST_IMPORTED_SEQ
 from dogid.ledger.page_reader import USUAL_PAGE_SIZE, DatabaseFile, Row
 from dogid.ledger.row_repair import Columns, Value, repair_row
 from dogid.ledger.stored_labels import parse_labels
@@ -171,7 +171,11 @@ class _Writer:
             self._make_room(row)
         seq = row["seq"]
         is_answered = row["state"] in ("classified", "failed")
-        is_number = isinstance(seq, int) and 0 < seq < _MOST_ID and not self._has("seq = ?", seq)
+        is_number = (
+            isinstance(seq, int)
+            and (0 < seq < _MOST_ID or FIRST_IMPORTED_SEQ < seq < LAST_IMPORTED_SEQ)
+            and not self._has("seq = ?", seq)
+        )
         if not is_number:
             row["seq"] = -found.id if is_answered else None  # gets a number when the last one is known
         self._db.execute(self._insert_photo, tuple(row.values()))
@@ -225,7 +229,9 @@ class _Writer:
         last_id = max(largest, last.id or 0, last.reserved or 0) + (0 if is_certain else _LOST_IDS)
         (seq,) = self._db.execute(LARGEST_SEQ).fetchone()
         seq = max(seq, 0, last.seq or 0) + (0 if last.seq is not None else _LOST_IDS)
-        for (photo_id,) in self._db.execute("SELECT id FROM photo WHERE seq < 0").fetchall():
+        for (photo_id,) in self._db.execute(
+            "SELECT id FROM photo WHERE seq < 0 AND seq > ?", (LAST_IMPORTED_SEQ,)
+        ).fetchall():
             seq += 1
             self._db.execute("UPDATE photo SET seq = ? WHERE id = ?", (seq, photo_id))
         self._db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'photo'", (last_id,))

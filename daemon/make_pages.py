@@ -1,6 +1,6 @@
-"""Writes what is made of the code's own lists: the manual page `dogid.1`, and the table in `SETTINGS.md`.
+"""Writes what is made of the code's own lists: the manual page `dogid.1`, `COMMANDS.md`, the table in `SETTINGS.md`.
 
-`make pages` runs it; a test fails where either is not as it would write it.
+`make pages` runs it; a test fails where one of them is not as it would write it.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from dogid.commands.command_parsers import FIRST_MINUTE, make_whole_parser
 from dogid.settings import SINGLE_VALUES, flag, variable
 
 MANUAL = Path(__file__).parent / "dogid.1"
+COMMAND_PAGE = Path(__file__).parent / "COMMANDS.md"
 SETTINGS = Path(__file__).parent / "SETTINGS.md"
 _TABLE = re.compile(r"^\| flag \|.*?\n\n", re.MULTILINE | re.DOTALL)
 _SHARED = {
@@ -32,7 +33,7 @@ _FILES = {
 }
 _EXIT_STATUS = {
     "0": "done",
-    "1": "done, but something failed: a photo, a check, a gate",
+    "1": "done, but something failed (a photo, a check, a gate)",
     "2": "wrong usage or settings",
 }
 
@@ -50,6 +51,21 @@ def make_settings_table() -> str:
 def make_settings_page(text: str) -> str:
     """Return the text of SETTINGS.md with its table made anew."""
     return _TABLE.sub(lambda _: make_settings_table(), text, count=1)
+
+
+def make_command_page() -> str:
+    """Return the text of COMMANDS.md."""
+    lines = ["# Commands", "", "`dogid COMMAND --help` and `man dogid` describe every flag."]
+    lines += ["Commands that report have `--json`. Messages go to stderr, results to stdout. Exit status:"]
+    lines += [", ".join(f"{status} {meaning}" for status, meaning in _EXIT_STATUS.items()) + "."]
+    for title, names in GROUPS.items():
+        lines += ["", f"## {title.capitalize()}", ""]
+        lines += ["| command | what it does | example | go on |", "| --- | --- | --- | --- |"]
+        for name in names:
+            command = COMMANDS[name]
+            examples = "<br>".join(f"`{example}`".replace("|", "\\|") for example in command.examples)
+            lines.append(f"| `dogid {name}` | {command.about} | {examples} | {command.see} |")
+    return "\n".join(lines) + "\n"
 
 
 def make_manual() -> str:
@@ -133,4 +149,5 @@ def _plain(text: str) -> str:
 
 if __name__ == "__main__":
     MANUAL.write_text(make_manual())
+    COMMAND_PAGE.write_text(make_command_page())
     SETTINGS.write_text(make_settings_page(SETTINGS.read_text()))

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import shlex
 import tempfile
 import zipfile
@@ -23,7 +22,7 @@ from dogid_convert.commands import retrain as retrain_command
 from dogid_convert.commands import train as train_command
 from dogid_convert.conversion import gate, report
 from tests.convert.training_material import make_folder, pattern_photo, small_graph
-from tests.support.daemon import ROOT
+from tests.pages.markdown import find_commands
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,16 @@ class Trained:
         return dict(json.loads((self.folder / "mine.json").read_text()))
 
 
-def readme_commands() -> list[list[str]]:
-    """Return the words of each command of dogid's in the README's recipe for own classes."""
-    recipe = (ROOT / "README.md").read_text().split("\n## Your own classes\n")[1].split("\n## ")[0]
-    lines = re.findall(r"^\$ dogid (.*)$", recipe, re.MULTILINE)
-    return [shlex.split(line, comments=True) for line in lines]
+def page_commands() -> list[list[str]]:
+    """Return the words of each command of dogid's in the page's recipe for own classes (convert/README.md)."""
+    sections = ("A model of your own classes", "In two steps")
+    found = [command.text for command in find_commands("convert/README.md") if command.section in sections]
+    return [shlex.split(text)[1:] for text in found if text.startswith("dogid ")]
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """All commands of the README, on photos in train/ and test/, of which one is under two labels and one is broken."""
+    """All commands of the page, on photos in train/ and test/, of which one is under two labels and one is broken."""
     folder = tmp_path_factory.mktemp("trained")
     photos = folder / "my-photos"
     make_folder(photos / "train", ("blue ", "red"), photos=12)
@@ -64,7 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         patch.chdir(folder)
         patch.setenv("DOGID_BASE", str(small_graph()))
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        for words in readme_commands():
+        for words in page_commands():
             if words[0] == "run":  # tests/chain runs it
                 continue
             with (

@@ -20,7 +20,7 @@ from tests.support.daemon import ROOT, DaemonProcess, environment
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 
-_MOVED = re.compile(r"(?<![\w.])/(?=etc/|srv/dogs|var/lib/dogid|media/usb|opt/dogid)")
+_MOVED = re.compile(r"(?<![\w.])/(?=etc/|srv/dogs|var/lib/dogid|media/usb|mnt/archive|opt/dogid)")
 _STORED = 120  # photos of the model's training, enough for a learning run and thirty times quicker than all
 _PRELUDE = """
 set -eo pipefail
@@ -55,7 +55,7 @@ class TypingPlace:
         self.daemon = DaemonProcess(folder / "inbox", folder / "state")
         for number, name in enumerate(("rex.jpg", "max.jpg", "cam2/a.jpg", "cam2/b.jpg")):
             put(self.daemon.inbox / name, photo(number))
-        for number, name in enumerate(("Pictures/rex.jpg", "rex.jpg", "a.jpg", "b.jpg")):
+        for number, name in enumerate(("Pictures/rex.jpg", "rex.jpg", "a.jpg", "b.jpg", "mnt/archive/a.jpg")):
             put(folder / name, photo(number))
         for name in ("bin", ".venv/bin", ".venv-train/bin", "dogid/bin"):
             put(folder / name / "dogid", _DOGID.encode()).chmod(0o755)

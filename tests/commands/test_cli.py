@@ -189,3 +189,10 @@ def test_unexpected_error_is_one_line_without_debug(
     monkeypatch.setenv("DOGID_DEBUG", "1")
     with pytest.raises(ModuleNotFoundError):
         main(arguments)
+
+
+def test_instance_of_the_service_is_found_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["results", "--instance", "garden"]) == 2  # there is none here
+    assert "/etc/dogid/garden.toml: cannot read the configuration" in capsys.readouterr().err
+    assert main(["results", "--instance", "../garden"]) == 2
+    assert "must be 1 to 32 of a-z" in capsys.readouterr().err

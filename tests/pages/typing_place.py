@@ -52,7 +52,7 @@ class TypingPlace:
     def __init__(self, folder: Path) -> None:
         """Make what a reader of the pages has: photos, a model, and programs where installations put them."""
         self.folder = folder
-        self.daemon = DaemonProcess(folder / "inbox", folder / "state")
+        self.daemon = DaemonProcess(folder / "inbox", folder / "state", "--allow-upload")
         for number, name in enumerate(("rex.jpg", "max.jpg", "cam2/a.jpg", "cam2/b.jpg")):
             put(self.daemon.inbox / name, photo(number))
         for number, name in enumerate(("Pictures/rex.jpg", "rex.jpg", "a.jpg", "b.jpg", "mnt/archive/a.jpg")):

@@ -28,7 +28,17 @@ _SETTINGS = ("inbox", "state")
 def add_arguments(parser: argparse.ArgumentParser, others: tuple[str, ...] = ()) -> None:
     """Add --json, the flags that select a daemon, and those of other settings."""
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--instance", dest="config", type=_config_of_instance, metavar="NAME",
+        help="the daemon of `dogid service install --instance NAME`: its --config is /etc/dogid/NAME.toml",
+    )  # fmt: skip
     settings.add_flags(parser, (*_SETTINGS, *others))
+
+
+def _config_of_instance(name: str) -> str:
+    from dogid.installer.paths import ServicePaths  # most commands name no instance
+
+    return str(ServicePaths(name).config)
 
 
 def open_state(args: argparse.Namespace) -> ReadingConnection:

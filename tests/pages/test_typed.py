@@ -115,6 +115,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TypingPlace]:
         made.daemon.close()
 
 
+@pytest.mark.timeout(900)  # some twenty programs start one after the other
 @pytest.mark.parametrize("page", TYPED)
 def test_commands_of_a_page_succeed(page: str, place: TypingPlace) -> None:
     place.activate_small_model()

@@ -21,6 +21,7 @@ from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 
 _MOVED = re.compile(r"(?<![\w.])/(?=etc/|srv/dogs|var/lib/dogid|media/usb|mnt/archive|opt/dogid)")
+_MOST_SECONDS = 300  # for one command on a busy machine
 _STORED = 120  # photos of the model's training, enough for a learning run and thirty times quicker than all
 _PRELUDE = """
 set -eo pipefail
@@ -92,7 +93,7 @@ class TypingPlace:
         variables["PATH"] = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         return subprocess.run(
             ["bash", "-c", _PRELUDE + self._localise(command)],
-            env=variables, cwd=self.folder, capture_output=True, text=True, check=False,
+            env=variables, cwd=self.folder, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS,
         )  # fmt: skip
 
     def _manage(self, verb: str) -> None:

@@ -1,4 +1,4 @@
-"""Unsure answers are found without an index, so many rows at a time as a request may take."""
+"""What no index finds is searched and counted, so many rows at a time as a request may take."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dogid.ledger import bounded_search
-from dogid.ledger.bounded_search import BoundedSearch
+from dogid.ledger.bounded_search import BoundedSearch, Stopwatch, count_results
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.queries import ResultFilter, list_results
 from dogid.ledger.reading_connection import ReadingConnection
@@ -58,3 +58,37 @@ def test_pages_hold_all_unsure_answers_once(db: ReadingConnection, rows: int, mo
     db.thresholds = {"cat": 0.1}  # as after a reload
     assert read_all(db, ResultFilter(unsure=True)) == []
     assert len(read_all(db, ResultFilter(unsure=False))) == _PHOTOS
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5000])
+def test_search_upwards_finds_the_nearest_first(
+    db: ReadingConnection, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_search, "_FIRST_ROWS", rows)
+
+    for wanted, expected in (
+        (ResultFilter(2, after=0), [1, 2]),
+        (ResultFilter(2, after=1, unsure=True), [5, 9]),
+        (ResultFilter(2, after=0, from_id=6, before=10, unsure=True), [9]),
+        (ResultFilter(9, after=3, name="1"), [11, 12]),
+        (ResultFilter(1, after=12), []),
+    ):
+        assert [result["id"] for result in BoundedSearch(db, wanted)] == expected
+
+
+def test_counts_are_bounded_by_number_and_time(db: ReadingConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(wanted: ResultFilter, most: int, seconds: float = 60) -> tuple[int, bool]:
+        found = count_results(db, wanted, most, Stopwatch(seconds, seconds))
+        return found.number, found.is_all
+
+    assert count(ResultFilter(unsure=True), 3) == (3, True)
+    assert count(ResultFilter(unsure=True), 2) == (2, False)
+    assert count(ResultFilter(label="wolf"), 9) == (1, True)
+    assert count(ResultFilter(label="cat", unsure=False, default_threshold=0.9), 99) == (9, True)
+    assert count(ResultFilter(name=".JPG"), 99) == (_PHOTOS, True)
+    assert count(ResultFilter(name="_.jpg"), 99) == (0, True)  # no pattern
+    monkeypatch.setattr(bounded_search, "_STEPS", 1)
+    number, is_all = count(ResultFilter(name=".jpg"), 99, 0)
+    assert number < _PHOTOS
+    assert not is_all
+    assert len(list_results(db, ResultFilter())) == _PHOTOS  # the connection counts on

@@ -1,5 +1,6 @@
 """Queries that only the web page needs. Nothing here writes."""
 
+import datetime as dt
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from dogid.file_names import shown_name
 from dogid.inbox.scan import Version
 from dogid.ledger.damage import is_undecodable
-from dogid.ledger.queries import FIRST_FOLDER, HAS_FOLDER
+from dogid.ledger.queries import FIRST_FOLDER, HAS_FOLDER, MAX_ID
 from dogid.ledger.schema import version_of
 
 _FACTS = (
@@ -22,6 +23,11 @@ _NEXT_LABEL = (
 _NEXT_FOLDER = (
     f"SELECT {FIRST_FOLDER} FROM photo INDEXED BY photo_folder"  # noqa: S608
     f" WHERE state != 'superseded' AND {HAS_FOLDER} AND {FIRST_FOLDER} > ? ORDER BY {FIRST_FOLDER} LIMIT 1"
+)
+_LAST_SEEN = "SELECT id, seen_at FROM photo WHERE id < ? AND state != 'superseded' ORDER BY id DESC LIMIT 1"
+_NEWEST_SCORES = (
+    "SELECT id, score FROM photo INDEXED BY photo_label"
+    " WHERE state = 'classified' AND label = ? AND absent_at IS NULL ORDER BY id DESC LIMIT ?"
 )
 _COUNT = (
     "SELECT count(*) FROM photo INDEXED BY photo_label WHERE state = 'classified' AND label = ? AND id >= ? AND id < ?"
@@ -52,14 +58,6 @@ class PhotoFacts:
     superseded_by: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """The current results before and after one, by id."""
-
-    newer: int | None
-    older: int | None
-
-
 def find_photo_facts(db: sqlite3.Connection, photo_id: int) -> PhotoFacts | None:
     """Return what is known of the photo of a result, or None where there is no such result."""
     try:
@@ -85,14 +83,6 @@ def find_content(db: sqlite3.Connection, sha256: str) -> int | None:
     """Return the id of the newest result of a photo in the inbox with a content, or None."""
     row = db.execute(_CONTENT, (sha256,)).fetchone()
     return None if row is None else int(row["id"])
-
-
-def find_neighbours(db: sqlite3.Connection, photo_id: int) -> Neighbours:
-    """Return the current results next to one."""
-    newer = "SELECT id FROM photo WHERE state != 'superseded' AND id > ? ORDER BY id LIMIT 1"
-    older = "SELECT id FROM photo WHERE state != 'superseded' AND id < ? ORDER BY id DESC LIMIT 1"
-    found = [db.execute(query, (photo_id,)).fetchone() for query in (newer, older)]
-    return Neighbours(*(None if row is None else int(row["id"]) for row in found))
 
 
 def list_given_labels(db: sqlite3.Connection, most: int) -> list[str]:
@@ -151,6 +141,30 @@ def _first_id_since(db: sqlite3.Connection, moment: int, last: int) -> int:
         else:
             low = row["id"] + 1
     return low
+
+
+def list_days(db: sqlite3.Connection, most: int) -> list[dt.date]:
+    """Return the newest days on which photos were seen first, in the machine's time zone, the newest first; up to most.
+
+    Each is found by halving, as in `find_first_ids_since`. Where a clock was set back, there may be fewer.
+    """
+    days: list[dt.date] = []
+    end = MAX_ID
+    for _ in range(2 * most):
+        row = db.execute(_LAST_SEEN, (end,)).fetchone()
+        if row is None or len(days) == most:
+            break
+        day = dt.datetime.fromtimestamp(row["seen_at"] / 1000).astimezone().date()
+        if not days or day < days[-1]:
+            days.append(day)
+        midnight = dt.datetime.combine(day, dt.time()).timestamp()
+        end = min(int(row["id"]), find_first_ids_since(db, [round(midnight * 1000)])[0])
+    return days
+
+
+def list_newest_scores(db: sqlite3.Connection, label: str, most: int) -> list[tuple[float, int]]:
+    """Return (score, id) of the newest photos in the inbox that a model gave a label, the newest first; up to most."""
+    return [(row["score"], row["id"]) for row in db.execute(_NEWEST_SCORES, (label, most))]
 
 
 def count_between(db: sqlite3.Connection, label: str, first: int, end: int) -> int:

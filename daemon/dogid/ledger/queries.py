@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import operator
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.result_rows import STATUSES, iterate_rows, read_row
 from dogid.ledger.thresholds import unsure_condition
 from dogid.result_document import Result
+
+_CLASSIFIED = "state = 'classified'"
 
 MAX_ID = (1 << 63) - 1
 """The largest id or sequence number: SQLite's largest integer."""
@@ -64,6 +67,10 @@ class ResultFilter:
     unsure: bool | None = None
     """Only answers that are unsure, or only those that are not, by the connection's thresholds. No index finds them:
     `bounded_search` does, within the time of a request."""
+    default_threshold: float = 0.0
+    """Of labels that have no threshold, for `unsure`."""
+    name: str | None = None
+    """Only photos whose path contains this, in capitals or not where it is ASCII. No index finds them, either."""
 
 
 def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
@@ -73,23 +80,40 @@ def list_results(db: sqlite3.Connection, wanted: ResultFilter) -> list[Result]:
 
 def iterate_results(db: sqlite3.Connection, wanted: ResultFilter) -> Iterator[Result]:
     """Yield current results, newest first."""
-    if wanted.label is None:
-        return _iterate_matching(db, wanted, (), ())
-    by_person = _iterate_matching(db, wanted, (_IS_OTHERWISE_LABELLED,), (wanted.label, wanted.label))
-    if wanted.status not in (None, "classified"):
-        return by_person  # only classified ones have a model's label; SQLite would look at every photo that has it
-    by_model = _iterate_matching(db, wanted, ("state = 'classified' AND label = ?",), (wanted.label,))
+    order = f"ORDER BY photo.id {'DESC' if wanted.after is None else ''}"
+    found = [
+        (result for _, result in iterate_rows(db, f"{condition} {order}", values, wanted.limit))
+        for condition, values in conditions_of(db, wanted)
+    ]
+    if len(found) == 1:
+        return found[0]
     # each in the order of its own index: with both conditions in one query, all that match would be sorted
-    merged = heapq.merge(by_model, by_person, key=operator.itemgetter("id"), reverse=wanted.after is None)
+    merged = heapq.merge(*found, key=operator.itemgetter("id"), reverse=wanted.after is None)
     return itertools.islice(merged, wanted.limit)
 
 
-def _iterate_matching(
+def conditions_of(db: sqlite3.Connection, wanted: ResultFilter) -> list[tuple[str, list[object]]]:
+    """Return the conditions, in SQL, of rows of photos that match a filter, each with values for its parameters.
+
+    Where there are two, for a label by the model and one by people, no row matches both.
+    """
+    if wanted.label is None:
+        return [_condition_of(db, wanted, (), ())]
+    by_person = _condition_of(db, wanted, (_IS_OTHERWISE_LABELLED,), (wanted.label, wanted.label))
+    if wanted.status not in (None, "classified"):
+        return [by_person]  # only classified ones have a model's label; SQLite would look at every photo that has it
+    return [_condition_of(db, wanted, (f"{_CLASSIFIED} AND label = ?",), (wanted.label,)), by_person]
+
+
+def _condition_of(
     db: sqlite3.Connection, wanted: ResultFilter, others: Sequence[str], values_of_others: Sequence[object]
-) -> Iterator[Result]:
-    """Yield the results that match a filter, but for its label, and other conditions in SQL."""
-    conditions, values = ["state != 'superseded'", *others], list(values_of_others)
-    if wanted.status is not None:
+) -> tuple[str, list[object]]:
+    """Return the condition of a filter, but for its label, and other conditions in SQL."""
+    is_classified = any(other.startswith(_CLASSIFIED) for other in others)
+    # else SQLite would look at the rows where an index has all that is asked for
+    conditions = [*([] if is_classified and not wanted.folder else ["state != 'superseded'"]), *others]
+    values = list(values_of_others)
+    if wanted.status is not None and not is_classified:
         conditions.append("state = ?")
         values.append(wanted.status)
     if wanted.present is not None:
@@ -100,7 +124,7 @@ def _iterate_matching(
         conditions.append(_IS_REVIEWED.format("? IN ('true', verdict)"))
         values.append(wanted.reviewed)
     if wanted.unsure is not None:
-        condition, parameters = unsure_condition(db, unsure=wanted.unsure)
+        condition, parameters = unsure_condition(db, unsure=wanted.unsure, default=wanted.default_threshold)
         conditions.append(condition)
         values += parameters
     for condition, value in (
@@ -111,6 +135,7 @@ def _iterate_matching(
         ("classified_at < ?", wanted.until_ms),
         ("state = 'classified' AND score >= ?", wanted.min_score),
         ("state = 'classified' AND score <= ?", wanted.max_score),
+        ("CAST(path AS TEXT) LIKE ? ESCAPE '!'", wanted.name and _as_pattern(wanted.name)),
     ):
         if value is not None:
             conditions.append(condition)
@@ -123,8 +148,12 @@ def _iterate_matching(
         else:
             conditions.append(f"({' OR '.join(['substr(path, 1, ?) = ?'] * len(names))})")
             values += [value for name in names for value in (len(name), name)]
-    rest = f"{' AND '.join(conditions)} ORDER BY photo.id {'DESC' if wanted.after is None else ''}"
-    return (result for _, result in iterate_rows(db, rest, values, wanted.limit))
+    return " AND ".join(conditions), values
+
+
+def _as_pattern(name: str) -> str:
+    """Return the pattern of LIKE for texts that contain a part of a file's name."""
+    return "%" + re.sub("([!%_])", r"!\1", name) + "%"
 
 
 def list_results_with_seq(db: sqlite3.Connection, wanted: ResultFilter) -> tuple[list[Result], int]:

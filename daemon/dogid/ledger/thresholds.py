@@ -13,13 +13,18 @@ def thresholds_of(db: sqlite3.Connection) -> Mapping[str, float]:
     return db.thresholds if isinstance(db, ReadingConnection) else _NONE
 
 
-def unsure_condition(db: sqlite3.Connection, *, unsure: bool) -> tuple[str, tuple[float, ...]]:
-    """Return the condition, in SQL, of rows of photos whose answer is unsure, or is not, with values for parameters."""
+def unsure_condition(db: sqlite3.Connection, *, unsure: bool, default: float = 0.0) -> tuple[str, tuple[float, ...]]:
+    """Return the condition, in SQL, of rows of photos whose answer is unsure, or is not, with values for parameters.
+
+    default is the threshold of labels that have none.
+    """
     thresholds = thresholds_of(db)
     if not thresholds or not isinstance(db, ReadingConnection):
+        if default:
+            return f"state = 'classified' AND score {'<' if unsure else '>='} ?", (default,)
         return ("0" if unsure else "state = 'classified'"), ()
     db.define_threshold()
-    highest = max(thresholds.values())  # what reaches it needs no call of a Python function
+    highest = max(default, *thresholds.values())  # what reaches it needs no call of a Python function
     if unsure:
-        return "state = 'classified' AND score < ? AND score < threshold(label)", (highest,)
-    return "state = 'classified' AND (score >= ? OR score >= coalesce(threshold(label), 0.0))", (highest,)
+        return "state = 'classified' AND score < ? AND score < coalesce(threshold(label), ?)", (highest, default)
+    return "state = 'classified' AND (score >= ? OR score >= coalesce(threshold(label), ?))", (highest, default)

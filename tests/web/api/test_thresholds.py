@@ -47,7 +47,7 @@ def test_answers_below_their_labels_threshold_are_unsure(make_daemon: MakeDaemon
     unknown = fetch(daemon.url, "/results?unsure=maybe")
     assert (unknown.status, "yes, no" in unknown.document["error"]["message"]) == (400, True)
     page = fetch(daemon.url, "/?unsure=yes").body.decode()
-    assert ('aria-current="page">Unsure' in page, "one.jpg" in page, "broken.jpg" in page) == (True, True, False)
+    assert ('aria-current="page"><bdi>Unsure' in page, "one.jpg" in page, "broken.jpg" in page) == (True, True, False)
     daemon.stop()
     assert "unsure" not in daemon.command("results").stdout
     assert "unsure" in daemon.command("results", "--config", str(config)).stdout

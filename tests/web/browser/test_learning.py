@@ -34,7 +34,7 @@ def test_new_class_is_taught_by_mouse_and_keys(visitor: Visitor, daemon: DaemonP
     daemon.wait_for_all_answers(_TAUGHT + 2)
 
     page.goto(daemon.url)
-    page.get_by_role("link", name="Review").click()
+    page.get_by_role("link", name="Review", exact=True).click()
     tiles = page.locator("#photos > li")
     expect(tiles).to_have_count(_TAUGHT + 2)
     tiles.first.locator("img").click()

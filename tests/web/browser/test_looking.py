@@ -88,6 +88,7 @@ def test_filters_are_bookmarkable_links(page: Page, gallery: DaemonProcess) -> N
     expect(page.locator("#photos .file")).to_have_text([r["file"] for r in gallery.results() if r["file"] in FAILED])
     expect(page.get_by_role("link", name="Failed 3")).to_have_attribute("aria-current", "page")
 
+    page.get_by_role("link", name="All 31").click()
     label = gallery.results_by_name()["garden-20.jpg"]["label"]
     page.get_by_role("list", name="By label").get_by_role("link", name=label).click()
     expect(page).to_have_url(re.compile(rf"\?label={label}$"))

@@ -69,7 +69,7 @@ def test_failed_model_and_contradictions_are_shown(visitor: Visitor, doubtful: D
 def test_unsure_answers_have_room(visitor: Visitor, doubtful: DaemonProcess) -> None:
     page = visitor.page
     page.goto(doubtful.url)
-    page.get_by_role("link", name="Unsure", exact=True).click()
+    page.locator("#filters").get_by_role("link", name="Unsure").click()
     tile = page.locator("#photos > li").first
     expect(tile).to_contain_text("unsure")
     name = tile.locator(".answer b")

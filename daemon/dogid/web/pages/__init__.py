@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _KEY = "dogid.pages"
 _ROUTES = {
     "photo": "/page/photo/<int:photo_id>",
+    "full": "/page/full/<int:photo_id>",
+    "label": "/page/label",
+    "original": "/page/original/<int:photo_id>",
     "thumbnail": "/page/thumbnail/<int:photo_id>",
     "model_input": "/page/seen/<int:photo_id>",
     "upload": "/page/upload",

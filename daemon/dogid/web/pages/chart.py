@@ -1,5 +1,6 @@
 """Coordinates of the SVG chart of photos per day."""
 
+import datetime as dt
 from dataclasses import dataclass
 
 from dogid.web.pages.daily_counts import DailyCounts
@@ -13,8 +14,7 @@ _GAP = 5  # between two bars
 class Segment:
     """The part of a bar that stands for one label."""
 
-    series: int
-    """Index of the label, which decides the colour."""
+    label: str
     y: float
     height: float
 
@@ -24,8 +24,7 @@ class DayBar:
     """The bar of one day."""
 
     x: float
-    name: str
-    """The day of the month."""
+    day: dt.date
     description: str
     """The day and its counts, as text."""
     segments: tuple[Segment, ...]
@@ -52,15 +51,15 @@ def build_chart(counts: DailyCounts) -> Chart:
         segments: list[Segment] = []
         parts: list[str] = []
         y = float(HEIGHT - _BOTTOM)
-        for series, (label, numbers) in enumerate(counts.series):
+        for label, numbers in counts.series:
             if not numbers[at]:
                 continue
             height = numbers[at] * scale
             y -= height
-            segments.append(Segment(series, round(y, 1), round(height, 1)))
+            segments.append(Segment(label, round(y, 1), round(height, 1)))
             parts.append(f"{numbers[at]} {label}")
         description = f"{day:%A} {day.day} {day:%B}: {', '.join(parts) or 'none'}"
-        bars.append(DayBar(round(_LEFT + at * step + _GAP / 2, 1), str(day.day), description, tuple(segments)))
+        bars.append(DayBar(round(_LEFT + at * step + _GAP / 2, 1), day, description, tuple(segments)))
     return Chart(tuple(bars), round(step - _GAP, 1), top, tuple(label for label, _ in counts.series))
 
 

@@ -15,7 +15,8 @@ MOST_LABELS = 1000
 
 _NAMED = 5
 """Labels with a colour of their own; more colours are hard to distinguish."""
-_REST = "other labels"
+REST = "other labels"
+"""The sum of the labels without a name in the counts."""
 _MAX_AGE_SECONDS = 60.0
 """Counts are never older."""
 _COST_FACTOR = 20
@@ -68,23 +69,38 @@ def count_photos(db: sqlite3.Connection, now: dt.datetime) -> DailyCounts:
     db: connection to the ledger.
     now: decides which day is the last, and when days begin.
     """
-    days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
-    edges = gallery_queries.find_first_ids_since(db, [_find_midnight(day, now) for day in days])
-    edges.append(queries.MAX_ID)
+    days, edges = _find_days(db, now)
     counted: list[tuple[str, tuple[int, ...]]] = []
     for label in gallery_queries.list_given_labels(db, MOST_LABELS):
-        counts = tuple(gallery_queries.count_between(db, label, first, end) for first, end in itertools.pairwise(edges))
+        counts = _count_label(db, label, edges)
         if any(counts):
             counted.append((label, counts))
     counted.sort(key=lambda series: -sum(series[1]))
     return DailyCounts(days, _most_frequent(counted))
 
 
+def count_photos_of_label(db: sqlite3.Connection, now: dt.datetime, label: str) -> DailyCounts:
+    """Count the photos of each of the last DAYS days that have a label by the model. Others: see `count_photos`."""
+    days, edges = _find_days(db, now)
+    return DailyCounts(days, ((label, _count_label(db, label, edges)),))
+
+
+def _find_days(db: sqlite3.Connection, now: dt.datetime) -> tuple[tuple[dt.date, ...], list[int]]:
+    """Return the last days, and the id with which each begins and the last one ends."""
+    days = tuple(now.date() - dt.timedelta(days=back) for back in reversed(range(DAYS)))
+    edges = gallery_queries.find_first_ids_since(db, [_find_midnight(day, now) for day in days])
+    return days, [*edges, queries.MAX_ID]
+
+
+def _count_label(db: sqlite3.Connection, label: str, edges: list[int]) -> tuple[int, ...]:
+    return tuple(gallery_queries.count_between(db, label, first, end) for first, end in itertools.pairwise(edges))
+
+
 def _most_frequent(counted: list[tuple[str, tuple[int, ...]]]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     if len(counted) <= _NAMED + 1:
         return tuple(counted)
     rest = tuple(map(sum, zip(*(counts for _, counts in counted[_NAMED:]), strict=True)))
-    return (*counted[:_NAMED], (_REST, rest))
+    return (*counted[:_NAMED], (REST, rest))
 
 
 def _find_midnight(day: dt.date, now: dt.datetime) -> int:

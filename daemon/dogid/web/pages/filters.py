@@ -1,99 +1,171 @@
 """Which photos the page shows, and links to others."""
 
+import datetime as dt
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
-from dogid.ledger import gallery_queries
+from dogid.ledger import gallery_queries, queries
+from dogid.ledger.bounded_search import BoundedSearch
 from dogid.ledger.queries import MAX_ID, ResultFilter
 from dogid.ledger.result_rows import STATUSES
+from dogid.result_document import Result
+from dogid.web.pages.certainty import DEFAULT_THRESHOLD
 
 PAGE = 24
 """Photos on a page: rows of two, three, four or six leave no gap."""
 
-_MAX_LINKS = 12
-"""Labels up to this number are links; more are a drop-down list, as links would push the photos off the screen."""
-_MAX_LISTED = 200
-"""Labels in the drop-down list; each makes every page some 60 bytes longer."""
-_MAX_COUNTED = 1000
-"""Labels that are counted: each costs a lookup in the ledger, and a model may know ten thousands."""
-_MOST_BY_PEOPLE = 60
-"""Labels of which is looked up whether people gave them; each is a lookup in the ledger."""
 _MAX_DIGITS = len(str(MAX_ID))
+_MAX_NAME = 200
+"""Characters of a part of a file's name; longer ones are cut."""
+_PRESENCE = {"present": True, "all": None, "gone": False}
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFilter:
-    """The filter that a visitor has chosen."""
+    """The filter that a visitor has chosen. All parts combine."""
 
     status: str | None = None
     label: str | None = None
-    before: int | None = None
-    shows_absent: bool = False
-    """Whether photos that have left the inbox are shown, too."""
+    folder: str | None = None
+    """The first folder of the photos' paths: a camera."""
+    day: dt.date | None = None
+    """On which the photos were seen first, in the machine's time zone."""
+    name: str | None = None
+    """A part of the photos' paths."""
+    reviewed: str | None = None
+    """`true`: a person's word stands; `false`: none does."""
     unsure: bool = False
     """Whether only answers below their label's threshold are shown."""
+    show: str = "present"
+    """Photos that are in the inbox, `present`, those that have left it, `gone`, or `all`."""
+    before: int | None = None
 
     @classmethod
-    def from_query(cls, params: Mapping[str, str]) -> "PhotoFilter":
-        """Given the parameters of a request, return the filter; invalid values are ignored."""
-        status, label, before = (params.get(key) or None for key in ("status", "label", "before"))
+    def from_query(cls, params: Mapping[str, str], place: str = "before") -> "PhotoFilter":
+        """Given the parameters of a request, return the filter; invalid values are ignored.
+
+        place: the parameter that holds `before`.
+        """
+        values = {key: params.get(key) or None for key in ("status", "label", "folder", "reviewed", "show", place)}
+        folder, name = values["folder"], (params.get("name") or "").strip()
         return cls(
-            status=status if status in STATUSES else None,
-            label=label,
-            before=_whole_number(before),
-            shows_absent=params.get("show") == "all",
+            status=values["status"] if values["status"] in STATUSES else None,
+            label=values["label"],
+            folder=folder.strip("/").partition("/")[0] or None if folder else None,
+            day=_date(params.get("day")),
+            name=name[:_MAX_NAME] or None,
+            reviewed=values["reviewed"] if values["reviewed"] in ("true", "false") else None,
             unsure=params.get("unsure") == "yes",
+            show=values["show"] if values["show"] in _PRESENCE else "present",
+            before=_whole_number(values[place]),
         )
 
-    def to_result_filter(self, limit: int = PAGE) -> ResultFilter:
-        """Return the same filter for the ledger, for at most limit results."""
-        present = None if self.shows_absent else True
-        unsure = True if self.unsure else None
-        return ResultFilter(limit, self.before, label=self.label, status=self.status, present=present, unsure=unsure)
+    @property
+    def is_bounded(self) -> bool:
+        """Whether no index finds what is wanted, or two would have to be combined."""
+        return self.unsure or self.name is not None or self.folder is not None
 
-    def link(self, **changes: str | int | None) -> str:
+    @property
+    def is_chosen(self) -> bool:
+        """Whether anything but the place is chosen."""
+        return replace(self, before=None) != PhotoFilter()
+
+    def to_result_filter(self, db: sqlite3.Connection, limit: int = PAGE) -> ResultFilter:
+        """Return the same filter for the ledger, for at most limit results."""
+        first, end = (None, None) if self.day is None else find_day(db, self.day)
+        return ResultFilter(
+            limit,
+            before=min((number for number in (self.before, end) if number is not None), default=None),
+            from_id=first,
+            label=self.label,
+            status=self.status or ("classified" if self.reviewed == "false" else None),  # no others can be reviewed
+            present=_PRESENCE[self.show],
+            reviewed=self.reviewed,
+            folder=self.folder,
+            unsure=True if self.unsure else None,
+            default_threshold=DEFAULT_THRESHOLD,
+            name=self.name,
+        )
+
+    def change(self, **changes: Any) -> "PhotoFilter":
+        """Return the filter with some changes, starting at the newest photo."""
+        return replace(self, **{"before": None, **changes})
+
+    def link(self, **changes: Any) -> str:
         """Return the URL of the page with this filter and some changes, starting at the newest photo."""
-        params: dict[str, str | int | None] = {
-            "status": self.status,
-            "label": self.label,
-            "show": "all" if self.shows_absent else None,
-            "unsure": "yes" if self.unsure else None,
-            **changes,
-        }
-        query = urlencode({key: value for key, value in params.items() if value is not None})
+        query = self.change(**changes).query()
         return f"/?{query}" if query else "/"
 
+    def photo_link(self, photo_id: int, view: str = "photo") -> str:
+        """Return the URL of a photo, that one came to by this filter. view: `photo`, or `full` for the full screen."""
+        query = self.query("place")
+        return f"/page/{view}/{photo_id}?{query}" if query else f"/page/{view}/{photo_id}"
 
-@dataclass(frozen=True, slots=True)
-class LabelChoices:
-    """Labels that a visitor can choose from."""
+    def fields(self) -> list[tuple[str, str]]:
+        """Return the parameters of the filter, but for its place, as the hidden fields of a form that changes some."""
+        return list(self.change()._parameters("before").items())
 
-    shown: tuple[str, ...]
-    """In alphabetical order, with the chosen one."""
-    are_few: bool
-    omission: str
-    """How many labels are not shown, in words; empty where all are."""
+    def query(self, place: str = "before") -> str:
+        """Return the filter as the query of a URL; place: the parameter for `before`."""
+        return urlencode(self._parameters(place))
+
+    def _parameters(self, place: str) -> dict[str, str]:
+        params: dict[str, str | None] = {
+            "status": self.status,
+            "label": self.label,
+            "folder": self.folder,
+            "day": None if self.day is None else self.day.isoformat(),
+            "name": self.name,
+            "reviewed": self.reviewed,
+            "unsure": "yes" if self.unsure else None,
+            "show": self.show if self.show != "present" else None,
+            place: None if self.before is None else str(self.before),
+        }
+        return {key: value for key, value in params.items() if value is not None}
 
 
-def label_choices(db: sqlite3.Connection, chosen: str | None, likely: Sequence[str] = ()) -> LabelChoices:
-    """Return the labels that photos have, the first few hundred of them, and always the chosen one.
+def label_link(label: str) -> str:
+    """Return the URL of a label's own page."""
+    return f"/page/label?{urlencode({'label': label})}"
 
-    likely: labels that people may have given, the most used first; those that they gave come before the model's.
-    """
-    by_model = gallery_queries.list_given_labels(db, most=_MAX_COUNTED + 1)
-    by_people = [
-        label for label in likely[:_MOST_BY_PEOPLE]
-        if label not in by_model and gallery_queries.is_given_by_people(db, label)
-    ]  # fmt: skip
-    given = [*by_people, *by_model]
-    shown = sorted({*given[:_MAX_LISTED], *([chosen] if chosen else [])})
-    omission = ""
-    if len(given) > _MAX_LISTED:
-        total = str(len(given)) if len(given) <= _MAX_COUNTED else f"more than {_MAX_COUNTED}"
-        omission = f"first {_MAX_LISTED} of {total}"
-    return LabelChoices(tuple(shown), len(shown) <= _MAX_LINKS, omission)
+
+def find_page(db: sqlite3.Connection, photo_filter: PhotoFilter, limit: int = PAGE) -> tuple[list[Result], int | None]:
+    """Return the photos of a page, and `before` of the next; None where there is none."""
+    if photo_filter.is_bounded:
+        search = BoundedSearch(db, photo_filter.to_result_filter(db, limit))
+        return list(search), search.next_before
+    found = queries.list_results(db, photo_filter.to_result_filter(db, limit + 1))
+    return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
+
+
+def find_newer(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int, limit: int = 1) -> list[int]:
+    """Return the ids of photos that come before one in the filter, the nearest first."""
+    wanted = photo_filter.change().to_result_filter(db, limit)
+    return [found["id"] for found in BoundedSearch(db, replace(wanted, after=photo_id))]
+
+
+def find_older(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> int | None:
+    """Return the id of the photo that comes after one in the filter; None where there is none."""
+    found, _ = find_page(db, photo_filter.change(before=photo_id), 1)
+    return found[0]["id"] if found else None
+
+
+def find_day(db: sqlite3.Connection, day: dt.date) -> tuple[int, int]:
+    """Return the id of the first photo that was seen on a day, in the machine's time zone, and of the first after."""
+    edges = [dt.datetime.combine(day, dt.time()), dt.datetime.combine(day + dt.timedelta(days=1), dt.time())]
+    first, end = gallery_queries.find_first_ids_since(db, [round(edge.timestamp() * 1000) for edge in edges])
+    return first, end
+
+
+def _date(text: str | None) -> dt.date | None:
+    try:
+        found = dt.date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if 1970 < found.year < 9999 else None  # others have no timestamp on every machine
 
 
 def _whole_number(text: str | None) -> int | None:

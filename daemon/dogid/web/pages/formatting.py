@@ -4,12 +4,17 @@ import datetime as dt
 import math
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from dogid.errors import PhotoCode
 from dogid.file_names import one_line
 from dogid.photo.decode import decodable_formats
 
+_END_CELLS = 12
+"""Of a name's end: the number and the kind of file. More do not fit beside a beginning on a phone's tile."""
+_FITTING_CELLS = 16
+"""Of a name that fits on a phone's tile."""
 _UNITS = ("kB", "MB", "GB", "TB")
 
 
@@ -137,6 +142,24 @@ def byte_count(count: int) -> str:
     power = min(int(math.log(count + 0.5, 1000)), len(_UNITS))
     size = count / 1000**power
     return f"{size:.0f} {_UNITS[power - 1]}" if size >= 10 else f"{size:.1f} {_UNITS[power - 1]}"
+
+
+def elide(name: str) -> tuple[str, str]:
+    """Return a name's beginning, which may be shortened where there is no room, and its end, which stays.
+
+    The end has up to _END_CELLS cells, of which Chinese, Japanese and Korean characters take two. A name that fits
+    anywhere has no beginning.
+    """
+    widths = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in name]
+    at, cells = len(name), 0
+    if sum(widths) <= _FITTING_CELLS:
+        return "", name
+    while cells + widths[at - 1] <= _END_CELLS:
+        at -= 1
+        cells += widths[at]
+    while at < len(name) and unicodedata.combining(name[at]):
+        at += 1  # an accent stays with its letter
+    return name[:at], name[at:]
 
 
 def visible(text: str) -> str:

@@ -3,17 +3,31 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
+from urllib.parse import quote
 
 from flask import Response, request
 
 from dogid.decoding.byte_budget import BudgetTimeoutError
 from dogid.ledger.gallery_queries import PhotoFacts
+from dogid.photo import formats
+from dogid.photo.formats import identify
 from dogid.photo.pixels import DecodedPhoto
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError
 from dogid.web.pages.rendering import content_version, load_asset
 from dogid.web.pages.thumbnails import LARGE, TILE, PhotoGoneError, Thumbnails
 
+_MEDIA_TYPES = {
+    formats.JPEG: "image/jpeg",
+    formats.PNG: "image/png",
+    formats.WEBP: "image/webp",
+    formats.BMP: "image/bmp",
+    formats.GIF: "image/gif",
+    formats.TIFF: "image/tiff",
+    formats.HEIC: "image/heic",
+    formats.AVIF: "image/avif",
+}
+"""By the format that a file begins like: none that a browser would run."""
 _CACHE_SECONDS = 86_400
 """For pictures whose URL changes with the photo. A longer time keeps pictures of deleted photos in browsers."""
 
@@ -58,6 +72,23 @@ class Pictures:
         response = self._respond(
             facts, tag, "image/jpeg", lambda: self._thumbnails.thumbnail(inbox, facts, side, max_bytes)
         )
+        return _set_cache_control(response, content_version(facts.sha256))
+
+    def original(self, facts: PhotoFacts | None) -> Response:
+        """Return the bytes of a photo that was decoded, as they were classified."""
+        if facts is None or facts.sha256 is None or facts.size is None:
+            return _make_placeholder()
+        inbox, max_bytes = self._daemon.inbox, self._daemon.settings.max_bytes
+        response = self._respond(
+            facts,
+            f"{facts.sha256}-original",
+            "application/octet-stream",
+            lambda: self._thumbnails.original(inbox, facts, max_bytes),
+        )
+        if response.status_code == HTTPStatus.OK:
+            response.mimetype = _MEDIA_TYPES.get(identify(response.get_data()) or "", "application/octet-stream")
+            name = quote(facts.path.rpartition(b"/")[2], safe="")
+            response.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{name}"
         return _set_cache_control(response, content_version(facts.sha256))
 
     def model_input(self, facts: PhotoFacts | None) -> Response:

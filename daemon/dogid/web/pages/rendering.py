@@ -12,6 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from dogid.web.api.upload import ALLOWS_UPLOAD
 from dogid.web.auth.access import COOKIE
 from dogid.web.pages import formatting
+from dogid.web.pages.certainty import near_label
+from dogid.web.pages.filters import label_link
+from dogid.web.pages.label_colours import label_colour
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -53,7 +56,12 @@ def _make_environment() -> Environment:
         auto_reload=False,
     )
     environment.globals.update(
-        asset_url=asset_url, explain_error=formatting.explain_error, content_version=content_version
+        asset_url=asset_url,
+        explain_error=formatting.explain_error,
+        content_version=content_version,
+        near_label=near_label,
+        label_colour=label_colour,
+        label_link=label_link,
     )
     environment.filters.update(
         percentage=formatting.percentage,
@@ -62,6 +70,7 @@ def _make_environment() -> Environment:
         full_time=formatting.full_time,
         byte_count=formatting.byte_count,
         visible=formatting.visible,
+        elide=formatting.elide,
     )
     return environment
 

@@ -94,6 +94,10 @@ class Thumbnails:
         """
         return self._making.run(lambda: _encode_png(self._read(inbox, facts, size, max_bytes)), self._timeout())
 
+    def original(self, inbox: Path, facts: PhotoFacts, max_bytes: int) -> bytes:
+        """Return the bytes of a result's photo. Others: see thumbnail. Raise PhotoGoneError, BusyError."""
+        return self._making.run(lambda: self._read_bytes(inbox, facts, max_bytes), self._timeout())
+
     def is_unchanged(self, inbox: Path, facts: PhotoFacts) -> bool:
         """Return whether a result's file is in the inbox and the same as when it was classified. Raise BusyError."""
         found = self._checking.run(lambda: find_file(inbox, facts.path), min(_STAT_SECONDS, self._timeout()))
@@ -102,12 +106,24 @@ class Thumbnails:
     def _read(self, inbox: Path, facts: PhotoFacts, size: tuple[int, int], max_bytes: int) -> Pixels:
         try:
             with self._file_turn(facts.version.size):
-                data = None if facts.sha256 is None else read_content(inbox, facts.path, max_bytes, facts.sha256)
-                if data is None:
-                    raise PhotoGoneError
-                return self._decode(data, size).pixels
-        except (PhotoError, TemporaryError) as error:
+                return self._decode(_read_unchanged(inbox, facts, max_bytes), size).pixels
+        except PhotoError as error:
             raise PhotoGoneError from error
+
+    def _read_bytes(self, inbox: Path, facts: PhotoFacts, max_bytes: int) -> bytes:
+        with self._file_turn(facts.version.size):
+            return _read_unchanged(inbox, facts, max_bytes)
+
+
+def _read_unchanged(inbox: Path, facts: PhotoFacts, max_bytes: int) -> bytes:
+    """Return the bytes that a result is about. Raise PhotoGoneError where the file has others, or cannot be read."""
+    try:
+        data = None if facts.sha256 is None else read_content(inbox, facts.path, max_bytes, facts.sha256)
+    except (PhotoError, TemporaryError) as error:
+        raise PhotoGoneError from error
+    if data is None:
+        raise PhotoGoneError
+    return data
 
 
 def _encode_png(pixels: Pixels) -> bytes:

@@ -1,18 +1,13 @@
 """The views: the page itself, and all below /page."""
 
-import datetime as dt
-import sqlite3
 from collections.abc import Sequence
 from http import HTTPStatus
 
 from flask import Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from dogid.ledger import gallery_queries, queries
-from dogid.ledger.bounded_search import BoundedSearch
+from dogid.ledger import queries
 from dogid.ledger.drift import PHOTOS_A_WEEK
-from dogid.ledger.gallery_queries import PhotoFacts
-from dogid.ledger.histories import Position, read_history_page
 from dogid.outputs.trial_messages import DISCARD, RETRY
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
@@ -21,62 +16,32 @@ from dogid.web.api.contradictions import answer_contradictions, list_contradicti
 from dogid.web.api.learning import start_learning
 from dogid.web.api.models import change_model
 from dogid.web.api.responses import json_response, prefers_page
-from dogid.web.api.results import HISTORY_POSITION, history_position, history_query
 from dogid.web.api.reviews import MAX_BODY, describe_client, write_word
 from dogid.web.api.upload import StoredPhoto
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
 from dogid.web.pages import status_panel
-from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.contradiction_panel import build_panel
-from dogid.web.pages.daily_counts import DailyCounter
 from dogid.web.pages.disk_usage import Disk
 from dogid.web.pages.failed_groups import MOST, group_failed
-from dogid.web.pages.filters import PAGE, PhotoFilter, label_choices
 from dogid.web.pages.learning_report import summarize_report
 from dogid.web.pages.output_panel import list_outputs
-from dogid.web.pages.pictures import Pictures, not_modified_response
+from dogid.web.pages.photo_views import PhotoViews
+from dogid.web.pages.pictures import not_modified_response
 from dogid.web.pages.rendering import load_asset, render_page
 from dogid.web.pages.review_form import local_path, read_review
 from dogid.web.pages.review_panel import describe_progress, label_buttons, list_last_steps
 from dogid.web.recent_drift import RecentDrift
 
 
-class Pages:
+class Pages(PhotoViews):
     """The views of one daemon, with their caches."""
 
     def __init__(self, daemon: DaemonView, older_answers: OlderAnswers, drift: RecentDrift) -> None:
-        self._daemon = daemon
-        self._pictures = Pictures(daemon)
+        super().__init__(daemon)
         self._disks = Disk(daemon.inbox), Disk(daemon.state)
-        self._daily = DailyCounter()
         self._older_answers, self._drift = older_answers, drift
-
-    def index(self) -> Response:
-        """Return the page of the newest photos. All parameters are optional."""
-        db = self._daemon.reader()
-        photo_filter = PhotoFilter.from_query(request.args)
-        buttons = label_buttons(db, self._daemon.model.labels)
-        found, older = _find_page(db, photo_filter)
-        all_counts, present_counts = queries.count_by_status(db), queries.count_present_by_status(db)
-        return render_page(
-            "index.html",
-            photo_filter=photo_filter,
-            results=found,
-            older=older,
-            has_thresholds=bool(self._daemon.settings.thresholds),
-            counts=all_counts if photo_filter.shows_absent else present_counts,
-            absent=all_counts["classified"] - present_counts["classified"],
-            choices=label_choices(db, photo_filter.label, buttons.known),
-            chart=build_chart(daily := self._daily.counts(db, dt.datetime.now().astimezone())),
-            chart_size=(WIDTH, HEIGHT),
-            daily=daily,
-            health=status_panel.health_item(self._daemon),
-            inbox=status_panel.inbox_path(self._daemon),
-            max_upload=self._daemon.settings.max_upload,
-            buttons=buttons,
-        )
 
     def status(self) -> Response:
         """Return the page of the daemon's state: what runs, what fails, and how answers change over the weeks."""
@@ -194,37 +159,6 @@ class Pages:
             raise error
         return render_page("refused.html", status=error.status, message=error.message, back=back)
 
-    def photo(self, photo_id: int) -> Response:
-        """Return the page of one result, with one page of its photo's history."""
-        db = self._daemon.reader()
-        facts = self._find_facts(photo_id)
-        result = None if facts is None else queries.find_result(db, photo_id)
-        if facts is None or result is None:
-            return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=photo_id)
-        before = _history_position()
-        history = read_history_page(db, photo_id, before)
-        return render_page(
-            "photo.html",
-            result=result,
-            threshold=self._daemon.settings.thresholds.get(result["label"]),
-            history=history.steps,
-            is_newest=before is None,
-            older_history=None if history.next is None else history_query(history.next),
-            facts=facts,
-            model_input_size=self._pictures.model_input_size(facts),
-            neighbours=gallery_queries.find_neighbours(db, photo_id),
-            buttons=label_buttons(db, self._daemon.model.labels),
-            health=status_panel.health_item(self._daemon),
-        )
-
-    def thumbnail(self, photo_id: int) -> Response:
-        """Return a thumbnail of a result's photo."""
-        return self._pictures.thumbnail(self._find_facts(photo_id))
-
-    def model_input(self, photo_id: int) -> Response:
-        """Return the exact input that the model got for a result's photo."""
-        return self._pictures.model_input(self._find_facts(photo_id))
-
     def login(self) -> Response:
         """Return the form for the token."""
         return render_page("login.html", failed="failed" in request.args)
@@ -242,23 +176,3 @@ class Pages:
         else:
             response.headers["Cache-Control"] = "no-cache"
         return response
-
-    def _find_facts(self, photo_id: int) -> PhotoFacts | None:
-        return gallery_queries.find_photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
-
-
-def _find_page(db: sqlite3.Connection, photo_filter: PhotoFilter) -> tuple[list[Result], int | None]:
-    """Return the photos of a page, and `before` of the next; None where there is none."""
-    if photo_filter.unsure:
-        search = BoundedSearch(db, photo_filter.to_result_filter())
-        return list(search), search.next_before
-    found = queries.list_results(db, photo_filter.to_result_filter(PAGE + 1))
-    return found[:PAGE], found[PAGE - 1]["id"] if len(found) > PAGE else None
-
-
-def _history_position() -> Position | None:
-    """Return where the history on a photo's page begins: at the newest step also where the parameters are invalid."""
-    try:
-        return history_position({parameter.name: parameter.value() for parameter in HISTORY_POSITION})
-    except ApiError:
-        return None

@@ -151,12 +151,10 @@ function stopPolling() {
 
 async function poll() {
   if (document.hidden) return;
-  const query = new URLSearchParams(location.search);
-  query.set("limit", "24");
   let text;
   try {
     // the browser sends If-None-Match by itself, and returns its cached copy where nothing is new
-    text = await (await fetch(`/results?${query}`, { cache: "no-cache" })).text();
+    text = await (await fetch("/results?limit=24", { cache: "no-cache" })).text();
   } catch {
     return showConnectionProblem(NO_CONNECTION);
   }
@@ -172,6 +170,11 @@ addEventListener("pagehide", stopListening);
 addEventListener("pageshow", (event) => { if (event.persisted) { listen(); scheduleRefresh(); } });
 setInterval(scheduleRefresh, REFRESH_MS);
 listen();
+
+// --- a search that found nothing in the time of one request goes on with older photos
+
+const further = document.querySelector("#empty [data-further]");
+if (further) location.replace(further.href);
 
 // --- what people say about photos: sent without leaving the page
 

@@ -109,7 +109,7 @@ for page in README.md daemon/{API,COMMANDS,LEARNING,OUTPUTS,SETTINGS}.md {conver
 done
 mkdir -p "$root/usr/share/man/man1"
 gzip -9n <"$clone/daemon/dogid.1" >"$root/usr/share/man/man1/dogid.1.gz"
-complete() { PYTHONPATH=$site "$python" -m dogid completion "$1" | install -D -m 644 /dev/stdin "$root/usr/share/$2"; }
+complete() { PYTHONPATH=$site "$python" -B -m dogid completion "$1" | install -D -m 644 /dev/stdin "$root/usr/share/$2"; }
 complete bash bash-completion/completions/dogid
 complete zsh zsh/vendor-completions/_dogid
 complete fish fish/vendor_completions.d/dogid.fish

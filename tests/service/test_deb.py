@@ -109,6 +109,8 @@ def test_package_life_cycle_keeps_only_photos(machine: Machine) -> None:
     manual = machine.run("man", "dogid").stdout
     assert "photo classifier" in manual
     assert [name for name in COMMANDS if name not in manual] == []
+    completions = ("bash-completion/completions/dogid", "zsh/vendor-completions/_dogid")
+    assert all("retrain" in machine.read(f"/usr/share/{path}") for path in completions)
     machine.write("/var/lib/dogid-garden/inbox/rose.jpg", photo(3))
     machine.write("/etc/systemd/system/dogid@garden.service.d/own.conf", "[Service]\nNice=1\n")
     machine.run("sh", "-c", f"rm -rf {INBOX}/*")

@@ -77,7 +77,7 @@ def _one_inbox(folder: Path, kills: int, chance: random.Random, report: Report) 
             daemon.launch()
             begun = time.monotonic()
             if chance.random() < 0.8:  # most within the work, some within the start
-                _await_more_than(daemon, before)
+                _await_more_than(daemon, before, backlog)
                 longest = max(longest, time.monotonic() - begun)
                 time.sleep(chance.uniform(0, 0.25))
             else:
@@ -105,11 +105,13 @@ def _change(backlog: Backlog, chance: random.Random) -> None:
         backlog.change()
 
 
-def _await_more_than(daemon: DaemonProcess, before: int) -> None:
-    """Wait until the daemon has answered more than before; a daemon that has all done is not waited for long."""
-    deadline = time.monotonic() + 3.0
-    while daemon.running and time.monotonic() < deadline and _answers(daemon.state) <= before:
-        time.sleep(0.01)
+def _await_more_than(daemon: DaemonProcess, before: int, backlog: Backlog) -> None:
+    """Wait until the daemon has answered more than before, or all that there is."""
+    with contextlib.suppress(AssertionError):  # the next one has the backlog to answer
+        eventually(
+            lambda: not daemon.running or _answers(daemon.state) > before or _is_answered(backlog, daemon.state),
+            "it is at work",
+        )
 
 
 def _count(report: Report, backlog: Backlog, state: Path, before: int) -> None:

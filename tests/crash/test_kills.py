@@ -4,7 +4,7 @@ import pytest
 
 from tests.crash import harness
 
-KILLS = 20  # `make crash TRIALS=1000` is the long form
+KILLS = 10  # `make crash TRIALS=1000` is the long form
 
 
 @pytest.mark.timeout(600)

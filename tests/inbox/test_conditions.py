@@ -11,8 +11,9 @@ from dogid.daemon import overall_health
 from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from tests.conftest import MakeDaemon
-from tests.support.daemon import DaemonProcess, dogid
+from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch
+from tests.support.own_commands import run_here
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root, without_override
 from tests.support.waiting import eventually
@@ -39,7 +40,9 @@ def test_missing_inbox_is_reported_alike_everywhere(daemon: DaemonProcess, inbox
 def test_status_names_the_inbox_and_model_of_the_daemon(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:
     def status() -> dict[str, Any]:
         elsewhere = str(tmp_path / "elsewhere")
-        done = dogid("status", "--json", "--state", str(daemon.state), "--inbox", elsewhere, "--model", "other.tflite")
+        done = run_here(
+            "status", "--json", "--state", str(daemon.state), "--inbox", elsewhere, "--model", "other.tflite"
+        )
         document: dict[str, Any] = json.loads(done.stdout)
         return document
 

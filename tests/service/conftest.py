@@ -43,6 +43,13 @@ def installed(wheels: Path) -> Iterator[Service]:
 
 
 @pytest.fixture
+def running_service(installed: Service) -> Service:
+    """The installed service, running, for tests that leave it as it is."""
+    installed.start()
+    return installed
+
+
+@pytest.fixture
 def service(installed: Service) -> Iterator[Service]:
     """The installed service, running, as its unit and settings came; what a test changes is undone."""
     installed.start()

@@ -160,8 +160,8 @@ def test_single_restriction_is_effective(machine: Machine, name: str, value: str
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_systemd_accepts_share_or_limit(service: Service, name: str) -> None:
-    shown, expected = service.machine.show("dogid", name), ACCEPTED[name]
+def test_systemd_accepts_share_or_limit(running_service: Service, name: str) -> None:
+    shown, expected = running_service.machine.show("dogid", name), ACCEPTED[name]
 
     assert shown == expected if expected else shown.isdecimal()
 
@@ -231,9 +231,9 @@ def test_exposure_is_at_most_1_3(unit: object) -> None:
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_systemd_verifies_units_without_warning(service: Service) -> None:
+def test_systemd_verifies_units_without_warning(running_service: Service) -> None:
     units = ["/etc/systemd/system/dogid.service", "dogid@garden.service"]
-    done = service.machine.run("systemd-analyze", "verify", *units)
+    done = running_service.machine.run("systemd-analyze", "verify", *units)
     unknown = re.compile(r"Unknown key '(RestartSteps|RestartMaxDelaySec)'")  # before systemd 254
 
     assert [line for line in (done.stdout + done.stderr).splitlines() if not unknown.search(line)] == []

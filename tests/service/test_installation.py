@@ -123,13 +123,15 @@ def test_reinstalling_repairs_failed_service(service: Service) -> None:
         (["--instance", "Garden"], "", "--instance Garden: must be 1 to 32 of a-z"),
     ],
 )
-def test_unusable_option_of_install_is_refused(service: Service, flags: list[str], script: str, message: str) -> None:
-    service.machine.write("/srv/test/python", f"#!/bin/sh\n{script}\n", 0o755)
-    refused = service.dogid("service", "install", *flags, check=False)
+def test_unusable_option_of_install_is_refused(
+    running_service: Service, flags: list[str], script: str, message: str
+) -> None:
+    running_service.machine.write("/srv/test/python", f"#!/bin/sh\n{script}\n", 0o755)
+    refused = running_service.dogid("service", "install", *flags, check=False)
 
     assert refused.returncode == 2
     assert message in refused.stderr
-    assert service.is_active
+    assert running_service.is_active
 
 
 @pytest.mark.parametrize(
@@ -139,23 +141,27 @@ def test_unusable_option_of_install_is_refused(service: Service, flags: list[str
         ("/opt/dogid", ["--instance", "garden"], "install the service itself first: sudo dogid service install"),
     ],
 )
-def test_install_names_missing_prerequisite(service: Service, hidden: str, flags: list[str], message: str) -> None:
-    refused = service.dogid("service", "install", *flags, check=False, hidden=hidden)
+def test_install_names_missing_prerequisite(
+    running_service: Service, hidden: str, flags: list[str], message: str
+) -> None:
+    refused = running_service.dogid("service", "install", *flags, check=False, hidden=hidden)
 
     assert refused.returncode == 2
     assert message in refused.stderr
 
 
-def test_debian_package_is_left_to_apt(service: Service) -> None:
+def test_debian_package_is_left_to_apt(running_service: Service) -> None:
     listed = "/var/lib/dpkg/info/dogid.list"
-    service.machine.write(listed, "/opt/dogid/venv/bin/dogid\n")
-    refused = [service.dogid("service", *verb, check=False) for verb in (["install"], ["uninstall", "--delete-data"])]
-    service.machine.run("rm", listed)
+    running_service.machine.write(listed, "/opt/dogid/venv/bin/dogid\n")
+    refused = [
+        running_service.dogid("service", *verb, check=False) for verb in (["install"], ["uninstall", "--delete-data"])
+    ]
+    running_service.machine.run("rm", listed)
 
     assert [done.returncode for done in refused] == [2, 2]
     assert "sudo apt install ./dogid_*.deb" in refused[0].stderr
     assert "sudo apt purge dogid" in refused[1].stderr
-    assert service.is_active
+    assert running_service.is_active
 
 
 def test_deleting_data_leaves_nothing(service: Service) -> None:
@@ -170,19 +176,19 @@ def test_deleting_data_leaves_nothing(service: Service) -> None:
     assert service.is_active
 
 
-def test_foreign_command_is_kept(service: Service) -> None:
-    ours = service.machine.read(COMMAND)
-    service.machine.write(COMMAND, "#!/bin/sh\necho another program\n", 0o755)
-    refused = service.dogid("service", "install", check=False)
+def test_foreign_command_is_kept(running_service: Service) -> None:
+    ours = running_service.machine.read(COMMAND)
+    running_service.machine.write(COMMAND, "#!/bin/sh\necho another program\n", 0o755)
+    refused = running_service.dogid("service", "install", check=False)
 
     assert refused.returncode == 2
     assert f"sudo mv {COMMAND} {COMMAND}.old" in refused.stderr
-    assert f"remove {COMMAND}" not in service.dogid("service", "uninstall", "--dry-run").stdout
-    service.machine.write(COMMAND, ours, 0o755)
+    assert f"remove {COMMAND}" not in running_service.dogid("service", "uninstall", "--dry-run").stdout
+    running_service.machine.write(COMMAND, ours, 0o755)
 
 
-def test_install_without_root_prints_sudo_command(service: Service) -> None:
-    done = service.machine.run("runuser", "-u", "visitor", "--", "dogid", "service", "install", check=False)
+def test_install_without_root_prints_sudo_command(running_service: Service) -> None:
+    done = running_service.machine.run("runuser", "-u", "visitor", "--", "dogid", "service", "install", check=False)
 
     assert done.returncode == 2
     assert "sudo /opt/dogid/venv/bin/dogid service install" in done.stderr

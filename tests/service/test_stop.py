@@ -56,7 +56,7 @@ def test_stop_wins_over_start(make_daemon: MakeDaemon, notify_socket: NotifySock
 
 
 def test_two_signals_at_once_stop_daemon(make_daemon: MakeDaemon) -> None:
-    for pair in [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)] * 4:
+    for pair in [(signal.SIGINT, signal.SIGTERM), (signal.SIGHUP, signal.SIGTERM)] * 2:
         daemon = make_daemon().start()
         for number in pair:
             daemon.send(number)

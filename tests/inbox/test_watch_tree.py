@@ -187,7 +187,7 @@ def test_watch_is_stale_if_restarting_after_overflow_fails(
         raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
     assert not recorder.watch.is_stale()
-    monkeypatch.setattr(recorder.watch._inotify, "add_callback", fails)
+    monkeypatch.setattr(inotify_c.InotifyFD, "add_callback", fails)
     recorder.watch._events.on_queue_overflow()
 
     assert recorder.events_lost == 2  # the overflow, and the failed restart

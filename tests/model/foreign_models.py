@@ -18,8 +18,17 @@ from tests.model.small_models import SIZE
 Head = Callable[[Any], Any]
 
 
-def model_of(head: Head, *, quantized: bool = False, shape: tuple[int | None, ...] = (1, SIZE, SIZE, 3)) -> bytes:
-    """Convert a network of one function: a tensor of images in, whatever head makes of it out."""
+def model_of(
+    head: Head,
+    *,
+    quantized: bool = False,
+    float_input: bool = False,
+    shape: tuple[int | None, ...] = (1, SIZE, SIZE, 3),
+) -> bytes:
+    """Convert a network of one function: a tensor of images in, whatever head makes of it out.
+
+    float_input: whether a quantized network takes and gives floats, which its first operator quantizes.
+    """
     import tensorflow as tf
 
     function = tf.function(head).get_concrete_function(tf.TensorSpec(shape, tf.float32, name="image"))
@@ -28,7 +37,8 @@ def model_of(head: Head, *, quantized: bool = False, shape: tuple[int | None, ..
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: _colours(shape)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
+        if not float_input:
+            converter.inference_input_type = converter.inference_output_type = tf.int8
     made: bytes = converter.convert()
     return made
 

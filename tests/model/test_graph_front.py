@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
-from dogid.model.graph_front import derive_normalisation
+from dogid.model.graph_front import Affine, derive_normalisation, judge_scaling
 from dogid.preprocessing import BGR, CAFFE, MINUS_1_TO_1, ZERO_TO_1, ZERO_TO_255, Normalisation, Origin
 from tests.model.foreign_models import means, model_of
 
@@ -59,6 +61,71 @@ def test_factor_in_the_first_weights_means_pixels(factor: float) -> None:
 
     assert known is not None
     assert known.normalisation == ZERO_TO_255
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift", "expected"),
+    [
+        (1, -100, ZERO_TO_255),
+        (1, -0.5, ZERO_TO_1),
+        (1, -3, None),
+        (0, 1, None),
+        (1 / 127.5, -1, ZERO_TO_255),
+        (2, -1, ZERO_TO_1),
+        (255, 0, ZERO_TO_1),
+        (127.5, 127.5, MINUS_1_TO_1),
+        (30, 0, None),
+    ],
+)
+def test_scaling_stands_for_the_range_that_it_suits(scale: float, shift: float, expected: Normalisation | None) -> None:
+    found = judge_scaling(Affine(np.array([scale]), np.array([shift])))
+
+    assert (None if found is None else found[0]) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected", "channels"),
+    [
+        (0, 1, ZERO_TO_1, None),
+        (-1, 1, MINUS_1_TO_1, None),
+        (0, 255, ZERO_TO_255, None),
+        (-123.68, 151.061, CAFFE, BGR),
+        (-10, 20, Normalisation((85,), (8.5,)), None),
+    ],
+)
+def test_quantization_of_the_input_shows_the_range(
+    quantized_model: bytes, low: float, high: float, expected: Normalisation, channels: str | None
+) -> None:
+    scale = (high - low) / 255
+    known = derive_normalisation(quantizing(quantized_model, scale, round(-128 - low / scale)))
+
+    assert known is not None
+    assert known.channels == channels
+    assert known.normalisation.mean == pytest.approx(expected.mean, abs=0.5)
+    assert known.normalisation.std == pytest.approx(expected.std, rel=0.01)
+    assert "quantizes values" in known.reason
+
+
+def test_damaged_quantization_of_the_input_shows_nothing(quantized_model: bytes) -> None:
+    assert derive_normalisation(quantizing(quantized_model, 0, 0)) is None
+
+
+@pytest.fixture(scope="module")
+def quantized_model() -> bytes:
+    """A network whose first operator quantizes its input."""
+    return model_of(lambda image: tf.nn.softmax(means(tf.nn.relu(image))), quantized=True, float_input=True)
+
+
+def quantizing(model: bytes, scale: float, zero_point: int) -> bytes:
+    """Return a model whose first operator quantizes its input by another scale and zero point."""
+    changed = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = changed.subgraphs[0]
+    (first,) = graph.operators[0].outputs
+    graph.tensors[first].quantization.scale = [scale]
+    graph.tensors[first].quantization.zeroPoint = [zero_point]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(changed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def test_a_network_without_scaling_shows_nothing() -> None:

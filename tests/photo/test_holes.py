@@ -76,6 +76,6 @@ def test_cut_arithmetic_jpeg_with_an_end_mark_is_truncated() -> None:
 
 
 def test_fault_of_our_own_code_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "_is_written", lambda: None)  # called with more: an error of dogid
+    monkeypatch.setattr(decoding, "shrink", lambda: None)  # called with more: an error of dogid
 
     assert verdict(encode(picture(1, (40, 30)), "PNG")) is PhotoCode.INTERNAL

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dogid.daemon.daemon import Daemon
 from dogid.decoding import decoder as decoder_module
 from dogid.inbox.read import ReadPhoto, read_photo
 from dogid.ledger import queries
 from dogid.ledger.database import open_for_reading
-from dogid.photo import pixels as photo_module
 from dogid.photo.decode import DEFAULT_MAX_PIXELS, decode, limit_pixels
 from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.pixels import DecodedPhoto
@@ -111,11 +111,11 @@ def test_photo_is_retried_while_there_is_no_memory(
 
 
 def test_photo_that_takes_all_memory_is_too_large(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def starved(_image: object) -> object:
+    def starved(*_: object, **_options: object) -> object:
         raise MemoryError
 
     with daemon.running():
-        monkeypatch.setattr(photo_module, "_plain", starved)
+        monkeypatch.setattr(Image.Image, "resize", starved)
         put(inbox / "a.jpg", photo(5))
         assert result(daemon, "a.jpg", "failed")["error"]["code"] == "too_large"
         monkeypatch.undo()

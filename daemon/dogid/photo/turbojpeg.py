@@ -100,13 +100,13 @@ def _share(pixels: Array, mode: str, size: tuple[int, int]) -> Image.Image:
     stored = _MODES[mode][0]
     if stored == mode:
         return Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
-    if _maps_rgb():
+    if maps_rgb():
         return _map_rgb(pixels, size)
     return Image.frombuffer(stored, size, pixels, "raw", stored, 0, 1).convert(mode)
 
 
 @cache
-def _maps_rgb() -> bool:
+def maps_rgb() -> bool:
     """Whether this Pillow takes four bytes a pixel for RGB as they are: the copy costs 1 % of a small photo's time.
 
     It is no documented part of Pillow, and so tried once.

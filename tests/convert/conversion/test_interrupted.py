@@ -1,6 +1,5 @@
 """Ctrl-C while a graph is converted."""
 
-import argparse
 import signal
 import subprocess
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 pytest.importorskip("tensorflow", reason="converting needs TensorFlow")
 
 from dogid.cli import main
-from dogid_convert.commands import convert as convert_command
-from dogid_convert.conversion.convert import ConversionOptions, Converted
+from dogid_convert.conversion import convert as conversion
+from dogid_convert.support.progress import Track
 from tests.convert.small_graphs import make_workspace
 from tests.support.ctrl_c import INTERRUPTED, as_in_a_terminal, dogid_in_a_terminal, swallowed_press
 from tests.support.waiting import eventually
@@ -55,13 +54,13 @@ def test_swallowed_interrupt_ends_before_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = make_workspace(tmp_path)
-    convert = convert_command._converted
+    convert = conversion.convert
 
-    def pressed_meanwhile(args: argparse.Namespace) -> "tuple[Converted, ConversionOptions]":
+    def pressed_meanwhile(options: conversion.ConversionOptions, track: Track) -> conversion.Converted:
         swallowed_press()
-        return convert(args)
+        return convert(options, track)
 
-    monkeypatch.setattr(convert_command, "_converted", pressed_meanwhile)
+    monkeypatch.setattr(conversion, "convert", pressed_meanwhile)
     words = ["convert", str(workspace.graph), "-o", str(tmp_path / "m.tflite"), "--report", str(tmp_path / "r.json")]
     with as_in_a_terminal():
         status = main([*words, "--dtype", "float32"])

@@ -134,7 +134,8 @@ def test_missing_other_quantizer_is_named(
     source: FloatSource, float_model: bytes, pixels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dogid_convert.quantize.ai_edge.is_installed", lambda: False)
-    monkeypatch.setattr("dogid_convert.quantize.int8_search._is_enough", lambda *_: False)
+    worse = measure_agreement(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)[::-1])
+    monkeypatch.setattr("dogid_convert.quantize.int8_search.measure_agreement", lambda *_: worse)
     kept = int8_search.find_best_int8(float_model, pixels, source.normalisation, LABELS, 0.98, untracked)
     assert any("not installed (pip install ai-edge-quantizer)" in line for line in kept.attempt_lines)
 

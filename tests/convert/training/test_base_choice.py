@@ -26,9 +26,12 @@ def test_base_with_the_lower_loss_is_kept(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    blind_graph(tmp_path / worse)
-    shutil.copy(small_graph(), tmp_path / better)
-    monkeypatch.setattr(base_names, "_places", lambda name: (tmp_path / base_names._FILES[name],) * 2)
+    bases = tmp_path / "dogid"
+    bases.mkdir()
+    blind_graph(bases / worse)
+    shutil.copy(small_graph(), bases / better)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setattr(base_names, "__file__", str(tmp_path / "a" / "b" / "c.py"))  # else those of the source tree
     photos = make_folder(tmp_path / "photos", photos=12)
     (photos / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff no photo")
 

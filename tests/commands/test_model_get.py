@@ -237,8 +237,7 @@ def test_redirects_without_end_are_given_up(server: ModelServer, tmp_path: Path)
 def named(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> CatalogueEntry:
     """The shipped model in the catalogue, at the local server."""
     entry = CatalogueEntry("dogs", "dogs", 4, 224, len(CONTENT), SHA256, f"{server.url}/dogs_v1.tflite")
-    for module in ("dogid.shelf.catalogue", "dogid.shelf.open_model"):
-        monkeypatch.setattr(f"{module}.find_entry", lambda name: entry if name == "dogs" else None)
+    monkeypatch.setattr("dogid.shelf.catalogue.find_entry", lambda name: entry if name == "dogs" else None)
     return entry
 
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from dogid import settings
 from dogid.errors import ConflictError, DogidError
@@ -17,6 +16,9 @@ from dogid.learning_run.end_with_daemon import WITH_DAEMON
 from dogid.learning_run.last_report import keep_beginning, keep_failure, read_report
 from dogid.learning_run.lock import ANOTHER_RUNS, is_learning
 from dogid.settings import Settings
+
+if TYPE_CHECKING:
+    import subprocess
 
 _MOST_MESSAGES = 100_000  # bytes that are read of what a run has printed
 _LOST_TURN = "another learning run was under way, begun by a command, and this one learned nothing; begin it again"
@@ -48,6 +50,8 @@ class LearningProcess:
         with self._lock:
             if self._is_closed:
                 raise DogidError("dogid is stopping")
+            import subprocess  # an idle daemon does without it
+
             if self.is_running():
                 raise ConflictError("a learning run is under way; its report comes with GET /learn")
             command = [sys.executable, "-m", "dogid", "learn", "--json", WITH_DAEMON, "--state", str(self._state)]
@@ -89,6 +93,8 @@ class LearningProcess:
     def join(self, deadline: float) -> None:
         """Wait until the run that was to stop has ended; at deadline (a `time.monotonic()`) it is killed."""
         if self._process is not None:
+            import subprocess
+
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(max(0.0, deadline - time.monotonic()))
                 return

@@ -17,7 +17,6 @@ from dogid.ledger.counters import correct_last_seq
 from dogid.ledger.damage import is_damage
 from dogid.ledger.database import open_for_writing, suspect
 from dogid.ledger.embeddings import store_reviewed_embedding
-from dogid.ledger.forget import delete_photos
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.limits import differ_from_noted, note_limits
 from dogid.ledger.models import register_model
@@ -294,5 +293,7 @@ class Ledger:
 
     def forget(self, ids: Sequence[int]) -> int:
         """Delete those of ids that are photos' current rows, with the versions before them; return how many."""
+        from dogid.ledger.forget import delete_photos  # most ledgers keep all
+
         with self._transaction():
             return delete_photos(self._db, ids)

@@ -14,7 +14,6 @@ from dogid.model.input_size import has_open_size
 from dogid.model.input_tensor import InputEncoder, InputKind
 from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count, check_lengths, find_repeated
-from dogid.model.likely_normalisation import find_likely, make_test_pictures
 from dogid.model.model_file import AS_DEFINED, GoldenPhoto, InputOptions, ModelFile, RunnableModel, read_model_file
 from dogid.model.output_scores import Scores, are_all_equal, check_is_scores, generate_images, read_score_decoder
 from dogid.photo.decode import decode
@@ -165,6 +164,8 @@ def _improve_guess(file: ModelFile, backend: Backend) -> ModelFile:
     guess = classifier.input_kind
     if guess.origin is not Origin.GUESSED:
         return file
+    from dogid.model.likely_normalisation import find_likely, make_test_pictures
+
     pictures = make_test_pictures(classifier.size)
 
     def classify(normalisation: Normalisation) -> list[Scores]:

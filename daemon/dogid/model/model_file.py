@@ -23,7 +23,6 @@ from dogid.model.containers import (
     read_zipped_model,
     teachable_machine_normalisation,
 )
-from dogid.model.graph_front import derive_normalisation
 from dogid.model.input_size import set_input_size
 from dogid.model.last_layer import NoLastLayerError
 from dogid.model.member_names import TRAINING_EMBEDDINGS
@@ -149,7 +148,7 @@ def parse_model_file(
         labels=found.names,
         labels_from=found.source,
         normalisation=_normalisation(path, options, record, metadata, exporter, zipped)
-        or derive_normalisation(weights),
+        or _derive_normalisation(weights),
         golden=_golden(path, record, packed),
         record=record,
         metadata=metadata,
@@ -206,6 +205,12 @@ def _resize(path: Path, data: bytes, side: int) -> bytes:
         return set_input_size(data, side)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _derive_normalisation(data: bytes) -> KnownNormalisation | None:
+    from dogid.model.graph_front import derive_normalisation  # the files of most models say it themselves
+
+    return derive_normalisation(data)
 
 
 def _normalisation(

@@ -16,7 +16,6 @@ from dogid.model.classifier import Model, load_model
 from dogid.model.model_file import InputOptions
 from dogid.model.shipped import shipped_model
 from dogid.settings import Settings
-from dogid.shelf.catalogue import CATALOGUE, find_entry
 from dogid.shelf.folder import hash_file, noted_labels, path_on_shelf, read_note, shelf_folder
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer
 
@@ -205,6 +204,8 @@ def _find_named(chosen: Settings, named: Path) -> Path:
 
 def explain_unknown_model(state: Path, name: str) -> str:
     """Return the message for a name that no model on the shelf has, with the way out."""
+    from dogid.shelf.catalogue import find_entry
+
     if find_entry(name) is not None:
         missing = path_on_shelf(state, name)
         return f"{name}: not downloaded yet ({missing} is missing); get it: dogid model get {name}"
@@ -216,6 +217,8 @@ def explain_unknown_model(state: Path, name: str) -> str:
 
 def _suggestion(name: str) -> str:
     import difflib  # most starts do not need it
+
+    from dogid.shelf.catalogue import CATALOGUE
 
     near = difflib.get_close_matches(name, [entry.name for entry in CATALOGUE], 1)
     return f": did you mean {near[0]}?" if near else ""

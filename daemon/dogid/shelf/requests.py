@@ -6,7 +6,6 @@ The daemon alone changes what is active while it runs. A signal has no arguments
 import contextlib
 import json
 import re
-import secrets
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,6 +48,8 @@ def write_request(state: Path, model: str | None, parent: str | None = None) -> 
 
     parent: the SHA-256 that the active model must have; None for any. Raise OSError.
     """
+    import secrets  # the daemon does not need it
+
     request = Request(secrets.token_hex(8), model, parent)
     write_atomically(_path(state, _REQUEST, request.id), json.dumps(asdict(request)).encode())
     return request

@@ -120,6 +120,24 @@ def test_only_versioned_picture_urls_are_cached(make_daemon: MakeDaemon, inbox: 
         assert kept == (path in addresses(daemon, "a.jpg"))
 
 
+def test_original_is_the_files_bytes_and_no_page(shared_daemon: DaemonProcess) -> None:
+    name = "<b>ü\u202e.html.jpg"
+    data = photo(5, kind="PNG")
+    file = put(shared_daemon.inbox / name, data)
+    put(shared_daemon.inbox / "text.jpg", b"<html><script>x</script>")
+    number = shared_daemon.wait_for_answer(name)["id"]
+    broken = shared_daemon.wait_for_answer("text.jpg")["id"]
+
+    status, body, headers = ask(shared_daemon, f"/page/original/{number}")
+    assert (status, body, headers["Content-Type"]) == (200, data, "image/png")
+    assert headers["Content-Disposition"] == f"inline; filename*=UTF-8''{urllib.parse.quote(name, safe='')}"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    put(file, photo(6, kind="PNG"))
+    shared_daemon.wait_for_classified(name, photo(6, kind="PNG"))
+    for gone in (number, broken, 1 << 63):
+        assert ask(shared_daemon, f"/page/original/{gone}")[0] == 404
+
+
 def test_deleted_photo_gives_404_to_conditional_request(shared_daemon: DaemonProcess) -> None:
     file = put(shared_daemon.inbox / "deleted.jpg", photo(1))
     tags = {path: ask(shared_daemon, path)[2]["ETag"] for path in addresses(shared_daemon, "deleted.jpg")}

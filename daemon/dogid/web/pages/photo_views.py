@@ -112,8 +112,9 @@ class PhotoViews:
     def label(self) -> Response:
         """Return the page of one label."""
         db, label = self._daemon.reader(), request.args.get("label", "")
-        newest = queries.list_results(db, ResultFilter(1, label=label))
-        if not newest and label not in list_known_labels(db):
+        newest = queries.list_results(db, ResultFilter(_EXTREMES, label=label, present=True))
+        last = queries.list_results(db, ResultFilter(1, label=label))
+        if not last and label not in list_known_labels(db):
             return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
         scores = sorted(gallery_queries.list_newest_scores(db, label, _NEWEST), reverse=True)
         doubtful = scores[: -_EXTREMES - 1 : -1]
@@ -125,7 +126,8 @@ class PhotoViews:
             by_model=gallery_queries.count_between(db, label, 0, queries.MAX_ID),
             by_people=count_reviewed_labels(db).get(label, 0),
             newest=newest,
-            oldest=queries.list_results(db, ResultFilter(1, label=label, after=0)),
+            last=last,
+            first=queries.list_results(db, ResultFilter(1, label=label, after=0)),
             threshold=self._daemon.settings.thresholds.get(label, certainty.DEFAULT_THRESHOLD),
             looked_at=len(scores),
             most=_NEWEST,

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from dogid.cli import main
-from dogid.commands.check import _check_state, _check_watch, _run_check
+from dogid.commands.check_machine import check_state, check_watch
+from dogid.commands.check_result import run_check
 from dogid.ledger.database import FILE_NAME
 from dogid.settings import Settings
 from tests.ledger.ledger_folder import Inbox, add_classified
@@ -56,11 +57,11 @@ def replace_by_folder(ledger: Path) -> None:
 def test_check_finds_a_damaged_ledger(closed: Inbox, damage: Callable[[Path], None], outcome: str) -> None:
     settings = Settings(inbox=closed.folder, state=closed.state)
     before = sorted(closed.state.iterdir())
-    assert _run_check("state", _check_state, settings).ok
+    assert run_check("state", check_state, settings).ok
     assert sorted(closed.state.iterdir()) == before
     damage(closed.state / FILE_NAME)
 
-    result = _run_check("state", _check_state, settings)
+    result = run_check("state", check_state, settings)
 
     assert not result.ok
     assert outcome in result.detail
@@ -73,9 +74,10 @@ def test_check_finds_a_lock_of_another_user() -> None:
         folder.chmod(0o777)
         (folder / "dogid.lock").touch(0o644)
         script = (
-            "import os; from pathlib import Path; from dogid.commands.check import _check_state, _run_check;"
+            "import os; from pathlib import Path; from dogid.commands.check_machine import check_state;"
+            "from dogid.commands.check_result import run_check;"
             " from dogid.settings import Settings; os.setuid(65534);"
-            f" print(_run_check('state', _check_state, Settings(inbox=Path('/'), state=Path({name!r}))))"
+            f" print(run_check('state', check_state, Settings(inbox=Path('/'), state=Path({name!r}))))"
         )
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
 
@@ -85,7 +87,7 @@ def test_check_finds_a_lock_of_another_user() -> None:
 
 def test_watch_of_an_impossible_inbox_is_wrong(tmp_path: Path) -> None:
     results = [
-        _run_check("watch", _check_watch, Settings(inbox=tmp_path / folder / "inbox", state=tmp_path / "state"))
+        run_check("watch", check_watch, Settings(inbox=tmp_path / folder / "inbox", state=tmp_path / "state"))
         for folder in ("missing", "")
     ]
 

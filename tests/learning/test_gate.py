@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dogid.learning.gate import NEEDED_E_VALUE, Comparison, Evidence, Gate, bound_share, compute_e_value
+from dogid.learning.comparison import Comparison
+from dogid.learning.gate import NEEDED_E_VALUE, Evidence, Gate
 from dogid.learning.gate import judge as judge_evidence
+from dogid.learning.gate_statistics import bound_share, compute_e_value
 
 LABELS = ["ant", "bee", "crab", "dodo"]
 Answers = NDArray[np.intp]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dogid.learning.gate import Comparison
+from dogid.learning.comparison import Comparison
 from dogid.learning_run.after_activation import weigh_words
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dogid.learning.gate import Comparison, find_worse_labels
+from dogid.learning.comparison import Comparison
+from dogid.learning.label_changes import find_worse_labels
 from dogid.learning.photos import Indices
 
 _FEWEST = 30  # recent photos; of fewer, two answers more or less decide

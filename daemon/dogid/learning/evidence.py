@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.learning.agreement import compare_answers, compare_rightness
+from dogid.learning.comparison import Comparison
 from dogid.learning.cross_validation import AllLogits, OldLogits, answer_by_folds
-from dogid.learning.gate import Comparison, Evidence
+from dogid.learning.gate import Evidence
 from dogid.learning.material import Material
 from dogid.learning.photos import Indices, Mask, Parent
 from dogid.learning.standardisation import Floats

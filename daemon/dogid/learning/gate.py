@@ -5,7 +5,6 @@ mixture over p > 1/2 (Ville 1939, Shafer 2021). Not worse on the old: the loss t
 (Clopper and Pearson 1934) is within the margin that they can carry. Both count clusters of near-duplicates.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dogid.evaluation.intervals import Interval, mcnemar, share_interval
+from dogid.learning.comparison import Comparison
+from dogid.learning.gate_statistics import bound_loss, bound_share, compute_e_value
+from dogid.learning.label_changes import LabelChange, compare_label, explain_label, find_worse_labels
 from dogid.quantities import count_of
 
 NEEDED_E_VALUE = 20.0
@@ -21,15 +23,10 @@ Each learning run fits another layer, and people correct wrong answers, on which
 model has learned what it was taught, and the second claim that nothing else was lost. Higher asks for more corrections:
 20 needs 7 without a loss, 100 needs 9."""
 _FEWEST_GAINED = 7  # without a loss; stated to people, and follows of the above
-_LARGEST_E_VALUE = 10**9  # that is stated: a thousand gains would not fit a float
 _ACCEPTED_LOSS = 0.005
 """Share of the unseen photos that may be lost: with more of them, the margin comes down to it."""
 _WIDEST_MARGIN = 0.05
 """With fewer than 59 photos not even a loss of 5 points can be excluded: then nothing is shown."""
-_LABEL_LOSS, _LABEL_P = 0.05, 0.01
-"""A label's recall that falls by more, and less likely by chance than this, is a reason to refuse by itself."""
-_FEWEST_LOST = 2
-"""Photos that a label has lost before half of them is too much; with one, chance alone would refuse rare labels."""
 _MOST_CONTESTED = 0.03
 """Share of a label's photos that may be given to a label which contradicts them. Lower: an `other` that has many photos
 of a new label in it is refused (2 % of it are left out for rottweilers); higher: as much of the label may be lost."""
@@ -38,35 +35,6 @@ _MOST_IN_ALL = 0.02
 models that learn many labels are refused; higher: the old ones fade."""
 FEWEST_KNOWN = 5
 """Photos of a label; of fewer, whether it suffers cannot be known."""
-_TAIL = 0.05  # of the bound on the loss, one-sided
-_BISECTIONS = 60  # more cannot be expressed
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What two models answered to the same photos."""
-
-    before: NDArray[np.bool_]
-    """[photos], whether the former model is right."""
-    after: NDArray[np.bool_]
-    clusters: NDArray[np.intp]
-    labels: NDArray[np.intp]
-    """[photos], the true ones, places in the list of labels."""
-
-    def select(self, kept: NDArray[np.bool_]) -> "Comparison":
-        """Return the photos of a mask [photos]."""
-        return Comparison(self.before[kept], self.after[kept], self.clusters[kept], self.labels[kept])
-
-    def share_right(self) -> tuple[float, float]:
-        """Return which share of the clusters, of which there is at least one, was right before and after."""
-        weights = 1.0 / np.bincount(self.clusters)[self.clusters]
-        return float(weights @ self.before / weights.sum()), float(weights @ self.after / weights.sum())
-
-    def count_clusters(self) -> tuple[int, int, int]:
-        """Return how many clusters there are, and in how many more photos are right after, and fewer."""
-        difference = np.zeros(int(self.clusters.max(initial=-1)) + 1, np.int64)
-        np.add.at(difference, self.clusters, self.after.astype(np.int64) - self.before)
-        return len(np.unique(self.clusters)), int((difference > 0).sum()), int((difference < 0).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +99,6 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelChange:
-    """One label's recall on unseen photos."""
-
-    label: str
-    photos: int
-    before: float
-    after: float
-    interval_before: Interval
-    interval_after: Interval
-
-
-@dataclass(frozen=True, slots=True)
 class Gate:
     """The judgement."""
 
@@ -169,7 +125,7 @@ def judge(
     unseen = evidence.unseen.select(~evidence.contested)
     better, not_worse = _judge_better(evidence.reviewed), _judge_not_worse(evidence.unseen, evidence.contested)
     written = _judge_not_worse(evidence.written, np.zeros(len(evidence.written.labels), bool))
-    labels = tuple(_compare_label(unseen, at, names[at]) for at in np.unique(unseen.labels).tolist())
+    labels = tuple(compare_label(unseen, at, names[at]) for at in np.unique(unseen.labels).tolist())
     reasons = [f"the label {name} is missing" for name in lost_labels]
     if better.e_value < NEEDED_E_VALUE:
         reasons.append(_explain_not_better(better))
@@ -180,11 +136,11 @@ def judge(
         )
     elif not_worse.largest_loss > not_worse.margin:
         reasons.append(f"it may be worse on the old: {not_worse.statement}")
-    reasons += [_explain_label(unseen, at, names[at], "unseen") for at in find_worse_labels(unseen)]
+    reasons += [explain_label(unseen, at, names[at], "unseen") for at in find_worse_labels(unseen)]
     named = set(find_worse_labels(unseen))
     for kind, photos in (("stored", evidence.all_stored), ("stored, as the models answer them,", evidence.written)):
         worse = set(find_worse_labels(photos)) - named
-        reasons += [_explain_label(photos, at, names[at], kind) for at in sorted(worse)]
+        reasons += [explain_label(photos, at, names[at], kind) for at in sorted(worse)]
         named |= worse
     if written.clusters and written.largest_loss > max(written.margin, _ACCEPTED_LOSS):
         reasons.append(f"the model that is written answers the old worse: {written.statement}")
@@ -199,37 +155,6 @@ def judge(
         reasons.append(f"too much was lost over all rounds of learning: {since.statement}")
     reasons += disagreements
     return Gate(not reasons, tuple(reasons), better, not_worse, written, since, labels)
-
-
-def compute_e_value(gained: int, lost: int) -> float:
-    """Return the evidence that a discordant cluster is more likely gained than lost.
-
-    It is 2 * integral from 1/2 to 1 of (2p)^gained (2(1-p))^lost dp, in closed form by the incomplete beta function.
-    """
-    coins = gained + lost + 1
-    ways, total = sum(math.comb(coins, taken) for taken in range(gained + 1)), coins * math.comb(coins - 1, gained)
-    return ways / total if ways < _LARGEST_E_VALUE * total else float(_LARGEST_E_VALUE)
-
-
-def bound_share(hits: int, count: int, tail: float = _TAIL) -> float:
-    """Return the largest share at which as few as hits among count are no rarer than tail; 1 without any."""
-    if hits >= count:
-        return 1.0
-    taken = np.arange(1, hits + 1)
-    ways = np.concatenate([[0.0], np.cumsum(np.log((count - taken + 1) / taken))])  # logarithms of "count choose taken"
-    low, high = hits / count, 1.0
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _at_most(ways, count, middle) > tail else (low, middle)
-    return high
-
-
-def _at_most(ways: NDArray[np.float64], count: int, share: float) -> float:
-    """Return how likely fewer than len(ways) hits among count are, each with probability share (0..1, exclusive)."""
-    if share >= 1.0:
-        return 0.0
-    taken = np.arange(len(ways))
-    return float(np.exp(ways + taken * math.log(share) + (count - taken) * math.log1p(-share)).sum())
 
 
 def _judge_better(photos: Comparison) -> Better:
@@ -258,11 +183,11 @@ def _interval(share: float, clusters: int) -> Interval:
 def _judge_not_worse(everything: Comparison, contested: NDArray[np.bool_]) -> NotWorse:
     photos = everything.select(~contested)
     clusters, gained, lost = photos.count_clusters()
-    largest = 1.0 if not clusters else _bound_loss(gained, lost, clusters)
+    largest = 1.0 if not clusters else bound_loss(gained, lost, clusters)
     margin = 1.0 if not clusters else bound_share(int(_ACCEPTED_LOSS * clusters), clusters)
     loss = (lost - gained) / clusters if clusters else 0.0
     taken = len(np.unique(everything.clusters[contested & everything.before]))
-    worst = _bound_loss(gained, lost + taken, clusters + taken) if clusters else 1.0
+    worst = bound_loss(gained, lost + taken, clusters + taken) if clusters else 1.0
     statement = _state(loss, largest, clusters)
     if taken:
         statement += (
@@ -270,14 +195,6 @@ def _judge_not_worse(everything: Comparison, contested: NDArray[np.bool_]) -> No
             "are labelled rightly)"
         )
     return NotWorse(len(photos.before), clusters, gained, lost, loss, largest, margin, taken, worst, statement)
-
-
-def _bound_loss(gained: int, lost: int, clusters: int) -> float:
-    """Return the net loss that cannot be excluded; with gains, either side has half of the tail (Bonferroni)."""
-    if not gained:
-        return bound_share(lost, clusters)
-    least_gain = 1 - bound_share(clusters - gained, clusters, _TAIL / 2)
-    return bound_share(lost, clusters, _TAIL / 2) - least_gain
 
 
 def _state(loss: float, largest: float, clusters: int) -> str:
@@ -297,40 +214,3 @@ def _explain_not_better(better: Better) -> str:
         f"near-duplicates counted once; review more photos: where "
         f"none is lost, {_FEWEST_GAINED} gained ones are enough"
     )
-
-
-def find_worse_labels(photos: Comparison) -> list[int]:
-    """Return the places of labels that lose more than chance explains, or half of their photos."""
-    found = []
-    for at in np.unique(photos.labels).tolist():
-        gained, lost, of_label = _count_label(photos, at)
-        net = lost - gained
-        if (net > _LABEL_LOSS * of_label and _sign_tail(gained, lost) < _LABEL_P) or (
-            net >= _FEWEST_LOST and 2 * net >= of_label
-        ):
-            found.append(at)
-    return found
-
-
-def _count_label(photos: Comparison, at: int) -> tuple[int, int, int]:
-    of_label = photos.labels == at
-    before, after = photos.before[of_label], photos.after[of_label]
-    return int((after & ~before).sum()), int((before & ~after).sum()), len(before)
-
-
-def _sign_tail(gained: int, lost: int) -> float:
-    """Return how likely at most so many of the discordant photos are gained, if either is as likely."""
-    coins = gained + lost
-    return float(sum(math.comb(coins, taken) for taken in range(gained + 1)) / 2**coins)
-
-
-def _explain_label(photos: Comparison, at: int, name: str, kind: str) -> str:
-    gained, lost, of_label = _count_label(photos, at)
-    return f"{name} is recognised less: {lost} of {of_label} {kind} photos lost, {gained} gained"
-
-
-def _compare_label(photos: Comparison, at: int, name: str) -> LabelChange:
-    of_label = photos.labels == at
-    count, before, after = int(of_label.sum()), int(photos.before[of_label].sum()), int(photos.after[of_label].sum())
-    intervals = (Interval(*share_interval(hits, count)) for hits in (before, after))
-    return LabelChange(name, count, before / count, after / count, *intervals)

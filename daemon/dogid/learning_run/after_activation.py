@@ -10,7 +10,9 @@ import numpy as np
 
 from dogid.errors import UsageError
 from dogid.learning.clusters import find_clusters
-from dogid.learning.gate import NEEDED_E_VALUE, Comparison, compute_e_value
+from dogid.learning.comparison import Comparison
+from dogid.learning.gate import NEEDED_E_VALUE
+from dogid.learning.gate_statistics import compute_e_value
 from dogid.learning.standardisation import Floats
 from dogid.ledger.reviews import EmbeddedReview, StoredEmbedding, list_newest_embeddings, list_standing_reviews
 from dogid.model.classifier import Model

@@ -6,30 +6,23 @@ into the folders, or changed there, stays.
 """
 
 import errno
-import hashlib
-import os
 import sqlite3
-import tempfile
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dogid.clock import iso_utc
-from dogid.dataset.label_folders import NUMBERED_MANIFEST
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import shown_name
-from dogid.inbox.safe_open import NotAFileError, OutsideError, open_beneath, open_root
-from dogid.ledger.reviews import Review, list_present_paths, list_standing_reviews
-from dogid.quantities import count_of
-from dogid.system.atomic_files import sync_folder, write_atomically
+from dogid.ledger.reviews import Review, list_standing_reviews
+from dogid.system.atomic_files import write_atomically
 from dogid_convert.data.export_folder import ExportFolder
-from dogid_convert.data.export_names import is_exported_name, name_exported_file, name_label_folders
-from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json, read
+from dogid_convert.data.export_names import name_exported_file, name_label_folders
+from dogid_convert.data.former_exports import PLAN, find_last_manifest, publish, read_own, was_exported_to
+from dogid_convert.data.inbox_copies import is_in_inbox, open_copies
+from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json
 from dogid_convert.support.progress import Track, untracked
-
-_PLAN = ".export-plan.json"
-"""The files that an export may have written, until its manifest is there: those of an interrupted one, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ def export_reviewed(
         raise UsageError(f"{folder}: the inbox lies in it and would become a label's folder; name another folder")
     if folder.resolve().is_relative_to(state.resolve()) or state.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{folder}: is where the daemon keeps its state; name another folder")
-    if not _list_labels(db) and not _was_exported_to(folder):
+    if not _list_labels(db) and not was_exported_to(folder):
         raise DogidError("nobody has labelled a photo yet: nothing to export. Label some: dogid label FILE... LABEL")
     try:
         with ExportFolder(folder) as target:
@@ -89,12 +82,12 @@ def export_reviewed(
 
 
 def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardlink: bool, track: Track) -> Export:
-    path, number = _last_manifest(folder.path)
-    plan = folder.path / _PLAN
-    before = None if path is None else _read_own(db, path)
+    path, number = find_last_manifest(folder.path)
+    plan = folder.path / PLAN
+    before = None if path is None else read_own(db, path)
     former = {} if before is None else {entry.file: entry for entry in before.entries}
     if plan.exists():
-        former |= {entry.file: entry for entry in _read_own(db, plan).entries}
+        former |= {entry.file: entry for entry in read_own(db, plan).entries}
     photos = _list_photos(db, former.values())
     planned = former | {photo.entry.file: photo.entry for photo in photos}
     write_atomically(plan, as_json(Manifest(_sorted(planned.values()))).encode())
@@ -109,45 +102,9 @@ def _export(db: sqlite3.Connection, inbox: Path, folder: ExportFolder, *, hardli
     is_new = path is None or before != content
     if path is None or is_new:
         path = folder.path / f"manifest-{number + 1:04}.json"
-        _publish(path, as_json(content).encode())
+        publish(path, as_json(content).encode())
     plan.unlink()
     return Export(path, content, removed, withdrawn, is_new)
-
-
-def _was_exported_to(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / _PLAN).exists() or _last_manifest(folder)[0] is not None)
-
-
-def _last_manifest(folder: Path) -> tuple[Path | None, int]:
-    """Return the newest manifest, and the highest number that a name has, be it a manifest or not."""
-    numbers = {int(found[1]): path for path in folder.iterdir() if (found := NUMBERED_MANIFEST.fullmatch(path.name))}
-    manifests = [number for number, path in numbers.items() if path.is_file() and not path.is_symlink()]
-    return numbers[max(manifests)] if manifests else None, max(numbers, default=0)
-
-
-def _read_own(db: sqlite3.Connection, path: Path) -> Manifest:
-    """Read a manifest of this ledger's: every review in it is in the ledger, where none is ever deleted.
-
-    Raise UsageError where it is another's, or names files that no export writes.
-    """
-    manifest = read(path)
-    for file in (*(entry.file for entry in manifest.entries), *manifest.changed):
-        if not is_exported_name(file):
-            raise UsageError(f"{path} names {file!r}, which no export writes: give another folder")
-    rows = db.execute("SELECT sha256, reviewer, at FROM review").fetchall()
-    known = {(sha256, by, iso_utc(at)) for sha256, by, at in rows}
-    foreign = [entry for entry in manifest.entries if (entry.sha256, *_said(entry)) not in known]
-    if foreign:
-        raise UsageError(
-            f"{path}: {count_of(len(foreign), 'photo')}, such as {foreign[0].file}, got the label in another ledger "
-            "than this one (--state), and would lose it: give another folder, or the state that was exported there"
-        )
-    return manifest
-
-
-def _said(entry: ManifestEntry) -> tuple[str, str]:
-    word = entry.word if isinstance(entry.word, dict) else {}  # anything may stand in a file
-    return str(word.get("by")), str(word.get("at"))
 
 
 def _list_labels(db: sqlite3.Connection) -> list[Review]:
@@ -231,31 +188,11 @@ def _write_from_inbox(
     db: sqlite3.Connection, inbox: Path, folder: ExportFolder, entry: ManifestEntry, *, hardlink: bool
 ) -> int | None:
     """Write a photo from the first file in the inbox that has its content; return its size, None where none has."""
-    for source in _open_copies(db, inbox, entry.sha256):
+    for source in open_copies(db, inbox, entry.sha256):
         size = folder.write(entry.file, source, entry.sha256, hardlink=hardlink)
         if size is not None:
             return size
     return None
-
-
-def _open_copies(db: sqlite3.Connection, inbox: Path, sha256: str) -> Iterator[int]:
-    """Open one after the other the files in the inbox that had a content when they were classified."""
-    for path in list_present_paths(db, sha256):
-        try:
-            with open_root(inbox) as root:
-                source = open_beneath(root, path)
-        except (OSError, ValueError, OutsideError, NotAFileError):
-            continue
-        with os.fdopen(source, "rb", buffering=0) as file:
-            yield file.fileno()
-
-
-def _is_in_inbox(db: sqlite3.Connection, inbox: Path, sha256: str) -> bool:
-    for source in _open_copies(db, inbox, sha256):
-        with os.fdopen(source, "rb", closefd=False) as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == sha256:
-                return True
-    return False
 
 
 def _remove_former(
@@ -279,7 +216,7 @@ def _remove_former(
             continue
         if there != sha256:
             changed.add(name)
-        elif sha256 in exported or _is_in_inbox(db, inbox, sha256):
+        elif sha256 in exported or is_in_inbox(db, inbox, sha256):
             folder.remove(name)
             removed.append(name)
         else:
@@ -290,27 +227,6 @@ def _remove_former(
 def _still_there(folder: ExportFolder, changed: set[str], content: Manifest) -> tuple[str, ...]:
     names = changed - {entry.file for entry in content.entries}
     return tuple(sorted(name for name in names if folder.read_digest(name) is not None))
-
-
-def _publish(path: Path, data: bytes) -> None:
-    """Write a manifest whole, under a name that none has: it is never changed."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".manifest-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o444)
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            raise DogidError(f"{path}: another export has just written it; run it again") from None
-        except OSError:  # a file system without links
-            temporary.replace(path)
-        sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def describe_export(export: Export) -> dict[str, object]:

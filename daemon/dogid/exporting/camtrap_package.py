@@ -5,17 +5,15 @@ fill in; a later export into the same folder keeps it.
 """
 
 import csv
-import io
 import json
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from dogid import __version__
 from dogid.errors import UsageError
+from dogid.exporting.camtrap_descriptor import DESCRIPTOR, describe_package, has_place, read_descriptor
 from dogid.exporting.camtrap_tables import (
     DEPLOYMENT_COLUMNS,
     LABEL_COLUMNS,
@@ -29,20 +27,13 @@ from dogid.exporting.camtrap_tables import (
     observation_row,
     said_label,
 )
+from dogid.exporting.former_camtrap_tables import read_deployments, read_labels
 from dogid.exporting.label_kinds import LabelKind, guess_kind
 from dogid.exporting.whole_files import WholeFiles
 from dogid.quantities import count_of
 from dogid.result_document import Result
-from dogid.result_table import defuse, restore
+from dogid.result_table import defuse
 
-_VERSION = "1.0.2"
-_HOME = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{_VERSION}"
-_DESCRIPTOR = "datapackage.json"
-_SOURCE = "dogid"
-_TABLES = ("deployments", "media", "observations")
-_POINTS = "MultiPoint"
-_MADE_ANEW = ("resources", "profile", "created", "sources", "spatial", "temporal", "taxonomic")
-"""Keys of the descriptor that each export writes; all others stay as a person has written them."""
 _OTHERS = "other-deployments.csv"
 """Rows of cameras that have no photo in this export, no part of the package: a deployment without photos would say that
 its camera saw nothing."""
@@ -65,7 +56,7 @@ def check_folder(folder: Path) -> None:
     """Raise UsageError where a folder has files that no export of this kind wrote."""
     if folder.is_file():
         raise UsageError(f"{folder} is a file: name a folder for the package with -o")
-    if folder.is_dir() and any(folder.iterdir()) and _read_descriptor(folder) is None:
+    if folder.is_dir() and any(folder.iterdir()) and read_descriptor(folder) is None:
         raise UsageError(f"{folder} has other files in it: name an empty or a new folder with -o")
 
 
@@ -78,9 +69,9 @@ def write_package(
     nothing was written, PartlyWrittenError.
     """
     check_folder(folder)
-    before = _read_descriptor(folder) or {}
-    kept = _read_deployments(folder / _OTHERS) | _read_deployments(folder / "deployments.csv")
-    labels = _read_labels(folder / "labels.csv")
+    before = read_descriptor(folder) or {}
+    kept = read_deployments(folder / _OTHERS) | read_deployments(folder / "deployments.csv")
+    labels = read_labels(folder / "labels.csv")
     deployments: dict[str, Deployment] = {}
     used: set[str] = set()
     photos = failed = 0
@@ -111,8 +102,8 @@ def write_package(
         meanings = list(_label_rows(labels))
         _TableFile(files.open("labels.csv"), _columns_of(LABEL_COLUMNS, meanings)).write(meanings)
         names = sorted({labels[label].scientific_name for label in used} - {""})
-        descriptor = _describe(before, places, names)
-        json.dump(descriptor, files.open(_DESCRIPTOR), indent=2, ensure_ascii=False)
+        descriptor = describe_package(before, places, names)
+        json.dump(descriptor, files.open(DESCRIPTOR), indent=2, ensure_ascii=False)
         files.commit()
     undated = sum(deployment.undated for deployment in deployments.values())
     nameless = [
@@ -133,54 +124,6 @@ class _TableFile:
         self._writer.writerows(rows)
 
 
-def _read_descriptor(folder: Path) -> dict[str, Any] | None:
-    """Return the descriptor of a package that dogid wrote; None where there is none. Raise UsageError."""
-    path = folder / _DESCRIPTOR
-    try:
-        found = json.loads(path.read_text())
-        if not any(source["title"] == _SOURCE for source in found["sources"]):
-            return None
-    except ValueError as error:
-        raise UsageError(f"{path}: is no JSON in UTF-8 ({error}): mend it, or delete it") from error
-    except (OSError, LookupError, TypeError):
-        return None
-    for key in ("project", "spatial"):
-        if not isinstance(found.get(key, {}), dict):
-            raise UsageError(f"{path}: {key}: must be an object, as {{...}}: mend it, or delete the key")
-    for key in ("contributors", "sources", "resources", "taxonomic"):
-        each = found.get(key, [])
-        if not isinstance(each, list) or not all(isinstance(one, dict) for one in each):
-            raise UsageError(f"{path}: {key}: must be a list of objects, as [{{...}}]: mend it, or delete the key")
-    return dict(found)
-
-
-def _read_deployments(path: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of a table of deployments by their ids; those that are empty are left out. Raise UsageError."""
-    found: dict[str, dict[str, str]] = {}
-    for row in _read_table(path, DEPLOYMENT_COLUMNS[0]):
-        name = row["deploymentID"]
-        if name in found:
-            raise UsageError(f"{path}: deploymentID: {name} is there twice: make one row of them")
-        if any(row.values()):
-            found[name] = row
-    return found
-
-
-def _read_labels(path: Path) -> dict[str, LabelMeaning]:
-    """Return what a person has filled in for each label. Raise UsageError."""
-    labels = {}
-    for row in _read_table(path, *LABEL_COLUMNS):
-        label = restore(row["label"])
-        kind = row["observationType"].strip().lower() or guess_kind(label)
-        if kind not in list(LabelKind):
-            raise UsageError(
-                f"{path}: observationType of {label}: {kind} is none of {', '.join(LabelKind)}: write one of these"
-            )
-        others = {column: cell for column, cell in row.items() if column not in LABEL_COLUMNS}
-        labels[label] = LabelMeaning(kind, row["scientificName"].strip(), others)
-    return labels
-
-
 def _label_rows(labels: Mapping[str, LabelMeaning]) -> Iterable[Row]:
     """Yield the rows of labels.csv; where there are too many labels, those not filled in are left out."""
     most = sorted(labels, key=lambda label: (not labels[label].scientific_name, label))[:_KEPT_LABELS]
@@ -193,24 +136,6 @@ def _label_rows(labels: Mapping[str, LabelMeaning]) -> Iterable[Row]:
 def _columns_of(columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     """Return the columns of a table, and behind them those that a person has added."""
     return tuple(dict.fromkeys((*columns, *(column for row in rows for column in row))))
-
-
-def _read_table(path: Path, *needed: str) -> list[dict[str, str]]:
-    """Return the rows of a table as a person's spreadsheet may have saved it: with `;`, where numbers have commas.
-
-    needed: names of columns. Raise UsageError.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-        header = text.partition("\n")[0]
-        rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count)))
-    except FileNotFoundError:
-        return []
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: cannot be read as CSV in UTF-8 ({error}): save it so, or delete it") from error
-    if rows and not rows[0].keys() >= set(needed):
-        raise UsageError(f"{path}: the columns {', '.join(needed)} are not all there: put them back, or delete it")
-    return [{key: value or "" for key, value in row.items() if isinstance(key, str)} for row in rows]
 
 
 def _count(deployment: Deployment, taken_at: str) -> None:
@@ -245,69 +170,10 @@ def _choose(function: Callable[..., str], kept: str, found: str) -> str:
         return kept or found
 
 
-def _describe(before: Mapping[str, Any], places: list[Row], names: list[str]) -> dict[str, Any]:
-    """Return the descriptor: what a person wrote into the one before stays."""
-    starts = sorted(row["deploymentStart"][:10] for row in places if row["deploymentStart"])
-    ends = sorted(row["deploymentEnd"][:10] for row in places if row["deploymentEnd"])
-    points = [[float(row["longitude"]), float(row["latitude"])] for row in places if _has_place(row)]
-    is_drawn = before.get("spatial", {}).get("type", _POINTS) != _POINTS  # by a person
-    project = {
-        "title": "",
-        "samplingDesign": "",
-        "captureMethod": [],
-        "individualAnimals": False,
-        "observationLevel": ["media"],
-    }
-    own: dict[str, Any] = {
-        "resources": [_resource(name) for name in _TABLES]
-        + [{"name": "labels", "path": "labels.csv", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8",
-            "description": "What each label of dogid stands for: fill in, and export again."}]
-        + [each for each in before.get("resources", ()) if each.get("name") not in (*_TABLES, "labels")],
-        "profile": f"{_HOME}/camtrap-dp-profile.json",
-        "name": "dogid-export",
-        "id": str(uuid.uuid4()),
-        "created": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "title": "",
-        "contributors": [{"title": "", "role": "contact"}],
-        "sources": [{"title": _SOURCE, "version": __version__}]
-        + [each for each in before.get("sources", ()) if each.get("title") != _SOURCE],
-        "project": project,
-        "spatial": before["spatial"] if is_drawn else {"type": _POINTS, "coordinates": points},
-        "temporal": {"start": starts[0], "end": ends[-1]} if starts and ends else {"start": "", "end": ""},
-        "taxonomic": _describe_taxa(before.get("taxonomic", ()), names),
-    }  # fmt: skip
-    return own | {key: value for key, value in before.items() if key not in _MADE_ANEW}
-
-
-def _describe_taxa(before: Iterable[Mapping[str, Any]], names: list[str]) -> list[Mapping[str, Any]]:
-    """Return the taxa of some scientific names, and those besides of which a person has written more than the name."""
-    written = {str(taxon.get("scientificName")): taxon for taxon in before if len(taxon) > 1}
-    return [dict(written.pop(name, {})) | {"scientificName": name} for name in names] + list(written.values())
-
-
-def _resource(name: str) -> dict[str, str]:
-    return {
-        "name": name,
-        "path": f"{name}.csv",
-        "profile": "tabular-data-resource",
-        "format": "csv",
-        "mediatype": "text/csv",
-        "encoding": "utf-8",
-        "schema": f"{_HOME}/{name}-table-schema.json",
-    }
-
-
-def _has_place(row: Row) -> bool:
-    try:
-        return -90 <= float(row["latitude"]) <= 90 and -180 <= float(row["longitude"]) <= 180
-    except ValueError:
-        return False
-
-
 def _list_missing(
     descriptor: Mapping[str, Any], places: list[Row], undated: int, failed: int, nameless: list[str]
 ) -> Iterable[str]:
-    homeless = [row["deploymentID"] for row in places if not _has_place(row)]
+    homeless = [row["deploymentID"] for row in places if not has_place(row)]
     if homeless:
         yield f"deployments.csv: latitude and longitude of {_join(homeless)}"
     if undated:
@@ -321,7 +187,7 @@ def _list_missing(
     if not all(person.get("title") for person in descriptor["contributors"]):
         empty.append("contributors")
     if empty:
-        yield f"{_DESCRIPTOR}: {', '.join(empty)}"
+        yield f"{DESCRIPTOR}: {', '.join(empty)}"
 
 
 def _join(names: list[str]) -> str:

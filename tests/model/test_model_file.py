@@ -9,7 +9,8 @@ from PIL import Image
 
 from dogid.errors import UsageError
 from dogid.model.classifier import load_model
-from dogid.model.model_file import RECORD, read_model_file
+from dogid.model.model_file import read_model_file
+from dogid.model.model_record import RECORD
 from tests.model.small_models import LABELS, SIZE, flat, with_labels
 
 

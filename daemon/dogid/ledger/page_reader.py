@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from dogid.ledger.row_repair import Value
+from dogid.ledger.write_ahead_log import read_log
 
 USUAL_PAGE_SIZE = 4096
 """Bytes of a page, unless the ledger was rebuilt with another size."""
@@ -20,8 +21,6 @@ _INTERIOR_TABLE, _LEAF_TABLE, _LEAF_INDEX = 5, 13, 10
 _FILE_HEADER = 100
 _PAGE_SIZES = [1 << power for power in range(9, 17)]
 _INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
-_WAL_MAGIC = (0x377F0682, 0x377F0683)
-_WAL_HEADER, _FRAME_HEADER = 32, 24
 _FEW_ROWS = 10  # of a lost page without rowids that is read: counters are few, and an index has nothing of its own
 _MOST_PAYLOAD = 64 << 20  # of one row; a damaged length above it is not followed
 
@@ -43,7 +42,7 @@ class DatabaseFile:
         """page_size in bytes; None: what the header says, if it may be. Raise OSError where it cannot be read."""
         self._file = path.open("rb")
         self.page_size = page_size or _noted_page_size(self._file.read(_FILE_HEADER))
-        log = _read_log(path.with_name(path.name + "-wal"), self.page_size)
+        log = read_log(path.with_name(path.name + "-wal"), self.page_size)
         in_file = -(-path.stat().st_size // self.page_size)
         self._count = max(in_file, max(log, default=0))
         self._pages = _Pages(self._file.fileno(), self.page_size, log, self._count)
@@ -266,43 +265,3 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, end + 1
     return value << 8 | data[at + 8], at + 9
-
-
-def _read_log(path: Path, page_size: int) -> dict[int, bytes]:
-    """Return the pages of the transactions that are whole in a write-ahead log, by number."""
-    try:
-        log = path.read_bytes()
-    except FileNotFoundError:
-        return {}
-    if len(log) < _WAL_HEADER:
-        return {}
-    magic, _, noted_size, _, *salts, _, _ = struct.unpack(">8I", log[:_WAL_HEADER])
-    if magic not in _WAL_MAGIC or noted_size != page_size:
-        return {}
-    order = ">" if magic & 1 else "<"
-    sums = _checksum(log[:24], (0, 0), order)
-    if sums != struct.unpack(">2I", log[24:_WAL_HEADER]):
-        return {}
-    committed: dict[int, bytes] = {}
-    transaction: dict[int, bytes] = {}
-    step = _FRAME_HEADER + page_size
-    for at in range(_WAL_HEADER, len(log) - step + 1, step):
-        number, commits, *found = struct.unpack(">6I", log[at : at + _FRAME_HEADER])
-        page = log[at + _FRAME_HEADER : at + step]
-        sums = _checksum(page, _checksum(log[at : at + 8], sums, order), order)
-        if found[:2] != salts or tuple(found[2:]) != sums:
-            break
-        transaction[number] = page
-        if commits:
-            committed |= transaction
-            transaction = {}
-    return committed
-
-
-def _checksum(data: bytes, sums: tuple[int, int], order: str) -> tuple[int, int]:
-    first, second = sums
-    words = struct.unpack(f"{order}{len(data) // 4}I", data)
-    for even, odd in zip(words[::2], words[1::2], strict=True):
-        first = first + even + second & 0xFFFFFFFF
-        second = second + odd + first & 0xFFFFFFFF
-    return first, second

@@ -14,7 +14,8 @@ from dogid.model.input_size import has_open_size
 from dogid.model.input_tensor import InputEncoder, InputKind
 from dogid.model.interpreter import Backend, choose_backend
 from dogid.model.labels import check_count, check_lengths, find_repeated
-from dogid.model.model_file import AS_DEFINED, GoldenPhoto, InputOptions, ModelFile, RunnableModel, read_model_file
+from dogid.model.model_file import AS_DEFINED, InputOptions, ModelFile, RunnableModel, read_model_file
+from dogid.model.model_record import GoldenPhoto
 from dogid.model.output_scores import Scores, are_all_equal, check_is_scores, generate_images, read_score_decoder
 from dogid.photo.decode import decode
 from dogid.photo.pixels import Pixels

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dogid.model.model_file import GoldenPhoto
+from dogid.model.model_record import GoldenPhoto
 
 GOLDEN_FILE = "golden.png"
 

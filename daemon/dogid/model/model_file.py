@@ -6,8 +6,6 @@ https://ai.google.dev/edge/litert/models/metadata. A reader of the flatbuffer ig
 
 import hashlib
 import io
-import json
-import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -27,14 +25,19 @@ from dogid.model.input_size import set_input_size
 from dogid.model.last_layer import NoLastLayerError
 from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.model_labels import find_labels
+from dogid.model.model_record import (
+    RECORD,
+    GoldenPhoto,
+    extract_sealed_weights,
+    read_colours,
+    read_golden_photo,
+    read_record,
+)
 from dogid.model.network import Network, expose_embedding, read_network
 from dogid.model.skip_quantize import strip_input_quantize
 from dogid.model.tflite_metadata import ModelMetadata, read_metadata
 from dogid.model.zip_members import ZIP_ERRORS, read_member
 from dogid.preprocessing import BGR, RGB, KnownNormalisation, Normalisation, Origin
-
-RECORD = "dogid.json"
-"""The zip member with dogid's record: normalisation, provenance, golden photo."""
 
 _IDENTIFIER = b"TFL3"  # at byte 4: the flatbuffer's file identifier
 _ZIP = b"PK\x03\x04"
@@ -58,18 +61,6 @@ AS_DEFINED = InputOptions()
 """Everything as the file defines it."""
 
 _HIDDEN_FROM_SERVICES = ("/home", "/root", "/run/user")  # by ProtectHome=
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenPhoto:
-    """An image in the model file, and the scores that the model gave it when the file was made."""
-
-    data: bytes
-    """An encoded image in the model's input size."""
-    scores: tuple[float, ...]
-    """Probabilities in the order of the labels."""
-    tolerance: float
-    """How far a score may lie from the expected one: kernels differ between processors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +122,8 @@ def parse_model_file(
     zipped = _unzip(path, content)
     data = content if zipped is None else zipped.data
     packed = _packed(path, data)
-    record = _record(path, packed)
-    weights = _sealed_weights(path, data, record)
+    record = read_record(path, packed)
+    weights = extract_sealed_weights(path, data, record)
     metadata, exporter = read_metadata(weights), read_ultralytics(packed)
     found = find_labels(path, labels, packed, zipped, exporter, metadata, ours=RECORD in packed)
     sized = weights if options.size is None else _resize(path, weights, options.size)
@@ -149,7 +140,7 @@ def parse_model_file(
         labels_from=found.source,
         normalisation=_normalisation(path, options, record, metadata, exporter, zipped)
         or _derive_normalisation(weights),
-        golden=_golden(path, record, packed),
+        golden=read_golden_photo(path, record, packed),
         record=record,
         metadata=metadata,
         takes_uint8=shorter is not None,
@@ -162,7 +153,7 @@ def extract_flatbuffer(path: Path, content: bytes) -> bytes:
     """Given the content of a model file, return the model itself, without a change. Raise UsageError."""
     zipped = _unzip(path, content)
     data = content if zipped is None else zipped.data
-    return _sealed_weights(path, data, _record(path, _packed(path, data)))
+    return extract_sealed_weights(path, data, read_record(path, _packed(path, data)))
 
 
 def read_content(path: Path) -> bytes:
@@ -224,7 +215,7 @@ def _normalisation(
     """Return the normalisation that the user, the record, the metadata or the file's maker define, in this order."""
     if options.normalisation is not None:
         return KnownNormalisation(options.normalisation, Origin.SET, "by the settings")
-    mean, std = _colours(record, "mean"), _colours(record, "std")
+    mean, std = read_colours(record, "mean"), read_colours(record, "std")
     if mean and std and min(std) > 0:
         channels = record.get("channels")
         known = channels if channels in (RGB, BGR) else None
@@ -260,50 +251,6 @@ def _packed(path: Path, data: bytes) -> dict[str, bytes]:
 
 def _is_wanted(item: zipfile.ZipInfo) -> bool:
     return item.file_size <= _MAX_MEMBER and not item.is_dir() and item.filename != TRAINING_EMBEDDINGS
-
-
-def _record(path: Path, packed: Mapping[str, bytes]) -> Mapping[str, Any]:
-    if RECORD not in packed:
-        return {}
-    try:
-        record = json.loads(packed[RECORD])
-    except ValueError as error:
-        raise UsageError(f"{path}: {RECORD} inside the model is damaged: {error}") from error
-    if not isinstance(record, dict):
-        raise UsageError(f"{path}: {RECORD} inside the model is damaged: not an object")
-    return record
-
-
-def _sealed_weights(path: Path, data: bytes, record: Mapping[str, Any]) -> bytes:
-    """Return the model without its zip, whose embeddings need not stay in memory; all of a file without a seal."""
-    sealed = record.get("weights_sha256")
-    if sealed is None:
-        return data
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        start = min(item.header_offset for item in archive.infolist())
-    weights = data[:start]
-    if hashlib.sha256(weights).hexdigest() != sealed:
-        raise UsageError(f"{path}: the model is damaged: its weights are not those that were sealed; copy it again")
-    return weights
-
-
-def _colours(record: Mapping[str, Any], key: str) -> tuple[float, ...]:
-    """Return a number, or one for each of three colours; none where there is neither."""
-    value = record.get(key)
-    values = value if isinstance(value, list) else [value]
-    are_numbers = all(isinstance(one, int | float) and math.isfinite(one) for one in values)
-    return tuple(map(float, values)) if are_numbers and len(values) in (1, 3) else ()
-
-
-def _golden(path: Path, record: Mapping[str, Any], packed: Mapping[str, bytes]) -> GoldenPhoto | None:
-    golden = record.get("golden")
-    if golden is None:
-        return None
-    try:
-        scores = tuple(float(score) for score in golden["scores"])
-        return GoldenPhoto(packed[golden["file"]], scores, float(golden["tolerance"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: the golden photo inside the model is damaged: {error!r}") from error
 
 
 def _explain_service(path: Path) -> str:

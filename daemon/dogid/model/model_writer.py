@@ -9,8 +9,8 @@ from typing import Any
 from dogid.model.golden_photo import GOLDEN_FILE, Classify, make_golden
 from dogid.model.labels import read_label_text
 from dogid.model.member_names import TRAINING_EMBEDDINGS
-from dogid.model.model_file import RECORD
 from dogid.model.model_labels import LABELS
+from dogid.model.model_record import RECORD
 from dogid.model.zip_members import append_files
 from dogid.preprocessing import Normalisation
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from dogid.errors import UsageError
 from dogid.model.classifier import Classifier, Model, find_deviation
-from dogid.model.model_file import GoldenPhoto
+from dogid.model.model_record import GoldenPhoto
 from dogid.photo.decode import decode
 
 _TOLERANCE = 1e-4  # between two runs of the same interpreter on the same processor

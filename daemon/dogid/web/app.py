@@ -25,7 +25,7 @@ from dogid.web.api.openapi import openapi_document
 from dogid.web.api.responses import compress_response, json_response
 from dogid.web.api.results import add_results_endpoints
 from dogid.web.api.reviews import add_review_endpoints
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.api.status import add_status_endpoints
 from dogid.web.api.upload import ALLOWS_UPLOAD, add_upload_endpoint
 from dogid.web.auth.access import Access

@@ -15,7 +15,7 @@ from dogid.result_document import Result, result_document
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.responses import json_response
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.server.limits import BODY_ALLOWANCE

@@ -17,7 +17,7 @@ from dogid.ledger.review_writer import WordError
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response
 from dogid.web.api.reviews import BY, LABEL, bad_request, describe_client, read_body, writing_words
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 

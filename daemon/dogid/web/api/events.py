@@ -19,7 +19,7 @@ from dogid.ledger import queries
 from dogid.ledger.reviews import Change, list_changes_since
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import encode_json
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.server.limits import connection_limits

@@ -13,7 +13,7 @@ from dogid.result_table import MEDIA_TYPE, encode_results, header_line
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.events import ExtraThread
 from dogid.web.api.results import FILTERS, read_filter, reject_unknown_label
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 

@@ -11,7 +11,7 @@ from dogid.shelf.listing import ListedModel, describe_choice, list_models
 from dogid.shelf.open_model import UnknownModelError
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response, prefers_page
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 

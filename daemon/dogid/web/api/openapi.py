@@ -6,7 +6,8 @@ from typing import Any
 
 from dogid import __version__
 from dogid.web.api.endpoint import JSON, Endpoint, Parameter, ResponseSpec
-from dogid.web.api.schemas import COMPONENTS, reference
+from dogid.web.api.schema_parts import reference
+from dogid.web.api.schemas import COMPONENTS
 
 _PATH_PART = re.compile(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>")
 _ERROR = {JSON: reference("Error")}

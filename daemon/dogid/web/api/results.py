@@ -18,7 +18,7 @@ from dogid.moments import parse_typed_moment
 from dogid.quantities import parse_typed_score
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import CachedResponse, encode_json, json_response
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 

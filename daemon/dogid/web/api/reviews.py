@@ -27,7 +27,7 @@ from dogid.reviewing.review_order import ORDERS, choose_photos
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response, prefers_page
 from dogid.web.api.results import LIMIT
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.auth.middleware import is_signed_in
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError

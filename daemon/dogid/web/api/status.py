@@ -18,7 +18,7 @@ from dogid.ledger.counters import count_damaged_rows
 from dogid.shelf.listing import describe_choice
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response, prefers_page
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers

@@ -22,7 +22,7 @@ from dogid.inbox.incoming import (
 from dogid.inbox.safe_open import Root, open_root
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response, prefers_page
-from dogid.web.api.schemas import reference
+from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.deadline_executor import BusyError, DeadlineExecutor
 from dogid.web.errors import ApiError

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--confirm", action="store_true", help="the model's labels are right; only files are given")
-    what.add_argument("--unsure", action="store_true", help="nobody knows what it is; only files are given")
+    what.add_argument("--unsure", action="store_true", help="it cannot be said what it is; only files are given")
     what.add_argument("--undo", action="store_true", help="take back what was said; only files are given")
     what.add_argument(
         "--rename", nargs=2, metavar=("OLD", "NEW"), help="give label NEW to all photos whose label by people is OLD"

@@ -72,7 +72,9 @@ def test_cut_arithmetic_jpeg_with_an_end_mark_is_truncated() -> None:
     assert verdict(ARITHMETIC) is True
     for part in range(1, 16):
         cut = ARITHMETIC[: scan + (len(ARITHMETIC) - scan) * part // 16]
-        assert verdict(cut + b"\xff\xd9") is PhotoCode.TRUNCATED
+        with pytest.raises(PhotoError, match=r"^the photo ends early$") as caught:
+            decode(cut + b"\xff\xd9", (32, 32))
+        assert caught.value.code is PhotoCode.TRUNCATED
 
 
 def test_fault_of_our_own_code_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:

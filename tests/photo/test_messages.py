@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.photo.decode import decode, decode_complete
+from dogid.photo import heif
+from dogid.photo.decode import decodable_formats, decode, decode_complete
 from dogid.photo.extent.jpeg import read_header
 from tests.photo.whole_photos import whole_photos
 
@@ -53,6 +54,7 @@ def without_last_scans() -> bytes:
         ),
         (without_last_scans(), PhotoCode.TRUNCATED, "the photo ends early: not all of its scans are there"),
         (JPEG[:HALF], PhotoCode.TRUNCATED, "the end of the photo is not written"),
+        (JPEG[:HALF] + b"\xff\xe0\0\4ab", PhotoCode.TRUNCATED, "the end of the photo is not written"),
         (
             JPEG[:HALF] + b"\xff\xd9",
             PhotoCode.TRUNCATED,
@@ -82,6 +84,12 @@ def test_refusal_says_why(data: bytes, code: PhotoCode, words: str) -> None:
         decode(data, SIZE)
 
     assert (caught.value.code, str(caught.value)) == (code, words)
+
+
+def test_formats_that_are_not_installed_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_installed in (True, False):
+        monkeypatch.setattr(heif, "is_available", lambda found=is_installed: found)
+        assert ("HEIC" in decodable_formats().split(", ")) is is_installed
 
 
 def test_too_many_pixels_name_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

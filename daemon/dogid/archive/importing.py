@@ -1,6 +1,7 @@
 """An output folder's results into a ledger, so that the page, reviews and learning have the archive, too."""
 
 import contextlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,8 +22,11 @@ from dogid.ledger.imports import ImportCounts, ImportedPhoto, ImportWriter
 from dogid.ledger.models import register_model
 from dogid.ledger.outcomes import Timings
 
-# Of a transaction. More take more memory and a longer wait at its end, fewer more waits for the disk.
-_ROWS = 5_000
+_ROWS = 5_000  # that are in memory at once
+# Groups of so many rows in a transaction. Each rewrites large parts of the indexes of a large ledger: fewer, and the
+# disk writes more; more keep a larger log beside the ledger, and a kill takes more work with it.
+_GROUPS = 4
+_CACHE_KIB = 65_536  # for the same reason; less reads and writes the same pages again and again
 
 
 @dataclass(slots=True)
@@ -62,13 +66,15 @@ def import_results(
             model = output.header.model
             model_id = register_model(db, model.name, model.sha256, model.labels)
         writer = ImportWriter(db, clock, model_id, model.network)
-        for rows in iterate_rows(output, _ROWS):
-            photos = list(_describe(rows, naming, inbox, done))
-            done.rows += len(rows)
+        groups = iterate_rows(output, _ROWS)
+        while together := list(itertools.islice(groups, 1)):
             with _transaction(db):
-                counts = writer.write(photos, are_recent=done.rows > total - MOST_RECENT)
-            done.counts = done.counts.plus(counts)
-            on_rows(done.rows)
+                for rows in itertools.chain(together, itertools.islice(groups, _GROUPS - 1)):
+                    photos = list(_describe(rows, naming, inbox, done))
+                    done.rows += len(rows)
+                    counts = writer.write(photos, are_recent=done.rows > total - MOST_RECENT)
+                    done.counts = done.counts.plus(counts)
+                    on_rows(done.rows)
     return done
 
 
@@ -138,6 +144,7 @@ def _writing(state: Path) -> Iterator[sqlite3.Connection]:
     try:
         db = open_for_writing(state).connection
         try:
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             yield db
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:

@@ -1,7 +1,7 @@
 """`dogid batch`: a whole archive of photos, on this machine or on a Ray cluster, into Parquet files."""
 
 import argparse
-import importlib.util
+import os
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--engine", choices=(AUTO, LOCAL, RAY), default=AUTO,
-        help="local: threads of this machine; ray: a cluster; auto: ray where it is installed (default: auto)",
+        help="local: threads of this machine; ray: a cluster; auto: ray where there is an address (default: auto)",
     )  # fmt: skip
     parser.add_argument("--address", help="of a Ray cluster that runs (default: one on this machine)")
     parser.add_argument("--embeddings", action="store_true", help="keep what the network makes of each photo, too")
@@ -101,17 +101,19 @@ def _import(args: argparse.Namespace) -> int:
 
 
 def _choose_engine(args: argparse.Namespace) -> str:
-    """Return the engine to use. Raise UsageError where Ray is asked for, and missing."""
-    has_ray = importlib.util.find_spec("ray") is not None
+    """Return the engine to use: auto is Ray only where a cluster is named, since one machine needs none.
+
+    Raise UsageError where Ray is asked for, and missing.
+    """
     if args.engine == LOCAL and args.address is not None:
         raise UsageError("--address is of a Ray cluster, and --engine local uses none: leave out one of them")
-    if args.engine == RAY or args.address is not None:
+    if args.engine == RAY or (args.engine == AUTO and (args.address or os.environ.get("RAY_ADDRESS"))):
         check_installed("ray", "ray", "dogid batch")
         return RAY
-    if args.engine == AUTO and not has_ray:
+    if args.engine == AUTO:
         print_message(
-            "Ray is not installed, and one machine needs none: `dogid run` watches a folder, `dogid classify` answers"
-            " once, and this goes on with the threads of this machine; a cluster needs pip install 'dogid[ray]'"
+            "with the threads of this machine, which need no Ray; for photos that keep coming there is `dogid run`, for"
+            " a few `dogid classify`, for a cluster --address (pip install 'dogid[ray]')"
         )
     return LOCAL
 

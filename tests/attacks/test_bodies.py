@@ -142,7 +142,7 @@ def test_concurrent_uploads_beyond_capacity_get_503(open_daemon: DaemonProcess) 
         return 503 if reply is None else reply.status  # None: it closed while we still sent
 
     with measure_peak(open_daemon) as peak, ThreadPoolExecutor(24) as senders:
-        statuses = list(senders.map(ask, range(48)))
+        statuses = list(senders.map(ask, range(24)))
         assert request(open_daemon, "/results").status == 200
 
     assert set(statuses) <= {200, 503}

@@ -15,4 +15,9 @@ def shipped_classifier() -> Classifier:
 
 def expected_scores(data: bytes) -> dict[str, float]:
     """Given a photo's bytes, return its best scores by label, best first."""
+    return dict(_classify(data))
+
+
+@functools.lru_cache(256)
+def _classify(data: bytes) -> dict[str, float]:
     return classify_photo(data, shipped_classifier()).best()

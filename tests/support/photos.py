@@ -1,5 +1,6 @@
 """Photos made for a test: each seed another picture, the same everywhere."""
 
+import functools
 import io
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 SIDE = 320
+_SMALL_PIXELS = 500_000
 
 
 def picture(seed: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
@@ -28,7 +30,18 @@ def picture(seed: int, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
 
 def photo(seed: int = 0, kind: str = "JPEG", size: tuple[int, int] = (SIDE, SIDE), **options: Any) -> bytes:
     """Given a seed and Pillow's name of a format or HEIC, return the bytes of a photo."""
-    return encode(picture(seed, size), kind, **options)
+    if options:
+        return encode(picture(seed, size), kind, **options)
+    return (_draw_small if size[0] * size[1] <= _SMALL_PIXELS else _draw_large)(seed, kind, size)
+
+
+def _draw(seed: int, kind: str, size: tuple[int, int]) -> bytes:
+    return encode(picture(seed, size), kind)
+
+
+# Thousands of tests ask for the same few photos. Of large ones a few are kept, as each takes some ten megabytes.
+_draw_small = functools.lru_cache(512)(_draw)
+_draw_large = functools.lru_cache(4)(_draw)
 
 
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:

@@ -16,10 +16,10 @@ GROUPS = {
 takes as long as all other tests together."""
 
 _LONGEST = (
-    "tests/convert/", "tests/model/", "tests/service/", "tests/web/browser/", "tests/soak/", "tests/chain/",
-    "tests/crash/",
+    "tests/convert/", "tests/model/", "tests/service/", "tests/web/browser/", "tests/soak/", "tests/learning/",
+    "tests/chain/", "tests/crash/", "tests/replay/", "tests/web/api/test_schemathesis.py",
 )  # fmt: skip
-"""They start first, in this order, so that no process is left alone with one of them at the end."""
+"""They start first, in this order, so that no process is left alone with one of them at the end; also single files."""
 
 
 def rank(test: str) -> int:

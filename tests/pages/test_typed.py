@@ -31,6 +31,9 @@ ELSEWHERE = {
 }
 """Sections whose commands are typed by another test, which has what they need."""
 
+PAGES_ELSEWHERE = {"daemon/ARCHIVES.md": "tests/archive/test_archives_page.py"}
+"""Pages that another test types from the first command to the last."""
+
 NOT_TYPED = {
     ("models/README.md", "How to reproduce it"): "needs the 3,607 photos, which are not part of the project",
     (
@@ -55,9 +58,13 @@ def _all_commands() -> tuple[Command, ...]:
     return tuple(command for page in list_pages() for command in find_commands(page))
 
 
+def _is_elsewhere(command: Command) -> bool:
+    return command.page in PAGES_ELSEWHERE or (command.page, command.section) in ELSEWHERE
+
+
 def _choose_commands() -> dict[str, list[str]]:
     """Return by page what is typed here: each command once, on the first page that has it."""
-    typed = {one.text for one in _all_commands() if (one.page, one.section) in ELSEWHERE} | DOWNLOADS
+    typed = {one.text for one in _all_commands() if _is_elsewhere(one)} | DOWNLOADS
     chosen = defaultdict[str, list[str]](list)
     for command in _all_commands():
         text = command.text.removeprefix("time ")

@@ -103,7 +103,7 @@ dogid ($version) $release; urgency=medium
 
  -- $maintainer  $date
 CHANGES
-for page in README.md daemon/{API,COMMANDS,LEARNING,OUTPUTS,SETTINGS}.md {convert,models,systemd}/README.md; do
+for page in README.md daemon/{API,ARCHIVES,COMMANDS,LEARNING,OUTPUTS,SETTINGS}.md {convert,models,systemd}/README.md; do
   mkdir -p "$root/usr/share/doc/dogid/$(dirname "$page")"
   gzip -9n <"$clone/$page" >"$root/usr/share/doc/dogid/$page.gz"
 done

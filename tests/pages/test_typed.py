@@ -82,7 +82,7 @@ def test_every_command_is_typed_or_says_why_not() -> None:
     assert places >= ELSEWHERE.keys()
     assert places >= NOT_TYPED.keys()
     assert {command.text for command in _all_commands()} >= DOWNLOADS | MAY_FAIL | ENDLESS
-    for path in set(ELSEWHERE.values()):
+    for path in {*ELSEWHERE.values(), *PAGES_ELSEWHERE.values()}:
         assert ".md" in (ROOT / path).read_text(), f"{path} reads no page"
     assert TYPED.keys() >= {
         "README.md",

@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages lint types format deb clean check-python
+.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages pictures readme-pictures lint types format deb clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -49,6 +49,7 @@ help:
 	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"
 	@echo "make deb    build the Debian package for this machine into $(PACKAGES)/ (DIST=trixie, ARCH=arm64: for another)"
 	@echo "make pages: the manual page and the table of settings, from the code's own lists"
+	@echo "make pictures TO=FOLDER: all views of the page at five widths, light and dark; make readme-pictures: the two of the README"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -147,6 +148,14 @@ arm: $(DEV)/.installed
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks.suite $(if $(QUICK),--quick) --json bench.json --charts tests/benchmarks/charts
+
+# all views of the page in all sizes, to be looked at
+pictures: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.web.browser.pictures $(or $(TO),/tmp/dogid-pictures)
+
+# the two pictures of the page in the README
+readme-pictures: $(DEV)/.installed
+	$(DEV)/bin/python -m tests.web.browser.readme_pictures
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

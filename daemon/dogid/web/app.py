@@ -84,7 +84,7 @@ def create_app(daemon: DaemonView, access: Access, extra_thread: ExtraThread) ->
     add_results_endpoints(registry, daemon)
     add_review_endpoints(registry, daemon, pages.review)
     add_classify_endpoint(registry, daemon, classifier)
-    add_upload_endpoint(registry, daemon, pages.upload)
+    add_upload_endpoint(registry, daemon, pages.upload, pages.refused_upload)
     add_status_endpoints(registry, daemon, older_answers, drift, pages.status)
     add_models_endpoints(registry, daemon, pages.models)
     add_learning_endpoints(registry, daemon)

@@ -87,13 +87,25 @@ class StoredPhoto:
 
 UploadPage = Callable[[list[StoredPhoto]], Response]
 """Given the photos that a form brought, returns the page that shows them."""
+RefusalPage = Callable[[ApiError], Response]
+"""Given why a form was refused, returns the page that says so."""
 
 
-def add_upload_endpoint(registry: EndpointRegistry, daemon: DaemonView, page: UploadPage) -> None:
-    """Add `POST /upload`; page: what browsers get."""
+def add_upload_endpoint(registry: EndpointRegistry, daemon: DaemonView, page: UploadPage, refusal: RefusalPage) -> None:
+    """Add `POST /upload`; page, refusal: what browsers get."""
     inbox = _UploadInbox(daemon)
 
     def upload(params: QueryParams) -> Response:
+        try:
+            response = store(params)
+        except ApiError as error:
+            if not prefers_page():
+                raise
+            response = refusal(error)
+        response.vary.add("Accept")
+        return response
+
+    def store(params: QueryParams) -> Response:
         if not daemon.settings.allow_upload:
             raise ApiError(
                 HTTPStatus.FORBIDDEN, "upload_off", "photos are not kept here: the setting allow_upload is off"
@@ -104,7 +116,6 @@ def add_upload_endpoint(registry: EndpointRegistry, daemon: DaemonView, page: Up
         else:
             response = json_response({"stored": [{"name": one.name, "file": one.file} for one in stored]})
         response.status_code = HTTPStatus.CREATED
-        response.vary.add("Accept")
         return response
 
     registry.add(UPLOAD, upload)

@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app
 from dogid.result_document import Result
 from dogid.shelf.listing import ListedModel
 from dogid.web.daemon_view import DaemonView
+from dogid.web.errors import ApiError
 from dogid.web.older_answers import OlderAnswers
 from dogid.web.recent_drift import RecentDrift
 
@@ -73,6 +74,11 @@ def status() -> Response:
 def upload(stored: "Sequence[StoredPhoto]") -> Response:
     """Return the page for uploads, after these photos were kept."""
     return _pages().upload(stored)
+
+
+def refused_upload(error: ApiError) -> Response:
+    """Return the page that says why an upload was refused."""
+    return _pages().refused_upload(error)
 
 
 def _pages() -> "Pages":

@@ -67,6 +67,10 @@ class Pages(PhotoViews):
             max_upload=self._daemon.settings.max_upload,
         )
 
+    def refused_upload(self, error: ApiError) -> Response:
+        """Return the page that says why an upload was refused."""
+        return self._refuse(error, "/page/upload")
+
     def review(self, results: Sequence[Result], order: str) -> Response:
         """Return the page on which people review photos: these results, chosen in this order."""
         db, labels = self._daemon.reader(), self._daemon.model.labels

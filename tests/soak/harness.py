@@ -33,7 +33,7 @@ _NOISE_MB = 3.0  # that come and go with what happens to be decoded
 _WARM_SECONDS = 300.0
 _WARM_UP_MB = 200.0
 """Growth that proves nothing in a shorter time: until each thread has met the largest photos, its heap still grows. In
-eight minutes the thirds of the time were within 5 MB of each other; in 40 seconds beside other work up to 91 MB apart."""
+eight minutes the thirds of the time were within 5 MB of each other, in 40 s beside other work up to 91 MB apart."""
 _NOISE_COUNT = 3  # descriptors and threads, likewise
 
 

@@ -80,6 +80,7 @@ def test_keys_walk_and_back_keeps_the_place(visitor: Visitor, cameras: DaemonPro
     listed = cameras.url + "?" + urllib.parse.urlencode({"folder": _DOOR, "show": "all"})
     page.goto(listed)
     page.locator("#photos .tile > a").first.click()
+    page.wait_for_url(f"**/page/photo/{ids[0]}?*")  # loaded, with its script
     for number in ids[1:3]:
         page.keyboard.press("ArrowRight")
         page.wait_for_url(f"**/page/photo/{number}?*")

@@ -67,7 +67,9 @@ function replaceLiveParts(fresh) {
 
 function replaceChildren(part, other) {
   const focused = part.contains(document.activeElement) && document.activeElement.getAttribute("href");
+  const scrolled = [...part.querySelectorAll("ul")].map((list) => list.scrollLeft); // filters, on a phone
   part.replaceChildren(...other.childNodes);
+  part.querySelectorAll("ul").forEach((list, at) => { list.scrollLeft = scrolled[at] ?? 0; });
   if (focused) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus();
 }
 

@@ -14,7 +14,7 @@ from dogid.commands.command_list import COMMANDS, GROUPS
 from dogid.commands.command_parsers import FIRST_MINUTE, load_command, make_command_parser
 from tests.support.daemon import dogid
 
-HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert")
+HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert", "pyarrow", "fsspec", "ray")
 
 
 def modules_imported_by(*arguments: str) -> set[str]:

@@ -55,7 +55,7 @@ COMMANDS = {
         "Classify an archive of photos, in a folder, in a bucket or named by a list, and write the answers as Parquet "
         "files into a folder. The same command again does only what is missing: after a kill or Ctrl-C, and for new "
         "photos. Exit status 1 if a photo failed.",
-        ("dogid batch /mnt/archive -o answers", "dogid batch s3://cameras/2024 -o answers --json"),
+        ("dogid batch /mnt/archive -o answers", "dogid batch import answers --inbox /mnt/archive --state state"),
         "`dogid run` for photos that keep coming",
     ),
     "results": Command(

@@ -38,7 +38,7 @@ def test_own_tests_pass_on_its_python(installed: Service, dependencies: str) -> 
         "PYTHONDONTWRITEBYTECODE": "1",
         "HYPOTHESIS_STORAGE_DIRECTORY": "/tmp/hypothesis",
     }
-    options = ["-n", "2", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), "--config-file"]
+    options = ["-n", "2", "-q", "-o", "cache_dir=/tmp/pytest-cache", "--rootdir", str(ROOT), "--config-file"]
     command = ["python3", "-m", "pytest", *options, str(ROOT / "pyproject.toml"), *FOLDERS]
     installed.machine.run("systemctl", "stop", "dogid")
     done = installed.machine.run("sh", "-c", 'cd "$0" && exec "$@"', str(ROOT), *command, environ=environ, check=False)

@@ -9,7 +9,7 @@ from tests.service.service import Service
 from tests.support.expected_scores import expected_scores
 from tests.support.photos import photo
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 _UNIT = "/usr/lib/systemd/system/dogid.service"
 _PACKAGES = Path("opt/dogid/venv/lib/python3.13/site-packages")

@@ -6,7 +6,7 @@ from tests.service.service import INBOX, STATE, Service
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 MODEL = ROOT / "models" / "dogid.tflite"
 HANG = ROOT / "tests" / "support" / "harmful" / "sitecustomize.py"

@@ -12,9 +12,7 @@ from dogid.dataset.label_matching import match_labels
 from dogid.dataset.photo_groups import check_groups, number_groups
 from dogid.errors import UsageError
 from dogid.evaluation.compare import Accuracies, Agreement, compare_accuracy, measure_agreement
-from dogid.file_names import join_names
 from dogid.model.classifier import Classifier
-from dogid.quantities import count_of
 from dogid_convert.conversion.label_files import GraphLabels, check_labels, find_labels, photo_labels
 from dogid_convert.conversion.photo_differences import PhotoDifference, largest_differences
 from dogid_convert.conversion.photo_sets import (
@@ -25,6 +23,7 @@ from dogid_convert.conversion.photo_sets import (
     interleave_labels,
     read_folder,
 )
+from dogid_convert.conversion.photo_warnings import FEW, collect_warnings
 from dogid_convert.conversion.report import Cost, Report, RepresentativeDataset
 from dogid_convert.conversion.suggest_normalisation import suggest_normalisation
 from dogid_convert.graph.network import Hints
@@ -41,7 +40,6 @@ CALIBRATION_PHOTOS = 200
 COMPARISON_PHOTOS = 800
 """Agreement of 99 % is then known to within 0.7 points. Raising it narrows that and takes longer."""
 
-_FEW = 50
 _FEWEST = 2
 """Photos: one to measure the layers' ranges, one to compare the models' answers."""
 
@@ -114,7 +112,7 @@ def convert(settings: ConversionOptions, track: Track) -> Converted:
     labels = find_labels(settings.graph, settings.labels)
     check_labels(labels, source.classes)
     places = _find_label_places(evaluation, labels)
-    warnings = _collect_warnings(folder, labels)
+    warnings = collect_warnings(folder, labels)
     photos = _split_photos(settings, folder, source, track)
     float_model = source.tflite("float32")
     warnings += _try_normalisations(source, float_model, labels, evaluation or folder, track)
@@ -177,7 +175,7 @@ def _split_photos(
     if len(photos.photos) < _FEWEST:
         raise UsageError(
             f"{folder.folder} has {len(photos.photos)} readable photo: an int8 model needs at least {_FEWEST}, one to "
-            f"calibrate and one to compare on, and {_FEW} or more to be good. Give more, or choose --dtype dynamic, "
+            f"calibrate and one to compare on, and {FEW} or more to be good. Give more, or choose --dtype dynamic, "
             "which needs none" + "".join(f"; left out: {line}" for line in left_out[:1])
         )
     first = min(CALIBRATION_PHOTOS, -(-len(photos.photos) // 2))
@@ -277,23 +275,6 @@ def _try_normalisations(
         return []
     found = suggest_normalisation(model, labels.names, guess, folder, source.size, track)
     return [found] if found is not None else []
-
-
-def _collect_warnings(folder: PhotoFolder | None, labels: GraphLabels) -> list[str]:
-    twice = [name for name, count in Counter(labels.names).items() if count > 1]
-    found = [f"{labels.path}: several outputs have the same label: {join_names(twice, 5)}"] if twice else []
-    if folder is None:
-        return found
-    if len(folder.photos) < _FEW:
-        found.append(
-            f"only {count_of(len(folder.photos), 'photo')} in {folder.folder}: the layers' ranges may come out too "
-            f"narrow, and agreement is known only roughly; give {_FEW} or more"
-        )
-    places = set(match_labels(folder.labels, labels.names)) - {None}
-    if places and len(places) < len(labels.names):
-        missing = [name for i, name in enumerate(labels.names) if i not in places]
-        found.append(f"no photos of {', '.join(missing[:8])} in {folder.folder}: the model is not calibrated on them")
-    return found
 
 
 def _describe_dataset(photos: _Photos) -> RepresentativeDataset | None:

@@ -9,9 +9,7 @@ from typing import Any
 
 from dogid import __version__
 from dogid.errors import UsageError
-from dogid.exporting.camtrap_tables import (
-    Row,
-)
+from dogid.exporting.camtrap_tables import Row
 
 _VERSION = "1.0.2"
 _HOME = f"https://raw.githubusercontent.com/tdwg/camtrap-dp/{_VERSION}"

@@ -5,11 +5,7 @@ import io
 from pathlib import Path
 
 from dogid.errors import UsageError
-from dogid.exporting.camtrap_tables import (
-    DEPLOYMENT_COLUMNS,
-    LABEL_COLUMNS,
-    LabelMeaning,
-)
+from dogid.exporting.camtrap_tables import DEPLOYMENT_COLUMNS, LABEL_COLUMNS, LabelMeaning
 from dogid.exporting.label_kinds import LabelKind, guess_kind
 from dogid.result_table import restore
 

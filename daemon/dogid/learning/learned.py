@@ -9,9 +9,7 @@ import numpy as np
 from dogid.evaluation.metrics import expected_calibration_error
 from dogid.learning.changed_answers import ChangedAnswer, find_changed_answers
 from dogid.learning.comparison import Comparison
-from dogid.learning.contradictions import (
-    Contradiction,
-)
+from dogid.learning.contradictions import Contradiction
 from dogid.learning.cross_validation import AllLogits
 from dogid.learning.evidence import Fitted, find_unseen, gather_evidence
 from dogid.learning.folds import FOLDS

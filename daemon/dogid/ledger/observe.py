@@ -13,16 +13,13 @@ from dogid.clock import Clock
 from dogid.errors import PhotoCode
 from dogid.file_names import shown_name
 from dogid.inbox.scan import FoundFile, Version, same_version
+from dogid.ledger.current_rows import CURRENT_COLUMNS, read_current_rows
 from dogid.ledger.damage import DamagedIndexError
 from dogid.ledger.former_versions import FormerVersions
 from dogid.ledger.schema import RETURNED, note, version_of
 
 _RENAME_CANDIDATES = 6  # rows with one inode that are looked at: hard links share an inode by the thousand
 _MOST_LINKS = 100  # to one file that an event makes us look at; with more, those that are left wait for a scan
-_CURRENT = (
-    "photo.path, photo.id, photo.inode, photo.size, photo.mtime_ns, photo.ctime_ns, photo.state, photo.sha256,"
-    " photo.error_code, photo.due, photo.absent_at"
-)
 
 Looks = Mapping[bytes, Version | None]
 """What was found at paths relative to the inbox a moment ago; None where there was nothing."""
@@ -197,7 +194,7 @@ class FileObserver:
         Raise DamagedIndexError where is_new, as no row was found at the file's path, and there is one.
         """
         rows = self._db.execute(
-            f"SELECT {_CURRENT} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
+            f"SELECT {CURRENT_COLUMNS} FROM photo WHERE inode = ? AND state != 'superseded'"  # noqa: S608
             " AND size = ? AND mtime_ns = ? LIMIT ?",
             (*file.version[:3], _RENAME_CANDIDATES),
         ).fetchall()
@@ -284,18 +281,8 @@ class FileObserver:
         return names
 
     def current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
-        """Return the current rows of paths, as far as there are any."""
-        marks = ",".join("?" * len(paths))
-        # SQLite would take the path from the index; from the row, it shows damage to either
-        query = (
-            f"SELECT entry.path AS entry_path, {_CURRENT} FROM photo AS entry"  # noqa: S608
-            " CROSS JOIN photo ON photo.id = entry.id"
-            f" WHERE entry.path IN ({marks}) AND entry.state != 'superseded'"
-        )
-        rows = self._db.execute(query, paths).fetchall()
-        if any(row["entry_path"] != row["path"] for row in rows):
-            raise DamagedIndexError("the index of paths disagrees with its table")
-        return {row["entry_path"]: row for row in rows}
+        """Return the current rows of files by their paths, as `read_current_rows`."""
+        return read_current_rows(self._db, paths)
 
 
 def _has_no_result(row: sqlite3.Row) -> bool:

@@ -14,10 +14,7 @@ from dogid.result_document import Result
 from dogid.sorting.interrupted import open_manifest, settle_planned
 from dogid.sorting.manifest import FILE_NAME, Manifest
 from dogid.sorting.placer import Placer
-from dogid.sorting.placing import (
-    Kind,
-    check_disk,
-)
+from dogid.sorting.placing import Kind, check_disk
 from dogid.sorting.planning import Plan, Planner
 from dogid.sorting.sort_report import SortReport
 from dogid.system.atomic_files import sync_folder

@@ -22,12 +22,7 @@ from dogid_convert.quantize.tflite_converter import IoTypes, calibrate, quantize
 from dogid_convert.sources.float_model import FloatSource, open_source
 from dogid_convert.support.progress import untracked
 from dogid_convert.tflite import run
-from dogid_convert.tflite.flatbuffer_edit import (
-    add_metadata,
-    pack,
-    read_facts,
-    unpack,
-)
+from dogid_convert.tflite.flatbuffer_edit import add_metadata, pack, read_facts, unpack
 from tests.convert.small_graphs import LABELS, SIDE, colour_photos, make_workspace
 
 

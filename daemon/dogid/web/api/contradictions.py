@@ -7,12 +7,7 @@ from typing import Any
 from flask import Response
 
 from dogid.learning_run.last_report import read_contradictions
-from dogid.learning_run.stored_contradictions import (
-    Document,
-    UnknownPhotoError,
-    list_stored_contradictions,
-    make_words,
-)
+from dogid.learning_run.stored_contradictions import Document, UnknownPhotoError, list_stored_contradictions, make_words
 from dogid.ledger.review_writer import WordError
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response

@@ -12,13 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from dogid.conditions import find_unit, inbox_unwritable
 from dogid.file_names import one_line
-from dogid.inbox.incoming import (
-    IncomingPhoto,
-    NoPhotoError,
-    TooLargeError,
-    free_bytes,
-    remove_abandoned,
-)
+from dogid.inbox.incoming import IncomingPhoto, NoPhotoError, TooLargeError, free_bytes, remove_abandoned
 from dogid.inbox.safe_open import Root, open_root
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, Parameter, QueryParams, ResponseSpec
 from dogid.web.api.responses import json_response, prefers_page

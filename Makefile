@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages pictures readme-pictures lint types format deb clean check-python
+.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages pictures readme-pictures lint types format deb image clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -48,6 +48,7 @@ help:
 	@echo "make trixie: the package, the service and the daemon's tests on a Debian 13 with its own systemd (QUICK=1: a part)"
 	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"
 	@echo "make deb    build the Debian package for this machine into $(PACKAGES)/ (DIST=trixie, ARCH=arm64: for another)"
+	@echo "make image  build a container image into $(PACKAGES)/, without a container engine (root, mmdebstrap, umoci)"
 	@echo "make pages: the manual page and the table of settings, from the code's own lists"
 	@echo "make pictures TO=FOLDER: all views of the page at five widths, light and dark; make readme-pictures: the two of the README"
 	@echo "make lint types format clean"
@@ -173,6 +174,10 @@ pages: $(RUN)/.installed
 
 deb: $(RUN)/.installed
 	@PYTHON=$(RUN)/bin/python systemd/deb/build.sh "$(PACKAGES)" "$(ARCH)" "$(DIST)"
+
+# As root: the files in the image belong to root.
+image: $(RUN)/.installed
+	@PYTHON=$(RUN)/bin/python systemd/image/build.sh "$(PACKAGES)" $(ARCH)
 
 clean:
 	rm -rf $(RUN) $(TRAIN) $(DEV) $(OTHER) $(BENCH) $(CANARY) $(OF_PYTHONS) $(HOME_ASSISTANT) .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -41,6 +41,7 @@ NOT_TYPED = {
         "The bases",
     ): "downloads a package of 50 MB; the page has the SHA-256 of what it makes",
     ("models/BASES.md", "Models of one's own classes"): "needs the sets of photos, and an hour",
+    ("systemd/README.md", "In a container"): "needs podman; tests/service/trixie/test_image.py runs the image by runc",
     ("tests/README.md", "Running them"): "this is what runs now",
     ("tests/README.md", "Adding a test"): "this is what runs now",
 }

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -60,6 +61,16 @@ def run(args: argparse.Namespace) -> int:
 
     print(json.dumps(document, indent=2, ensure_ascii=False) if args.json else report.format_table(document))  # noqa: T201
     _log(f"wrote {args.out / GRAPH}, its labels, report, manifest and pictures")
+    words = [
+        "dogid",
+        "convert",
+        str(args.out),
+        "-o",
+        f"{args.out.resolve().name}.tflite",
+        "--calibrate",
+        str(args.photos),
+    ]
+    _log(f"next: {shlex.join(words)}")
     return 0
 
 

@@ -30,6 +30,7 @@ class Trained:
     folder: Path
     stdout: str
     stderr: str
+    retrain_stderr: str
 
     @property
     def model(self) -> Path:
@@ -73,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
                 assert main(words) == 0, f"{words}: {stderr.getvalue()}"
             outputs[words[0]] = stdout.getvalue(), stderr.getvalue()
     assert {"train", "judge", "retrain", "convert", "data"} <= outputs.keys()
-    return Trained(folder, *outputs["train"])
+    return Trained(folder, *outputs["train"], outputs["retrain"][1])
 
 
 def test_model_answers_unseen_photos(trained: Trained) -> None:
@@ -87,6 +88,8 @@ def test_model_answers_unseen_photos(trained: Trained) -> None:
 
 def test_next_command_is_printed(trained: Trained) -> None:
     assert trained.stdout.splitlines()[-1] == "next: dogid run --model mine.tflite"
+    following = "next: dogid convert my-graph -o my-graph.tflite --calibrate my-photos"
+    assert trained.retrain_stderr.splitlines()[-1].endswith(following)
 
 
 def test_figures_are_of_the_photos_in_test(trained: Trained) -> None:

@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm bench pages pictures readme-pictures lint types format deb image clean check-python
+.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm archive bench bench-archive pages pictures readme-pictures lint types format deb image clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -44,6 +44,8 @@ help:
 	@echo "make layers: rooms, layers and imports of the code"
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
+	@echo "make bench-archive: an archive by each engine, and by other programs' own ways"
+	@echo "make archive: 20,000 photos on Ray against the daemon; the memory that a million entries take"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make trixie: the package, the service and the daemon's tests on a Debian 13 with its own systemd (QUICK=1: a part)"
 	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"
@@ -157,6 +159,12 @@ pictures: $(DEV)/.installed
 # the two pictures of the page in the README
 readme-pictures: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.web.browser.readme_pictures
+
+bench-archive: $(BENCH)/.installed
+	$(BENCH)/bin/python -m tests.benchmarks.archive
+
+archive: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -m long -s tests/archive
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

@@ -79,6 +79,7 @@ def prepare(
     Raise UsageError where the source cannot be listed, DogidError where the folder cannot be written.
     """
     try:
+        output.claim()
         manifest = write_manifest(output.storage, output.token, source.iterate_entries(), on_listed)
         output.drop_outdated(manifest, raised_limits=raised_limits)
     except OSError as error:

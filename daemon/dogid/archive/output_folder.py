@@ -31,6 +31,7 @@ from dogid.errors import UsageError
 from dogid.system.file_lock import holding_file_lock
 
 RESULTS = "results"
+_CLAIM = ".run"
 _TOO_LARGE = "too_large"
 Ids = NDArray[np.int64]
 
@@ -74,6 +75,15 @@ class OutputFolder:
         self.storage.write(name, encode_table(table))
         self._written += 1
         return name
+
+    def claim(self) -> None:
+        """Note that the folder is this run's from now on: what is left of another one adds nothing. Raise OSError."""
+        self.storage.write(_CLAIM, self.token.encode())
+
+    def read_codes(self, name: str) -> list[str | None]:
+        """Return the codes of errors of a part file's rows, None for classified photos. Raise DogidError."""
+        codes: list[str | None] = _codes_of(read_table(self.storage, name, ["error"])).to_pylist()
+        return codes
 
     def list_parts(self) -> list[str]:
         """Return the names of the part files."""
@@ -166,6 +176,12 @@ def open_output(place: str, header: Header) -> tuple[OutputFolder, bool]:
             f"{storage.title}: cannot be written: {error.strerror or error}; name another folder"
         ) from error
     return OutputFolder(storage, before), raised
+
+
+def read_token(storage: Storage) -> str | None:
+    """Return the token of the run that an output folder belongs to; None where this is no such folder."""
+    data = storage.read(_CLAIM)
+    return None if data is None else data.decode()
 
 
 def read_output(place: str) -> OutputFolder:

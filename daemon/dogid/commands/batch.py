@@ -120,7 +120,10 @@ def _choose_engine(args: argparse.Namespace) -> str:
 
 def _run_engine(batch: "Batch", engine: str, address: str | None) -> None:
     if engine == RAY:
-        raise UsageError(f"--engine ray is not there yet; --engine local is (address: {address})")
+        from dogid.archive.ray_engine import classify_on_ray
+
+        classify_on_ray(batch, address)
+        return
     from dogid.archive.local_engine import classify_locally
 
     classify_locally(batch)

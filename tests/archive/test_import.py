@@ -13,13 +13,17 @@ from tests.support.daemon import DaemonProcess, dogid
 from tests.support.http_client import fetch
 from tests.support.photos import photo, put
 
+pytestmark = pytest.mark.timeout(400)
+_SECONDS = 180.0  # on a machine with much else to do
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an archive in `photos`, and its results, with embeddings, in `out`."""
     folder = tmp_path_factory.mktemp("archive")
     make_archive(folder / "photos")
-    done = dogid("batch", str(folder / "photos"), "-o", str(folder / "out"), "--engine", "local", "--embeddings")
+    flags = ("-o", str(folder / "out"), "--engine", "local", "--embeddings")
+    done = dogid("batch", str(folder / "photos"), *flags, timeout=_SECONDS)
     assert done.returncode == 1, done.stderr  # some are damaged
     return folder
 
@@ -28,7 +32,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(archive: Path) -> Iterator[DaemonProcess]:
     """A daemon on the archive, into whose ledger the results were brought before its first start."""
     daemon = DaemonProcess(archive / "photos", archive / "state", "--settle", "1")
-    done = daemon.command("batch", "import", str(archive / "out"), "--json")
+    done = daemon.command("batch", "import", str(archive / "out"), "--json", timeout=_SECONDS)
     assert json.loads(done.stdout)["new"] == 18
     try:
         yield daemon.start()
@@ -71,11 +75,11 @@ def test_imported_results_are_no_events_for_outputs(archive: Path, running: Daem
     db.close()
     answered = {change.result["file"] for change in changes if change.kind == "result" and change.result is not None}
     assert not answered & results_of(archive / "out").keys()
-    assert running.command("audit").returncode == 0
+    assert running.command("audit", timeout=_SECONDS).returncode == 0
 
 
 def test_running_daemon_is_left_alone(archive: Path, running: DaemonProcess) -> None:
-    done = running.command("batch", "import", str(archive / "out"))
+    done = running.command("batch", "import", str(archive / "out"), timeout=_SECONDS)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "a daemon runs with this state folder: stop it for the import" in done.stderr

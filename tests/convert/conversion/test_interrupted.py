@@ -22,6 +22,7 @@ def has_loaded(process: "subprocess.Popen[str]", library: str) -> bool:
     return library in Path(f"/proc/{process.pid}/maps").read_text()
 
 
+@pytest.mark.timeout(400)  # a busy machine takes more than a minute to load all that
 @pytest.mark.parametrize("library", ["tensorflow", "litert"])
 def test_interrupt_keeps_the_earlier_model(tmp_path: Path, library: str) -> None:
     """While TensorFlow is loaded, or when all is loaded and the work begins."""
@@ -40,7 +41,7 @@ def test_interrupt_keeps_the_earlier_model(tmp_path: Path, library: str) -> None
         str(workspace.photos),
     ]
     with dogid_in_a_terminal(*words) as converting:
-        eventually(lambda: has_loaded(converting, library), f"{library} is loaded")
+        eventually(lambda: has_loaded(converting, library), f"{library} is loaded", timeout=200)
         converting.send_signal(signal.SIGINT)
         printed, messages = converting.communicate(timeout=110)
 

@@ -38,13 +38,14 @@ def partial_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.name.startswith(".")]
 
 
+@pytest.mark.timeout(400)  # a busy machine takes more than a minute to load TensorFlow
 @pytest.mark.parametrize("moment", ["photos", "epochs"])
 def test_ctrl_c_keeps_earlier_output(moment: str, photos: Path, output: Path, tmp_path: Path) -> None:
     flags = ["--augment", "8"] if moment == "photos" else ["--fine-tune", "9", "--epochs", "9999"]
     cache = tmp_path / "cache"
     with dogid_in_a_terminal(*arguments(photos, output, *flags)) as training:
         expected = 5 if moment == "photos" else 60
-        eventually(lambda: len(list(cache.rglob("*.npy"))) >= expected, "bottlenecks are cached")
+        eventually(lambda: len(list(cache.rglob("*.npy"))) >= expected, "bottlenecks are cached", timeout=200)
         training.send_signal(signal.SIGINT)
         messages = training.communicate(timeout=110)[1]
 

@@ -139,7 +139,8 @@ def test_kills_lose_no_row_and_double_none(cluster: Cluster, bucket: GatedBucket
     assert run.summary["counts"] == {"classified": 60, "failed": 1}
     assert (run.summary["done_before"], run.summary["new"]) == (done, 61 - done)
     assert count_rows(out) == 61
-    assert [line for line in run.stderr.splitlines() if not line.startswith("dogid: ")] == []
+    others = [line for line in run.stderr.splitlines() if not line.startswith(("dogid: ", "INFO: Created TensorFlow"))]
+    assert others == [], "Ray says nothing itself"
     batch(source, tmp_path / "threads")
     assert of_photos(out) == of_photos(tmp_path / "threads")
 

@@ -45,7 +45,7 @@ help:
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make bench-archive: an archive by each engine, and by other programs' own ways"
-	@echo "make archive: 20,000 photos on Ray against the daemon; the memory that a million entries take"
+	@echo "make archive: kills on a Ray cluster; 20,000 photos on Ray against the daemon; the memory that a million entries take"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make trixie: the package, the service and the daemon's tests on a Debian 13 with its own systemd (QUICK=1: a part)"
 	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+import s3fs
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -75,6 +76,7 @@ def serving_bucket() -> Iterator[GatedBucket]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             patch.setitem(os.environ, name, value)
+        forget_connections()
         gate.append(GatedBucket(address))
         gate[0].create()
         try:
@@ -82,3 +84,9 @@ def serving_bucket() -> Iterator[GatedBucket]:
         finally:
             gate[0].open()
             server.shutdown()
+            forget_connections()
+
+
+def forget_connections() -> None:
+    """Have fsspec connect by the environment as it is now: it keeps file systems, also of a server that has gone."""
+    s3fs.S3FileSystem.clear_instance_cache()

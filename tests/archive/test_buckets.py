@@ -28,6 +28,13 @@ def server() -> Iterator[str]:
     moto.stop()
 
 
+@pytest.fixture(autouse=True)
+def no_connections_left() -> Iterator[None]:
+    """Leave no file system of these servers to other tests of this process: fsspec keeps them."""
+    yield
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A bucket named photos; the client that fills it."""

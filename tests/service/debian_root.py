@@ -24,7 +24,14 @@ _OPTIONS = (
 )
 _KEPT = 30 * 24 * 3600
 """Seconds. After that a root is made anew, so that the release's updates are tested, too."""
-_UNREACHABLE = ("Could not connect", "Temporary failure resolving", "Could not resolve", "Connection timed out")
+_UNREACHABLE = (
+    *("Could not connect", "Cannot initiate the connection", "Connection failed", "Connection timed out"),
+    *("Temporary failure resolving", "Could not resolve", "Something wicked happened resolving"),
+    *("Failed to fetch", "Unable to connect", "Network is unreachable", "Connection refused", "Connection reset"),
+    *("403  Forbidden", "404  Not Found", "407  Proxy", "502  Bad Gateway", "503  Service", "response from proxy"),
+    *("Could not handshake", "Certificate verification failed", "does not have a Release file"),
+)
+"""What apt says where a mirror, or the proxy before it, does not give the packages: no fault of ours."""
 
 
 class UnreachableError(Exception):

@@ -28,6 +28,8 @@ class BoundedSearch:
         self._wanted = wanted
         self.next_before: int | None = None
         """Once all was iterated over: `before` of the filter that finds the rest; None where there is no more."""
+        self.next_after: int | None = None
+        """The same, `after`, of a search upwards."""
 
     def __iter__(self) -> Iterator[Result]:
         deadline = time.monotonic() + _SECONDS
@@ -56,13 +58,19 @@ class BoundedSearch:
         end = newest + 1 if self._wanted.before is None else min(self._wanted.before, newest + 1)
         after = max(after, (self._wanted.from_id or 0) - 1)
         left, rows = self._wanted.limit, _FIRST_ROWS
-        while after + 1 < end and left and time.monotonic() <= deadline:
+        while after + 1 < end:
             part = replace(self._wanted, limit=left, after=after, before=min(end, after + 1 + rows))
             for result in iterate_results(self._db, part):
                 yield result
                 left -= 1
+                if left == 0:
+                    self.next_after = result["id"]
+                    return
             after += rows
             rows = min(2 * rows, _MOST_ROWS)
+            if time.monotonic() > deadline:
+                break
+        self.next_after = after if after + 1 < end else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,15 @@ class FilterChoices:
 
     states: tuple[Choice, ...]
     marks: tuple[Choice, ...]
-    """Unsure, reviewed, gone."""
+    """Unsure, not reviewed, reviewed, and, the last, gone."""
     labels: ChoiceList
     folders: ChoiceList
     days: tuple[Choice, ...]
+
+    @property
+    def gone(self) -> Choice:
+        """The photos of the filter that have left the inbox."""
+        return self.marks[-1]
 
 
 class _Counter:
@@ -193,4 +198,6 @@ def day_name(day: dt.date, today: dt.date) -> str:
 
 
 def _in_words(count: BoundedCount) -> str:
-    return f"{count.number:,}" if count.is_all else f"{count.number:,}+"
+    if count.is_all:
+        return f"{count.number:,}"
+    return f"{count.number:,}+" if count.number else ""

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -65,8 +65,17 @@ class PhotoFilter:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether no index finds what is wanted, or two would have to be combined."""
-        return self.unsure or self.name is not None or self.folder is not None
+        """Whether no index finds what is wanted, or two would have to be combined.
+
+        Else all that one of them finds would be read where the other finds nothing, such as all foxes where none has
+        left the inbox.
+        """
+        if self.unsure or self.name is not None or self.folder is not None or self.reviewed == "false":
+            return True
+        parts = (self.label, self.status, self.reviewed, None if self.show == "all" else self.show)
+        if self.status in ("failed", "pending"):  # are in the inbox, all of them
+            parts = (self.label, self.status, self.reviewed, None)
+        return sum(part is not None for part in parts) > 1
 
     @property
     def is_chosen(self) -> bool:
@@ -141,16 +150,60 @@ def find_page(db: sqlite3.Connection, photo_filter: PhotoFilter, limit: int = PA
     return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
 
 
-def find_newer(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int, limit: int = 1) -> list[int]:
-    """Return the ids of photos that come before one in the filter, the nearest first."""
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """The photo that comes next to another in a filter."""
+
+    id: int | None = None
+    """None where there is none, or none was found within the time of a request."""
+    further: int | None = None
+    """Where time was over first: `before` of the page on which the search goes on."""
+
+
+def find_newer(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> Neighbour:
+    """Return the photo that comes before one in the filter."""
+    found, further = _search_newer(db, photo_filter, photo_id, 1)
+    return Neighbour(found[0]) if found else Neighbour(further=further)
+
+
+def find_older(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> Neighbour:
+    """Return the photo that comes after one in the filter."""
+    found, further = find_page(db, photo_filter.change(before=photo_id), 1)
+    return Neighbour(found[0]["id"]) if found else Neighbour(further=further)
+
+
+@dataclass(frozen=True, slots=True)
+class NewerPage:
+    """The page with the photos that come before those of another."""
+
+    before: int
+    is_found: bool
+    """Whether photos are on it; else time was over first, and the search goes on there."""
+
+
+def find_newer_page(db: sqlite3.Connection, photo_filter: PhotoFilter, shown: Sequence[Result]) -> NewerPage | None:
+    """Return the page before one that shows these photos of a filter; None where that is the newest page."""
+    if photo_filter.before is None:
+        return None
+    start = shown[0]["id"] if shown else photo_filter.before - 1
+    newer, further = _search_newer(db, photo_filter, start, PAGE + 1)
+    if len(newer) > PAGE:
+        return NewerPage(newer[PAGE - 1] + 1, is_found=True)
+    if further is not None:
+        return NewerPage(further, is_found=bool(newer))
+    return NewerPage(newer[-1] + 1, is_found=True) if newer and not shown else None
+
+
+def _search_newer(
+    db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int, limit: int
+) -> tuple[list[int], int | None]:
+    """Return ids of photos that come before one in the filter, the nearest first, and, where time was over before the
+    limit was reached, `before` of the page that ends with the last one that was looked at.
+    """
     wanted = photo_filter.change().to_result_filter(db, limit)
-    return [found["id"] for found in BoundedSearch(db, replace(wanted, after=photo_id))]
-
-
-def find_older(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> int | None:
-    """Return the id of the photo that comes after one in the filter; None where there is none."""
-    found, _ = find_page(db, photo_filter.change(before=photo_id), 1)
-    return found[0]["id"] if found else None
+    search = BoundedSearch(db, replace(wanted, after=photo_id))
+    found = [result["id"] for result in search]
+    return found, None if len(found) == limit or search.next_after is None else search.next_after + 1
 
 
 def find_day(db: sqlite3.Connection, day: dt.date) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from dogid.web.pages import certainty, status_panel
 from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
 from dogid.web.pages.daily_counts import REST, DailyCounter, count_photos_of_label
 from dogid.web.pages.filter_choices import build_choices
-from dogid.web.pages.filters import PAGE, PhotoFilter, find_newer, find_older, find_page
+from dogid.web.pages.filters import PhotoFilter, find_newer, find_newer_page, find_older, find_page
 from dogid.web.pages.pictures import Pictures
 from dogid.web.pages.rendering import render_page
 from dogid.web.pages.review_panel import label_buttons
@@ -52,9 +52,9 @@ class PhotoViews:
             no_filter=PhotoFilter(),
             results=found,
             older=older,
-            newer=_find_newer_page(db, photo_filter, found),
+            newer=find_newer_page(db, photo_filter, found),
             total=sum(everything.values()),
-            absent=everything["classified"] - present["classified"],
+            has_gone=everything["classified"] > present["classified"],
             choices=build_choices(db, photo_filter, self._daemon.model.labels, buttons.known, now.date()),
             chart=build_chart(daily := self._daily.counts(db, now)),
             chart_size=(WIDTH, HEIGHT),
@@ -87,7 +87,7 @@ class PhotoViews:
             facts=facts,
             model_input_size=self._pictures.model_input_size(facts),
             came_by=came_by,
-            newer=next(iter(find_newer(db, came_by, photo_id)), None),
+            newer=find_newer(db, came_by, photo_id),
             older=find_older(db, came_by, photo_id),
             buttons=label_buttons(db, self._daemon.model.labels),
             health=status_panel.health_item(self._daemon),
@@ -105,7 +105,7 @@ class PhotoViews:
             result=result,
             certainty=self._certainty,
             came_by=came_by,
-            newer=next(iter(find_newer(db, came_by, photo_id)), None),
+            newer=find_newer(db, came_by, photo_id),
             older=find_older(db, came_by, photo_id),
         )
 
@@ -162,14 +162,6 @@ class PhotoViews:
 
     def _find_facts(self, photo_id: int) -> PhotoFacts | None:
         return gallery_queries.find_photo_facts(self._daemon.reader(), photo_id) if photo_id <= queries.MAX_ID else None
-
-
-def _find_newer_page(db: sqlite3.Connection, photo_filter: PhotoFilter, shown: list[Result]) -> int | None:
-    """Return `before` of the page with the photos that come before those of a page; None where that is the newest."""
-    if photo_filter.before is None or not shown:
-        return None
-    newer = find_newer(db, photo_filter, shown[0]["id"], PAGE + 1)
-    return newer[PAGE - 1] + 1 if len(newer) > PAGE else None
 
 
 def _read(db: sqlite3.Connection, ids: list[int]) -> list[Result]:

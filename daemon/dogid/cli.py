@@ -2,10 +2,10 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dogid.commands.command_list import COMMANDS
-from dogid.commands.command_parsers import load_command, make_command_parser, make_top_parser
+from dogid.commands.command_parsers import load_command, make_command_parser, make_top_parser, suggest_flag
 from dogid.commands.output import print_message
 from dogid.errors import DogidError, UsageError
 from dogid.system.garbage_collection import collect_seldom
@@ -65,11 +65,26 @@ def _dispatch(args: list[str]) -> int:
         make_top_parser().print_help(sys.stderr)
         return UsageError.exit_status
     if args[0] not in COMMANDS:
+        _suggest_word(args[0], ("--version", "--help") if args[0].startswith("-") else COMMANDS)
         make_top_parser().parse_args(args)
         raise UsageError(f"{args[0]}: put the command first, then its flags")
     name, *rest = args
     command = COMMANDS[name]
     module = load_command(command)
     parser = make_command_parser(name, module)
-    parse = parser.parse_intermixed_args if command.mixes_flags else parser.parse_args
-    return module.run(parse(rest))
+    parse = parser.parse_known_intermixed_args if command.mixes_flags else parser.parse_known_args
+    parsed, unknown = parse(rest)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{suggest_flag(unknown, parser)}")
+    return module.run(parsed)
+
+
+def _suggest_word(word: str, known: Iterable[str]) -> None:
+    """Raise UsageError where a word may be a misspelling of a known one, and is not its beginning."""
+    from dogid.config_file import find_closest  # most calls need no suggestion
+
+    known = set(known)
+    near = None if any(one.startswith(word) for one in known) else find_closest(word, known)
+    if near is not None:
+        kind = "flag" if word.startswith("-") else "command"
+        raise UsageError(f"{word}: no such {kind}; did you mean `dogid {near}`?")

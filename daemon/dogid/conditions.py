@@ -108,6 +108,15 @@ def inbox_unwritable(inbox: Path, error: OSError, unit: str | None) -> str:
     return f"{inbox}: {reason}"
 
 
+def state_in_use(state: Path, url: str | None) -> str:
+    """A daemon runs with the state folder that a second one was to use. url: of the first one's page, where known."""
+    place = "" if url is None else f", at {url}"
+    return (
+        f"{state}: another dogid uses this state folder{place}; stop it, or give another --state. It takes another "
+        "model while it runs: dogid model activate FILE"
+    )
+
+
 def inbox_hangs(inbox: Path) -> str:
     """Return the message for an inbox that does not answer, as where a network disk's server is away."""
     return (

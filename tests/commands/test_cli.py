@@ -1,6 +1,8 @@
+import contextlib
 import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -196,3 +198,33 @@ def test_instance_of_the_service_is_found_by_its_name(capsys: pytest.CaptureFixt
     assert "/etc/dogid/garden.toml: cannot read the configuration" in capsys.readouterr().err
     assert main(["results", "--instance", "../garden"]) == 2
     assert "must be 1 to 32 of a-z" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggestion"),
+    [
+        (["--verion"], "--verion: no such flag; did you mean `dogid --version`?"),
+        (["rsults"], "rsults: no such command; did you mean `dogid results`?"),
+        (["results", "--lable", "pug"], "did you mean --label?"),
+        (["label", "a.jpg", "pug", "--stat", "x", "--confrim"], "did you mean --confirm?"),
+        (["model", "list", "--jsn"], "did you mean --json?"),
+    ],
+)
+def test_misspelt_word_is_answered_by_the_one_meant(
+    arguments: list[str], suggestion: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.suppress(SystemExit):
+        assert main(arguments) == 2
+    assert suggestion in capsys.readouterr().err
+
+
+def test_wrong_tables_are_found_before_port_and_inbox(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text('[outputs.a]\ntype = "webhook"\n')
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = ["--inbox", str(tmp_path / "inbox"), "--state", str(tmp_path / "state")]
+        port = ["--port", str(taken.getsockname()[1])]
+        done = dogid("run", "--config", str(tmp_path / "bad.toml"), *where, *port)
+
+    assert done.returncode == 2
+    assert "outputs.a" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.toml"]

@@ -4,6 +4,7 @@ import fcntl
 import os
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.conftest import MakeDaemon
 from tests.support.daemon import dogid
@@ -23,9 +24,12 @@ def test_status_query_does_not_block_a_start(make_daemon: MakeDaemon, tmp_path: 
 
 def test_rejected_daemon_makes_no_inbox(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     first = make_daemon().start()
-    done = dogid("run", "--port", "0", "--inbox", str(tmp_path / "other"), "--state", str(first.state))
+    taken = str(urlsplit(first.url).port)
+    for port in ("0", taken):  # which is taken by the first one
+        done = dogid("run", "--port", port, "--inbox", str(tmp_path / "other"), "--state", str(first.state))
 
-    assert "another dogid uses this state folder" in done.stderr
+        assert f"another dogid uses this state folder, at {first.url}; stop it" in done.stderr
+        assert "dogid model activate FILE" in done.stderr
     assert not (tmp_path / "other").exists()
 
 

@@ -182,6 +182,17 @@ def test_broken_photo_may_have_any_name(
     assert json.loads((tmp_path / "page.json").read_text())["photos"]["unreadable"][0]["file"] == "red/caf%E9.jpg"
 
 
+def test_report_is_kept_apart_from_photos(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = put(tmp_path / "pug.jpg", b"")
+    for path, reason in (
+        (photos / "red" / "page.html", "among the photos"),
+        (other, "is there already, and no report"),
+    ):
+        assert main(["judge", "not-opened.tflite", str(photos), "--report", str(path)]) == 2
+        assert f"{path}: " in (message := capsys.readouterr().err)
+        assert reason in message
+
+
 def test_closed_report_folder_is_found_before_judging(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     closed = "/proc/self"  # closed for writing, also for root
 

@@ -19,7 +19,14 @@ from dogid.ledger.reviews import Review, list_standing_reviews
 from dogid.system.atomic_files import write_atomically
 from dogid_convert.data.export_folder import ExportFolder
 from dogid_convert.data.export_names import name_exported_file, name_label_folders
-from dogid_convert.data.former_exports import PLAN, find_last_manifest, publish, read_own, was_exported_to
+from dogid_convert.data.former_exports import (
+    PLAN,
+    find_last_manifest,
+    holds_other_files,
+    publish,
+    read_own,
+    was_exported_to,
+)
 from dogid_convert.data.inbox_copies import is_in_inbox, open_copies
 from dogid_convert.data.manifest import Manifest, ManifestEntry, as_json
 from dogid_convert.support.progress import Track, untracked
@@ -55,8 +62,9 @@ def export_reviewed(
     """Write the photos that people have labelled into folder, a sub-folder for each label, with a manifest.
 
     db: the ledger, in the folder state. hardlink: whether files are links to those of the inbox, where the file system
-    allows it, and not copies. Raise UsageError where folder cannot be used, or another ledger was exported to it,
-    DogidError where it is full, or nothing is labelled and nothing was exported to it before.
+    allows it, and not copies. Raise UsageError where folder cannot be used, or another ledger was exported to it, or
+    it holds other files and no export; DogidError where it is full, or nothing is labelled and nothing was exported to
+    it before.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; give a folder, which is made where it is missing")
@@ -68,6 +76,11 @@ def export_reviewed(
         raise UsageError(f"{folder}: the inbox lies in it and would become a label's folder; name another folder")
     if folder.resolve().is_relative_to(state.resolve()) or state.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{folder}: is where the daemon keeps its state; name another folder")
+    if holds_other_files(folder):
+        raise UsageError(
+            f"{folder}: is not empty, and no earlier export: photos of others would be mixed with those of this one; "
+            "name a new folder"
+        )
     if not _list_labels(db) and not was_exported_to(folder):
         raise DogidError("nobody has labelled a photo yet: nothing to export. Label some: dogid label FILE... LABEL")
     try:

@@ -22,6 +22,13 @@ def was_exported_to(folder: Path) -> bool:
     return folder.is_dir() and ((folder / PLAN).exists() or find_last_manifest(folder)[0] is not None)
 
 
+def holds_other_files(folder: Path) -> bool:
+    """Return whether a folder has files, other than hidden ones, and no export was written into it."""
+    if not folder.is_dir() or was_exported_to(folder):
+        return False
+    return any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def find_last_manifest(folder: Path) -> tuple[Path | None, int]:
     """Return the newest manifest, and the highest number that a name has, be it a manifest or not."""
     numbers = {int(found[1]): path for path in folder.iterdir() if (found := NUMBERED_MANIFEST.fullmatch(path.name))}

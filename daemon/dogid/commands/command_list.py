@@ -152,7 +152,7 @@ COMMANDS = {
         "Train a model on a folder with a sub-folder of photos for each label, and write it for the device, with a "
         "report of how good it is beside it. On a PC: it needs TensorFlow (pip install 'dogid[convert]').",
         ("dogid train my-photos/ -o mine.tflite",),
-        "`dogid judge` measures it on other photos, `dogid run --model mine.tflite` uses it",
+        "`dogid judge` measures it on other photos, `dogid model activate mine.tflite` has the daemon use it",
     ),
     "judge": Command(
         "dogid.commands.judge",

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from collections.abc import Sequence
 from typing import Protocol, TypedDict, cast
 
 from dogid import __version__
@@ -70,6 +71,25 @@ def make_top_parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
     parser.add_argument("rest", nargs="*", help=argparse.SUPPRESS)
     return parser
+
+
+def suggest_flag(words: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """Return which flag of a parser, or of its actions, the first unknown flag among words may be; "" for none."""
+    from dogid.config_file import find_closest  # most calls need no suggestion
+
+    word = next((word.partition("=")[0] for word in words if word.startswith("--")), None)
+    near = None if word is None else find_closest(word.strip("-"), {flag.strip("-") for flag in _list_flags(parser)})
+    return "" if near is None else f"; did you mean --{near}?"
+
+
+def _list_flags(parser: argparse.ArgumentParser) -> set[str]:
+    flags = set[str]()
+    for action in parser._actions:
+        flags.update(flag for flag in action.option_strings if flag.startswith("--"))
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                flags |= _list_flags(below)
+    return flags
 
 
 def make_whole_parser() -> argparse.ArgumentParser:

@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from dogid.system.writable_folder import check_file_writable
 
     if args.report is not None:
+        _check_report(args.report, args.photos)
         check_file_writable(args.report)  # before the photos are classified
     judgement = _judge(args, settings.load(args))
     document = judgement.as_document()
@@ -57,6 +58,14 @@ def run(args: argparse.Namespace) -> int:
     else:
         print_line(format_judgement(judgement).rstrip())
     return int(bool(judgement.unreadable))
+
+
+def _check_report(path: Path, photos: Path) -> None:
+    """Raise UsageError where a report would be written among photos, or under the name of another file."""
+    if path.resolve().is_relative_to(photos.resolve()):
+        raise UsageError(f"{path}: lies in {photos}, among the photos; have the report elsewhere: --report judged.html")
+    if path.suffix not in ("", ".html", ".json") and path.exists():
+        raise UsageError(f"{path}: is there already, and no report; give a name of its own: --report judged.html")
 
 
 def _judge(args: argparse.Namespace, chosen: settings.Settings) -> "Judgement":

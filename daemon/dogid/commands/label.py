@@ -9,7 +9,7 @@ from typing import Any
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
-from dogid.commands.reading_state import ask_inbox, names_in_ledger
+from dogid.commands.reading_state import ask_inbox, find_inbox, names_in_ledger
 from dogid.errors import DogidError, UsageError
 from dogid.file_names import one_line
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         word = say_verdict(verdict, by) if verdict else say_label(label or "", by)
     except WordError as error:
         raise UsageError(str(error)) from None
-    inbox = settings.load(args).inbox.absolute()
+    inbox = find_inbox(args)
     if label is not None and _is_photo(db, label, inbox):
         raise UsageError(f"{one_line(label)}: is a photo; give the label after the photos")
     try:

@@ -65,10 +65,12 @@ def _find_row(db: sqlite3.Connection, file: str, inbox: Path) -> sqlite3.Row | N
     if os.path.lexists(file) and not os.path.isdir(file):
         name = name_in_inbox(file, inbox)
         if name is None:
-            place = one_line(os.path.join(inbox, os.path.basename(file)))
+            place = os.path.join(inbox, os.path.basename(file))
+            hint = "Only photos in the inbox are labelled; is it another daemon's? See --state and --inbox"
+            if os.path.lexists(place):
+                hint = f"For the photo of this name in the inbox, give its path: {one_line(place)}"
             raise DogidError(
-                f"{one_line(file)}: lies outside of the inbox; nothing was labelled. For the photo of this name in the"
-                f" inbox, give its path: {place}"
+                f"{one_line(file)}: lies outside of the inbox, {one_line(str(inbox))}; nothing was labelled. {hint}"
             )
         return _row_at(db, os.fsencode(name))
     names = names_in_ledger(file, inbox)

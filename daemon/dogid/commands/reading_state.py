@@ -95,6 +95,19 @@ def load_settings_beside(args: argparse.Namespace) -> Settings:
     return beside
 
 
+def find_inbox(args: argparse.Namespace) -> Path:
+    """Return the inbox of the selected daemon: as given or set, else the one that the state folder was last used with.
+
+    Raise UsageError where a setting is wrong.
+    """
+    from dogid.daemon.condition_monitor import read_noted_settings
+
+    chosen = settings.load(args)
+    is_set = args.inbox is not None or settings.variable("inbox") in os.environ or chosen.config_file is not None
+    noted = None if is_set else read_noted_settings(chosen.state.absolute())
+    return chosen.inbox.absolute() if noted is None else noted.inbox
+
+
 def _is_trusted(config: Path) -> bool:
     """Whether this user may go by a file that is named in the state folder: root not by one that others can write."""
     try:

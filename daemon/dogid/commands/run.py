@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
-from dogid.conditions import no_more_threads, reload_by_hand
-from dogid.errors import DogidError, UnavailableError
+from dogid.conditions import no_more_threads, reload_by_hand, state_in_use
+from dogid.errors import DogidError, UnavailableError, UsageError
 from dogid.file_names import one_line
 from dogid.system.garbage_collection import collecting_seldom, freeze_gc
 from dogid.system.journal import set_up_logging
@@ -84,13 +84,23 @@ def _serve(args: argparse.Namespace, chosen: settings.Settings) -> None:
 
 def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.ExitStack) -> "Daemon":
     """Start the daemon and its web server; add to stack how they stop."""
+    from dogid.daemon.condition_monitor import read_url
     from dogid.daemon.daemon import Daemon
+    from dogid.daemon.folders import is_running
     from dogid.web.auth.access import decide_access
     from dogid.web.server.lazy_app import LazyWsgiApp
     from dogid.web.server.limits import BODY_ALLOWANCE
     from dogid.web.server.listener import WebServer
 
-    server = WebServer(chosen.host, chosen.port)
+    if chosen.outputs or chosen.rule:
+        _check_tables(chosen)  # before the inbox is made
+    try:
+        server = WebServer(chosen.host, chosen.port)
+    except UsageError as error:
+        state = chosen.state.absolute()
+        if is_running(state):  # probably the one that has the port
+            raise UsageError(state_in_use(state, read_url(state))) from error
+        raise
     access = decide_access(chosen, server.address)
     if access.token is None and not server.is_loopback:
         log.warning("anyone who can reach %s can read the results and use this machine (insecure_no_auth)", server.url)
@@ -116,6 +126,13 @@ def _start(chosen: settings.Settings, notifier: Notifier, stack: contextlib.Exit
     log.info("results at %sresults", server.url)
     log.info("status page: %s", server.url)
     return daemon
+
+
+def _check_tables(chosen: settings.Settings) -> None:
+    """Raise UsageError where a table of outputs or rules is wrong."""
+    from dogid.outputs.alone import prepare_alone
+
+    prepare_alone(chosen)
 
 
 def _status_reader(daemon: "Daemon") -> Callable[[], dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_table
-from dogid.commands.reading_state import ask_inbox
+from dogid.commands.reading_state import ask_inbox, find_inbox
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
-    inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
+    inbox, state = find_inbox(args), chosen.state.absolute()
     running = is_running(state)
     usage = read_usage(state) if running else None  # its settings need not be this command's
     inbox, model, choice = usage or (inbox, *_describe_model(chosen))

@@ -8,7 +8,7 @@ from typing import Any
 from dogid import settings
 from dogid.commands import reading_state
 from dogid.commands.output import print_json, print_line, print_message
-from dogid.commands.reading_state import ask_inbox, names_in_ledger
+from dogid.commands.reading_state import ask_inbox, find_inbox, names_in_ledger
 from dogid.conditions import not_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
     db = reading_state.open_state(args)
     chosen = settings.load(args)
-    inbox, state = chosen.inbox.absolute(), chosen.state.absolute()
+    inbox, state = find_inbox(args), chosen.state.absolute()
     names = ask_inbox(inbox, lambda: names_in_ledger(args.file, inbox))
     if isinstance(names, str):  # the inbox does not answer
         print_message(one_line(names))

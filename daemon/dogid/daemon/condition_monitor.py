@@ -172,6 +172,12 @@ def read_noted_settings(state: Path) -> NotedSettings | None:
     return NotedSettings(Path(config) if isinstance(config, str) else None, Path(inbox), host, port)
 
 
+def read_url(state: Path) -> str | None:
+    """Return the address of the page of the daemon that uses a state folder; None until it has noted it."""
+    url = _read(state).get("url")
+    return url if isinstance(url, str) and url else None
+
+
 def find_other_inbox(state: Path, inbox: Path) -> str | None:
     """Return the message where the daemon that uses a state folder sees another folder as inbox than this process."""
     condition = _read(state)

@@ -10,7 +10,8 @@ import socket
 import time
 from pathlib import Path
 
-from dogid.conditions import hidden_home
+from dogid.conditions import hidden_home, state_in_use
+from dogid.daemon.condition_monitor import read_url
 from dogid.errors import UnavailableError, UsageError
 from dogid.file_names import quote_for_shell
 from dogid.system.file_lock import is_file_locked
@@ -96,9 +97,7 @@ def lock_state(state: Path) -> int:
         except OSError as error:
             if time.monotonic() > deadline:
                 os.close(descriptor)
-                raise UsageError(
-                    f"{state}: another dogid uses this state folder; stop it, or give another --state"
-                ) from error
+                raise UsageError(state_in_use(state, read_url(state))) from error
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return descriptor

@@ -1,6 +1,7 @@
 """Photos that people labelled become folders to train on; each export has a manifest that is never changed."""
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -195,6 +196,15 @@ def test_manifest_that_anybody_wrote_is_refused(
     assert "in another ledger" in capsys.readouterr().err
 
 
+def test_folder_of_other_photos_is_refused(reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = put(tmp_path / "out" / "wolf" / "mine.jpg", b"mine")
+
+    args = ["--inbox", str(reviewed.folder), "--state", str(reviewed.state)]
+    assert main(["data", "export", str(tmp_path / "out"), *args]) == 2
+    assert "is not empty, and no earlier export" in capsys.readouterr().err
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [other]
+
+
 def test_export_of_another_ledger_is_refused(
     reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,8 +277,9 @@ def test_edited_photo_stays_and_is_named(reviewed: Inbox, tmp_path: Path, capsys
 def test_no_photo_is_written_through_a_link(
     reviewed: Inbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for folder in ("out", "elsewhere"):
-        (tmp_path / folder).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    export(reviewed, tmp_path / "out", capsys, status=1)
+    shutil.rmtree(tmp_path / "out" / "wolf")
     (tmp_path / "out" / "wolf").symlink_to(tmp_path / "elsewhere")
 
     args = ["data", "export", str(tmp_path / "out"), "--inbox", str(reviewed.folder), "--state", str(reviewed.state)]

@@ -125,6 +125,14 @@ def inbox_hangs(inbox: Path) -> str:
     )
 
 
+def inbox_hangs_while_storing(inbox: Path) -> str:
+    """Return the message for an inbox that does not answer while an upload is written into it."""
+    return (
+        f"{inbox}: the inbox does not answer; is its disk or server down? The upload may be in it or not: look before"
+        " you send it again"
+    )
+
+
 def other_inbox(inbox: Path, pid: int) -> str:
     """Return the message for a path at which the daemon, with this process id, sees another folder than a command."""
     return (

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dogid.clock import Clock
+from dogid.daemon import maintenance_thread
 from dogid.daemon.maintenance_thread import MaintenanceThread
 from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedRowError, UnreadableLedgerError
@@ -18,6 +19,7 @@ from dogid.ledger.database import FILE_NAME, open_for_reading
 from dogid.ledger.ledger import Ledger
 from dogid.ledger.retention import Retention
 from tests.ledger.ledger_folder import Inbox, add_classified
+from tests.support.photos import put
 from tests.support.waiting import TIMEOUT, eventually
 
 
@@ -40,6 +42,22 @@ def test_index_is_made_anew_soon_after_a_kill(tmp_path: Path) -> None:
         thread.request_stop()
         thread.join(time.monotonic() + TIMEOUT)
         assert not ledger.repairer.is_damaged
+
+
+def test_cut_off_uploads_are_deleted_at_start_and_daily(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(maintenance_thread, "_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(maintenance_thread, "_INSPECTION_ROUNDS", 1)
+    with closing(Inbox(tmp_path)) as inbox:
+        left = put(inbox.folder / ".dogid-upload-0123456789abcdef-1.part", b"half")
+        thread = MaintenanceThread(
+            inbox.ledger, inbox.folder, Clock(), Retention(0, 0), _ignore, takes_uploads=True, first_seconds=0
+        )
+        thread.start()
+        assert eventually(lambda: not left.exists(), "what was left before the start is gone")
+        put(left, b"half")
+        assert eventually(lambda: not left.exists(), "what is left later is gone, too")
+        thread.request_stop()
+        thread.join(time.monotonic() + TIMEOUT)
 
 
 @pytest.mark.parametrize("retention", [Retention(0, 0), Retention(1, 0)])

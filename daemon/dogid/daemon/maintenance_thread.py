@@ -27,7 +27,10 @@ _PAUSE_RATIO = 4  # between two pages of rows, as a multiple of the time that on
 
 
 class MaintenanceThread(LedgerThread):
-    """Deletes old results once an hour, and looks at all rows once a day, for as long as the daemon runs."""
+    """Deletes old results once an hour, and looks at all rows once a day, for as long as the daemon runs.
+
+    What uploads that were cut off left in the inbox goes at the start, and once a day.
+    """
 
     def __init__(
         self,
@@ -37,14 +40,19 @@ class MaintenanceThread(LedgerThread):
         retention: Retention,
         on_pending: Callable[[Sequence[int]], None],
         *,
+        takes_uploads: bool = False,
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
-        """Set up; on_pending is called where photos have become pending whose rows were damaged."""
+        """Set up; on_pending is called where photos have become pending whose rows were damaged.
+
+        takes_uploads: whether photos may be uploaded into the inbox.
+        """
         super().__init__("maintenance")
         self._ledger = ledger
         self._inbox = inbox
         self._clock = clock
         self._on_pending = on_pending
+        self._takes_uploads = takes_uploads
         self._first_seconds = first_seconds
         self._stopping = threading.Event()
         self._woken = threading.Event()
@@ -75,6 +83,7 @@ class MaintenanceThread(LedgerThread):
         next_round, rounds = time.monotonic() + self._first_seconds, 0
         # in the first round only after a power cut or a kill, which may have left damage: it would follow each start
         first_inspection = 1 if self._ledger.was_closed else 0
+        self._remove_abandoned_uploads()
         while not self._ledger.repairer.is_damaged:
             self._woken.wait(max(0.0, next_round - time.monotonic()))
             if self._stopping.is_set():
@@ -92,6 +101,8 @@ class MaintenanceThread(LedgerThread):
                     if rounds % _INSPECTION_ROUNDS == first_inspection:
                         self._inspect(urgent=False)
                     rounds += 1
+                    if rounds % _INSPECTION_ROUNDS == 0:
+                        self._remove_abandoned_uploads()
                     if self._retention.forgets:
                         self._delete_old_results()
             except sqlite3.Error as error:
@@ -103,6 +114,12 @@ class MaintenanceThread(LedgerThread):
                 self._ledger.repairer.suspect_damage()
             except Exception:
                 log.warning("the ledger could not be maintained, trying again later", exc_info=True)
+
+    def _remove_abandoned_uploads(self) -> None:
+        if self._takes_uploads:
+            from dogid.inbox.incoming import remove_abandoned
+
+            remove_abandoned(self._inbox)
 
     def _inspect(self, *, urgent: bool) -> None:
         """Look at all rows, and repair those that are damaged; where it is urgent, without pauses."""

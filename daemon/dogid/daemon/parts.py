@@ -70,7 +70,12 @@ class DaemonParts:
             self.inbox, self.ledger, notify_pending, lambda: self.pipeline.in_flight > 0
         )
         self._maintenance_thread = MaintenanceThread(
-            self.ledger, self.inbox, clock, retention_of(settings), notify_pending
+            self.ledger,
+            self.inbox,
+            clock,
+            retention_of(settings),
+            notify_pending,
+            takes_uploads=settings.allow_upload,
         )
         self._ledger_monitor = LedgerMonitor(
             opened, lambda: self.settings.thresholds, self._maintenance_thread.inspect_soon

@@ -1,5 +1,8 @@
 """Photos that are sent to be kept: by a safe name in the inbox, whole or not at all, and never over another."""
 
+import contextlib
+import os
+import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +11,11 @@ from urllib.parse import quote
 
 import pytest
 
+from dogid.daemon.daemon import Daemon
+from dogid.settings import Settings
+from dogid.web.api import upload
+from dogid.web.app import create_app
+from dogid.web.auth.access import Access
 from tests.attacks.wire import connect, hold_connections, request_head
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess, dogid
@@ -17,6 +25,7 @@ from tests.support.privileges import needs_root
 from tests.support.waiting import eventually
 
 SENDERS = 8
+ABANDONED = ".dogid-upload-0123456789abcdef-0123456789abcdef.part"
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +33,7 @@ def keeping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]
     """A daemon that keeps uploads, of at most 200,000 bytes; its inbox is a link to the real folder."""
     folder = tmp_path_factory.mktemp("keeping")
     (folder / "disk").mkdir()
+    put(folder / "disk" / ABANDONED, photo(1))
     (folder / "inbox").symlink_to(folder / "disk", target_is_directory=True)
     flags = ("--settle", "1", "--allow-upload", "--max-upload", "200000")
     daemon = DaemonProcess(folder / "inbox", folder / "state", *flags)
@@ -50,6 +60,8 @@ def test_upload_is_kept_and_classified(keeping: DaemonProcess) -> None:
     assert (reply.status, reply.document) == (201, {"stored": [{"name": "rex.jpg", "file": "rex.jpg"}]})
     assert (keeping.inbox / "rex.jpg").read_bytes() == data
     assert not (keeping.inbox / "rex.jpg").stat().st_mode & 0o111
+    assert send(keeping, "rex.jpg", data).document == reply.document  # as after an answer that was lost
+    assert eventually(lambda: files(keeping) == {"rex.jpg"}, "what a killed upload left is gone")
     assert keeping.wait_for_classified("rex.jpg", data)["status"] == "classified"
 
 
@@ -109,6 +121,8 @@ def test_names_are_made_safe(keeping: DaemonProcess, sent: str, stored: str) -> 
 
 
 def test_form_keeps_all_photos_or_none(keeping: DaemonProcess) -> None:
+    for path in keeping.inbox.iterdir():
+        path.unlink()
     before = files(keeping)
     one, headers = multipart_form("form one.jpg", photo(6))
     end = one[one.rindex(b"\r\n--") :]
@@ -120,6 +134,11 @@ def test_form_keeps_all_photos_or_none(keeping: DaemonProcess) -> None:
     refused = fetch(keeping.url, "/upload", method="POST", body=body, headers=headers)
     assert (refused.status, refused.code) == (415, "unsupported_media_type")
     assert "notes.txt: not a photo" in refused.document["error"]["message"]
+    assert files(keeping) == before
+
+    empty = body.replace(b"no photo", b"")
+    refused = fetch(keeping.url, "/upload", method="POST", body=empty, headers=headers)
+    assert (refused.status, refused.document["error"]["message"]) == (415, "notes.txt: the file is empty")
     assert files(keeping) == before
 
     both = body.replace(b"no photo", photo(7)).replace(b"notes.txt", b"")
@@ -146,6 +165,34 @@ def test_what_is_no_photo_is_refused(keeping: DaemonProcess, data: bytes, kind: 
     reply = send(keeping, "x.jpg", data, **{"Content-Type": kind})
     assert (reply.status, reply.code) == (status, code)
     assert files(keeping) == before
+
+
+def test_default_type_of_curl_is_kept(keeping: DaemonProcess) -> None:
+    reply = send(keeping, "curl.jpg", photo(20), **{"Content-Type": "application/x-www-form-urlencoded"})
+    assert (reply.status, reply.document["stored"][0]["file"]) == (201, "curl.jpg")
+
+
+def test_upload_that_hangs_asks_to_look_first(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inbox.mkdir(exist_ok=True)
+    answers = threading.Event()
+    sync = os.fsync
+
+    def hang(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) and os.path.samestat(os.fstat(descriptor), inbox.stat()):
+            answers.wait()
+        sync(descriptor)
+
+    daemon = Daemon(Settings(inbox=inbox, state=tmp_path / "state", allow_upload=True))
+    client = create_app(daemon, Access(None, frozenset({"localhost"})), contextlib.nullcontext).test_client()
+    monkeypatch.setattr(upload, "_WRITE_SECONDS", 1.0)
+    monkeypatch.setattr(os, "fsync", hang)
+    reply = client.post("/upload?name=a.jpg", data=photo(1), content_type="image/jpeg")
+    answers.set()
+
+    assert (reply.status_code, reply.get_json()["error"]["code"]) == (503, "inbox_hangs")
+    assert "look before you send it again" in reply.get_json()["error"]["message"]
+    assert "Retry-After" not in reply.headers
+    daemon.ledger.close()
 
 
 def test_other_sites_cannot_upload(keeping: DaemonProcess) -> None:

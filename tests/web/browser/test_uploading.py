@@ -34,6 +34,7 @@ def test_many_photos_are_kept_and_each_refusal_has_its_reason(visitor: Visitor, 
     visitor.expect_status(415)
     page = visitor.use_device(PHONE, "dark", has_touch=True, is_mobile=True)
     page.goto(keeping.url)
+    expect(page.get_by_role("link", name="add it to the inbox")).to_have_attribute("href", "/page/upload")
     page.get_by_role("link", name="Add photos").click()
     visitor.assert_accessible()
     chosen = [payload("one.jpg", photo(1)), payload("one.jpg", photo(2)), payload(HOSTILE, photo(3))]
@@ -63,17 +64,35 @@ def test_lost_connection_can_be_tried_again(visitor: Visitor, keeping: DaemonPro
     page.goto(keeping.url + "page/upload")
 
     def lose(route: Route) -> None:
+        assert route.fetch().status == 201  # the daemon keeps the photo, and the browser never learns that
         route.abort()
 
     page.route("**/upload?*", lose)
     page.get_by_label("Photos from this device").set_input_files([payload("again.jpg", photo(5))])
     expect(page.locator("#uploads")).to_contain_text("Not added: no connection to dogid")
-    assert not (keeping.inbox / "again.jpg").exists()
+    assert (keeping.inbox / "again.jpg").exists()
 
     page.unroute("**/upload?*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("#sum")).to_have_text("1 photo is in the inbox. Show photos")
-    assert (keeping.inbox / "again.jpg").read_bytes() == photo(5)
+    assert [path.name for path in keeping.inbox.glob("again*")] == ["again.jpg"]
+
+
+def test_signed_out_visitor_keeps_the_list(visitor: Visitor, keeping: DaemonProcess) -> None:
+    visitor.expect_status(401)
+    page = visitor.page
+    page.goto(keeping.url + "page/upload")
+    page.route("**/upload?*", lambda route: route.fulfill(status=401, json={"error": {"code": "unauthorized"}}))
+    chosen = [payload("first.jpg", photo(11)), payload("second.jpg", photo(12))]
+    page.get_by_label("Photos from this device").set_input_files(chosen)
+    expect(page.locator("#sum")).to_contain_text("0 photos are in the inbox, 2 to go")
+    expect(page.get_by_role("link", name="Sign in")).to_have_attribute("target", "_blank")
+    expect(page.locator("#uploads li")).to_have_text(["first.jpgwaiting", "second.jpgwaiting"])
+    visitor.assert_accessible()
+
+    page.unroute("**/upload?*")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#sum")).to_have_text("2 photos are in the inbox. Show photos")
 
 
 def test_form_keeps_photos_without_javascript(visitor: Visitor, keeping: DaemonProcess) -> None:

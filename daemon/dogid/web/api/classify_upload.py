@@ -9,20 +9,16 @@ from flask import Response, request
 
 from dogid.clock import Clock, parse_moment
 from dogid.conditions import temporary_folder_unwritable
-from dogid.file_names import one_line
 from dogid.model.classify_photo import Classification
 from dogid.result_document import Result, result_document
 from dogid.web.api.endpoint import JSON, Endpoint, EndpointRegistry, QueryParams, ResponseSpec
 from dogid.web.api.on_demand import OnDemandClassifier
+from dogid.web.api.photo_body import BINARY, FIELD, FORM, is_form
 from dogid.web.api.responses import json_response
 from dogid.web.api.schema_parts import reference
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
-from dogid.web.server.limits import BODY_ALLOWANCE
 
-_FORM = "multipart/form-data"
-_BINARY = "application/octet-stream"
-_CURL_DEFAULT = "application/x-www-form-urlencoded"  # of `curl --data-binary @photo.jpg`, whatever the file is
 _MAX_NAME_LENGTH = 255  # characters, as file systems have it
 _BYTES = {"type": "string", "contentMediaType": "image/*", "minLength": 1}
 
@@ -41,13 +37,13 @@ CLASSIFY = Endpoint(
         507: ResponseSpec("The temporary folder has no room for the photo", {JSON: reference("Error")}),
     },
     body={
-        _FORM: {
+        FORM: {
             "type": "object",
-            "properties": {"file": {"type": "string", "contentMediaType": _BINARY, "minLength": 1}},
-            "required": ["file"],
+            "properties": {FIELD: {"type": "string", "contentMediaType": BINARY, "minLength": 1}},
+            "required": [FIELD],
         },
         "image/*": _BYTES,
-        _BINARY: {"type": "string", "contentMediaType": _BINARY, "minLength": 1},
+        BINARY: {"type": "string", "contentMediaType": BINARY, "minLength": 1},
     },
 )
 
@@ -68,26 +64,18 @@ def add_classify_endpoint(registry: EndpointRegistry, daemon: DaemonView, classi
 
 def _read_photo(limit: int) -> tuple[str | None, bytes]:
     """Return the file name, if any, and the bytes of the photo in the request. Raise ApiError."""
-    # a body without a length is cut off by the server at its own limit
-    request.max_content_length = limit + BODY_ALLOWANCE
-    if request.mimetype == _FORM:
+    if is_form(limit):
         try:
-            file = request.files.get("file")
+            file = request.files.get(FIELD)
         except OSError as error:  # a large part of a form waits in a temporary file
             message = temporary_folder_unwritable(tempfile.gettempdir(), error)
             raise ApiError(HTTPStatus.INSUFFICIENT_STORAGE, "insufficient_storage", message) from error
         if file is None:
             raise _no_photo_error()
         name, data = file.filename or None, file.stream.read(limit + 1)
-    elif request.mimetype in ("", _BINARY, _CURL_DEFAULT) or request.mimetype.startswith("image/"):
+    else:
         # the server has the whole body already, within its limit; Werkzeug would hold it three times
         name, data = None, request.environ["wsgi.input"].read(limit + 1)
-    else:
-        raise ApiError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            f"{one_line(request.mimetype)[:80]} is not a photo; send one as the field `file` of a form, or as an image",
-        )
     if not data:
         raise _no_photo_error()
     if len(data) > limit:

@@ -2,6 +2,8 @@
 const TRIES = 6; // while the daemon stores other photos
 const WAIT_MS = 1000; // before the second try; doubles with each
 
+const NO_SECOND_TRY = new Set(["inbox_unwritable", "inbox_hangs"]); // these need a person
+
 const form = document.querySelector("#upload");
 const list = document.querySelector("#uploads");
 const sum = document.querySelector("#sum");
@@ -10,6 +12,7 @@ const waiting = [];
 let sending = false;
 let kept = 0;
 let refused = 0;
+let signedOut = false;
 
 document.body.classList.add("live");
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -28,7 +31,7 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   add(event.dataTransfer.files);
 });
-addEventListener("beforeunload", (event) => { if (sending) event.preventDefault(); });
+addEventListener("beforeunload", (event) => { if (sending || waiting.length) event.preventDefault(); });
 
 function add(files) {
   for (const file of [...files]) waiting.push({ file, row: addRow(file.name) });
@@ -38,7 +41,8 @@ function add(files) {
 async function send() {
   if (sending) return;
   sending = true;
-  while (waiting.length) {
+  signedOut = false;
+  while (waiting.length && !signedOut) {
     const { file, row } = waiting.shift();
     showSum();
     try {
@@ -47,6 +51,13 @@ async function send() {
       kept += 1;
       finish(row, "done", name === file.name ? "in the inbox" : "in the inbox as ", name === file.name ? "" : name);
     } catch (error) {
+      if (error.signedOut) {
+        signedOut = true;
+        row.querySelector("progress").value = 0;
+        row.querySelector(".outcome").textContent = "waiting";
+        waiting.unshift({ file, row });
+        break;
+      }
       refused += 1;
       finish(row, "failed", `Not added: ${error.message}`);
       if (error.canRetry) offerRetry(file, row);
@@ -59,9 +70,9 @@ async function send() {
 async function sendPatiently(file, row) {
   for (let attempt = 1; ; attempt++) {
     const { status, answer } = await sendOnce(file, row);
-    if (status === 401) { sending = false; location.reload(); }
+    if (status === 401) throw Object.assign(new Error(), { signedOut: true });
     if (status === 201 && answer) return answer.stored[0].file;
-    if (status !== 503 || answer?.error.code === "inbox_unwritable" || attempt === TRIES) {
+    if (status !== 503 || NO_SECOND_TRY.has(answer?.error.code) || attempt === TRIES) {
       throw Object.assign(new Error(answer?.error.message ?? (status ? `dogid returned status ${status}` : "no connection to dogid")), { canRetry: !status || status >= 500 });
     }
     await new Promise((resolve) => setTimeout(resolve, WAIT_MS * 2 ** (attempt - 1) * (0.5 + Math.random())));
@@ -123,7 +134,18 @@ function showSum() {
   if (left) parts.push(`${left} to go`);
   if (refused) parts.push(`${refused} not added`);
   sum.textContent = `${parts.join(", ")}. `;
+  if (signedOut) return offerSignIn();
   if (kept && !left) Object.assign(addElement(sum, "a", ""), { href: "/", textContent: "Show photos" });
+}
+
+// in another tab: the chosen photos are known to this one only
+function offerSignIn() {
+  Object.assign(addElement(sum, "a", ""), { href: "/", target: "_blank", rel: "noopener", textContent: "Sign in" });
+  sum.append(", then ");
+  const button = addElement(sum, "button", "quiet");
+  button.type = "button";
+  button.textContent = "Go on";
+  button.addEventListener("click", send);
 }
 
 function addElement(parent, tag, className) {

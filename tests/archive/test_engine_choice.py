@@ -1,5 +1,6 @@
 """Which engine runs, and what is said where a package is missing."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,15 +8,26 @@ import pytest
 
 from tests.archive.archives import Batch
 from tests.support.photos import photo, put
+from tests.support.terminal import show_terminal
 
 
-def test_one_machine_needs_no_ray_and_it_is_said(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cluster_is_named_once_on_a_terminal(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     put(tmp_path / "in" / "a.jpg", photo(1))
-    run = batch.run("batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--json")
+    flags = ("batch", str(tmp_path / "in"), "-o", str(tmp_path / "in" / ".." / "out"))
+    said = []
+    for terminal in (False, True, True):
+        with monkeypatch.context() as context:
+            stderr = show_terminal(context) if terminal else None
+            run = batch.run(*flags)
+        assert run.status == 0
+        said.append("on a Ray cluster with --address" in (run.stderr if stderr is None else stderr.getvalue()))
+        last = run.stdout
+        if not terminal:
+            shutil.rmtree(tmp_path / "out")
 
-    assert (run.status, run.summary["engine"], run.summary["new"]) == (0, "local", 1)
-    assert "for photos that keep coming there is `dogid run`, for a few `dogid classify`" in run.stderr
+    assert said == [False, True, False]
+    assert last == f"{tmp_path}/out: 1 classified, 0 failed; 0 new\n"
 
 
 @pytest.mark.parametrize(
@@ -44,6 +56,7 @@ def test_missing_package_is_named(
         (("import",), "name the folder with the results"),
         (("import", "out", "-o", "x"), "name the folder with the results"),
         (("in", "-o", "out", "--engine", "local", "--address", "x"), "leave out one of them"),
+        (("in", "-o", "out", "--address", ""), "--address is empty"),
         (("import", "nothing"), "there are no results of `dogid batch` here"),
     ],
 )

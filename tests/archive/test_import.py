@@ -128,6 +128,19 @@ def test_archive_is_exported_as_a_ledger_is(kind: str, batch: Batch, archive: Pa
     assert all(name in text for name in ("camera 0/photo-000.jpeg", "%FF%FE.jpg", "cut.jpg"))
 
 
+def test_export_replaces_no_photo_and_no_result(batch: Batch, archive: Path) -> None:
+    header = (archive / "out" / "dogid-batch.json").read_bytes()
+    for place in ("out/dogid-batch.json", "out/new.csv", "photos/new.csv", "photos/50%FF.jpg"):
+        flags = ("-o", str(archive / place), "--force")
+        run = batch.run("export", "--from", str(archive / "out"), *flags)
+        assert (run.status, "name another place with -o" in run.stderr) == (2, True)
+
+    assert (archive / "out" / "dogid-batch.json").read_bytes() == header
+    assert not list(archive.glob("*/new.csv"))
+    run = batch.run("export", "--from", str(archive / "out"), "-o", str(archive / "out"), "--format", "camtrap-dp")
+    assert (run.status, "lies among the results" in run.stderr) == (2, True)
+
+
 def test_archive_is_filtered_as_a_ledger_is(batch: Batch, archive: Path, tmp_path: Path) -> None:
     def count(*flags: str) -> int:
         target = str(tmp_path / "out.csv")

@@ -70,7 +70,8 @@ def test_sizes_and_dates_of_a_list_are_believed(batch: Batch, photos: Path, tmp_
     [
         ("missing", "there is no such folder or manifest"),
         ("a.jpg", "neither a folder nor a list of photos"),
-        ("bad.csv", "there is no column `path` among name, camera"),
+        ("bad.csv", "has no column of paths among name, camera: name it path (or file, url, filename, key)"),
+        ("bad-quote.csv", "bad-quote.csv, line 3: is there a quote"),
         ("bad.parquet", "the list of photos cannot be read"),
         ("nofs://bucket/x", "Protocol not known"),
     ],
@@ -79,12 +80,19 @@ def test_unusable_sources_are_refused_with_the_reason(
     source: str, reason: str, batch: Batch, photos: Path, tmp_path: Path
 ) -> None:
     if source.startswith("bad"):
-        put(tmp_path / source, b"name,camera\n1,2\n")
+        put(tmp_path / source, b'file\na\n"b\nc\nd\n' if "quote" in source else b"name,camera\n1,2\n")
     place = source if "://" in source else (tmp_path if source.startswith("bad") else photos) / source
     run = batch(place, tmp_path / "out")
 
     assert (run.status, run.stdout) == (2, "")
     assert reason in run.stderr
+
+
+def test_empty_folder_is_said_to_be_empty(batch: Batch, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    run = batch(tmp_path / "in", tmp_path / "out")
+    assert (run.status, run.summary["photos"]) == (0, 0)
+    assert f"no photos were found in {tmp_path}/in" in run.stderr
 
 
 def test_output_of_another_kind_is_refused_by_name(batch: Batch, photos: Path, tmp_path: Path) -> None:

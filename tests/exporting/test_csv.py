@@ -18,7 +18,7 @@ import pytest
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.queries import ResultFilter
 from dogid.moments import parse_typed_moment
-from dogid.result_table import COLUMNS, restore
+from dogid.result_table import COLUMNS, header_line, restore
 from dogid.web.api.export import _stream
 from dogid.web.errors import ApiError
 from tests.exporting.answered_ledger import HOSTILE, classify, export
@@ -115,16 +115,17 @@ def test_empty_export_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_full_disk_leaves_the_former_file(answered: Inbox, tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
-    target.write_text("before")
+    before = header_line() + "before"
+    target.write_text(before, newline="")
     command = [sys.executable, "-m", "dogid", "export", "-o", str(target), "--state", str(answered.state)]
     done = subprocess.run(
         command, env=environment(), capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )  # fmt: skip
 
-    assert (done.returncode, target.read_text(), [path.name for path in tmp_path.iterdir()]) == (
+    assert (done.returncode, target.read_bytes().decode(), [path.name for path in tmp_path.iterdir()]) == (
         1,
-        "before",
+        before,
         ["out.csv"],
     )
     assert f"{target}: File too large: nothing was written" in done.stderr

@@ -1,4 +1,4 @@
-"""An archive as a list of photos: Parquet or CSV with a column `path`, or a file of lines; paths or URLs."""
+"""An archive as a list of photos: Parquet or CSV with a column of paths or URLs, or a file of lines."""
 
 import csv
 import os
@@ -14,8 +14,8 @@ from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.file_names import possible_names, shown_name
 
-_PATHS = ("path", "file", "url", "filename", "key")
-"""Names of the column that holds paths, the likeliest first."""
+PATH_COLUMNS = ("path", "file", "url", "filename", "key")
+"""Names of the column that holds paths; the first of them that is there counts."""
 _ROWS = 10_000  # of Parquet at a time; more take more memory
 _SHOWN_PROBLEMS = 20
 
@@ -102,29 +102,44 @@ class ManifestFile:
     def _read_parquet(self, file: BinaryIO) -> Iterator[dict[str, Any]]:
         import pyarrow.parquet as pq
 
-        table = pq.ParquetFile(file)
+        table = pq.ParquetFile(file, pre_buffer=False)  # as use_threads below: see `parquet_files`
         column = self._find_column(table.schema_arrow.names)
         used = [name for name in (column, "size", "modified_at", "mtime", "etag") if name in table.schema_arrow.names]
-        for batch in table.iter_batches(_ROWS, columns=used):
+        for batch in table.iter_batches(_ROWS, columns=used, use_threads=False):
             for row in batch.to_pylist():
                 yield row | {"path": row[column]}
 
     def _read_csv(self, file: BinaryIO, delimiter: str) -> Iterator[dict[str, Any]]:
         lines = (line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape").replace("\0", "")
                  for number, line in enumerate(file))  # fmt: skip
-        rows = csv.reader(lines, delimiter=delimiter)
+        rows = self._parse_csv(lines, delimiter)
         names = [name.strip().lower() for name in next(rows, [])]
         column = self._find_column(names)
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             yield row | {"path": row.get(column, "").encode("utf-8", "surrogateescape")}
 
+    def _parse_csv(self, lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
+        while True:
+            line = rows.line_num + 1
+            try:
+                cells = next(rows, None)
+            except csv.Error as error:
+                raise UsageError(
+                    f'{self._name}, line {line}: is there a quote (") too many or too few? The row that begins there'
+                    f" cannot be read: {error}"
+                ) from error
+            if cells is None:
+                return
+            yield cells
+
     def _find_column(self, names: list[str]) -> str:
-        found = next((name for name in _PATHS if name in names), None)
+        found = next((name for name in PATH_COLUMNS if name in names), None)
         if found is None:
             raise UsageError(
-                f"{self._name}: there is no column `path` among {', '.join(names[:10]) or 'no columns'}: the first row"
-                " of a CSV names its columns; a list without one ends in .txt"
+                f"{self._name}: has no column of paths among {', '.join(names[:10]) or 'no columns'}: name it path (or"
+                f" {', '.join(PATH_COLUMNS[1:])}) in the first row of a CSV; a list without such a row ends in .txt"
             )
         return found
 

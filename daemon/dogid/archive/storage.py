@@ -6,12 +6,13 @@ an upload appears once it has ended.
 
 import contextlib
 import errno
-import io
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol, cast
+
+import pyarrow as pa
 
 from dogid.archive.remote import explain_remote_error, is_url, open_file_system
 from dogid.system.atomic_files import sync_folder, write_atomically
@@ -33,8 +34,11 @@ class Storage(Protocol):
     def read(self, name: str) -> bytes | None:
         """Return a file's content; None where there is none of that name."""
 
-    def open(self, name: str) -> BinaryIO:
-        """Return a file that can be sought in."""
+    def open(self, name: str) -> pa.NativeFile:
+        """Return a file that can be sought in, which Arrow reads without Python.
+
+        One of Python's would be let go by a thread of Arrow's, and where that is when Python ends, the process aborts.
+        """
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file whole or not at all, with the folders above it. Raise OSError."""
@@ -52,7 +56,7 @@ class LocalStorage:
     """A folder of this machine, or one that is mounted here."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+        self.folder = folder.resolve() if ".." in folder.parts else folder.absolute()
 
     @property
     def title(self) -> str:
@@ -74,9 +78,9 @@ class LocalStorage:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> pa.NativeFile:
         """Open a file for reading."""
-        return (self.folder / name).open("rb")
+        return pa.OSFile(os.fsencode(self.folder / name))
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file, and have it on the disk before it takes its name."""
@@ -122,10 +126,13 @@ class RemoteStorage:
         except FileNotFoundError:
             return None
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> pa.NativeFile:
         """Return a file's content as a file: parts are of a few megabytes."""
         with _as_os_error():
-            return io.BytesIO(self._fs.cat_file(self._at(name)))
+            data = self._fs.cat_file(self._at(name))
+        copy = pa.BufferOutputStream()  # in memory of Arrow's
+        copy.write(data)
+        return pa.BufferReader(copy.getvalue())
 
     def write(self, name: str, data: bytes) -> None:
         """Upload a file, which appears once that has ended."""

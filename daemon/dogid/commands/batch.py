@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from dogid import settings
@@ -24,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "dogid batch SOURCE -o OUT [flags]\n       dogid batch import OUT [--state DIR] [--inbox DIR]"
     parser.add_argument(
         "source", metavar="SOURCE",
-        help="a folder (./import for one of that name), a list of photos (.parquet or .csv with a column `path`, or"
-        " .txt), or a URL (s3://BUCKET/...); or the word import",
+        help="a folder (./import for one of that name), a list of photos (.parquet or .csv with a column path, file,"
+        " url, filename or key; or .txt, a path a line), or a URL (s3://BUCKET/...); or the word import",
     )  # fmt: skip
     parser.add_argument("results", nargs="?", metavar="OUT", help="with import: the folder that a batch has written")
     parser.add_argument(
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         batch = batches.prepare(
             source, output, model, chosen, embeddings=args.embeddings, raised_limits=raised, on_listed=_report_listed
         )
-        _report_start(batch, engine)
+        _report_start(batch, engine, is_chosen=args.engine != AUTO)
         try:
             with show_progress(batch.counts, print_message):
                 _run_engine(batch, engine, args.address)
@@ -105,16 +106,13 @@ def _choose_engine(args: argparse.Namespace) -> str:
 
     Raise UsageError where Ray is asked for, and missing.
     """
+    if args.address == "":
+        raise UsageError("--address is empty: give the address of a Ray cluster, or leave it out")
     if args.engine == LOCAL and args.address is not None:
         raise UsageError("--address is of a Ray cluster, and --engine local uses none: leave out one of them")
     if args.engine == RAY or (args.engine == AUTO and (args.address or os.environ.get("RAY_ADDRESS"))):
         check_installed("ray", "ray", "dogid batch")
         return RAY
-    if args.engine == AUTO:
-        print_message(
-            "with the threads of this machine, which need no Ray; for photos that keep coming there is `dogid run`, for"
-            " a few `dogid classify`, for a cluster --address (pip install 'dogid[ray]')"
-        )
     return LOCAL
 
 
@@ -134,17 +132,24 @@ def _report_listed(count: int) -> None:
         print_message(f"listing: {count:,} photos so far")
 
 
-def _report_start(batch: "Batch", engine: str) -> None:
+def _report_start(batch: "Batch", engine: str, *, is_chosen: bool) -> None:
+    """Print how much there is to do; a person who begins with an archive reads once of the other way."""
     counts = batch.counts
+    if not counts.photos:
+        print_message(f"no photos were found in {batch.source.name}")
+        return
     known = f", {counts.before:,} of them done before" if counts.before else ""
     print_message(f"{count_of(counts.photos, 'photo')} in {batch.source.name}{known}; engine: {engine}")
+    if engine == LOCAL and not is_chosen and counts.left and not counts.before and sys.stderr.isatty():
+        print_message("it runs on this machine; on a Ray cluster with --address")
 
 
 def _print_summary(summary: dict[str, Any]) -> None:
     counts = summary["counts"]
+    rate = f" in {summary['seconds']:.1f} s ({summary['photos_per_second']:.1f} photos/s)" if summary["new"] else ""
     print_line(
         f"{summary['output']}: {counts['classified']:,} classified, {counts['failed']:,} failed;"
-        f" {summary['new']:,} new in {summary['seconds']:.1f} s ({summary['photos_per_second']:.1f} photos/s)"
+        f" {summary['new']:,} new{rate}"
     )
     for code, number in sorted(summary["errors"].items()):
         print_line(f"  {code}: {number:,}")

@@ -30,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add -o, --format, the filters and the flags of `reading_state`."""
     parser.add_argument(
         "-o", "--output", type=Path, default=_STDOUT, metavar="FILE|DIR",
-        help="where to write: a file, which is replaced; a folder for camtrap-dp; default: - (stdout)",
+        help="where to write: a file, which replaces a former export; a folder for camtrap-dp; default: - (stdout)",
     )  # fmt: skip
+    parser.add_argument("--force", action="store_true", help="replace FILE also where it is no export")
     parser.add_argument(
         "--format", choices=(CSV, CAMTRAP, MEGADETECTOR), default=CSV,
         help="csv for spreadsheets; camtrap-dp for GBIF, a folder; megadetector for Timelapse (default: csv)",
@@ -59,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         for folder, what in ((chosen.inbox, "inbox"), (chosen.state, "state folder")):
             if target.resolve().is_relative_to(folder.resolve()):
                 raise UsageError(f"{args.output} lies in the {what}: name another place with -o")
+        if args.format != CAMTRAP:
+            _check_replaceable(target, args)
     from dogid.exporting.whole_files import PartlyWrittenError
 
     found = _open_ledger(args, wanted) if args.archive is None else _open_archive(args, wanted)
@@ -134,8 +137,13 @@ def _open_archive(args: argparse.Namespace, wanted: "ResultFilter") -> _Results:
     check_installed("pyarrow", "parquet", "dogid export --from")
     from dogid.archive.output_folder import read_output
     from dogid.archive.reading import iterate_matching
+    from dogid.archive.remote import is_url
 
     output = read_output(args.archive)
+    if args.output != _STDOUT:
+        for place, what in ((output.title, "results"), (output.header.source, "photos")):
+            if not is_url(place) and args.output.resolve().is_relative_to(Path(place).resolve()):
+                raise UsageError(f"{args.output} lies among the {what}, in {place}: name another place with -o")
     if args.label is not None and args.label not in output.header.model.labels:
         raise UsageError(
             f"--label: there is no label {args.label!r}; labels are {', '.join(output.header.model.labels[:20])}"
@@ -169,6 +177,15 @@ def _make_text(
     for batch in batches:
         yield encode_results(batch)
         on_batch(batch)
+
+
+def _check_replaceable(target: Path, args: argparse.Namespace) -> None:
+    from dogid.exporting.replaceable_file import check_replaceable, is_megadetector, is_table
+
+    try:
+        check_replaceable(target, is_table if args.format == CSV else is_megadetector, force=args.force)
+    except OSError as error:
+        raise UsageError(f"{args.output}: {error.strerror}; name another place with -o") from error
 
 
 def _write_text(parts: Iterator[str], target: Path | None) -> None:

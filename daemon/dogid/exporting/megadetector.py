@@ -11,6 +11,8 @@ from dogid import __version__
 from dogid.exporting.label_kinds import LabelKind, guess_kind
 from dogid.result_document import Result
 
+BEGINNING = '{"images": ['
+_WRITER = "dogid "
 _CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle", "4": "unknown"}
 _CATEGORY_OF = {LabelKind.ANIMAL: "1", LabelKind.HUMAN: "2", LabelKind.VEHICLE: "3", LabelKind.UNKNOWN: "4"}
 _WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)
@@ -21,7 +23,7 @@ def encode_megadetector(batches: Iterable[list[Result]]) -> Iterator[tuple[str, 
     """Yield parts of the JSON document, each with the results that are in it. Pending photos are left out."""
     classes: dict[str, str] = {}
     models: dict[str, None] = {}
-    yield '{"images": [', []
+    yield BEGINNING, []
     mark = "\n"
     for batch in batches:
         lines = []
@@ -39,10 +41,16 @@ def encode_megadetector(batches: Iterable[list[Result]]) -> Iterator[tuple[str, 
             "format_version": "1.6",
             "detector": "none: the box is the whole photo",
             "classifier": ", ".join(filter(None, models)) or "none",
-            "summary_report": f"dogid {__version__}",
+            "summary_report": f"{_WRITER}{__version__}",
         },
     }
     yield "\n], " + _encode(ending)[1:] + "\n", []
+
+
+def is_ending(text: str) -> bool:
+    """Whether a text ends as `encode_megadetector` does."""
+    _, found, last = text.rpartition('"summary_report": "')
+    return bool(found) and last.startswith(_WRITER) and last.endswith('"}}\n')
 
 
 def _describe(result: Result, classes: dict[str, str]) -> dict[str, object]:

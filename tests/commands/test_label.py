@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 
+from dogid.errors import PhotoCode
+from dogid.ledger.outcomes import Failed
 from tests.conftest import MakeDaemon
-from tests.ledger.ledger_folder import Inbox, add_classified
+from tests.ledger.ledger_folder import Inbox, add, add_classified
 from tests.support.daemon import environment
+from tests.support.own_commands import run_here
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root
 from tests.web.api.event_listener import Listener
@@ -100,6 +104,18 @@ def test_label_of_another_content_than_the_results_is_refused(
     listed = json.loads(daemon.command("results", "--reviewed", "true", "--json").stdout)["results"]
     assert listed == []
     assert daemon.command("label", str(inbox / "same.jpg"), "pug").returncode == 0  # written again, and the same
+
+
+def test_label_of_an_unreadable_photo_warns(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    job = add(inbox, "cut.jpg")
+    digest = sha256((inbox.folder / "cut.jpg").read_bytes()).hexdigest()
+    inbox.ledger.record([Failed(job, job.version, PhotoCode.TRUNCATED, "it ends too early", digest)])
+    done = run_here("label", "cut.jpg", "pug", "--state", str(inbox.state), "--inbox", str(inbox.folder))
+    inbox.close()
+
+    assert done.returncode == 0
+    assert "cut.jpg: nothing can be learned from it while it cannot be read: it ends too early" in done.stderr
 
 
 @needs_root

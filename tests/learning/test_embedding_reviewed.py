@@ -21,21 +21,28 @@ def review(path: Path) -> Review:
     return Review(1, sha256, 1, path.name.encode(), "labelled", "pug", "me", 0, None, None, None)
 
 
-def test_reviewed_photo_over_a_limit_is_left_out(tmp_path: Path) -> None:
+def test_reviewed_photo_that_cannot_be_read_is_left_out_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     open_for_writing(tmp_path / "state").connection.close()
     put(tmp_path / "small.jpg", photo(1, size=(64, 48)))
     put(tmp_path / "large.jpg", photo(2, size=(640, 480)))
     model, chosen = load_model(shipped_model(), embeddings=True), Settings(inbox=tmp_path, max_pixels=100_000)
-    small, large = review(tmp_path / "small.jpg"), review(tmp_path / "large.jpg")
+    put(tmp_path / "broken.jpg", photo(3)[:200])
+    put(tmp_path / "gone.jpg", b"gone")
+    small, large, broken, gone = (review(tmp_path / f"{name}.jpg") for name in ("small", "large", "broken", "gone"))
+    (tmp_path / "gone.jpg").unlink()
 
     try:
         with contextlib.closing(open_for_reading(tmp_path / "state")) as db:
-            made = embed_photos(model, chosen, db, [large, small])
+            made, unreadable = embed_photos(model, chosen, db, [large, small, broken, gone])
     finally:
         limit_pixels()  # it is of the whole process
 
     assert set(made) == {small.sha256}
+    assert {sha256: reason.partition(":")[0] for sha256, reason in unreadable.items()} == {
+        large.sha256: "too_large",
+        broken.sha256: "truncated",
+    }
 
 
 def test_daemon_hands_its_limits_to_a_learning_run() -> None:

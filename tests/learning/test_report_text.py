@@ -8,7 +8,7 @@ from dogid.learning_run.report import format_contradictions, format_report
 from dogid.learning_run.stored_contradictions import UnknownPhotoError, choose_photos
 
 _NOTHING_COUNTED: dict[str, int] = dict.fromkeys(
-    ("known", "relabelled", "confirmed", "dropped", "withdrawn", "left_out", "without_embedding"), 0
+    ("known", "relabelled", "confirmed", "dropped", "withdrawn", "left_out"), 0
 )
 
 
@@ -63,12 +63,13 @@ def test_answers_are_listed_with_what_was_said() -> None:
     ]
 
 
-def test_report_says_how_many_photos_are_enough() -> None:
+def test_report_says_how_many_photos_are_enough_and_left_out() -> None:
     better = {"photos": 1, "before_share": 0.0, "after_share": 1.0, "gained": 1, "lost": 0}
     lines = format_report(
         {
             "passed": False,
-            "learned_from": {"reviewed": 1, "clusters": 1, "stored": 2000, **_NOTHING_COUNTED},
+            "learned_from": {"reviewed": 1, "clusters": 1, "stored": 2000, "without_embedding": 3, **_NOTHING_COUNTED},
+            "unreadable": [{"file": "cut.jpg", "reason": "truncated: the photo ends too early"}],
             "new_labels": [{"label": "pug", "photos": 1, "clusters": 1, "recall": None}],
             "gate": {
                 "better": {**better, "e_value": 1.5, "needed": 20.0, "mcnemar_p": 1.0},
@@ -80,6 +81,11 @@ def test_report_says_how_many_photos_are_enough() -> None:
     )  # fmt: skip
 
     assert lines[0].startswith("learned from 1 reviewed photo (1 without near-duplicates) and 2,000 photos")
-    assert lines[1].endswith("cannot be known of so few; 1 is few, 20 are mostly enough")
-    assert lines[2].endswith("1 gained, 0 lost, near-duplicates counted once: that does not show that it is better")
+    assert lines[1:4] == [
+        "left out, as gone before this model saw them: 2 photos",
+        "left out, as they cannot be read: 1 photo",
+        "  cut.jpg: truncated: the photo ends too early",
+    ]
+    assert lines[4].endswith("cannot be known of so few; 1 is few, 20 are mostly enough")
+    assert lines[5].endswith("1 gained, 0 lost, near-duplicates counted once: that does not show that it is better")
     assert "of the 24 newest photos that nobody has reviewed, 2 would get another answer" in lines

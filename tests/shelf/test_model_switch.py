@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dogid.clock import Clock
+from dogid.commands.model_shelf import print_older_answers
 from dogid.daemon.model_switch import ModelSwitch
 from dogid.errors import ConflictError
 from dogid.model.shipped import shipped_model
@@ -12,6 +13,7 @@ from dogid.settings import Settings
 from dogid.shelf.folder import hash_file
 from dogid.shelf.pointer import read_pointer
 from dogid.shelf.requests import read_outcome, write_request
+from tests.ledger.ledger_folder import Inbox, add_classified
 from tests.shelf.models import make_model
 from tests.support.daemon import dogid
 
@@ -70,3 +72,14 @@ def test_requests_of_two_commands_are_both_answered(state: Path, switch: ModelSw
     assert [outcome is not None and outcome.refusal is not None for outcome in outcomes] == [True, False]
     assert None not in outcomes
     assert active(state) == "a.tflite"
+
+
+def test_next_step_after_activation_names_older_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_older_answers(tmp_path, "ff")  # no ledger yet
+    inbox = Inbox(tmp_path)
+    for name in ("a", "b"):
+        add_classified(inbox, name)
+    inbox.close()
+    print_older_answers(inbox.state, "ff")
+
+    assert capsys.readouterr().out == ("2 of 2 answers are of the former model; what this one answers: dogid replay\n")

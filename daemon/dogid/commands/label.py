@@ -77,6 +77,12 @@ def run(args: argparse.Namespace) -> int:
             check_unchanged(written, photo)
         add_reviews(written, ids, word, Clock().wall_ms())
     results = [result for photo_id in ids if (result := queries.find_result(db, photo_id)) is not None]
+    for result in results if label is not None else ():
+        if result["status"] == "failed":
+            print_message(
+                f"{one_line(result['file'])}: nothing can be learned from it while it cannot be read: "
+                f"{one_line(result['error']['message'])}"
+            )
     if args.json:
         print_json({"results": results})
         return 0

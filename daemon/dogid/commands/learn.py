@@ -71,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(document)
     else:
-        _print(document, activate=args.activate)
+        _print(document, state, activate=args.activate)
     return 0 if document["passed"] else 1
 
 
@@ -119,7 +119,7 @@ def _report_step(step: str) -> None:
         print_message(f"{step} ...")
 
 
-def _print(document: dict[str, Any], *, activate: bool) -> None:
+def _print(document: dict[str, Any], state: Path, *, activate: bool) -> None:
     from dogid.learning_run.report import format_report
 
     for line in format_report(document):
@@ -127,6 +127,7 @@ def _print(document: dict[str, Any], *, activate: bool) -> None:
     print_line(f"model: {document['model']}")
     if document["activated"]:
         print_line("it is active now; the former one is back by: dogid model rollback")
+        model_shelf.print_older_answers(state, document["sha256"])
     elif document["passed"] and not activate:
         print_line(f"have it classify: dogid model activate {document['name']}")
     else:

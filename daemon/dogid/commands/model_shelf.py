@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import os
 import signal
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -213,7 +214,24 @@ def _report(args: argparse.Namespace, state: Path) -> int:
     print_line(f"active: {active.name}, {count_of(len(active.labels), 'label')}, made from {active.made_from}")
     if previous is not None:
         print_line(f"before: {previous.name}; back to it: dogid model rollback")
+    print_older_answers(state, active.sha256)
     return 0
+
+
+def print_older_answers(state: Path, sha256: str | None) -> None:
+    """Say how many answers are of other models than the one of that SHA-256, and what to do; nothing for none."""
+    from dogid.ledger.database import open_for_reading
+    from dogid.ledger.queries import count_present_by_status
+    from dogid.ledger.replays import count_older_answers
+
+    # where there is no ledger yet, or a damaged one, there is nothing to say of it here
+    with contextlib.suppress(UsageError, sqlite3.Error), contextlib.closing(open_for_reading(state)) as db:
+        older = 0 if sha256 is None else count_older_answers(db, sha256)
+        if older:
+            print_line(
+                f"{older} of {count_present_by_status(db)['classified']} answers are of the former model; "
+                "what this one answers: dogid replay"
+            )
 
 
 def _row(model: "ListedModel") -> tuple[str, ...]:

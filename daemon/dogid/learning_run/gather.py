@@ -49,7 +49,9 @@ class Gathered:
     unsure: int
     """Photos that people could not label."""
     without_embedding: int
-    """Reviewed photos that are gone, or have changed, and that this network never saw: they are left out."""
+    """Reviewed photos that this network never saw, and that are gone, have changed or cannot be read: left out."""
+    unreadable: tuple[tuple[str, str], ...] = ()
+    """Those of them that are there and cannot be read: name and reason."""
 
 
 def gather(
@@ -74,7 +76,7 @@ def gather(
     missing = [one.review for one in labelled if one.embedding is None and one.review.sha256 not in carried]
     if missing:
         report(f"embedding {count_of(len(missing), 'reviewed photo')} that the present network has not seen")
-    made = embed_photos(model, chosen, db, missing)
+    made, unreadable = embed_photos(model, chosen, db, missing)
     if store:
         store_embeddings(state, network.sha256, made)
     reviewed = _read_reviewed(network, labelled, made, parent)
@@ -94,6 +96,9 @@ def gather(
         },
         unsure=len(standing) - len(labelled),
         without_embedding=len(labelled) - len(reviewed),
+        unreadable=tuple(
+            (describe_path(review), unreadable[review.sha256]) for review in missing if review.sha256 in unreadable
+        ),
     )
 
 

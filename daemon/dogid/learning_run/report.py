@@ -51,6 +51,7 @@ def describe_learned(learned: Learned, gathered: Gathered) -> Document:
                 if (photo_id := _find_result(one, gathered)) is not None
             ],
         },
+        "unreadable": [{"file": file, "reason": reason} for file, reason in gathered.unreadable],
         "notes": list(learned.notes),
     }
 
@@ -88,10 +89,15 @@ def format_report(document: Document) -> list[str]:
             ("dropped", "left out, as people said: {} of the model's own"),
             ("withdrawn", "no longer learned from, as people took their word back: {}"),
             ("left_out", "left out, as labels contradict others: {}; see dogid learn --check, or the page /models"),
-            ("without_embedding", "left out, as gone before this model saw them: {}"),
         )
         if counts[key]
     ]
+    unreadable = document.get("unreadable", [])
+    if gone := counts["without_embedding"] - len(unreadable):
+        lines.append(f"left out, as gone before this model saw them: {count_of(gone, 'photo')}")
+    if unreadable:
+        lines.append(f"left out, as they cannot be read: {count_of(len(unreadable), 'photo')}")
+        lines += [f"  {one['file']}: {one['reason']}" for one in unreadable[:_MOST_LINES]]
     lines += [_describe_new_label(label) for label in document["new_labels"]]
     if better["photos"]:
         is_shown = better["e_value"] >= better["needed"]

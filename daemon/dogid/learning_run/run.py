@@ -14,6 +14,7 @@ from typing import Any
 from dogid.clock import Clock, iso_utc
 from dogid.learning.learn import check_contradictions, learn
 from dogid.learning.learned import Learned
+from dogid.learning.photos import LearningError
 from dogid.learning.precise_thresholds import DEFAULT_PRECISION
 from dogid.learning_run.gather import REPLAYED, Report, gather
 from dogid.learning_run.report import describe_contradictions, describe_learned
@@ -52,6 +53,9 @@ def learn_model(
     model = open_model(chosen, embeddings=True)
     trim_malloc()  # what its self-test has used: 8 MB
     gathered = gather(model, chosen, state, db, report)
+    if gathered.unreadable and not gathered.reviewed:
+        file, reason = gathered.unreadable[0]
+        raise LearningError(f"no reviewed photo can be read: {file}: {reason}; review others")
     report(f"learning from {count_of(len(gathered.reviewed), 'reviewed photo')}")
     learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)
     report("writing the model")

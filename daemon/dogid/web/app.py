@@ -22,7 +22,7 @@ from dogid.web.api.metrics import add_metrics_endpoint
 from dogid.web.api.models import add_models_endpoints
 from dogid.web.api.on_demand import OnDemandClassifier
 from dogid.web.api.openapi import openapi_document
-from dogid.web.api.responses import compress_response, json_response
+from dogid.web.api.responses import compress_response, json_response, prefers_page
 from dogid.web.api.results import add_results_endpoints
 from dogid.web.api.reviews import add_review_endpoints
 from dogid.web.api.schema_parts import reference
@@ -109,7 +109,11 @@ def _add_error_handlers(app: Flask, daemon: DaemonView) -> None:
     def http_error(error: HTTPException) -> Response:
         status = HTTPStatus(error.code or 500)
         code = "too_large" if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.phrase.lower().replace(" ", "_")
-        response = json_response(error_document(code, error.description or status.phrase), status)
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED) and prefers_page():
+            response = pages.missing(status)
+        else:
+            response = json_response(error_document(code, error.description or status.phrase), status)
+        response.vary.add("Accept")
         for name, value in error.get_headers():
             if name.lower() in ("allow", "location", "retry-after"):
                 response.headers[name] = value

@@ -120,6 +120,15 @@ def test_names_are_made_safe(keeping: DaemonProcess, sent: str, stored: str) -> 
     assert files(keeping) == {stored}
 
 
+def test_form_without_a_photo_is_answered_for_people(keeping: DaemonProcess) -> None:
+    body, headers = multipart_form("", b"")
+    page = fetch(keeping.url, "/upload", method="POST", body=body, headers={**headers, "Accept": "text/html"})
+
+    assert page.status == 400
+    assert "No photo was chosen" in page.body.decode()
+    assert "curl" not in page.body.decode()
+
+
 def test_form_keeps_all_photos_or_none(keeping: DaemonProcess) -> None:
     for path in keeping.inbox.iterdir():
         path.unlink()

@@ -39,6 +39,14 @@ def test_browsers_get_the_page_and_programs_json(answered: DaemonProcess, path: 
     assert fetch(answered.url, path).headers["Content-Type"] == _JSON
 
 
+@pytest.mark.parametrize(("path", "status"), [("/nope", 404), ("/upload", 405)])
+def test_unknown_address_is_a_page_for_browsers(answered: DaemonProcess, path: str, status: int) -> None:
+    page = fetch(answered.url, path, headers={"Accept": _BROWSER})
+    assert page.status == status
+    assert "There is no such page" in page.body.decode()
+    assert fetch(answered.url, path, headers={"Accept": "*/*"}).code in ("not_found", "method_not_allowed")
+
+
 def test_forms_of_other_sites_are_refused(answered: DaemonProcess) -> None:
     for path in ("/page/review", "/page/models"):
         fields = {"ids": "1", "label": "wolf", "activate": "x"}

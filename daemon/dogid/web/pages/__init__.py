@@ -81,6 +81,11 @@ def refused_upload(error: ApiError) -> Response:
     return _pages().refused_upload(error)
 
 
+def missing(status: int) -> Response:
+    """Return the page that says that there is none at an address, with a status."""
+    return _pages().missing(status)
+
+
 def _pages() -> "Pages":
     pages: _LazyPages = current_app.extensions[_KEY]
     return pages.get()

@@ -69,7 +69,13 @@ class Pages(PhotoViews):
 
     def refused_upload(self, error: ApiError) -> Response:
         """Return the page that says why an upload was refused."""
+        if error.code == "no_photo":  # its message is for programs
+            error = ApiError(error.status, error.code, "No photo was chosen, or the file is empty.")
         return self._refuse(error, "/page/upload")
+
+    def missing(self, status: int) -> Response:
+        """Return the page that says that there is none at an address, with a status."""
+        return render_page("missing.html", status=status, photo_id=None)
 
     def review(self, results: Sequence[Result], order: str) -> Response:
         """Return the page on which people review photos: these results, chosen in this order."""
@@ -82,6 +88,7 @@ class Pages(PhotoViews):
             buttons=label_buttons(db, labels),
             progress=describe_progress(db, labels),
             steps=list_last_steps(db),
+            older=self._older_answers.count(db, self._daemon.model.file.sha256),
             health=status_panel.health_item(self._daemon),
         )
 
@@ -172,7 +179,7 @@ class Pages(PhotoViews):
         try:
             data, media_type, version = load_asset(name)
         except KeyError:
-            return render_page("missing.html", status=HTTPStatus.NOT_FOUND, photo_id=None)
+            return self.missing(HTTPStatus.NOT_FOUND)
         response = not_modified_response(version) or Response(data, mimetype=media_type)
         response.set_etag(version)
         if request.args.get("v") == version:

@@ -102,9 +102,8 @@ def count_results(db: sqlite3.Connection, wanted: ResultFilter, most: int, stopw
     db.set_progress_handler(lambda: stopwatch.is_over, _STEPS)
     try:
         for condition, values in conditions_of(db, wanted):
-            query = f"SELECT 1 FROM photo WHERE {condition} LIMIT ?"  # noqa: S608
-            for _ in db.execute(query, (*values, most + 1 - number)):
-                number += 1
+            query = f"SELECT count(*) FROM (SELECT 1 FROM photo WHERE {condition} LIMIT ?)"  # noqa: S608
+            number += db.execute(query, (*values, most + 1 - number)).fetchone()[0]
     except sqlite3.OperationalError:
         if not stopwatch.is_over:
             raise

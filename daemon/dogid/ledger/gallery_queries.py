@@ -143,22 +143,34 @@ def _first_id_since(db: sqlite3.Connection, moment: int, last: int) -> int:
     return low
 
 
-def list_days(db: sqlite3.Connection, most: int) -> list[dt.date]:
-    """Return the newest days on which photos were seen first, in the machine's time zone, the newest first; up to most.
+@dataclass(frozen=True, slots=True)
+class SeenDay:
+    """A day on which photos were seen first, in the machine's time zone."""
+
+    day: dt.date
+    first: int
+    """The id of its first photo."""
+    end: int
+    """Larger than the id of its last one, and not larger than that of the next day's first one."""
+
+
+def list_days(db: sqlite3.Connection, most: int) -> list[SeenDay]:
+    """Return the newest days on which photos were seen first, the newest first; up to most.
 
     Each is found by halving, as in `find_first_ids_since`. Where a clock was set back, there may be fewer.
     """
-    days: list[dt.date] = []
+    days: list[SeenDay] = []
     end = MAX_ID
     for _ in range(2 * most):
         row = db.execute(_LAST_SEEN, (end,)).fetchone()
         if row is None or len(days) == most:
             break
         day = dt.datetime.fromtimestamp(row["seen_at"] / 1000).astimezone().date()
-        if not days or day < days[-1]:
-            days.append(day)
         midnight = dt.datetime.combine(day, dt.time()).timestamp()
-        end = min(int(row["id"]), find_first_ids_since(db, [round(midnight * 1000)])[0])
+        (first,) = find_first_ids_since(db, [round(midnight * 1000)])
+        if not days or day < days[-1].day:
+            days.append(SeenDay(day, first, end))
+        end = min(int(row["id"]), first)
     return days
 
 

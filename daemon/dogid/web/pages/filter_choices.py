@@ -79,16 +79,32 @@ class _Counter:
         self._counts["gone"] = {status: everything[status] - present[status] for status in everything}
         self._has_gone = any(self._counts["gone"].values())
 
-    def count(self, photo_filter: PhotoFilter) -> str:
-        """Return how many photos a filter shows, in words; empty where the time is over."""
+    def count(self, photo_filter: PhotoFilter, ids: tuple[int, int] | None = None) -> str:
+        """Return how many photos a filter shows, in words; empty where the time is over. ids: of the filter's day."""
         if (known := self._from_tally(photo_filter)) is not None:
             return f"{known:,}"
         if self._stopwatch.is_over:
             return ""
-        wanted = photo_filter.to_result_filter(self._db)
+        if (known := self._count_unreviewed(photo_filter)) is not None:
+            return f"{known:,}"
+        return _in_words(self._look_up(photo_filter, ids))
+
+    def _look_up(self, photo_filter: PhotoFilter, ids: tuple[int, int] | None = None) -> BoundedCount:
+        wanted = photo_filter.to_result_filter(self._db, ids=ids)
         if not self._has_gone and photo_filter.show == "present":
             wanted = replace(wanted, present=None)  # which an index can count without the rows
-        return _in_words(count_results(self._db, wanted, _MOST_PHOTOS, self._stopwatch))
+        return count_results(self._db, wanted, _MOST_PHOTOS, self._stopwatch)
+
+    def _count_unreviewed(self, photo_filter: PhotoFilter) -> int | None:
+        """Return how many photos are not reviewed where the ledger keeps how many there are: few are reviewed."""
+        if photo_filter.reviewed != "false" or photo_filter.status not in (None, "classified"):
+            return None
+        everything = photo_filter.change(reviewed=None, status="classified")
+        total = self._from_tally(everything)
+        if total is None:
+            return None
+        reviewed = self._look_up(replace(everything, reviewed="true"))
+        return total - reviewed.number if reviewed.is_all else None
 
     def _from_tally(self, photo_filter: PhotoFilter) -> int | None:
         """Return the number where the ledger keeps it."""
@@ -171,15 +187,17 @@ def _choose(this: PhotoFilter, key: str, given: Sequence[str], known: Sequence[s
 
 
 def _list_days(db: sqlite3.Connection, this: PhotoFilter, today: dt.date, counter: _Counter) -> tuple[Choice, ...]:
-    days = dict.fromkeys(gallery_queries.list_days(db, _DAYS), "")
+    days: dict[dt.date, tuple[int, int] | None] = {
+        seen.day: (seen.first, seen.end) for seen in gallery_queries.list_days(db, _DAYS)
+    }
     if this.day is not None:
-        days[this.day] = ""
+        days.setdefault(this.day, None)
     return tuple(
         Choice(
             day_name(day, today),
             this.link(day=None if day == this.day else day),
             day == this.day,
-            counter.count(this.change(day=day)),
+            counter.count(this.change(day=day), days[day]),
             day.isoformat(),
         )
         for day in sorted(days, reverse=True)

@@ -82,9 +82,14 @@ class PhotoFilter:
         """Whether anything but the place is chosen."""
         return replace(self, before=None) != PhotoFilter()
 
-    def to_result_filter(self, db: sqlite3.Connection, limit: int = PAGE) -> ResultFilter:
-        """Return the same filter for the ledger, for at most limit results."""
-        first, end = (None, None) if self.day is None else find_day(db, self.day)
+    def to_result_filter(
+        self, db: sqlite3.Connection, limit: int = PAGE, ids: tuple[int, int] | None = None
+    ) -> ResultFilter:
+        """Return the same filter for the ledger, for at most limit results.
+
+        ids: what `find_day` finds for the filter's day, where that is known; looking it up takes longer than to count.
+        """
+        first, end = ids or ((None, None) if self.day is None else find_day(db, self.day))
         return ResultFilter(
             limit,
             before=min((number for number in (self.before, end) if number is not None), default=None),

@@ -17,12 +17,11 @@ from dogid.web.api.results import HISTORY_POSITION, history_position, history_qu
 from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.pages import certainty, status_panel
-from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
-from dogid.web.pages.daily_counts import REST, DailyCounter, count_photos_of_label
+from dogid.web.pages.daily_counts import DAYS, DailyCounter, count_photos_of_label
 from dogid.web.pages.filter_choices import build_choices
 from dogid.web.pages.filters import PhotoFilter, find_newer, find_newer_page, find_older, find_page
 from dogid.web.pages.pictures import Pictures
-from dogid.web.pages.rendering import render_page
+from dogid.web.pages.rendering import draw_days, render_page
 from dogid.web.pages.review_panel import label_buttons
 
 _NEWEST = 1000
@@ -56,10 +55,8 @@ class PhotoViews:
             total=sum(everything.values()),
             has_gone=everything["classified"] > present["classified"],
             choices=build_choices(db, photo_filter, self._daemon.model.labels, buttons.known, now.date()),
-            chart=build_chart(daily := self._daily.counts(db, now)),
-            chart_size=(WIDTH, HEIGHT),
-            daily=daily,
-            rest=REST,
+            most_days=DAYS,
+            days=draw_days(self._daily.counts(db, now)),
             certainty=self._certainty,
             health=status_panel.health_item(self._daemon),
             inbox=status_panel.inbox_path(self._daemon),
@@ -133,10 +130,8 @@ class PhotoViews:
             most=_NEWEST,
             surest=_read(db, [number for _, number in scores[:_EXTREMES]]),
             doubtful=_read(db, [number for _, number in doubtful]) if len(scores) > _EXTREMES else [],
-            chart=build_chart(daily),
-            chart_size=(WIDTH, HEIGHT),
-            daily=daily,
-            rest=REST,
+            most_days=DAYS,
+            days=draw_days(daily),
             certainty=self._certainty,
             health=status_panel.health_item(self._daemon),
         )

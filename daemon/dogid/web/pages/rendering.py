@@ -3,19 +3,25 @@
 import datetime as dt
 import functools
 import hashlib
+import re
 from importlib import resources
 from typing import Any
 
 from flask import Response, current_app, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from dogid.web.api.upload import ALLOWS_UPLOAD
 from dogid.web.auth.access import COOKIE
 from dogid.web.pages import formatting
 from dogid.web.pages.certainty import near_label
-from dogid.web.pages.filters import label_link
+from dogid.web.pages.chart import HEIGHT, WIDTH, build_chart
+from dogid.web.pages.daily_counts import REST, DailyCounts
+from dogid.web.pages.filters import PhotoFilter, label_link
 from dogid.web.pages.label_colours import label_colour
 
+_INDENT_OR_COMMENT = re.compile(rb"(?m)^[ \t]+|^[ \t]*//[^\n]*\n")
+"""Of static files, whole lines of comments only: a tenth of the page's script, which browsers need not load."""
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -30,13 +36,32 @@ def render_page(template: str, status: int = 200, **values: Any) -> Response:
     return response
 
 
+@functools.lru_cache(maxsize=8)
+def draw_days(daily: DailyCounts) -> tuple[Markup, Markup]:
+    """Return the chart of some counts, and their table, as HTML. Most pages have the same ones as the page before."""
+    module = (
+        _make_environment()
+        .get_template("chart.html")
+        .make_module(
+            {
+                "daily": daily,
+                "chart": build_chart(daily),
+                "chart_size": (WIDTH, HEIGHT),
+                "rest": REST,
+                "no_filter": PhotoFilter(),
+            }
+        )
+    )
+    return module.day_chart(), module.day_table()  # type: ignore[attr-defined]
+
+
 @functools.cache
 def load_asset(name: str) -> tuple[bytes, str, str]:
     """Return content, media type and version of a static file. Raise KeyError where there is no file of this name."""
     folder = resources.files(__package__) / "static"
     known = {entry.name: entry for entry in folder.iterdir()}
-    data = known[name].read_bytes()
     media_type = _TYPES[name[name.rindex(".") :]]
+    data = _INDENT_OR_COMMENT.sub(b"", known[name].read_bytes())
     return data, media_type, hashlib.sha256(data).hexdigest()[:12]
 
 

@@ -92,7 +92,7 @@ function replacePhotos(list, other) {
       }
       return known;
     }
-    if (tile.dataset.state.startsWith("pending")) return tile;
+    if (tile.classList.contains("pending")) return tile;
     added.push(tile);
     tile.classList.add("new");
     return tile;

@@ -46,8 +46,12 @@ def test_failed_model_and_contradictions_are_shown(visitor: Visitor, doubtful: D
 
     expect(page.locator(".shelf li").filter(has_text="worse.tflite")).to_contain_text("did not pass")
     asked = page.locator("#contradictions")
-    expect(asked.get_by_role("heading", name="2 photos: other, or rottweiler?")).to_be_visible()
-    asked.get_by_text("One by one").click()
+    expect(asked.get_by_role("heading", name="1 photo: other, or rottweiler?")).to_be_visible()
+    unseen = asked.locator(".asked").filter(has_text="1 photo without a picture: other, or rottweiler?")
+    expect(unseen).to_contain_text("they are not on this machine")
+    expect(unseen.get_by_role("button", name="rottweiler")).to_have_count(0)  # nobody can say what they show
+    asked.get_by_text("One by one").first.click()
+    asked.get_by_text("One by one").last.click()
     expect(asked.locator("img")).to_have_count(1)  # of the photo that is here, too
     visitor.wait_for_pictures()
     visitor.assert_accessible()
@@ -63,7 +67,8 @@ def test_failed_model_and_contradictions_are_shown(visitor: Visitor, doubtful: D
     visitor.assert_fits()
     for _ in answers:
         asked.get_by_role("button", name="Take back").first.click()
-    expect(asked.get_by_role("heading", name="2 photos: other, or rottweiler?")).to_be_visible()
+    expect(asked.get_by_role("heading", name="1 photo: other, or rottweiler?")).to_be_visible()
+    expect(unseen).to_be_visible()
 
 
 def test_unsure_answers_have_room(visitor: Visitor, doubtful: DaemonProcess) -> None:

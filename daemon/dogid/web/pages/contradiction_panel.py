@@ -29,10 +29,12 @@ class AskedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class AskedGroup:
-    """Photos with one label, which another speaks against."""
+    """Photos with one label, which another speaks against: all of them here, or none."""
 
     label: str
     other: str
+    is_here: bool
+    """Whether their pictures can be shown; of others nobody can say what they show."""
     contents: tuple[str, ...]
     """The SHA-256 of each, as many as a form may have."""
     shown: tuple[AskedPhoto, ...]
@@ -68,8 +70,9 @@ def build_panel(db: sqlite3.Connection, documents: Iterable[Mapping[str, Any]]) 
     """Return the photos of documents, which are as `list_contradictions` returns them, in groups."""
     asked = [one for one in documents if one["answer"] is None]
     answered = [one for one in documents if one["answer"] is not None]
+    questions = _group(asked, ("label", "other"))
     return ContradictionPanel(
-        [_ask(db, label, other, photos) for (label, other), photos in _group(asked, ("label", "other"))],
+        [group for (label, other), photos in questions for group in _ask(db, label, other, photos)],
         [
             AnsweredGroup(_contents(photos), _SAID[answer].format(label))
             for (answer, label), photos in _group(answered, ("answer", "answer_label"))
@@ -91,11 +94,16 @@ def _contents(photos: list[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(str(one["sha256"]) for one in photos[:MOST_IDS])
 
 
-def _ask(db: sqlite3.Connection, label: str, other: str, photos: list[Mapping[str, Any]]) -> AskedGroup:
-    shown = (AskedPhoto(one["sha256"], one["reason"], _find_here(db, one["sha256"])) for one in photos[:_MOST_SHOWN])
-    return AskedGroup(label, other, _contents(photos), tuple(shown))
-
-
-def _find_here(db: sqlite3.Connection, sha256: str) -> Result | None:
-    photo_id = find_content(db, sha256)
-    return None if photo_id is None else find_result(db, photo_id)
+def _ask(db: sqlite3.Connection, label: str, other: str, photos: list[Mapping[str, Any]]) -> list[AskedGroup]:
+    """Return the photos that are here, and those that are not, as two groups; without an empty one."""
+    places = [(one, find_content(db, one["sha256"])) for one in photos[:MOST_IDS]]
+    groups = []
+    for is_here in (True, False):
+        chosen = [(one, photo_id) for one, photo_id in places if (photo_id is not None) is is_here]
+        shown = (
+            AskedPhoto(one["sha256"], one["reason"], None if photo_id is None else find_result(db, photo_id))
+            for one, photo_id in chosen[:_MOST_SHOWN]
+        )
+        if chosen:
+            groups.append(AskedGroup(label, other, is_here, _contents([one for one, _ in chosen]), tuple(shown)))
+    return groups

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from dogid.ledger import queries
 from dogid.ledger.drift import PHOTOS_A_WEEK
+from dogid.ledger.reviews import count_reviews
 from dogid.outputs.trial_messages import DISCARD, RETRY
 from dogid.result_document import Result
 from dogid.reviewing.review_order import ORDERS
@@ -117,6 +118,7 @@ class Pages(PhotoViews):
         return render_page(
             "models.html",
             progress=describe_progress(db, self._daemon.model.labels),
+            has_reviews=any(count_reviews(db)[verdict] for verdict in ("labelled", "confirmed")),
             is_learning=learning.running,
             learning_error=learning.error,
             contradictions=build_panel(db, list_contradictions(self._daemon)),

@@ -1,8 +1,8 @@
 """Makes the README's two pictures of the page again: `python -m tests.web.browser.readme_pictures`.
 
 It downloads free photos, trains a model on crops of ten of them, and lets a daemon classify other crops of the same
-ten, which overlap with those of the training by 94 to 100 %, and of the four that are new to the model: high scores in
-the pictures are no measure of its quality. The thresholds of all labels are 0.9. It takes some two minutes.
+ten, 94 to 100 % of whose area is in a single crop of the training, and of the four that are new to the model: high
+scores in the pictures are no measure of its quality. The thresholds of all labels are 0.9. It takes some two minutes.
 """
 
 import io

@@ -30,7 +30,7 @@ echo "collecting Debian's Python ..."
 # only what is unpacked: there is no shell in the image that could run a package's scripts
 mmdebstrap --quiet --variant=extract --architectures="$arch" --include=base-files,python3,libstdc++6,libgcc-s1,ca-certificates,tzdata \
   --dpkgopt=path-exclude='/usr/share/doc/*' --dpkgopt=path-exclude='/usr/share/locale/*' \
-  --dpkgopt=path-exclude='/usr/share/man/*' --aptopt='Acquire::Check-Valid-Until "false"' trixie "$root" >&2
+  --dpkgopt=path-exclude='/usr/share/man/*' trixie "$root" >&2
 dpkg-deb --extract "$package" "$root"
 rm -rf "$root"/var/lib/apt "$root"/var/cache/* "$root"/usr/bin/dogid "$root"/usr/lib/systemd "$root"/boot "$root"/dev/*
 # what Debian's scripts would have made: the certificates in one file, and users

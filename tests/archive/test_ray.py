@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from dogid.archive.output_folder import read_token
+from dogid.archive.storage import open_storage
+from dogid.errors import DogidError
 from tests.archive.archives import Batch, Run, count_rows, results_of
 from tests.archive.gated_bucket import GatedBucket, serving_bucket
 from tests.support.photos import photo, put
@@ -148,16 +152,20 @@ def test_kills_lose_no_row_and_double_none(cluster: Cluster, bucket: GatedBucket
     assert batch(source, out).summary["new"] == 2  # and by threads again
 
 
-@pytest.mark.timeout(1000)
-def test_bucket_takes_the_results(cluster: Cluster, bucket: GatedBucket, batch: Batch, tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_bucket_takes_the_results(bucket: GatedBucket, batch: Batch, tmp_path: Path) -> None:
     for number in range(4):
         bucket.put(f"few/{number}.jpg", photo(number))
 
-    run = finish(start(cluster, f"{bucket.url}/few", f"{bucket.url}/out"))
+    source, out = f"{bucket.url}/few", f"{bucket.url}/out"
+    run = batch.run("batch", source, "-o", out, "--json", "--engine", "ray", "--workers", "1")
 
-    batch(f"{bucket.url}/few", tmp_path / "threads")
+    batch(source, tmp_path / "threads")
     assert (run.status, run.summary["new"]) == (0, 4), run.stderr
-    assert of_photos(f"{bucket.url}/out") == of_photos(tmp_path / "threads")
+    assert of_photos(out) == of_photos(tmp_path / "threads")
+    token = read_token(open_storage(out))
+    assert token
+    assert not Path(tempfile.gettempdir(), f"dogid-batch-{token}").exists(), "its notes are gone"
 
 
 def test_address_without_a_cluster_is_refused(batch: Batch, tmp_path: Path) -> None:
@@ -171,3 +179,10 @@ def test_address_without_a_cluster_is_refused(batch: Batch, tmp_path: Path) -> N
     assert (strange.status, nothing.status) == (2, 2)
     assert f"--address {address}: no Ray cluster answers there" in strange.stderr
     assert f"--address {address}: no Ray cluster answers there" in nothing.stderr
+
+
+def test_node_without_the_photos_is_named(tmp_path: Path) -> None:
+    from dogid.archive.ray_nodes import open_photos
+
+    with pytest.raises(DogidError, match=rf"^node {socket.gethostname()}: {tmp_path}/photos: .*: mount it there"):
+        open_photos(f"{tmp_path}/photos")

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dogid.archive.entries import make_entry
+from dogid.archive.entry_classifier import EntryClassifier
 from dogid.archive.manifest import write_manifest
 from dogid.archive.storage import LocalStorage
 from tests.archive.archives import Batch, count_rows, results_of
@@ -131,3 +133,21 @@ def test_photos_whose_hashes_collide_are_kept_apart(tmp_path: Path) -> None:
         assert found == {"one.jpg": one.id, "other.jpg": one.id + 1, "third.jpg": entries[3].id}
         assert manifest.rows == 3
     assert sorted(path.name for path in (tmp_path / "manifest").iterdir()) == ["current.json", "second"]
+
+
+def test_run_that_lost_its_output_writes_no_more(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    put(tmp_path / "in" / "a.jpg", photo(1))
+    classify = EntryClassifier.classify
+
+    def classify_after_another_claim(*args: Any) -> Any:
+        (out / ".run").write_text("another run")
+        return classify(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EntryClassifier, "classify", classify_after_another_claim)
+        lost = batch(tmp_path / "in", f"file://{out}")  # by its URL, the folder is not locked
+
+    assert (lost.status, count_rows(out)) == (1, 0)
+    assert "another dogid batch writes into it now" in lost.stderr
+    assert batch(tmp_path / "in", f"file://{out}").summary["new"] == 1

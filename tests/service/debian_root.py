@@ -24,18 +24,12 @@ _OPTIONS = (
 )
 _KEPT = 30 * 24 * 3600
 """Seconds. After that a root is made anew, so that the release's updates are tested, too."""
-_UNREACHABLE = (
-    *("Could not connect", "Cannot initiate the connection", "Connection failed", "Connection timed out"),
-    *("Temporary failure resolving", "Could not resolve", "Something wicked happened resolving"),
-    *("Failed to fetch", "Unable to connect", "Network is unreachable", "Connection refused", "Connection reset"),
-    *("403  Forbidden", "404  Not Found", "407  Proxy", "502  Bad Gateway", "503  Service", "response from proxy"),
-    *("Could not handshake", "Certificate verification failed", "does not have a Release file"),
-)
-"""What apt says where a mirror, or the proxy before it, does not give the packages: no fault of ours."""
+_NOT_FETCHED = "Failed to fetch"
+"""What apt says with its reason (403, 404, a proxy, TLS, no route ...) where a mirror does not give a file."""
 
 
 class UnreachableError(Exception):
-    """Debian's archive cannot be reached; the text is the end of what mmdebstrap says."""
+    """Debian's archive cannot be reached; the text is what apt says."""
 
 
 def why_not() -> str | None:
@@ -61,11 +55,12 @@ def debian_root(release: str) -> Path:
         for old in cache.glob(f"{release}-*"):  # of other packages, too old, or left half-made
             shutil.rmtree(old)
         unfinished = root.with_suffix(".unfinished")
-        made = subprocess.run([*command, str(unfinished)], capture_output=True, text=True, check=False)
+        made = subprocess.run([*command, str(unfinished), "--verbose"], capture_output=True, text=True, check=False)
         if made.returncode:
             shutil.rmtree(unfinished, ignore_errors=True)
-            if any(sign in made.stderr for sign in _UNREACHABLE):
-                raise UnreachableError(made.stderr[-500:])
+            refused = [line for line in made.stderr.splitlines() if _NOT_FETCHED in line]
+            if refused:
+                raise UnreachableError("\n".join(refused)[:500])
             raise RuntimeError(f"mmdebstrap: {made.stderr[-2000:]}")
         unfinished.rename(root)
     return root

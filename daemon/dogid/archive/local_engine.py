@@ -9,7 +9,7 @@ import time
 from dogid.archive.batch import Batch, cannot_write
 from dogid.archive.entries import Entry
 from dogid.archive.entry_classifier import EntryClassifier
-from dogid.archive.output_folder import iterate_missing, notes_folder
+from dogid.archive.output_folder import check_claim, iterate_missing, notes_folder
 from dogid.archive.schema import Row
 from dogid.errors import DogidError
 
@@ -164,6 +164,7 @@ class _Writer:
         if not rows:
             return
         try:
+            check_claim(self._batch.output.storage, self._batch.output.token)
             self._batch.output.write_rows(rows)
         except OSError as error:
             self.problem = DogidError(cannot_write(self._batch.output, error))

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.folder import read_local
-from dogid.archive.remote import explain_remote_error, is_url, open_file_system
+from dogid.archive.remote import explain_remote_error, find_secret, is_url, open_file_system
 from dogid.archive.remote_folder import read_remote, to_microseconds
 from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
@@ -154,6 +154,9 @@ class ManifestFile:
             else:
                 self._more_problems += 1
             return None
+        secret = find_secret(path) if is_url(path) else None
+        if secret is not None:
+            raise UsageError(f"{self._name}: {secret}")
         size, etag = _to_int(row.get("size")), row.get("etag") or None
         date = row.get("modified_at") if row.get("modified_at") is not None else row.get("mtime")
         modified_us = to_microseconds(_to_number(date))

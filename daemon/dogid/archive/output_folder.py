@@ -27,7 +27,7 @@ from dogid.archive.manifest import Manifest
 from dogid.archive.parquet_files import count_table_rows, encode_table, read_table
 from dogid.archive.schema import RETRIED, Row, schema, table_of
 from dogid.archive.storage import LocalStorage, Storage, open_storage
-from dogid.errors import UsageError
+from dogid.errors import DogidError, UsageError
 from dogid.system.file_lock import holding_file_lock
 
 RESULTS = "results"
@@ -182,6 +182,15 @@ def read_token(storage: Storage) -> str | None:
     """Return the token of the run that an output folder belongs to; None where this is no such folder."""
     data = storage.read(_CLAIM)
     return None if data is None else data.decode()
+
+
+def check_claim(storage: Storage, token: str) -> None:
+    """Raise DogidError where another run than that of a token has taken over the folder: it writes the same rows."""
+    if read_token(storage) != token:
+        raise DogidError(
+            f"{storage.title}: another dogid batch writes into it now, and this one has ended; what it had written is"
+            " kept"
+        )
 
 
 def read_output(place: str) -> OutputFolder:

@@ -6,6 +6,7 @@ One actor a core classifies; part files appear one by one, so that a run that en
 import contextlib
 import hashlib
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from dogid.archive.batch import Batch, cannot_write
 from dogid.archive.output_folder import is_among
 from dogid.archive.parquet_files import read_table
 from dogid.archive.ray_cluster import connected
-from dogid.archive.ray_nodes import EntryActor, Job, ManifestRange, ManifestRanges, PartFiles
+from dogid.archive.ray_nodes import EntryActor, Job, ManifestRange, ManifestRanges, PartFiles, notes_place
 from dogid.errors import DogidError
 
 # Entries of a part file, at most; a kill takes the work on one of each core with it. Raising it makes fewer, larger
@@ -44,6 +45,8 @@ def classify_on_ray(batch: Batch, address: str | None) -> None:
                 _execute(batch, actors)
             except Exception as error:
                 raise _explain(batch, error) from error
+            finally:
+                shutil.rmtree(notes_place(batch.output.token), ignore_errors=True)
 
 
 def _execute(batch: Batch, actors: int) -> None:

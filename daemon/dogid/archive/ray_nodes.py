@@ -3,10 +3,14 @@
 The bytes of photos stay in the process that reads them; only entries and rows go from process to process.
 """
 
+import atexit
+import contextlib
 import functools
 import hashlib
 import os
+import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -24,12 +28,13 @@ from dogid import __version__
 from dogid.archive.entries import Entry
 from dogid.archive.entry_classifier import EntryClassifier
 from dogid.archive.open_source import open_source
-from dogid.archive.output_folder import RESULTS, read_token
+from dogid.archive.output_folder import RESULTS, check_claim, read_token
 from dogid.archive.parquet_files import encode_table, read_table
 from dogid.archive.schema import table_of
+from dogid.archive.source import Source
 from dogid.archive.storage import open_storage
 from dogid.decoding.byte_budget import choose_capacity
-from dogid.errors import DogidError
+from dogid.errors import DogidError, UsageError
 from dogid.model.classifier import check_model
 from dogid.settings import Settings
 
@@ -120,7 +125,7 @@ class EntryActor:
             raise DogidError(f"{_node()}: the model that arrived is not {file.name}, which the others have")
         return EntryClassifier(
             check_model(file),
-            open_source(job.source),
+            open_photos(job.source),
             replace(job.chosen, memory=_share_memory(job.chosen.memory)),
             embeddings=job.embeddings,
             notes=_notes_folder(job.token),
@@ -138,6 +143,14 @@ def _check_node(job: Job) -> None:
         raise DogidError(f"{_node()}: does not see the output {job.output}: mount it there at the same path")
 
 
+def open_photos(source: str) -> Source:
+    """Return the source on this node. Raise DogidError, which names the node, where it is not there."""
+    try:
+        return open_source(source)
+    except UsageError as error:
+        raise DogidError(f"{_node()}: {error}: mount it there at the same path") from error
+
+
 def _node() -> str:
     return f"node {socket.gethostname()}"
 
@@ -147,11 +160,34 @@ def _share_memory(megabytes: int) -> int:
     return max(1, choose_capacity(megabytes) // len(os.sched_getaffinity(0)) // 1_000_000)
 
 
-def _notes_folder(token: str) -> Path:
-    """Return the folder for notes of this actor: its id stays the same when it was killed and is started again."""
-    folder = Path(tempfile.gettempdir(), f"dogid-batch-{token}", ray.get_runtime_context().get_actor_id() or "alone")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def _notes_folder(token: str) -> Path | None:
+    """Return the folder for notes of this actor: its id stays the same when it was killed and is started again.
+
+    It is removed when this process ends by itself. None where the place is another user's.
+    """
+    folder = notes_place(token)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode):
+            return None
+        own = folder / (ray.get_runtime_context().get_actor_id() or "alone")
+        own.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        return None
+    atexit.register(_remove_notes, own)
+    return own
+
+
+def notes_place(token: str) -> Path:
+    """Return the folder on this machine for the notes of all actors of a run."""
+    return Path(tempfile.gettempdir(), f"dogid-batch-{token}")
+
+
+def _remove_notes(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the last one takes the common folder with it
+        folder.parent.rmdir()
 
 
 class PartFiles(Datasink[None]):
@@ -170,8 +206,7 @@ class PartFiles(Datasink[None]):
         if not tables:
             return
         storage = open_storage(self._job.output)
-        if read_token(storage) != self._job.token:
-            raise DogidError(f"{self._job.output}: another dogid batch writes into it now, and this one has ended")
+        check_claim(storage, self._job.token)
         table = pa.concat_tables([table.cast(self._job.schema) for table in tables])
         storage.write(part_name(self._job.token, ctx.task_idx), encode_table(table))
 

@@ -1,7 +1,7 @@
 """Remote file systems by their URLs, through fsspec, and their errors in plain words."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from dogid.errors import UsageError
 
@@ -10,6 +10,9 @@ _PACKAGES = {"s3": "dogid[s3]", "s3a": "dogid[s3]", "gs": "gcsfs", "gcs": "gcsfs
 # a listing is of now; and photos are read in one request each, without a question for their size before it
 _S3 = {"use_listings_cache": False, "max_concurrency": 1}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
+# names of parameters by which signed URLs of S3, GCS, Azure and others let in all that have them
+_SECRET = re.compile(r"sig|token|secret|passw|pwd|credential|key|auth|policy", re.IGNORECASE)
+_CHUNK = 1 << 16  # bytes that are taken from a web server at once
 _LONGEST_REASON = 300  # characters of an error that a server sends
 
 
@@ -18,11 +21,62 @@ def is_url(text: str) -> bool:
     return _URL.match(text) is not None
 
 
+def find_secret(url: str) -> str | None:
+    """Return why a URL with a password or a signature in it is refused, without the secret; None where it has none.
+
+    The URLs of photos stand in results, in exports, and in messages.
+    """
+    place, _, query = url.partition("?")
+    host = place.partition("://")[2].partition("/")[0]
+    user = host.rpartition("@")[0]
+    names = [name for name in (pair.partition("=")[0] for pair in query.split("&")) if _SECRET.search(name)]
+    if ":" not in user and not names:
+        return None
+    found = "a password" if ":" in user else f"a secret ({names[0][:40]})"
+    shown = place.replace(f"{user}@", "***@", 1) if ":" in user else place
+    return (
+        f"{shown}: {found} in a URL would stand in the results: leave it out, and give credentials by the environment"
+        " (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what the package of such URLs reads)"
+    )
+
+
+def read_at_most(fs: Any, path: str, count: int) -> bytes:
+    """Return the first count bytes of a file, or all where it has fewer. Raise what the file system raises."""
+    if hasattr(fs, "encode_url"):
+        import fsspec.asyn
+
+        return cast(bytes, fsspec.asyn.sync(fs.loop, _read_web, fs, path, count))
+    try:
+        return cast(bytes, fs.cat_file(path, end=count))
+    except OSError as error:
+        if "satisfiable" in str(error):  # an empty object has no first byte
+            return b""
+        raise
+
+
+async def _read_web(fs: Any, url: str, count: int) -> bytes:
+    """Return the first bytes that a web server gives: many of them do not know requests for a part of a file."""
+    session = await fs.set_session()
+    data = bytearray()
+    async with session.get(fs.encode_url(url), **fs.kwargs) as response:
+        if response.status in (404, 410):
+            raise FileNotFoundError(url)
+        response.raise_for_status()
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            data += chunk
+            if len(data) >= count:
+                break
+    return bytes(data[:count])
+
+
 def open_file_system(url: str) -> tuple[Any, str]:
     """Return fsspec's file system of a URL, without caches of listings, and the path in it, without a last slash.
 
-    Raise UsageError where a package for it is missing, or its settings are wrong.
+    Raise UsageError where a package for it is missing, its settings are wrong, or the URL has a secret in it.
     """
+    problem = find_secret(url)
+    if problem is not None:
+        raise UsageError(problem)
     kind = url.partition("://")[0]
     try:
         import fsspec

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from dogid.archive.entries import Entry, make_entry
-from dogid.archive.remote import explain_remote_error, open_file_system
+from dogid.archive.remote import explain_remote_error, open_file_system, read_at_most
 from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.inbox.ignored_names import is_ignored, is_ignored_path
@@ -110,12 +110,11 @@ def to_microseconds(date: object) -> int | None:
 
 
 def read_remote(fs: Any, path: str, entry: Entry, max_bytes: int) -> ReadFile:
-    """Read a file of one of fsspec's file systems. Raise PhotoError."""
+    """Read a file of one of fsspec's file systems, by one request. Raise PhotoError."""
     try:
-        size = entry.size if entry.size is not None else fs.size(path)
-        if size is not None and size > max_bytes:
-            raise PhotoError(PhotoCode.TOO_LARGE, f"{size} bytes; at most {max_bytes} are read (max_bytes)")
-        data = fs.cat_file(path, end=max_bytes + 1) if size is None else fs.cat_file(path)
+        if entry.size is not None and entry.size > max_bytes:
+            raise PhotoError(PhotoCode.TOO_LARGE, f"{entry.size} bytes; at most {max_bytes} are read (max_bytes)")
+        data = read_at_most(fs, path, max_bytes + 1)  # a list may give another size than the file has
     except (FileNotFoundError, IsADirectoryError) as error:
         raise PhotoError(PhotoCode.VANISHED, "the file was removed before it could be read") from error
     except PhotoError:

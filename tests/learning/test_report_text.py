@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dogid.learning_run.report import format_contradictions, format_report
+from dogid.learning_run.report import format_contradictions, format_figures, format_report
 from dogid.learning_run.stored_contradictions import UnknownPhotoError, choose_photos
 
 _NOTHING_COUNTED: dict[str, int] = dict.fromkeys(
@@ -65,21 +65,24 @@ def test_answers_are_listed_with_what_was_said() -> None:
 
 def test_report_says_how_many_photos_are_enough_and_left_out() -> None:
     better = {"photos": 1, "before_share": 0.0, "after_share": 1.0, "gained": 1, "lost": 0}
-    lines = format_report(
-        {
-            "passed": False,
-            "learned_from": {"reviewed": 1, "clusters": 1, "stored": 2000, "without_embedding": 3, **_NOTHING_COUNTED},
-            "unreadable": [{"file": "cut.jpg", "reason": "truncated: the photo ends too early"}],
-            "new_labels": [{"label": "pug", "photos": 1, "clusters": 1, "recall": None}],
-            "gate": {
-                "better": {**better, "e_value": 1.5, "needed": 20.0, "mcnemar_p": 1.0},
-                "not_worse": {"statement": "no change"}, "since_training": None, "labels": [], "reasons": [],
-            },
-            "replay": {"photos": 24, "changed": 2, "by_label": []},
-            "thresholds": [], "notes": [], "precision": 0.95,
-        }
-    )  # fmt: skip
+    document: dict[str, Any] = {
+        "passed": False,
+        "learned_from": {"reviewed": 1, "clusters": 1, "stored": 2000, "without_embedding": 3, **_NOTHING_COUNTED},
+        "unreadable": [{"file": "cut.jpg", "reason": "truncated: the photo ends too early"}],
+        "new_labels": [{"label": "pug", "photos": 1, "clusters": 1, "recall": None}],
+        "gate": {
+            "better": {**better, "e_value": 1.5, "needed": 20.0, "mcnemar_p": 1.0},
+            "not_worse": {"statement": "no change"}, "since_training": None, "labels": [], "reasons": [],
+        },
+        "replay": {"photos": 24, "changed": 2, "by_label": []},
+        "thresholds": [], "notes": [], "precision": 0.95,
+    }  # fmt: skip
+    lines = format_report(document)
 
+    assert format_figures(document) == [
+        "of the reviewed photos, answered rightly: 0% before, 100% after",
+        "old labels: no change",
+    ]
     assert lines[0].startswith("learned from 1 reviewed photo (1 without near-duplicates) and 2,000 photos")
     assert lines[1:4] == [
         "left out, as gone before this model saw them: 2 photos",

@@ -135,6 +135,19 @@ def format_report(document: Document) -> list[str]:
     return lines
 
 
+def format_figures(document: Document) -> list[str]:
+    """Return what the gate went by, as lines: the two figures, and, below them, why the model did not pass."""
+    better, gate = document["gate"]["better"], document["gate"]
+    lines = []
+    if better["photos"]:
+        lines.append(
+            f"of the reviewed photos, answered rightly: {better['before_share']:.0%} before, "
+            f"{better['after_share']:.0%} after"
+        )
+    lines.append(f"old labels: {gate['not_worse']['statement']}")
+    return lines + [f"  {reason}" for reason in gate["reasons"]]
+
+
 def _describe_new_label(label: Document) -> str:
     text = f"new label {label['label']}: {count_of(label['photos'], 'photo')}"
     if label["recall"] is not None:

@@ -30,8 +30,10 @@ class ReportSummary:
     passed: bool
     at: str
     """ISO 8601, UTC."""
+    figures: list[str]
+    """What the gate went by; those that begin with two blanks say why the model did not pass."""
     lines: list[str]
-    """As `dogid learn` prints them; those that begin with two blanks belong to the line before."""
+    """The whole report as `dogid learn` prints them; those that begin with two blanks belong to the line before."""
     changed: list[ShownPhoto]
     """Photos that would get another answer."""
     contradictions: list[ShownPhoto]
@@ -40,7 +42,10 @@ class ReportSummary:
 
 def summarize_report(db: sqlite3.Connection, report: Mapping[str, Any]) -> ReportSummary | None:
     """Return what the page shows of a report; None where another version of dogid wrote it, so that it lacks a part."""
-    from dogid.learning_run.report import format_report  # with all of learning, which no other page needs
+    from dogid.learning_run.report import (  # with all of learning, which no other page needs
+        format_figures,
+        format_report,
+    )
 
     try:
         changes = report["replay"]["photos_changed"][:_MOST_PICTURES]
@@ -49,6 +54,7 @@ def summarize_report(db: sqlite3.Connection, report: Mapping[str, Any]) -> Repor
             model=report["name"],
             passed=report["passed"],
             at=report["at"],
+            figures=format_figures(dict(report)),
             lines=format_report(dict(report)),
             changed=_find_photos(db, [(one["id"], _describe_change(one)) for one in changes]),
             contradictions=_find_photos(

@@ -30,6 +30,14 @@ def test_cluster_is_named_once_on_a_terminal(batch: Batch, tmp_path: Path, monke
     assert last == f"{tmp_path}/out: 1 classified, 0 failed; 0 new\n"
 
 
+def test_cluster_of_the_environment_is_used(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    put(tmp_path / "in" / "a.jpg", photo(1))
+    run = batch.run("batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"))
+    assert (run.status, "127.0.0.1:1: no Ray cluster answers there" in run.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("missing", "flags", "package"),
     [

@@ -95,7 +95,9 @@ def test_import_of_another_place_is_idempotent(batch: Batch, archive: Path, tmp_
     assert (first["new"], first["absent"], first["failed_absent"]) == (14, 14, 4)
     assert (again["new"], again["known"]) == (0, 14)
     listed = json.loads(batch.run("results", "--state", str(state), "--inbox", str(inbox), "--json").stdout)["results"]
-    assert {result["file"] for result in listed} > {"photos/%FF%FE.jpg", "photos/50%25FF.jpg"}
+    (folder,) = {result["file"].partition("/")[0] for result in listed}
+    assert folder.startswith("photos-")
+    assert {result["file"] for result in listed} > {f"{folder}/%FF%FE.jpg", f"{folder}/50%25FF.jpg"}
     assert not any(result["present"] for result in listed)
 
 
@@ -116,6 +118,31 @@ def test_newer_answers_replace_older_ones_with_their_history(batch: Batch, tmp_p
         assert (run["new"], run["replaced"], run["known"]) == counts
     (result,) = json.loads(batch.run("results", *flags).stdout)["results"]
     assert result["sha256"] == results_of(tmp_path / "new")["a.jpg"]["sha256"]
+
+
+def test_archives_of_one_name_are_imported_side_by_side(batch: Batch, tmp_path: Path) -> None:
+    inbox, flags = tmp_path / "inbox", ("--state", str(tmp_path / "state"), "--json")
+    put(inbox / "photos" / "a.jpg", photo(3))
+    for number, disk in enumerate(("one", "two")):
+        put(tmp_path / disk / "photos" / "a.jpg", photo(number))
+        batch(tmp_path / disk / "photos", tmp_path / f"out-{disk}")
+        done = batch.run("batch", "import", str(tmp_path / f"out-{disk}"), "--inbox", str(inbox), *flags)
+        assert done.summary["new"] == 1
+    files = [result["file"] for result in json.loads(batch.run("results", *flags).stdout)["results"]]
+    assert len(set(files)) == 2
+    assert "photos/a.jpg" not in files
+
+
+def test_one_photo_under_two_names_is_imported_once(batch: Batch, tmp_path: Path) -> None:
+    path = put(tmp_path / "in" / "a.jpg", photo(1))
+    text = f"path,size\na.jpg,1\na.jpg,2\n./a.jpg,3\nb/../a.jpg,\n{path},\n"
+    listed = put(tmp_path / "in" / "list.csv", text.encode())
+    assert batch(listed, tmp_path / "out").summary["photos"] == 2
+    listed.unlink()
+    assert sorted(results_of(tmp_path / "out")) == sorted((str(path), "a.jpg"))
+    flags = ("--state", str(tmp_path / "state"), "--json")
+    done = batch.run("batch", "import", str(tmp_path / "out"), "--inbox", str(tmp_path / "in"), *flags)
+    assert (done.status, done.summary["new"], done.summary["known"]) == (0, 1, 1)
 
 
 @pytest.mark.parametrize("kind", ["csv", "megadetector", "camtrap-dp"])

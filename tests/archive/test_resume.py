@@ -63,6 +63,25 @@ def test_what_the_machine_failed_at_is_tried_again(batch: Batch, tmp_path: Path)
 
 
 @pytest.mark.timeout(400)
+def test_deleted_photo_fails_no_later_run(batch: Batch, tmp_path: Path) -> None:
+    archive = put_all(tmp_path / "archive", {"a.jpg": photo(1), "bad.jpg": b"bad"})
+    assert batch(archive, tmp_path / "out").status == 1
+    (archive / "bad.jpg").unlink()
+    run = batch(archive, tmp_path / "out")
+    assert (run.status, run.summary["counts"]) == (0, {"classified": 1, "failed": 0})
+    assert "bad.jpg" in results_of(tmp_path / "out")
+
+
+def test_raised_limit_survives_a_run_that_fails(batch: Batch, tmp_path: Path) -> None:
+    archive, out = put_all(tmp_path / "archive", {"a.jpg": photo(1, size=(800, 600))}), tmp_path / "out"
+    assert batch(archive, out, "--max-pixels", "300000").summary["errors"] == {"too_large": 1}
+    (out / "manifest").rename(tmp_path / "manifest")
+    put(out / "manifest", b"")  # no listing can be written there
+    assert batch(archive, out).status == 1
+    (out / "manifest").unlink()
+    assert batch(archive, out).status == 0
+
+
 def test_killed_and_interrupted_runs_keep_finished_photos(tmp_path: Path) -> None:
     source = put(tmp_path / "source.jpg", photo(1, size=(1600, 1200)))
     archive = tmp_path / "archive"

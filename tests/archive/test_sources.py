@@ -1,5 +1,6 @@
 """Where the photos of an archive may be: folders and lists; and what is refused."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dogid.archive.folder import Folder
+from dogid.archive.manifest_file import ManifestFile
+from dogid.errors import PhotoCode, PhotoError
 from tests.archive.archives import Batch, results_of
 from tests.support.photos import photo, put, put_all
 
@@ -88,6 +92,39 @@ def test_unusable_sources_are_refused_with_the_reason(
     assert reason in run.stderr
 
 
+def test_names_that_look_alike_are_two_photos(batch: Batch, tmp_path: Path) -> None:
+    names = (b"a\xff.jpg", b"a%FF.jpg")
+    for number, name in enumerate(names):
+        put(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)), photo(number))
+    listed = put(tmp_path / "list.txt", b"\n".join(names))
+    assert batch(listed, tmp_path / "out").summary["counts"] == {"classified": 2, "failed": 0}
+    found = results_of(tmp_path / "out")
+    assert set(found) == {"a%FF.jpg", "a%25FF.jpg"}
+    assert found["a%FF.jpg"]["sha256"] == hashlib.sha256(photo(0)).hexdigest()
+
+
+@pytest.mark.parametrize("cells", ["nan,1", "1e300,1", "1,nan", "1,1e300", "1,9999-99-99", f"{1 << 70},1"])
+def test_impossible_cells_of_a_list_are_named(cells: str, tmp_path: Path) -> None:
+    listed = ManifestFile(str(put(tmp_path / "list.csv", f"path,size,mtime\na,{cells}\nb,1,1\n".encode())))
+    assert [entry.file for entry in listed.iterate_entries()] == ["a", "b"]
+    (problem,) = listed.list_problems()
+    assert "a size or a date that is none" in problem
+
+
+def test_disk_that_goes_away_has_no_photo_vanished(tmp_path: Path) -> None:
+    put(tmp_path / "in" / "a.jpg", photo(1))
+    folder = Folder(tmp_path / "in")
+    (entry,) = folder.iterate_entries()
+    (tmp_path / "in" / "a.jpg").unlink()
+    with pytest.raises(PhotoError, match="removed") as gone:
+        folder.read(entry, 1000)
+    (tmp_path / "in").rename(tmp_path / "away")
+    (tmp_path / "in").mkdir()  # a mount point without its disk
+    with pytest.raises(PhotoError, match="was its disk unmounted") as unmounted:
+        folder.read(entry, 1000)
+    assert (gone.value.code, unmounted.value.code) == (PhotoCode.VANISHED, PhotoCode.UNREADABLE)
+
+
 def test_empty_folder_is_said_to_be_empty(batch: Batch, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     run = batch(tmp_path / "in", tmp_path / "out")
@@ -110,7 +147,8 @@ def test_output_of_another_kind_is_refused_by_name(batch: Batch, photos: Path, t
         assert (run.status, run.stdout) == (2, "")
         assert reason in run.stderr
     assert "other files in it" in batch(photos, other).stderr
-    assert "would be taken for photos" in batch(photos, photos / "out").stderr
+    for place in (photos / "out", f"file://{photos}/out"):
+        assert "would be taken for photos" in batch(photos, place).stderr
     assert f"has results of {photos}, and these photos are in {photos}/in" in batch(photos / "in", out).stderr
     changed = header.replace('"sha256": "', '"sha256": "00')
     (out / "dogid-batch.json").write_text(changed)
@@ -127,9 +165,11 @@ def test_damaged_part_file_is_named_with_the_way_out(batch: Batch, photos: Path,
     out = tmp_path / "out"
     batch(photos, out)
     (part,) = (out / "results").iterdir()
-    part.write_bytes(part.read_bytes()[:-100])
-    run = batch(photos, out)
-    assert (run.status, f"{part} is damaged" in run.stderr, "delete it" in run.stderr) == (1, True, True)
+    whole = part.read_bytes()
+    for damaged in (whole[:-100], whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :]):
+        part.write_bytes(damaged)
+        run = batch(photos, out)
+        assert (run.status, f"{part} is damaged" in run.stderr, "delete it" in run.stderr) == (1, True, True)
 
     part.unlink()
     assert batch(photos, out).summary["new"] == 3

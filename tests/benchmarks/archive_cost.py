@@ -16,7 +16,7 @@ from pathlib import Path
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.header import make_header
 from dogid.archive.manifest import read_manifest, write_manifest
-from dogid.archive.output_folder import OutputFolder, iterate_missing, open_output, read_output
+from dogid.archive.output_folder import OutputFolder, iterate_missing, opening_output, read_output
 from dogid.archive.schema import ModelFacts, Row
 from dogid.settings import Settings
 from tests.benchmarks.daemon_lap import disk
@@ -37,7 +37,9 @@ def list_photos(count: int) -> Iterator[Entry]:
 
 def open_out(out: str) -> OutputFolder:
     """Open or begin the output folder."""
-    return open_output(out, make_header("s3://bucket", "s3://bucket", _MODEL, Settings(), embeddings=False))[0]
+    header = make_header("s3://bucket", "s3://bucket", _MODEL, Settings(), embeddings=False)
+    with opening_output(out, header) as (output, _):
+        return output
 
 
 def list_all(out: str, rows: int) -> None:
@@ -65,7 +67,7 @@ def find_missing(out: str, rows: int) -> None:
     manifest = read_manifest(output.storage)
     assert manifest is not None
     assert output.drop_outdated(manifest, raised_limits=False) == 0
-    done = output.read_done()
+    done = output.read_done(manifest.read_ids())
     assert sum(1 for _ in iterate_missing(manifest, done.ids)) == 0
     assert done.classified == rows
 

@@ -1,14 +1,15 @@
 """One run over an archive, as far as all engines share it: list, see what is missing, have it classified."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dogid.archive.counts import Counts
-from dogid.archive.header import make_header
+from dogid.archive.header import describe_limits, make_header
 from dogid.archive.manifest import Manifest, write_manifest
-from dogid.archive.output_folder import Ids, OutputFolder, is_among, open_output
-from dogid.archive.remote import is_url
+from dogid.archive.output_folder import Ids, OutputFolder, opening_output
+from dogid.archive.remote import is_url, unify_spelling
 from dogid.archive.schema import ModelFacts
 from dogid.archive.source import Source
 from dogid.errors import DogidError, UsageError
@@ -48,20 +49,21 @@ def describe_model(model: Model, *, embeddings: bool) -> ModelFacts:
 
 def check_places(source: Source, out: str) -> None:
     """Raise UsageError where the output would lie among the photos."""
-    if is_url(out) or is_url(source.name):
-        inside = is_url(source.name) and f"{out.rstrip('/')}/".startswith(f"{source.name}/")
+    place, photos = unify_spelling(out), unify_spelling(source.name)
+    if is_url(place) or is_url(photos):
+        inside = is_url(photos) and f"{place}/".startswith(f"{photos}/")
     else:
-        inside = Path(source.name).is_dir() and Path(out).resolve().is_relative_to(Path(source.name).resolve())
+        inside = Path(photos).is_dir() and Path(place).resolve().is_relative_to(Path(photos).resolve())
     if inside:
         raise UsageError(f"{out} lies in {source.name}, where its files would be taken for photos: name another place")
 
 
-def open_batch_output(
+def opening_batch_output(
     source: Source, out: str, model: Model, chosen: Settings, *, embeddings: bool
-) -> tuple[OutputFolder, bool]:
-    """Open the folder for results of this source and model, as `open_output`. Raise UsageError."""
+) -> AbstractContextManager[tuple[OutputFolder, bool]]:
+    """Open the folder for results of this source and model, as `opening_output`. Raise UsageError."""
     facts = describe_model(model, embeddings=embeddings)
-    return open_output(out, make_header(source.name, source.root, facts, chosen, embeddings=embeddings))
+    return opening_output(out, make_header(source.name, source.root, facts, chosen, embeddings=embeddings))
 
 
 def prepare(
@@ -82,11 +84,11 @@ def prepare(
         output.claim()
         manifest = write_manifest(output.storage, output.token, source.iterate_entries(), on_listed)
         output.drop_outdated(manifest, raised_limits=raised_limits)
+        output.note_limits(describe_limits(chosen))
     except OSError as error:
         raise DogidError(cannot_write(output, error)) from error
-    done = output.read_done()
-    before = int(is_among(manifest.read_ids(), done.ids).sum())
-    counts = Counts(manifest.rows, before)
+    done = output.read_done(manifest.read_ids())
+    counts = Counts(manifest.rows, len(done.ids))
     return Batch(source, output, manifest, done.ids, model, chosen, embeddings, counts)
 
 

@@ -29,7 +29,8 @@ def make_entry(file: str, size: int | None = None, modified_us: int | None = Non
 def identify(file: str, size: int | None, modified_us: int | None, etag: str | None) -> int:
     """Return the id of one version of a file: 63 bits of a hash of its path, its size, and its ETag or else its date.
 
-    Of ten million entries, two share an id with a probability of 1 in 180,000; `manifest` keeps such a pair apart.
+    Of ten million entries, two share an id with a probability of 1 in 180,000; `manifest` keeps those of one
+    listing apart.
     """
     version = modified_us if etag is None else etag
     return _hash(f"{file}\0{size}\0{version}")

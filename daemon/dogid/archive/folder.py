@@ -23,6 +23,7 @@ class Folder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._errors = ScanErrors({})
+        self._identity = _identify(folder)
 
     @property
     def name(self) -> str:
@@ -49,7 +50,22 @@ class Folder:
 
     def read(self, entry: Entry, max_bytes: int) -> ReadFile:
         """Read a photo as the daemon does. Raise PhotoError."""
-        return read_local(self._folder, possible_names(entry.file)[0], max_bytes)
+        try:
+            return read_local(self._folder, possible_names(entry.file)[0], max_bytes)
+        except PhotoError as error:
+            if error.code is PhotoCode.VANISHED and _identify(self._folder) != self._identity:
+                reason = f"{self._folder} is no longer the folder that it was: was its disk unmounted?"
+                raise PhotoError(PhotoCode.UNREADABLE, reason) from error
+            raise
+
+
+def _identify(folder: Path) -> tuple[int, int] | None:
+    """Return the device and the number of a folder; None where there is none."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def read_local(folder: Path, path: bytes, max_bytes: int) -> ReadFile:

@@ -35,8 +35,12 @@ class Header:
 def make_header(source: str, root: str, model: ModelFacts, chosen: Settings, *, embeddings: bool) -> Header:
     """Return the header of results by these settings."""
     fed = {name: str(value) for name in ("normalisation", "channels", "size") if (value := getattr(chosen, name))}
-    limits = {name: float(getattr(chosen, name)) for name in DECODING_SETTINGS}
-    return Header(source, root, model, fed, limits, embeddings)
+    return Header(source, root, model, fed, describe_limits(chosen), embeddings)
+
+
+def describe_limits(chosen: Settings) -> dict[str, float]:
+    """Return the limits of decoding as a header has them."""
+    return {name: float(getattr(chosen, name)) for name in DECODING_SETTINGS}
 
 
 def read_header(storage: Storage) -> Header | None:

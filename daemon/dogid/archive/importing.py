@@ -1,6 +1,7 @@
 """An output folder's results into a ledger, so that the page, reviews and learning have the archive, too."""
 
 import contextlib
+import hashlib
 import itertools
 import os
 import sqlite3
@@ -120,7 +121,10 @@ class _Naming:
         self._root = root
         self._inbox = None if inbox is None else os.path.realpath(os.fsencode(inbox)).rstrip(b"/") + b"/"
         name = root.rstrip("/").rpartition("/")[2] or "archive"
-        self._name = os.fsencode(name)
+        # archives with one name are different places, and none is a folder of the inbox
+        self._name = os.fsencode(f"{name}-{_short_hash(os.fsencode(root))}")
+        while self._inbox is not None and os.path.lexists(self._inbox + self._name):
+            self._name += b"_"
         self._real_root = b"" if is_url(root) else os.path.realpath(os.fsencode(root))
 
     def path_of(self, file: str) -> bytes | None:
@@ -131,11 +135,19 @@ class _Naming:
         return full[len(self._inbox) :] if full.startswith(self._inbox) else None
 
     def foreign_path(self, file: str) -> bytes:
-        """Return the path of a photo outside the inbox: in a folder of the archive's name."""
-        bare = file.partition("://")[2] if is_url(file) else file
+        """Return the path of a photo outside the inbox: in a folder named for the archive; each photo has another."""
+        bare = possible_names(file.partition("://")[2] if is_url(file) else file)[0]
         # normalised below a slash, it leads nowhere above
-        path = os.path.normpath(b"/" + possible_names(bare)[0]).lstrip(b"/")
+        path = os.path.normpath(b"/" + bare).lstrip(b"/")
+        if bare == b"/" + path:
+            path = b"_root/" + path  # a list may have a/b besides /a/b
+        elif path != bare:  # a bucket may have a//b besides a/b
+            path = os.fsencode(_short_hash(os.fsencode(file))) + b"/" + path
         return self._name + b"/" + path
+
+
+def _short_hash(text: bytes) -> str:
+    return hashlib.blake2b(text, digest_size=4).hexdigest()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dogid.archive.entries import Entry
+from dogid.archive.entries import Entry, hash_path
 from dogid.archive.parquet_files import encode_table, read_table
 from dogid.archive.storage import Storage
 from dogid.errors import DogidError
@@ -69,17 +69,20 @@ def write_manifest(
 ) -> Manifest:
     """Write a listing under a token of its own, and let it take the place of the former one once it is complete.
 
-    An entry that comes twice is written once. on_listed is called with how many were listed so far. Raise OSError.
+    A path that comes twice is written once: the first counts. on_listed is called with how many were listed so
+    far. Raise OSError.
     """
     folder = f"{_FOLDER}/{token}"
     files: list[str] = []
     ids: list[NDArray[np.int64]] = []
+    paths: list[NDArray[np.int64]] = []
     rows: list[Entry] = []
     count = 0
 
     def flush() -> None:
         files.append(f"{folder}/{len(files):06d}.parquet")
         ids.append(np.fromiter((entry.id for entry in rows), np.int64, len(rows)))
+        paths.append(np.fromiter((hash_path(entry.file) for entry in rows), np.int64, len(rows)))
         storage.write(files[-1], _encode(rows))
         rows.clear()
 
@@ -93,9 +96,9 @@ def write_manifest(
         flush()
     on_listed(count)
     manifest = Manifest(storage, count, tuple(files))
-    repeated = _find_repeated(ids)
-    if len(repeated):
-        manifest = _rewrite_repeated(manifest, repeated)
+    repeated, repeated_paths = _find_repeated(ids), _find_repeated(paths)
+    if len(repeated) or len(repeated_paths):
+        manifest = _rewrite_repeated(manifest, repeated, set(repeated_paths.tolist()))
     document = {"folder": token, "rows": manifest.rows, "files": len(files)}
     storage.write(_POINTER, json.dumps(document).encode())
     for name in storage.list_names(_FOLDER):
@@ -132,21 +135,24 @@ def _find_repeated(ids: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return repeated
 
 
-def _rewrite_repeated(manifest: Manifest, repeated: NDArray[np.int64]) -> Manifest:
-    """Leave out entries that come again, and give another id to those of other photos with the same one."""
+def _rewrite_repeated(manifest: Manifest, repeated: NDArray[np.int64], repeated_paths: set[int]) -> Manifest:
+    """Leave out paths that come again, and give another id to photos with the id of another one."""
+    files: set[str] = set()
     seen: dict[int, str] = {}
     watched = set(repeated.tolist())
     total = 0
     for name, entries in zip(manifest.files, manifest.iterate_ranges(), strict=True):
         kept = []
         for entry in entries:
+            if hash_path(entry.file) in repeated_paths:
+                if entry.file in files:
+                    continue
+                files.add(entry.file)
             number = entry.id
             while number in watched and seen.get(number, entry.file) != entry.file:
                 number += 1  # another photo's: the listing of the next run comes to the same
                 watched.add(number)
             if number in watched:
-                if number in seen:
-                    continue
                 seen[number] = entry.file
             kept.append(entry._replace(id=number))
         total += len(kept)

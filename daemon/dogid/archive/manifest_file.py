@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.folder import read_local
 from dogid.archive.remote import explain_remote_error, find_secret, is_url, open_file_system
-from dogid.archive.remote_folder import read_remote, to_microseconds
+from dogid.archive.remote_folder import LARGEST, read_remote, to_microseconds
 from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.file_names import possible_names, shown_name
@@ -146,41 +146,59 @@ class ManifestFile:
     def _describe(self, row: dict[str, Any]) -> Entry | None:
         """Return a row's entry; None where it names no photo."""
         path = row["path"]
-        if isinstance(path, bytes):
-            path = _as_text(path)
-        if not isinstance(path, str) or not path or "\0" in path:
-            if len(self._problems) < _SHOWN_PROBLEMS:
-                self._problems.append(f"{self._name}: a line without a path: {str(row)[:100]}")
-            else:
-                self._more_problems += 1
+        if isinstance(path, str):
+            path = path.encode("utf-8", "surrogateescape")
+        if not path or b"\0" in path:
+            self._note_problem("a line without a path", row)
             return None
+        path = self._as_text(path)
         secret = find_secret(path) if is_url(path) else None
         if secret is not None:
             raise UsageError(f"{self._name}: {secret}")
         size, etag = _to_int(row.get("size")), row.get("etag") or None
         date = row.get("modified_at") if row.get("modified_at") is not None else row.get("mtime")
         modified_us = to_microseconds(_to_number(date))
+        if (size is None and row.get("size") not in (None, "")) or (modified_us is None and date not in (None, "")):
+            self._note_problem("a size or a date that is none", row)
         if size is None and modified_us is None and etag is None and not is_url(self._locate(path)):
             return _look_at(path, _local_path(self._folder, path))
         return make_entry(path, size, modified_us, None if etag is None else str(etag))
+
+    def _note_problem(self, problem: str, row: dict[str, Any]) -> None:
+        if len(self._problems) < _SHOWN_PROBLEMS:
+            self._problems.append(f"{self._name}: {problem}: {str(row)[:100]}")
+        else:
+            self._more_problems += 1
+
+    def _as_text(self, path: bytes) -> str:
+        """Return a path as dogid shows it, in one spelling.
+
+        What a list has may be the bytes of a name, or what dogid has shown of another: where both can be meant, it is
+        the file that is there.
+        """
+        if not is_url(path[:20].decode(errors="replace")):
+            path = os.path.normpath(path) if not is_url(self._folder) else path
+        shown = shown_name(path)
+        try:
+            text = path.decode()
+        except UnicodeDecodeError:
+            return shown
+        if shown == text or self._is_remote(text) or not os.path.lexists(os.path.join(os.fsencode(self._folder), path)):
+            return text
+        return shown
+
+    def _is_remote(self, file: str) -> bool:
+        return is_url(self._locate(file))
 
     def _locate(self, file: str) -> str:
         return file if is_url(file) or not is_url(self._folder) else f"{self._folder}/{file}"
 
     def _file_system(self, url: str) -> tuple[Any, str]:
-        kind = url.partition("://")[0]
-        if kind not in self._file_systems:
-            self._file_systems[kind] = open_file_system(url)[0]
-        fs = self._file_systems[kind]
+        server = "/".join(url.split("/", 3)[:3])  # with the account, which may be another for each
+        if server not in self._file_systems:
+            self._file_systems[server] = open_file_system(url)[0]
+        fs = self._file_systems[server]
         return fs, str(fs._strip_protocol(url))
-
-
-def _as_text(path: bytes) -> str:
-    """Return a path as it is where it is UTF-8, as all that dogid prints, else as dogid shows it."""
-    try:
-        return path.decode()
-    except UnicodeDecodeError:
-        return shown_name(path)
 
 
 def _look_at(file: str, path: bytes) -> Entry:
@@ -200,9 +218,10 @@ def _local_path(folder: str, file: str) -> bytes:
 
 def _to_int(value: Any) -> int | None:
     try:
-        return None if value in (None, "") else int(value)
-    except (ValueError, TypeError):
+        number = None if value in (None, "") else int(value)
+    except (ValueError, TypeError, OverflowError):
         return None
+    return number if number is not None and 0 <= number <= LARGEST else None
 
 
 def _to_number(value: Any) -> Any:

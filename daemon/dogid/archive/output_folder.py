@@ -51,7 +51,7 @@ class OutputFolder:
     """An output folder that results may be added to: by any engine, also by several runs one after the other."""
 
     def __init__(self, storage: Storage, header: Header) -> None:
-        """Use `open_output`."""
+        """Use `opening_output`."""
         self.storage = storage
         self.header = header
         self.schema = schema(header.model, embeddings=header.embeddings)
@@ -80,6 +80,12 @@ class OutputFolder:
         """Note that the folder is this run's from now on: what is left of another one adds nothing. Raise OSError."""
         self.storage.write(_CLAIM, self.token.encode())
 
+    def note_limits(self, limits: dict[str, float]) -> None:
+        """Note the limits of this run, once photos that exceeded lower ones have lost their rows. Raise OSError."""
+        if self.header.limits != limits:
+            self.header = dataclasses.replace(self.header, limits=limits)
+            write_header(self.storage, self.header)
+
     def read_codes(self, name: str) -> list[str | None]:
         """Return the codes of errors of a part file's rows, None for classified photos. Raise DogidError."""
         codes: list[str | None] = _codes_of(read_table(self.storage, name, ["error"])).to_pylist()
@@ -93,18 +99,19 @@ class OutputFolder:
         """Return how many rows the part files have. Raise DogidError where one is damaged."""
         return sum(count_table_rows(self.storage, name) for name in self.list_parts())
 
-    def read_done(self) -> Done:
-        """Return what has a row. Raise DogidError where a part file is damaged."""
+    def read_done(self, listed: Ids) -> Done:
+        """Return which of listed, sorted ids have a row. Raise DogidError where a part file is damaged."""
         ids: list[Ids] = [np.empty(0, np.int64)]
         classified, errors = 0, Counter[str]()
         for name in self.list_parts():
             table = read_table(self.storage, name, ["id", "error"])
+            table = table.filter(pa.array(is_among(table.column("id").to_numpy(), listed)))
             codes = _codes_of(table)
             ids.append(table.column("id").to_numpy())
             for pair in pc.value_counts(codes.drop_null()).to_pylist():
                 errors[pair["values"]] += pair["counts"]
             classified += codes.null_count
-        return Done(np.sort(np.concatenate(ids)), classified, errors)
+        return Done(np.unique(np.concatenate(ids)), classified, errors)
 
     def drop_outdated(self, manifest: Manifest, *, raised_limits: bool) -> int:
         """Delete rows of photos that are to be classified again, so that no photo has two; return how many.
@@ -154,28 +161,46 @@ class OutputFolder:
         self.storage.write(name, encode_table(table))
 
 
-def open_output(place: str, header: Header) -> tuple[OutputFolder, bool]:
-    """Open an output folder, or begin one; return it, and whether a limit was raised since its last run.
+@contextlib.contextmanager
+def opening_output(place: str, header: Header) -> Iterator[tuple[OutputFolder, bool]]:
+    """Open an output folder, or begin one; yield it, and whether a limit was raised since its last run.
 
-    Raise UsageError where it has other files, or results of another schema, model or source.
+    Other runs on this machine are kept from it while the context lasts. The header's limits are still those of the run
+    before: `OutputFolder.note_limits`. Raise UsageError where one has it, or it has other files, or results of another
+    schema, model or source.
     """
     storage = open_storage(place)
-    try:
-        before = read_header(storage)
-        if before is None:
-            _check_empty(storage)
-            write_header(storage, header)
-            return OutputFolder(storage, header), False
-        check_agreement(storage.title, before, header)
-        raised = any(value > before.limits.get(name, value) or (value == 0 != before.limits.get(name, 0))
+    with _explain_refusal(storage):
+        _check_header(storage, header)  # before anything is written there
+    with locking(storage):
+        with _explain_refusal(storage):
+            before = _check_header(storage, header)
+            if before is None:
+                write_header(storage, header)
+        limits = header.limits if before is None else before.limits
+        raised = any(value > limits.get(name, value) or (value == 0 != limits.get(name, 0))
                      for name, value in header.limits.items())  # fmt: skip
-        if before.limits != header.limits:
-            write_header(storage, dataclasses.replace(before, limits=header.limits))
+        yield OutputFolder(storage, before or header), raised
+
+
+def _check_header(storage: Storage, header: Header) -> Header | None:
+    """Return the header that a folder has; None where it is empty. Raise UsageError where results are others."""
+    before = read_header(storage)
+    if before is None:
+        _check_empty(storage)
+    else:
+        check_agreement(storage.title, before, header)
+    return before
+
+
+@contextlib.contextmanager
+def _explain_refusal(storage: Storage) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(
             f"{storage.title}: cannot be written: {error.strerror or error}; name another folder"
         ) from error
-    return OutputFolder(storage, before), raised
 
 
 def read_token(storage: Storage) -> str | None:
@@ -206,19 +231,19 @@ def read_output(place: str) -> OutputFolder:
 
 
 @contextlib.contextmanager
-def locking(output: OutputFolder) -> Iterator[None]:
+def locking(storage: Storage) -> Iterator[None]:
     """Keep other runs on this machine from the folder while the context lasts. Raise UsageError where one has it."""
-    if not isinstance(output.storage, LocalStorage):
+    if not isinstance(storage, LocalStorage):
         yield
         return
-    path = output.storage.folder / ".lock"
+    path = storage.folder / ".lock"
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(holding_file_lock(path))
         except BlockingIOError:
-            raise UsageError(f"{output.title}: another dogid batch writes into it; wait until it has ended") from None
+            raise UsageError(f"{storage.title}: another dogid batch writes into it; wait until it has ended") from None
         except OSError as error:
-            raise UsageError(f"{output.title}: cannot be written: {error.strerror or error}") from error
+            raise UsageError(f"{storage.title}: cannot be written: {error.strerror or error}") from error
         yield
 
 

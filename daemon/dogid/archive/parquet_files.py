@@ -47,7 +47,13 @@ def iterate_tables(storage: Storage, name: str, rows: int) -> Iterator[pa.Table]
 def _explain_damage(storage: Storage, name: str) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, ValueError, KeyError) as error:
+    except FileNotFoundError as error:
+        raise DogidError(
+            f"{storage.title}/{name} has gone: does a dogid batch write there? Do this again once it has ended"
+        ) from error
+    except (pa.ArrowException, ValueError, KeyError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # Arrow has none for damage
+            raise
         reason = " ".join(str(error).split())
         raise DogidError(
             f"{storage.title}/{name} is damaged: {reason}; delete it, and run the same dogid batch again: its photos"

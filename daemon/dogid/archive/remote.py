@@ -69,6 +69,15 @@ async def _read_web(fs: Any, url: str, count: int) -> bytes:
     return bytes(data[:count])
 
 
+def unify_spelling(place: str) -> str:
+    """Return a path or a URL in the spelling in which one place has one name."""
+    kind, found, path = place.partition("://")
+    if not found or not is_url(place):
+        return place
+    kind = {"s3a": "s3", "gcs": "gs", "abfs": "az"}.get(kind.lower(), kind.lower())
+    return path if kind in ("file", "local") else f"{kind}://{path.rstrip('/')}"
+
+
 def open_file_system(url: str) -> tuple[Any, str]:
     """Return fsspec's file system of a URL, without caches of listings, and the path in it, without a last slash.
 

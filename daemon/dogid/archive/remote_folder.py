@@ -10,6 +10,8 @@ from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.inbox.ignored_names import is_ignored, is_ignored_path
 
+LARGEST = (1 << 63) - 1
+"""Number that a column has room for."""
 PAGE = 1_000
 """Objects that are listed by one request; S3 gives no more."""
 _DATES = ("LastModified", "last_modified", "mtime", "modified", "updated", "created")
@@ -97,16 +99,15 @@ def describe(file: str, info: dict[str, Any]) -> Entry:
 
 def to_microseconds(date: object) -> int | None:
     """Return a date as file systems give it in microseconds since 1970; None where it is none."""
-    if isinstance(date, datetime):
-        return round(date.timestamp() * 1_000_000)
-    if isinstance(date, int | float):
-        return round(date * 1_000_000)
-    if isinstance(date, str):
-        try:
-            return round(datetime.fromisoformat(date).timestamp() * 1_000_000)
-        except ValueError:
-            return None
-    return None
+    try:
+        if isinstance(date, str):
+            date = datetime.fromisoformat(date)
+        if isinstance(date, datetime):
+            date = date.timestamp()
+        found = round(date * 1_000_000) if isinstance(date, int | float) else None
+    except (ValueError, OverflowError, OSError):  # no number, or no year that there can be
+        return None
+    return found if found is not None and abs(found) <= LARGEST else None
 
 
 def read_remote(fs: Any, path: str, entry: Entry, max_bytes: int) -> ReadFile:

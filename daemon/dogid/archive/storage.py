@@ -1,7 +1,7 @@
 """Whole files in a folder of this machine or of a remote file system, by one interface.
 
 A file appears whole or not at all: locally under another name first, then synced and renamed; in an object store since
-an upload appears once it has ended.
+an upload appears once it has ended. Of other servers, such as those of FTP and SFTP, a kill may leave a part of a file.
 """
 
 import contextlib

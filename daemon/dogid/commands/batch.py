@@ -55,7 +55,6 @@ def run(args: argparse.Namespace) -> int:
     from dogid.archive import batch as batches
     from dogid.archive.counts import summarise
     from dogid.archive.open_source import open_source
-    from dogid.archive.output_folder import is_among, locking
     from dogid.archive.progress import show_progress
     from dogid.shelf.open_model import open_model
 
@@ -66,20 +65,20 @@ def run(args: argparse.Namespace) -> int:
     print_message(f"{model.file.name} is fed {model.input.describe()}")
     for warning in model.warnings:
         print_message(f"warning: {warning}")
-    output, raised = batches.open_batch_output(source, args.output, model, chosen, embeddings=args.embeddings)
-    with locking(output):
+    opening = batches.opening_batch_output(source, args.output, model, chosen, embeddings=args.embeddings)
+    with opening as (output, raised):
         batch = batches.prepare(
             source, output, model, chosen, embeddings=args.embeddings, raised_limits=raised, on_listed=_report_listed
         )
         _report_start(batch, engine, is_chosen=args.engine != AUTO)
         try:
             with show_progress(batch.counts, print_message):
-                _run_engine(batch, engine, args.address)
+                _run_engine(batch, engine, args.address or os.environ.get("RAY_ADDRESS") or None)
         except KeyboardInterrupt:
             print_message(f"interrupted: {batch.counts.new:,} new results are kept; the same command does the rest")
             raise
-        done = output.read_done()
-        batch.counts.before = int(is_among(batch.manifest.read_ids(), done.ids).sum()) - batch.counts.new
+        done = output.read_done(batch.manifest.read_ids())
+        batch.counts.before = len(done.ids) - batch.counts.new
         summary = summarise(
             batch.counts, done, output=output.title, source=source.name, engine=engine, model=model.file.name
         )

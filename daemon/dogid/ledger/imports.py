@@ -87,7 +87,9 @@ class ImportWriter:
         (self._seq,) = db.execute(query, (FIRST_IMPORTED_SEQ, LAST_IMPORTED_SEQ)).fetchone()
 
     def write(self, photos: Sequence[ImportedPhoto], *, are_recent: bool) -> ImportCounts:
-        """Write results of different paths; with are_recent, their embeddings are kept as of the newest photos."""
+        """Write results, of one path the newest; with are_recent, embeddings are kept as of the newest photos."""
+        given = len(photos)
+        photos = list({photo.path: photo for photo in sorted(photos, key=lambda photo: photo.classified_ms)}.values())
         current = self._find_current([photo.path for photo in photos])
         new = [photo for photo in photos if photo.path not in current]
         (last,) = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'photo'").fetchone()
@@ -99,7 +101,7 @@ class ImportWriter:
             if row is not None and self._is_outdated(row, photo):
                 self._replace(row, photo)
                 replaced += 1
-        return ImportCounts(len(new), replaced, len(photos) - len(new) - replaced)
+        return ImportCounts(len(new), replaced, given - len(new) - replaced)
 
     def _find_current(self, paths: Sequence[bytes]) -> dict[bytes, sqlite3.Row]:
         rows = self._db.execute(_CURRENT.format(",".join("?" * len(paths))), paths)

@@ -148,7 +148,7 @@ class ManifestFile:
         path = row["path"]
         if isinstance(path, str):
             path = path.encode("utf-8", "surrogateescape")
-        if not path or b"\0" in path:
+        if not isinstance(path, bytes) or not path or b"\0" in path:
             self._note_problem("a line without a path", row)
             return None
         path = self._as_text(path)

@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dogid.daemon.condition_monitor import read_url
 from tests.conftest import MakeDaemon
 from tests.support.daemon import dogid
+from tests.support.waiting import eventually
 
 
 def test_status_query_does_not_block_a_start(make_daemon: MakeDaemon, tmp_path: Path) -> None:
@@ -24,6 +26,7 @@ def test_status_query_does_not_block_a_start(make_daemon: MakeDaemon, tmp_path: 
 
 def test_rejected_daemon_makes_no_inbox(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     first = make_daemon().start()
+    eventually(lambda: read_url(first.state), "the daemon has noted its address")
     taken = str(urlsplit(first.url).port)
     for port in ("0", taken):  # which is taken by the first one
         done = dogid("run", "--port", port, "--inbox", str(tmp_path / "other"), "--state", str(first.state))

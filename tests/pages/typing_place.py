@@ -36,8 +36,9 @@ _DOGID = """#!/bin/bash
 case "$1 $2" in
   "service install") exec "$PYTHON" -m dogid "$@" --help ;;  # tests/service types it, on a machine of its own
   "run "*)
+    rm -f "$HOME/run.log"  # what the daemon before it printed
     "$PYTHON" -m dogid "$@" --port 0 --inbox "$HOME/other/inbox" --state "$HOME/other/state" >"$HOME/run.log" 2>&1 &
-    until grep -q "results at" "$HOME/run.log"; do
+    until grep -qs "results at" "$HOME/run.log"; do
       kill -0 $! 2>/dev/null || { cat "$HOME/run.log" >&2; exit 1; }
       sleep 0.05
     done

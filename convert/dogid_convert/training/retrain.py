@@ -14,6 +14,7 @@ from dogid.model.training_embeddings import TrainingEmbeddings, limit_photos
 from dogid_convert.data.manifest import Manifest, make_manifest
 from dogid_convert.training import base_names, base_network, splits
 from dogid_convert.training.backbone import Backbone
+from dogid_convert.training.base_choice import predict_by_best_of_others
 from dogid_convert.training.early_stopping import TrainingHistory
 from dogid_convert.training.few_photos import describe_few_photos
 from dogid_convert.training.group_folds import ALWAYS_TRAINED, deal_folds
@@ -23,6 +24,7 @@ from dogid_convert.training.label_advice import describe_labels
 from dogid_convert.training.near_duplicates import NearDuplicates, count_known, describe_clusters
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.splits import Log
+from dogid_convert.training.train_and_evaluate import TrainingOutcome
 from dogid_convert.training.trained_base import Progress, TrainedBase, train_on_base
 
 
@@ -134,7 +136,22 @@ def _train_best(
     log("loss by cross-validation: " + ", ".join(f"{Path(t.backbone.name).name} {t.loss:.3f}" for t in trials))
     if recipe.convolutions:
         best = train_on_base(best.backbone, dataset, recipe, cache, progress, log)
+    else:
+        best = replace(best, outcome=_judge_choice(best, [one for one in tried if one is not best]))
     return replace(best, unreadable=unreadable), trials
+
+
+def _judge_choice(best: TrainedBase, others: list[TrainedBase]) -> TrainingOutcome:
+    """Return the outcome of the best base, where it is judged by cross-validation with the choice within the folds."""
+    outcome = best.outcome
+    crossed = outcome.by_group or (None if best.parts.divided else outcome.held_out)
+    if crossed is None or not crossed.held_out.any():
+        return outcome  # photos that the data set's author has put apart had no part in the choice
+    trained, folds = best.parts.trained, np.full(len(best.data.labels), ALWAYS_TRAINED, np.intp)
+    folds[trained] = deal_folds(best.data.labels[trained], best.data.groups[trained])
+    of_others = [found for one in others if (found := one.outcome.by_group or one.outcome.held_out) is not None]
+    honest = predict_by_best_of_others(crossed, of_others, best.data.labels, folds)
+    return replace(outcome, by_group=honest) if outcome.by_group else replace(outcome, held_out=honest)
 
 
 def _count_by_label(dataset: Dataset, chosen: NDArray[np.bool_]) -> dict[str, int]:

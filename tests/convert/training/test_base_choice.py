@@ -4,11 +4,16 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dogid.cli import main
 from dogid.errors import UsageError
 from dogid_convert.training import base_names
+from dogid_convert.training.base_choice import predict_by_best_of_others
+from dogid_convert.training.group_folds import ALWAYS_TRAINED
+from dogid_convert.training.holdout import HeldOutPredictions
 from tests.convert.training_material import blind_graph, make_folder, small_graph
 
 IMAGENET, SHIPPED = "imagenet_base.pb", "retrained_graph.pb"
@@ -45,6 +50,7 @@ def test_base_with_the_lower_loss_is_kept(
     assert document["photos"]["unreadable"] == 1
     printed = capsys.readouterr()
     assert printed.err.count("broken.jpg") == 1
+    assert ("the base chosen for each fold by the others" in document["held_out"]["split"]) == (not flags)
     assert f"base: {better}, the best by cross-validation (loss: {IMAGENET}" in printed.out
 
 
@@ -62,3 +68,23 @@ def test_environment_names_the_default_base_only(tmp_path: Path, monkeypatch: py
     assert base_names.find_bases(str(tmp_path / "other.pb")) == (str(tmp_path / "other.pb"),)
     with pytest.raises(UsageError, match=r"nowhere.pb: no such file or folder, and none of auto, imagenet, shipped"):
         base_names.find_bases("nowhere.pb")
+
+
+def test_figures_are_by_bases_chosen_on_other_folds() -> None:
+    labels, folds = np.array([0, 1, 0, 1, 0]), np.array([0, 0, 1, 1, ALWAYS_TRAINED])
+    judged = folds != ALWAYS_TRAINED
+    sure, unsure = np.array([0.5, -0.5], np.float32), np.array([0.1, -0.1], np.float32)
+
+    def predict(margins: list[NDArray[np.float32]], temperature: float) -> HeldOutPredictions:
+        return HeldOutPredictions("5 folds", np.array(margins), np.full(4, temperature), judged)
+
+    lucky = predict([sure, -sure, unsure, unsure], 1.0)  # right in the first fold alone
+    steady = predict([unsure, -unsure, unsure, -unsure], 2.0)
+
+    honest = predict_by_best_of_others(lucky, [steady], labels, folds)
+
+    assert honest.logits.tolist() == [*steady.logits[:2].tolist(), *lucky.logits[2:].tolist()]
+    assert honest.temperatures.tolist() == [2, 2, 1, 1]
+    assert "for 1 of them another one" in honest.split
+    alone = predict_by_best_of_others(lucky, [], labels, folds)
+    assert alone.logits.tolist() == lucky.logits.tolist()

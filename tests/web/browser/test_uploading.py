@@ -107,5 +107,5 @@ def test_form_keeps_photos_without_javascript(visitor: Visitor, keeping: DaemonP
     visitor.expect_status(400)
     page.get_by_role("button", name="Add to the inbox").click()
     expect(page.get_by_role("heading", name="Not done")).to_be_visible()
-    expect(page.get_by_text("no photo was sent")).to_be_visible()
+    expect(page.get_by_text("No photo was chosen")).to_be_visible()
     expect(page.get_by_role("link", name="Back")).to_have_attribute("href", "/page/upload")

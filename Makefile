@@ -28,7 +28,7 @@ PIP := -m pip --disable-pip-version-check install --quiet
 # Hundreds of daemons and commands start in the tests, and each would compile all of its code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage arm archive bench bench-archive pages pictures readme-pictures lint types format deb image clean check-python
+.PHONY: help run train-env test test-again home-assistant canary pythons trixie crash fuzz soak outages push mutants layers backlog hardening coverage wheels arm archive bench bench-archive pages pictures readme-pictures lint types format deb image clean check-python
 
 help:
 	@echo "make run    start dogid on ./inbox and print its address (INBOX=..., PORT=..., CONFIG=FILE: by its settings)"
@@ -45,7 +45,8 @@ help:
 	@echo "make coverage: the branches that the tests run through, by package"
 	@echo "make bench: the daemon against the bare limit and others, in about ten minutes (QUICK=1: roughly, in less)"
 	@echo "make bench-archive: an archive by each engine, and by other programs' own ways"
-	@echo "make archive: kills on a Ray cluster; 20,000 photos on Ray against the daemon; the memory that a million entries take"
+	@echo "make archive: kills on a Ray cluster; 20,000 photos on Ray against the daemon; the memory that a million entries take (QUICK=1: a bucket)"
+	@echo "make wheels: is there a wheel of every dependency for each Python and processor? and the arm64 package"
 	@echo "make arm    run the arm64 package on an emulated processor (root, qemu-user-static, mmdebstrap)"
 	@echo "make trixie: the package, the service and the daemon's tests on a Debian 13 with its own systemd (QUICK=1: a part)"
 	@echo "make pythons: the daemon's tests with each Python from 3.11 on that is found here (PYTHONS=python3.13: with it)"
@@ -146,8 +147,11 @@ coverage: $(DEV)/.installed $(OTHER)/.installed
 hardening: $(DEV)/.installed
 	$(DEV)/bin/python -m pytest -m "long or not long" tests/service/test_hardening.py
 
+wheels: $(DEV)/.installed
+	$(DEV)/bin/python -m pytest -rs -m long -k "not emulated" tests/test_wheels.py tests/service/test_arm.py
+
 arm: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest -rs tests/service/test_arm.py
+	$(DEV)/bin/python -m pytest -rs -m "long or not long" tests/service/test_arm.py
 
 bench: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks.suite $(if $(QUICK),--quick) --json bench.json --charts tests/benchmarks/charts
@@ -164,7 +168,7 @@ bench-archive: $(BENCH)/.installed
 	$(BENCH)/bin/python -m tests.benchmarks.archive
 
 archive: $(DEV)/.installed
-	$(DEV)/bin/python -m pytest -m long -s tests/archive
+	$(DEV)/bin/python -m pytest -m long -s tests/archive $(if $(QUICK),-k bucket)
 
 lint: $(DEV)/.installed
 	$(DEV)/bin/ruff check .

@@ -27,6 +27,7 @@ UV = shutil.which("uv", path=sysconfig.get_path("scripts")) or shutil.which("uv"
 PATIENCE = 90
 """Seconds for all; an answer takes about three. An index that is slower is as good as none."""
 
+pytestmark = pytest.mark.long  # by `make wheels`: it waits for the package index
 Resolution: TypeAlias = "subprocess.Popen[str]"
 
 

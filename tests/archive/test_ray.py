@@ -152,6 +152,7 @@ def test_kills_lose_no_row_and_double_none(cluster: Cluster, bucket: GatedBucket
     assert batch(source, out).summary["new"] == 2  # and by threads again
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_bucket_takes_the_results(bucket: GatedBucket, batch: Batch, tmp_path: Path) -> None:
     for number in range(4):

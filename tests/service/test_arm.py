@@ -102,6 +102,7 @@ def arm64_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("arm64"), "arm64")
 
 
+@pytest.mark.long  # by `make wheels`
 def test_arm64_package_is_built(arm64_package: Path) -> None:
     command = ["dpkg-deb", "--contents", str(arm64_package)]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -112,6 +113,7 @@ def test_arm64_package_is_built(arm64_package: Path) -> None:
     assert all("aarch64" in path for path in libraries)
 
 
+@pytest.mark.long
 def test_arm64_package_works_emulated(
     arm64_package: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:

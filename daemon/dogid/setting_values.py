@@ -29,7 +29,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 
 def parse_megabytes(text: str) -> int:
-    """Read a limit of memory. What is below the least would refuse nearly all photos, which nobody can mean."""
+    """Read a limit of memory. What is below the least would refuse nearly all photos: a mistake in the unit."""
     number = whole_number(0, 1_000_000)(text)
     if 0 < number < _LEAST_MEMORY:
         raise ValueError(f"must be {_LEAST_MEMORY} or more, which is what an ordinary photo needs, or 0")

@@ -70,7 +70,7 @@ class IncomingPhoto:
         self.size = 0
         """Bytes that were written."""
         self.is_cancelled = False
-        """Whether the photo must not be kept any more, as nobody waits for it."""
+        """Whether the photo must not be kept any more, since its sender no longer waits."""
         self._descriptor = os.open(self._temporary, _NEW, 0o666, dir_fd=root.descriptor)
 
     def write(self, piece: bytes) -> int:

@@ -49,7 +49,7 @@ def test_failed_model_and_contradictions_are_shown(visitor: Visitor, doubtful: D
     expect(asked.get_by_role("heading", name="1 photo: other, or rottweiler?")).to_be_visible()
     unseen = asked.locator(".asked").filter(has_text="1 photo without a picture: other, or rottweiler?")
     expect(unseen).to_contain_text("they are not on this machine")
-    expect(unseen.get_by_role("button", name="rottweiler")).to_have_count(0)  # nobody can say what they show
+    expect(unseen.get_by_role("button", name="rottweiler")).to_have_count(0)  # a person cannot see what they show
     asked.get_by_text("One by one").first.click()
     asked.get_by_text("One by one").last.click()
     expect(asked.locator("img")).to_have_count(1)  # of the photo that is here, too

@@ -1,4 +1,4 @@
-"""Contradicting photos as the page asks about them: of those without a picture nobody can say what they show."""
+"""Contradicting photos as the page asks about them: of those without a picture a person cannot say what they show."""
 
 from pathlib import Path
 

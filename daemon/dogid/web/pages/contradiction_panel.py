@@ -34,7 +34,7 @@ class AskedGroup:
     label: str
     other: str
     is_here: bool
-    """Whether their pictures can be shown; of others nobody can say what they show."""
+    """Whether their pictures can be shown; of others a person cannot say what they show."""
     contents: tuple[str, ...]
     """The SHA-256 of each, as many as a form may have."""
     shown: tuple[AskedPhoto, ...]

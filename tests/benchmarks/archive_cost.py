@@ -16,6 +16,7 @@ from pathlib import Path
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.header import make_header
 from dogid.archive.manifest import read_manifest, write_manifest
+from dogid.archive.outdated_rows import drop_outdated
 from dogid.archive.output_folder import OutputFolder, iterate_missing, opening_output, read_output
 from dogid.archive.schema import ModelFacts, Row
 from dogid.settings import Settings
@@ -66,7 +67,7 @@ def find_missing(out: str, rows: int) -> None:
     output = open_out(out)
     manifest = read_manifest(output.storage)
     assert manifest is not None
-    assert output.drop_outdated(manifest, raised_limits=False) == 0
+    assert drop_outdated(output, manifest, raised_limits=False) == 0
     done = output.read_done(manifest.read_ids())
     assert sum(1 for _ in iterate_missing(manifest, done.ids)) == 0
     assert done.classified == rows

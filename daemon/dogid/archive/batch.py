@@ -8,6 +8,7 @@ from pathlib import Path
 from dogid.archive.counts import Counts
 from dogid.archive.header import describe_limits, make_header
 from dogid.archive.manifest import Manifest, write_manifest
+from dogid.archive.outdated_rows import drop_outdated
 from dogid.archive.output_folder import Ids, OutputFolder, opening_output
 from dogid.archive.remote import is_url, unify_spelling
 from dogid.archive.schema import ModelFacts
@@ -83,7 +84,7 @@ def prepare(
     try:
         output.claim()
         manifest = write_manifest(output.storage, output.token, source.iterate_entries(), on_listed)
-        output.drop_outdated(manifest, raised_limits=raised_limits)
+        drop_outdated(output, manifest, raised_limits=raised_limits)
         output.note_limits(describe_limits(chosen))
     except OSError as error:
         raise DogidError(cannot_write(output, error)) from error

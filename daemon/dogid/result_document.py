@@ -63,3 +63,9 @@ def result_document(
         "folder": None if number is None or file is None else file.rpartition("/")[0],
         "error": None if error_code is None else {"code": error_code, "message": error_message},
     }
+
+
+def is_unsure(result: Mapping[str, Any]) -> bool:
+    """Return whether the model, by its threshold, or a person is unsure what a photo shows."""
+    word = result["reviewed"]
+    return bool(result["unsure"]) or (word is not None and word["verdict"] == "unsure")

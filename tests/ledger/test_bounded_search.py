@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,16 +11,16 @@ from dogid.ledger.bounded_search import BoundedSearch, Stopwatch, count_results
 from dogid.ledger.database import open_for_reading
 from dogid.ledger.queries import ResultFilter, list_results
 from dogid.ledger.reading_connection import ReadingConnection
-from dogid.ledger.review_writer import say_label
+from dogid.ledger.review_writer import say_label, say_verdict
+from dogid.result_document import is_unsure
 from tests.ledger.ledger_folder import Inbox, add_classified
 
 _PHOTOS = 12
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[ReadingConnection]:
+def db(inbox: Inbox) -> Iterator[ReadingConnection]:
     """A ledger in which every photo is a cat with score 1, but for every fourth, which has 0.25."""
-    inbox = Inbox(tmp_path)
     for number in range(_PHOTOS):
         add_classified(inbox, f"{number}.jpg")
     inbox.ledger.review([1], say_label("wolf", "anna"))
@@ -58,6 +57,19 @@ def test_pages_hold_all_unsure_answers_once(db: ReadingConnection, rows: int, mo
     db.thresholds = {"cat": 0.1}  # as after a reload
     assert read_all(db, ResultFilter(unsure=True)) == []
     assert len(read_all(db, ResultFilter(unsure=False))) == _PHOTOS
+
+
+def test_what_a_person_is_unsure_of_is_found_as_unsure(db: ReadingConnection, inbox: Inbox) -> None:
+    inbox.ledger.review([2, 3], say_verdict("unsure", "anna"))
+    inbox.ledger.review([3], say_verdict("withdrawn", "anna"))
+    inbox.ledger.review([5], say_verdict("unsure", "anna"))
+
+    assert read_all(db, ResultFilter(2, unsure=True)) == [9, 5, 2, 1]
+    assert read_all(db, ResultFilter(unsure=False)) == [12, 11, 10, 8, 7, 6, 4, 3]
+    db.thresholds = {}
+    assert read_all(db, ResultFilter(unsure=True)) == [5, 2]
+    unsure = {result["id"] for result in list_results(db, ResultFilter()) if is_unsure(result)}
+    assert unsure == {5, 2}
 
 
 @pytest.mark.parametrize("rows", [1, 3, 5000])

@@ -13,6 +13,7 @@ from dogid.conditions import rows_left_out
 from dogid.errors import UsageError
 from dogid.file_names import one_line
 from dogid.ledger.verdicts import STANDING
+from dogid.result_document import is_unsure
 
 _STATUSES = ("pending", "classified", "failed")
 _REVIEWED = ("true", "false", *STANDING)
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="yes",
         choices=("yes", "no"),
         metavar="U",
-        help="only answers below their label's threshold (yes, also without a value), or only others (no)",
+        help="only answers below their label's threshold and photos of which a person is unsure (yes, also without a"
+        " value), or only other answers (no)",
     )
     result_bounds.add_bounds(parser)
     parser.add_argument("--follow", action="store_true", help="keep running and print new results")
@@ -156,9 +158,13 @@ def _matches(result: dict[str, Any], args: argparse.Namespace, bounds: result_bo
         and _is_reviewed_so(result, args.reviewed)
         and args.status in (None, result["status"])
         and _wanted_presence(args) in (None, result["present"])
-        and (args.unsure is None or (args.unsure == "yes") is result["unsure"])
+        and (args.unsure is None or _is_unsure_so(result, args.unsure))
         and bounds.allow(result)
     )
+
+
+def _is_unsure_so(result: dict[str, Any], wanted: str) -> bool:
+    return is_unsure(result) if wanted == "yes" else result["unsure"] is False and not is_unsure(result)
 
 
 def _is_reviewed_so(result: dict[str, Any], wanted: str | None) -> bool:

@@ -33,6 +33,7 @@ _IS_REVIEWED = """photo.id IN (SELECT copy.id FROM review CROSS JOIN photo AS co
     ON substr(copy.sha256, 1, 16) = substr(review.sha256, 1, 16) AND copy.sha256 = review.sha256
     WHERE verdict != 'withdrawn' AND {}
     AND review.id = (SELECT max(word.id) FROM review AS word WHERE word.sha256 = review.sha256))"""
+_SAID_UNSURE = "+" + _IS_REVIEWED.format("verdict = 'unsure'")  # `+`: rows are looked at in the order of their ids
 _IS_OTHERWISE_LABELLED = f"{_IS_REVIEWED.format('review.label = ?')} AND NOT (state = 'classified' AND label = ?)"
 
 
@@ -65,8 +66,8 @@ class ResultFilter:
     after: int | None = None
     """Only results with a larger id; they come in the order of their ids then, the oldest first."""
     unsure: bool | None = None
-    """Only answers that are unsure, or only those that are not, by the connection's thresholds. No index finds them:
-    `bounded_search` does, within the time of a request."""
+    """Only photos of which the model, by the connection's thresholds, or a person is unsure, or only the other answers.
+    No index finds them: `bounded_search` does, within the time of a request."""
     default_threshold: float = 0.0
     """Of labels that have no threshold, for `unsure`."""
     name: str | None = None
@@ -125,7 +126,7 @@ def _condition_of(
         values.append(wanted.reviewed)
     if wanted.unsure is not None:
         condition, parameters = unsure_condition(db, unsure=wanted.unsure, default=wanted.default_threshold)
-        conditions.append(condition)
+        conditions.append(f"(({condition}) {f'OR {_SAID_UNSURE}' if wanted.unsure else f'AND NOT ({_SAID_UNSURE})'})")
         values += parameters
     for condition, value in (
         ("photo.id < ?", wanted.before),

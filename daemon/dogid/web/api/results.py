@@ -62,8 +62,8 @@ MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=
 FOLDER = Parameter("folder", "only photos in this folder of the inbox, and in those below it")
 UNSURE = Parameter(
     "unsure",
-    "only answers below their label's threshold (yes), or only others (no); a page with fewer than limit has a next one"
-    " as long as there are photos that it has not looked at",
+    "only answers below their label's threshold and photos of which a person is unsure (yes), or only other answers"
+    " (no); a page with fewer than limit has a next one as long as there are photos that it has not looked at",
     choices=("yes", "no"),
 )
 STATUS = Parameter("status", "only photos with this status", choices=result_rows.STATUSES)

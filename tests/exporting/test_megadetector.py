@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.exporting.answered_ledger import HOSTILE, export
+from tests.exporting.answered_ledger import HOSTILE, classify, export
 from tests.ledger.ledger_folder import Inbox
 
 
@@ -38,3 +38,16 @@ def test_words_of_people_failures_and_empty_photos_are_in_the_batch_file(answere
     assert (batch["detection_categories"][unsure["category"]], unsure["classifications"]) == ("unknown", [])
     assert images["alone.jpg"]["detections"] == []
     assert images["broken.jpg"] == {"file": "broken.jpg", "detections": None, "failure": "corrupt: bad"}
+
+
+def test_blank_label_and_photo_named_as_a_video_are_as_the_format_has_them(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    classify(inbox, "gate/clip.MP4", " ")
+    assert export(inbox, "--format", "megadetector", "-o", tmp_path / "md.json") == 0
+    batch = json.loads((tmp_path / "md.json").read_text())
+    (image,) = batch["images"]
+
+    assert all(name.strip() for name in batch["classification_categories"].values())
+    assert (image["frame_rate"], image["frames_processed"]) == (1.0, [0])
+    assert [detection["frame_number"] for detection in image["detections"]] == [0]
+    inbox.close()

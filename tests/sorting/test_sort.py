@@ -247,3 +247,16 @@ def test_names_fit_every_file_system() -> None:
     assert file_names("no ending", "c" * 64)[1] == "no ending-cccccccccc"
     assert file_names(".jpg", "c" * 64)[0] == ".jpg"
     assert label_folder("pug ") == "pug%20"
+    assert file_names('a:b?".jpg. ', "c" * 64, for_fat=True)[0] == "a%3Ab%3F%22.jpg.%20"
+
+
+def test_names_are_encoded_where_the_disk_does_not_take_them(
+    inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classify(inbox, "08:00:01.jpg")
+    assert sort(inbox, "--to", tmp_path / "disk") == 0
+    monkeypatch.setattr("dogid.sorting.planning.takes_every_name", lambda _: False)  # as on a memory card
+    assert sort(inbox, "--to", tmp_path / "card") == 0
+
+    assert set(contents(tmp_path / "disk")) == {"pug/08:00:01.jpg"}
+    assert set(contents(tmp_path / "card")) == {"pug/08%3A00%3A01.jpg"}

@@ -6,6 +6,7 @@ detection, whose box is the whole frame, with the classifications.
 
 import json
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from dogid import __version__
 from dogid.exporting.label_kinds import LabelKind, guess_kind
@@ -16,6 +17,10 @@ _WRITER = "dogid "
 _CATEGORIES = {"1": "animal", "2": "person", "3": "vehicle", "4": "unknown"}
 _CATEGORY_OF = {LabelKind.ANIMAL: "1", LabelKind.HUMAN: "2", LabelKind.VEHICLE: "3", LabelKind.UNKNOWN: "4"}
 _WHOLE_FRAME = (0.0, 0.0, 1.0, 1.0)
+_BLANK = "(blank)"
+"""In the place of a label without a visible character: names of classes cannot be blank."""
+_VIDEO_NAMES = (".mp4", ".avi", ".mpeg", ".mpg", ".mov", ".mkv", ".flv")
+"""Ends of names that are taken for videos. A photo with such a name is one of a single frame."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -36,7 +41,7 @@ def encode_megadetector(batches: Iterable[list[Result]]) -> Iterator[tuple[str, 
         yield "".join(lines), batch
     ending = {
         "detection_categories": _CATEGORIES,
-        "classification_categories": {number: label for label, number in classes.items()},
+        "classification_categories": {number: label if label.strip() else _BLANK for label, number in classes.items()},
         "info": {
             "format_version": "1.6",
             "detector": "none: the box is the whole photo",
@@ -55,7 +60,16 @@ def is_ending(text: str) -> bool:
 
 def _describe(result: Result, classes: dict[str, str]) -> dict[str, object]:
     """Return a photo's entry; labels that come for the first time get a number in classes."""
-    entry: dict[str, object] = {"file": result["file"]}
+    entry = _describe_photo(result, classes)
+    if result["file"].lower().endswith(_VIDEO_NAMES):
+        entry |= {"frame_rate": 1.0, "frames_processed": [0]}
+        for detection in entry["detections"] or ():
+            detection["frame_number"] = 0
+    return entry
+
+
+def _describe_photo(result: Result, classes: dict[str, str]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"file": result["file"]}
     if result["taken_at"] is not None:
         entry["datetime"] = result["taken_at"]
     word = result["reviewed"]

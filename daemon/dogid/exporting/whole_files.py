@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from dogid.system.atomic_files import sync_folder
+from dogid.system.atomic_files import set_permissions, sync_folder
 
 
 class PartlyWrittenError(OSError):
@@ -55,7 +55,7 @@ class WholeFiles:
         for file, temporary, final in self._files:
             try:
                 file.close()
-                temporary.chmod(final.stat().st_mode & 0o777 if final.exists() else 0o666 & ~_umask())
+                set_permissions(temporary, final.stat().st_mode & 0o777 if final.exists() else 0o666 & ~_umask())
                 temporary.replace(final)
             except OSError as error:
                 if not written:

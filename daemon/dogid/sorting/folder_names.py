@@ -9,6 +9,9 @@ UNSURE = "_unsure"
 
 _REFUSED = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f\ud800-\udfff]|^[._ ]|[. ]$')
 """Of folders: by FAT and NTFS, by the kernel, or hidden; and the mark of those that are encoded."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_FOREIGN = re.compile(r'[\\:*?"<>|]|[. ]$')
+"""Of files: by FAT and NTFS alone."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _MOST_BYTES = 200  # of 255, so that there is room for a part of a SHA-256
 _DIGITS = 10
@@ -34,9 +37,19 @@ def fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def file_names(name: str, sha256: str) -> tuple[str, ...]:
-    """Return the names that a photo may have in its folder, the first that is free: its own, or with its content's."""
-    name = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", lambda found: _encode(found[0]), name)
+def has_foreign_letters(name: str) -> bool:
+    """Whether a file's name has something in it that FAT and NTFS do not take."""
+    return (_FOREIGN.search(name) or _CONTROL.search(name)) is not None
+
+
+def file_names(name: str, sha256: str, *, for_fat: bool = False) -> tuple[str, ...]:
+    """Return the names that a photo may have in its folder, the first that is free: its own, or with its content's.
+
+    for_fat: what FAT and NTFS do not take is percent-encoded, too.
+    """
+    name = _CONTROL.sub(lambda found: _encode(found[0]), name)
+    if for_fat:
+        name = _FOREIGN.sub(lambda found: _encode(found[0]), name)
     stem, dot, suffix = name.rpartition(".")
     if not stem or len(suffix.encode()) > 20:
         stem, dot, suffix = name, "", ""

@@ -15,6 +15,8 @@ TEMPORARY = ".dogid-sort-"
 _PIECE = 1 << 20
 _OTHER_DISK = "it lies on another disk than the inbox, and hard links need one: copy, or use symbolic links"
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENOENT})
+"""What file systems answer to a name that they do not take: the kernel's, and those of FUSE."""
 
 
 class Kind(StrEnum):
@@ -84,7 +86,8 @@ def _copy(source: int, status: os.stat_result, sha256: str, temporary: Path) -> 
                 piece = piece[file.write(piece) :]
         if digest.hexdigest() != sha256:
             raise SkippedError("it has changed since it was classified")
-        os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        with contextlib.suppress(PermissionError):  # of another user's memory card
+            os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
         os.fsync(file.fileno())
 
 
@@ -129,6 +132,17 @@ def claim(temporary: Path, target: Path) -> bool:
         temporary.rename(target)  # file systems of memory cards have no links
         return True
     temporary.unlink()
+    return True
+
+
+def takes_every_name(folder: Path) -> bool:
+    """Return whether the file system of a folder takes names that FAT and NTFS refuse."""
+    probe = folder / f"{TEMPORARY}:?.part"
+    try:
+        probe.touch()
+        probe.unlink(missing_ok=True)
+    except OSError as error:
+        return error.errno not in NAME_REFUSED
     return True
 
 

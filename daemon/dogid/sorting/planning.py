@@ -7,9 +7,16 @@ from pathlib import Path
 
 from dogid.file_names import possible_names, shown_name
 from dogid.result_document import Result
-from dogid.sorting.folder_names import UNSURE, distinct_folder, file_names, fold, label_folder
+from dogid.sorting.folder_names import (
+    UNSURE,
+    distinct_folder,
+    file_names,
+    fold,
+    has_foreign_letters,
+    label_folder,
+)
 from dogid.sorting.manifest import Manifest, PlacedPhoto
-from dogid.sorting.placing import Kind
+from dogid.sorting.placing import Kind, takes_every_name
 from dogid.sorting.sort_report import SortReport
 
 
@@ -44,8 +51,21 @@ class Plan:
 class Planner:
     """Plans photos of an inbox, in the manifest of one folder."""
 
-    def __init__(self, folder: Path, inbox: Path, manifest: Manifest, kind: Kind, *, replaces_kinds: bool) -> None:
-        """Set up; with replaces_kinds photos that are there as another kind are made anew."""
+    def __init__(
+        self,
+        folder: Path,
+        inbox: Path,
+        manifest: Manifest,
+        kind: Kind,
+        *,
+        replaces_kinds: bool,
+        is_rehearsal: bool = False,
+    ) -> None:
+        """Set up; with replaces_kinds photos that are there as another kind are made anew.
+
+        is_rehearsal: nothing is made, also not to find out what the file system takes.
+        """
+        self._is_fat = False if is_rehearsal else None  # None: not known yet
         self._folder = folder
         self._inbox = inbox
         self._manifest = manifest
@@ -76,7 +96,7 @@ class Planner:
             source = before.source
         if before is not None and before.folder == folder:
             return self._plan_anew(before, source, result, report)
-        names = file_names(shown_name(path.rpartition(b"/")[2]), sha256)
+        names = self._names_for(shown_name(path.rpartition(b"/")[2]), sha256)
         free = [name for name in names if self._is_free(f"{folder}/{name}", sha256)]
         if not free:
             report.note_failure(result["file"], f"all names for it are taken in {folder}")
@@ -113,6 +133,12 @@ class Planner:
             name = distinct_folder(label)
         self._manifest.write_folder(name, fold(name), label, made=not (self._folder / name).exists())
         return name
+
+    def _names_for(self, name: str, sha256: str) -> tuple[str, ...]:
+        """Return the names that a photo may have, as the file system of the folder takes them."""
+        if self._is_fat is None and has_foreign_letters(name):
+            self._is_fat = not takes_every_name(self._folder)
+        return file_names(name, sha256, for_fat=bool(self._is_fat))
 
     def _is_free(self, path: str, sha256: str) -> bool:
         holder = self._manifest.find_path(path)

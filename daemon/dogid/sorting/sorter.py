@@ -80,7 +80,12 @@ class Sorter:
                     self.manifest.commit()
             self._stack.callback(self.manifest.close)
             self._planner = Planner(
-                self.folder, self._inbox, self.manifest, self._kind, replaces_kinds=self._replaces_kinds
+                self.folder,
+                self._inbox,
+                self.manifest,
+                self._kind,
+                replaces_kinds=self._replaces_kinds,
+                is_rehearsal=self._is_rehearsal,
             )
             self._placer = Placer(self.folder, self._inbox, self.manifest)
             self._stack = self._stack.pop_all()

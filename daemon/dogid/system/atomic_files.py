@@ -32,7 +32,7 @@ def write_all_atomically(folder: Path, contents: Mapping[str, bytes], mode: int 
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).chmod(mode)
+            set_permissions(Path(temporary), mode)
         for path, final in ready:
             path.replace(final)
         sync_folder(folder)
@@ -40,6 +40,15 @@ def write_all_atomically(folder: Path, contents: Mapping[str, bytes], mode: int 
         for path, _ in ready:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def set_permissions(path: Path, mode: int) -> None:
+    """Set a file's permissions, where the file system has such: memory cards have none. Raise OSError."""
+    try:
+        path.chmod(mode)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
 
 
 def sync_folder(folder: Path) -> None:

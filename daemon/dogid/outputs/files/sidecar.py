@@ -18,6 +18,8 @@ from dogid.outputs.files.folder_output import FolderOutput, FolderTable
 from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedError
 from dogid.outputs.table import read_table
 from dogid.result_document import Result
+from dogid.sorting.folder_names import has_foreign_letters
+from dogid.sorting.placing import NAME_REFUSED
 from dogid.system.atomic_files import sync_folder
 
 _ROOT = "dogid"
@@ -84,6 +86,9 @@ class SidecarOutput(FolderOutput):
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
+            if error.errno in NAME_REFUSED and has_foreign_letters(result["file"]):
+                reason = "memory cards (FAT) do not take this name: rename the photo, or name a folder on another disk"
+                raise RefusedError(f"{path}: {reason}") from error
             raise self._folder.explain(error, path) from error
 
     def _replace(self, path: Path, content: bytes) -> None:

@@ -1,10 +1,12 @@
 """A mail server on this machine that keeps what it gets."""
 
 import contextlib
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -30,10 +32,21 @@ class MailReceiver:
 
 
 @contextlib.contextmanager
-def receiving_mail(port: int = 0) -> Iterator[MailReceiver]:
-    """A mail server on a free port, or the given one."""
+def receiving_mail(port: int = 0, *, certificate: Path | None = None) -> Iterator[MailReceiver]:
+    """A mail server on a free port, or the given one; certificate: a PEM file with its key, which requires STARTTLS."""
     receiver = MailReceiver(port or claim_port())
-    controller = Controller(receiver, hostname="127.0.0.1", port=receiver.port, ready_timeout=TIMEOUT)
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    controller = Controller(
+        receiver,
+        hostname="127.0.0.1",
+        port=receiver.port,
+        ready_timeout=TIMEOUT,
+        tls_context=tls,
+        require_starttls=tls is not None,
+    )
     controller.start()
     try:
         yield receiver

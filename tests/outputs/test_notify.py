@@ -14,6 +14,7 @@ import pytest
 from dogid.outputs.notify import Notify, make_output
 from dogid.outputs.notify_child import hide_secrets
 from dogid.outputs.output import OutputConfigError, OutputContext, OutputError, RefusedError
+from tests.outputs.certificates import NEEDS_OPENSSL, make_certificate
 from tests.outputs.deliveries import make_context, make_delivery, send
 from tests.outputs.http_receiver import Handler, Receiver, receiving, reply, reply_in_turn
 from tests.outputs.mail_receiver import receiving_mail
@@ -62,6 +63,22 @@ def test_mail_has_text_and_thumbnail(tmp_path: Path) -> None:
 
 def _mailto(port: int) -> str:
     return f"mailto://127.0.0.1:{port}/?from=dogid@here.org&to=you@here.org"
+
+
+@NEEDS_OPENSSL
+def test_own_authority_is_accepted_for_mail_and_http(tmp_path: Path) -> None:
+    certificate, both = make_certificate(tmp_path)
+    with receiving_mail(certificate=both) as mailbox, receiving(reply(200, b"{}"), certificate=both) as receiver:
+        mail = f"mailtos://localhost:{mailbox.port}/?mode=starttls&from=dogid@here.org&to=you@here.org"
+        unknown = str(fault(make(tmp_path, mail, thumbnail=False)))
+        assert send(make(tmp_path, mail, ca_file=str(certificate)), [make_delivery()]) == [1]
+        http = make(tmp_path, receiver.url.replace("https://", "jsons://"), ca_file=str(certificate))
+        assert send(http, [make_delivery()]) == [1]
+
+    assert "certificate verify failed" in unknown
+    assert "ca_file" in unknown
+    assert (len(mailbox.mails), len(receiver.requests)) == (1, 1)
+    assert "ca_file: " in str(fault(make(tmp_path, mail, ca_file=str(tmp_path / "none"))))
 
 
 def test_ntfy_gets_message_and_thumbnail(tmp_path: Path, receiver: Receiver) -> None:

@@ -4,9 +4,7 @@ import base64
 import json
 import logging
 import os
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from standardwebhooks import Webhook as Verifier
 from dogid.outputs import http_request
 from dogid.outputs.output import OutputConfigError, OutputError, RefusedError
 from dogid.outputs.webhook import Webhook, make_output, parse_headers, parse_secret, read_retry_after
+from tests.outputs.certificates import NEEDS_OPENSSL, make_certificate
 from tests.outputs.deliveries import make_context, make_delivery, send
 from tests.outputs.http_receiver import Handler, Receiver, receiving, reply, reply_in_turn
 
@@ -240,16 +239,11 @@ def test_address_in_a_file_may_hold_a_password(tmp_path: Path, receiver: Receive
     assert receiver.requests[0].path == "/hook"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl (apt install openssl)")
+@NEEDS_OPENSSL
 def test_only_certificates_of_known_authorities_are_accepted(tmp_path: Path) -> None:
-    certificate = tmp_path / "certificate.pem"
-    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-    made = [*request, "-keyout", str(tmp_path / "key.pem"), "-out", str(certificate), *names]
-    subprocess.run(made, check=True, capture_output=True)
-    (tmp_path / "both.pem").write_bytes(certificate.read_bytes() + (tmp_path / "key.pem").read_bytes())
+    certificate, both = make_certificate(tmp_path)
 
-    with receiving(certificate=tmp_path / "both.pem") as receiver:
+    with receiving(certificate=both) as receiver:
         error = str(fault(make(tmp_path, receiver.url)))
         assert error.startswith("localhost: its certificate is not accepted: self-signed certificate")
         assert "is its own" not in error

@@ -18,12 +18,15 @@ from dogid.outputs.bounded_process import clean_environment, run_bounded
 from dogid.outputs.message_template import check_template, fill_template
 from dogid.outputs.notify_child import Message, Report, Request
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
+from dogid.outputs.own_authority import load_authority
 from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
 
 _MEMORY = 256_000_000  # bytes; Apprise takes 40 MB, a message with its thumbnail little more
 _LONGEST_REASON = 300  # characters
 _PROXIES = ("http_proxy", "https_proxy", "no_proxy")
+_AUTHORITY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""What names the certificates to OpenSSL, as for mail, and to requests, as for all that speaks HTTP."""
 _PASSED_ON = ("PYTHONPATH", *_PROXIES, *(name.upper() for name in _PROXIES))
 
 
@@ -31,6 +34,7 @@ class _Table(OutputTable, frozen=True, kw_only=True):
     url_file: str
     title: str = "{label} {score}"
     body: str = "{file}, {time}"
+    ca_file: str | None = None
     thumbnail: bool = True
     timeout: Annotated[float, msgspec.Meta(ge=5, le=300)] = 60.0
     pause: Annotated[float, msgspec.Meta(ge=0, le=60)] | None = None
@@ -96,6 +100,8 @@ class Notify:
         self._context.folder.mkdir(parents=True, exist_ok=True)
         request: Request = {"url": url, "messages": messages, "pause": self._table.pause}
         variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        if self._table.ca_file is not None:
+            variables |= dict.fromkeys(_AUTHORITY, str(load_authority(self._table.ca_file)))
         try:
             outcome = run_bounded(
                 [sys.executable, "-P", "-m", "dogid.outputs.notify_child"],

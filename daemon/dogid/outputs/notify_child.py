@@ -22,6 +22,7 @@ _REASON = re.compile(
     r"|(\([45]\d\d, b'[^']+'\))"  # of a mail server
 )
 """What is worth repeating of the exceptions that Apprise logs for developers."""
+_UNKNOWN_CERTIFICATE = "certificate verify failed"
 _LONGEST_REASON = 500  # characters; the daemon reads no more than the end of what is printed
 _REFUSED = re.compile(r"error=(?:400|413|415|422)\b")
 """Answers that mean the message and not the service: too long, or with what it does not take."""
@@ -127,6 +128,8 @@ def _explain(said: _Records, url: str) -> str:
     reason = next((part for part in found[-1].groups() if part), "") if found else ""
     if ("timed out" in reason or "name resolution" in reason) and is_blocked(_ANYWHERE, 9):
         reason = SANDBOX
+    elif reason.startswith(_UNKNOWN_CERTIFICATE):
+        reason = f"{reason.strip()}; name an authority of your own by ca_file"
     return hide_secrets(f"{text} ({reason.strip()})" if reason else text, url)
 
 

@@ -27,7 +27,8 @@ from dogid.clock import iso_utc
 from dogid.outputs.http_request import Address, Answer, Connection, parse_address
 from dogid.outputs.network_faults import explain_fault
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
-from dogid.outputs.secret_files import find_secret, read_secret
+from dogid.outputs.own_authority import load_authority
+from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
 
 _PREFIX_OF_SECRETS = "whsec_"
@@ -135,12 +136,7 @@ class Webhook:
             return Connection(address, self._table.timeout, None)
         tls = ssl.create_default_context()
         if self._table.ca_file is not None:
-            try:
-                tls.load_verify_locations(find_secret(self._table.ca_file))
-            except ssl.SSLError:
-                raise OutputError(f"ca_file: {self._table.ca_file}: holds no certificate in PEM") from None
-            except OSError as error:
-                raise OutputError(f"ca_file: {self._table.ca_file}: cannot be read: {error.strerror}") from None
+            load_authority(self._table.ca_file, tls)
         return Connection(address, self._table.timeout, tls)
 
     def _read_address(self) -> Address:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from dogid.outputs.mqtt.configuration import Address, MqttTable
-from dogid.outputs.mqtt.connection import SLICE_SECONDS, Connection, Message
+from dogid.outputs.mqtt.connection import SLICE_SECONDS, Connection, Message, size_of
 from dogid.outputs.output import OutputError, RefusedError
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 _ACK_SECONDS = 10.0  # without any acknowledgement; less gives up on slow links, more notices a hanging broker later
 _NOTE_SECONDS = 0.2  # between two notes of how far it got: each is written to the disk; more sends more twice
 _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken over by another daemon of the same name
+_LIMIT_SECONDS = 600.0  # for which a limit of sizes is believed that a broker did not announce; it may be raised there
 
 _BAD_CREDENTIALS, _NOT_AUTHORIZED, _PROTOCOL_VERSION = 0x86, 0x87, 0x84
 _TOO_LARGE, _INVALID_PAYLOAD = 0x95, 0x99
+_RAISE_LIMIT = "raise max_packet_size, in old settings message_size_limit, of the broker"
 
 
 class TopicRefusedError(OutputError):
@@ -57,6 +59,9 @@ class Broker:
         self._listen_to = listen_to
         self._connection: Connection | None = None
         self._is_old = False  # the broker does not know MQTT 5
+        self._limit: tuple[int, float] | None = None
+        """Bytes of a packet that the broker takes, as it refused a larger one; and until when that is believed."""
+        self._is_careful = False  # one message at a time: to find which of them the broker refuses
         self.received: deque[bytes] = deque(maxlen=10)
         """Payloads that came in."""
 
@@ -107,7 +112,7 @@ class Broker:
                     self._refuse_too_large(connection, messages[sent])
                 while (
                     sent < len(messages)
-                    and len(numbers) < connection.window
+                    and len(numbers) < (1 if self._is_careful else connection.window)
                     and not connection.is_too_large(messages[sent])
                 ):
                     numbers[connection.publish(messages[sent])] = sent
@@ -127,11 +132,15 @@ class Broker:
                         self.drop()  # what is still on the way would take up the window of the next messages
                     self._explain_refusal(messages[refused[0]], refused[1], is_next=refused[0] == first_open)
                 if connection.lost is not None:
+                    if connection.is_confused and numbers:
+                        self._note_refusal([messages[at] for at in numbers.values()])
                     self._report_loss(connection, connection.lost)
                 if now > deadline:
                     self._fail("no acknowledgement came; the broker hangs, or the network is down")
                 if self._stopping.is_set() and first_open < len(messages):
                     self._fail("it has not acknowledged all before the stop")
+            if sent > 1:
+                self._is_careful = False
         finally:
             if first_open > noted:
                 acknowledged(first_open)
@@ -184,6 +193,8 @@ class Broker:
             connection.drop()
             raise
         self._connection = connection
+        if self._limit is not None and time.monotonic() < self._limit[1]:
+            connection.limit_packets(self._limit[0])
         return connection.answer
 
     def _refuse(self, answer: "ReasonCode") -> NoReturn:
@@ -213,22 +224,36 @@ class Broker:
                 f" `topic write {message.topic.rpartition('/')[0]}/#`"
             )
         if reason.value == _TOO_LARGE:
-            text = f"{where}: {message.topic}: {len(message.payload)} bytes are more than it takes"
+            text = f"{where}: {message.topic}: {len(message.payload)} bytes are more than it takes; {_RAISE_LIMIT}"
         else:
             text = f"{where}: a message to {message.topic} was refused: {str(reason).lower()}"
         is_message = is_next and reason.value in (_TOO_LARGE, _INVALID_PAYLOAD)
         raise (MessageRefusedError if is_message else TopicRefusedError)(text)
+
+    def _note_refusal(self, messages: Sequence[Message]) -> NoReturn:
+        """Raise OutputError for a broker that has answered one of messages with what the protocol does not know.
+
+        mosquitto does so where a message is larger than its `message_size_limit`. With the next connection the one is
+        found, and with the one after it is refused here.
+        """
+        if len(messages) > 1:
+            self._is_careful = True
+            self._fail("it refused one of several messages, which are now sent one by one")
+        (message,) = messages
+        self._limit = size_of(message) - 1, time.monotonic() + _LIMIT_SECONDS
+        self._fail(f"it refused {len(message.payload)} bytes to {message.topic}; {_RAISE_LIMIT}")
 
     def _refuse_too_large(self, connection: Connection, message: Message) -> None:
         """Raise MessageRefusedError where the broker does not take messages of this size."""
         if connection.is_too_large(message):
             raise MessageRefusedError(
                 f"broker {self._address}: {message.topic}: {len(message.payload)} bytes are more than it takes;"
-                " raise its max_packet_size"
+                f" {_RAISE_LIMIT}"
             )
 
     def _report_loss(self, connection: Connection, why: str) -> NoReturn:
         """Raise OutputError for a lost connection. Many brokers do not say that another client has taken it over."""
+        self._limit = None  # it may have restarted with another
         if time.monotonic() - connection.made_at < _SHORT_SECONDS:
             why += (
                 f" soon after it was made; did the broker restart, or does another client connect as {self._client_id},"

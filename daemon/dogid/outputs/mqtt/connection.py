@@ -63,6 +63,8 @@ class Connection:
         """What the broker says to the connection."""
         self.lost: str | None = None
         """Why the connection is no more."""
+        self.is_confused = False
+        """Whether it is no more since the broker sent what the protocol does not know: some refuse a message so."""
         self.made_at = 0.0
         """When the broker answered, in monotonic seconds."""
         self.acknowledged: deque[tuple[int, ReasonCode]] = deque()
@@ -128,8 +130,16 @@ class Connection:
             if self.lost is not None:
                 return
             received = len(self.acknowledged) + len(self._received)
-            code = self._client.loop(seconds)
+            try:
+                code = self._client.loop(seconds)
+            except (ValueError, LookupError, AssertionError):  # of paho before 2.2, for the same
+                code = MQTTErrorCode.MQTT_ERR_PROTOCOL
             if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                self.is_confused = code not in (
+                    MQTTErrorCode.MQTT_ERR_CONN_LOST,
+                    MQTTErrorCode.MQTT_ERR_NO_CONN,
+                    MQTTErrorCode.MQTT_ERR_KEEPALIVE,
+                )
                 self.lost = self.lost or "the connection was lost"
                 return
             seconds = 0
@@ -138,8 +148,11 @@ class Connection:
 
     def is_too_large(self, message: Message) -> bool:
         """Return whether the broker does not take messages of this size."""
-        size = len(message.topic.encode()) + len(message.payload) + _MOST_HEADER
-        return self._most_bytes is not None and size > self._most_bytes
+        return self._most_bytes is not None and size_of(message) > self._most_bytes
+
+    def limit_packets(self, most_bytes: int) -> None:
+        """Note that the broker takes no larger packets, though it does not say so."""
+        self._most_bytes = most_bytes if self._most_bytes is None else min(self._most_bytes, most_bytes)
 
     def _make_client(self, version: int, will: Message | None) -> "Client":
         from paho.mqtt.client import Client
@@ -187,3 +200,8 @@ class Connection:
 
     def _note_message(self, _client: "Client", _data: object, message: "MQTTMessage") -> None:
         self._received.append(bytes(message.payload))
+
+
+def size_of(message: Message) -> int:
+    """Return how many bytes the packet of a message has at most."""
+    return len(message.topic.encode()) + len(message.payload) + _MOST_HEADER

@@ -1,6 +1,7 @@
 """Kill receivers and the real daemon at random while photos come, and count on the other side what has arrived.
 
-`python -m tests.outputs.harness --outages 200` prints a report; an outage is a kill.
+`python -m tests.outputs.harness --outages 200` prints a report: each receiver and the daemon is killed so often, and
+outputs that write files die with the daemon.
 """
 
 import argparse
@@ -30,6 +31,7 @@ _ONCE = frozenset({"jsonl", "csv", "rule", "sort"})
 _SEEDS = 1 << 32
 _SIDE = 16  # pixels: photos are cheap, what is tried is what becomes of their results
 _LONGEST_PAUSE = 0.6  # seconds between two outages, and of one
+_DAEMON = "the daemon"
 _DAEMON_EVERY = 4  # outages; the others are shared by the receivers
 _FAULT_RATE = 0.01  # of what receivers have got, and answer wrongly
 _PATIENCE = 600.0  # seconds for what is left at the end: outputs wait up to five minutes after many faults
@@ -60,16 +62,18 @@ def run(
     seed: int,
     kinds: Sequence[str] = KINDS,
     *,
+    each: bool = False,
     patience: float = _PATIENCE,
     progress: bool = False,
 ) -> Report:
     """Have so many outages of outputs of these kinds and of the daemon; return what was found.
 
-    patience: seconds in which all has to be answered at the end, and then to be sent.
+    each: of every one of them so many, not of all together. patience: seconds in which all has to be answered at the
+    end, and then to be sent.
     """
     report, began = Report(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="dogid-outages-") as folder:
-        _run(Path(folder), outages, random.Random(seed), kinds, report, patience=patience, progress=progress)
+        _run(Path(folder), outages, random.Random(seed), kinds, report, each=each, patience=patience, progress=progress)
     report.seconds = time.monotonic() - began
     return report
 
@@ -81,6 +85,7 @@ def _run(
     kinds: Sequence[str],
     report: Report,
     *,
+    each: bool,
     patience: float,
     progress: bool,
 ) -> None:
@@ -97,10 +102,17 @@ def _run(
                 report.photos += 1
                 _put_photo(daemon.inbox, f"{report.photos:05}.jpg", report.photos)
             _put_photo(daemon.inbox, OVERWRITTEN, -number)
-            time.sleep(chance.uniform(0, _LONGEST_PAUSE))
-            _have_outage(daemon, receivers, chance, report, is_daemons=number % _DAEMON_EVERY == 1)
+            mortal = sorted(receivers.keys() & set(SERVERS))
+            if each:
+                victims = chance.sample([*mortal, _DAEMON], len(mortal) + 1)
+            else:
+                victims = [_DAEMON if number % _DAEMON_EVERY == 1 or not mortal else chance.choice(mortal)]
+            for victim in victims:
+                time.sleep(chance.uniform(0, _LONGEST_PAUSE))
+                report.outages[victim] += 1
+                _have_outage(daemon, receivers, chance, victim)
             if progress:
-                print(f"{number + 1} of {outages} outages", file=sys.stderr, flush=True)  # noqa: T201
+                print(f"{number + 1} of {outages} rounds", file=sys.stderr, flush=True)  # noqa: T201
         eventually(
             lambda: _has_answered(daemon, report.photos + 1, outages),
             lambda: f"all is answered: {daemon.log_text()[-3000:]}",
@@ -143,21 +155,15 @@ def _make_photo(seed: int) -> bytes:
     return photo(seed % _SEEDS, size=(_SIDE, _SIDE))
 
 
-def _have_outage(
-    daemon: DaemonProcess, receivers: dict[str, Receiver], chance: random.Random, report: Report, *, is_daemons: bool
-) -> None:
+def _have_outage(daemon: DaemonProcess, receivers: dict[str, Receiver], chance: random.Random, victim: str) -> None:
     """Kill one of all, and start it again after a while; the daemon may just be starting."""
-    mortal = sorted(receivers.keys() & set(SERVERS))
-    if is_daemons or not mortal:
-        report.outages["the daemon"] += 1
+    if victim == _DAEMON:
         daemon.kill()
         daemon.start()
         return
-    name = chance.choice(mortal)
-    report.outages[name] += 1
-    receivers[name].kill()
+    receivers[victim].kill()
     time.sleep(chance.uniform(0, _LONGEST_PAUSE))
-    receivers[name].start()
+    receivers[victim].start()
 
 
 def _outputs(daemon: DaemonProcess) -> list[dict[str, Any]]:
@@ -254,7 +260,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     args = parser.parse_args()
-    report = run(args.outages, args.seed, args.kinds, progress=True)
+    report = run(args.outages, args.seed, args.kinds, each=True, progress=True)
     print(report.text())  # noqa: T201
     return int(bool(report.faults))
 

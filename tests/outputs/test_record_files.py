@@ -18,6 +18,7 @@ from dogid.outputs.files.place import OutputFolder
 from dogid.outputs.files.record_file import RecordFile, RecordFormat, Rotation
 from dogid.outputs.files.record_output import _JSON_START, RecordOutput, make_csv, make_jsonl
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError
+from dogid.outputs.trial_messages import send_test
 from dogid.result_table import COLUMNS
 from tests.outputs.deliveries import make_context, make_delivery, send
 from tests.support.forked import in_another_process
@@ -151,6 +152,10 @@ def test_file_put_aside_by_another_program_is_begun_anew(tmp_path: Path, make: M
     path.rename(tmp_path / "aside")
     send(output, [make_delivery(1), make_delivery(2, is_test=True)])
 
+    assert read_ids(path) == ids(1)
+    said = send_test(output, make_delivery(3, is_test=True))
+    assert said.ok
+    assert f"{tmp_path} can be written" in said.detail
     assert read_ids(path) == ids(1)
 
 

@@ -172,9 +172,10 @@ def find_newest_review(db: sqlite3.Connection) -> tuple[int, int] | None:
     return None if row is None else (row["id"], row["at"])
 
 
-def has_due_photos(db: sqlite3.Connection) -> bool:
-    """Return whether a photo is pending that does not wait for its next attempt."""
-    return db.execute("SELECT 1 FROM photo WHERE state = 'pending' AND due = 0 LIMIT 1").fetchone() is not None
+def has_due_photos(db: sqlite3.Connection, most: int = 0) -> bool:
+    """Return whether more than so many photos are pending that do not wait for their next attempt."""
+    query = "SELECT 1 FROM photo WHERE state = 'pending' AND due = 0 LIMIT 1 OFFSET ?"
+    return db.execute(query, (most,)).fetchone() is not None
 
 
 def is_classified(db: sqlite3.Connection, path: bytes) -> bool:

@@ -58,12 +58,12 @@ class Backlog:
         if self._wants_all and self._store.read_cursor(self._name) is None:
             self._store.set_cursor(0 if from_start else read_newest_seq(self._reader()), self._name)
 
-    def photos_wait(self) -> bool:
-        """Return whether there are photos that could be classified now."""
-        return has_due_photos(self._reader())
+    def photos_wait(self, most: int) -> bool:
+        """Return whether there are more than so many photos that could be classified now."""
+        return has_due_photos(self._reader(), most)
 
-    def read(self, limit: int) -> Batch:
-        """Return up to limit deliveries: events first, then results and reviews."""
+    def read(self, limit: int, *, events_only: bool = False) -> Batch:
+        """Return up to limit deliveries: events first, then results and reviews, unless only events are wanted."""
         db = self._reader()
         deliveries, positions = list[Delivery](), list[Position]()
         last_event = last_seq = None
@@ -90,7 +90,7 @@ class Backlog:
                 )
                 positions.append(Position(last_event, None))
         after_events = last_event
-        if self._wants_all and len(deliveries) < limit:
+        if self._wants_all and not events_only and len(deliveries) < limit:
             seq = self._store.read_cursor(self._name) or 0
             room = limit - len(deliveries)
             newest = read_newest_seq(db)

@@ -107,8 +107,9 @@ class OutputContext:
 class Output(Protocol):
     """One configured output. All methods are called from its own thread.
 
-    One whose deliveries are not urgent may have `yields_to_photos = True`: it rests nearly all the time while photos
-    wait to be classified, and catches up afterwards.
+    While many photos wait to be classified, results and reviews rest nearly all the time, and catch up afterwards;
+    events do not. One whose deliveries are not urgent may have `yields_to_photos = True`: they rest while any photo
+    waits. One that leaves test messages out, as they would stay in a file, has `takes_tests = False`.
     """
 
     wants_all: bool

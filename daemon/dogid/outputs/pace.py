@@ -10,8 +10,9 @@ _SHORTEST, _LONGEST = 0.04, 0.09
 """Seconds. Raising the shortest delays the second of two events; raising the longest delays those in a stream of
 photos, which all pass within 0.1 s. Lowering them takes processor time from the photos."""
 _LONGEST_IN_BACKLOG = 0.5
-_TIMES_COST_OF_BACKLOG = 5
-"""Times the processor time of a round, where more waits. Lower, and photos wait for it; higher, and it takes longer."""
+_TIMES_COST_OF_BACKLOG, _TIMES_COST_WITHOUT_PHOTOS = 5, 1
+"""Times the processor time of a round, where more waits: while photos wait, and while none does. Lower, and photos, or
+else the page, wait for it; higher, and it takes longer."""
 
 _LONGEST_BESIDE_PHOTOS = 30.0
 _TIMES_COST_BESIDE_PHOTOS = 1000
@@ -32,10 +33,14 @@ class Pace:
         """Note that a round begins."""
         self._began_at, self._used = time.monotonic(), time.thread_time()
 
-    def rest_seconds(self, *, has_more: bool) -> float:
-        """Return how long to rest after a round; has_more: whether it has left something for the next."""
+    def rest_seconds(self, *, has_more: bool, photos_wait: bool = True) -> float:
+        """Return how long to rest after a round.
+
+        has_more: whether it has left something for the next; photos_wait: whether photos wait to be classified.
+        """
         if has_more:
-            rest = min(_LONGEST_IN_BACKLOG, _TIMES_COST_OF_BACKLOG * (time.thread_time() - self._used))
+            times = _TIMES_COST_OF_BACKLOG if photos_wait else _TIMES_COST_WITHOUT_PHOTOS
+            rest = min(_LONGEST_IN_BACKLOG, times * (time.thread_time() - self._used))
         else:
             is_stream = self._began_at - self._rested_at < _SHORTEST
             rest = self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST

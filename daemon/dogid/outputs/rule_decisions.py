@@ -1,4 +1,4 @@
-"""Which results become events: the rules, applied to one change of the ledger after the other.
+"""Which results become events: the rules, applied to one result after the other.
 
 All goes by the results' own times, and by the clock only where nothing is left to read: a daemon that stops and goes on
 later decides the same.
@@ -7,13 +7,11 @@ later decides the same.
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from fnmatch import fnmatchcase
 
-from dogid.ledger.reviews import Change
+from dogid.ledger.sightings import Sighting
 from dogid.outputs.rule_state import Burst, Frame, RuleState, begin_burst
 from dogid.outputs.rules import FAILED, FORCED, NEW, UNSURE, Rule
-from dogid.result_document import Result
 
 _LONGEST_BURST = 10
 """Times the setting `burst`, after which a burst ends though photos still come. Higher, and a camera that never rests
@@ -36,7 +34,7 @@ class Event:
 
 
 class RuleDecisions:
-    """Applies rules to changes."""
+    """Applies rules to results."""
 
     def __init__(self, rules: Sequence[Rule], state: RuleState) -> None:
         self._rules = rules
@@ -44,24 +42,21 @@ class RuleDecisions:
         self._state = state
         self._wanting_new = [rule.name for rule in rules if rule.labels is not None and NEW in rule.labels]
 
-    def consider(self, change: Change, model_labels: Collection[str]) -> list[Event]:
-        """Return the events that a change brings about: of bursts that are over by its time, and its own.
+    def consider(self, sighting: Sighting, model_labels: Collection[str]) -> list[Event]:
+        """Return the events that a result brings about: of bursts that are over by its time, and its own.
 
         model_labels: of the model in use, whose labels go before the words that rules have for others.
         """
-        result = change.result
-        if change.kind != "result" or result is None or result["status"] not in ("classified", "failed"):
-            return []
-        events = self._close_bursts(change.at_ms)
-        if result["label"] is not None:
-            self._state.note_label(result["label"], self._wanting_new)
+        events = self._close_bursts(sighting.at)
+        if sighting.label is not None:
+            self._state.note_label(sighting.label, self._wanting_new)
         for rule in self._rules:
-            if not _is_in_folders(rule, result):
+            if not _is_in_folders(rule, sighting):
                 continue
-            passes_by_name = _passes_by_name(rule, result, model_labels)
-            if not passes_by_name and not self._passes_as_new(rule, result, model_labels):
+            passes_by_name = _passes_by_name(rule, sighting, model_labels)
+            if not passes_by_name and not self._passes_as_new(rule, sighting, model_labels):
                 continue
-            frame = _as_frame(change, result, is_new=not passes_by_name)
+            frame = _as_frame(sighting, is_new=not passes_by_name)
             if rule.max_age_ms is not None and frame.at - frame.taken > rule.max_age_ms:
                 self._state.note_suppressed(rule.name, "max_age")
             elif rule.quiet is not None and rule.quiet.contain(_local_time(frame.at)):
@@ -132,12 +127,11 @@ class RuleDecisions:
 
     def _decide(self, rule: Rule, frame: Frame, at: int, count: int, decided: int) -> list[Event]:
         """Return the event of a photo or a burst that began at a moment, unless one came before it."""
-        day = _local_day(at)
         if frame.is_new and not self._state.is_new(rule.name, frame.label):
             self._state.note_suppressed(rule.name, "new")  # by a burst of another folder that was over first
             return []
         if rule.first_of_day or rule.cooldown_ms:
-            last = self._state.find_last_event(rule.name, frame.folder, frame.label)
+            last, day = self._state.find_last_event(rule.name, frame.folder, frame.label), _local_day(at)
             if last is not None and rule.first_of_day and last[1] == day:
                 self._state.note_suppressed(rule.name, "first_of_day")
                 return []
@@ -150,39 +144,47 @@ class RuleDecisions:
             self._state.use_up(rule.name, frame.label)
         return [Event(rule, frame, count, decided)]
 
-    def _passes_as_new(self, rule: Rule, result: Result, model_labels: Collection[str]) -> bool:
-        label = result["label"]
+    def _passes_as_new(self, rule: Rule, sighting: Sighting, model_labels: Collection[str]) -> bool:
+        label = sighting.label
         if rule.labels is None or label is None or NEW not in rule.labels or NEW in model_labels:
             return False
-        return self._state.is_new(rule.name, label) and _is_sure(rule, result)
+        return self._state.is_new(rule.name, label) and _is_sure(rule, sighting)
 
 
-def _is_in_folders(rule: Rule, result: Result) -> bool:
+def _is_in_folders(rule: Rule, sighting: Sighting) -> bool:
     patterns = rule.folder_patterns
-    return patterns is None or any(fnmatchcase(result["folder"], pattern) for pattern in patterns)
+    return patterns is None or any(fnmatchcase(sighting.folder, pattern) for pattern in patterns)
 
 
-def _passes_by_name(rule: Rule, result: Result, model_labels: Collection[str]) -> bool:
+def _passes_by_name(rule: Rule, sighting: Sighting, model_labels: Collection[str]) -> bool:
     """Whether a result is one that the labels of a rule say, other than as a new label."""
-    label = result["label"]
+    label = sighting.label
     if label is None:
         return rule.labels is not None and FAILED in rule.labels and FAILED not in model_labels
     if rule.labels is not None:
-        if UNSURE in rule.labels and UNSURE not in model_labels and result["unsure"]:
+        if UNSURE in rule.labels and UNSURE not in model_labels and sighting.unsure:
             return True  # whatever its score: it is low
         if label not in rule.labels and f"{FORCED}{label}" not in rule.labels:
             return False
-    return _is_sure(rule, result)
+    return _is_sure(rule, sighting)
 
 
-def _is_sure(rule: Rule, result: Result) -> bool:
-    return not result["unsure"] if rule.min_score is None else bool(result["score"] >= rule.min_score)
+def _is_sure(rule: Rule, sighting: Sighting) -> bool:
+    return not sighting.unsure if rule.min_score is None else sighting.score >= rule.min_score
 
 
-def _as_frame(change: Change, result: Result, *, is_new: bool) -> Frame:
-    taken = round(datetime.fromisoformat(result["modified_at"]).timestamp() * 1000)
-    label, score = (FAILED, 0.0) if result["label"] is None else (result["label"], result["score"])
-    return Frame(change.seq, result["id"], result["folder"], label, score, taken, change.at_ms, is_new)
+def _as_frame(sighting: Sighting, *, is_new: bool) -> Frame:
+    label = FAILED if sighting.label is None else sighting.label
+    return Frame(
+        sighting.seq,
+        sighting.result_id,
+        sighting.folder,
+        label,
+        sighting.score,
+        sighting.taken,
+        sighting.at,
+        is_new,
+    )
 
 
 def _local_time(at_ms: int) -> tuple[int, int]:

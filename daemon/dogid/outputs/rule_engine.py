@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from dogid.clock import Clock
 from dogid.ledger.gallery_queries import list_given_labels
 from dogid.ledger.queries import read_newest_seq
-from dogid.ledger.reviews import Change, list_changes_since
-from dogid.outputs.rule_changes import leave_out_replayed
+from dogid.ledger.sightings import Sighting, list_sightings_since
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -69,14 +68,14 @@ class RuleEngine:
         db = self._reader()
         cursor = self._store.read_cursor() or 0
         newest, now = read_newest_seq(db), self._clock.wall_ms()
-        changes = list_changes_since(db, cursor, _BATCH, with_superseded=True) if newest > cursor else []
-        has_more = len(changes) == _BATCH
-        end = changes[-1].seq if has_more else max([newest, *(change.seq for change in changes)])
+        sightings = list_sightings_since(db, cursor, _BATCH if newest > cursor else 0)
+        last, has_more = sightings.last_seq or 0, newest > cursor and sightings.is_full
+        end = last if has_more else max(newest, last)
         outputs = set[str]()
         if end != cursor or self._decisions.has_ended_burst(now):
             try:
                 with self._store.transaction() as store_db:
-                    outputs = self._decide(store_db, leave_out_replayed(db, changes), None if has_more else now)
+                    outputs = self._decide(store_db, sightings.found, None if has_more else now)
                     self._state.flush()
                     self._store.set_cursor(end)
             except BaseException:
@@ -86,12 +85,12 @@ class RuleEngine:
         seconds = None if next_end is None else max(0.001, (next_end - now) / 1000)
         return Step(frozenset(outputs), has_more, seconds)
 
-    def _decide(self, db: sqlite3.Connection, changes: Sequence[Change], now: int | None) -> set[str]:
-        """Write the events of changes, and of bursts that are over now; return the outputs that get some."""
+    def _decide(self, db: sqlite3.Connection, sightings: Sequence[Sighting], now: int | None) -> set[str]:
+        """Write the events of results, and of bursts that are over now; return the outputs that get some."""
         labels = self._list_labels()
         outputs = set[str]()
-        for change in changes:
-            for event in self._decisions.consider(change, labels):
+        for sighting in sightings:
+            for event in self._decisions.consider(sighting, labels):
                 outputs |= self._write(db, event)
         if now is not None:
             for event in self._decisions.close_bursts_by_clock(now):

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dogid.ledger.first_results import find_seq_before, list_labels_up_to
-from dogid.ledger.reviews import Change, list_changes_since
-from dogid.outputs.rule_changes import leave_out_replayed
+from dogid.ledger.sightings import Sighting, list_sightings_since
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -40,10 +39,10 @@ def try_rules(
         decisions = RuleDecisions(rules, state)
         before: dict[str, dict[str, int]] | None = None
         events = list[Event]()
-        for change in _iterate_changes(ledger, first):
-            if before is None and change.at_ms >= since_ms:
+        for sighting in _iterate_sightings(ledger, first):
+            if before is None and sighting.at >= since_ms:
                 before = state.count_suppressed()
-            events += decisions.consider(change, model_labels)
+            events += decisions.consider(sighting, model_labels)
         events += decisions.close_bursts_by_clock(now_ms)
         return Trial(
             [event for event in events if event.frame.at >= since_ms],
@@ -51,10 +50,10 @@ def try_rules(
         )
 
 
-def _iterate_changes(ledger: sqlite3.Connection, seq: int) -> Iterator[Change]:
-    while changes := list_changes_since(ledger, seq, _BATCH, with_superseded=True):
-        yield from leave_out_replayed(ledger, changes)
-        seq = changes[-1].seq
+def _iterate_sightings(ledger: sqlite3.Connection, seq: int) -> Iterator[Sighting]:
+    while (some := list_sightings_since(ledger, seq, _BATCH)).last_seq is not None:
+        yield from some.found
+        seq = some.last_seq
 
 
 def _subtract(counts: dict[str, dict[str, int]], before: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:

@@ -32,9 +32,12 @@ _LONGEST_STORE_WAIT = 10.0
 """The same where a database in the state folder cannot be read or written: trying costs little there."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
-_LOOK_SECONDS = 0.5
-"""Between two looks whether photos still wait. More has an output that yields to them, and a test message, begin later;
+_LOOK_SECONDS, _LOOK_SECONDS_OF_LIVE = 0.5, 0.1
+"""Between two looks whether photos still wait, of an output that yields to them and of others. More has it go on later;
 less takes time from the photos."""
+_LIVE_PHOTOS = 20
+"""Photos that may wait to be classified before results rest, of an output that does not yield: as many as cameras take
+at once. More, and they take time from a backlog; fewer, and results of several cameras come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class OutputRunner:
         self._next_tend: float = 0.0
         self._is_tending = False
         self._pace = Pace()
-        self._yields: bool = output.wants_all and getattr(output, "yields_to_photos", False)
+        yields: bool = getattr(output, "yields_to_photos", False)
+        self._most_waiting, self._look_seconds = (0, _LOOK_SECONDS) if yields else (_LIVE_PHOTOS, _LOOK_SECONDS_OF_LIVE)
+        self._rest_until = 0.0
+        self._rests = False  # with results and reviews, beside photos that wait to be classified
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
     @property
@@ -89,7 +95,12 @@ class OutputRunner:
         self._thread.start()
 
     def wake(self) -> None:
-        """Have it look for what waits."""
+        """Have it look for what waits; results that rest are looked for afterwards."""
+        if not self._rests:
+            self._woken.set()
+
+    def wake_for_events(self) -> None:
+        """Have it look for events, which never rest."""
         self._woken.set()
 
     def retry_now(self) -> None:
@@ -151,7 +162,7 @@ class OutputRunner:
             self._tend()
             if self._stopping.is_set():
                 return
-            batch = self._backlog.read(self._output.batch)
+            batch = self._backlog.read(self._output.batch, events_only=self._rests)
             if batch.deliveries:
                 self._send(batch)
                 self._next_tend = 0.0
@@ -173,23 +184,35 @@ class OutputRunner:
             self._on_failure(error)
         else:
             self._failures = 0
-            if self._yields and batch.deliveries:
-                self._rest_beside_photos()
-            if len(batch.deliveries) >= self._output.batch:
-                self._wait_until(time.monotonic() + self._pace.rest_seconds(has_more=True), wakes=False)
-            elif not batch.deliveries:  # else there may be more by now
-                self._wait_until(self._next_tend)
+            self._wait_after(batch)
 
-    def _rest_beside_photos(self) -> None:
-        """Rest after a round as long as photos wait to be classified, within limits."""
-        end = time.monotonic() + self._pace.rest_seconds_beside_photos()
-        while not self._tests and self._photos_wait() and (left := end - time.monotonic()) > 0:
-            if self._stopping.wait(min(left, _LOOK_SECONDS)):
+    def _wait_after(self, batch: Batch) -> None:
+        """Wait after a round, as long as there is nothing to do, or photos go before it."""
+        if batch.end.seq is not None:
+            self._rest_until = time.monotonic() + self._pace.rest_seconds_beside_photos()
+        has_rested, self._rests = self._rests, self._has_to_rest()
+        if self._rests:
+            self._rest()
+        elif len(batch.deliveries) >= self._output.batch:
+            seconds = self._pace.rest_seconds(has_more=True, photos_wait=self._photos_wait(0))
+            self._wait_until(time.monotonic() + seconds, wakes=False)
+        elif not (batch.deliveries or has_rested):  # else there may be more by now
+            self._wait_until(self._next_tend)
+
+    def _rest(self) -> None:
+        """Rest with results as long as photos wait to be classified, within limits, or until there is an event."""
+        while self._has_to_rest():
+            look = time.monotonic() + self._look_seconds
+            if self._wait_until(min(look, self._rest_until, self._next_tend)) or time.monotonic() >= self._next_tend:
                 return
 
-    def _photos_wait(self) -> bool:
+    def _has_to_rest(self) -> bool:
+        return time.monotonic() < self._rest_until and self._photos_wait(self._most_waiting)
+
+    def _photos_wait(self, most: int) -> bool:
+        """Return whether more than so many photos could be classified now."""
         try:
-            return self._backlog.photos_wait()
+            return self._backlog.photos_wait(most)
         except (sqlite3.Error, DogidError):
             return False  # the next round, which cannot read the ledger either, notes why
 
@@ -272,14 +295,18 @@ class OutputRunner:
         if outcome.ok:
             self._next_try = 0.0
 
-    def _wait_until(self, moment: float, *, wakes: bool = True) -> None:
-        """Wait until a moment, a stop, a test, a change of the next attempt; where it wakes, also for new results."""
+    def _wait_until(self, moment: float, *, wakes: bool = True) -> bool:
+        """Wait until a moment, a stop, a test, a change of the next attempt; where it wakes, also for new results.
+
+        Return whether it was something else than the moment.
+        """
         was = self._next_try
         while not (self._stopping.is_set() or self._tests) and self._next_try == was:
             seconds = moment - time.monotonic()
             if seconds <= 0:
-                return
+                return False
             if self._woken.wait(min(seconds, threading.TIMEOUT_MAX)):
                 if wakes and time.monotonic() >= was:
-                    return
+                    return True
                 self._woken.clear()  # before the conditions above are looked at again
+        return True

@@ -9,7 +9,7 @@ from typing import Any
 
 from dogid.errors import DogidError
 from dogid.file_names import one_line
-from dogid.ledger.queries import read_newest_seq
+from dogid.ledger.queries import has_due_photos, read_newest_seq
 from dogid.outputs.backlog import Backlog
 from dogid.outputs.pace import Pace
 from dogid.outputs.preparation import PreparedOutputs
@@ -144,6 +144,8 @@ class RunningOutputs:
                 step = self._apply_rules(self._engine)
                 wait = _RETRY_SECONDS if step is None else min(wait, step.next_close or wait)
                 has_more = step is not None and step.has_more
+            if has_more and not self._photos_wait():
+                continue  # live events wait for this
             self._stopping.wait(pace.rest_seconds(has_more=has_more))
             if not has_more:
                 signal.wait_for_change(known, wait)
@@ -166,8 +168,14 @@ class RunningOutputs:
             return None
         self._rule_fault = None
         for name in step.outputs:
-            self._runners[name].wake()
+            self._runners[name].wake_for_events()
         return step
+
+    def _photos_wait(self) -> bool:
+        try:
+            return has_due_photos(self._source.reader())
+        except (sqlite3.Error, DogidError):
+            return True  # the next round, which cannot read the ledger either, notes why
 
     def answer_requests(self) -> bool:
         """Do what commands ask for, such as to send a test message; return whether one asks."""

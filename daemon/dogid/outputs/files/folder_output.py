@@ -16,6 +16,7 @@ class FolderOutput:
     """Base of these outputs; `send` is each one's own."""
 
     yields_to_photos = True
+    takes_tests = False
     batch = 50
 
     def __init__(self, table: FolderTable, context: OutputContext) -> None:

@@ -46,6 +46,7 @@ class RecordOutput:
     """Appends a record for each delivery."""
 
     yields_to_photos = True
+    takes_tests = False
     batch = 500  # records with one wait for the disk; more are sent again after a fault
 
     def __init__(

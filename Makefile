@@ -6,7 +6,7 @@ CASES ?= 20000
 PACKAGES ?= dist
 MINUTES ?= 30
 OUTAGES ?= 200
-WORKERS ?= 4
+WORKERS ?= 6
 CANARY_VERSIONS ?= lowest-direct highest
 CANARY_TESTS ?= tests/web/server tests/web/api/test_events.py tests/web/api/test_status.py \
   tests/web/api/test_classify_upload.py tests/attacks/test_slow.py \

@@ -60,7 +60,7 @@ def test_uninstalling_keeps_data_for_reinstalling(service: Service) -> None:
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == ["/etc/dogid", STATE]
     assert service.machine.run("systemctl", "list-unit-files", "dogid*", check=False).stdout.count("dogid") == 0
     service.dogid("service", "uninstall")  # again: nothing to do is no error
-    service.dogid("service", "install", "--user", "visitor")
+    service.reinstall("--user", "visitor")
     service.wait_for_results("visit.jpg")
     service.audit(1)
 
@@ -87,7 +87,7 @@ def test_instance_has_own_inbox_settings_and_port(service: Service) -> None:
     assert "sudo dogid service uninstall --instance garden" in refused.stderr
 
     running = service.machine.show("dogid@garden", "MainPID")
-    service.dogid("service", "install")
+    service.reinstall()
     assert service.machine.show("dogid@garden", "MainPID") not in (running, "0")  # it runs the new program
 
     service.machine.write(f"{GARDEN_UNIT}.d/own.conf", "[Service]\nNice=1\n")
@@ -104,11 +104,11 @@ def test_reinstalling_repairs_failed_service(service: Service) -> None:
     service.machine.write(CONFIG, "wrokers = 2\n")
     service.machine.run("systemctl", "restart", "dogid", check=False)
     assert service.machine.show("dogid", "ActiveState") == "failed"
-    failed = service.dogid("service", "install", check=False)
+    failed = service.reinstall(check=False)
     assert (failed.returncode, failed.stderr.count("\n")) == (1, 1)
     assert "dogid.service does not start; see: journalctl -u dogid.service -p err" in failed.stderr
     service.machine.write(CONFIG, f'inbox = "{INBOX}"\nstate = "{STATE}"\n')
-    service.dogid("service", "install")
+    service.reinstall()
 
     assert service.is_active
 
@@ -172,7 +172,7 @@ def test_deleting_data_leaves_nothing(service: Service) -> None:
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == []
     assert service.machine.run("getent", "passwd", "dogid", check=False).returncode != 0
     service.dogid("service", "uninstall", "--delete-data")  # again: nothing to do is no error
-    service.dogid("service", "install", "--user", "visitor")
+    service.reinstall("--user", "visitor")
     assert service.is_active
 
 

@@ -8,34 +8,54 @@ the like, for tests that it does not run.
 from pathlib import Path
 
 GROUPS = {
-    "TensorFlow": ("tests/convert/", "tests/model/"),
+    "training": ("tests/convert/training/",),
     "an installed service": ("tests/service/",),
+    "TensorFlow": ("tests/convert/", "tests/model/"),
+    "a Debian package": ("tests/service/test_deb.py", "tests/service/test_arm.py"),
     "a browser": ("tests/web/browser/",),
+    "outputs and archives": ("tests/outputs/", "tests/archive/", "tests/photo/"),
 }
-"""Folders whose tests share TensorFlow with its graphs and trainings, an installed service, a browser. None of them
-takes as long as all other tests together."""
+"""Folders and files whose tests share TensorFlow with its graphs and trainings, an installed service, packages, a
+browser, imports of clients and servers; the more exact path counts. The longest is first: none may take as long as all
+other tests together, and there are as many as processes, each of which begins with one."""
 
 _LONGEST = (
-    "tests/convert/", "tests/model/", "tests/service/", "tests/web/browser/", "tests/soak/", "tests/learning/",
-    "tests/chain/", "tests/crash/", "tests/replay/", "tests/web/api/test_schemathesis.py",
+    "tests/learning/test_learning_run.py", "tests/learning/test_learning_by_itself.py", "tests/soak/", "tests/chain/",
+    "tests/crash/", "tests/replay/", "tests/learning/", "tests/inbox/", "tests/web/api/test_schemathesis.py",
+    "tests/attacks/test_slow.py", "tests/pages/", "tests/pipeline/", "tests/commands/",
 )  # fmt: skip
-"""They start first, in this order, so that no process is left alone with one of them at the end; also single files."""
+"""After the groups these start first, in this order, so that no process is left alone with one of them at the end."""
 
 
 def rank(test: str) -> int:
     """Return where a test stands in the order of the run; the smallest first."""
-    return next((at for at, folder in enumerate(_LONGEST) if test.startswith(folder)), len(_LONGEST))
+    group = find_group(test)
+    if group is not None:
+        return list(GROUPS).index(group)
+    at = next((at for at, folder in enumerate(_LONGEST) if test.startswith(folder)), len(_LONGEST))
+    return len(GROUPS) + at
 
 
 def find_group(test: str) -> str | None:
     """Return the name of the group that a test, or a folder with a slash at its end, belongs to; None where to none."""
-    return next((group for group, folders in GROUPS.items() if test.startswith(folders)), None)
+    found = [(len(path), group) for group, paths in GROUPS.items() for path in paths if test.startswith(path)]
+    return max(found)[1] if found else None
 
 
 def is_for_another(path: Path, root: Path, worker: str, workers: int) -> bool:
-    """Whether a file or folder belongs to a group that another process collects.
+    """Whether a file, or a folder with all that is in it, belongs to groups that other processes collect.
 
     worker: this process's name, gw0, gw1 ...; workers: how many there are.
     """
-    group = find_group(f"{path.relative_to(root).as_posix()}/") if path.is_relative_to(root) else None
-    return group is not None and worker != f"gw{list(GROUPS).index(group) % workers}"
+    if not path.is_relative_to(root):
+        return False
+    name = f"{path.relative_to(root).as_posix()}/"
+    inside = (group for group, paths in GROUPS.items() if any(one.startswith(name) for one in paths))
+    groups = {find_group(name), *inside}
+    return all(group is not None and worker != _worker_of(group, workers) for group in groups)
+
+
+def _worker_of(group: str, workers: int) -> str:
+    """Return the process of a group; where there are fewer, the last one has two, and so on back."""
+    row, at = divmod(list(GROUPS).index(group), workers)
+    return f"gw{workers - 1 - at if row % 2 else at}"

@@ -7,7 +7,10 @@ from typing import TypeVar
 TIMEOUT = 60.0
 """Seconds: so long that only what never happens fails."""
 
-_PAUSE = 0.02
+_PAUSE_SHARE = 0.1
+"""Of the time waited so far, until the condition is asked again. Asking costs processor time, here and in the daemon:
+a smaller share spends more of it on what takes seconds, a larger one comes later."""
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.02, 0.25  # seconds
 
 T = TypeVar("T")
 
@@ -17,12 +20,13 @@ def eventually(condition: Callable[[], T | None], description: str | Callable[[]
 
     description: what is waited for; a function is only called for the failure.
     """
-    deadline = time.monotonic() + timeout
+    began = time.monotonic()
     while True:
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > timeout:
             awaited = description if isinstance(description, str) else description()
             raise AssertionError(f"did not happen in {timeout:g} s: {awaited}; last seen: {answer!r}")
-        time.sleep(_PAUSE)
+        time.sleep(min(max(_PAUSE_SHARE * waited, _SHORTEST_PAUSE), _LONGEST_PAUSE))

@@ -53,7 +53,7 @@ help:
 	@echo "make deb    build the Debian package for this machine into $(PACKAGES)/ (DIST=trixie, ARCH=arm64: for another)"
 	@echo "make image  build a container image into $(PACKAGES)/, without a container engine (root, mmdebstrap, umoci)"
 	@echo "make pages: the manual page and the table of settings, from the code's own lists"
-	@echo "make pictures TO=FOLDER: all views of the page at five widths, light and dark; make readme-pictures: the two of the README"
+	@echo "make pictures TO=FOLDER: all views of the page at five widths, light and dark; make readme-pictures: those in tests/web/browser/readme"
 	@echo "make lint types format clean"
 
 run: $(RUN)/.installed
@@ -160,7 +160,7 @@ bench: $(BENCH)/.installed
 pictures: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.web.browser.pictures $(or $(TO),/tmp/dogid-pictures)
 
-# the two pictures of the page in the README
+# small pictures of all views, on a desk and on a phone, with free photos: those of the README are among them
 readme-pictures: $(DEV)/.installed
 	$(DEV)/bin/python -m tests.web.browser.readme_pictures
 

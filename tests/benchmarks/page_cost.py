@@ -2,13 +2,17 @@
 
 `python -m tests.benchmarks.page_cost` fills a ledger with photos of the last twenty days and, at each size, prints the
 milliseconds of the first `GET /` after new results, which counts them by day and label, and of the next ones; then of
-each view in VIEWS, and the 95th percentile of all, by the clock and of the processor. The goal is 50 ms.
+each view in VIEWS, and the 95th percentile of all, by the clock and of the processor. The goal is 50 ms. What pages of
+`/results` in RESULTS cost comes after that. `--sizes 1000` fills less.
 """
 
+import argparse
 import contextlib
+import datetime as dt
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from flask.testing import FlaskClient
@@ -38,6 +42,13 @@ VIEWS = (
     "/page/full/{middle}?label=fox",
 )  # fmt: skip
 """Of the page, with the id of a photo in the middle."""
+RESULTS = (
+    "/results?limit={limit}", "/results?min_score=0.999&limit={limit}", "/results?max_score=0.1&limit={limit}",
+    "/results?folder=Drive/2027&limit={limit}", "/results?folder=Back+Garden&limit={limit}",
+    "/results?since={tomorrow}&limit={limit}", "/results?label=fox&present=false&limit={limit}",
+    "/results?reviewed=true&label=fox&limit={limit}",
+)  # fmt: skip
+"""Pages of `/results`, most of which find nothing; with another limit each time, as pages are cached."""
 _DAY_MS = 86_400_000
 _DAYS = 20
 _GROUP = 5_000
@@ -46,7 +57,9 @@ _ASKED = 15
 
 def main() -> None:
     """Print a line for each size."""
-    for size in SIZES:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, help="photos in the ledger")
+    for size in parser.parse_args().sizes:
         with tempfile.TemporaryDirectory(prefix="dogid-page-") as folder:
             fill(Path(folder) / "state", size)
             print(f"{size:>9,} photos: {measure(Path(folder))}", flush=True)  # noqa: T201
@@ -63,12 +76,8 @@ def measure(folder: Path) -> str:
         began = time.perf_counter()
         assert asked.get("/").status_code == 200
         costs.append((time.perf_counter() - began) * 1000)
-    walls, cpus, parts = list[float](), list[float](), list[str]()
-    for view in VIEWS:
-        taken = [_time(asked, view.format(middle=_middle(folder))) for _ in range(_ASKED)]
-        walls += [wall for wall, _ in taken]
-        cpus += [cpu for _, cpu in taken]
-        parts.append(f"{view} {statistics.median(walls[-_ASKED:]):.1f} ({statistics.median(cpus[-_ASKED:]):.1f})")
+    walls, cpus, parts = _measure_each(asked, VIEWS, _middle(folder))
+    of_results = _measure_each(asked, RESULTS, _middle(folder))[2]
     service.ledger.close()
     percentiles = [statistics.quantiles(times, n=20)[-1] for times in (walls, cpus)]
     return "\n  ".join(
@@ -77,8 +86,24 @@ def measure(folder: Path) -> str:
             "by view, in ms, and of the processor in brackets:",
             *parts,
             "95 % of all views take at most {:.1f} ms ({:.1f})".format(*percentiles),
+            *of_results,
         ]
     )
+
+
+def _measure_each(
+    asked: FlaskClient, addresses: Sequence[str], middle: int
+) -> tuple[list[float], list[float], list[str]]:
+    """Return the milliseconds of all answers, by the clock and of the processor, and each address's median in words."""
+    walls, cpus, parts = list[float](), list[float](), list[str]()
+    tomorrow = dt.date.today() + dt.timedelta(days=1)  # noqa: DTZ011
+    for address in addresses:
+        values = {"middle": middle, "tomorrow": tomorrow}
+        taken = [_time(asked, address.format(**values, limit=50 + number)) for number in range(_ASKED)]
+        walls += [wall for wall, _ in taken]
+        cpus += [cpu for _, cpu in taken]
+        parts.append(f"{address} {statistics.median(walls[-_ASKED:]):.1f} ({statistics.median(cpus[-_ASKED:]):.1f})")
+    return walls, cpus, parts
 
 
 def _time(asked: FlaskClient, address: str) -> tuple[float, float]:

@@ -63,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     from dogid.ledger.database import is_outdated
 
     if not 1 <= args.limit <= _MAX_LIMIT:
-        raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}")
+        way_out = "; --follow --new prints only what comes from now on" if args.limit == 0 else ""
+        raise UsageError(f"--limit must be from 1 to {_MAX_LIMIT}{way_out}")
     if args.new and not args.follow:
         raise UsageError("--new prints what comes from now on: give --follow with it; or --since for what came before")
     bounds = result_bounds.read_bounds(args)

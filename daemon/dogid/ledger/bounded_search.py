@@ -17,6 +17,22 @@ _STEPS = 5_000
 """Of SQLite's machine, between two looks at the clock while it counts: a tenth of a millisecond or less."""
 
 
+def needs_bound(wanted: ResultFilter) -> bool:
+    """Return whether no index finds what is wanted, or two would have to be combined.
+
+    Else all that one of them finds would be read where the other finds nothing, such as all foxes where none has left
+    the inbox; and all photos where none has so high a score.
+    """
+    unindexed = (
+        wanted.unsure, wanted.name, wanted.folder, wanted.since_ms, wanted.until_ms, wanted.min_score, wanted.max_score,
+    )  # fmt: skip
+    if any(part is not None for part in unindexed) or wanted.reviewed == "false":
+        return True
+    # failed and pending photos are in the inbox, all of them
+    present = None if wanted.status in ("failed", "pending") else wanted.present
+    return sum(part is not None for part in (wanted.label, wanted.status, wanted.reviewed, present)) > 1
+
+
 class BoundedSearch:
     """The results that a filter wants, newest first; fewer than its limit where finding them takes too long.
 

@@ -154,6 +154,16 @@ class SeenDay:
     """Larger than the id of its last one, and not larger than that of the next day's first one."""
 
 
+def find_newest_day(db: sqlite3.Connection) -> dt.date | None:
+    """Return the day on which the newest photo was seen first, in the machine's time zone; None where there is none."""
+    row = db.execute(_LAST_SEEN, (MAX_ID,)).fetchone()
+    return None if row is None else _day_of(row["seen_at"])
+
+
+def _day_of(seen_at: int) -> dt.date:
+    return dt.datetime.fromtimestamp(seen_at / 1000).astimezone().date()
+
+
 def list_days(db: sqlite3.Connection, most: int) -> list[SeenDay]:
     """Return the newest days on which photos were seen first, the newest first; up to most.
 
@@ -165,7 +175,7 @@ def list_days(db: sqlite3.Connection, most: int) -> list[SeenDay]:
         row = db.execute(_LAST_SEEN, (end,)).fetchone()
         if row is None or len(days) == most:
             break
-        day = dt.datetime.fromtimestamp(row["seen_at"] / 1000).astimezone().date()
+        day = _day_of(row["seen_at"])
         midnight = dt.datetime.combine(day, dt.time()).timestamp()
         (first,) = find_first_ids_since(db, [round(midnight * 1000)])
         if not days or day < days[-1].day:

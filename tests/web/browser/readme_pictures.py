@@ -1,113 +1,95 @@
-"""Makes the README's two pictures of the page again: `python -m tests.web.browser.readme_pictures`.
+"""Makes the pictures of all views in `readme/` again: `python -m tests.web.browser.readme_pictures [FOLDER]`.
 
-It downloads free photos, trains a model on crops of ten of them, and lets a daemon classify other crops of the same
-ten, 94 to 100 % of whose area is in a single crop of the training, and of the four that are new to the model: high
-scores in the pictures are no measure of its quality. The thresholds of all labels are 0.9. It takes some two minutes.
+It downloads free photos, trains a model and fills an inbox (see `album`); then it takes each view, on a desk in the
+light and on a phone in the dark, as small files: VIEW-desk.webp and VIEW-phone.webp. It takes some three minutes.
 """
 
 import io
-import os
 import shutil
+import sys
 import tempfile
-import time
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.support.daemon import DaemonProcess, dogid
-from tests.support.http_client import fetch
-from tests.support.photos import put
-from tests.web.browser.free_photos import PHOTOS, crop, download
+from tests.support.daemon import DaemonProcess
+from tests.web.browser.album import Album
+from tests.web.browser.free_photos import download
 from tests.web.browser.visitor import DESKTOP, PHONE, Visitor
 
 FOLDER = Path(__file__).parent / "readme"
-_LESSONS = 24  # parts of each photo to learn from
-_HELD_BACK = {3, 5, 8, 10}  # of PHOTOS: not learned from, so that some answers are about photos new to the model
-_UNSURE = 0.9  # threshold of all labels
-# of PHOTOS, and the least share of its sides: small parts are hard
-_SHOWN = (
-    (0, 0.85), (6, 0.9), (4, 0.8), (2, 0.9), (3, 0.3), (12, 0.9), (8, 0.9), (5, 0.85), (1, 0.75), (7, 0.9), (11, 0.9),
-    (0, 0.5), (9, 0.9), (2, 0.5), (10, 0.9), (3, 0.8), (4, 0.3), (13, 0.9), (6, 0.4), (1, 0.5), (8, 0.3), (5, 0.5),
-    (7, 0.4), (12, 0.4),
+SCREENS: dict[str, tuple[dict[str, int], Literal["light", "dark"]]] = {
+    "desk": (DESKTOP, "light"),
+    "phone": (PHONE, "dark"),
+}
+VIEWS = (
+    "photos", "filtered", "label", "photo", "full", "review", "models", "status", "failed", "failed-photo", "upload",
+    "sign-in", "empty",
 )  # fmt: skip
-_CAMERAS = ("Garden", "Phone", "Trip")
+_QUALITY = 60  # of WebP: higher ones make larger files, with lower ones letters get a halo
 
 
 def main() -> None:
-    """Make both pictures."""
-    FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="free-photos-") as scratch:
-        folder = Path(scratch)
-        photos = download(folder / "packages")
-        model = train(folder, photos)
-        config = folder / "dogid.toml"
-        labels = {photo.kind for photo in PHOTOS}
-        config.write_text("[thresholds]\n" + "".join(f"{label} = {_UNSURE}\n" for label in sorted(labels)))
-        flags = ("--config", str(config), "--model", str(model), "--settle", "1")
-        daemon = DaemonProcess(folder / "inbox", folder / "state", *flags)
-        daemon.inbox.mkdir()
-        try:
-            daemon.start()
-            fill(daemon, photos)
-            take(daemon)
-        finally:
-            daemon.close()
-
-
-def train(folder: Path, photos: list[Image.Image]) -> Path:
-    """Return a model that has learned from parts of most of the photos."""
-    for at, photo in enumerate(PHOTOS):
-        for number in range(0 if at in _HELD_BACK else _LESSONS):
-            put(folder / "lessons" / photo.kind / f"{at}-{number}.jpg", crop(photos[at], 1000 * at + number, 0.5, 1))
-    graph, model = folder / "graph", folder / "album.tflite"
-    for command in (
-        ("retrain", str(folder / "lessons"), "-o", str(graph), "--cache", str(folder / "cache")),
-        ("convert", str(graph / "retrained_graph.pb"), "-o", str(model), "--calibrate", str(folder / "lessons")),
-    ):
-        done = dogid(*command, timeout=900)
-        assert done.returncode == 0, done.stderr
-    return model
-
-
-def fill(daemon: DaemonProcess, photos: list[Image.Image]) -> None:
-    """Put crops of all photos into the inbox, one after the other; confirm some answers."""
-    for number, (at, least) in enumerate(reversed(_SHOWN)):
-        name = f"{_CAMERAS[at % len(_CAMERAS)]}/IMG_{2041 + number * 3}.jpg"
-        file = put(daemon.inbox / name, crop(photos[at], 90_000 + number, least, min(1, least + 0.1)))
-        taken = time.time() - 1700 * (len(_SHOWN) - number)
-        os.utime(file, (taken, taken))
-        result = daemon.wait_for_answer(name)
-        if number % 7 == 3 and result["label"] == PHOTOS[at].kind:
-            word = b'{"verdict": "confirmed", "by": "the album\'s owner"}'
-            headers = {"Content-Type": "application/json"}
-            fetch(daemon.url, f"/results/{result['id']}/label", method="POST", body=word, headers=headers)
-
-
-def take(daemon: DaemonProcess) -> None:
-    """Take the page on a desk in the light, and a photo on a phone in the dark."""
-    chromium = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        visitor = Visitor(browser)
-        visitor.use_device(DESKTOP)
-        visitor.page.goto(daemon.url)
-        visitor.wait_for_pictures()
-        keep(visitor, "desktop")
-        visitor.use_device(PHONE, "dark")
-        cat = next(result for result in daemon.results() if result["label"] == "cat")
-        visitor.page.goto(f"{daemon.url}page/photo/{cat['id']}")
-        visitor.wait_for_pictures()
-        keep(visitor, "phone")
-        visitor.close()
+    """Make all pictures."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="free-photos-") as scratch, sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+        take(Visitor(browser), Path(scratch), folder)
         browser.close()
 
 
-def keep(visitor: Visitor, name: str) -> None:
-    """Write a small PNG of what the visitor sees."""
-    with Image.open(io.BytesIO(visitor.page.screenshot())) as picture:
-        small = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    small.save(FOLDER / f"{name}.png", optimize=True)
+def take(visitor: Visitor, scratch: Path, folder: Path) -> None:
+    """Take all views of an album, from its first photo to its failures, and of a daemon without photos."""
+    album = Album(scratch, download(scratch / "packages"))
+    nothing = DaemonProcess(scratch / "nothing" / "inbox", scratch / "nothing" / "state")
+    daemon = album.daemon
+    try:
+        album.train()
+        album.fill()
+        unsure = next(one for one in daemon.results() if one["unsure"] and not one["reviewed"])
+        views = {
+            "photos": "",
+            "filtered": "?label=mountain&folder=Garden",
+            "label": "page/label?label=other",
+            "photo": f"page/photo/{unsure['id']}?unsure=yes",
+            "full": f"page/full/{next(one['id'] for one in daemon.results() if one['label'] == 'cat')}?label=cat",
+            "review": "review",
+        }
+        keep(visitor, daemon, views, folder)
+        album.learn()
+        keep(visitor, daemon, {"models": "models#report"}, folder)
+        album.break_some()
+        failed = next(one for one in daemon.results() if one["error"] and one["error"]["code"] == "truncated")
+        views = {
+            "status": "status",
+            "failed": "?status=failed",
+            "failed-photo": f"page/photo/{failed['id']}?status=failed",
+            "upload": "page/upload",
+            "sign-in": "page/login",
+        }
+        keep(visitor, daemon, views, folder)
+        nothing.inbox.mkdir(parents=True)
+        keep(visitor, nothing.start(), {"empty": ""}, folder)
+        visitor.close()
+    finally:
+        daemon.close()
+        nothing.close()
+
+
+def keep(visitor: Visitor, daemon: DaemonProcess, views: dict[str, str], folder: Path) -> None:
+    """Write a small picture of each view, on each screen."""
+    for screen, (size, scheme) in SCREENS.items():
+        visitor.use_device(size, scheme, reduced_motion="reduce")  # an animation would be taken in the middle
+        for view, path in views.items():
+            visitor.page.goto("about:blank")
+            visitor.page.goto(daemon.url + path)
+            visitor.wait_for_pictures()
+            with Image.open(io.BytesIO(visitor.page.screenshot())) as picture:
+                picture.convert("RGB").save(folder / f"{view}-{screen}.webp", quality=_QUALITY, method=6)
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def test_links_lead_through_the_filter_and_back(visitor: Visitor, cameras: Daemo
     page = visitor.use_device(DESKTOP, java_script_enabled=False)
     ids = [result["id"] for result in of_door(cameras)]
     page.goto(cameras.url)
-    choose(page, "By camera", _DOOR)
+    choose(page, "Folder", _DOOR)
     page.get_by_role("link", name="Not reviewed").click()
     page.locator("#photos .tile > a").nth(1).click()
     assert shown_id(page) == ids[1]
@@ -133,17 +133,17 @@ def test_filters_combine_with_counts(page: Page, cameras: DaemonProcess) -> None
     label = cameras.results()[0]["label"]
     both = [result for result in of_door(cameras) if result["label"] == label]
     page.goto(cameras.url)
-    choose(page, "By label", label)
-    choose(page, "By camera", _DOOR)
+    choose(page, "Label", label)
+    choose(page, "Folder", _DOOR)
 
     chosen = page.locator("#filters [aria-current] bdi")
     expect(chosen).to_have_text(["All", label, _DOOR])
     expect(page.locator("#photos > li")).to_have_count(min(len(both), 24))
-    first = page.get_by_role("list", name="By day").get_by_role("link").last  # "Today", but after midnight
+    first = page.get_by_role("list", name="Day").get_by_role("link").last  # "Today", but after midnight
     day = first.locator("bdi").inner_text()
     first.click()
     expect(chosen).to_have_text(["All", label, _DOOR, day])
-    choose(page, "By label", label)  # once more: any label
+    choose(page, "Label", label)  # once more: any label
     expect(chosen).to_have_text(["All", _DOOR, day])
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).query))
     assert query.keys() == {"folder", "day"}
@@ -151,7 +151,24 @@ def test_filters_combine_with_counts(page: Page, cameras: DaemonProcess) -> None
     page.get_by_role("button", name="Find").click()
     expect(page.locator("#photos .file")).to_have_text(["event-03-seen-in-the-garden.jpg"])
     for known in cameras.status()["model"]["labels"]:  # also those that no photo has
-        expect(filter_link(page, "By label", known)).to_have_count(1)
+        expect(filter_link(page, "Label", known)).to_have_count(1)
+
+
+def test_filters_are_folded_on_a_phone(visitor: Visitor, cameras: DaemonProcess) -> None:
+    page = visitor.use_device(PHONE, java_script_enabled=False)
+    page.goto(cameras.url)
+    folders, days = page.locator("ul[aria-label=Folder]"), page.locator("ul[aria-label=Day]")
+    expect(folders).to_be_hidden()
+
+    page.get_by_text("Filters", exact=True).click()
+    expect(days).to_be_visible()
+    choose(page, "Folder", _JAPANESE)
+    expect(folders).to_be_visible()  # what is chosen stays in sight, before the others
+    expect(days).to_be_hidden()
+    places = folders.get_by_role("link").evaluate_all(
+        "all => all.map(link => [link.getBoundingClientRect().x, link.querySelector('bdi').textContent])"
+    )
+    assert min(places)[1] == _JAPANESE
 
 
 def test_labels_page_and_narrow_screens(visitor: Visitor, cameras: DaemonProcess) -> None:

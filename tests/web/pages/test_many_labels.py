@@ -52,7 +52,7 @@ def test_many_labels_become_a_select_list(asked: FlaskClient) -> None:
     assert len(re.findall("<option", html)) == 1 + 200  # any, and the first
     known = len(LABELS) + len(asked.get("/status").get_json()["model"]["labels"])
     assert f"first 200 of {known}" in html
-    assert 'aria-label="By label"' not in html
+    assert 'aria-label="Label"' not in html
     by_day = html.partition('<table id="table"')[2].partition("</table>")[0]
     assert by_day.count('scope="col"') == 1 + 6 + 1  # day, five labels and the others, all
 

@@ -18,7 +18,7 @@ from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
 from tests.support.photos import photo, picture, put
 
-SMALL = 70_000  # bytes, of all that a visitor loads besides thumbnails
+SMALL = 66_000  # bytes, of all that a visitor loads besides thumbnails
 
 
 def ask(daemon: DaemonProcess, path: str, **headers: str) -> tuple[int, bytes, Message]:

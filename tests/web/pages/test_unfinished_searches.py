@@ -116,5 +116,20 @@ def test_count_that_has_found_none_yet_is_left_out(inbox: Inbox, monkeypatch: py
     monkeypatch.setattr(bounded_search, "_STEPS", 1)
     clock = iter([False, *[True] * 1000])
     monkeypatch.setattr(bounded_search.Stopwatch, "is_over", property(lambda _: next(clock)))
-    choices = filter_choices.build_choices(inbox.db, PhotoFilter(folder="Pond"), (), (), dt.date(2026, 11, 1))
+    choices = filter_choices.build_choices(inbox.db, PhotoFilter(folder="Pond"), (), (), (), dt.date(2026, 11, 1))
     assert {choice.count for choice in choices.states} == {""}
+
+
+@pytest.mark.usefixtures("_little_time")
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("folder=Drive", [_PHOTOS, 1]), ("max_score=0.1", []), ("since=2999-01-01", []), ("label=cat&present=false", [7])],
+)
+def test_results_that_no_index_finds_come_page_by_page(client: FlaskClient, query: str, expected: list[int]) -> None:
+    found, pages, following = list[int](), 0, f"/results?{query}"
+    while following:
+        page = client.get(following).get_json()
+        found += [result["id"] for result in page["results"]]
+        pages, following = pages + 1, page["next"]
+    assert found == expected
+    assert pages > 1

@@ -11,7 +11,7 @@ from flask import Response
 
 from dogid.clock import iso_utc
 from dogid.ledger import known_labels, queries, result_rows
-from dogid.ledger.bounded_search import BoundedSearch
+from dogid.ledger.bounded_search import BoundedSearch, needs_bound
 from dogid.ledger.histories import Position, read_history_page
 from dogid.ledger.verdicts import STANDING
 from dogid.moments import parse_typed_moment
@@ -62,8 +62,7 @@ MAX_SCORE = Parameter("max_score", "only answers with at most this score", read=
 FOLDER = Parameter("folder", "only photos in this folder of the inbox, and in those below it")
 UNSURE = Parameter(
     "unsure",
-    "only answers below their label's threshold and photos of which a person is unsure (yes), or only other answers"
-    " (no); a page with fewer than limit has a next one as long as there are photos that it has not looked at",
+    "only answers below their label's threshold and photos of which a person is unsure (yes), or only others (no)",
     choices=("yes", "no"),
 )
 STATUS = Parameter("status", "only photos with this status", choices=result_rows.STATUSES)
@@ -80,7 +79,10 @@ RESULTS = Endpoint(
     "/results",
     "Each photo's current result, newest first",
     {
-        200: ResponseSpec("A page of results", {JSON: reference("Results")}),
+        200: ResponseSpec(
+            "A page of results; where a filter finds few, it may hold fewer than limit and still have a next one",
+            {JSON: reference("Results")},
+        ),
         304: ResponseSpec("The page still has the ETag that was sent (If-None-Match)"),
         400: ResponseSpec("A parameter is not as described", {JSON: reference("Error")}),
     },
@@ -157,7 +159,7 @@ def history_query(position: Position) -> str:
 def _encode_page(daemon: DaemonView, result_filter: queries.ResultFilter) -> bytes:
     """Return a page as JSON, encoded a result at a time: a thousand at once would take MB that are never freed."""
     parts, last_id = list[bytes](), 0
-    search = BoundedSearch(daemon.reader(), result_filter) if result_filter.unsure is not None else None
+    search = BoundedSearch(daemon.reader(), result_filter) if needs_bound(result_filter) else None
     for result in queries.iterate_results(daemon.reader(), result_filter) if search is None else search:
         parts.append(encode_json(result).rstrip())
         last_id = result["id"]

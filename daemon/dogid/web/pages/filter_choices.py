@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dogid.ledger import gallery_queries, queries
 from dogid.ledger.bounded_search import BoundedCount, Stopwatch, count_results
+from dogid.ledger.gallery_queries import SeenDay
 from dogid.web.pages.filters import PhotoFilter
 from dogid.web.pages.formatting import visible
 
@@ -24,8 +25,6 @@ _MOST_PHOTOS = 1000
 _CPU_SECONDS, _SECONDS = 0.015, 1.0
 """After which links have no number: more delays the page; with less, pages of large ledgers have fewer numbers. The
 second is for disks: photos that were not read for long take a lookup on it each."""
-_DAYS = 14
-"""Days that are links, the newest with photos; all others are found by the field for a date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +89,7 @@ class _Counter:
         return _in_words(self._look_up(photo_filter, ids))
 
     def _look_up(self, photo_filter: PhotoFilter, ids: tuple[int, int] | None = None) -> BoundedCount:
-        wanted = photo_filter.to_result_filter(self._db, ids=ids)
-        if not self._has_gone and photo_filter.show == "present":
-            wanted = replace(wanted, present=None)  # which an index can count without the rows
+        wanted = photo_filter.to_result_filter(self._db, ids=ids, has_gone=self._has_gone)
         return count_results(self._db, wanted, _MOST_PHOTOS, self._stopwatch)
 
     def _count_unreviewed(self, photo_filter: PhotoFilter) -> int | None:
@@ -108,18 +105,24 @@ class _Counter:
 
     def _from_tally(self, photo_filter: PhotoFilter) -> int | None:
         """Return the number where the ledger keeps it."""
-        if photo_filter.change(status=None, show="present").is_chosen:
+        if not photo_filter.is_tallied:
             return None
         counts = self._counts[photo_filter.show]
         return sum(counts.values()) if photo_filter.status is None else counts[photo_filter.status]
 
 
 def build_choices(
-    db: sqlite3.Connection, this: PhotoFilter, model_labels: Sequence[str], likely: Sequence[str], today: dt.date
+    db: sqlite3.Connection,
+    this: PhotoFilter,
+    model_labels: Sequence[str],
+    likely: Sequence[str],
+    seen_days: Sequence[SeenDay],
+    today: dt.date,
 ) -> FilterChoices:
     """Return the links beside a filter.
 
     likely: labels that people may have given, the most used first; those that they gave come before the model's.
+    seen_days: those that are links, the newest first.
     today: in the machine's time zone.
     """
     counter = _Counter(db)
@@ -138,7 +141,7 @@ def build_choices(
         )
     )
     folders = _list_folders(db, this, counter)
-    return FilterChoices(states, marks, labels, folders, _list_days(db, this, today, counter))
+    return FilterChoices(states, marks, labels, folders, _list_days(this, seen_days, today, counter))
 
 
 def _toggle(counter: _Counter, this: PhotoFilter, name: str, key: str, value: object, off: object) -> Choice:
@@ -186,10 +189,10 @@ def _choose(this: PhotoFilter, key: str, given: Sequence[str], known: Sequence[s
     return ChoiceList(choices, are_few, omission)
 
 
-def _list_days(db: sqlite3.Connection, this: PhotoFilter, today: dt.date, counter: _Counter) -> tuple[Choice, ...]:
-    days: dict[dt.date, tuple[int, int] | None] = {
-        seen.day: (seen.first, seen.end) for seen in gallery_queries.list_days(db, _DAYS)
-    }
+def _list_days(
+    this: PhotoFilter, seen_days: Sequence[SeenDay], today: dt.date, counter: _Counter
+) -> tuple[Choice, ...]:
+    days: dict[dt.date, tuple[int, int] | None] = {seen.day: (seen.first, seen.end) for seen in seen_days}
     if this.day is not None:
         days.setdefault(this.day, None)
     return tuple(

@@ -3,12 +3,12 @@
 import datetime as dt
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from dogid.ledger import gallery_queries, queries
-from dogid.ledger.bounded_search import BoundedSearch
+from dogid.ledger.bounded_search import BoundedSearch, needs_bound
 from dogid.ledger.queries import MAX_ID, ResultFilter
 from dogid.ledger.result_rows import STATUSES
 from dogid.result_document import Result
@@ -64,30 +64,23 @@ class PhotoFilter:
         )
 
     @property
-    def is_bounded(self) -> bool:
-        """Whether no index finds what is wanted, or two would have to be combined.
-
-        Else all that one of them finds would be read where the other finds nothing, such as all foxes where none has
-        left the inbox.
-        """
-        if self.unsure or self.name is not None or self.folder is not None or self.reviewed == "false":
-            return True
-        parts = (self.label, self.status, self.reviewed, None if self.show == "all" else self.show)
-        if self.status in ("failed", "pending"):  # are in the inbox, all of them
-            parts = (self.label, self.status, self.reviewed, None)
-        return sum(part is not None for part in parts) > 1
-
-    @property
     def is_chosen(self) -> bool:
         """Whether anything but the place is chosen."""
-        return replace(self, before=None) != PhotoFilter()
+        return self.status is not None or self.show != "present" or not self.is_tallied
+
+    @property
+    def is_tallied(self) -> bool:
+        """Whether it asks for nothing but a status and presence, of which the ledger keeps the numbers."""
+        parts = (self.label, self.folder, self.day, self.name, self.reviewed)
+        return not self.unsure and all(part is None for part in parts)
 
     def to_result_filter(
-        self, db: sqlite3.Connection, limit: int = PAGE, ids: tuple[int, int] | None = None
+        self, db: sqlite3.Connection, limit: int = PAGE, ids: tuple[int, int] | None = None, *, has_gone: bool = True
     ) -> ResultFilter:
         """Return the same filter for the ledger, for at most limit results.
 
         ids: what `find_day` finds for the filter's day, where that is known; looking it up takes longer than to count.
+        has_gone: whether any photo has left the inbox. Where none has, an index can count without the rows.
         """
         first, end = ids or ((None, None) if self.day is None else find_day(db, self.day))
         return ResultFilter(
@@ -96,7 +89,7 @@ class PhotoFilter:
             from_id=first,
             label=self.label,
             status=self.status or ("classified" if self.reviewed == "false" else None),  # no others can be reviewed
-            present=_PRESENCE[self.show],
+            present=_PRESENCE[self.show] if has_gone or self.show != "present" else None,
             reviewed=self.reviewed,
             folder=self.folder,
             unsure=True if self.unsure else None,
@@ -106,12 +99,15 @@ class PhotoFilter:
 
     def change(self, **changes: Any) -> "PhotoFilter":
         """Return the filter with some changes, starting at the newest photo."""
-        return replace(self, **{"before": None, **changes})
+        return PhotoFilter(**self._values(changes))
 
     def link(self, **changes: Any) -> str:
         """Return the URL of the page with this filter and some changes, starting at the newest photo."""
-        query = self.change(**changes).query()
+        query = urlencode(_parameters(self._values(changes), "before"))
         return f"/?{query}" if query else "/"
+
+    def _values(self, changes: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _PARTS} | {"before": None, **changes}
 
     def photo_link(self, photo_id: int, view: str = "photo") -> str:
         """Return the URL of a photo, that one came to by this filter. view: `photo`, or `full` for the full screen."""
@@ -120,25 +116,23 @@ class PhotoFilter:
 
     def fields(self) -> list[tuple[str, str]]:
         """Return the parameters of the filter, but for its place, as the hidden fields of a form that changes some."""
-        return list(self.change()._parameters("before").items())
+        return list(_parameters(self._values({}), "before").items())
 
     def query(self, place: str = "before") -> str:
         """Return the filter as the query of a URL; place: the parameter for `before`."""
-        return urlencode(self._parameters(place))
+        return urlencode(_parameters(self._values({"before": self.before}), place))
 
-    def _parameters(self, place: str) -> dict[str, str]:
-        params: dict[str, str | None] = {
-            "status": self.status,
-            "label": self.label,
-            "folder": self.folder,
-            "day": None if self.day is None else self.day.isoformat(),
-            "name": self.name,
-            "reviewed": self.reviewed,
-            "unsure": "yes" if self.unsure else None,
-            "show": self.show if self.show != "present" else None,
-            place: None if self.before is None else str(self.before),
-        }
-        return {key: value for key, value in params.items() if value is not None}
+
+_PARTS = tuple(part.name for part in fields(PhotoFilter))
+
+
+def _parameters(values: Mapping[str, Any], place: str) -> dict[str, str]:
+    """Return the parameters of a URL for the parts of a filter."""
+    params = {key: values[key] for key in ("status", "label", "folder", "day", "name", "reviewed")}
+    params["unsure"] = "yes" if values["unsure"] else None
+    params["show"] = values["show"] if values["show"] != "present" else None
+    params[place] = values["before"]
+    return {key: str(value) for key, value in params.items() if value is not None}
 
 
 def label_link(label: str) -> str:
@@ -148,10 +142,11 @@ def label_link(label: str) -> str:
 
 def find_page(db: sqlite3.Connection, photo_filter: PhotoFilter, limit: int = PAGE) -> tuple[list[Result], int | None]:
     """Return the photos of a page, and `before` of the next; None where there is none."""
-    if photo_filter.is_bounded:
-        search = BoundedSearch(db, photo_filter.to_result_filter(db, limit))
+    wanted = photo_filter.to_result_filter(db, limit)
+    if needs_bound(wanted):
+        search = BoundedSearch(db, wanted)
         return list(search), search.next_before
-    found = queries.list_results(db, photo_filter.to_result_filter(db, limit + 1))
+    found = queries.list_results(db, replace(wanted, limit=limit + 1))
     return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
 
 

@@ -80,6 +80,10 @@ _FOREIGN = re.compile(r"(?P<kind>.+) is not decoded: (?P<remedy>.+)", re.DOTALL)
 """What `photo/foreign_formats` says of a file that is something else: what it is, and what to do."""
 
 
+_EXPLAINED = frozenset({PhotoCode.TRUNCATED, PhotoCode.EMPTY, PhotoCode.VANISHED})
+"""Codes whose messages say the same as their explanations."""
+
+
 def explain_error(code: str, message: str = "") -> ErrorExplanation:
     """Return the explanation of a photo's error code; message, the error's own, may fit it to the very reason."""
     try:
@@ -95,6 +99,13 @@ def explain_error(code: str, message: str = "") -> ErrorExplanation:
         named = next((setting for setting in _LIMITS if re.search(rf"\b{setting}\b", message)), None)
         return _EXPLANATIONS[known] if named is None else _LIMITS[named]
     return _EXPLANATIONS[known]
+
+
+def error_detail(code: str, message: str) -> str:
+    """Return a photo's technical message where it says more than the explanation of its error; else nothing."""
+    if code in _EXPLAINED or (code == PhotoCode.UNSUPPORTED and _FOREIGN.fullmatch(message)):
+        return ""
+    return message
 
 
 def _capitalized(text: str) -> str:

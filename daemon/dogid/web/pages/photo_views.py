@@ -18,6 +18,7 @@ from dogid.web.daemon_view import DaemonView
 from dogid.web.errors import ApiError
 from dogid.web.pages import certainty, status_panel
 from dogid.web.pages.daily_counts import DAYS, DailyCounter, count_photos_of_label
+from dogid.web.pages.day_list import DayList
 from dogid.web.pages.filter_choices import build_choices
 from dogid.web.pages.filters import PhotoFilter, find_newer, find_newer_page, find_older, find_page
 from dogid.web.pages.pictures import Pictures
@@ -36,7 +37,7 @@ class PhotoViews:
     def __init__(self, daemon: DaemonView) -> None:
         self._daemon = daemon
         self._pictures = Pictures(daemon)
-        self._daily = DailyCounter()
+        self._daily, self._days = DailyCounter(), DayList()
 
     def index(self) -> Response:
         """Return the page of the newest photos. All parameters are optional."""
@@ -54,7 +55,9 @@ class PhotoViews:
             newer=find_newer_page(db, photo_filter, found),
             total=sum(everything.values()),
             has_gone=everything["classified"] > present["classified"],
-            choices=build_choices(db, photo_filter, self._daemon.model.labels, buttons.known, now.date()),
+            choices=build_choices(
+                db, photo_filter, self._daemon.model.labels, buttons.known, self._days.days(db), now.date()
+            ),
             most_days=DAYS,
             days=draw_days(self._daily.counts(db, now)),
             certainty=self._certainty,

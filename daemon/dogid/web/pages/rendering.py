@@ -22,6 +22,9 @@ from dogid.web.pages.label_colours import label_colour
 
 _INDENT_OR_COMMENT = re.compile(rb"(?m)^[ \t]+|^[ \t]*//[^\n]*\n")
 """Of static files, whole lines of comments only: a tenth of the page's script, which browsers need not load."""
+_STYLE_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
+_STYLE_SPACE = re.compile(rb"\s*([{}])\s*|([;:,])\s+")
+"""Of style sheets; not before a colon, as `a :hover` is not `a:hover`."""
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -62,6 +65,8 @@ def load_asset(name: str) -> tuple[bytes, str, str]:
     known = {entry.name: entry for entry in folder.iterdir()}
     media_type = _TYPES[name[name.rindex(".") :]]
     data = _INDENT_OR_COMMENT.sub(b"", known[name].read_bytes())
+    if media_type == "text/css":
+        data = _STYLE_SPACE.sub(rb"\1\2", _STYLE_COMMENT.sub(b"", data)).replace(b";}", b"}")
     return data, media_type, hashlib.sha256(data).hexdigest()[:12]
 
 
@@ -83,6 +88,7 @@ def _make_environment() -> Environment:
     environment.globals.update(
         asset_url=asset_url,
         explain_error=formatting.explain_error,
+        error_detail=formatting.error_detail,
         content_version=content_version,
         near_label=near_label,
         label_colour=label_colour,

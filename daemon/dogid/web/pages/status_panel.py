@@ -63,7 +63,7 @@ def _describe_learning(daemon: DaemonView) -> list[StatusItem]:
     items: list[StatusItem] = []
     if last is not None:
         value = "Activated" if last["activated"] else "Proposal" if last["passed"] else "Not activated"
-        items.append(StatusItem("Learning", value, visible(last["summary"]), "plain", last["at"]))
+        items.append(StatusItem("Learning", value, visible(f"{last['summary']}; run at"), "plain", last["at"]))
     if rollback is not None:
         items.append(StatusItem("Learning", "Went back", visible(describe_rollback(rollback)), "bad", rollback["at"]))
     return items

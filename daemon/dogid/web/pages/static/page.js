@@ -81,7 +81,7 @@ function replacePhotos(list, other) {
     const known = before.get(tile.dataset.id);
     if (known && known.dataset.state === tile.dataset.state) {
       if (known.innerHTML !== tile.innerHTML) {
-        for (const name of [".time", ".file", ".answer", ".said"]) {
+        for (const name of [".time", ".file", ".answer", ".near", ".said"]) {
           const fresh = tile.querySelector(name);
           const shown = known.querySelector(name);
           if (!fresh || !shown || shown.innerHTML === fresh.innerHTML) continue;

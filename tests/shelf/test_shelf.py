@@ -174,6 +174,7 @@ def test_named_model_goes_before_the_active_one(chosen: Settings) -> None:
     ("provenance", "said"),
     [
         ({"parent": {"file": "dogid.tflite"}, "corrections": ["0", "1"]}, "dogid.tflite and 2 corrections"),
+        ({"parent": {"file": "dogid.tflite"}, "corrections": ["0"]}, "dogid.tflite and 1 correction"),
         ({"trained_on": {"photos": 30, "data_version": "0123456789"}, "graph": {"file": "a.pb"}}, "30 photos (version"),
         ({"graph": {"file": "a.pb"}}, "a.pb"),
         ({"parent": 5, "trained_on": "x", "graph": []}, "unknown"),

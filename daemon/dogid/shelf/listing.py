@@ -10,6 +10,7 @@ from dogid.clock import iso_utc
 from dogid.errors import UsageError
 from dogid.model.model_file import ModelFile, read_model_file
 from dogid.model.shipped import shipped_model
+from dogid.quantities import count_of
 from dogid.shelf.folder import explain_damage, hash_file, models_on_shelf, noted_labels, read_note
 from dogid.shelf.open_model import FoundModel
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer
@@ -150,7 +151,7 @@ def describe_origin(record: Mapping[str, Any]) -> str:
     parent, corrections = provenance.get("parent"), provenance.get("corrections")
     if isinstance(parent, Mapping) and isinstance(parent.get("file"), str):
         count = len(corrections) if isinstance(corrections, list) else corrections
-        learned = f" and {count} corrections" if isinstance(count, int) else ""
+        learned = f" and {count_of(count, 'correction')}" if isinstance(count, int) else ""
         return f"{parent['file']}{learned}"
     trained, graph = provenance.get("trained_on"), provenance.get("graph")
     if isinstance(trained, Mapping) and isinstance(trained.get("photos"), int):

@@ -24,6 +24,8 @@ class GatedBucket:
         self._condition = threading.Condition()
         self._allowed: float = float("inf")
         self.waiting = 0
+        self.asked: set[str] = set()
+        """Photos that somebody has asked for, by their paths below `photos/`."""
 
     def put(self, key: str, data: bytes) -> None:
         """Upload an object."""
@@ -44,9 +46,10 @@ class GatedBucket:
             self._allowed = float("inf")
             self._condition.notify_all()
 
-    def pass_gate(self) -> None:
+    def pass_gate(self, file: str) -> None:
         """Wait until a photo may be given out."""
         with self._condition:
+            self.asked.add(file)
             self.waiting += 1
             self._condition.wait_for(lambda: self._allowed > 0)
             self._allowed -= 1
@@ -59,9 +62,11 @@ def serving_bucket() -> Iterator[GatedBucket]:
     moto = DomainDispatcherApplication(create_backend_app)
     gate: list[GatedBucket] = []
 
+    photos = f"/{_BUCKET}/photos/"
+
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith(f"/{_BUCKET}/photos/"):
-            gate[0].pass_gate()
+        if environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith(photos):
+            gate[0].pass_gate(environ["PATH_INFO"].removeprefix(photos))
         answered: Iterable[bytes] = moto(environ, start_response)
         return answered
 

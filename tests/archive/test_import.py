@@ -137,7 +137,9 @@ def test_one_photo_under_two_names_is_imported_once(batch: Batch, tmp_path: Path
     path = put(tmp_path / "in" / "a.jpg", photo(1))
     text = f"path,size\na.jpg,1\na.jpg,2\n./a.jpg,3\nb/../a.jpg,\n{path},\n"
     listed = put(tmp_path / "in" / "list.csv", text.encode())
-    assert batch(listed, tmp_path / "out").summary["photos"] == 2
+    assert batch(listed, tmp_path / "out").summary["photos"] == 1
+    put(listed, f"path\n{path}\n".encode())
+    assert batch(listed, tmp_path / "out").summary["new"] == 1
     listed.unlink()
     assert sorted(results_of(tmp_path / "out")) == sorted((str(path), "a.jpg"))
     flags = ("--state", str(tmp_path / "state"), "--json")

@@ -1,5 +1,6 @@
 """An archive on a real Ray cluster of two nodes, each with an object store of its own; everything is killed once."""
 
+import hashlib
 import os
 import re
 import signal
@@ -9,14 +10,22 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from dogid import __version__
+from dogid.archive.entries import make_entry
+from dogid.archive.manifest import MANIFEST_SCHEMA
 from dogid.archive.output_folder import read_token
 from dogid.archive.storage import open_storage
 from dogid.errors import DogidError
+from dogid.model.classifier import load_model
+from dogid.model.shipped import shipped_model
+from dogid.settings import Settings
 from tests.archive.archives import Batch, Run, count_rows, results_of
 from tests.archive.gated_bucket import GatedBucket, serving_bucket
 from tests.support.photos import photo, put
@@ -126,8 +135,9 @@ def test_kills_lose_no_row_and_double_none(cluster: Cluster, bucket: GatedBucket
     stored = megabytes_in_object_stores(cluster)
     driver.kill()
     finish(driver)
-    done = count_rows(out)
+    done = results_of(out)
     bucket.open()
+    bucket.asked.clear()
     assert stored < 10, "the model is there, and 20 MB of photos are not"
 
     before = parts_of(out)
@@ -141,7 +151,8 @@ def test_kills_lose_no_row_and_double_none(cluster: Cluster, bucket: GatedBucket
 
     assert run.status == 1, run.stderr
     assert run.summary["counts"] == {"classified": 60, "failed": 1}
-    assert (run.summary["done_before"], run.summary["new"]) == (done, 61 - done)
+    assert (run.summary["done_before"], run.summary["new"]) == (len(done), 61 - len(done))
+    assert not bucket.asked & set(done), "no photo is read again that had its row"
     assert count_rows(out) == 61
     others = [line for line in run.stderr.splitlines() if not line.startswith(("dogid: ", "INFO: Created TensorFlow"))]
     assert others == [], "Ray says nothing itself"
@@ -182,8 +193,46 @@ def test_address_without_a_cluster_is_refused(batch: Batch, tmp_path: Path) -> N
     assert f"--address {address}: no Ray cluster answers there" in nothing.stderr
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_node_that_would_spoil_the_results_is_named(cluster: Cluster, tmp_path: Path) -> None:
+    import ray
+
+    from dogid.archive.ray_cluster import connected
+    from dogid.archive.ray_nodes import EntryActor, Job
+
+    put(tmp_path / "photos" / "1.jpg", photo(1))
+    put(tmp_path / "out" / ".run", b"token")
+    file = load_model(shipped_model()).file
+    with connected(cluster.address, 1):
+        job = Job(
+            source=f"{tmp_path}/photos",
+            output=f"{tmp_path}/out",
+            token="token",
+            schema=MANIFEST_SCHEMA,
+            chosen=Settings(),
+            embeddings=False,
+            model=ray.put(file),
+            model_sha256=hashlib.sha256(file.data).hexdigest(),
+        )
+        others: list[tuple[dict[str, Any], str]] = [
+            ({"model_sha256": "00"}, "the model that arrived is not dogid.tflite"),
+            ({"version": "0.0.1"}, f"has dogid {__version__}, and the run was started by dogid 0.0.1"),
+            ({"output": f"{tmp_path}/nowhere"}, "does not see the output"),
+            ({"source": f"{tmp_path}/nowhere"}, f"{tmp_path}/nowhere: there is no such folder"),
+        ]
+        entries = pa.Table.from_pylist([make_entry("1.jpg")._asdict()], schema=MANIFEST_SCHEMA)
+        classify: Any = ray.remote(num_cpus=0)(lambda job: EntryActor(job)(entries))
+        for change, reason in others:
+            with pytest.raises(DogidError, match=re.escape(f"node {socket.gethostname()}: {reason}")):
+                ray.get(classify.remote(replace(job, **change)))
+
+
 def test_node_without_the_photos_is_named(tmp_path: Path) -> None:
     from dogid.archive.ray_nodes import open_photos
 
     with pytest.raises(DogidError, match=rf"^node {socket.gethostname()}: {tmp_path}/photos: .*: mount it there"):
+        open_photos(f"{tmp_path}/photos")
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(DogidError, match=rf"^node {socket.gethostname()}: {tmp_path}/photos: is empty there"):
         open_photos(f"{tmp_path}/photos")

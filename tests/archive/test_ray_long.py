@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
 _OF_THE_RUN = ("id", "classified_at", "timings_ms", "present", "reviewed")
 _PHOTOS, _KINDS = 20_000, 400
 _ENTRIES = 1_000_000
+_DRIVER_MB, _ACTOR_MB = 500, 350  # 354 and 250 MB were measured
 
 
 def run_on_ray(source: Path, out: Path) -> subprocess.Popen[str]:
@@ -68,8 +69,8 @@ def test_million_entries_take_bounded_memory(tmp_path: Path) -> None:
     sys.stdout.write(f"peak of memory, MB: {peaks}\n")
     assert json.loads(stdout)["counts"] == {"classified": 1, "failed": _ENTRIES - 1}
     assert count_rows(tmp_path / "out") == _ENTRIES
-    assert peaks["driver"] < 800
-    assert peaks["actor"] < 500
+    assert peaks["driver"] < _DRIVER_MB
+    assert peaks["actor"] < _ACTOR_MB
 
 
 def watch_memory(driver: int, peaks: dict[str, int], ended: threading.Event) -> None:

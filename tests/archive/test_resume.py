@@ -62,6 +62,27 @@ def test_what_the_machine_failed_at_is_tried_again(batch: Batch, tmp_path: Path)
     assert count_rows(out) == len(results_of(out)) == 4
 
 
+def test_photos_that_change_after_the_listing_are_done_by_the_next_run(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = put_all(tmp_path / "archive", {f"{name}.jpg": photo(number) for number, name in enumerate("abc")})
+    classify = EntryClassifier.classify
+
+    def classify_after_changes(*args: Any) -> Any:
+        (archive / "b.jpg").unlink(missing_ok=True)
+        put(archive / "c.jpg", photo(9, size=(500, 400)))
+        return classify(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EntryClassifier, "classify", classify_after_changes)
+        changing = batch(archive, tmp_path / "out")
+    run = batch(archive, tmp_path / "out")
+
+    assert (changing.status, changing.summary["errors"]) == (1, {"vanished": 1})
+    assert (run.status, run.summary["new"], run.summary["photos"]) == (0, 1, 2)
+    assert results_of(tmp_path / "out")["c.jpg"]["width"] == 500
+
+
 @pytest.mark.timeout(400)
 def test_deleted_photo_fails_no_later_run(batch: Batch, tmp_path: Path) -> None:
     archive = put_all(tmp_path / "archive", {"a.jpg": photo(1), "bad.jpg": b"bad"})

@@ -83,7 +83,8 @@ def prepare(
     """
     try:
         output.claim()
-        manifest = write_manifest(output.storage, output.token, source.iterate_entries(), on_listed)
+        entries = source.iterate_entries()
+        manifest = write_manifest(output.storage, output.token, entries, on_listed, locate=source.locate)
         drop_outdated(output, manifest, raised_limits=raised_limits)
         output.note_limits(describe_limits(chosen))
     except OSError as error:

@@ -44,6 +44,10 @@ class Folder:
         except OSError as error:
             raise UsageError(f"{self._folder}: the folder cannot be read: {error.strerror}") from error
 
+    def locate(self, file: str) -> str:
+        """Return the file as it is: a folder has one spelling for it."""
+        return file
+
     def list_problems(self) -> list[str]:
         """Return the folders that could not be read."""
         return [f"{self._folder}/{shown_name(name)}: {reason}" for name, reason in self._errors.folders.items()]

@@ -11,6 +11,7 @@ from dogid.archive.entries import Entry
 from dogid.archive.entry_classifier import EntryClassifier
 from dogid.archive.output_folder import check_claim, iterate_missing, notes_folder
 from dogid.archive.schema import Row
+from dogid.archive.unreadable_photos import UnreadablePhotos
 from dogid.errors import DogidError
 
 # Of a part file. Raising these has a kill take more work with it, and keeps more rows in memory; lowering them makes
@@ -18,9 +19,6 @@ from dogid.errors import DogidError
 BLOCK_ROWS = 5_000
 BLOCK_SECONDS = 30.0
 _WAITING_ROWS = 1_000  # between the threads and the writer; fewer, and they wait while a block is written
-# In a row that could not be read, before the run ends: the disk or the bucket is gone, and not the photos. Lower, and a
-# damaged folder ends a run.
-_MOST_UNREADABLE = 200
 
 
 def classify_locally(batch: Batch) -> None:
@@ -63,7 +61,7 @@ class _Work:
         self._entries = iterate_missing(batch.manifest, batch.done)
         self._lock = threading.Lock()
         self._is_stopped = threading.Event()
-        self._unreadable = 0
+        self._unreadable = UnreadablePhotos()
         self.finished = queue.Queue[Row | None](_WAITING_ROWS)
         """Rows; and None from each thread that ends."""
         self.problem: Exception | None = None
@@ -94,21 +92,12 @@ class _Work:
                 return None
 
     def _may_keep(self, row: Row) -> bool:
-        """Count photos that cannot be read; where there are too many in a row, end the work without them."""
-        error = row["error"]
-        if error is None or error["code"] != "unreadable":
-            self._unreadable = 0
-            return True
+        """Whether a row is to be written; where too many photos in a row cannot be read, end the work."""
         with self._lock:
-            self._unreadable += 1
-            if self._unreadable > _MOST_UNREADABLE and self.problem is None:
-                self._end_with(
-                    DogidError(
-                        f"the last {_MOST_UNREADABLE} photos could not be read ({row['file']}: {error['message']}): is"
-                        " the disk or the bucket gone? What was finished is kept; run the same command again"
-                    )
-                )
-            return self.problem is None
+            loss = self._unreadable.find_loss(row)
+            if loss is not None and self.problem is None:
+                self._end_with(loss)
+        return loss is None
 
     def _end_with(self, problem: Exception) -> None:
         self.problem = problem

@@ -65,24 +65,29 @@ class Manifest:
 
 
 def write_manifest(
-    storage: Storage, token: str, entries: Iterable[Entry], on_listed: Callable[[int], None] = lambda _: None
+    storage: Storage,
+    token: str,
+    entries: Iterable[Entry],
+    on_listed: Callable[[int], None] = lambda _: None,
+    *,
+    locate: Callable[[str], str] = str,
 ) -> Manifest:
     """Write a listing under a token of its own, and let it take the place of the former one once it is complete.
 
-    A path that comes twice is written once: the first counts. on_listed is called with how many were listed so
-    far. Raise OSError.
+    A photo that comes twice is written once: the first counts. on_listed is called with how many were listed so
+    far. locate: of the source of the entries, as `Source.locate`. Raise OSError.
     """
     folder = f"{_FOLDER}/{token}"
     files: list[str] = []
     ids: list[NDArray[np.int64]] = []
-    paths: list[NDArray[np.int64]] = []
+    places: list[NDArray[np.int64]] = []
     rows: list[Entry] = []
     count = 0
 
     def flush() -> None:
         files.append(f"{folder}/{len(files):06d}.parquet")
         ids.append(np.fromiter((entry.id for entry in rows), np.int64, len(rows)))
-        paths.append(np.fromiter((hash_path(entry.file) for entry in rows), np.int64, len(rows)))
+        places.append(np.fromiter((hash_path(locate(entry.file)) for entry in rows), np.int64, len(rows)))
         storage.write(files[-1], _encode(rows))
         rows.clear()
 
@@ -94,11 +99,11 @@ def write_manifest(
             on_listed(count)
     if rows:
         flush()
-    on_listed(count)
+        on_listed(count)
     manifest = Manifest(storage, count, tuple(files))
-    repeated, repeated_paths = _find_repeated(ids), _find_repeated(paths)
-    if len(repeated) or len(repeated_paths):
-        manifest = _rewrite_repeated(manifest, repeated, set(repeated_paths.tolist()))
+    repeated, repeated_places = _find_repeated(ids), _find_repeated(places)
+    if len(repeated) or len(repeated_places):
+        manifest = _rewrite_repeated(manifest, repeated, set(repeated_places.tolist()), locate)
     document = {"folder": token, "rows": manifest.rows, "files": len(files)}
     storage.write(_POINTER, json.dumps(document).encode())
     for name in storage.list_names(_FOLDER):
@@ -135,19 +140,22 @@ def _find_repeated(ids: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return repeated
 
 
-def _rewrite_repeated(manifest: Manifest, repeated: NDArray[np.int64], repeated_paths: set[int]) -> Manifest:
-    """Leave out paths that come again, and give another id to photos with the id of another one."""
-    files: set[str] = set()
+def _rewrite_repeated(
+    manifest: Manifest, repeated: NDArray[np.int64], repeated_places: set[int], locate: Callable[[str], str]
+) -> Manifest:
+    """Leave out photos that come again, and give another id to photos with the id of another one."""
+    places: set[str] = set()
     seen: dict[int, str] = {}
     watched = set(repeated.tolist())
     total = 0
     for name, entries in zip(manifest.files, manifest.iterate_ranges(), strict=True):
         kept = []
         for entry in entries:
-            if hash_path(entry.file) in repeated_paths:
-                if entry.file in files:
+            place = locate(entry.file)
+            if hash_path(place) in repeated_places:
+                if place in places:
                     continue
-                files.add(entry.file)
+                places.add(place)
             number = entry.id
             while number in watched and seen.get(number, entry.file) != entry.file:
                 number += 1  # another photo's: the listing of the next run comes to the same

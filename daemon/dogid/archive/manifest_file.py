@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.folder import read_local
-from dogid.archive.remote import explain_remote_error, find_secret, is_url, open_file_system
+from dogid.archive.remote import explain_remote_error, find_secret, is_url, open_file_system, unify_spelling
 from dogid.archive.remote_folder import LARGEST, read_remote, to_microseconds
 from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
@@ -58,6 +58,14 @@ class ManifestFile:
         except Exception as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else explain_remote_error(error)
             raise UsageError(f"{self._name}: the list of photos cannot be read: {reason}") from error
+
+    def locate(self, file: str) -> str:
+        """Return a photo's URL, or its absolute path: a list may have it relative as well.
+
+        Paths with `..` stay apart: where they lead is known to the file system alone, since folders may be links.
+        """
+        place = self._locate(file)
+        return unify_spelling(place) if is_url(place) else os.fsdecode(_local_path(self._folder, file))
 
     def list_problems(self) -> list[str]:
         """Return the first lines that name no photo, and how many more there are."""

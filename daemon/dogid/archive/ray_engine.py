@@ -6,6 +6,7 @@ One actor a core classifies; part files appear one by one, so that a run that en
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,9 @@ _BLOCK_ENTRIES = 1_000
 _MOST_BLOCKS = 20_000  # above, blocks get larger: a billion photos in blocks of 1,000 would be a million files
 _BLOCKS_PER_CORE = 4  # of small archives, at least: with fewer, cores wait for the last ones
 _BATCH = 64  # entries that an actor is given at once, at most; with more, an interrupted run takes longer to end
+# What an actor raises arrives as text: the exception that Ray makes of it loses its cause on the way.
+_RAISED = re.compile(r"^dogid\.errors\.(?:Dogid|Usage)Error: (.+)$", re.MULTILINE)
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception): .+$", re.MULTILINE)  # the first is the cause of all others
 _COUNT_SECONDS = 1.0  # between two looks at which part files there are
 
 
@@ -138,17 +142,20 @@ def _explain(batch: Batch, error: Exception) -> DogidError:
     causes = list(_causes(error))
     known = next((cause for cause in causes if isinstance(cause, DogidError)), None)
     if known is not None:
-        return known
+        return DogidError(str(known).partition("\n")[0])  # Ray adds lines about settings of its own
     full = next((cause for cause in causes if isinstance(cause, OSError)), None)
     if full is not None:
         return DogidError(cannot_write(batch.output, full))
     text = str(error)
+    raised = _RAISED.findall(text)
+    if raised:
+        return DogidError(raised[-1])
     if "No module named 'dogid" in text:
         return DogidError("a node of the cluster has no dogid: pip install 'dogid[ray]' on all of them")
-    reason = text.strip().splitlines()[-1] if text.strip() else type(error).__name__
+    reasons = [*_ERROR.findall(text), *text.strip().splitlines()[-1:], type(error).__name__]
     return DogidError(
-        f"Ray ended the run: {reason[:500]}; what was finished is kept, and the same command does the rest. Ray's own"
-        " records are in /tmp/ray/session_latest/logs"
+        f"Ray ended the run: {reasons[0][:500]}; what was finished is kept, and the same command does the rest. Ray's"
+        " own records are in /tmp/ray/session_latest/logs"
     )
 
 

@@ -27,12 +27,14 @@ from ray.data.block import Block, BlockAccessor, BlockMetadata
 from dogid import __version__
 from dogid.archive.entries import Entry
 from dogid.archive.entry_classifier import EntryClassifier
+from dogid.archive.folder import Folder
 from dogid.archive.open_source import open_source
 from dogid.archive.output_folder import RESULTS, check_claim, read_token
 from dogid.archive.parquet_files import encode_table, read_table
 from dogid.archive.schema import table_of
 from dogid.archive.source import Source
 from dogid.archive.storage import open_storage
+from dogid.archive.unreadable_photos import UnreadablePhotos
 from dogid.decoding.byte_budget import choose_capacity
 from dogid.errors import DogidError, UsageError
 from dogid.model.classifier import check_model
@@ -108,11 +110,20 @@ class EntryActor:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._unreadable = UnreadablePhotos()
 
     def __call__(self, entries: pa.Table) -> pa.Table:
-        """Return the rows of a batch of entries. Raise DogidError where this node cannot take part in the run."""
+        """Return the rows of a batch of entries.
+
+        Raise DogidError where this node cannot take part in the run, or has lost the disk or the bucket.
+        """
         columns = (entries.column(name).to_pylist() for name in Entry._fields)
-        rows = [self._classifier.classify(Entry(*values)) for values in zip(*columns, strict=True)]
+        rows = []
+        for values in zip(*columns, strict=True):
+            rows.append(self._classifier.classify(Entry(*values)))
+            loss = self._unreadable.find_loss(rows[-1])
+            if loss is not None:
+                raise DogidError(f"{_node()}: {loss}")
         return table_of(rows, self._job.schema)
 
     @functools.cached_property
@@ -146,9 +157,12 @@ def _check_node(job: Job) -> None:
 def open_photos(source: str) -> Source:
     """Return the source on this node. Raise DogidError, which names the node, where it is not there."""
     try:
-        return open_source(source)
+        found = open_source(source)
     except UsageError as error:
         raise DogidError(f"{_node()}: {error}: mount it there at the same path") from error
+    if isinstance(found, Folder) and not any(os.scandir(found.root)):  # a mount point without its disk
+        raise DogidError(f"{_node()}: {source}: is empty there, and photos were listed in it: mount it there")
+    return found
 
 
 def _node() -> str:

@@ -46,6 +46,10 @@ class RemoteFolder:
         except Exception as error:  # each file system has its own
             raise UsageError(f"{self._url}: cannot be listed: {explain_remote_error(error)}") from error
 
+    def locate(self, file: str) -> str:
+        """Return the file as it is: a folder has one spelling for it."""
+        return file
+
     def list_problems(self) -> list[str]:
         """Return the folders that could not be read."""
         return self._problems

@@ -29,6 +29,9 @@ class Source(Protocol):
     def iterate_entries(self) -> Iterator[Entry]:
         """Yield the photos, in bounded memory. Raise UsageError where that cannot be read at all."""
 
+    def locate(self, file: str) -> str:
+        """Return the place of an entry's file: one and the same for all spellings that the source has for it."""
+
     def list_problems(self) -> list[str]:
         """Return what the last listing could not read: each names a folder or a line, and the reason."""
 

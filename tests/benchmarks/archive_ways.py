@@ -78,10 +78,15 @@ def spark(paths: list[str], out: Path, workers: int) -> None:
     """A data frame of Spark's, by `mapInPandas`, on this machine."""
     from pyspark.sql import SparkSession
 
+    from tests.benchmarks import archive_ways  # by this name, and not as __main__, its workers can import it
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else its workers are of the first Python of the PATH
     session = SparkSession.builder.master(f"local[{workers}]").config("spark.ui.enabled", "false").getOrCreate()
     frame = session.createDataFrame([(path,) for path in paths], "file string")
     parts = max(workers, len(paths) // _CHUNK)
-    rows = frame.repartition(parts).mapInPandas(_classify_frames, "file string, label string, score double")
+    rows = frame.repartition(parts).mapInPandas(
+        archive_ways._classify_frames, "file string, label string, score double"
+    )
     rows.write.mode("overwrite").parquet(str(out / "spark"))
     session.stop()
 

@@ -28,6 +28,7 @@ ELSEWHERE = {
     ("daemon/OUTPUTS.md", "Folder per label"): "tests/outputs/test_recipes.py",
     ("daemon/OUTPUTS.md", "Spreadsheet"): "tests/outputs/test_recipes.py",
     ("daemon/OUTPUTS.md", "GBIF"): "tests/outputs/test_recipes.py",
+    ("systemd/README.md", "In a container"): "tests/service/trixie/test_image.py",
 }
 """Sections whose commands are typed by another test, which has what they need."""
 
@@ -41,7 +42,6 @@ NOT_TYPED = {
         "The bases",
     ): "downloads a package of 50 MB; the page has the SHA-256 of what it makes",
     ("models/BASES.md", "Models of one's own classes"): "needs the sets of photos, and an hour",
-    ("systemd/README.md", "In a container"): "needs podman; tests/service/trixie/test_image.py runs the image by runc",
     ("tests/README.md", "Running them"): "this is what runs now",
     ("tests/README.md", "Adding a test"): "this is what runs now",
 }

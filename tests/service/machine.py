@@ -237,6 +237,7 @@ mount -t cgroup2 cgroup2 cgroup
 rm -f root/usr/sbin/policy-rc.d
 rm -f root/etc/systemd/system/*.wants/*
 echo dogid-test >root/etc/hostname
+printf '%s\\n' '127.0.0.1 localhost' '127.0.1.1 dogid-test' >root/etc/hosts
 : >root/etc/fstab
 mkdir -p root/var/log/journal
 ln -sf /lib/systemd/system/multi-user.target root/etc/systemd/system/default.target

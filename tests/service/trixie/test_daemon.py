@@ -41,7 +41,11 @@ def test_own_tests_pass_on_its_python(installed: Service, dependencies: str) -> 
     options = ["-n", "2", "-q", "-o", "cache_dir=/tmp/pytest-cache", "--rootdir", str(ROOT), "--config-file"]
     command = ["python3", "-m", "pytest", *options, str(ROOT / "pyproject.toml"), *FOLDERS]
     installed.machine.run("systemctl", "stop", "dogid")
-    done = installed.machine.run("sh", "-c", 'cd "$0" && exec "$@"', str(ROOT), *command, environ=environ, check=False)
+    try:
+        typed = ["sh", "-c", 'cd "$0" && exec "$@"', str(ROOT), *command]
+        done = installed.machine.run(*typed, environ=environ, check=False)
+    finally:
+        installed.machine.run("systemctl", "start", "dogid")  # other tests share the machine
 
     print(done.stdout[-3000:])  # noqa: T201
     assert done.returncode == 0, done.stdout + done.stderr

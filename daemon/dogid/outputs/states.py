@@ -139,7 +139,8 @@ def explain_failures(state: State) -> list[str]:
         return []
     error, name, lines = state["error"], state["name"], []
     if error is not None:
-        waiting = f"{state['backlog']} wait" if state["backlog"] else "nothing waits"
+        verb = "waits" if state["backlog"] == 1 else "wait"
+        waiting = f"{state['backlog']} {verb}" if state["backlog"] else "nothing waits"
         lines.append(
             f"output {name} ({state['type']}) has failed since {error['since']}: {error['message']}; {waiting}, nothing"
             f" is lost; after a change: dogid outputs test {name}"

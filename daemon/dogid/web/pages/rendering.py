@@ -20,8 +20,9 @@ from dogid.web.pages.daily_counts import REST, DailyCounts
 from dogid.web.pages.filters import PhotoFilter, label_link
 from dogid.web.pages.label_colours import label_colour
 
-_INDENT_OR_COMMENT = re.compile(rb"(?m)^[ \t]+|^[ \t]*//[^\n]*\n")
-"""Of static files, whole lines of comments only: a tenth of the page's script, which browsers need not load."""
+_INDENT_OR_COMMENT = re.compile(rb"(?m)^[ \t]*//[^\n]*\n|^[ \t]+|[ \t]+// [^\n\"'`]*$")
+"""Of static files: a tenth of the page's script, which browsers need not load. No comment has a quote in it, so that
+none is taken for one within a text."""
 _STYLE_COMMENT = re.compile(rb"/\*.*?\*/", re.DOTALL)
 _STYLE_SPACE = re.compile(rb"\s*([{}])\s*|([;:,])\s+")
 """Of style sheets; not before a colon, as `a :hover` is not `a:hover`."""

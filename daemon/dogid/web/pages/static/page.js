@@ -256,10 +256,13 @@ function addEntry(file) {
   image.alt = "";
   image.src = URL.createObjectURL(file);
   image.onload = () => URL.revokeObjectURL(image.src);
-  image.onerror = () => { URL.revokeObjectURL(image.src); image.className = "none"; };
+  image.onerror = () => { URL.revokeObjectURL(image.src); image.remove(); };
   const text = document.createElement("div");
   appendElement(text, "span", "waiting", "Classifying …");
   item.append(image, text);
+  const close = appendElement(item, "button", "quiet", "✕");
+  close.setAttribute("aria-label", "Dismiss");
+  close.addEventListener("click", () => item.remove());
   const list = byId("answers");
   list.prepend(item);
   while (list.children.length > MAX_UPLOADS_SHOWN) list.lastChild.remove();

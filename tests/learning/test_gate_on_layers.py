@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,21 @@ def damage_weights(head: Head, rng: np.random.Generator) -> Head:
 WORSE = [shift_rows, shuffle_rows, drop_row, damage_weights]
 
 
+@cache
+def passing(seed: int) -> tuple[Parent, list[ReviewedPhoto]]:
+    """A model and reviewed photos from which a layer is learned that passes the gate."""
+    clouds = Clouds(6, seed)
+    parent, said = parent_of(clouds, ["ant", "bee", "crab"], 100), reviewed(clouds.draw(3, 20), "dodo")
+    assert learn(parent, said, NOTHING).gate.passed
+    return parent, said
+
+
 @pytest.mark.parametrize("worsen", WORSE)
 @pytest.mark.parametrize("seed", range(3))
 def test_worse_layers_are_refused(
     worsen: Callable[[Head, np.random.Generator], Head], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clouds, rng, build = Clouds(6, seed), np.random.default_rng(seed + 100), learning.build_head
-    parent, said = parent_of(clouds, ["ant", "bee", "crab"], 100), reviewed(clouds.draw(3, 20), "dodo")
-    assert learn(parent, said, NOTHING).gate.passed
+    (parent, said), rng, build = passing(seed), np.random.default_rng(seed + 100), learning.build_head
     monkeypatch.setattr(learning, "build_head", lambda *args: worsen(build(*args), rng))
 
     assert not learn(parent, said, NOTHING).gate.passed

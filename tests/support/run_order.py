@@ -7,9 +7,16 @@ the like, for tests that it does not run.
 
 from pathlib import Path
 
-GROUPS = {
+GROUPS = {  # fmt: skip
     "training": ("tests/convert/training/",),
-    "an installed service": ("tests/service/",),
+    "an installed service": (
+        "tests/service/test_hardening.py",
+        "tests/service/test_installation.py",
+        "tests/service/test_outputs.py",
+        "tests/service/test_recovery.py",
+        "tests/service/test_service.py",
+        "tests/service/trixie/",
+    ),
     "TensorFlow": ("tests/convert/", "tests/model/"),
     "a Debian package": ("tests/service/test_deb.py", "tests/service/test_arm.py"),
     "a browser": ("tests/web/browser/",),

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from dogid.system.garbage_collection import collect_seldom
 from tests.support.daemon import DaemonProcess
 from tests.support.run_order import is_for_another, rank
 
 MakeDaemon = Callable[..., DaemonProcess]
+
+collect_seldom()  # else a fifth of the time of TensorFlow's import and of its graphs goes into garbage collection
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def test_auto_activates_and_goes_back_from_a_worse_model(corrected: Path, tmp_pa
 
         daemon.wait_for_log(f"model {name} is worse than the one before")
         assert learning["name"] == name
-        assert "answered rightly by the model before alone" in learning["reason"]
+        assert "answered correctly by the model before alone" in learning["reason"]
         assert "Went back" in fetch_page(daemon.url, "/status")
     finally:
         daemon.close()

@@ -80,7 +80,7 @@ def test_report_says_how_many_photos_are_enough_and_left_out() -> None:
     lines = format_report(document)
 
     assert format_figures(document) == [
-        "of the reviewed photos, answered rightly: 0% before, 100% after",
+        "of the reviewed photos, answered correctly: 0% before, 100% after",
         "old labels: no change",
     ]
     assert lines[0].startswith("learned from 1 reviewed photo (1 without near-duplicates) and 2,000 photos")

@@ -156,6 +156,6 @@ class LearningKeeper:
         if found is None or not found.is_worse:
             return None
         return (
-            f"{found.better_before} photos reviewed since are answered rightly by the model before alone, "
+            f"{found.better_before} photos reviewed since are answered correctly by the model before alone, "
             f"{found.better_now} by this one alone (evidence {found.e_value:.3g})"
         )

@@ -103,7 +103,7 @@ def format_report(document: Document) -> list[str]:
         is_shown = better["e_value"] >= better["needed"]
         verdict = "is more than chance explains: it is better" if is_shown else "does not show that it is better"
         lines.append(
-            f"of the reviewed photos, answered rightly: {better['before_share']:.0%} before, "
+            f"of the reviewed photos, answered correctly: {better['before_share']:.0%} before, "
             f"{better['after_share']:.0%} after; {better['gained']} gained, {better['lost']} lost, near-duplicates "
             f"counted once: that {verdict}"
         )
@@ -141,7 +141,7 @@ def format_figures(document: Document) -> list[str]:
     lines = []
     if better["photos"]:
         lines.append(
-            f"of the reviewed photos, answered rightly: {better['before_share']:.0%} before, "
+            f"of the reviewed photos, answered correctly: {better['before_share']:.0%} before, "
             f"{better['after_share']:.0%} after"
         )
     lines.append(f"old labels: {gate['not_worse']['statement']}")

@@ -46,7 +46,7 @@ def test_new_class_is_taught_by_mouse_and_keys(visitor: Visitor, daemon: DaemonP
         page.keyboard.press("n")
         page.keyboard.type("garden")
         page.keyboard.press("Enter")
-    expect(page.locator("#progress")).to_contain_text(f"garden {_TAUGHT} of 20")
+    expect(page.locator("#progress")).to_contain_text(f"garden ({_TAUGHT} of 20 photos)")
     visitor.save_screenshot("teach-1-reviewed")
 
     page.get_by_role("link", name="Models").click()

@@ -84,7 +84,7 @@ def test_review_by_keys_and_undo(visitor: Visitor, unreviewed: DaemonProcess) ->
     expect(tile(ids[4])).to_have_count(0)
     expect(tile(ids[7])).to_have_count(1)
     expect(page.locator("#progress")).to_contain_text("7 photos looked at")
-    expect(page.locator("#progress")).to_contain_text("enough to learn: wolf 3 of 20")
+    expect(page.locator("#progress")).to_contain_text("new labels: wolf (3 of 20 photos)")
 
     for number in (ids[8], ids[6], ids[5], ids[4], ids[3]):
         page.keyboard.press("z")

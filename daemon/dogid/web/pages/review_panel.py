@@ -63,12 +63,14 @@ def describe_progress(db: sqlite3.Connection, model_labels: Sequence[str]) -> st
     new = sorted(used.keys() - set(model_labels), key=lambda label: (-used[label], label))[:_NEW_LABELS]
     if not new:
         return progress
-    return f"{progress}; enough to learn: {', '.join(_describe_count(label, used[label]) for label in new)}"
+    return f"{progress}; new labels: {', '.join(_describe_count(label, used[label]) for label in new)}"
 
 
 def _describe_count(label: str, count: int) -> str:
     return (
-        f"{visible(label)} {count} of {ENOUGH_PHOTOS}" if count < ENOUGH_PHOTOS else f"{visible(label)} yes ({count})"
+        f"{visible(label)} ({count} of {ENOUGH_PHOTOS} photos)"
+        if count < ENOUGH_PHOTOS
+        else f"{visible(label)} ({count}, enough to learn)"
     )
 
 

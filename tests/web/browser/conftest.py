@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.support.daemon import DaemonProcess
 from tests.web.browser.gallery import fill
-from tests.web.browser.visitor import DESKTOP, Visitor
+from tests.web.browser.visitor import Visitor
 
 expect.set_options(timeout=30_000)  # milliseconds: on a busy machine the usual five seconds are short
 _FLAGS = ["--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
@@ -33,7 +33,6 @@ def browser() -> Iterator[Browser]:
 def visitor(browser: Browser) -> Iterator[Visitor]:
     """Somebody at a desk, who minds every error that the browser reports and every address outside the daemon."""
     visitor = Visitor(browser)
-    visitor.use_device(DESKTOP)
     yield visitor
     visitor.close()
 

@@ -34,22 +34,26 @@ def address(daemon: DaemonProcess, view: str) -> str:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_view_is_accessible_and_fits_the_screen(
-    visitor: Visitor, gallery: DaemonProcess, scheme: Literal["light", "dark"], view: str
-) -> None:
-    page = visitor.use_device(DESKTOP, scheme)
+def test_every_view_is_accessible_and_fits_the_screen(visitor: Visitor, gallery: DaemonProcess, view: str) -> None:
+    page = visitor.page
     if view == "missing":
         visitor.expect_status(404)
-    page.goto(address(gallery, view))
-    for screen, size in (("desktop", DESKTOP), ("phone", PHONE)):
-        page.set_viewport_size({"width": size["width"], "height": size["height"]})
-        visitor.wait_for_pictures()
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": DESKTOP["width"], "height": DESKTOP["height"]})
+        page.goto(address(gallery, view))
+        for screen, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            page.set_viewport_size({"width": size["width"], "height": size["height"]})
+            visitor.wait_for_pictures()
 
-        visitor.assert_fits()
-        visitor.save_screenshot(f"{view}-{screen}-{scheme}")
-        if (screen, scheme) != ("phone", "dark"):  # its layout is that in the light, its colours are those on a desk
-            visitor.assert_accessible()
+            visitor.assert_fits()
+            visitor.save_screenshot(f"{view}-{screen}-{scheme}")
+            if (screen, scheme) != (
+                "phone",
+                "dark",
+            ):  # its layout is that in the light, its colours are those on a desk
+                visitor.assert_accessible()
 
 
 def test_table_of_days_is_accessible(visitor: Visitor, gallery: DaemonProcess) -> None:

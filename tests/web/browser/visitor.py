@@ -22,7 +22,7 @@ class Visitor:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._context: BrowserContext | None = None
-        self.page: Page
+        self._page: Page | None = None
         self.console_errors: list[str] = []
         self._expected = [_ENDED, _BUSY]
         self.requested_urls: list[str] = []
@@ -37,11 +37,16 @@ class Visitor:
             color_scheme=scheme,
             **options,
         )
-        self.page = self._context.new_page()
-        self.page.on("console", self._note_console)
-        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
-        self.page.on("request", self._note)
-        return self.page
+        self._page = self._context.new_page()
+        self._page.on("console", self._note_console)
+        self._page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self._page.on("request", self._note)
+        return self._page
+
+    @property
+    def page(self) -> Page:
+        """The tab; at a desk, where no other device was taken."""
+        return self._page or self.use_device(DESKTOP)
 
     def expect_status(self, status: int) -> None:
         """Do not mind that the daemon answers with this status, which the browser reports as an error."""

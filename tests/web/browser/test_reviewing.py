@@ -170,7 +170,7 @@ def test_review_without_javascript(visitor: Visitor, unreviewed: DaemonProcess) 
         page.locator(f"[data-id='{number}'] label").click()
     page.get_by_label("Label, known or new").fill("lynx")
     page.keyboard.press("Enter")
-    expect(page.locator("#progress")).to_contain_text("lynx 2 of 20")
+    expect(page.locator("#progress")).to_contain_text("lynx (2 of 20 photos)")
     assert page.url.endswith("/review?order=new")
     assert words(unreviewed) == before | dict.fromkeys(ids[:2], ("labelled", "lynx"))
 

@@ -20,6 +20,8 @@ PAGE = 24
 _MAX_DIGITS = len(str(MAX_ID))
 _MAX_NAME = 200
 """Characters of a part of a file's name; longer ones are cut."""
+_ONE_OF_TWO = 0.5
+"""Share of a request's time for a search among newer photos, or for the next photo: another search comes with it."""
 _PRESENCE = {"present": True, "all": None, "gone": False}
 
 
@@ -140,11 +142,13 @@ def label_link(label: str) -> str:
     return f"/page/label?{urlencode({'label': label})}"
 
 
-def find_page(db: sqlite3.Connection, photo_filter: PhotoFilter, limit: int = PAGE) -> tuple[list[Result], int | None]:
-    """Return the photos of a page, and `before` of the next; None where there is none."""
+def find_page(
+    db: sqlite3.Connection, photo_filter: PhotoFilter, limit: int = PAGE, share: float = 1.0
+) -> tuple[list[Result], int | None]:
+    """Return the photos of a page, and `before` of the next; None where there is none. share: see BoundedSearch."""
     wanted = photo_filter.to_result_filter(db, limit)
     if needs_bound(wanted):
-        search = BoundedSearch(db, wanted)
+        search = BoundedSearch(db, wanted, share)
         return list(search), search.next_before
     found = queries.list_results(db, replace(wanted, limit=limit + 1))
     return found[:limit], found[limit - 1]["id"] if len(found) > limit else None
@@ -162,13 +166,13 @@ class Neighbour:
 
 def find_newer(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> Neighbour:
     """Return the photo that comes before one in the filter."""
-    found, further = _search_newer(db, photo_filter, photo_id, 1)
+    found, further = _search_newer(db, photo_filter, photo_id, 1, _ONE_OF_TWO)
     return Neighbour(found[0]) if found else Neighbour(further=further)
 
 
 def find_older(db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int) -> Neighbour:
     """Return the photo that comes after one in the filter."""
-    found, further = find_page(db, photo_filter.change(before=photo_id), 1)
+    found, further = find_page(db, photo_filter.change(before=photo_id), 1, _ONE_OF_TWO)
     return Neighbour(found[0]["id"]) if found else Neighbour(further=further)
 
 
@@ -186,7 +190,7 @@ def find_newer_page(db: sqlite3.Connection, photo_filter: PhotoFilter, shown: Se
     if photo_filter.before is None:
         return None
     start = shown[0]["id"] if shown else photo_filter.before - 1
-    newer, further = _search_newer(db, photo_filter, start, PAGE + 1)
+    newer, further = _search_newer(db, photo_filter, start, PAGE + 1, _ONE_OF_TWO)
     if len(newer) > PAGE:
         return NewerPage(newer[PAGE - 1] + 1, is_found=True)
     if further is not None:
@@ -195,13 +199,13 @@ def find_newer_page(db: sqlite3.Connection, photo_filter: PhotoFilter, shown: Se
 
 
 def _search_newer(
-    db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int, limit: int
+    db: sqlite3.Connection, photo_filter: PhotoFilter, photo_id: int, limit: int, share: float
 ) -> tuple[list[int], int | None]:
     """Return ids of photos that come before one in the filter, the nearest first, and, where time was over before the
     limit was reached, `before` of the page that ends with the last one that was looked at.
     """
     wanted = photo_filter.change().to_result_filter(db, limit)
-    search = BoundedSearch(db, replace(wanted, after=photo_id))
+    search = BoundedSearch(db, replace(wanted, after=photo_id), share)
     found = [result["id"] for result in search]
     return found, None if len(found) == limit or search.next_after is None else search.next_after + 1
 

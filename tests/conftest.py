@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import tests.support.blas  # noqa: F401 - before anything else imports numpy
 from dogid.system.garbage_collection import collect_seldom
 from tests.support.daemon import DaemonProcess
 from tests.support.run_order import is_for_another, rank

@@ -63,7 +63,7 @@ def check_watch(chosen: Settings) -> str:
         try:
             check_inbox(chosen)
         except CheckFailedError:
-            raise CheckFailedError("cannot be said, as the inbox cannot be used") from None
+            raise CheckFailedError("not checked, as the inbox cannot be used") from None
         return "the inbox does not exist yet"
     kind = file_system_type(inbox)
     if is_remote(kind):

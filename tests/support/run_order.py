@@ -7,7 +7,7 @@ the like, for tests that it does not run.
 
 from pathlib import Path
 
-GROUPS = {  # fmt: skip
+GROUPS = {
     "training": ("tests/convert/training/",),
     "an installed service": (
         "tests/service/test_hardening.py",

@@ -74,7 +74,8 @@ def test_ten_rounds_do_not_decay(clouds: Clouds, parent: Parent) -> None:
     np.testing.assert_array_equal(present.stored.embeddings[:180], parent.stored.embeddings)
 
 
-def test_stored_photos_of_a_new_label_are_found_and_left_out(clouds: Clouds) -> None:
+def test_stored_photos_of_a_new_label_are_found_and_left_out() -> None:
+    clouds = Clouds(6, 4)
     parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
     assert parent.stored is not None
     stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
@@ -89,7 +90,8 @@ def test_stored_photos_of_a_new_label_are_found_and_left_out(clouds: Clouds) -> 
     assert set(check_contradictions(replace(parent, stored=stored), said, NOTHING)) == set(learned.contradictions)
 
 
-def test_answered_contradictions_are_settled(clouds: Clouds) -> None:
+def test_answered_contradictions_are_settled() -> None:
+    clouds = Clouds(6, 4)
     parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
     assert parent.stored is not None
     stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
@@ -157,6 +159,19 @@ def test_one_photo_learns_and_says_what_is_not_known(clouds: Clouds, parent: Par
     assert learned.labels[-1] == "dodo"
     assert not learned.gate.passed
     assert any("dodo" in note for note in learned.notes)
+
+
+def test_photos_that_share_memory_are_learned_in_their_order(clouds: Clouds, parent: Parent) -> None:
+    """They are not copied where they are all rows of one array; and recent ones may be read when they are needed."""
+    rows, recent = np.concatenate([clouds.draw(3, 20), clouds.draw(5, 20)]), clouds.draw(4, 30)
+    said = [*reviewed(rows[20:], "emu"), *reviewed(rows[:20], "dodo", 9 * 10**6)]
+    apart = [replace(photo, embedding=photo.embedding.copy()) for photo in said]
+    first, second = learn(parent, said, recent), learn(parent, apart, lambda: recent)
+
+    assert np.array_equal(first.head.weights, second.head.weights)
+    assert np.array_equal(first.embeddings.embeddings, second.embeddings.embeddings)
+    assert first.changes == second.changes
+    assert recall(first, clouds.draw(5, 200), "emu") >= 0.9
 
 
 def test_everything_corrected_to_one_label_is_refused(clouds: Clouds, parent: Parent) -> None:

@@ -30,11 +30,12 @@ from dogid.learning.material import Material, Pairs, find_pairs, gather_material
 from dogid.learning.new_rows import (
     measure_background,
 )
-from dogid.learning.photos import Check, Indices, Mask, Parent, ReviewedPhoto
+from dogid.learning.photos import Check, Indices, Mask, Parent, Recent, ReviewedPhoto
 from dogid.learning.precise_thresholds import DEFAULT_PRECISION
 from dogid.learning.standardisation import Floats, Matrix, Standardisation
 from dogid.learning.temperature_scaling import fit_temperature
 from dogid.model.head import Head
+from dogid.system.malloc import trim_malloc
 
 _MOST_AXES = 512
 """Of the embeddings. More cost time and memory, and hold next to nothing of the variance; with 256, 1 % fewer photos of
@@ -63,7 +64,7 @@ class _Prepared:
 def learn(
     parent: Parent,
     reviewed: Sequence[ReviewedPhoto],
-    recent: Floats,
+    recent: Recent,
     check: Check = lambda: None,
     *,
     replayed: int = 1000,
@@ -71,12 +72,13 @@ def learn(
 ) -> Learned:
     """Return a new last layer.
 
-    reviewed are the photos whose label people gave or confirmed, at most one of a content; recent [photos, width] the
-    newest embeddings, whatever they show, of which so many as replayed are answered by both models. precision (0..1) is
+    reviewed are the photos whose label people gave or confirmed, at most one of a content; recent the newest
+    embeddings, whatever they show, of which so many as replayed are answered by both models. precision (0..1) is
     the share of sure answers that shall be right, for the thresholds. Raise LearningError where there is nothing to
     learn.
     """
-    prepared = _prepare(gather_material(parent, reviewed, recent, parent.find_learned_labels()), check)
+    learned_labels = parent.find_learned_labels()
+    prepared = _prepare(gather_material(parent, reviewed, _find_background(parent, recent), learned_labels), check)
     material, pairs, against = prepared.material, prepared.pairs, prepared.against
     space, stored_at, fresh_at = prepared.space, prepared.stored_at, prepared.fresh_at
     fold_of_stored, fold_of_fresh = deal_folds(material)
@@ -93,14 +95,14 @@ def learn(
     temperature = _find_temperature(material, fitted)
     contradictions = (*pairs.described, *_describe_lookalikes(material, lookalikes))
     head = build_head(parent, material, space, old, found, temperature)
-    recent = recent[:replayed]
-    disagreements = find_disagreements(parent, material, fitted, head, recent, space.apply_in_float32(recent))
-    learned = conclude(parent, material, head, fitted, temperature, contradictions, reviewed, recent, disagreements)
+    newest = _read(recent)[:replayed]
+    disagreements = find_disagreements(parent, material, fitted, head, newest, space.apply_in_float32(newest))
+    learned = conclude(parent, material, head, fitted, temperature, contradictions, reviewed, newest, disagreements)
     return replace(learned, thresholds=propose_label_thresholds(material, fitted, temperature, precision))
 
 
 def check_contradictions(
-    parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: Floats, check: Check = lambda: None
+    parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: Recent, check: Check = lambda: None
 ) -> tuple[Contradiction, ...]:
     """Return what contradicts itself, as `learn` would find it, without learning anything."""
     learned = parent.find_learned_labels()
@@ -108,11 +110,20 @@ def check_contradictions(
         said = {photo.sha256 for photo in reviewed}
         unsaid = np.array([name not in said & parent.learned_from for name in parent.stored.sha256], bool)
         parent = replace(parent, stored=select(parent.stored, unsaid))
-    prepared = _prepare(gather_material(parent, reviewed, recent, learned), check)
+    prepared = _prepare(gather_material(parent, reviewed, _find_background(parent, recent), learned), check)
     material, against = prepared.material, prepared.against
     judged = ~material.anew[material.stored.labels] & ~against.any(axis=1) & ~material.confirmed
     lookalikes = _find_lookalikes(material, prepared.stored_at, prepared.fresh_at, judged)
     return *prepared.pairs.described, *_describe_lookalikes(material, lookalikes)
+
+
+def _read(recent: Recent) -> Floats:
+    return recent() if callable(recent) else recent
+
+
+def _find_background(parent: Parent, recent: Recent) -> Floats:
+    """Return the recent photos that stand for those that the parent was trained on; none where its file has these."""
+    return np.zeros((0, parent.head.weights.shape[1]), np.float32) if parent.has_originals else _read(recent)
 
 
 def _prepare(material: Material, check: Check) -> _Prepared:
@@ -127,6 +138,7 @@ def _prepare(material: Material, check: Check) -> _Prepared:
 
 def _find_space(material: Material) -> Standardisation:
     parts = [material.stored.embeddings, material.fresh.embeddings]
+    trim_malloc()  # next is the step that needs the most
     return Standardisation.fit_principal(parts, max(1, min(_MOST_AXES, _MOST_ROTATION // parts[0].shape[1])))
 
 

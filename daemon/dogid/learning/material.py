@@ -92,7 +92,7 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
             f"there are {int((~anew[stored.labels]).sum())} photos with known answers to compare with, and "
             f"{_FEWEST_BACKGROUND} are needed: let the daemon classify more photos first"
         )
-    embeddings = np.array([photo.embedding for photo in fresh], np.float32).reshape(-1, stored.embeddings.shape[1])
+    embeddings = _stack(fresh, stored.embeddings.shape[1])
     of = np.array([place[photo.label] for photo in fresh], np.intp)
     clusters = find_clusters(
         [stored.embeddings, embeddings], [photo.folder for photo in fresh], [photo.taken_at for photo in fresh]
@@ -116,6 +116,16 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
         relabelled=int((formerly >= 0).sum()),
         withdrawn=withdrawn,
     )
+
+
+def _stack(photos: Sequence[ReviewedPhoto], width: int) -> Floats:
+    """Return the photos' embeddings [photos, width]: the array that they are all rows of, where there is one."""
+    whole = photos[0].embedding.base if photos else None
+    if whole is not None and whole.dtype == np.float32 and whole.shape == (len(photos), width):
+        places = [photo.embedding.ctypes.data for photo in photos]
+        if places == [row.ctypes.data for row in whole]:
+            return whole
+    return np.array([photo.embedding for photo in photos], np.float32).reshape(-1, width)
 
 
 def _has_new_answers(parent: Parent, carried: TrainingEmbeddings, kept: frozenset[str]) -> bool:

@@ -16,6 +16,9 @@ Mask = NDArray[np.bool_]
 Check = Callable[[], None]
 """Called between steps of a second or less; may raise to end the learning."""
 
+Recent = Floats | Callable[[], Floats]
+"""Embeddings [photos, width], or what reads them: then they are in memory only while they are needed."""
+
 
 class LearningError(DogidError):
     """Nothing can be learned, with the reason and the way out."""
@@ -90,6 +93,8 @@ class Fresh:
 
     def select(self, kept: Mask) -> "Fresh":
         """Return the photos of a mask [photos]."""
+        if kept.all():
+            return self
         photos = [photo for photo, keep in zip(self.photos, kept, strict=True) if keep]
         return Fresh(
             photos, self.embeddings[kept], self.labels[kept], self.clusters[kept], self.weights[kept],

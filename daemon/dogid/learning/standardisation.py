@@ -52,19 +52,12 @@ class Standardisation:
         are enough, and the memory of a small machine is not.
         """
         mean, scale = _measure_parts(parts)
-        samples, width = sum(map(len, parts)), parts[0].shape[1]
-        if samples < width:
+        if sum(map(len, parts)) < parts[0].shape[1]:
             values = np.concatenate([_standardise(part, mean, scale) for part in parts])
             rotation = _find_axes(values, _LEAST_VARIANCE)[:, :most]
         else:
-            product = np.zeros((width, width), np.float32)
-            for rows in _in_blocks(parts):
-                values = _standardise(rows, mean, scale)
-                product += values.T @ values
-            # numpy decomposes in float64, and would keep both
-            doubled = product.astype(np.float64)
-            del product
-            rotation = np.linalg.eigh(doubled)[1][:, ::-1][:, :most].astype(np.float32)
+            products = _sum_products(parts, mean, scale)
+            rotation = np.linalg.eigh(products)[1][:, ::-1][:, :most].astype(np.float32)
         return cls(mean, scale, rotation.astype(np.float64))
 
     def apply_in_float32(self, embeddings: Floats) -> Floats:
@@ -99,6 +92,19 @@ def _find_axes(values: NDArray[np.floating], least: float) -> NDArray[np.floatin
     kept = np.flatnonzero(variances > variances[-1] * least)[::-1]
     axes: NDArray[np.floating] = values.T @ (sides[:, kept] / np.sqrt(variances[kept]))
     return axes
+
+
+def _sum_products(parts: Sequence[Floats], mean: Matrix, scale: Matrix) -> Matrix:
+    """Return the products of features [width, width], summed over the rows of all parts.
+
+    Of doubles, as numpy decomposes: given others, it would keep both. A function by itself, so that nothing else is
+    held in memory while it decomposes, which takes five times as much as this.
+    """
+    products = np.zeros((len(mean), len(mean)), np.float32)
+    for rows in _in_blocks(parts):
+        values = _standardise(rows, mean, scale)
+        products += values.T @ values
+    return products.astype(np.float64)
 
 
 def _in_blocks(parts: Sequence[Floats]) -> Iterator[Floats]:

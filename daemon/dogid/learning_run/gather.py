@@ -40,10 +40,9 @@ class Gathered:
 
     parent: Parent
     reviewed: tuple[ReviewedPhoto, ...]
-    recent: Floats
-    """[photos, width], newest first, without reviewed ones."""
     recent_photos: tuple[StoredEmbedding, ...]
-    """[photos]."""
+    """[photos], newest first, without reviewed ones."""
+    network: Network
     reviewed_results: dict[str, int]
     """Of the reviewed photos, the result that was looked at, by SHA-256; without those of the model's training."""
     unsure: int
@@ -52,6 +51,10 @@ class Gathered:
     """Reviewed photos that this network never saw, and that are gone, have changed or cannot be read: left out."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Those of them that are there and cannot be read: name and reason."""
+
+    def read_recent(self) -> Floats:
+        """Return the embeddings of the recent photos [photos, width]."""
+        return self.network.read_embeddings([one.data for one in self.recent_photos])
 
 
 def gather(
@@ -89,8 +92,8 @@ def gather(
     return Gathered(
         parent=parent,
         reviewed=reviewed,
-        recent=network.read_embeddings([one.data for one in recent]),
         recent_photos=tuple(recent),
+        network=network,
         reviewed_results={
             one.review.sha256: one.review.photo_id for one in labelled if not one.review.is_of_training_photo
         },

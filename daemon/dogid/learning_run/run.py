@@ -57,7 +57,7 @@ def learn_model(
         file, reason = gathered.unreadable[0]
         raise LearningError(f"no reviewed photo can be read: {file}: {reason}; review others")
     report(f"learning from {count_of(len(gathered.reviewed), 'reviewed photo')}")
-    learned = learn(gathered.parent, gathered.reviewed, gathered.recent, replayed=REPLAYED, precision=precision)
+    learned = learn(gathered.parent, gathered.reviewed, gathered.read_recent, replayed=REPLAYED, precision=precision)
     report("writing the model")
     path, sha256 = _write(model, state, learned)
     prune_shelf(state, {model.file.path, path})
@@ -85,7 +85,7 @@ def _remove_leftovers(state: Path) -> None:
 def find_contradictions(chosen: Settings, state: Path, db: sqlite3.Connection, report: Report) -> list[dict[str, Any]]:
     """Return what contradicts itself among stored and reviewed photos; nothing is written. Raise DogidError."""
     gathered = gather(open_model(chosen, embeddings=True), chosen, state, db, report, store=False)
-    return describe_contradictions(check_contradictions(gathered.parent, gathered.reviewed, gathered.recent))
+    return describe_contradictions(check_contradictions(gathered.parent, gathered.reviewed, gathered.read_recent))
 
 
 def _write(parent: Model, state: Path, learned: Learned) -> tuple[Path, str]:

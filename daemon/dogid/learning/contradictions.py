@@ -15,9 +15,13 @@ from dogid.learning.discriminant_analysis import PooledCovariance
 from dogid.learning.standardisation import Floats, Matrix
 
 _SHRINKAGE = 0.3
-_LEAST_LIKE = 0.1
-"""The quantile of a label's own photos that a stored one must reach. Lower finds more and takes more that only resemble
-them; at 0.1, of 51 rottweilers among 2,500 others 44 are found with 20 photos, and 10 others with them."""
+_LEAST_LIKE = (0.1, 0.2, 0.3, 0.4, 0.5)
+"""Quantiles of a label's own photos that a stored one must reach: the first at which enough of those found are likely
+to show the label, and always the last. Lower finds more and takes more that only resemble it; at 0.1, of 51 rottweilers
+among 2,500 others 44 are found with 20 photos, and 10 others with them."""
+_LIKELY = 0.5
+"""Share of the found photos that must be likely to show the label. Lower: where other labels have much that resembles
+it, that is left out, and lost unseen (of dobermans, pinschers and rottweilers); higher: few photos of it are found."""
 _ROUNDS = 5
 """Photos that were found help to find more; it ends by itself after two or three."""
 _ROWS = 500
@@ -50,19 +54,37 @@ def find_lookalikes(stored: Floats, covariance: PooledCovariance, new: Floats) -
     points = np.concatenate([stored @ turned, new @ turned])
     lengths = np.einsum("pd,pd->p", points, points, dtype=np.float64)
     others = np.min([_distances(points, lengths, mean) for mean in covariance.means @ turned], axis=0)
-    inside = np.arange(len(points)) >= len(stored)
-    own = inside.copy()
+    own = np.arange(len(points)) >= len(stored)
+    found = own
+    for quantile in _LEAST_LIKE:
+        found, nearer = _gather_alike(points, lengths, others, own, quantile)
+        added = nearer[found & ~own]
+        # photos of the label are spread as its own ones, half of them above the median; what resembles it is below
+        likely = 2 * int((added >= np.median(nearer[own])).sum()) * (1 - quantile)
+        if likely >= _LIKELY * len(added):
+            break
+    return found[: len(stored)]
+
+
+def _gather_alike(
+    points: Floats, lengths: Matrix, others: Matrix, own: NDArray[np.bool_], quantile: float
+) -> tuple[NDArray[np.bool_], Matrix]:
+    """Return a label's own photos and those that look like it [photos], and by how much all are nearer to it.
+
+    points [photos, dimensions] have such squared lengths and such squared distances from the nearest other label.
+    """
+    inside, nearer = own.copy(), np.zeros(len(points))
     for _ in range(_ROUNDS):
         members = int(inside.sum())
         distance = _distances(points, lengths, points[inside].mean(axis=0, dtype=np.float64))
         distance[inside] *= (members / (members - 1)) ** 2  # from the mean of the others alone
         nearer = others - distance
         # nearer to the new label than to any other, too: where labels overlap, the quantile is on the others' side
-        found = (nearer >= max(float(np.quantile(nearer[own], _LEAST_LIKE)), 0.0)) | own
+        found = (nearer >= max(float(np.quantile(nearer[own], quantile)), 0.0)) | own
         if (found == inside).all():
             break
         inside = found
-    return inside[: len(stored)]
+    return inside, nearer
 
 
 def _distances(points: Floats, lengths: Matrix, place: Matrix) -> Matrix:

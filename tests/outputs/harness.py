@@ -92,7 +92,9 @@ def _run(
     (folder / "inbox").mkdir()
     receivers = {kind: make_receiver(kind, folder, _FAULT_RATE) for kind in kinds}
     config = _write_settings(folder, receivers)
-    daemon = DaemonProcess(folder / "inbox", folder / "state", "--config", str(config), "--learning", "off")
+    # an output that waits for minutes after many faults gets versions that were overwritten since if they are kept
+    flags = ("--learning", "off", "--keep-versions", "0")
+    daemon = DaemonProcess(folder / "inbox", folder / "state", "--config", str(config), *flags)
     try:
         for receiver in receivers.values():
             receiver.start()

@@ -30,7 +30,7 @@ _ONCE = frozenset({"jsonl", "csv", "rule", "sort"})
 """Kinds that recognise what is there already."""
 _SEEDS = 1 << 32
 _SIDE = 16  # pixels: photos are cheap, what is tried is what becomes of their results
-_LONGEST_PAUSE = 0.6  # seconds between two outages, and of one
+_LONGEST_PAUSE = 0.4  # seconds between two outages, and of one
 _DAEMON = "the daemon"
 _DAEMON_EVERY = 4  # outages; the others are shared by the receivers
 _FAULT_RATE = 0.01  # of what receivers have got, and answer wrongly

@@ -127,8 +127,8 @@ def main() -> None:
             while any(len(found) < args.photos for found in others.arrivals().values()):
                 assert time.monotonic() < deadline, {name: len(found) for name, found in others.arrivals().items()}
                 time.sleep(0.1)
-            answered = _read_times(process)
-    for name, found in others.arrivals().items():
+            answered, arrivals = _read_times(process), others.arrivals()
+    for name, found in arrivals.items():
         took = [1000 * at - answered[file] for file, at in found.items()]
         figures = ", ".join(f"p{share} {percentile(took, share):.0f}" for share in (50, 95, 99))
         print(f"{name}: {figures}, longest {max(took):.0f} ms, of {len(took)} events")  # noqa: T201

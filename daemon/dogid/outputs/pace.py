@@ -6,7 +6,7 @@ round costs about as much for one photo as for ten.
 
 import time
 
-_SHORTEST, _LONGEST = 0.04, 0.09
+_SHORTEST, _LONGEST = 0.03, 0.06
 """Seconds. Raising the shortest delays the second of two events; raising the longest delays those in a stream of
 photos, which all pass within 0.1 s. Lowering them takes processor time from the photos."""
 _LONGEST_IN_BACKLOG = 0.5

@@ -13,7 +13,7 @@ from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
 from dogid.outputs.store import OutputStore
 
-_BATCH = 200
+_BATCH = 500
 """Changes that are read and decided at once. Raising it takes more memory, lowering it more transactions."""
 _MOST_LABELS = 100_000
 """Labels of a ledger, as the rules begin."""

@@ -57,12 +57,18 @@ class OutputRunner:
         store: OutputStore,
         clock: Clock,
         stopping: threading.Event,
+        rules_are_behind: Callable[[], bool],
     ) -> None:
-        """Set up, without starting the thread. stopping: what the output's context has of that name."""
+        """Set up, without starting the thread.
+
+        stopping: what the output's context has of that name. rules_are_behind: returns whether rules have more to
+        decide about than they take at once; results rest meanwhile, as live events wait for it.
+        """
         self.name = name
         self._output = output
         self._backlog = backlog
         self._stopping = stopping
+        self._rules_are_behind = rules_are_behind
         self._woken = threading.Event()
         self._tests = deque[_Test]()
         self._notes = RunnerNotes(name, store, clock)
@@ -207,7 +213,8 @@ class OutputRunner:
                 return
 
     def _has_to_rest(self) -> bool:
-        return time.monotonic() < self._rest_until and self._photos_wait(self._most_waiting)
+        is_due = time.monotonic() >= self._rest_until
+        return not is_due and (self._rules_are_behind() or self._photos_wait(self._most_waiting))
 
     def _photos_wait(self, most: int) -> bool:
         """Return whether more than so many photos could be classified now."""

@@ -50,6 +50,7 @@ class RunningOutputs:
         self._backlogs = dict[str, Backlog]()
         self._stopping = threading.Event()
         self._rule_fault: UnwrittenFault | None = None
+        self._is_behind = False  # the rules, by more than they take at once
         self._follower = threading.Thread(target=self._follow, name="output rules", daemon=True)
         wants_all = {each.entry.name: each.output.wants_all for each in prepared.outputs}
         for each in prepared.outputs:
@@ -62,7 +63,9 @@ class RunningOutputs:
                 wants_events=each.output.wants_events,
             )
             self._backlogs[name] = backlog
-            runner = OutputRunner(name, each.output, backlog, self._store, source.clock, each.link.stopping)
+            runner = OutputRunner(
+                name, each.output, backlog, self._store, source.clock, each.link.stopping, lambda: self._is_behind
+            )
             each.link.on_wake = runner.retry_now
             self._runners[name] = runner
 
@@ -144,6 +147,7 @@ class RunningOutputs:
                 step = self._apply_rules(self._engine)
                 wait = _RETRY_SECONDS if step is None else min(wait, step.next_close or wait)
                 has_more = step is not None and step.has_more
+            self._is_behind = has_more
             if has_more and not self._photos_wait():
                 continue  # live events wait for this
             self._stopping.wait(pace.rest_seconds(has_more=has_more))

@@ -39,11 +39,11 @@ OUTPUTS = {
     "sort": ('folder = "{folder}/sorted"',),
 }
 _RULES = {
-    "mqtt": '[[rule]]\nname = "all"\nto = ["mqtt"]\n',
+    "mqtt": '[[rule]]\nname = "home"\ncooldown = 600\nto = ["mqtt"]\n',
     "command": '[[rule]]\nname = "calm"\ncooldown = 10\nto = ["command"]\n',
     "notify": '[[rule]]\nname = "first"\nfirst_of_day = true\nto = ["notify"]\n',
 }
-"""As the recipes have them: every photo is an event for the broker alone."""
+"""As the recipes have them."""
 _ALL_RESULTS = frozenset(OUTPUTS) - {"command", "notify"}
 _REST_SECONDS = 0.3
 

@@ -192,6 +192,7 @@ def test_output_that_yields_rests_while_photos_wait(
     rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dogid.outputs.pace._TIMES_COST_BESIDE_PHOTOS", 1e9)
+    monkeypatch.setattr("dogid.outputs.runner._FIRST_REST", 0)
     monkeypatch.setattr("dogid.outputs.runner._LOOK_SECONDS", 0.01)
     looks, photos_wait = list[bool](), Backlog.photos_wait
 
@@ -223,7 +224,8 @@ def test_output_that_yields_rests_while_photos_wait(
 
 def test_events_pass_while_results_rest(rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dogid.outputs.pace._TIMES_COST_BESIDE_PHOTOS", 1e9)
-    monkeypatch.setattr("dogid.outputs.runner._LIVE_PHOTOS", 0)
+    monkeypatch.setattr("dogid.outputs.runner._FIRST_REST", 0)
+    monkeypatch.setattr("dogid.outputs.runner.LIVE_PHOTOS", 0)
     rig.add("first.jpg")
     put(rig.inbox / "waits.jpg", b"photo")
     waiting = find_file(rig.inbox, b"waits.jpg")

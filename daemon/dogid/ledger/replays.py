@@ -25,8 +25,9 @@ _REPLACE = """UPDATE photo SET model_id = ?, label = ?, score = ?, scores = ?, c
 _FORMER = """SELECT label, score, scores, classified_at, decode_ms, invoke_ms, total_ms, model.name, model.sha256
     FROM photo JOIN model ON model.id = model_id
     WHERE photo.id = ? AND state = 'classified' AND photo.sha256 = ? AND model_id = ?"""
-_RELABELLED = """SELECT id FROM photo WHERE id IN ({}) AND EXISTS (SELECT 1 FROM event WHERE photo_id = photo.id
-    AND kind = ? AND json_valid(detail) AND json_extract(detail, '$.label') IS NOT photo.label)"""
+_RELABELLED = """SELECT id FROM photo WHERE id IN (SELECT value FROM json_each(?))
+    AND EXISTS (SELECT 1 FROM event WHERE photo_id = photo.id AND kind = ? AND json_valid(detail)
+        AND json_extract(detail, '$.label') IS NOT photo.label)"""
 _UPDATE_EMBEDDING = "UPDATE recent_embedding SET network = ?, data = ? WHERE photo_id = ?"
 
 
@@ -104,8 +105,7 @@ def list_older_answers(
 
 def find_replaced(db: sqlite3.Connection, ids: Collection[int]) -> frozenset[int]:
     """Return which of some photos have another label now than before a replay: these are no new photos."""
-    query = _RELABELLED.format(_marks(list(ids)))
-    return frozenset(photo_id for (photo_id,) in db.execute(query, (*ids, REPLACED)))
+    return frozenset(photo_id for (photo_id,) in db.execute(_RELABELLED, (json.dumps(list(ids)), REPLACED)))
 
 
 def replace_answers(db: sqlite3.Connection, answers: Sequence[NewAnswer], model_id: int, clock: Clock) -> int:

@@ -9,6 +9,8 @@ import time
 _SHORTEST, _LONGEST = 0.03, 0.06
 """Seconds. Raising the shortest delays the second of two events; raising the longest delays those in a stream of
 photos, which all pass within 0.1 s. Lowering them takes processor time from the photos."""
+_AMONG_MANY_PHOTOS = 0.25
+"""The same while many photos wait to be classified: each of their events comes late anyway."""
 _LONGEST_IN_BACKLOG = 0.5
 _TIMES_COST_OF_BACKLOG, _TIMES_COST_WITHOUT_PHOTOS = 5, 1
 """Times the processor time of a round, where more waits: while photos wait, and while none does. Lower, and photos, or
@@ -33,14 +35,17 @@ class Pace:
         """Note that a round begins."""
         self._began_at, self._used = time.monotonic(), time.thread_time()
 
-    def rest_seconds(self, *, has_more: bool, photos_wait: bool = True) -> float:
+    def rest_seconds(self, *, has_more: bool, photos_wait: bool = True, many_photos: bool = False) -> float:
         """Return how long to rest after a round.
 
-        has_more: whether it has left something for the next; photos_wait: whether photos wait to be classified.
+        has_more: whether it has left something for the next; photos_wait: whether photos wait to be classified;
+        many_photos: whether many do.
         """
         if has_more:
             times = _TIMES_COST_OF_BACKLOG if photos_wait else _TIMES_COST_WITHOUT_PHOTOS
             rest = min(_LONGEST_IN_BACKLOG, times * (time.thread_time() - self._used))
+        elif many_photos:
+            rest = _AMONG_MANY_PHOTOS
         else:
             is_stream = self._began_at - self._rested_at < _SHORTEST
             rest = self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST

@@ -32,12 +32,15 @@ _LONGEST_STORE_WAIT = 10.0
 """The same where a database in the state folder cannot be read or written: trying costs little there."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
-_LOOK_SECONDS, _LOOK_SECONDS_OF_LIVE = 0.5, 0.1
+_LOOK_SECONDS, _LOOK_SECONDS_OF_LIVE = 0.5, 0.2
 """Between two looks whether photos still wait, of an output that yields to them and of others. More has it go on later;
 less takes time from the photos."""
-_LIVE_PHOTOS = 20
+LIVE_PHOTOS = 20
 """Photos that may wait to be classified before results rest, of an output that does not yield: as many as cameras take
 at once. More, and they take time from a backlog; fewer, and results of several cameras come later."""
+_FIRST_REST = 10.0
+"""Seconds from when photos were seen to wait, before results go out beside them. More has them come later in a long
+backlog; less has the photos of a short one wait for what could as well come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,9 @@ class OutputRunner:
         self._is_tending = False
         self._pace = Pace()
         yields: bool = getattr(output, "yields_to_photos", False)
-        self._most_waiting, self._look_seconds = (0, _LOOK_SECONDS) if yields else (_LIVE_PHOTOS, _LOOK_SECONDS_OF_LIVE)
+        self._most_waiting, self._look_seconds = (0, _LOOK_SECONDS) if yields else (LIVE_PHOTOS, _LOOK_SECONDS_OF_LIVE)
         self._rest_until = 0.0
+        self._photos_since: float | None = None  # from when on photos were seen to wait, each time
         self._rests = False  # with results and reviews, beside photos that wait to be classified
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
@@ -168,6 +172,7 @@ class OutputRunner:
             self._tend()
             if self._stopping.is_set():
                 return
+            self._rests = self._output.wants_all and self._has_to_rest()
             batch = self._backlog.read(self._output.batch, events_only=self._rests)
             if batch.deliveries:
                 self._send(batch)
@@ -196,7 +201,7 @@ class OutputRunner:
         """Wait after a round, as long as there is nothing to do, or photos go before it."""
         if batch.end.seq is not None:
             self._rest_until = time.monotonic() + self._pace.rest_seconds_beside_photos()
-        has_rested, self._rests = self._rests, self._has_to_rest()
+        has_rested, self._rests = self._rests, self._output.wants_all and self._has_to_rest()
         if self._rests:
             self._rest()
         elif len(batch.deliveries) >= self._output.batch:
@@ -209,12 +214,17 @@ class OutputRunner:
         """Rest with results as long as photos wait to be classified, within limits, or until there is an event."""
         while self._has_to_rest():
             look = time.monotonic() + self._look_seconds
-            if self._wait_until(min(look, self._rest_until, self._next_tend)) or time.monotonic() >= self._next_tend:
+            if self._wait_until(min(look, self._next_tend)) or time.monotonic() >= self._next_tend:
                 return
 
     def _has_to_rest(self) -> bool:
-        is_due = time.monotonic() >= self._rest_until
-        return not is_due and (self._rules_are_behind() or self._photos_wait(self._most_waiting))
+        if not (self._rules_are_behind() or self._photos_wait(self._most_waiting)):
+            self._photos_since = None
+            return False
+        now = time.monotonic()
+        if self._photos_since is None:
+            self._photos_since = now
+        return now < max(self._rest_until, self._photos_since + _FIRST_REST)
 
     def _photos_wait(self, most: int) -> bool:
         """Return whether more than so many photos could be classified now."""

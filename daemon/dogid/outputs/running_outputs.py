@@ -14,7 +14,7 @@ from dogid.outputs.backlog import Backlog
 from dogid.outputs.pace import Pace
 from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.rule_engine import RuleEngine, Step
-from dogid.outputs.runner import OutputRunner
+from dogid.outputs.runner import LIVE_PHOTOS, OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import UnwrittenFault, describe_outputs, note_fault
 from dogid.outputs.store import OutputStore
@@ -150,7 +150,8 @@ class RunningOutputs:
             self._is_behind = has_more
             if has_more and not self._photos_wait():
                 continue  # live events wait for this
-            self._stopping.wait(pace.rest_seconds(has_more=has_more))
+            many = self._engine is not None and self._photos_wait(LIVE_PHOTOS)
+            self._stopping.wait(pace.rest_seconds(has_more=has_more, many_photos=many))
             if not has_more:
                 signal.wait_for_change(known, wait)
 
@@ -175,9 +176,9 @@ class RunningOutputs:
             self._runners[name].wake_for_events()
         return step
 
-    def _photos_wait(self) -> bool:
+    def _photos_wait(self, most: int = 0) -> bool:
         try:
-            return has_due_photos(self._source.reader())
+            return has_due_photos(self._source.reader(), most)
         except (sqlite3.Error, DogidError):
             return True  # the next round, which cannot read the ledger either, notes why
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.daemon_lap import daemon, disk, renamed_into, wait_for
+from tests.benchmarks.named_threads import name_threads, thread_seconds
 from tests.benchmarks.process import cpu_seconds
 from tests.benchmarks.responsiveness import percentile
 from tests.benchmarks.single_photos import time_singles
@@ -59,6 +60,8 @@ class Lap:
     rest_seconds: float
     """How long that took."""
     photos_per_second: float
+    threads_us: float
+    """Microseconds of the processor a photo that the outputs' own threads, and the rules', took in the backlog."""
     took: Sequence[float]
     """Milliseconds from the rename to the answer, of each single photo."""
 
@@ -68,22 +71,31 @@ def measure(paths: Sequence[Path], singles: int, kinds: Sequence[str]) -> Lap:
     with (
         tempfile.TemporaryDirectory(prefix="dogid-outputs-", dir=disk()) as written,
         _receivers(Path(written), kinds) as ports,
-        daemon(paths[0].parent, "--config", str(_write_settings(Path(written), kinds, ports))) as process,
+        daemon(
+            paths[0].parent,
+            *("--config", str(_write_settings(Path(written), kinds, ports))),
+            environ=name_threads(Path(written)),
+        ) as process,
         renamed_into(process.inbox, paths) as renaming,
     ):
         time.sleep(_REST_SECONDS)
         took = time_singles(process, paths[:singles], renaming, singles)
         _wait_for_outputs(process, singles)
         backlog = paths[singles:]
-        cpu, begun = cpu_seconds(process.pid), time.perf_counter()
+        cpu, own, begun = cpu_seconds(process.pid), _own_seconds(process), time.perf_counter()
         for path in backlog:
             renaming.one(path)
         wait_for(process, len(paths), begun)
         seconds, answered = time.perf_counter() - begun, cpu_seconds(process.pid)
+        own = _own_seconds(process) - own
         _wait_for_outputs(process, len(paths))
         rest, waited = cpu_seconds(process.pid) - answered, time.perf_counter() - begun - seconds
     count = len(backlog)
-    return Lap(1000 * (answered - cpu) / count, 1000 * rest / count, waited, count / seconds, took)
+    return Lap(1000 * (answered - cpu) / count, 1000 * rest / count, waited, count / seconds, 1e6 * own / count, took)
+
+
+def _own_seconds(process: DaemonProcess) -> float:
+    return sum(used for name, used in thread_seconds(process.pid).items() if name.startswith("output "))
 
 
 @contextlib.contextmanager
@@ -143,14 +155,15 @@ def main() -> None:
             for with_outputs in (False, True) if number % 2 else (True, False):
                 laps[with_outputs].append(measure(paths, args.singles, args.outputs if with_outputs else ()))
     for with_outputs, name in ((False, "without outputs"), (True, "with " + ", ".join(args.outputs))):
-        cpu, rest, waited, rate = (
+        cpu, rest, waited, rate, own = (
             statistics.median(getattr(lap, key) for lap in laps[with_outputs])
-            for key in ("cpu_ms", "rest_ms", "rest_seconds", "photos_per_second")
+            for key in ("cpu_ms", "rest_ms", "rest_seconds", "photos_per_second", "threads_us")
         )
         took = [each for lap in laps[with_outputs] for each in lap.took]
         by_lap = statistics.median(percentile(lap.took, 99) for lap in laps[with_outputs])
         print(  # noqa: T201
-            f"{name}: {cpu:.2f} ms of the processor a photo, {rest:.2f} ms in {waited:.1f} s after the backlog;"
+            f"{name}: {cpu:.2f} ms of the processor a photo, {own / 1000:.3f} of it by their threads,"
+            f" {rest:.2f} ms in {waited:.1f} s after the backlog;"
             f" {rate:.0f} photos/s; single photos {percentile(took, 50):.1f} ms (p50), {percentile(took, 99):.1f} ms"
             f" (p99), {by_lap:.1f} ms (median p99 of a lap)"
         )

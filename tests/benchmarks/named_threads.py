@@ -1,5 +1,6 @@
 """What each thread of a daemon has used: Python 3.11 does not give the kernel its threads' names, this does."""
 
+import contextlib
 import os
 from collections import defaultdict
 from pathlib import Path
@@ -29,6 +30,7 @@ def thread_seconds(pid: int) -> dict[str, float]:
     """Return the processor time of a process by names of its threads, in seconds."""
     used = defaultdict[str, float](float)
     for task in Path(f"/proc/{pid}/task").iterdir():
-        nanoseconds = int((task / "schedstat").read_text().split()[0])
-        used[(task / "comm").read_text().strip()] += nanoseconds / 1e9
+        with contextlib.suppress(OSError):  # it has just ended
+            nanoseconds = int((task / "schedstat").read_text().split()[0])
+            used[(task / "comm").read_text().strip()] += nanoseconds / 1e9
     return used

@@ -167,11 +167,13 @@ def test_debian_package_is_left_to_apt(running_service: Service) -> None:
 def test_deleting_data_leaves_nothing(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.wait_for_results("visit.jpg")
+    service.machine.run("cp", "-al", "/opt/dogid", "/root/program")
     service.dogid("service", "uninstall", "--delete-data")
 
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == []
     assert service.machine.run("getent", "passwd", "dogid", check=False).returncode != 0
     service.dogid("service", "uninstall", "--delete-data")  # again: nothing to do is no error
+    service.machine.run("mv", "/root/program", "/opt/dogid")  # pip would make the same once more
     service.reinstall("--user", "visitor")
     assert service.is_active
 

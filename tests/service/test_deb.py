@@ -69,8 +69,8 @@ def dpkg(machine: Machine, *arguments: str) -> str:
 def install(machine: Machine, name: str) -> None:
     """Install a package, in the two steps of `dpkg --install`.
 
-    Between them comes the byte code of the first installation, whose files are the same: to compile them once more
-    would take longer than all else.
+    Between them comes the byte code of the first installation, whose files are the same: compiling them takes as much
+    processor time as unpacking.
     """
     dpkg(machine, "--force-confold", "--unpack", f"/srv/wheels/{name}.deb")
     is_first = not machine.has(BYTE_CODE)

@@ -30,6 +30,7 @@ CREATE TABLE parked (number INTEGER PRIMARY KEY AUTOINCREMENT, output TEXT NOT N
     result_id INTEGER, rule TEXT, reason TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
 INSERT INTO parked VALUES (1, 'all', '0-3', 3, NULL, '404', 5);
 CREATE TABLE open_burst (rule TEXT NOT NULL) STRICT;
+CREATE TABLE state (output TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE test_request (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
@@ -285,6 +286,22 @@ def test_each_version_of_an_overwritten_file_arrives(rig: OutputRig, recorder: R
         ("dog", True),
     ]
     assert [delivery.result["label"] for delivery in recorder.taken if delivery.kind == "event"] == ["pug"]
+
+
+def test_events_of_forgotten_versions_are_counted(
+    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
+    recorder.wants_all, recorder.fault = False, OutputError("nobody is there")
+    rig.ledger.keep_versions(1)
+    rig.start(TABLE, [{"to": ["all"]}])
+    for number in range(4):
+        rig.add("latest.jpg", data=bytes([number]))
+        rig.wait_for("all", backlog=min(2, number + 1), missed=max(0, number - 1))
+    recorder.fault = None
+    rig.wait_for("all", backlog=0, sent=2, missed=2, ok=True)
+    assert [delivery.result["present"] for delivery in recorder.taken] == [False, True]
+    assert "output all: 1 events cannot be sent" in caplog.text
 
 
 def test_other_side_can_ask_for_an_hour_at_most(rig: OutputRig, recorder: Recorder) -> None:

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     from dogid.daemon.folders import is_running
-    from dogid.outputs.states import explain_retry, list_refused, read_states
+    from dogid.outputs.states import explain_missed, explain_retry, list_refused, read_states
 
     chosen, ledger = settings.load(args), reading_state.open_state(args)
     states = read_states(chosen, ledger, running=is_running(chosen.state.absolute()))
@@ -84,6 +84,9 @@ def _list(args: argparse.Namespace) -> int:
             if len(deliveries) > _MOST_REFUSED:
                 print_message(f"output {name} refused {len(deliveries) - _MOST_REFUSED} others; --json lists them")
             print_message(explain_retry(name))
+        for state in states:
+            if state["missed"]:
+                print_message(explain_missed(state))
         if not rows:
             print_message(
                 "the settings have no output: add a table [outputs.NAME] with its type to the file of --config"

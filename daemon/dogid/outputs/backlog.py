@@ -1,5 +1,6 @@
 """What waits for one output: events that rules have for it, and the changes of the ledger that it has not got yet."""
 
+import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from dogid.ledger.queries import find_result, has_due_photos, is_superseded, rea
 from dogid.ledger.reviews import list_changes_since
 from dogid.outputs.output import Delivery
 from dogid.outputs.store import OutputStore
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,13 @@ class Backlog:
         return has_due_photos(self._reader(), most)
 
     def read(self, limit: int, *, events_only: bool = False) -> Batch:
-        """Return up to limit deliveries: events first, then results and reviews, unless only events are wanted."""
+        """Return up to limit deliveries: events first, then results and reviews, unless only events are wanted.
+
+        Events whose results the ledger has no more are dropped, and counted. Raise sqlite3.Error.
+        """
         db = self._reader()
         deliveries, positions = list[Delivery](), list[Position]()
+        missed = list[int]()
         last_event = last_seq = None
         for event in self._store.list_events(self._name, limit):
             last_event = event.number
@@ -89,6 +96,14 @@ class Backlog:
                     )
                 )
                 positions.append(Position(last_event, None))
+            elif is_wanted:
+                missed.append(event.number)
+        if missed:
+            count = self._store.drop_missed(self._name, missed)
+            log.warning(
+                "output %s: %d events cannot be sent: the ledger no longer has their results (see keep_versions)",
+                self._name, count,
+            )  # fmt: skip
         after_events = last_event
         if self._wants_all and not events_only and len(deliveries) < limit:
             seq = self._store.read_cursor(self._name) or 0

@@ -96,6 +96,7 @@ def _describe(name: str, kind: str, enabled: bool, *, store: StoreReader | None,
         "sent": state.sent,
         "failed": state.failed,
         "parked": parked,
+        "missed": state.missed,
         "refusal": None if refusal is None else {"reason": refusal.reason, "at": iso_utc(refusal.at_ms)},
         "error": error,
         "last_sent_at": None if state.sent_at is None else iso_utc(state.sent_at),
@@ -153,6 +154,14 @@ def explain_failures(state: State) -> list[str]:
 def describe_refusal(state: State) -> str:
     """Return how much an output refused, and why the last."""
     return f"{state['parked']} refused: {state['refusal']['reason']}"
+
+
+def explain_missed(state: State) -> str:
+    """Return how many events of an output were never sent, and why."""
+    return (
+        f"output {state['name']} missed {state['missed']} events: when they were due, the ledger no longer had their"
+        " results; a larger keep_versions keeps more of files that are overwritten"
+    )
 
 
 def explain_retry(name: str) -> str:

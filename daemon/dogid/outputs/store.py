@@ -138,6 +138,19 @@ class OutputStore(StoreReader):
                     (output, count, at_ms),
                 )
 
+    def drop_missed(self, output: str, numbers: Sequence[int]) -> int:
+        """Delete events whose results the ledger has no more, by their numbers, and count them; return how many."""
+        with self.transaction() as db:
+            marks = ",".join("?" * len(numbers))
+            query = f"DELETE FROM outbox WHERE output = ? AND number IN ({marks})"  # noqa: S608
+            count = db.execute(query, (output, *numbers)).rowcount
+            db.execute(
+                "INSERT INTO state (output, missed) VALUES (?1, ?2)"
+                " ON CONFLICT (output) DO UPDATE SET missed = missed + ?2",
+                (output, count),
+            )
+        return count
+
     def note_failed(self, output: str, error: str, at_ms: int, next_try: int) -> None:
         """Note that an output failed, and when it is tried again."""
         with self.transaction() as db:

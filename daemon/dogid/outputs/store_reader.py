@@ -56,6 +56,8 @@ class StoredState:
     error: str | None = None
     error_since: int | None = None
     next_try: int | None = None
+    missed: int = 0
+    """Events whose results the ledger had no more when they were due."""
 
 
 class StoreReader:
@@ -109,10 +111,10 @@ class StoreReader:
 
     def read_state(self, output: str) -> StoredState:
         """Return how an output is doing."""
-        query = "SELECT sent, failed, parked, sent_at, error, error_since, next_try FROM state WHERE output = ?"
         with self._lock:
-            row = self._db.execute(query, (output,)).fetchone()
-        return StoredState() if row is None else StoredState(*row)
+            row = self._db.execute("SELECT * FROM state WHERE output = ?", (output,)).fetchone()
+        # of all columns: a daemon of an older dogid, which has not been restarted, has one less
+        return StoredState() if row is None else StoredState(*row[1:])
 
 
 def open_for_reading(state: Path) -> StoreReader | None:

@@ -3,7 +3,7 @@
 FILE_NAME = "outputs.db"
 """In the state folder."""
 
-VERSION = 3
+VERSION = 4
 """Of the schema, in SQLite's user_version."""
 
 UPGRADES = {
@@ -20,6 +20,7 @@ UPDATE parked SET kind = 'result' WHERE rule IS NULL;
 UPDATE parked SET happened = at;
 """,
     2: "ALTER TABLE outbox ADD COLUMN decided INTEGER;",
+    3: "ALTER TABLE state ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;",
 }
 """By the version of a database, the statements that make it one of the next version."""
 
@@ -73,7 +74,8 @@ CREATE TABLE state (
     sent_at INTEGER,
     error TEXT,                              -- of the last attempt; NULL where that was right
     error_since INTEGER,
-    next_try INTEGER
+    next_try INTEGER,
+    missed INTEGER NOT NULL DEFAULT 0        -- events whose results the ledger had no more when they were due
 ) STRICT, WITHOUT ROWID;
 
 -- What rules remember. Rules are known by their names.

@@ -40,8 +40,9 @@ _OUTPUT_METRICS: tuple[tuple[str, str, Callable[[dict[str, Any]], float]], ...] 
     ("sent", "Deliveries that have arrived", lambda state: state["sent"]),
     ("failed", "Attempts that failed", lambda state: state["failed"]),
     ("parked", "Deliveries that are parked as the other side refused them", lambda state: state["parked"]),
+    ("missed", "Events whose results the ledger had no more when they were due", lambda state: state["missed"]),
 )
-_OUTPUT_COUNTERS = frozenset({"sent", "failed"})
+_OUTPUT_COUNTERS = frozenset({"sent", "failed", "missed"})
 
 
 def add_metrics_endpoint(registry: EndpointRegistry, daemon: DaemonView, drift: RecentDrift) -> None:

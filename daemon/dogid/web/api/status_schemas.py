@@ -78,6 +78,8 @@ _OUTPUT = object_of(
         "sent": COUNT,
         "failed": COUNT | {"description": "attempts"},
         "parked": COUNT | {"description": "deliveries that the other side refused, and that were not sent again"},
+        "missed": COUNT
+        | {"description": "events that were never sent, as the ledger no longer had their results when they were due"},
         "refusal": {"anyOf": [object_of({"reason": {"type": "string"}, "at": TIME}), {"type": "null"}]},
         "error": {"anyOf": [object_of({"message": {"type": "string"}, "since": TIME}), {"type": "null"}]},
         "last_sent_at": {"anyOf": [TIME, {"type": "null"}]},

@@ -74,33 +74,48 @@ def test_ten_rounds_do_not_decay(clouds: Clouds, parent: Parent) -> None:
     np.testing.assert_array_equal(present.stored.embeddings[:180], parent.stored.embeddings)
 
 
-def test_stored_photos_of_a_new_label_are_found_and_left_out() -> None:
-    clouds = Clouds(6, 4)
+def hide_dodos(clouds: Clouds) -> tuple[Parent, set[str]]:
+    """Return a parent among whose stored bees eight show dodos, and their hashes."""
     parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
     assert parent.stored is not None
     stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
-    stored.embeddings[200:208] = clouds.draw(3, 8)  # labelled as bees
-    said = reviewed(clouds.draw(3, 20), "dodo")
-    learned = learn(replace(parent, stored=stored), said, NOTHING)
+    stored.embeddings[200:208] = clouds.draw(3, 8)
+    return replace(parent, stored=stored), set(stored.sha256[200:208])
 
-    found = {one.sha256 for one in learned.contradictions if (one.label, one.other) == ("bee", "dodo")}
-    assert len(found & set(stored.sha256[200:208])) >= 5
-    assert len(found) <= 10
+
+def test_most_stored_photos_of_a_new_label_are_found() -> None:
+    seeds, found = 50, list[int]()
+    for seed in range(seeds):
+        clouds = Clouds(6, seed)
+        parent, hidden = hide_dodos(clouds)
+        doubted = check_contradictions(parent, reviewed(clouds.draw(3, 20), "dodo"), NOTHING)
+        suspected = {one.sha256 for one in doubted if (one.label, one.other) == ("bee", "dodo")}
+        found.append(len(suspected & hidden))
+        assert len(suspected - hidden) <= 1
+    assert sum(found) >= 5 * seeds
+    assert min(found) >= 1
+
+
+def test_contradictions_are_left_out() -> None:
+    clouds = Clouds(6)
+    parent, hidden = hide_dodos(clouds)
+    said = reviewed(clouds.draw(3, 20), "dodo")
+    learned = learn(parent, said, NOTHING)
+
+    assert hidden & {one.sha256 for one in learned.contradictions}
     assert learned.counts.left_out == len(learned.contradictions)
-    assert set(check_contradictions(replace(parent, stored=stored), said, NOTHING)) == set(learned.contradictions)
+    assert set(check_contradictions(parent, said, NOTHING)) == set(learned.contradictions)
 
 
 def test_answered_contradictions_are_settled() -> None:
-    clouds = Clouds(6, 4)
-    parent = parent_of(clouds, ["ant", "bee", "crab"], photos=200)
-    assert parent.stored is not None
-    stored = replace(parent.stored, embeddings=parent.stored.embeddings.copy())
-    stored.embeddings[200:208] = clouds.draw(3, 8)  # labelled as bees
+    clouds = Clouds(6)
+    parent, _ = hide_dodos(clouds)
+    stored = parent.stored
+    assert stored is not None
     said = reviewed(clouds.draw(3, 20), "dodo")
     twin = ReviewedPhoto(
         "twin.jpg", f"{999:064x}", "dodo", stored.embeddings[0], "", None
     )  # nearly the same, of an ant
-    parent = replace(parent, stored=stored)
     asked = [one.sha256 for one in learn(parent, [*said, twin], NOTHING).contradictions]
     kept, dropped, relabelled = asked[:2], asked[2:3], asked[3:4]
     of = dict(zip(stored.sha256, stored.embeddings, strict=True))
@@ -165,7 +180,7 @@ def test_photos_that_share_memory_are_learned_in_their_order(clouds: Clouds, par
     """They are not copied where they are all rows of one array; and recent ones may be read when they are needed."""
     rows, recent = np.concatenate([clouds.draw(3, 20), clouds.draw(5, 20)]), clouds.draw(4, 30)
     said = [*reviewed(rows[20:], "emu"), *reviewed(rows[:20], "dodo", 9 * 10**6)]
-    apart = [replace(photo, embedding=photo.embedding.copy()) for photo in said]
+    apart = [replace(photo, embedding=np.frombuffer(photo.embedding.tobytes(), np.float32)) for photo in said]
     first, second = learn(parent, said, recent), learn(parent, apart, lambda: recent)
 
     assert np.array_equal(first.head.weights, second.head.weights)

@@ -4,6 +4,7 @@ A stored photo that looks more like a new label than that label's own photos loo
 when the label did not exist. Photos that are nearly the same under two labels cannot both be right.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,12 +17,15 @@ from dogid.learning.standardisation import Floats, Matrix
 
 _SHRINKAGE = 0.3
 _LEAST_LIKE = (0.1, 0.2, 0.3, 0.4, 0.5)
-"""Quantiles of a label's own photos that a stored one must reach: the first at which enough of those found are likely
-to show the label, and always the last. Lower finds more and takes more that only resemble it; at 0.1, of 51 rottweilers
-among 2,500 others 44 are found with 20 photos, and 10 others with them."""
+"""Quantiles of a label's own photos that a stored one must reach: the first at which those found may well show the
+label, and always the last. Lower finds more and takes more that only resemble it; at 0.1, of 51 rottweilers among 2,500
+others 44 are found with 20 photos, and 10 others with them."""
 _LIKELY = 0.5
-"""Share of the found photos that must be likely to show the label. Lower: where other labels have much that resembles
-it, that is left out, and lost unseen (of dobermans, pinschers and rottweilers); higher: few photos of it are found."""
+"""Share of the found photos that must show the label. Lower: where other labels have much that resembles it, that is
+left out, and lost unseen (of dobermans, pinschers and rottweilers); higher: few photos of it are found."""
+_CHANCE = 0.05
+"""A higher quantile is asked only where chance would leave so few above the median this seldom. Higher: of eight photos
+that all show the label, some are dropped by noise; lower: what only resembles it is left out until it is a lot."""
 _ROUNDS = 5
 """Photos that were found help to find more; it ends by itself after two or three."""
 _ROWS = 500
@@ -59,9 +63,9 @@ def find_lookalikes(stored: Floats, covariance: PooledCovariance, new: Floats) -
     for quantile in _LEAST_LIKE:
         found, nearer = _gather_alike(points, lengths, others, own, quantile)
         added = nearer[found & ~own]
+        above = int((added >= np.median(nearer[own])).sum())
         # photos of the label are spread as its own ones, half of them above the median; what resembles it is below
-        likely = 2 * int((added >= np.median(nearer[own])).sum()) * (1 - quantile)
-        if likely >= _LIKELY * len(added):
+        if _find_chance(above, len(added), _LIKELY * 0.5 / (1 - quantile)) >= _CHANCE:
             break
     return found[: len(stored)]
 
@@ -85,6 +89,13 @@ def _gather_alike(
             break
         inside = found
     return inside, nearer
+
+
+def _find_chance(above: int, found: int, share: float) -> float:
+    """Return the probability of at most so many above the median among the found photos, given the share expected."""
+    ways = [math.lgamma(found + 1) - math.lgamma(k + 1) - math.lgamma(found - k + 1) for k in range(above + 1)]
+    below = math.log1p(-share)
+    return math.fsum(math.exp(way + k * math.log(share) + (found - k) * below) for k, way in enumerate(ways))
 
 
 def _distances(points: Floats, lengths: Matrix, place: Matrix) -> Matrix:

@@ -121,7 +121,8 @@ def gather_material(parent: Parent, reviewed: Sequence[ReviewedPhoto], recent: F
 def _stack(photos: Sequence[ReviewedPhoto], width: int) -> Floats:
     """Return the photos' embeddings [photos, width]: the array that they are all rows of, where there is one."""
     whole = photos[0].embedding.base if photos else None
-    if whole is not None and whole.dtype == np.float32 and whole.shape == (len(photos), width):
+    # of np.frombuffer, the base are bytes
+    if isinstance(whole, np.ndarray) and whole.dtype == np.float32 and whole.shape == (len(photos), width):
         places = [photo.embedding.ctypes.data for photo in photos]
         if places == [row.ctypes.data for row in whole]:
             return whole

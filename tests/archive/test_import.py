@@ -1,5 +1,6 @@
 """`dogid batch import` and `dogid export --from`: an archive where people look."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from dogid.ledger.reviews import list_changes_since
 from tests.archive.archives import Batch, make_archive, results_of
 from tests.support.daemon import DaemonProcess, dogid
 from tests.support.http_client import fetch
-from tests.support.photos import photo, put
+from tests.support.photos import photo, put, put_all
 
 pytestmark = pytest.mark.timeout(400)
 _SECONDS = 180.0  # on a machine with much else to do
@@ -133,18 +134,36 @@ def test_archives_of_one_name_are_imported_side_by_side(batch: Batch, tmp_path: 
     assert "photos/a.jpg" not in files
 
 
-def test_one_photo_under_two_names_is_imported_once(batch: Batch, tmp_path: Path) -> None:
+def test_one_photo_under_two_names_has_one_row(batch: Batch, tmp_path: Path) -> None:
     path = put(tmp_path / "in" / "a.jpg", photo(1))
-    text = f"path,size\na.jpg,1\na.jpg,2\n./a.jpg,3\nb/../a.jpg,\n{path},\n"
+    text = f"path,size\na.jpg,1\na.jpg,2\n./a.jpg,3\nb/../a.jpg,\n../in/a.jpg,\n/{path},\n"
     listed = put(tmp_path / "in" / "list.csv", text.encode())
     assert batch(listed, tmp_path / "out").summary["photos"] == 1
-    put(listed, f"path\n{path}\n".encode())
+    put(listed, f"path\n{path}\na.jpg\n".encode())
     assert batch(listed, tmp_path / "out").summary["new"] == 1
     listed.unlink()
-    assert sorted(results_of(tmp_path / "out")) == sorted((str(path), "a.jpg"))
-    flags = ("--state", str(tmp_path / "state"), "--json")
-    done = batch.run("batch", "import", str(tmp_path / "out"), "--inbox", str(tmp_path / "in"), *flags)
-    assert (done.status, done.summary["new"], done.summary["known"]) == (0, 1, 1)
+    assert list(results_of(tmp_path / "out")) == [str(path)]
+    assert batch(tmp_path / "in", tmp_path / "out").summary["new"] == 1
+    assert list(results_of(tmp_path / "out")) == ["a.jpg"]
+
+
+def test_path_out_of_a_link_is_another_photo(batch: Batch, tmp_path: Path) -> None:
+    put_all(tmp_path, {"in/b.jpg": photo(1), "real/b.jpg": photo(2), "real/deep/c.jpg": photo(3)})
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "real" / "deep")
+    listed = put(tmp_path / "in" / "list.txt", b"b.jpg\nlink/../b.jpg\nlink/x/../../b.jpg\n")
+    batch(listed, tmp_path / "out")
+    found = results_of(tmp_path / "out")
+    assert {file: result["sha256"] for file, result in found.items()} == {
+        "b.jpg": hashlib.sha256(photo(1)).hexdigest(),
+        "link/../b.jpg": hashlib.sha256(photo(2)).hexdigest(),
+    }
+    flags = ("--state", str(tmp_path / "state"), "--inbox", str(tmp_path / "in"), "--json")
+    assert batch.run("batch", "import", str(tmp_path / "out"), *flags).summary["new"] == 2
+    present = {
+        result["file"]: result["present"] for result in json.loads(batch.run("results", *flags).stdout)["results"]
+    }
+    assert sorted(present.values()) == [False, True]
+    assert present["b.jpg"]
 
 
 @pytest.mark.parametrize("kind", ["csv", "megadetector", "camtrap-dp"])

@@ -1,5 +1,6 @@
 """An archive on a real Ray cluster of two nodes, each with an object store of its own; everything is killed once."""
 
+import functools
 import hashlib
 import os
 import re
@@ -29,6 +30,7 @@ from dogid.settings import Settings
 from tests.archive.archives import Batch, Run, count_rows, results_of
 from tests.archive.gated_bucket import GatedBucket, serving_bucket
 from tests.support.photos import photo, put
+from tests.support.privileges import run_without_override
 from tests.support.waiting import eventually
 
 cluster_utils = pytest.importorskip("ray.cluster_utils", reason="ray is not installed")
@@ -236,3 +238,7 @@ def test_node_without_the_photos_is_named(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     with pytest.raises(DogidError, match=rf"^node {socket.gethostname()}: {tmp_path}/photos: is empty there"):
         open_photos(f"{tmp_path}/photos")
+    (tmp_path / "photos").chmod(0)
+    for place in ("photos", "photos/2024"):
+        with pytest.raises(DogidError, match=rf"^node .*{place}: cannot be read there: Permission denied"):
+            run_without_override(functools.partial(open_photos, f"{tmp_path}/{place}"))

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from dogid.archive.manifest import write_manifest
+from dogid.archive.manifest_file import ManifestFile
+from dogid.archive.storage import LocalStorage
 from tests.archive.archives import Batch, results_of
-from tests.support.photos import photo, put_all
+from tests.support.photos import photo, put, put_all
 
 _MIB = 1 << 20
 _ENDLESS = 200 * _MIB
@@ -77,6 +80,14 @@ def test_web_servers_answers_become_error_codes(batch: Batch, server: Server, tm
     assert codes == {"a.jpg": None, "large.jpg": "too_large", "refused.jpg": "unreadable", "gone.jpg": "vanished"}
     assert server.sent < _ENDLESS, "it is not read whole"
     assert server.requests == [f"GET /{name}.jpg" for name in names], "one request for each photo"
+
+
+def test_last_slash_of_a_web_address_counts(tmp_path: Path) -> None:
+    urls = ["https://photos.example/1", "https://photos.example/1/"]
+    listed = ManifestFile(str(put(tmp_path / "list.txt", "\n".join(urls).encode())))
+    (tmp_path / "out").mkdir()
+    manifest = write_manifest(LocalStorage(tmp_path / "out"), "run", listed.iterate_entries(), locate=listed.locate)
+    assert [entry.file for entries in manifest.iterate_ranges() for entry in entries] == urls
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def describe_model(model: Model, *, embeddings: bool) -> ModelFacts:
 
 def check_places(source: Source, out: str) -> None:
     """Raise UsageError where the output would lie among the photos."""
-    place, photos = unify_spelling(out), unify_spelling(source.name)
+    place, photos = (unify_spelling(name).rstrip("/") or "/" for name in (out, source.name))
     if is_url(place) or is_url(photos):
         inside = is_url(photos) and f"{place}/".startswith(f"{photos}/")
     else:
@@ -85,7 +85,7 @@ def prepare(
         output.claim()
         entries = source.iterate_entries()
         manifest = write_manifest(output.storage, output.token, entries, on_listed, locate=source.locate)
-        drop_outdated(output, manifest, raised_limits=raised_limits)
+        drop_outdated(output, manifest, raised_limits=raised_limits, locate=source.locate)
         output.note_limits(describe_limits(chosen))
     except OSError as error:
         raise DogidError(cannot_write(output, error)) from error

@@ -1,5 +1,6 @@
 """An archive in a folder of this machine: listed and read by the rules of the daemon's inbox."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ class Folder:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._start = shown_name(os.fsencode(folder)).rstrip("/") + "/"
         self._errors = ScanErrors({})
         self._identity = _identify(folder)
 
@@ -45,8 +47,8 @@ class Folder:
             raise UsageError(f"{self._folder}: the folder cannot be read: {error.strerror}") from error
 
     def locate(self, file: str) -> str:
-        """Return the file as it is: a folder has one spelling for it."""
-        return file
+        """Return a path relative to the folder: results of a list in it may have it whole."""
+        return file.removeprefix(self._start)
 
     def list_problems(self) -> list[str]:
         """Return the folders that could not be read."""

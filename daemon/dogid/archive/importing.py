@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dogid.archive.local_paths import shorten_path
 from dogid.archive.output_folder import OutputFolder
 from dogid.archive.reading import iterate_rows
 from dogid.archive.remote import is_url
@@ -131,8 +132,10 @@ class _Naming:
         """Return the path relative to the inbox; None where the photo does not lie in it."""
         if self._inbox is None or is_url(file) or not self._real_root:
             return None
-        full = os.path.normpath(os.path.join(self._real_root, possible_names(file)[0]))
-        return full[len(self._inbox) :] if full.startswith(self._inbox) else None
+        full = shorten_path(os.path.join(self._real_root, possible_names(file)[0]))
+        if not full.startswith(self._inbox) or b".." in full.split(b"/"):  # out of a link: it may lead anywhere
+            return None
+        return full[len(self._inbox) :]
 
     def foreign_path(self, file: str) -> bytes:
         """Return the path of a photo outside the inbox: in a folder named for the archive; each photo has another."""

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from dogid.archive.entries import Entry, make_entry
 from dogid.archive.folder import read_local
+from dogid.archive.local_paths import find_path, shorten_path
 from dogid.archive.remote import explain_remote_error, find_secret, is_url, open_file_system, unify_spelling
 from dogid.archive.remote_folder import LARGEST, read_remote, to_microseconds
 from dogid.archive.source import ReadFile
@@ -62,10 +63,13 @@ class ManifestFile:
     def locate(self, file: str) -> str:
         """Return a photo's URL, or its absolute path: a list may have it relative as well.
 
-        Paths with `..` stay apart: where they lead is known to the file system alone, since folders may be links.
+        Through a link to a folder, a photo has another place. Whether it is there plays no part: photos that have left
+        stay apart from those that have come.
         """
         place = self._locate(file)
-        return unify_spelling(place) if is_url(place) else os.fsdecode(_local_path(self._folder, file))
+        if is_url(place):
+            return unify_spelling(place)
+        return os.fsdecode(shorten_path(os.path.join(os.fsencode(self._folder), possible_names(file)[0])))
 
     def list_problems(self) -> list[str]:
         """Return the first lines that name no photo, and how many more there are."""
@@ -81,7 +85,7 @@ class ManifestFile:
             except UsageError as error:
                 raise PhotoError(PhotoCode.UNREADABLE, str(error)) from error
             return read_remote(fs, path, entry, max_bytes)
-        path_bytes = _local_path(self._folder, entry.file)
+        path_bytes = find_path(self._folder, entry.file)
         folder, name = os.path.split(path_bytes)
         if not os.path.isdir(folder):
             raise PhotoError(PhotoCode.VANISHED, "there is no such folder")
@@ -169,7 +173,7 @@ class ManifestFile:
         if (size is None and row.get("size") not in (None, "")) or (modified_us is None and date not in (None, "")):
             self._note_problem("a size or a date that is none", row)
         if size is None and modified_us is None and etag is None and not is_url(self._locate(path)):
-            return _look_at(path, _local_path(self._folder, path))
+            return _look_at(path, find_path(self._folder, path))
         return make_entry(path, size, modified_us, None if etag is None else str(etag))
 
     def _note_problem(self, problem: str, row: dict[str, Any]) -> None:
@@ -185,7 +189,7 @@ class ManifestFile:
         the file that is there.
         """
         if not is_url(path[:20].decode(errors="replace")):
-            path = os.path.normpath(path) if not is_url(self._folder) else path
+            path = path if is_url(self._folder) else shorten_path(path, os.fsencode(self._folder))
         shown = shown_name(path)
         try:
             text = path.decode()
@@ -216,12 +220,6 @@ def _look_at(file: str, path: bytes) -> Entry:
     except OSError:
         return make_entry(file)
     return make_entry(file, status.st_size, status.st_mtime_ns // 1000)
-
-
-def _local_path(folder: str, file: str) -> bytes:
-    """Return the path of a file: the first of those that its name may stand for, unless only another is there."""
-    paths = [os.path.join(os.fsencode(folder), name) for name in possible_names(file)]
-    return next((path for path in paths[1:] if not os.path.lexists(paths[0]) and os.path.lexists(path)), paths[0])
 
 
 def _to_int(value: Any) -> int | None:

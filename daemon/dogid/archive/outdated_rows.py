@@ -1,5 +1,7 @@
 """Deleting rows of photos that are to be classified again, so that no photo has two."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,11 +16,14 @@ from dogid.archive.schema import RETRIED
 _TOO_LARGE = "too_large"
 
 
-def drop_outdated(output: OutputFolder, manifest: Manifest, *, raised_limits: bool) -> int:
+def drop_outdated(
+    output: OutputFolder, manifest: Manifest, *, raised_limits: bool, locate: Callable[[str], str] = str
+) -> int:
     """Delete rows of photos that are to be classified again, so that no photo has two; return how many.
 
-    They are former versions of photos in the manifest, what failed by an error that may have passed, and, with
-    raised_limits, what was too large. Rows of files that are no longer listed stay.
+    They are former versions of photos in the manifest, also under another spelling of their paths, what failed by an
+    error that may have passed, and, with raised_limits, what was too large. Rows of files that are no longer listed
+    stay. locate: of the source, as `Source.locate`.
     """
     listed = manifest.read_ids()
     again = pa.array([*RETRIED, *((_TOO_LARGE,) if raised_limits else ())])
@@ -34,11 +39,11 @@ def drop_outdated(output: OutputFolder, manifest: Manifest, *, raised_limits: bo
         if drop.any():
             dropped[name] = drop
         if not is_listed.all():
-            unlisted[name] = _hash_paths(output, name, ~is_listed)
+            unlisted[name] = _hash_places(output, name, ~is_listed, locate)
     _drop_repeated(dict(zip(output.list_parts(), every[1:], strict=True)), np.concatenate(every), dropped)
     if unlisted:
         former = np.unique(np.concatenate(list(unlisted.values())))
-        present = _find_paths(manifest, former)
+        present = _find_places(manifest, former, locate)
         for name, hashes in unlisted.items():
             drop = (hashes != 0) & is_among(hashes, present)
             if drop.any():
@@ -48,11 +53,11 @@ def drop_outdated(output: OutputFolder, manifest: Manifest, *, raised_limits: bo
     return sum(int(drop.sum()) for drop in dropped.values())
 
 
-def _hash_paths(output: OutputFolder, name: str, wanted: NDArray[np.bool_]) -> Ids:
-    """Return the hashes of the paths of rows of a part file; 0 for those that are not wanted."""
+def _hash_places(output: OutputFolder, name: str, wanted: NDArray[np.bool_], locate: Callable[[str], str]) -> Ids:
+    """Return the hashes of the places of rows of a part file; 0 for those that are not wanted."""
     paths = read_table(output.storage, name, ["file"]).column("file").filter(pa.array(wanted)).to_pylist()
     hashes = np.zeros(len(wanted), np.int64)
-    hashes[wanted] = [hash_path(path) for path in paths]
+    hashes[wanted] = [hash_path(locate(path)) for path in paths]
     return hashes
 
 
@@ -81,10 +86,10 @@ def _drop_repeated(parts: dict[str, Ids], every: Ids, dropped: dict[str, NDArray
             dropped[name] = drop
 
 
-def _find_paths(manifest: Manifest, hashes: Ids) -> Ids:
-    """Return those of hashes of paths, sorted, whose paths are in a manifest."""
+def _find_places(manifest: Manifest, hashes: Ids, locate: Callable[[str], str]) -> Ids:
+    """Return those of hashes of places, sorted, whose photos are in a manifest."""
     found: list[Ids] = [np.empty(0, np.int64)]
     for entries in manifest.iterate_ranges():
-        here = np.fromiter((hash_path(entry.file) for entry in entries), np.int64, len(entries))
+        here = np.fromiter((hash_path(locate(entry.file)) for entry in entries), np.int64, len(entries))
         found.append(here[is_among(here, hashes)])
     return np.unique(np.concatenate(found))

@@ -14,13 +14,14 @@ from typing import Any
 
 import ray
 from ray.data import ActorPoolStrategy, DataContext
+from ray.exceptions import RayError
 
 from dogid.archive.batch import Batch, cannot_write
 from dogid.archive.output_folder import is_among
 from dogid.archive.parquet_files import read_table
 from dogid.archive.ray_cluster import connected
 from dogid.archive.ray_nodes import EntryActor, Job, ManifestRange, ManifestRanges, PartFiles, notes_place
-from dogid.errors import DogidError
+from dogid.errors import DogidError, UsageError
 
 # Entries of a part file, at most; a kill takes the work on one of each core with it. Raising it makes fewer, larger
 # files; lowering it gives Ray, which needs some milliseconds of its own for each, more to do.
@@ -29,7 +30,9 @@ _MOST_BLOCKS = 20_000  # above, blocks get larger: a billion photos in blocks of
 _BLOCKS_PER_CORE = 4  # of small archives, at least: with fewer, cores wait for the last ones
 _BATCH = 64  # entries that an actor is given at once, at most; with more, an interrupted run takes longer to end
 # What an actor raises arrives as text: the exception that Ray makes of it loses its cause on the way.
-_RAISED = re.compile(r"^dogid\.errors\.(?:Dogid|Usage)Error: (.+)$", re.MULTILINE)
+_RAISED = re.compile(r"^dogid\.errors\.(\w+): (.+?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+# Ray appends to the message of an exception how often it tried, and names settings of its own
+_APPENDED = re.compile(r"\n[^\n]* after \d+/\d+ attempts \(total backoff .*", re.DOTALL)
 _ERROR = re.compile(r"^[\w.]+(?:Error|Exception): .+$", re.MULTILINE)  # the first is the cause of all others
 _COUNT_SECONDS = 1.0  # between two looks at which part files there are
 
@@ -139,17 +142,13 @@ def _repeat(count: Callable[[], None], ended: threading.Event) -> None:
 
 def _explain(batch: Batch, error: Exception) -> DogidError:
     """Return what ended a run, with the way out, and without Ray's tracebacks."""
-    causes = list(_causes(error))
-    known = next((cause for cause in causes if isinstance(cause, DogidError)), None)
-    if known is not None:
-        return DogidError(str(known).partition("\n")[0])  # Ray adds lines about settings of its own
-    full = next((cause for cause in causes if isinstance(cause, OSError)), None)
+    own = find_own_error(error)
+    if own is not None:
+        return own
+    full = next((cause for cause in _causes(error) if isinstance(cause, OSError)), None)
     if full is not None:
         return DogidError(cannot_write(batch.output, full))
     text = str(error)
-    raised = _RAISED.findall(text)
-    if raised:
-        return DogidError(raised[-1])
     if "No module named 'dogid" in text:
         return DogidError("a node of the cluster has no dogid: pip install 'dogid[ray]' on all of them")
     reasons = [*_ERROR.findall(text), *text.strip().splitlines()[-1:], type(error).__name__]
@@ -157,6 +156,20 @@ def _explain(batch: Batch, error: Exception) -> DogidError:
         f"Ray ended the run: {reasons[0][:500]}; what was finished is kept, and the same command does the rest. Ray's"
         " own records are in /tmp/ray/session_latest/logs"
     )
+
+
+def find_own_error(error: BaseException) -> DogidError | None:
+    """Return the error of dogid's that made Ray end a run, without what Ray adds; None where another one did."""
+    for cause in _causes(error):
+        if isinstance(cause, DogidError) and not isinstance(cause, RayError):  # Ray's copy has a traceback as its text
+            return _make_own(str(cause), is_usage=isinstance(cause, UsageError))
+    raised = _RAISED.findall(str(error))
+    return _make_own(raised[-1][1], is_usage=raised[-1][0] != DogidError.__name__) if raised else None
+
+
+def _make_own(text: str, *, is_usage: bool) -> DogidError:
+    text = _APPENDED.sub("", text).strip()
+    return UsageError(text) if is_usage else DogidError(text)
 
 
 def _causes(error: BaseException | None) -> Iterator[Any]:

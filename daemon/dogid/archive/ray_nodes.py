@@ -158,9 +158,14 @@ def open_photos(source: str) -> Source:
     """Return the source on this node. Raise DogidError, which names the node, where it is not there."""
     try:
         found = open_source(source)
+        is_empty = isinstance(found, Folder) and not any(os.scandir(found.root))  # a mount point without its disk
     except UsageError as error:
         raise DogidError(f"{_node()}: {error}: mount it there at the same path") from error
-    if isinstance(found, Folder) and not any(os.scandir(found.root)):  # a mount point without its disk
+    except OSError as error:  # no rights, or a disk or a server that is gone
+        raise DogidError(
+            f"{_node()}: {source}: cannot be read there: {error.strerror}: mend its mount or its rights there"
+        ) from error
+    if is_empty:
         raise DogidError(f"{_node()}: {source}: is empty there, and photos were listed in it: mount it there")
     return found
 

@@ -70,12 +70,17 @@ async def _read_web(fs: Any, url: str, count: int) -> bytes:
 
 
 def unify_spelling(place: str) -> str:
-    """Return a path or a URL in the spelling in which one place has one name."""
+    """Return a path or a URL in the spelling in which one place has one name.
+
+    A last slash counts on web servers, whose URLs need not name files.
+    """
     kind, found, path = place.partition("://")
     if not found or not is_url(place):
         return place
     kind = {"s3a": "s3", "gcs": "gs", "abfs": "az"}.get(kind.lower(), kind.lower())
-    return path if kind in ("file", "local") else f"{kind}://{path.rstrip('/')}"
+    if kind in ("file", "local"):
+        return path
+    return f"{kind}://{path if kind in ('http', 'https') else path.rstrip('/')}"
 
 
 def open_file_system(url: str) -> tuple[Any, str]:

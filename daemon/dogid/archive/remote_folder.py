@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from dogid.archive.entries import Entry, make_entry
-from dogid.archive.remote import explain_remote_error, open_file_system, read_at_most
+from dogid.archive.remote import explain_remote_error, open_file_system, read_at_most, unify_spelling
 from dogid.archive.source import ReadFile
 from dogid.errors import PhotoCode, PhotoError, UsageError
 from dogid.inbox.ignored_names import is_ignored, is_ignored_path
@@ -47,8 +47,8 @@ class RemoteFolder:
             raise UsageError(f"{self._url}: cannot be listed: {explain_remote_error(error)}") from error
 
     def locate(self, file: str) -> str:
-        """Return the file as it is: a folder has one spelling for it."""
-        return file
+        """Return a path relative to the URL: results of a list there may have the whole URL."""
+        return unify_spelling(file).removeprefix(f"{unify_spelling(self._url)}/")
 
     def list_problems(self) -> list[str]:
         """Return the folders that could not be read."""

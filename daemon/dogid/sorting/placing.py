@@ -15,8 +15,10 @@ TEMPORARY = ".dogid-sort-"
 _PIECE = 1 << 20
 _OTHER_DISK = "it lies on another disk than the inbox, and hard links need one: copy, or use symbolic links"
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
-NAME_REFUSED = frozenset({errno.EINVAL, errno.EILSEQ, errno.EPERM, errno.ENOENT})
-"""What file systems answer to a name that they do not take: the kernel's, and those of FUSE."""
+NOT_A_NAME = frozenset({errno.EINVAL, errno.EILSEQ})
+"""What file systems answer to a name that they cannot store, such as one that is no UTF-8."""
+NAME_REFUSED = NOT_A_NAME | {errno.EPERM, errno.ENOENT}
+"""What they answer to letters that they do not take: the kernel's, and those of FUSE. The latter two mean else, too."""
 
 
 class Kind(StrEnum):
@@ -136,14 +138,24 @@ def claim(temporary: Path, target: Path) -> bool:
 
 
 def takes_every_name(folder: Path) -> bool:
-    """Return whether the file system of a folder takes names that FAT and NTFS refuse."""
-    probe = folder / f"{TEMPORARY}:?.part"
+    """Return whether the file system of a folder takes names that FAT and NTFS refuse.
+
+    Raise OSError where that cannot be found out now, as on a full disk, or as the folder is gone.
+    """
     try:
-        probe.touch()
-        probe.unlink(missing_ok=True)
+        _try_name(folder, ":?")
     except OSError as error:
-        return error.errno not in NAME_REFUSED
+        if error.errno not in NAME_REFUSED:
+            raise
+        _try_name(folder, "plain")  # where that fails, too, it was not for the name
+        return False
     return True
+
+
+def _try_name(folder: Path, name: str) -> None:
+    probe = folder / f"{TEMPORARY}{name}.part"
+    probe.touch()
+    probe.unlink(missing_ok=True)
 
 
 def is_ours(path: Path, kind: str, sha256: str, source: bytes) -> bool:

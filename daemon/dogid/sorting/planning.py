@@ -73,7 +73,10 @@ class Planner:
         self._replaces_kinds = replaces_kinds
 
     def plan(self, result: Result, report: SortReport) -> Plan | None:
-        """Note where a photo shall lie; return None where there is nothing to do."""
+        """Note where a photo shall lie; return None where there is nothing to do.
+
+        Raise OSError where it cannot be found out which names the folder takes.
+        """
         sha256 = result["sha256"]
         label, is_unsure = _find_label(result)
         before = None if sha256 is None else self._manifest.find(sha256)

@@ -71,9 +71,9 @@ def undo_sort(folder: Path, on_photo: Callable[[int, int], None], *, is_rehearsa
         if report.kept == 0:
             for name in (FILE_NAME, LOCK):
                 (folder / name).unlink(missing_ok=True)
-            if made_root:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
+    if report.kept == 0 and made_root:
+        with contextlib.suppress(OSError):  # now that LOCK is closed: until then FUSE and NFS keep a deleted file there
+            folder.rmdir()
     return report
 
 

@@ -19,7 +19,7 @@ from dogid.outputs.output import Delivery, OutputContext, OutputError, RefusedEr
 from dogid.outputs.table import read_table
 from dogid.result_document import Result
 from dogid.sorting.folder_names import has_foreign_letters
-from dogid.sorting.placing import NAME_REFUSED
+from dogid.sorting.placing import NAME_REFUSED, NOT_A_NAME
 from dogid.system.atomic_files import sync_folder
 
 _ROOT = "dogid"
@@ -86,7 +86,8 @@ class SidecarOutput(FolderOutput):
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise RefusedError(f"{path}: the name is too long with .xmp: rename the photo") from error
-            if error.errno in NAME_REFUSED and has_foreign_letters(result["file"]):
+            is_foreign = error.errno in NAME_REFUSED and has_foreign_letters(result["file"])
+            if is_foreign or (error.errno in NOT_A_NAME and error.filename is not None):  # of one that names a file
                 reason = "memory cards (FAT) do not take this name: rename the photo, or name a folder on another disk"
                 raise RefusedError(f"{path}: {reason}") from error
             raise self._folder.explain(error, path) from error

@@ -19,6 +19,7 @@ _ACK_SECONDS = 10.0  # without any acknowledgement; less gives up on slow links,
 _NOTE_SECONDS = 0.2  # between two notes of how far it got: each is written to the disk; more sends more twice
 _SHORT_SECONDS = 60.0  # a connection that is lost sooner may have been taken over by another daemon of the same name
 _LIMIT_SECONDS = 600.0  # for which a limit of sizes is believed that a broker did not announce; it may be raised there
+_LEAST_LIMIT = 2_000  # bytes: a smaller limit is not believed; less puts aside results for other faults of a broker
 
 _BAD_CREDENTIALS, _NOT_AUTHORIZED, _PROTOCOL_VERSION = 0x86, 0x87, 0x84
 _TOO_LARGE, _INVALID_PAYLOAD = 0x95, 0x99
@@ -62,6 +63,9 @@ class Broker:
         self._limit: tuple[int, float] | None = None
         """Bytes of a packet that the broker takes, as it refused a larger one; and until when that is believed."""
         self._is_careful = False  # one message at a time: to find which of them the broker refuses
+        self._suspect: str | None = None
+        """Topic of the last message that, sent alone, was answered by what the protocol does not know."""
+        self._passed = 0  # bytes of the largest packet that the broker has taken since then
         self.received: deque[bytes] = deque(maxlen=10)
         """Payloads that came in."""
 
@@ -122,6 +126,8 @@ class Broker:
                 now = time.monotonic()
                 while first_open in arrived:
                     arrived.remove(first_open)
+                    if self._suspect is not None:
+                        self._passed = max(self._passed, size_of(messages[first_open]))
                     first_open += 1
                     deadline = now + _ACK_SECONDS
                 if noted < first_open < len(messages) and now - noted_at > _NOTE_SECONDS:
@@ -233,15 +239,21 @@ class Broker:
     def _note_refusal(self, messages: Sequence[Message]) -> NoReturn:
         """Raise OutputError for a broker that has answered one of messages with what the protocol does not know.
 
-        mosquitto does so where a message is larger than its `message_size_limit`. With the next connection the one is
-        found, and with the one after it is refused here.
+        mosquitto does so where a message is larger than its `message_size_limit`; it may also be a fault on the way.
+        With the next connection the message is found. Where the same happens to it once more, and smaller ones have
+        passed meanwhile but none as large, it is refused here from then on.
         """
         if len(messages) > 1:
             self._is_careful = True
-            self._fail("it refused one of several messages, which are now sent one by one")
+            self._fail("it gave no valid answer to one of several messages, which are now sent one by one")
         (message,) = messages
-        self._limit = size_of(message) - 1, time.monotonic() + _LIMIT_SECONDS
-        self._fail(f"it refused {len(message.payload)} bytes to {message.topic}; {_RAISE_LIMIT}")
+        size = size_of(message)
+        what = f"{len(message.payload)} bytes to {message.topic}"
+        if message.topic == self._suspect and 0 < self._passed < size > _LEAST_LIMIT:
+            self._limit = size - 1, time.monotonic() + _LIMIT_SECONDS
+            self._fail(f"it refused {what}; {_RAISE_LIMIT}")
+        self._suspect, self._passed = message.topic, 0
+        self._fail(f"it gave no valid answer to {what}, which are sent again")
 
     def _refuse_too_large(self, connection: Connection, message: Message) -> None:
         """Raise MessageRefusedError where the broker does not take messages of this size."""
@@ -253,7 +265,7 @@ class Broker:
 
     def _report_loss(self, connection: Connection, why: str) -> NoReturn:
         """Raise OutputError for a lost connection. Many brokers do not say that another client has taken it over."""
-        self._limit = None  # it may have restarted with another
+        self._limit = self._suspect = None  # it may have restarted with another
         if time.monotonic() - connection.made_at < _SHORT_SECONDS:
             why += (
                 f" soon after it was made; did the broker restart, or does another client connect as {self._client_id},"

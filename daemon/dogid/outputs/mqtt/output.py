@@ -64,6 +64,8 @@ class MqttOutput:
         """Id of the result whose image was published last."""
         self._refused: set[str] = set()
         """Topics that are not published to during this connection."""
+        self._warned: set[str] = set()
+        """Topics of which it was logged during this connection that a message was refused."""
 
     def _make_broker(self, client_id: str, will: Message | None) -> Broker:
         prefix = self._table.discovery
@@ -132,6 +134,7 @@ class MqttOutput:
         if not self._broker.is_connected:
             self._broker.connect()
             self._refused.clear()
+            self._warned.clear()
             self._announce()
 
     def _make_messages(self, delivery: Delivery) -> list[Message]:
@@ -217,15 +220,21 @@ class MqttOutput:
         return self._image_at + max(seconds, _IMAGE_COST_FACTOR * self._image_cost)
 
     def _publish_aside(self, messages: Sequence[Message]) -> None:
-        """Publish what no cursor goes by. A topic that is not allowed is logged, and does not keep results from it."""
+        """Publish what no cursor goes by. What the broker refuses is logged, and does not keep results from it.
+
+        A topic that is not allowed is left out from then on; after a message that is too large, the next may pass.
+        """
         for message in messages:
             if message.topic in self._refused:
                 continue
             try:
                 self._broker.publish([message])
             except (TopicRefusedError, MessageRefusedError) as error:
-                log.warning("output %s: %s", self._context.name, error)
-                self._refused.add(message.topic)
+                if message.topic not in self._warned:
+                    log.warning("output %s: %s", self._context.name, error)
+                self._warned.add(message.topic)
+                if isinstance(error, TopicRefusedError):
+                    self._refused.add(message.topic)
 
 
 def make_output(table: Mapping[str, Any], context: OutputContext) -> MqttOutput:

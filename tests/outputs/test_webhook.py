@@ -240,7 +240,7 @@ def test_address_in_a_file_may_hold_a_password(tmp_path: Path, receiver: Receive
 
 
 @NEEDS_OPENSSL
-def test_only_certificates_of_known_authorities_are_accepted(tmp_path: Path) -> None:
+def test_only_certificates_of_known_authorities_are_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     certificate, both = make_certificate(tmp_path)
 
     with receiving(certificate=both) as receiver:
@@ -252,6 +252,11 @@ def test_only_certificates_of_known_authorities_are_accepted(tmp_path: Path) -> 
         trusting = make(tmp_path, receiver.url, ca_file=str(certificate))
         assert send(trusting, [make_delivery()]) == [1]
         assert "can be reached" in trusting.check()
+        (tmp_path / "second").mkdir()
+        other, _ = make_certificate(tmp_path / "second")
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # of the system's authorities, which an own one replaces
+        assert send(make(tmp_path, receiver.url), [make_delivery()]) == [1]
+        assert "not accepted" in str(fault(make(tmp_path, receiver.url, ca_file=str(other))))
         assert "ca_file: " in str(fault(make(tmp_path, receiver.url, ca_file=str(tmp_path / "none"))))
 
     with receiving() as plain:

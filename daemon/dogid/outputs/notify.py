@@ -18,7 +18,7 @@ from dogid.outputs.bounded_process import clean_environment, run_bounded
 from dogid.outputs.message_template import check_template, fill_template
 from dogid.outputs.notify_child import Message, Report, Request
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
-from dogid.outputs.own_authority import load_authority
+from dogid.outputs.own_authority import find_authority
 from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
 
@@ -101,7 +101,8 @@ class Notify:
         request: Request = {"url": url, "messages": messages, "pause": self._table.pause}
         variables = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         if self._table.ca_file is not None:
-            variables |= dict.fromkeys(_AUTHORITY, str(load_authority(self._table.ca_file)))
+            variables |= dict.fromkeys(_AUTHORITY, str(find_authority(self._table.ca_file)))
+            variables["SSL_CERT_DIR"] = os.devnull  # where OpenSSL would find the system's, besides
         try:
             outcome = run_bounded(
                 [sys.executable, "-P", "-m", "dogid.outputs.notify_child"],

@@ -27,7 +27,7 @@ from dogid.clock import iso_utc
 from dogid.outputs.http_request import Address, Answer, Connection, parse_address
 from dogid.outputs.network_faults import explain_fault
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, OutputError, RefusedError
-from dogid.outputs.own_authority import load_authority
+from dogid.outputs.own_authority import find_authority
 from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
 
@@ -134,9 +134,8 @@ class Webhook:
     def _make_connection(self, address: Address) -> Connection:
         if not address.is_secure:
             return Connection(address, self._table.timeout, None)
-        tls = ssl.create_default_context()
-        if self._table.ca_file is not None:
-            load_authority(self._table.ca_file, tls)
+        own = None if self._table.ca_file is None else find_authority(self._table.ca_file)
+        tls = ssl.create_default_context(cafile=own)
         return Connection(address, self._table.timeout, tls)
 
     def _read_address(self) -> Address:

@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from dogid.clock import parse_moment
-from dogid.inbox.scan import find_file
-from dogid.ledger.outcomes import Classified, Timings
-from dogid.outputs.backlog import Backlog
 from dogid.outputs.output import Delivery, OutputError, RefusedError
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import RETRY, ask_daemon_for, change_parked, read_outcome
-from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
-from tests.support.photos import put
+from tests.outputs.support import OutputRig, Recorder
 from tests.support.waiting import eventually
 
 TABLE = {"all": {"type": "recorder"}}
@@ -187,62 +183,6 @@ def test_store_of_the_former_version_is_updated(rig: OutputRig) -> None:
         assert store.retry_parked("all") == 1
         assert [(event.id, event.kind, event.at_ms) for event in store.list_events("all", 9)] == [("0-3", "result", 5)]
     assert not list(rig.state.glob("*.damaged-*"))
-
-
-def test_output_that_yields_rests_while_photos_wait(
-    rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dogid.outputs.pace._TIMES_COST_BESIDE_PHOTOS", 1e9)
-    monkeypatch.setattr("dogid.outputs.runner._FIRST_REST", 0)
-    monkeypatch.setattr("dogid.outputs.runner._LOOK_SECONDS", 0.01)
-    looks, photos_wait = list[bool](), Backlog.photos_wait
-
-    def look(backlog: Backlog, most: int) -> bool:
-        looks.append(photos_wait(backlog, most))
-        return looks[-1]
-
-    monkeypatch.setattr(Backlog, "photos_wait", look)
-    monkeypatch.setattr(recorder, "yields_to_photos", True, raising=False)
-    first = rig.add("first.jpg")
-    put(rig.inbox / "waits.jpg", b"photo")
-    waiting = find_file(rig.inbox, b"waits.jpg")
-    assert waiting is not None
-    rig.ledger.observe([waiting])
-    rig.start({"all": {"type": "recorder", "from_start": True}})
-    eventually(lambda: recorder.taken, "the first arrives")
-    rig.review(first, "dog")
-    seen = len(looks)
-    eventually(lambda: len(looks) > seen + 5, "it looks whether photos wait")
-    assert len(recorder.taken) == 1
-
-    (job,) = rig.ledger.claim(1, ())
-    scores = {"cat": 0.9, "dog": 0.1}
-    rig.ledger.record([Classified(job, job.version, "0" * 64, 1, 1, scores, rig.model_id, Timings(1, 1, 1))])
-    rig.wait_for("all", backlog=0, sent=3)
-    assert [delivery.kind for delivery in recorder.taken] == ["result", "review", "result"]
-    assert looks[-1] is False
-
-
-def test_events_pass_while_results_rest(rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dogid.outputs.pace._TIMES_COST_BESIDE_PHOTOS", 1e9)
-    monkeypatch.setattr("dogid.outputs.runner._FIRST_REST", 0)
-    monkeypatch.setattr("dogid.outputs.runner.LIVE_PHOTOS", 0)
-    rig.add("first.jpg")
-    put(rig.inbox / "waits.jpg", b"photo")
-    waiting = find_file(rig.inbox, b"waits.jpg")
-    assert waiting is not None
-    rig.ledger.observe([waiting])
-    rig.start({"all": {"type": "recorder", "from_start": True}}, [{"labels": ["pug"], "to": ["all"]}])
-    eventually(lambda: recorder.taken, "the first arrives")
-    for count in (2, 3):
-        insert_results(rig.ledger, [Answer("yard", "pug", 0.9, NOON, NOON)])
-        rig.signal.announce()
-        eventually(lambda count=count: len(recorder.taken) == count, "an event arrives")  # type: ignore[misc]
-    assert [delivery.kind for delivery in recorder.taken] == ["result", "event", "event"]
-
-    rig.ledger.connection.db.execute("DELETE FROM photo WHERE state = 'pending'")
-    rig.wait_for("all", backlog=0)
-    assert [delivery.kind for delivery in recorder.taken[3:]] == ["result", "result"]
 
 
 def test_refused_result_is_parked_while_events_pass(

@@ -65,6 +65,10 @@ class Backlog:
         """Return whether there are more than so many photos that could be classified now."""
         return has_due_photos(self._reader(), most)
 
+    def read_newest_seq(self) -> int:
+        """Return the sequence number of the ledger's last change. Raise sqlite3.Error, DogidError."""
+        return read_newest_seq(self._reader())
+
     def read(self, limit: int, *, events_only: bool = False) -> Batch:
         """Return up to limit deliveries: events first, then results and reviews, unless only events are wanted.
 

@@ -16,11 +16,6 @@ _TIMES_COST_OF_BACKLOG, _TIMES_COST_WITHOUT_PHOTOS = 5, 1
 """Times the processor time of a round, where more waits: while photos wait, and while none does. Lower, and photos, or
 else the page, wait for it; higher, and it takes longer."""
 
-_LONGEST_BESIDE_PHOTOS = 30.0
-_TIMES_COST_BESIDE_PHOTOS = 1000
-"""Times the processor time of a round, where photos wait to be classified: a thousandth of a core. Lower, and photos
-take longer (with 200, of four outputs, by 2.6 % on a busy machine); higher, and what rests is further behind."""
-
 
 class Pace:
     """Measures the rounds of one thread."""
@@ -35,23 +30,26 @@ class Pace:
         """Note that a round begins."""
         self._began_at, self._used = time.monotonic(), time.thread_time()
 
-    def rest_seconds(self, *, has_more: bool, photos_wait: bool = True, many_photos: bool = False) -> float:
-        """Return how long to rest after a round.
+    def used_seconds(self) -> float:
+        """Return the processor time of the round so far."""
+        return time.thread_time() - self._used
 
-        has_more: whether it has left something for the next; photos_wait: whether photos wait to be classified;
-        many_photos: whether many do.
+    def rest(self, *, many_photos: bool = False) -> float:
+        """Return how many seconds to rest after a round that has left nothing; many_photos: whether many wait."""
+        if many_photos:
+            return self._note(_AMONG_MANY_PHOTOS)
+        is_stream = self._began_at - self._rested_at < _SHORTEST
+        self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST
+        return self._note(self._rest)
+
+    def rest_in_backlog(self, *, photos_wait: bool) -> float:
+        """Return how many seconds to rest after a round that has left something for the next.
+
+        photos_wait: whether any photo waits to be classified.
         """
-        if has_more:
-            times = _TIMES_COST_OF_BACKLOG if photos_wait else _TIMES_COST_WITHOUT_PHOTOS
-            rest = min(_LONGEST_IN_BACKLOG, times * (time.thread_time() - self._used))
-        elif many_photos:
-            rest = _AMONG_MANY_PHOTOS
-        else:
-            is_stream = self._began_at - self._rested_at < _SHORTEST
-            rest = self._rest = min(_LONGEST, 2 * self._rest) if is_stream else _SHORTEST
+        times = _TIMES_COST_OF_BACKLOG if photos_wait else _TIMES_COST_WITHOUT_PHOTOS
+        return self._note(min(_LONGEST_IN_BACKLOG, times * self.used_seconds()))
+
+    def _note(self, rest: float) -> float:
         self._rested_at = time.monotonic() + rest
         return rest
-
-    def rest_seconds_beside_photos(self) -> float:
-        """Return how long to rest after a round while photos wait to be classified."""
-        return min(_LONGEST_BESIDE_PHOTOS, _TIMES_COST_BESIDE_PHOTOS * (time.thread_time() - self._used))

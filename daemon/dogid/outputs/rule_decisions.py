@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from dogid.ledger.sightings import Sighting
+from dogid.ledger.new_results import NewResult
 from dogid.outputs.rule_state import Burst, Frame, RuleState, begin_burst
 from dogid.outputs.rules import FAILED, FORCED, NEW, UNSURE, Rule
 
@@ -42,22 +42,22 @@ class RuleDecisions:
         self._state = state
         self._wanting_new = [rule.name for rule in rules if rule.labels is not None and NEW in rule.labels]
 
-    def consider(self, sighting: Sighting, model_labels: Collection[str]) -> list[Event]:
+    def consider(self, result: NewResult, model_labels: Collection[str]) -> list[Event]:
         """Return the events that a result brings about: of bursts that are over by its time, and its own.
 
         model_labels: of the model in use, whose labels go before the words that rules have for others.
         """
-        events = self._close_bursts(sighting.at)
-        if sighting.label is not None:
-            self._state.note_label(sighting.label, self._wanting_new)
+        events = self._close_bursts(result.answered_at)
+        if result.label is not None:
+            self._state.note_label(result.label, self._wanting_new)
         for rule in self._rules:
-            if not _is_in_folders(rule, sighting):
+            if not _is_in_folders(rule, result):
                 continue
-            passes_by_name = _passes_by_name(rule, sighting, model_labels)
-            if not passes_by_name and not self._passes_as_new(rule, sighting, model_labels):
+            passes_by_name = _passes_by_name(rule, result, model_labels)
+            if not passes_by_name and not self._passes_as_new(rule, result, model_labels):
                 continue
-            frame = _as_frame(sighting, is_new=not passes_by_name)
-            if rule.max_age_ms is not None and frame.at - frame.taken > rule.max_age_ms:
+            frame = _as_frame(result, is_new=not passes_by_name)
+            if rule.max_age_ms is not None and frame.at - frame.modified > rule.max_age_ms:
                 self._state.note_suppressed(rule.name, "max_age")
             elif rule.quiet is not None and rule.quiet.contain(_local_time(frame.at)):
                 self._state.note_suppressed(rule.name, "quiet")
@@ -102,7 +102,7 @@ class RuleDecisions:
         if burst is None:
             self._state.store_burst(begin_burst(rule, frame))
             return []
-        near = burst.first - rule.burst_ms <= frame.taken <= burst.last + rule.burst_ms
+        near = burst.first - rule.burst_ms <= frame.modified <= burst.last + rule.burst_ms
         if not near or frame.at - burst.opened > _LONGEST_BURST * rule.burst_ms:
             events = self._close(burst, frame.at)
             self._state.store_burst(begin_burst(rule, frame))
@@ -110,8 +110,8 @@ class RuleDecisions:
         joined = replace(
             burst,
             best=frame if frame.score > burst.best.score else burst.best,
-            first=min(burst.first, frame.taken),
-            last=max(burst.last, frame.taken),
+            first=min(burst.first, frame.modified),
+            last=max(burst.last, frame.modified),
             joined=frame.at,
             count=burst.count + 1,
         )
@@ -144,45 +144,45 @@ class RuleDecisions:
             self._state.use_up(rule.name, frame.label)
         return [Event(rule, frame, count, decided)]
 
-    def _passes_as_new(self, rule: Rule, sighting: Sighting, model_labels: Collection[str]) -> bool:
-        label = sighting.label
+    def _passes_as_new(self, rule: Rule, result: NewResult, model_labels: Collection[str]) -> bool:
+        label = result.label
         if rule.labels is None or label is None or NEW not in rule.labels or NEW in model_labels:
             return False
-        return self._state.is_new(rule.name, label) and _is_sure(rule, sighting)
+        return self._state.is_new(rule.name, label) and _is_sure(rule, result)
 
 
-def _is_in_folders(rule: Rule, sighting: Sighting) -> bool:
+def _is_in_folders(rule: Rule, result: NewResult) -> bool:
     patterns = rule.folder_patterns
-    return patterns is None or any(fnmatchcase(sighting.folder, pattern) for pattern in patterns)
+    return patterns is None or any(fnmatchcase(result.folder, pattern) for pattern in patterns)
 
 
-def _passes_by_name(rule: Rule, sighting: Sighting, model_labels: Collection[str]) -> bool:
+def _passes_by_name(rule: Rule, result: NewResult, model_labels: Collection[str]) -> bool:
     """Whether a result is one that the labels of a rule say, other than as a new label."""
-    label = sighting.label
+    label = result.label
     if label is None:
         return rule.labels is not None and FAILED in rule.labels and FAILED not in model_labels
     if rule.labels is not None:
-        if UNSURE in rule.labels and UNSURE not in model_labels and sighting.unsure:
+        if UNSURE in rule.labels and UNSURE not in model_labels and result.unsure:
             return True  # whatever its score: it is low
         if label not in rule.labels and f"{FORCED}{label}" not in rule.labels:
             return False
-    return _is_sure(rule, sighting)
+    return _is_sure(rule, result)
 
 
-def _is_sure(rule: Rule, sighting: Sighting) -> bool:
-    return not sighting.unsure if rule.min_score is None else sighting.score >= rule.min_score
+def _is_sure(rule: Rule, result: NewResult) -> bool:
+    return not result.unsure if rule.min_score is None else result.score >= rule.min_score
 
 
-def _as_frame(sighting: Sighting, *, is_new: bool) -> Frame:
-    label = FAILED if sighting.label is None else sighting.label
+def _as_frame(result: NewResult, *, is_new: bool) -> Frame:
+    label = FAILED if result.label is None else result.label
     return Frame(
-        sighting.seq,
-        sighting.result_id,
-        sighting.folder,
+        result.seq,
+        result.result_id,
+        result.folder,
         label,
-        sighting.score,
-        sighting.taken,
-        sighting.at,
+        result.score,
+        result.modified,
+        result.answered_at,
         is_new,
     )
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dogid.clock import Clock
 from dogid.ledger.gallery_queries import list_given_labels
+from dogid.ledger.new_results import NewResult, list_new_results_since
 from dogid.ledger.queries import read_newest_seq
-from dogid.ledger.sightings import Sighting, list_sightings_since
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -68,14 +68,14 @@ class RuleEngine:
         db = self._reader()
         cursor = self._store.read_cursor() or 0
         newest, now = read_newest_seq(db), self._clock.wall_ms()
-        sightings = list_sightings_since(db, cursor, _BATCH if newest > cursor else 0)
-        last, has_more = sightings.last_seq or 0, newest > cursor and sightings.is_full
+        results = list_new_results_since(db, cursor, _BATCH if newest > cursor else 0)
+        last, has_more = results.last_seq or 0, newest > cursor and results.is_full
         end = last if has_more else max(newest, last)
         outputs = set[str]()
         if end != cursor or self._decisions.has_ended_burst(now):
             try:
                 with self._store.transaction() as store_db:
-                    outputs = self._decide(store_db, sightings.found, None if has_more else now)
+                    outputs = self._decide(store_db, results.found, None if has_more else now)
                     self._state.flush()
                     self._store.set_cursor(end)
             except BaseException:
@@ -85,12 +85,12 @@ class RuleEngine:
         seconds = None if next_end is None else max(0.001, (next_end - now) / 1000)
         return Step(frozenset(outputs), has_more, seconds)
 
-    def _decide(self, db: sqlite3.Connection, sightings: Sequence[Sighting], now: int | None) -> set[str]:
+    def _decide(self, db: sqlite3.Connection, results: Sequence[NewResult], now: int | None) -> set[str]:
         """Write the events of results, and of bursts that are over now; return the outputs that get some."""
         labels = self._list_labels()
         outputs = set[str]()
-        for sighting in sightings:
-            for event in self._decisions.consider(sighting, labels):
+        for result in results:
+            for event in self._decisions.consider(result, labels):
                 outputs |= self._write(db, event)
         if now is not None:
             for event in self._decisions.close_bursts_by_clock(now):

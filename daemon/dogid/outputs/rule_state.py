@@ -20,7 +20,7 @@ class Frame:
     folder: str
     label: str
     score: float
-    taken: int
+    modified: int
     """When its file was last modified."""
     at: int
     """When it was classified."""
@@ -96,7 +96,7 @@ class RuleState:
                 "INSERT OR REPLACE INTO open_burst (rule, folder, first, last, opened, joined, count, seq, result_id,"
                 " label, score, taken, at, is_new) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (rule, folder, burst.first, burst.last, burst.opened, burst.joined, burst.count, best.seq,
-                 best.result_id, best.label, best.score, best.taken, best.at, best.is_new),
+                 best.result_id, best.label, best.score, best.modified, best.at, best.is_new),
             )  # fmt: skip
         self._db.executemany(
             "INSERT INTO suppressed VALUES (?, ?, ?) ON CONFLICT (rule, reason) DO UPDATE SET"
@@ -166,7 +166,7 @@ class RuleState:
 
 def begin_burst(rule: Rule, frame: Frame) -> Burst:
     """Return a burst of one photo."""
-    return Burst(rule.name, frame, frame.taken, frame.taken, frame.at, frame.at, 1)
+    return Burst(rule.name, frame, frame.modified, frame.modified, frame.at, frame.at, 1)
 
 
 _BURST = """SELECT rule, seq, result_id, folder, label, score, taken, at, is_new, first, last, opened, joined, count

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dogid.ledger.first_results import find_seq_before, list_labels_up_to
-from dogid.ledger.sightings import Sighting, list_sightings_since
+from dogid.ledger.new_results import NewResult, list_new_results_since
 from dogid.outputs.rule_decisions import Event, RuleDecisions
 from dogid.outputs.rule_state import RuleState
 from dogid.outputs.rules import Rule
@@ -39,10 +39,10 @@ def try_rules(
         decisions = RuleDecisions(rules, state)
         before: dict[str, dict[str, int]] | None = None
         events = list[Event]()
-        for sighting in _iterate_sightings(ledger, first):
-            if before is None and sighting.at >= since_ms:
+        for result in _iterate_new_results(ledger, first):
+            if before is None and result.answered_at >= since_ms:
                 before = state.count_suppressed()
-            events += decisions.consider(sighting, model_labels)
+            events += decisions.consider(result, model_labels)
         events += decisions.close_bursts_by_clock(now_ms)
         return Trial(
             [event for event in events if event.frame.at >= since_ms],
@@ -50,8 +50,8 @@ def try_rules(
         )
 
 
-def _iterate_sightings(ledger: sqlite3.Connection, seq: int) -> Iterator[Sighting]:
-    while (some := list_sightings_since(ledger, seq, _BATCH)).last_seq is not None:
+def _iterate_new_results(ledger: sqlite3.Connection, seq: int) -> Iterator[NewResult]:
+    while (some := list_new_results_since(ledger, seq, _BATCH)).last_seq is not None:
         yield from some.found
         seq = some.last_seq
 

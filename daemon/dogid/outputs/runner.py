@@ -12,11 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dogid.clock import Clock
-from dogid.errors import DogidError
 from dogid.outputs.backlog import Backlog, Batch
 from dogid.outputs.fault_log import FaultLog, shorten_error
 from dogid.outputs.output import Delivery, Output, OutputError, RefusedError
 from dogid.outputs.pace import Pace
+from dogid.outputs.photos_first import PhotosFirst
 from dogid.outputs.runner_notes import RunnerNotes
 from dogid.outputs.states import UnwrittenFault
 from dogid.outputs.store import OutputStore
@@ -32,15 +32,6 @@ _LONGEST_STORE_WAIT = 10.0
 """The same where a database in the state folder cannot be read or written: trying costs little there."""
 _TRIES = 4
 """Attempts before a refused delivery is parked. More delay those behind it; fewer park what a passing fault refused."""
-_LOOK_SECONDS, _LOOK_SECONDS_OF_LIVE = 0.5, 0.2
-"""Between two looks whether photos still wait, of an output that yields to them and of others. More has it go on later;
-less takes time from the photos."""
-LIVE_PHOTOS = 20
-"""Photos that may wait to be classified before results rest, of an output that does not yield: as many as cameras take
-at once. More, and they take time from a backlog; fewer, and results of several cameras come later."""
-_FIRST_REST = 10.0
-"""Seconds from when photos were seen to wait, before results go out beside them. More has them come later in a long
-backlog; less has the photos of a short one wait for what could as well come after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +55,12 @@ class OutputRunner:
     ) -> None:
         """Set up, without starting the thread.
 
-        stopping: what the output's context has of that name. rules_are_behind: returns whether rules have more to
-        decide about than they take at once; results rest meanwhile, as live events wait for it.
+        stopping: what the output's context has of that name. rules_are_behind: as of PhotosFirst.
         """
         self.name = name
         self._output = output
         self._backlog = backlog
         self._stopping = stopping
-        self._rules_are_behind = rules_are_behind
         self._woken = threading.Event()
         self._tests = deque[_Test]()
         self._notes = RunnerNotes(name, store, clock)
@@ -83,10 +72,7 @@ class OutputRunner:
         self._next_tend: float = 0.0
         self._is_tending = False
         self._pace = Pace()
-        yields: bool = getattr(output, "yields_to_photos", False)
-        self._most_waiting, self._look_seconds = (0, _LOOK_SECONDS) if yields else (LIVE_PHOTOS, _LOOK_SECONDS_OF_LIVE)
-        self._rest_until = 0.0
-        self._photos_since: float | None = None  # from when on photos were seen to wait, each time
+        self._photos_first = PhotosFirst(backlog, rules_are_behind, yields=getattr(output, "yields_to_photos", False))
         self._rests = False  # with results and reviews, beside photos that wait to be classified
         self._thread = threading.Thread(target=self._run, name=f"output {name}", daemon=True)
 
@@ -172,7 +158,7 @@ class OutputRunner:
             self._tend()
             if self._stopping.is_set():
                 return
-            self._rests = self._output.wants_all and self._has_to_rest()
+            self._rests = self._output.wants_all and self._photos_first.has_to_rest()
             batch = self._backlog.read(self._output.batch, events_only=self._rests)
             if batch.deliveries:
                 self._send(batch)
@@ -200,38 +186,22 @@ class OutputRunner:
     def _wait_after(self, batch: Batch) -> None:
         """Wait after a round, as long as there is nothing to do, or photos go before it."""
         if batch.end.seq is not None:
-            self._rest_until = time.monotonic() + self._pace.rest_seconds_beside_photos()
-        has_rested, self._rests = self._rests, self._output.wants_all and self._has_to_rest()
+            self._photos_first.note_round(self._pace.used_seconds())
+        has_rested, self._rests = self._rests, self._output.wants_all and self._photos_first.has_to_rest()
         if self._rests:
             self._rest()
         elif len(batch.deliveries) >= self._output.batch:
-            seconds = self._pace.rest_seconds(has_more=True, photos_wait=self._photos_wait(0))
+            seconds = self._pace.rest_in_backlog(photos_wait=self._photos_first.photos_wait())
             self._wait_until(time.monotonic() + seconds, wakes=False)
         elif not (batch.deliveries or has_rested):  # else there may be more by now
             self._wait_until(self._next_tend)
 
     def _rest(self) -> None:
         """Rest with results as long as photos wait to be classified, within limits, or until there is an event."""
-        while self._has_to_rest():
-            look = time.monotonic() + self._look_seconds
+        while self._photos_first.has_to_rest():
+            look = time.monotonic() + self._photos_first.look_seconds
             if self._wait_until(min(look, self._next_tend)) or time.monotonic() >= self._next_tend:
                 return
-
-    def _has_to_rest(self) -> bool:
-        if not (self._rules_are_behind() or self._photos_wait(self._most_waiting)):
-            self._photos_since = None
-            return False
-        now = time.monotonic()
-        if self._photos_since is None:
-            self._photos_since = now
-        return now < max(self._rest_until, self._photos_since + _FIRST_REST)
-
-    def _photos_wait(self, most: int) -> bool:
-        """Return whether more than so many photos could be classified now."""
-        try:
-            return self._backlog.photos_wait(most)
-        except (sqlite3.Error, DogidError):
-            return False  # the next round, which cannot read the ledger either, notes why
 
     def _tend(self) -> None:
         if time.monotonic() >= self._next_tend:

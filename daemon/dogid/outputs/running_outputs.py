@@ -12,9 +12,10 @@ from dogid.file_names import one_line
 from dogid.ledger.queries import has_due_photos, read_newest_seq
 from dogid.outputs.backlog import Backlog
 from dogid.outputs.pace import Pace
+from dogid.outputs.photos_first import LIVE_PHOTOS
 from dogid.outputs.preparation import PreparedOutputs
 from dogid.outputs.rule_engine import RuleEngine, Step
-from dogid.outputs.runner import LIVE_PHOTOS, OutputRunner
+from dogid.outputs.runner import OutputRunner
 from dogid.outputs.source import OutputSource
 from dogid.outputs.states import UnwrittenFault, describe_outputs, note_fault
 from dogid.outputs.store import OutputStore
@@ -150,9 +151,11 @@ class RunningOutputs:
             self._is_behind = has_more
             if has_more and not self._photos_wait():
                 continue  # live events wait for this
-            many = self._engine is not None and self._photos_wait(LIVE_PHOTOS)
-            self._stopping.wait(pace.rest_seconds(has_more=has_more, many_photos=many))
-            if not has_more:
+            if has_more:
+                self._stopping.wait(pace.rest_in_backlog(photos_wait=True))
+            else:
+                many = self._engine is not None and self._photos_wait(LIVE_PHOTOS)
+                self._stopping.wait(pace.rest(many_photos=many))
                 signal.wait_for_change(known, wait)
 
     def _apply_rules(self, engine: RuleEngine) -> Step | None:

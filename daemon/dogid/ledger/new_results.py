@@ -23,8 +23,8 @@ _sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a
 _STATES = frozenset({"pending", "classified", "failed", "superseded"})
 
 
-class Sighting(NamedTuple):
-    """A new result: a photo that was classified, or failed. Times in milliseconds since 1970."""
+class NewResult(NamedTuple):
+    """A photo that was classified, or failed. Times in milliseconds since 1970."""
 
     seq: int
     result_id: int
@@ -34,24 +34,26 @@ class Sighting(NamedTuple):
     """None: it failed."""
     score: float
     unsure: bool
-    taken: int
+    modified: int
     """When its file was last modified."""
-    at: int
-    """When it was answered."""
+    answered_at: int
 
 
-class Sightings(NamedTuple):
+class NewResults(NamedTuple):
     """Some of the new results."""
 
-    found: list[Sighting]
-    """In their order; those that are damaged, or that a replay has made of old photos, are left out."""
+    found: list[NewResult]
+    """In their order; those whose columns here are damaged, or that a replay has made of old photos, are left out.
+
+    Of others the rest of the row can be damaged: such a result is never sent, and is counted as missed.
+    """
     last_seq: int | None
     """Of the last change that was read; None where there was none."""
     is_full: bool
     """Whether there may be more."""
 
 
-def list_sightings_since(db: sqlite3.Connection, seq: int, limit: int) -> Sightings:
+def list_new_results_since(db: sqlite3.Connection, seq: int, limit: int) -> NewResults:
     """Return what came after a sequence number, oldest first: of up to limit changes."""
     try:
         rows = db.execute(_SINCE, (seq, limit)).fetchall()
@@ -62,9 +64,9 @@ def list_sightings_since(db: sqlite3.Connection, seq: int, limit: int) -> Sighti
     if not all(map(_is_sound, rows)):
         return _list_around_damage(db, seq, limit)
     thresholds = thresholds_of(db)
-    found = [each for row in rows if (each := _as_sighting(row, thresholds)) is not None]
+    found = [each for row in rows if (each := _as_new_result(row, thresholds)) is not None]
     last = rows[-1][0] if rows else None
-    return Sightings(_leave_out_replayed(db, found), last, len(rows) == limit)
+    return NewResults(_leave_out_replayed(db, found), last, len(rows) == limit)
 
 
 def _is_sound(row: sqlite3.Row) -> bool:
@@ -77,37 +79,37 @@ def _is_sound(row: sqlite3.Row) -> bool:
     return is_sound
 
 
-def _as_sighting(row: sqlite3.Row, thresholds: Mapping[str, float]) -> Sighting | None:
+def _as_new_result(row: sqlite3.Row, thresholds: Mapping[str, float]) -> NewResult | None:
     seq, number, path, state, label, score, mtime_ns, classified_at = row
     is_answered = label is not None or classified_at is not None
     if state == "pending" or not is_answered or state not in _STATES or (label is None) is not (score is None):
         return None
     unsure = label is not None and score < thresholds.get(label, 0.0)
     folder = shown_name(path).rpartition("/")[0]
-    return Sighting(seq, number, folder, label, score or 0.0, unsure, mtime_ns // 1_000_000, classified_at or 0)
+    return NewResult(seq, number, folder, label, score or 0.0, unsure, mtime_ns // 1_000_000, classified_at or 0)
 
 
-def _list_around_damage(db: sqlite3.Connection, seq: int, limit: int) -> Sightings:
+def _list_around_damage(db: sqlite3.Connection, seq: int, limit: int) -> NewResults:
     """Do the same by the slow way, which knows damaged rows."""
     changes = list_changes_since(db, seq, limit, with_superseded=True)
     found = [
-        sighting
+        new
         for change in changes
         if change.kind == "result" and change.result is not None
-        if (sighting := _describe(change.seq, change.result, change.at_ms)) is not None
+        if (new := _describe(change.seq, change.result, change.at_ms)) is not None
     ]
     last = changes[-1].seq if changes else None
-    return Sightings(_leave_out_replayed(db, found), last, len(changes) == limit)
+    return NewResults(_leave_out_replayed(db, found), last, len(changes) == limit)
 
 
-def _describe(seq: int, result: Result, at_ms: int) -> Sighting | None:
+def _describe(seq: int, result: Result, at_ms: int) -> NewResult | None:
     if result["status"] not in ("classified", "failed"):
         return None
-    taken = round(datetime.fromisoformat(result["modified_at"]).timestamp() * 1000)
+    modified = round(datetime.fromisoformat(result["modified_at"]).timestamp() * 1000)
     score, unsure = result["score"] or 0.0, bool(result["unsure"])
-    return Sighting(seq, result["id"], result["folder"], result["label"], score, unsure, taken, at_ms)
+    return NewResult(seq, result["id"], result["folder"], result["label"], score, unsure, modified, at_ms)
 
 
-def _leave_out_replayed(db: sqlite3.Connection, found: list[Sighting]) -> list[Sighting]:
+def _leave_out_replayed(db: sqlite3.Connection, found: list[NewResult]) -> list[NewResult]:
     replaced = find_replaced(db, [each.result_id for each in found]) if found else frozenset()
     return [each for each in found if each.result_id not in replaced] if replaced else found

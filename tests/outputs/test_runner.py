@@ -241,7 +241,7 @@ def test_events_of_forgotten_versions_are_counted(
     recorder.fault = None
     rig.wait_for("all", backlog=0, sent=2, missed=2, ok=True)
     assert [delivery.result["present"] for delivery in recorder.taken] == [False, True]
-    assert "output all: 1 events cannot be sent" in caplog.text
+    assert "the ledger no longer has their results: 1 (see keep_versions)" in caplog.text
 
 
 def test_other_side_can_ask_for_an_hour_at_most(rig: OutputRig, recorder: Recorder) -> None:

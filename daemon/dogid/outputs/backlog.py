@@ -105,7 +105,7 @@ class Backlog:
         if missed:
             count = self._store.drop_missed(self._name, missed)
             log.warning(
-                "output %s: %d events cannot be sent: the ledger no longer has their results (see keep_versions)",
+                "output %s: events not sent, as the ledger no longer has their results: %d (see keep_versions)",
                 self._name, count,
             )  # fmt: skip
         after_events = last_event

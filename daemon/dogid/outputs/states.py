@@ -159,8 +159,8 @@ def describe_refusal(state: State) -> str:
 def explain_missed(state: State) -> str:
     """Return how many events of an output were never sent, and why."""
     return (
-        f"output {state['name']} missed {state['missed']} events: when they were due, the ledger no longer had their"
-        " results; a larger keep_versions keeps more of files that are overwritten"
+        f"events that output {state['name']} missed: {state['missed']}; when they were due, the ledger no longer had"
+        " their results; a larger keep_versions keeps more of files that are overwritten"
     )
 
 

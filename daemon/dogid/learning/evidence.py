@@ -70,13 +70,15 @@ def gather_evidence(parent: Parent, material: Material, fitted: Fitted, head: He
     before = fitted.before.stored.argmax(axis=1) == stored.labels
     answers = found.stored.argmax(axis=1)
     after = answers == stored.labels
-    contested = fitted.against[np.arange(len(answers)), answers] & ~after
+    contested = _find_contested(fitted, answers, stored.labels)
+    written_answers = head.logits(stored.embeddings).argmax(axis=1)
+    written_contested = _find_contested(fitted, written_answers, stored.labels)
     # what people confirmed counts, too: the parent has not learned it, and can only lose it
     confirmed = judged & (former == fresh.labels) & (fresh.formerly == -1)
     labels = stored.labels.astype(np.intp)
     every = ~material.pseudo & ~contested
-    own = unseen & ~contested
-    taken = np.bincount(labels[contested & before], minlength=len(material.labels))
+    own = unseen & ~written_contested
+    taken = np.bincount(labels[(contested | written_contested) & before], minlength=len(material.labels))
     known = np.maximum(np.bincount(labels[~material.pseudo], minlength=len(material.labels)), 1)
     originals, first_answers = fitted.as_trained
     kept = (unseen & ~contested)[originals]
@@ -91,7 +93,7 @@ def gather_evidence(parent: Parent, material: Material, fitted: Fitted, head: He
         contested=np.concatenate([contested[unseen], np.zeros(int(confirmed.sum()), bool)]),
         written=Comparison(
             place_answers(parent, material, stored.embeddings)[own] == labels[own],
-            head.logits(stored.embeddings).argmax(axis=1)[own] == labels[own],
+            written_answers[own] == labels[own],
             material.stored_clusters[own],
             labels[own],
         ),
@@ -104,6 +106,11 @@ def gather_evidence(parent: Parent, material: Material, fitted: Fitted, head: He
             labels[originals][kept],
         ),
     )
+
+
+def _find_contested(fitted: Fitted, answers: NDArray[np.intp], labels: NDArray[np.integer]) -> Mask:
+    """Return which stored photos [photos] these answers give to a label that speaks against their own."""
+    return np.asarray(fitted.against[np.arange(len(answers)), answers] & (answers != labels))
 
 
 def find_disagreements(

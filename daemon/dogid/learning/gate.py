@@ -88,11 +88,12 @@ class Evidence:
     contested: NDArray[np.bool_]
     """[unseen photos], whether the new model gives them to a label which contradicts theirs."""
     written: Comparison
-    """The unseen photos that are not contested, by the two models' own answers: both have learned from most."""
+    """The unseen photos, by the two models' own answers: both have learned from most. Without those that the new model
+    gives to a label which contradicts theirs."""
     all_stored: Comparison
     """All stored photos that are not contested, by layers not fitted to the photo."""
     contested_shares: NDArray[np.float64]
-    """[labels], share of all photos of the label that is contested."""
+    """[labels], share of all photos of the label that is contested, also by the new model's own answers."""
     since_training: Comparison
     """The unseen photos that the first of all ancestors was trained with, by its answers and the new model's; none
     where nothing was learned before."""

@@ -102,7 +102,7 @@ def _print_sorted(args: argparse.Namespace, report: "SortReport") -> None:
     parts = [f"{count_of(report.placed, 'photo')} {would}sorted", f"{report.moved} {would}moved"]
     if report.replaced:
         parts.append(f"{report.replaced} {would}replaced by a {args.kind or 'link that leads to its photo'}")
-    parts += [f"{report.already} there already", f"{report.left_out} left out"]
+    parts += [f"{report.already} there already, or of the same content", f"{report.left_out} left out"]
     why = ", ".join(f"{count} {reason}" for reason, count in sorted(report.left_out_reasons.items()))
     print_message(f"{args.to}: {', '.join(parts)}" + (f" ({why}; --json names them)" if why else ""))
     for reason in report.reasons:

@@ -45,7 +45,7 @@ def describe_run(report: dict[str, Any]) -> str:
         return f"learned {name}, which passed the gate and is active now; the former one: dogid model rollback"
     if report.get("passed"):
         return f"learned {name}, which passed the gate; have it classify: dogid model activate {name}"
-    return f"learned {name}, which did not pass the gate and is not active; why: GET /learn"
+    return f"learned {name}, which did not pass the gate and is not active; why: on the page Models, or GET /learn"
 
 
 def describe_rollback(rollback: dict[str, str]) -> str:

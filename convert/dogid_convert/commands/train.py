@@ -260,7 +260,8 @@ def _print(document: dict[str, Any], converted: "Converted", out: Path, report_p
         f"report, with every mistake: {report_path.with_suffix('.html')}",
     ]
     if document["model"]:
-        lines += [f"wrote {out}", "", f"next: dogid run --model {out} (where dogid runs already: dogid model activate {out})"]
+        beside = f"(where dogid runs already: dogid model activate {out})"
+        lines += [f"wrote {out}", "", f"next: dogid run --model {out} {beside}"]
     sys.stdout.write("\n".join(lines) + "\n")
 
 

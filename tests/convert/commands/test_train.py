@@ -87,7 +87,7 @@ def test_model_answers_unseen_photos(trained: Trained) -> None:
 
 
 def test_next_command_is_printed(trained: Trained) -> None:
-    assert trained.stdout.splitlines()[-1] .startswith("next: dogid run --model mine.tflite ")
+    assert trained.stdout.splitlines()[-1].startswith("next: dogid run --model mine.tflite ")
     following = "next: dogid convert my-graph -o my-graph.tflite --calibrate my-photos"
     assert trained.retrain_stderr.splitlines()[-1].endswith(following)
 

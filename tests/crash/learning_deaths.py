@@ -50,7 +50,7 @@ def leave_mathematics_out() -> None:
         **dict.fromkeys(("head", "labels", "embeddings", "learned_from", "learned_labels", "kept", "dropped"), ()),
         gate=SimpleNamespace(passed=True),
     )
-    gathered = SimpleNamespace(parent=None, reviewed=(), recent=(), unreadable=())
+    gathered = SimpleNamespace(parent=None, reviewed=(), read_recent=tuple, unreadable=())
     vars(run).update(
         open_model=find_parent,
         gather=lambda *_, **__: gathered,

@@ -24,14 +24,13 @@ from dogid.learning.learned import Learned, conclude
 from dogid.learning.photos import ReviewedPhoto
 from dogid.model.head import Head
 from tests.benchmarks.learning_curve import Task, dog_tasks, review
+from tests.learning.worse_heads import Worsen, damage_weights, drop_row, shuffle_rows
 
 _HISTORIES, _LOOKS, _PHOTOS = 1000, 50, 40  # photos between two looks
 _DISCORDANT = (0.0, 0.01, 0.025, 0.05, 0.1, 0.2)
 _TAUGHT = 20
 _NEW = "rottweiler"
 _e_value = functools.cache(compute_e_value)
-
-Worsen = Callable[[Head, np.random.Generator], Head]
 
 
 def measure_same(histories: int) -> Iterator[str]:
@@ -50,31 +49,6 @@ def measure_same(histories: int) -> Iterator[str]:
             largest.append(max(_e_value(int(g), int(b)) for g, b in zip(gained, lost, strict=True)))
         alarms = sum(value >= NEEDED_E_VALUE for value in largest)
         yield f"| {share:.1%} | {alarms / histories:.1%} | {max(largest):.0f} |"
-
-
-def shuffle_rows(head: Head, rng: np.random.Generator) -> Head:
-    """Have the labels stand for others' rows."""
-    order = np.arange(len(head.bias))
-    while (order == np.arange(len(order))).all():
-        order = rng.permutation(len(order))
-    return Head(head.weights[order], head.bias[order])
-
-
-def drop_row(head: Head, rng: np.random.Generator) -> Head:
-    """Have one label never be the answer."""
-    bias = head.bias.copy()
-    bias[rng.integers(0, len(bias))] = -100
-    return Head(head.weights, bias)
-
-
-def damage_weights(share: float) -> Worsen:
-    """Have noise of so much of the weights' standard deviation be on them."""
-
-    def damage(head: Head, rng: np.random.Generator) -> Head:
-        noise = rng.normal(0, share * head.weights.std(), head.weights.shape)
-        return Head((head.weights + noise).astype(np.float32), head.bias)
-
-    return damage
 
 
 def zero_weights(head: Head, rng: np.random.Generator) -> Head:

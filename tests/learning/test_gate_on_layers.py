@@ -1,6 +1,5 @@
 """The gate on layers that were learned: worse ones are refused, and each photo that may be lost is judged."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,31 +12,15 @@ from dogid.learning.learn import learn
 from dogid.learning.photos import Parent, ReviewedPhoto
 from dogid.model.head import Head
 from tests.learning.embedding_clouds import NOTHING, WIDTH, Clouds, continued, parent_of, recall, reviewed
+from tests.learning.worse_heads import Worsen, damage_weights, drop_row, shuffle_rows
 
 
 def shift_rows(head: Head, _: np.random.Generator) -> Head:
     return Head(np.roll(head.weights, 1, axis=0), np.roll(head.bias, 1))
 
 
-def shuffle_rows(head: Head, rng: np.random.Generator) -> Head:
-    order = rng.permutation(len(head.bias))
-    while (order == np.arange(len(order))).all():
-        order = rng.permutation(len(order))
-    return Head(head.weights[order], head.bias[order])
-
-
-def drop_row(head: Head, rng: np.random.Generator) -> Head:
-    bias = head.bias.copy()
-    bias[rng.integers(0, len(bias))] = -100
-    return Head(head.weights, bias)
-
-
-def damage_weights(head: Head, rng: np.random.Generator) -> Head:
-    noise = rng.normal(0, 3 * head.weights.std(), head.weights.shape)
-    return Head((head.weights + noise).astype(np.float32), head.bias)
-
-
-WORSE = [shift_rows, shuffle_rows, drop_row, damage_weights]
+_damage_weights = damage_weights(3.0)
+WORSE = [shift_rows, shuffle_rows, drop_row, _damage_weights]
 
 
 @cache
@@ -51,18 +34,16 @@ def passing(seed: int) -> tuple[Parent, list[ReviewedPhoto]]:
 
 @pytest.mark.parametrize("worsen", WORSE)
 @pytest.mark.parametrize("seed", range(3))
-def test_worse_layers_are_refused(
-    worsen: Callable[[Head, np.random.Generator], Head], seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_worse_layers_are_refused(worsen: Worsen, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     (parent, said), rng, build = passing(seed), np.random.default_rng(seed + 100), learning.build_head
     monkeypatch.setattr(learning, "build_head", lambda *args: worsen(build(*args), rng))
 
     assert not learn(parent, said, NOTHING).gate.passed
 
 
-@pytest.mark.parametrize("worsen", [shift_rows, shuffle_rows, damage_weights])
+@pytest.mark.parametrize("worsen", [shift_rows, shuffle_rows, _damage_weights])
 def test_parents_that_are_not_as_their_photos_say_are_refused(
-    worsen: Callable[[Head, np.random.Generator], Head],
+    worsen: Worsen,
 ) -> None:
     """Layers refitted to the photos would show recalls that this model never had."""
     clouds = Clouds(6)

@@ -56,13 +56,6 @@ def rig(disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> Iterator[OutputRig]
     made.close()
 
 
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    made = Recorder()
-    made.register(monkeypatch)
-    return made
-
-
 def test_running_outputs_go_on_once_there_is_room(rig: OutputRig, disk: SmallDisk, recorder: Recorder) -> None:
     rig.start(TABLE, RULES)
     rig.add("before")

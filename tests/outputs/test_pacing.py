@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,20 +20,6 @@ from dogid.outputs.store import OutputStore
 from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
 from tests.support.photos import put
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[OutputRig]:
-    made = OutputRig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    made = Recorder()
-    made.register(monkeypatch)
-    return made
 
 
 def _add_waiting(rig: OutputRig) -> None:

@@ -1,9 +1,7 @@
 """Each output gets all that is for it, in order, over faults and restarts of either side."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,20 +28,6 @@ CREATE TABLE state (output TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE test_request (id TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[OutputRig]:
-    made = OutputRig(tmp_path)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    made = Recorder()
-    made.register(monkeypatch)
-    return made
 
 
 def test_results_and_reviews_arrive_in_order(rig: OutputRig, recorder: Recorder) -> None:
@@ -232,7 +216,7 @@ def test_events_of_forgotten_versions_are_counted(
     rig: OutputRig, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("dogid.outputs.runner._LONGEST_WAIT", 0.01)
-    recorder.wants_all, recorder.fault = False, OutputError("nobody is there")
+    recorder.wants_all, recorder.fault = False, OutputError("no connection")
     rig.ledger.keep_versions(1)
     rig.start(TABLE, [{"to": ["all"]}])
     for number in range(4):

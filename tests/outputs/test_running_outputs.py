@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,6 @@ from tests.support.waiting import eventually
 ALL = {"all": {"type": "recorder"}}
 PHONE = {**ALL, "phone": {"type": "phone"}}
 RULES = [{"to": ["phone"]}]
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[OutputRig]:
-    made = OutputRig(tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -211,8 +211,7 @@ def _report(args: argparse.Namespace, state: Path) -> int:
     if args.json:
         print_json({"active": active.document(), "previous": None if previous is None else previous.document()})
         return 0
-    origin = active.made_from if active.made_from.startswith("added from ") else f"made from {active.made_from}"
-    print_line(f"active: {active.name}, {count_of(len(active.labels), 'label')}, {origin}")
+    print_line(f"active: {active.name}, {count_of(len(active.labels), 'label')}, made from {active.made_from}")
     if previous is not None:
         print_line(f"before: {previous.name}; back to it: dogid model rollback")
     print_older_answers(state, active.sha256)

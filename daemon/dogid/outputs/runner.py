@@ -198,9 +198,11 @@ class OutputRunner:
 
     def _rest(self) -> None:
         """Rest with results as long as photos wait to be classified, within limits, or until there is an event."""
-        while self._photos_first.has_to_rest():
+        while True:
             look = time.monotonic() + self._photos_first.look_seconds
             if self._wait_until(min(look, self._next_tend)) or time.monotonic() >= self._next_tend:
+                return
+            if not self._photos_first.has_to_rest():
                 return
 
     def _tend(self) -> None:

@@ -143,8 +143,8 @@ def explain_failures(state: State) -> list[str]:
         verb = "waits" if state["backlog"] == 1 else "wait"
         waiting = f"{state['backlog']} {verb}" if state["backlog"] else "nothing waits"
         lines.append(
-            f"output {name} ({state['type']}) has failed since {error['since']}: {error['message']}; {waiting}, nothing"
-            f" is lost; after a change: dogid outputs test {name}"
+            f"output {name} ({state['type']}) has failed since {error['since']}: {error['message']}; {waiting};"
+            f" it is tried again by itself; after a change: dogid outputs test {name}"
         )
     if state["refusal"] is not None:
         lines.append(f"output {name} ({state['type']}): {describe_refusal(state)}; {explain_retry(name)}")

@@ -74,7 +74,7 @@ def _list(path: Path, pointer: Pointer, previous: Entry | None) -> ListedModel:
         with contextlib.suppress(OSError):
             problem = explain_damage(path, hash_file(path)) or problem
     if made_from == "unknown" and note is not None:
-        made_from = f"added from {note.source}"
+        made_from = note.source  # no record says more than where it came from
     if problem is None and is_active and entry is not None and sha256 != entry.sha256:
         problem = "was changed or damaged since it was activated"
     if sha256 is not None and (entry is None or sha256 != entry.sha256):

@@ -44,7 +44,7 @@ def _describe(state: State) -> ShownOutput:
         value, level, remedy = "Off", "plain", f"It has enabled = false in [outputs.{name}] of the settings."
     elif error is not None:
         value, level, reason, since = "Problem", "bad", error["message"], error["since"]
-        remedy = f"Nothing is lost, it is tried again by itself. To try at once: dogid outputs test {name}"
+        remedy = f"It is tried again by itself. To try at once: dogid outputs test {name}"
     elif refusal is not None:
         value, level, reason, since = "Refused", "bad", refusal["reason"], refusal["at"]
         remedy = "Send them again once the other side takes them, after a change, or discard them."

@@ -158,7 +158,7 @@ def open_photos(source: str) -> Source:
     """Return the source on this node. Raise DogidError, which names the node, where it is not there."""
     try:
         found = open_source(source)
-        is_empty = isinstance(found, Folder) and not any(os.scandir(found.root))  # a mount point without its disk
+        is_empty = isinstance(found, Folder) and _is_empty(found.root)
     except UsageError as error:
         raise DogidError(f"{_node()}: {error}: mount it there at the same path") from error
     except OSError as error:  # no rights, or a disk or a server that is gone
@@ -168,6 +168,12 @@ def open_photos(source: str) -> Source:
     if is_empty:
         raise DogidError(f"{_node()}: {source}: is empty there, and photos were listed in it: mount it there")
     return found
+
+
+def _is_empty(folder: str) -> bool:
+    """Return whether nothing is in a folder, as in a mount point without its disk. Raise OSError."""
+    with os.scandir(folder) as entries:
+        return next(entries, None) is None
 
 
 def _node() -> str:

@@ -1,11 +1,12 @@
 """Conversion between file names as bytes, as the kernel has them, and as text; names in messages."""
 
-import ast
 import os
 import re
 import shlex
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
+
+from dogid.literals import parse_literal
 
 _SHOWN = 8
 _ESCAPE = re.compile(r"\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U000[0-9a-f]{5}|U0010[0-9a-f]{4})")
@@ -57,7 +58,7 @@ def one_line(text: str) -> str:
 
 def from_one_line(line: str) -> str:
     """Given what `one_line` returned, return the text with its line breaks and control characters."""
-    return _ESCAPE.sub(lambda found: ast.literal_eval(f"'{found[0]}'"), line)
+    return _ESCAPE.sub(lambda found: parse_literal(f"'{found[0]}'"), line)
 
 
 def quote_for_shell(path: str | os.PathLike[str] | bytes) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.literals import parsing
 from dogid.system.atomic_files import write_atomically
 from dogid_convert.support import interruption
 
@@ -39,7 +40,9 @@ class BottleneckCache:
         """Return a photo's bottlenecks [rows, ...], and mark them as used; None where they are missing or damaged."""
         path = self._path(sha256)
         try:
-            values = np.load(path, allow_pickle=False)
+            data = io.BytesIO(path.read_bytes())
+            with parsing:
+                values = np.load(data, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         if values.dtype != np.float16 or values.shape[0] != rows:

@@ -1,6 +1,5 @@
 """What other programs pack with a `.tflite`: Teachable Machine's zip, and the names in Ultralytics' exports."""
 
-import ast
 import io
 import json
 import zipfile
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from dogid.literals import parse_literal
 from dogid.model.labels import by_number
 from dogid.model.zip_members import ZIP_ERRORS, read_member
 from dogid.preprocessing import MINUS_1_TO_1, ZERO_TO_1, KnownNormalisation, Origin
@@ -56,7 +56,7 @@ def _read_table(content: bytes) -> dict[str, Any] | None:
         return None
     text = content.decode("utf-8", "replace")
     try:
-        table = json.loads(text) if text.lstrip().startswith('{"') else ast.literal_eval(text.strip())
+        table = json.loads(text) if text.lstrip().startswith('{"') else parse_literal(text.strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     return table if isinstance(table, dict) else None

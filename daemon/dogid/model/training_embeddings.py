@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dogid.literals import parsing
 from dogid.model.member_names import TRAINING_EMBEDDINGS
 from dogid.model.zip_members import ZIP_ERRORS, read_member
 
@@ -205,7 +206,8 @@ def _read_array(arrays: zipfile.ZipFile, name: str, dtype: type, dimensions: int
     content = io.BytesIO(read_member(arrays, arrays.getinfo(f"{name}.npy"), most_bytes))
     if np.lib.format.read_magic(content) != (1, 0):
         raise ValueError(f"{name} is of another version of the format")
-    shape, is_fortran, found = np.lib.format.read_array_header_1_0(content)
+    with parsing:
+        shape, is_fortran, found = np.lib.format.read_array_header_1_0(content)
     if found != np.dtype(dtype) or len(shape) != dimensions or is_fortran:
         raise ValueError(f"{name} is not as dogid writes it")
     return np.frombuffer(content.read(), dtype).reshape(shape)

@@ -12,7 +12,6 @@ import pytest
 from dogid.literals import parse_literal
 from dogid_convert.training.bottleneck_cache import BottleneckCache
 
-
 _LITERAL = repr(list(range(100)))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dogid.ledger.counters import correct_last_seq, count_damage, take_next_seq
 from dogid.ledger.damage import is_of_index
+from dogid.ledger.result_rows import STATES
 from dogid.ledger.row_repair import Columns, is_sha256, repair_row
 from dogid.ledger.stored_labels import parse_labels
 from dogid.ledger.stored_rows import REPAIRS
@@ -21,7 +22,6 @@ _COPIES = (
     ("sha256", "SELECT sha256 FROM photo WHERE id = ?"),
     ("label", "SELECT label FROM review INDEXED BY review_label WHERE label IS NOT NULL AND +id = ?"),
 )
-_STATES = ("pending", "classified", "failed", "superseded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,10 @@ class LedgerInspector:
     def _repair_numbers(self) -> int:
         """Count the rows of each state anew, and let sequence numbers go on after the last."""
         # of the table itself: an index may be what is damaged
-        sums = [f"total(state = '{state}')" for state in _STATES]
+        sums = [f"total(state = '{state}')" for state in STATES]
         sums.append("total(state = 'classified' AND absent_at IS NOT NULL)")
         found = self._db.execute(f"SELECT {', '.join(sums)} FROM photo NOT INDEXED").fetchone()  # noqa: S608
-        counts = dict(zip((*_STATES, "absent"), map(int, found), strict=True))
+        counts = dict(zip((*STATES, "absent"), map(int, found), strict=True))
         with _decoding_leniently(self._db):
             noted = dict(self._db.execute("SELECT state, rows FROM tally").fetchall())
         if noted != counts:

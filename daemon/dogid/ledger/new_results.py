@@ -7,20 +7,19 @@ from types import NoneType
 from typing import NamedTuple
 
 from dogid.file_names import shown_name
+from dogid.ledger.column_types import ColumnTypes
 from dogid.ledger.damage import is_undecodable
 from dogid.ledger.replays import find_replaced
+from dogid.ledger.result_rows import STATES
 from dogid.ledger.reviews import list_changes_since
 from dogid.ledger.thresholds import thresholds_of
 from dogid.result_document import Result
 
 _SINCE = """SELECT seq, id, path, state, label, score, mtime_ns, classified_at FROM photo
     WHERE seq > ? ORDER BY seq LIMIT ?"""
-_TYPES: tuple[set[type], ...] = (
+_TYPES = ColumnTypes(
     {int}, {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {int}, {int, NoneType},
 )  # fmt: skip
-"""Of these columns: damage can make any type of any other."""
-_sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful
-_STATES = frozenset({"pending", "classified", "failed", "superseded"})
 
 
 class NewResult(NamedTuple):
@@ -61,7 +60,7 @@ def list_new_results_since(db: sqlite3.Connection, seq: int, limit: int) -> NewR
         if not is_undecodable(error):
             raise
         return _list_around_damage(db, seq, limit)
-    if not all(map(_is_sound, rows)):
+    if not all(map(_TYPES.are_those_of, rows)):
         return _list_around_damage(db, seq, limit)
     thresholds = thresholds_of(db)
     found = [each for row in rows if (each := _as_new_result(row, thresholds)) is not None]
@@ -69,20 +68,10 @@ def list_new_results_since(db: sqlite3.Connection, seq: int, limit: int) -> NewR
     return NewResults(_leave_out_replayed(db, found), last, len(rows) == limit)
 
 
-def _is_sound(row: sqlite3.Row) -> bool:
-    types = tuple(map(type, row))
-    if types in _sound_types:
-        return True
-    is_sound = all(found in allowed for found, allowed in zip(types, _TYPES, strict=True))
-    if is_sound:
-        _sound_types.add(types)
-    return is_sound
-
-
 def _as_new_result(row: sqlite3.Row, thresholds: Mapping[str, float]) -> NewResult | None:
     seq, number, path, state, label, score, mtime_ns, classified_at = row
     is_answered = label is not None or classified_at is not None
-    if state == "pending" or not is_answered or state not in _STATES or (label is None) is not (score is None):
+    if state == "pending" or not is_answered or state not in STATES or (label is None) is not (score is None):
         return None
     unsure = label is not None and score < thresholds.get(label, 0.0)
     folder = shown_name(path).rpartition("/")[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 from dogid.clock import iso_utc, parse_moment
 from dogid.file_names import shown_name
+from dogid.ledger.column_types import ColumnTypes
 from dogid.ledger.damage import DamagedRowError, is_undecodable
 from dogid.ledger.reading_connection import ReadingConnection
 from dogid.ledger.thresholds import thresholds_of
@@ -16,6 +17,8 @@ from dogid.result_document import Result, result_document
 
 STATUSES = ("pending", "classified", "failed")
 """Of current results."""
+STATES = (*STATUSES, "superseded")
+"""Of photos in the ledger; the last: another version has taken its place."""
 _NO_THRESHOLDS: Mapping[str, float] = {}
 
 RESULT_QUERY = """SELECT photo.id, path, state, label, score, scores, photo.sha256, width, height, mtime_ns,
@@ -78,8 +81,8 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
 
     Raise DamagedRowError where it has values that no dogid writes.
     """
-    if (types := tuple(map(type, row))) not in _sound_types:
-        _check_types(types)
+    if not _TYPES.are_those_of(row):
+        raise DamagedRowError("a row has a value of another type")
     # by position: looking the columns up by name would take longer than all the rest
     (number, path, state, label, score, scores, sha256, width, height, mtime_ns, classified_at,
      model, decode_ms, invoke_ms, total_ms, error_code, error_message, absent_at, word, taken_at, *_) = row  # fmt: skip
@@ -90,7 +93,7 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
         is_sound = label is None or probabilities[label] == score
     except (ValueError, LookupError, TypeError, ArithmeticError, OSError, RecursionError):
         is_sound = False
-    if not is_sound or state not in _STATES:
+    if not is_sound or state not in STATES:
         raise DamagedRowError(f"the row of result {number} is damaged")
     return result_document(
         number=number,
@@ -115,21 +118,13 @@ def as_result(row: sqlite3.Row, thresholds: Mapping[str, float] = _NO_THRESHOLDS
     )
 
 
-_STATES = frozenset({*STATUSES, "superseded"})
-_TYPES: tuple[set[type], ...] = (
+_TYPES = ColumnTypes(
     {int}, {bytes}, {str}, {str, NoneType}, {float, NoneType}, {str, NoneType}, {str, NoneType}, {int, NoneType},
     {int, NoneType}, {int}, {int, NoneType}, {str, NoneType}, {float, NoneType}, {float, NoneType}, {float, NoneType},
     {str, NoneType}, {str, NoneType}, {int, NoneType}, {str, NoneType}, {str, NoneType}, {int}, {int}, {int, NoneType},
     {int, NoneType},
 )  # fmt: skip
-"""Of the columns of RESULT_QUERY: damage can make any type of any other."""
-_sound_types: set[tuple[type, ...]] = set()  # that were checked: a ledger has a handful
-
-
-def _check_types(types: tuple[type, ...]) -> None:
-    if any(found not in allowed for found, allowed in zip(types, _TYPES, strict=True)):
-        raise DamagedRowError("a row has a value of another type")
-    _sound_types.add(types)
+"""Of the columns of RESULT_QUERY."""
 
 
 def _describe_word(text: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from types import NoneType
 from typing import NamedTuple
 
 from dogid.file_names import shown_name
+from dogid.ledger.column_types import ColumnTypes
 from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.queries import ALL_RESULTS_SINCE, NO_STANDING, RESULTS_SINCE, find_result
 from dogid.ledger.result_rows import iterate_rows
@@ -18,11 +19,10 @@ from dogid.ledger.verdicts import NO_RESULT, STANDING
 from dogid.result_document import Result
 
 _COLUMNS = "id, sha256, photo_id, path, verdict, label, reviewer, at, model_id, model_label, model_score"
-_TYPES: tuple[set[type], ...] = (
+_TYPES = ColumnTypes(
     {int}, {str}, {int}, {bytes}, {str}, {str, NoneType}, {str}, {int}, {int, NoneType}, {str, NoneType},
     {float, NoneType},
 )  # fmt: skip
-"""Of these columns: damage can make any type of any other."""
 _REVIEW = f"SELECT {_COLUMNS} FROM review"  # noqa: S608
 _STANDING = f"""SELECT {_COLUMNS} FROM review
     WHERE id IN (SELECT max(id) FROM review GROUP BY sha256) AND verdict != 'withdrawn' ORDER BY id"""  # noqa: S608
@@ -236,7 +236,7 @@ def describe_path(review: Review) -> str:
 
 
 def _as_review(row: sqlite3.Row) -> Review:
-    if any(type(value) not in allowed for value, allowed in zip(row, _TYPES, strict=False)):
+    if not _TYPES.are_those_of(row):
         raise DamagedRowError(f"review {row['id']} is damaged")
     return Review(
         row["id"], row["sha256"], row["photo_id"], bytes(row["path"]), row["verdict"], row["label"], row["reviewer"],

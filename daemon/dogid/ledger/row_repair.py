@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 
 from dogid.errors import PhotoCode
+from dogid.ledger.result_rows import STATES
 from dogid.photo.taken_at import is_moment
 
 Value = int | float | str | bytes | None
@@ -15,7 +16,6 @@ Value = int | float | str | bytes | None
 Columns = dict[str, Value]
 """A row's values by the names of the columns; bytes where a text is not UTF-8."""
 
-_STATES = ("pending", "classified", "failed", "superseded")
 _NUMBERS = ("inode", "size", "mtime_ns", "seen_at", "still_since", "due", "attempts")
 _OPTIONAL_NUMBERS = (
     "superseded_by", "classified_at", "model_id", "width", "height", "seq", "history_id", "ctime_ns",
@@ -50,7 +50,7 @@ def repair_row(row: Columns, labels: Mapping[int, frozenset[str]]) -> Columns | 
         repaired[name] = _real(row[name])
     taken_at = row["taken_at"]
     repaired["taken_at"] = taken_at if isinstance(taken_at, str) and is_moment(taken_at) else None
-    if row["state"] not in _STATES:
+    if row["state"] not in STATES:
         repaired["state"] = _guess_state(repaired)
     if repaired["state"] == "superseded":
         return _repair_former(repaired, labels)

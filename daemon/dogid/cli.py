@@ -22,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `dogid ARGV...` and return its exit status: 0 success, 1 something failed, 2 wrong usage."""
     args = list(sys.argv[1:] if argv is None else argv)
     collect_seldom()
+    # Read when numpy is loaded. Matrices are small here: another thread brings nothing, and spins for a tenth of a
+    # second once it is there, which makes each start a quarter more expensive.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = _dispatch(args)
         sys.stdout.flush()  # a reader that has ended shows now, and not in the interpreter's shutdown

@@ -14,7 +14,7 @@ from dogid import __version__
 from dogid.cli import main
 from dogid.commands.command_list import COMMANDS, GROUPS
 from dogid.commands.command_parsers import FIRST_MINUTE, load_command, make_command_parser
-from tests.support.daemon import dogid
+from tests.support.daemon import dogid, environment
 
 HEAVY = ("numpy", "flask", "PIL", "tensorflow", "watchdog", "ai_edge_litert", "pyarrow", "fsspec", "ray")
 
@@ -39,6 +39,15 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert modules_imported_by(*arguments).isdisjoint(HEAVY)
+
+
+def test_numpy_computes_in_one_thread() -> None:
+    code = "import contextlib, os, dogid.cli\nwith contextlib.suppress(SystemExit): dogid.cli.main(['--version'])\n"
+    code += "import numpy; print(len(os.listdir('/proc/self/task')))"
+    usual = {name: value for name, value in environment().items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=usual)
+
+    assert done.stdout.split()[-1] == "1"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,7 +13,19 @@ from tests.web.browser.gallery import fill
 from tests.web.browser.visitor import Visitor
 
 expect.set_options(timeout=30_000)  # milliseconds: on a busy machine the usual five seconds are short
-_FLAGS = ["--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
+_OMNIBOX = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup", "PreloadTopChromeWebUI")
+"""Pages that Chromium keeps ready for its address bar, in a process for each window: they take as long as our own."""
+_PLAYWRIGHT_TURNS_OFF = (
+    "AimEnabled", "AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose", "HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter",
+    "NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)  # fmt: skip
+"""Of two such lists, Chromium takes the last one alone."""
+_FLAGS = (
+    "--disable-gpu", "--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage",
+    f"--disable-features={','.join(_OMNIBOX + _PLAYWRIGHT_TURNS_OFF)}",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session")

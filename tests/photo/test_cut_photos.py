@@ -12,6 +12,7 @@ from tests.support.photos import encode
 
 PARTS = 64
 SIZE = (64, 64)
+WORDS_ON_HOLES = "there are zeros in its place$|not all of its scans are there$|ends before its pixels$"
 
 
 def code(data: bytes) -> PhotoCode | None:
@@ -70,8 +71,21 @@ def test_jpeg_with_a_hole_of_zeros_is_truncated(name: str) -> None:
     hole = len(data) // 8
 
     for at in range(len(data) // 3, len(data) - hole - 2, len(data) // 20):
-        found = code(data[:at] + bytes(hole) + data[at + hole :])
-        assert found is PhotoCode.TRUNCATED, f"hole at {at} of {len(data)}"
+        with pytest.raises(PhotoError, match=WORDS_ON_HOLES) as caught:
+            decode(data[:at] + bytes(hole) + data[at + hole :], SIZE)
+        assert caught.value.code is PhotoCode.TRUNCATED, f"hole at {at} of {len(data)}"
+
+
+@pytest.mark.parametrize("name", ["PNG", "PNG palette", "PNG 16-bit"])
+def test_png_with_a_wrong_byte_is_doubtful_at_least(name: str) -> None:
+    data = whole_photos()[name]
+    places = range(data.index(b"IDAT") + 6, len(data) - 16, len(data) // 12)
+    damaged = [data[:at] + bytes([data[at] ^ 0x55]) + data[at + 1 :] for at in places]
+
+    codes = [code(each) for each in damaged]
+
+    assert codes.count(PhotoCode.CORRUPT) > len(codes) / 2  # of the others all can be unpacked
+    assert not any(map(is_complete, damaged))
 
 
 def test_jpeg_with_codes_that_do_not_exist_is_corrupt() -> None:
@@ -83,6 +97,8 @@ def test_jpeg_with_codes_that_do_not_exist_is_corrupt() -> None:
 
     assert found
     assert set(found) == {PhotoCode.CORRUPT}
+    with pytest.raises(PhotoError, match=r"^the photo is damaged: bytes are missing or wrong \(Corrupt JPEG data: bad"):
+        decode(next(each for each in damaged if code(each) is PhotoCode.CORRUPT), SIZE)
 
 
 @pytest.mark.parametrize("name", [name for name in whole_photos() if name.startswith("JPEG")])
@@ -128,11 +144,12 @@ def test_samsung_panorama_without_end_mark_decodes() -> None:
     assert np.array_equal(decoded.pixels, decode(data, SIZE).pixels)
 
 
-def test_bytes_left_over_before_a_trailer_are_harmless() -> None:
+@pytest.mark.parametrize("tail", ["a video", "padding"])
+def test_bytes_left_over_before_a_trailer_are_harmless(tail: str) -> None:
     data = whole_photos()["JPEG"]
     data = data[:2] + b"\xff\xfe\0\x82" + bytes(128) + data[2:]  # zeros in its header are no hole
 
-    decoded = decode(data[:-2] + b"\x12\x34\x56" + samsung_trailer(tails()["a video"]), SIZE)
+    decoded = decode(data[:-2] + b"\x12\x34\x56" + samsung_trailer(tails()[tail]), SIZE)
 
     assert decoded.complete
     assert np.array_equal(decoded.pixels, decode(data, SIZE).pixels)
@@ -154,6 +171,12 @@ def test_jpeg_with_bytes_left_over_decodes(name: str) -> None:
     decoded = decode(data[:-2] + b"\x12\x34\x56" + data[-2:], SIZE)  # as some cameras write them
 
     assert np.array_equal(decoded.pixels, decode(data, SIZE).pixels)
+
+
+def test_bytes_left_over_leave_a_doubt() -> None:
+    data = whole_photos()["JPEG"]
+
+    assert not decode(data[:-2] + b"\x12\x34\x56" + data[-2:], SIZE).complete
 
 
 def test_bytes_between_header_segments_are_harmless() -> None:

@@ -25,6 +25,8 @@ LOSS = 6  # of 255, that JPEG and WebP may change in the middle of an evenly col
 # How cameras store an upright picture, as steps along its rows and columns. TIFF 6.0, "Orientation": 2 is "the 0th row
 # represents the visual top of the image, and the 0th column represents the visual right-hand side"; from 5 on sideways
 STEPS = {1: (1, 1), 2: (1, -1), 3: (-1, -1), 4: (-1, 1), 5: (1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}
+XMP = b'<x:xmpmeta><rdf:RDF><rdf:Description tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
 SEVERAL = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), BLUE)]}
 
 
@@ -87,12 +89,31 @@ def test_every_orientation_comes_out_upright(kind: str, options: dict[str, Any],
 
 
 def test_tiff_turned_by_xmp_has_size_of_pixels() -> None:
-    xmp = b'<x:xmpmeta><rdf:RDF><rdf:Description tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
-
-    decoded = decode(saved(stored(6), "TIFF", tiffinfo={700: xmp}), SIZE)
+    decoded = decode(saved(stored(6), "TIFF", tiffinfo={700: XMP}), SIZE)
 
     is_turned = tuple(decoded.pixels[3, 3]) == RED  # which Pillow 11.0 does not do
     assert (decoded.width, decoded.height) == ((WIDTH, HEIGHT) if is_turned else (HEIGHT, WIDTH))
+
+
+def application_segment(content: bytes) -> bytes:
+    return b"\xff\xe1" + (len(content) + 2).to_bytes(2) + content
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        pytest.param([XMP_MARK + XMP], id="by XMP"),
+        pytest.param([Image.Exif().tobytes(), XMP_MARK + XMP], id="by XMP beside other EXIF"),
+        pytest.param([orientation(6), b"Exif\0\0more"], id="by EXIF in two segments"),
+    ],
+)
+def test_jpeg_is_turned_by_what_pillow_reads(segments: list[bytes]) -> None:
+    data = saved(stored(6), "JPEG")
+
+    decoded = decode(data[:2] + b"".join(map(application_segment, segments)) + data[2:], SIZE)
+
+    assert_quadrants(decoded.pixels)
+    assert (decoded.width, decoded.height) == (WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])

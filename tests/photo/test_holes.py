@@ -48,6 +48,13 @@ def test_photo_with_a_hole_is_truncated(options: tuple[str, dict[str, object]]) 
         assert verdict(with_hole(data, 1024, len(data) * eighth // 8)) is PhotoCode.TRUNCATED
 
 
+def test_photo_whose_last_bytes_are_zeros_is_waited_for() -> None:
+    data = encode(picture(1, (40, 30)), "BMP")
+
+    assert verdict(data) is True
+    assert verdict(with_hole(data, 16, len(data) - 16)) is False
+
+
 def test_lossless_webp_with_zeros_is_waited_for() -> None:
     plain = Image.new("RGB", (1500, 1000))
     plain.paste((200, 10, 10), (50, 50, 80, 80))
@@ -80,4 +87,6 @@ def test_cut_arithmetic_jpeg_with_an_end_mark_is_truncated() -> None:
 def test_fault_of_our_own_code_is_internal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "shrink", lambda: None)  # called with more: an error of dogid
 
-    assert verdict(encode(picture(1, (40, 30)), "PNG")) is PhotoCode.INTERNAL
+    with pytest.raises(PhotoError, match=r"^a fault of dogid while decoding: TypeError: .+") as caught:
+        decode(encode(picture(1, (40, 30)), "PNG"), SIZE)
+    assert caught.value.code is PhotoCode.INTERNAL

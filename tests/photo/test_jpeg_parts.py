@@ -88,6 +88,7 @@ def test_sequential_scans_cover_all_components(scans: bytes, missing: bool) -> N
         (scan(1, last=0) + scan(1, first=1, bits=0x01), True),
         (scan(1, last=0) + scan(1, first=1, bits=0x01) + scan(1, first=1, bits=0x10), False),
         (scan(1, last=0) + segment(0xC4, b"\xff\xda" + bytes(17)) + scan(1, first=1), False),  # a mark inside a table
+        (scan(1, last=0) + segment(0xC4, b"\xff\xda\1\x08\1\1\0\0\x3f\0"), True),  # one with a length, inside a table
         (scan(1, last=0) + EOI + b"more" + scan(1, first=1), True),  # another photo after the end
     ],
 )
@@ -95,6 +96,12 @@ def test_progressive_scans_cover_all_coefficients(scans: bytes, missing: bool) -
     data = SOI + frame(PROGRESSIVE, 1) + scans + EOI
 
     assert lacks_scans(data, read_header(data)) == missing
+
+
+def test_end_mark_inside_the_header_ends_no_scans() -> None:
+    data = SOI + segment(0xFE, EOI) + frame(PROGRESSIVE, 1) + segment(0xFE, EOI) + scan(1) + EOI
+
+    assert not lacks_scans(data, read_header(data))
 
 
 def test_scans_of_four_components_are_read() -> None:
@@ -139,9 +146,12 @@ def test_samples_are_counted_by_component(first: int, components: int, samples: 
     assert count_samples(data, read_header(data)) == SAMPLES * samples
 
 
-def tables(*first_symbols: tuple[int, int]) -> bytes:
-    """A segment of Huffman tables, each given by its class and number, and the symbol whose code is zeros."""
-    counts = bytes(7) + bytes([3]) + bytes(8)
+def tables(*first_symbols: tuple[int, int], bits: int = 8) -> bytes:
+    """A segment of Huffman tables, each given by its class and number, and the symbol whose code is zeros.
+
+    bits: how long its three codes are.
+    """
+    counts = bytes(bits - 1) + bytes([3]) + bytes(16 - bits)
     return segment(0xC4, b"".join(bytes([each]) + counts + bytes([symbol, 5, 6]) for each, symbol in first_symbols))
 
 
@@ -158,6 +168,9 @@ EMPTY_BLOCK, OTHER = 0x00, 0x01
         (tables((DC, OTHER), (AC, EMPTY_BLOCK)), False),
         (tables((AC, EMPTY_BLOCK)) + tables((AC, OTHER)), True),  # the later one counts
         (tables((AC + 1, OTHER)), False),  # of another component
+        (tables((DC, OTHER), (AC, OTHER)), True),
+        (tables((DC, EMPTY_BLOCK), (AC, OTHER), bits=1), True),
+        (tables((DC, EMPTY_BLOCK), (AC, OTHER), bits=16), True),
     ],
 )
 def test_zeros_are_a_hole_unless_they_are_empty_blocks(given: bytes, is_hole: bool) -> None:
@@ -180,6 +193,22 @@ def test_zeros_of_progressive_scans_are_a_hole_beyond_means(scans: bytes, is_hol
     data = SOI + tables((AC, OTHER)) + frame(PROGRESSIVE) + scans + PIXELS + EOI
 
     assert (find_hole(data, read_header(data)) is not None) is is_hole
+
+
+@pytest.mark.parametrize(("first", "second"), [(OTHER, EMPTY_BLOCK), (EMPTY_BLOCK, OTHER)])
+def test_zeros_are_a_hole_where_one_component_has_none(first: int, second: int) -> None:
+    selectors = b"\1\0\2\x11"  # the second component's table is the second one
+    pixels = segment(0xDA, b"\2" + selectors + b"\0\x3f\0") + PIXELS
+    data = SOI + tables((AC, first), (AC + 1, second)) + frame(components=2) + pixels + HOLE + PIXELS + EOI
+
+    assert find_hole(data, read_header(data)) is not None
+
+
+@pytest.mark.parametrize("between", [b"", segment(0xFE, bytes([7]) * 600)])
+def test_hole_is_found_in_a_later_scan(between: bytes) -> None:
+    data = SOI + tables((AC, OTHER)) + frame(components=2) + scan(1) + between + scan(2) + HOLE
+
+    assert find_hole(data, read_header(data)) == len(data) - len(HOLE)  # there is no end mark, either
 
 
 def test_no_hole_is_looked_for_behind_a_segment_that_is_cut() -> None:

@@ -1,15 +1,19 @@
 """What a photo that is not decoded says of itself: the code, and the words that a user reads."""
 
 import re
+import zlib
+from collections.abc import Callable
 
 import pytest
 from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
+from dogid.photo import decode as decoding
 from dogid.photo import heif
 from dogid.photo.decode import decodable_formats, decode, decode_complete
 from dogid.photo.extent.jpeg import read_header
-from tests.photo.whole_photos import whole_photos
+from tests.photo.whole_photos import samsung_trailer, whole_photos
+from tests.support.photos import encode, picture
 
 SIZE = (32, 32)
 JPEG = whole_photos()["JPEG"]
@@ -38,6 +42,16 @@ def without_last_scans() -> bytes:
     return data[: scans[3]] + b"\xff\xd9"
 
 
+def with_png_pixels(change: Callable[[bytes], bytes]) -> bytes:
+    """Return a PNG, valid as a file, whose compressed pixels were changed."""
+    data = encode(picture(1, (40, 30)), "PNG")
+    at = data.index(b"IDAT")
+    end = at + 4 + int.from_bytes(data[at - 4 : at])
+    pixels = change(data[at + 4 : end])
+    checksum = zlib.crc32(b"IDAT" + pixels).to_bytes(4)
+    return data[: at - 4] + len(pixels).to_bytes(4) + b"IDAT" + pixels + checksum + data[end + 4 :]
+
+
 @pytest.mark.parametrize(
     ("data", "code", "words"),
     [
@@ -61,6 +75,17 @@ def without_last_scans() -> bytes:
             "the photo ends early: Corrupt JPEG data: premature end of data segment",
         ),
         (
+            JPEG[:2] + b"\xff\xfe\0\x82" + bytes(128) + JPEG[2:HALF] + b"\xff\xd9",  # zeros in its header are no hole
+            PhotoCode.TRUNCATED,
+            "the photo ends early: Corrupt JPEG data: premature end of data segment",
+        ),
+        (
+            JPEG[:HALF] + b"\xff\xd9" + bytes(128),
+            PhotoCode.TRUNCATED,
+            "the photo ends early: Corrupt JPEG data: premature end of data segment",
+        ),
+        (JPEG[:HALF] + samsung_trailer(bytes([7]) * 99), PhotoCode.TRUNCATED, "the end of the photo is not written"),
+        (
             JPEG[:HALF] + bytes(len(JPEG) - HALF - 2) + b"\xff\xd9",
             PhotoCode.TRUNCATED,
             "a part of the photo is not written: there are zeros in its place",
@@ -71,6 +96,16 @@ def without_last_scans() -> bytes:
             damaged("BMP", 30, 9),
             PhotoCode.UNSUPPORTED,
             "a BMP of this kind is not decoded: Unsupported BMP compression (9); convert it first",
+        ),
+        (
+            with_png_pixels(lambda pixels: pixels[:100]),
+            PhotoCode.TRUNCATED,
+            "the photo ends early: image file is truncated (0 bytes not processed)",
+        ),
+        (
+            with_png_pixels(lambda pixels: bytes(len(pixels))),
+            PhotoCode.CORRUPT,
+            "the photo is damaged: broken data stream when reading image file",
         ),
         (
             whole_photos()["GIF"][:20] + b"\xff" * 900,
@@ -99,6 +134,18 @@ def test_too_many_pixels_name_the_limit(monkeypatch: pytest.MonkeyPatch) -> None
 
     assert caught.value.code is PhotoCode.TOO_LARGE
     assert str(caught.value) == "30000 pixels; at most 1000 are decoded (max_pixels)"
+
+
+def test_pixels_that_do_not_fit_into_memory_are_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(decoding, "shrink", fail)
+    with pytest.raises(PhotoError) as caught:
+        decode(whole_photos()["PNG"], SIZE)
+
+    assert caught.value.code is PhotoCode.TOO_LARGE
+    assert str(caught.value) == "not enough memory to decode it"
 
 
 def test_header_of_many_segments_is_read() -> None:

@@ -11,11 +11,12 @@ from tests.support.photos import encode, picture
 
 KINDS = ["HEIC", "AVIF"]
 SIZE = (40, 30)
-RED, BLUE = (200, 30, 30), (30, 30, 200)
+RED, WHITE, BLUE = (200, 30, 30), (250, 250, 250), (30, 30, 200)
 
 
-def red_above_blue() -> Image.Image:
+def red_and_white_above_blue() -> Image.Image:
     image = Image.new("RGB", (320, 192), RED)
+    image.paste(WHITE, (160, 0, 320, 96))
     image.paste(BLUE, (0, 96, 320, 192))
     return image
 
@@ -29,12 +30,13 @@ def orientation(tag: int) -> bytes:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("tag", "turn"), [(1, None), (3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90)])
 def test_turned_photo_comes_out_upright_once(kind: str, tag: int, turn: Image.Transpose | None) -> None:
-    stored = red_above_blue() if turn is None else red_above_blue().transpose(turn)
+    stored = red_and_white_above_blue() if turn is None else red_and_white_above_blue().transpose(turn)
 
     decoded = decode(encode(stored, kind, exif=orientation(tag)), SIZE)
 
     assert (decoded.width, decoded.height) == (320, 192)
-    assert np.abs(decoded.pixels[:10].mean(axis=(0, 1)) - RED).max() < 12
+    assert np.abs(decoded.pixels[:10, :15].mean(axis=(0, 1)) - RED).max() < 12
+    assert np.abs(decoded.pixels[:10, -15:].mean(axis=(0, 1)) - WHITE).max() < 12
     assert np.abs(decoded.pixels[-10:].mean(axis=(0, 1)) - BLUE).max() < 12
     assert decoded.complete
 

@@ -12,6 +12,7 @@ from dogid.photo.decode import decode
 from tests.support.photos import encode, picture
 
 SIZE = (40, 30)
+TEXT = 2
 Tags = dict[int, tuple[int, int | list[int] | bytes]]
 """Type and value by tag; bytes are put elsewhere in the file, their place and length into two tags."""
 
@@ -46,7 +47,7 @@ def pixels_first(pixels: bytes, tags: Tags) -> bytes:
 def _value(data: bytearray, kind: int, value: int | list[int] | bytes) -> tuple[int, bytes]:
     if isinstance(value, bytes):
         data += value
-        return 1, struct.pack("<I", len(data) - len(value))
+        return len(value) if kind == TEXT else 1, struct.pack("<I", len(data) - len(value))
     values = [value] if isinstance(value, int) else value
     packed = struct.pack(f"<{len(values)}{'H' if kind == 3 else 'I'}", *values)
     if len(packed) > 4:
@@ -77,11 +78,12 @@ def code(data: bytes) -> tuple[PhotoCode, str]:
     return caught.value.code, caught.value.message
 
 
-def raw_file(preview: Image.Image, turn: int = 1) -> bytes:
-    """Return a file as cameras write their raw data: a thumbnail, the sensor's data, a preview."""
-    thumbnail = raw_image(bytes(16 * 12 * 3), 16, 12, t254=(4, 1), t274=(3, turn))
+def raw_file(preview: Image.Image, turn: int = 1, date: bytes = b"", **options: Any) -> bytes:
+    """Return a file as cameras write their raw data: thumbnail, sensor's data, preview; date is of the whole."""
+    dates = {"t36867": (TEXT, date)} if date else {}
+    thumbnail = raw_image(bytes(16 * 12 * 3), 16, 12, t254=(4, 1), t274=(3, turn), **dates)
     sensor = raw_image(bytes(64 * 48), 64, 48, t258=(3, 8), t262=(3, 32803), t277=(3, 1))
-    jpeg = encode(preview, "JPEG")
+    jpeg = encode(preview, "JPEG", **options)
     return tiff(thumbnail, sensor, {259: (3, 6), 513: (4, jpeg), 514: (4, len(jpeg))})
 
 
@@ -100,6 +102,19 @@ def test_raw_file_is_its_preview_upright(turn: int, size: tuple[int, int]) -> No
 
     assert (decoded.width, decoded.height) == size
     assert decoded.complete
+
+
+@pytest.mark.parametrize(
+    ("of_preview", "expected"), [("", "2024-05-01T12:34:56"), ("2024:05:02 00:00:00", "2024-05-02T00:00:00")]
+)
+def test_raw_file_was_taken_when_its_preview_or_else_itself_says(of_preview: str, expected: str) -> None:
+    exif = Image.Exif()
+    if of_preview:
+        exif.get_ifd(0x8769)[0x9003] = of_preview
+
+    decoded = decode(raw_file(picture(2, (800, 600)), date=b"2024:05:01 12:34:56\0", exif=exif), SIZE)
+
+    assert decoded.taken_at == expected
 
 
 def test_raw_file_with_a_thumbnail_only_is_unsupported() -> None:

@@ -139,12 +139,16 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image, turn = heif.load_heic(data), 1
     else:
         image = Image.open(io.BytesIO(data), formats=(kind,))
-        turn = read_orientation(image)
+        turn = None
     with image:
         check_pixels(image.size)
         if isinstance(image, ImageFile):
             # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
             image.decodermaxblock = max(len(data), image.decodermaxblock)
+        if turn is None:
+            # first, as reading the EXIF of a PNG loads it: an error of its pixels would be taken for one of its EXIF
+            image.load()
+            turn = read_orientation(image)
         extent = formats.EXTENTS[kind](data)
         width, height = turn_size(image.size, turn)
         exif = data if kind == formats.TIFF else image.info.get("exif")

@@ -50,9 +50,12 @@ def running_service(installed: Service) -> Service:
 
 
 @pytest.fixture
-def service(installed: Service) -> Iterator[Service]:
-    """The installed service, running, as its unit and settings came; what a test changes is undone."""
-    installed.start()
+def service(installed: Service, request: pytest.FixtureRequest) -> Iterator[Service]:
+    """The installed service as its unit and settings came, running unless marked; what a test changes is undone."""
+    if request.node.get_closest_marker("stopped") is None:
+        installed.start()
+    else:
+        installed.stop()
     yield installed
     installed.restore()
 

@@ -12,18 +12,20 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from tests.service import lab_coverage
+from tests.service.network_connection import NetworkConnection
 from tests.support.daemon import ROOT
 from tests.support.waiting import TIMEOUT, eventually
 
 HERE = Path(__file__).parent
 _SYSTEMD = Path("/lib/systemd/systemd")
-_TOOLS = ("unshare", "nsenter", "setpriv", "mount", "ip", "curl", "dbus-daemon", "systemctl", "journalctl")
+_TOOLS = ("unshare", "nsenter", "setpriv", "mount", "ip", "dbus-daemon", "systemctl", "journalctl")
 _REBOOT = -signal.SIGHUP  # how `unshare` ends when the first process has asked the kernel for a reboot
-_ADDRESS = "http://127.0.0.1:8000"
+_ADDRESS = "127.0.0.1:8000"
 
 
 def why_not() -> str | None:
@@ -34,7 +36,7 @@ def why_not() -> str | None:
         return "needs systemd (apt install systemd)"
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing:
-        return f"needs {', '.join(missing)} (apt install util-linux iproute2 curl dbus)"
+        return f"needs {', '.join(missing)} (apt install util-linux iproute2 dbus)"
     tried = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "mount", "-t", "tmpfs", "tmpfs", "/mnt"],
         capture_output=True,
@@ -182,8 +184,14 @@ class Machine:
 
     def get(self, path: str, address: str = _ADDRESS) -> Any:
         """Ask the daemon inside over HTTP; None while it does not answer."""
-        done = self.run("curl", "-sS", "-m", "20", "--noproxy", "*", address + path, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        connection = NetworkConnection(f"/proc/{self._init}/ns/net", address)
+        try:
+            connection.request("GET", path)
+            return json.loads(connection.getresponse().read())
+        except (OSError, HTTPException):
+            return None
+        finally:
+            connection.close()
 
     def reboot(self) -> None:
         """Restart it as `systemctl reboot` does."""
@@ -236,6 +244,14 @@ mount -t cgroup2 cgroup2 cgroup
 # services of the machine around have no business inside, and neither has a container's ban on starting any
 rm -f root/usr/sbin/policy-rc.d
 rm -f root/etc/systemd/system/*.wants/*
+# each generator would run at every `systemctl daemon-reload`; tests need /etc/fstab alone
+mkdir -p root/etc/systemd/system-generators
+for generator in root/usr/lib/systemd/system-generators/*; do
+  name=$(basename "$generator")
+  [ "$name" = systemd-fstab-generator ] || ln -sf /dev/null "root/etc/systemd/system-generators/$name"
+done
+# nor is anything looked up by `apropos`, whose index dpkg would make anew for each package
+rm -f root/var/lib/man-db/auto-update
 echo dogid-test >root/etc/hostname
 printf '%s\\n' '127.0.0.1 localhost' '127.0.1.1 dogid-test' >root/etc/hosts
 : >root/etc/fstab

@@ -15,6 +15,7 @@ CONFIG = "/etc/dogid/dogid.toml"
 LEFT_BEHIND = ("/opt/dogid", "/etc/dogid", STATE, "/etc/systemd/system/dogid.service", "/usr/local/bin/dogid")
 """What an installation brings."""
 _DROP_INS = "/etc/systemd/system/dogid.service.d"
+_KEPT_PROGRAM = "/root/program"
 _SOURCES = str(ROOT / "daemon")
 _OFFLINE = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/srv/wheels", "PIP_ROOT_USER_ACTION": "ignore"}
 
@@ -49,18 +50,31 @@ class Service:
         wheel = self.machine.run("sh", "-c", "echo /srv/wheels/dogid-*.whl").stdout.strip()
         return self.dogid("service", "install", "--from", wheel, *flags, check=check)
 
+    def keep_program(self) -> None:
+        """Keep links to the program, for put_back_program after an uninstallation."""
+        self.machine.run("cp", "-al", "/opt/dogid", _KEPT_PROGRAM)
+
+    def put_back_program(self) -> None:
+        """Have a reinstallation begin with the former program: pip would make the same once more."""
+        self.machine.run("mv", _KEPT_PROGRAM, "/opt/dogid")
+
     def start(self) -> None:
         """Have it run, and remember its settings."""
         self.machine.run("systemctl", "reset-failed", "dogid", check=False)
         self.machine.run("systemctl", "start", "dogid")
         self._config = self._config or self.machine.read(CONFIG)
 
+    def stop(self) -> None:
+        """Have it rest, as if it had never failed."""
+        self.machine.run("systemctl", "stop", "dogid")
+        self.machine.run("systemctl", "reset-failed", "dogid", check=False)
+
     def restore(self) -> None:
         """Undo what a test has changed: settings, drop-ins, photos."""
-        self.machine.run("systemctl", "stop", "dogid", check=False)
-        self.machine.run("sh", "-c", f"rm -rf {_DROP_INS} {INBOX}/* {STATE}/ledger.db* {STATE}/models /srv/test")
+        made = f"{INBOX}/* {STATE}/ledger.db* {STATE}/models /srv/test"
+        drop_ins = f"[ ! -d {_DROP_INS} ] || {{ rm -r {_DROP_INS} && systemctl daemon-reload; }}"
+        self.machine.run("sh", "-c", f"systemctl stop dogid; rm -rf {made}; {drop_ins}")
         self.reset_settings()
-        self.machine.run("systemctl", "daemon-reload")
 
     def reset_settings(self) -> None:
         """Write the settings again that it was installed with."""
@@ -83,8 +97,8 @@ class Service:
     def photos(self, names: Sequence[str], data: bytes) -> list[str]:
         """Have root move a folder of copies of a photo into the inbox, a backlog at once; return their names there."""
         self.machine.write(f"{STATE}/one.jpg", data)
-        copy = f'mkdir {STATE}/backlog && cd {STATE} && for name; do cp one.jpg "backlog/$name"; done'
-        self.machine.run("sh", "-c", f"{copy} && mv backlog {INBOX}/", "photos", *names)
+        copy = f'mkdir {STATE}/backlog && cd {STATE}/backlog && tee -- "$@" <../one.jpg >/dev/null'
+        self.machine.run("sh", "-c", f"{copy} && mv {STATE}/backlog {INBOX}/", "photos", *names)
         return [f"backlog/{name}" for name in names]
 
     @property

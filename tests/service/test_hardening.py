@@ -83,8 +83,7 @@ def probes_of(name: str, value: str) -> list[str]:
 def machine(installed: Service) -> Iterator[Machine]:
     """The machine with everything in place that the probes look for, and dogid itself at rest."""
     machine = installed.machine
-    installed.start()
-    machine.run("systemctl", "stop", "dogid")
+    installed.stop()
     machine.write(PROBE, (Path(__file__).with_name("probe.py")).read_text())
     spaces = {name: machine.run("readlink", f"/proc/1/ns/{name}").stdout.strip() for name in ("ipc", "mnt", "user")}
     machine.write("/srv/test/spaces.json", json.dumps(spaces))
@@ -160,8 +159,8 @@ def test_single_restriction_is_effective(machine: Machine, name: str, value: str
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_systemd_accepts_share_or_limit(running_service: Service, name: str) -> None:
-    shown, expected = running_service.machine.show("dogid", name), ACCEPTED[name]
+def test_systemd_accepts_share_or_limit(installed: Service, name: str) -> None:
+    shown, expected = installed.machine.show("dogid", name), ACCEPTED[name]
 
     assert shown == expected if expected else shown.isdecimal()
 
@@ -186,6 +185,7 @@ def test_resource_limit_is_enforced(machine: Machine, controller: str, line: str
     assert tried.returncode != 0
 
 
+@pytest.mark.stopped
 def test_service_starts_without_credentials_folder(service: Service) -> None:
     service.machine.run("rm", "-rf", "/etc/dogid/credentials")
     service.machine.run("systemctl", "restart", "dogid")
@@ -196,6 +196,7 @@ def test_service_starts_without_credentials_folder(service: Service) -> None:
     assert service.machine.run("stat", "-c", "%U", "/etc/dogid/credentials").stdout == "root\n"
 
 
+@pytest.mark.stopped
 def test_token_is_readable_by_daemon_only(service: Service) -> None:
     service.machine.write("/etc/dogid/credentials/token", "secret-but-long-enough", 0o600)
     service.machine.run("systemctl", "restart", "dogid")
@@ -231,9 +232,9 @@ def test_exposure_is_at_most_1_3(unit: object) -> None:
     assert done.returncode == 0, done.stdout.splitlines()[-1]
 
 
-def test_systemd_verifies_units_without_warning(running_service: Service) -> None:
+def test_systemd_verifies_units_without_warning(installed: Service) -> None:
     units = ["/etc/systemd/system/dogid.service", "dogid@garden.service"]
-    done = running_service.machine.run("systemd-analyze", "verify", *units)
+    done = installed.machine.run("systemd-analyze", "verify", *units)
     unknown = re.compile(r"Unknown key '(RestartSteps|RestartMaxDelaySec)'")  # before systemd 254
 
     assert [line for line in (done.stdout + done.stderr).splitlines() if not unknown.search(line)] == []

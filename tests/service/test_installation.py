@@ -55,11 +55,13 @@ def test_reinstalling_keeps_settings_and_results(service: Service) -> None:
 def test_uninstalling_keeps_data_for_reinstalling(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.wait_for_results("visit.jpg")
+    service.keep_program()
     service.dogid("service", "uninstall")
 
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == ["/etc/dogid", STATE]
     assert service.machine.run("systemctl", "list-unit-files", "dogid*", check=False).stdout.count("dogid") == 0
     service.dogid("service", "uninstall")  # again: nothing to do is no error
+    service.put_back_program()
     service.reinstall("--user", "visitor")
     service.wait_for_results("visit.jpg")
     service.audit(1)
@@ -71,7 +73,7 @@ def test_instance_has_own_inbox_settings_and_port(service: Service) -> None:
     service.machine.run_as("visitor", f"umask 077 && cat >{inbox}/rose.jpg", stdin=photo(2))
 
     def found() -> bool:
-        page = service.machine.get("/results", "http://127.0.0.1:8001")
+        page = service.machine.get("/results", "127.0.0.1:8001")
         return bool(page and [result["status"] for result in page["results"]] == ["classified"])
 
     service.eventually(found, "the instance classifies its photo")
@@ -167,13 +169,13 @@ def test_debian_package_is_left_to_apt(running_service: Service) -> None:
 def test_deleting_data_leaves_nothing(service: Service) -> None:
     service.photo("visit.jpg", photo(1))
     service.wait_for_results("visit.jpg")
-    service.machine.run("cp", "-al", "/opt/dogid", "/root/program")
+    service.keep_program()
     service.dogid("service", "uninstall", "--delete-data")
 
     assert [path for path in LEFT_BEHIND if service.machine.has(path)] == []
     assert service.machine.run("getent", "passwd", "dogid", check=False).returncode != 0
     service.dogid("service", "uninstall", "--delete-data")  # again: nothing to do is no error
-    service.machine.run("mv", "/root/program", "/opt/dogid")  # pip would make the same once more
+    service.put_back_program()
     service.reinstall("--user", "visitor")
     assert service.is_active
 

@@ -5,6 +5,8 @@ import pytest
 from tests.service.service import INBOX, STATE, Service
 from tests.support.photos import photo
 
+pytestmark = pytest.mark.stopped
+
 _LIMIT_BEFORE = 10  # restarts at which systemd would give up by default, or by a limit that seems high enough
 CRASH = "import os\nos.abort()\n"
 
@@ -15,7 +17,6 @@ def wait_for_restarts(service: Service, count: int) -> None:
 
 
 def test_full_disk_at_start_is_waited_out(service: Service) -> None:
-    service.machine.run("systemctl", "stop", "dogid")
     service.machine.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", STATE)
     try:
         service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
@@ -57,7 +58,6 @@ def test_inbox_on_a_missing_disk_is_tried_again(service: Service) -> None:
 
 def test_disk_that_was_missing_at_boot_starts_the_service_later(service: Service) -> None:
     disk = "/srv/disk/upper:/srv/disk/lower"  # a mount that fails for as long as these folders are missing
-    service.machine.run("systemctl", "stop", "dogid")
     service.machine.write("/etc/fstab", f"disk {INBOX} overlay lowerdir={disk},nofail 0 0\n")
     try:
         service.machine.reboot()

@@ -74,8 +74,8 @@ def test_user_outside_group_has_no_access(service: Service) -> None:
             service.machine.run_as("stranger", script)
 
 
+@pytest.mark.stopped
 def test_ready_means_watching_and_serving(service: Service, record_property: Record) -> None:
-    service.machine.run("systemctl", "stop", "dogid")
     seconds = service.took("systemctl", "start", "dogid")
     record_property("start_to_ready_seconds", seconds)
 
@@ -96,6 +96,7 @@ def test_killed_service_restarts_and_loses_nothing(service: Service) -> None:
     service.audit(151)
 
 
+@pytest.mark.stopped
 def test_hang_restarts_service_and_fails_the_photo(
     service: Service,
 ) -> None:
@@ -150,6 +151,7 @@ def test_root_activates_a_model_of_a_home_folder_and_goes_back(service: Service)
     assert service.machine.get("/status")["model"]["origin"] == "shipped"
 
 
+@pytest.mark.stopped
 def test_stop_during_reload_wins(service: Service, record_property: Record) -> None:
     service.machine.write("/srv/test/hang/sitecustomize.py", HANG.read_text())
     service.configure("workers = 1")
@@ -196,8 +198,8 @@ def test_broken_reload_is_rejected_by_service(service: Service, broken: str) -> 
     assert "reload rejected" in service.machine.messages("-p", "err")
 
 
+@pytest.mark.stopped
 def test_reboot_starts_service_and_classifies_backlog(service: Service) -> None:
-    service.machine.run("systemctl", "stop", "dogid")
     service.photo("before.jpg", photo(1))
     service.machine.reboot()
 
@@ -206,6 +208,7 @@ def test_reboot_starts_service_and_classifies_backlog(service: Service) -> None:
     service.audit(1)
 
 
+@pytest.mark.stopped
 def test_service_stops_in_time_under_load(service: Service, record_property: Record) -> None:
     service.drop_in("TimeoutStopSec=5s")
     names = service.photos([f"{number}.jpg" for number in range(300)], photo(3, size=(2000, 1500)))
@@ -232,8 +235,8 @@ def test_journal_has_fields_and_priorities(service: Service) -> None:
     assert service.machine.journal(invocation, "-p", "err") == []
 
 
+@pytest.mark.stopped
 def test_invalid_settings_log_one_line_without_restart(service: Service) -> None:
-    service.machine.run("systemctl", "stop", "dogid")
     service.configure("wrokers = 2")
     failed = service.machine.run("systemctl", "start", "dogid", check=False)
 
@@ -244,8 +247,8 @@ def test_invalid_settings_log_one_line_without_restart(service: Service) -> None
     assert service.restarts == 0
 
 
+@pytest.mark.stopped
 def test_service_survives_full_disk(service: Service) -> None:
-    service.machine.run("systemctl", "stop", "dogid")
     service.machine.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", STATE)
     try:
         service.machine.run("systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dogid.conf")
@@ -271,6 +274,7 @@ def test_service_survives_full_disk(service: Service) -> None:
         service.machine.run("umount", STATE)
 
 
+@pytest.mark.stopped
 def test_inbox_may_be_bound_from_a_home(service: Service) -> None:
     folder = Path('/home/visitor/my "photos": 100 %s')
     service.machine.run_as("visitor", f"chmod 700 ~visitor; mkdir -p {quote_for_shell(folder)}")

@@ -119,16 +119,9 @@ def _is_installed(kind: str) -> bool:
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:
     if kind in _PLUGINS:  # which Pillow would look for among all its plugins, and load those
         importlib.import_module(_PLUGINS[kind])
-    if kind == formats.WEBP:
-        from dogid.photo import webp  # with the first such photo, since an idle daemon needs none of it
-
-        header = read_webp_header(data)
-        if webp.is_available() and not header.is_animated:
-            extent = formats.EXTENTS[kind](data)
-            image, turn = webp.decode_webp(data, header, size)
-            width, height = turn_size(header.size, turn)
-            taken_at = None if header.exif is None else read_taken_at(data[slice(*header.exif)])
-            return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent), taken_at)
+    if kind == formats.WEBP and (photo := _decode_webp(data, size)) is not None:
+        return photo
+    turn: int | None = None
     if kind == formats.TIFF:
         preview = find_preview(data)
         if preview is not None:
@@ -139,21 +132,32 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image, turn = heif.load_heic(data), 1
     else:
         image = Image.open(io.BytesIO(data), formats=(kind,))
-        turn = None
     with image:
         check_pixels(image.size)
         if isinstance(image, ImageFile):
             # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
             image.decodermaxblock = max(len(data), image.decodermaxblock)
-        if turn is None:
-            # first, as reading the EXIF of a PNG loads it: an error of its pixels would be taken for one of its EXIF
-            image.load()
-            turn = read_orientation(image)
         extent = formats.EXTENTS[kind](data)
+        image.load()  # before its EXIF, which in a PNG may follow the pixels: their error is not one of the EXIF
+        turn = read_orientation(image) if turn is None else turn
         width, height = turn_size(image.size, turn)
         exif = data if kind == formats.TIFF else image.info.get("exif")
         taken_at = read_taken_at(exif) if isinstance(exif, bytes) else None
         return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent), taken_at)
+
+
+def _decode_webp(data: bytes, size: tuple[int, int]) -> DecodedPhoto | None:
+    """Decode a WebP; None where Pillow is to do it."""
+    from dogid.photo import webp  # with the first such photo, since an idle daemon needs none of it
+
+    header = read_webp_header(data)
+    if header.is_animated or not webp.is_available():
+        return None
+    extent = formats.EXTENTS[formats.WEBP](data)
+    image, turn = webp.decode_webp(data, header, size)
+    width, height = turn_size(header.size, turn)
+    taken_at = None if header.exif is None else read_taken_at(data[slice(*header.exif)])
+    return DecodedPhoto(shrink(image, size, turn), width, height, _is_written(data, extent), taken_at)
 
 
 def _is_written(data: bytes, extent: Extent) -> bool:

@@ -6,6 +6,7 @@ regression on that row, held to it by L2, takes it from there. Last, its bias is
 any stored photo is lost to it. Measured by tests/benchmarks/learning_curve.py.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -179,7 +180,7 @@ def _refine(background: Background, photos: NewPhotos, start: Matrix, biases: Ma
     sample_weight = np.ones(len(inputs))
     sample_weight[stored:] = photos.weights * _SHARE * max(stored, 1) / totals[photos.labels]
 
-    def evaluate(flat: Matrix) -> tuple[float, Matrix]:
+    def evaluate(flat: Matrix) -> tuple[float, Callable[[], Matrix]]:
         check()
         moved, added = flat[: dimensions * count].reshape(dimensions, count), flat[dimensions * count :]
         logits = (
@@ -189,9 +190,12 @@ def _refine(background: Background, photos: NewPhotos, start: Matrix, biases: Ma
         powers = np.exp(logits - top[:, None])
         total = powers.sum(axis=1) + np.exp(-top)
         losses = top + np.log(total) - (logits * targets).sum(axis=1)
-        error = (powers / total[:, None] - targets) * sample_weight[:, None]
-        gradient = np.concatenate([(multiply(inputs.T, error) + _L2 * moved).ravel(), error.sum(axis=0)])
-        return float(sample_weight @ losses + _L2 / 2 * (moved**2).sum()), gradient
+
+        def differentiate() -> Matrix:
+            error = (powers / total[:, None] - targets) * sample_weight[:, None]
+            return np.concatenate([(multiply(inputs.T, error) + _L2 * moved).ravel(), error.sum(axis=0)])
+
+        return float(sample_weight @ losses + _L2 / 2 * (moved**2).sum()), differentiate
 
     found = minimise(evaluate, np.zeros((dimensions + 1) * count))
     moved, added = found[: dimensions * count].reshape(dimensions, count), found[dimensions * count :]

@@ -48,9 +48,9 @@ def generate_image(size: tuple[int, int], seed: int) -> Pixels:
     width, height = size
     total = np.zeros((height, width, 3))
     for cells, weight in _GRIDS:
-        colours = _make_colours(f"{seed}/{cells}", cells * cells * 3).reshape(cells, cells, 3)
+        colours = weight * _make_colours(f"{seed}/{cells}", cells * cells * 3).reshape(cells, cells, 3)
         rows, columns = np.arange(height) * cells // height, np.arange(width) * cells // width
-        total += weight * colours[rows][:, columns]
+        total += colours[:, columns][rows]
     return total.astype(np.uint8)
 
 

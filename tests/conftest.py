@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import tests.support.blas  # noqa: F401 - before anything else imports numpy
 from dogid.system.garbage_collection import collect_seldom
 from tests.support.daemon import DaemonProcess
+from tests.support.memory_file_system import MEMORY
 from tests.support.run_order import is_for_another, rank
 
 MakeDaemon = Callable[..., DaemonProcess]
@@ -23,6 +25,13 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory where that can be: what a killed process has written lives on there as on a disk."""
+    with tempfile.TemporaryDirectory(prefix="dogid-tests-", dir=MEMORY) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

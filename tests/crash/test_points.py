@@ -10,8 +10,8 @@ from tests.crash.ledger_deaths import die_while_the_ledger_is_made
 from tests.support.daemon import ROOT, environment
 
 
-def test_crash_at_any_statement_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.crash.ledger_deaths", str(tmp_path)]
+def test_crash_at_any_statement_loses_and_repeats_nothing(memory_folder: Path) -> None:
+    command = [sys.executable, "-m", "tests.crash.ledger_deaths", str(memory_folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -19,5 +19,5 @@ def test_crash_at_any_statement_loses_and_repeats_nothing(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_crash_while_the_ledger_is_made_is_repaired(tmp_path: Path, before: bool) -> None:
-    die_while_the_ledger_is_made(tmp_path, before=before)
+def test_crash_while_the_ledger_is_made_is_repaired(memory_folder: Path, before: bool) -> None:
+    die_while_the_ledger_is_made(memory_folder, before=before)

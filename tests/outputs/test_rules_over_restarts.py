@@ -19,9 +19,8 @@ from dogid.outputs.rules import Rule, read_rule
 from dogid.outputs.store import OutputStore
 from tests.outputs.support import LABELS, NOON, Answer, insert_results
 from tests.support.clocks import SetClock
+from tests.support.memory_file_system import MEMORY
 
-MEMORY = "/dev/shm" if Path("/dev/shm").exists() else None
-"""Where files are made fast."""
 RULES = st.fixed_dictionaries(
     {"to": st.just(("phone",))},
     optional={

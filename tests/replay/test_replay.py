@@ -176,12 +176,14 @@ def paused(daemon: DaemonProcess) -> Iterator[None]:
 
 
 @pytest.mark.timeout(600)  # dozens of runs, one after the other; beside other work it took two minutes
-def test_kill_at_any_statement_loses_no_answer(daemon: DaemonProcess, models: Path, tmp_path: Path) -> None:
+def test_kill_at_any_statement_loses_no_answer(
+    daemon: DaemonProcess, models: Path, tmp_path: Path, memory_folder: Path
+) -> None:
     before, backup, model = tmp_path / "before", tmp_path / "dogid.zip", models / "next.tflite"
     before.mkdir()
     assert daemon.command("backup", str(backup)).returncode == 0
     assert dogid("restore", str(backup), "--state", str(before)).returncode == 0
-    paths = map(str, (tmp_path, daemon.inbox, before, model))
+    paths = map(str, (memory_folder, daemon.inbox, before, model))
     command = [sys.executable, "-m", "tests.crash.replay_deaths", *paths]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
 

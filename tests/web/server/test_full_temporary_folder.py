@@ -10,7 +10,10 @@ from tests.support.http_client import fetch, multipart_form
 from tests.support.photos import photo
 from tests.support.privileges import needs_root
 
-PHOTO = photo(1, size=(1600, 1200), quality=98)
+
+@pytest.fixture(scope="module")
+def large_photo() -> bytes:
+    return photo(1, size=(1600, 1200), quality=98)
 
 
 def daemon_with_temporary(make_daemon: MakeDaemon, folder: Path, size: int) -> DaemonProcess:
@@ -25,10 +28,10 @@ def daemon_with_temporary(make_daemon: MakeDaemon, folder: Path, size: int) -> D
 @pytest.mark.parametrize("form", [False, True])
 @pytest.mark.parametrize("rooms", [0.5, 1.5], ids=["none", "for one copy"])
 def test_upload_without_room_gets_the_reason(
-    make_daemon: MakeDaemon, tmp_path: Path, rooms: float, *, form: bool
+    make_daemon: MakeDaemon, tmp_path: Path, large_photo: bytes, rooms: float, *, form: bool
 ) -> None:
-    daemon = daemon_with_temporary(make_daemon, tmp_path / "temporary", round(rooms * len(PHOTO)))
-    body, headers = multipart_form("a.jpg", PHOTO) if form else (PHOTO, {})
+    daemon = daemon_with_temporary(make_daemon, tmp_path / "temporary", round(rooms * len(large_photo)))
+    body, headers = multipart_form("a.jpg", large_photo) if form else (large_photo, {})
     reply = fetch(daemon.url, "/classify", method="POST", body=body, headers=headers)
 
     if rooms > 1 and not form:  # the body alone waits on the disk, once

@@ -52,7 +52,7 @@ pip=("$python" -m pip --disable-pip-version-check --quiet)
 # wheels for the release's glibc and all earlier versions
 platforms=(--platform "manylinux2014_$machine")
 for minor in $(seq 5 "${glibc#2.}"); do platforms+=(--platform "manylinux_2_${minor}_$machine"); done
-"${pip[@]}" install --target "$site" --no-compile --only-binary :all: "${platforms[@]}" \
+"${pip[@]}" install --target "$site" --no-compile --no-warn-conflicts --only-binary :all: "${platforms[@]}" \
   --implementation cp --python-version "$target" "$work"/dogid-*.whl
 
 # pip unpacks for another layout than a virtual environment's: move what is not a package

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.installation import WheelsError, build_wheels, installed_service
+from tests.service.installation import WheelsError, installed_service, shared_wheels
 from tests.service.machine import why_not
 from tests.service.notify_socket import NotifySocket
 from tests.service.service import Service
@@ -22,13 +22,10 @@ def _administrators_tools() -> None:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with all that pip needs to install the clone on a machine without a network."""
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("wheels")
+    """A folder with all that pip needs to install the clone without a network; one for all processes of the run."""
+    own = tmp_path_factory.getbasetemp()
     try:
-        return build_wheels(folder)
+        return shared_wheels(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
     except WheelsError as error:
         if is_offline(str(error)):
             pytest.skip("the package index cannot be reached from here")
@@ -36,7 +33,14 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def installed(wheels: Path) -> Iterator[Service]:
+def _machine_can_boot() -> None:
+    reason = why_not()
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def installed(_machine_can_boot: None, wheels: Path) -> Iterator[Service]:
     """The service, installed on a machine of its own by the one command of the README."""
     with installed_service(wheels) as service:
         yield service

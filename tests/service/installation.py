@@ -1,6 +1,7 @@
 """Installing dogid as a service on a test machine, by the one command of the README."""
 
 import contextlib
+import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,16 @@ def build_wheels(folder: Path) -> Path:
     if made.returncode:
         raise WheelsError(made.stderr)
     return folder
+
+
+def shared_wheels(folder: Path) -> Path:
+    """Return a folder of wheels within folder; the first process to ask makes them. Raise WheelsError."""
+    shared, unfinished = folder / "wheels", folder / "wheels.unfinished"
+    with (folder / "wheels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            build_wheels(unfinished).rename(shared)
+    return shared
 
 
 @contextlib.contextmanager

@@ -14,6 +14,8 @@ from tests.service.service import CONFIG, INBOX, STATE, Service
 from tests.support.daemon import ROOT
 from tests.support.photos import photo
 
+pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
+
 OLDER = "0.0.1"
 LIBRARY = "/opt/dogid/venv/lib"
 BYTE_CODE = "/root/byte-code.tar"
@@ -24,11 +26,9 @@ WHAT_IS_LEFT = (  # containers of the machine that runs the tests may have a dog
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("dpkg-deb") is None:
-        pytest.skip("needs dpkg-deb")
+def package(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     architecture = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout
-    return build(tmp_path_factory.mktemp("deb"), architecture.strip())
+    return build(tmp_path_factory.mktemp("deb"), architecture.strip(), wheels=wheels)
 
 
 @pytest.fixture(scope="module")

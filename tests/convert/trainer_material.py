@@ -8,18 +8,17 @@ load_tensorflow()
 import tensorflow as tf  # noqa: E402
 
 from dogid_convert.graph import surgery  # noqa: E402
-from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.backbone import make_runner  # noqa: E402
 from dogid_convert.training.fine_tuning import Samples, Schedule  # noqa: E402
 from dogid_convert.training.trainer import Trainer, ValidationSet  # noqa: E402
-from tests.convert.training_material import SIDE, small_graph  # noqa: E402
+from tests.convert.training_material import SIDE, small_backbone  # noqa: E402
 
 TrainerMaterial = tuple[Trainer, Samples, ValidationSet]
 
 
 def make_trainer(*, fine: bool, patience: int) -> TrainerMaterial:
     tf.config.experimental.enable_op_determinism()
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
     cut = surgery.find_cut(backbone.graph, path, 2) if fine else path[-1]
     rng = np.random.default_rng(0)

@@ -6,7 +6,9 @@ import io
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from PIL import Image
 
 from dogid.photo.decode import decode
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
+
+if TYPE_CHECKING:
+    from dogid_convert.training.backbone import Backbone
 
 SIDE = 96
 
@@ -78,6 +83,21 @@ def small_graph() -> Path:
     return _made() / "small.pb"
 
 
+def small_backbone() -> "Backbone":
+    """Return what that graph is as a base: read once for all tests of this process, and a copy for each."""
+    backbone = _read_small_backbone()
+    graph = type(backbone.graph)()
+    graph.CopyFrom(backbone.graph)
+    return replace(backbone, graph=graph)
+
+
+@functools.cache
+def _read_small_backbone() -> "Backbone":
+    from dogid_convert.training import base_network
+
+    return base_network.load(str(small_graph()))
+
+
 def small_saved_model() -> Path:
     """Return the same network as a SavedModel folder."""
     import tensorflow as tf
@@ -96,9 +116,8 @@ def small_keras_file(suffix: str) -> Path:
 def blind_graph(path: Path) -> Path:
     """Write the small network with a first convolution of zeros: its embeddings say nothing."""
     from dogid_convert.graph import surgery
-    from dogid_convert.training import base_network
 
-    graph = base_network.load(str(small_graph())).graph
+    graph = small_backbone().graph
     constants = (node for node in graph.node if node.op == "Const")
     first = next(node for node in constants if surgery.read_constant(node).ndim == 4)
     zeros = surgery.replace_constants(graph, {first.name: np.zeros_like(surgery.read_constant(first))})

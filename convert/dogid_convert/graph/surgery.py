@@ -118,10 +118,17 @@ def _fold_constants(graph: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
 
 
 def _evaluate(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
+    """Return the values of nodes that depend on constants only; the graph has inputs before users."""
     if not names:
         return []
+    needed = set(names)
+    for node in reversed(graph.node):
+        if node.name in needed:
+            needed.update(map(parse_node_name, node.input))
+    # without the kernels, which nobody asks for and TensorFlow would copy several times
+    part = make_graph((node for node in graph.node if node.name in needed), graph)
     function = tf.compat.v1.wrap_function(
-        lambda: tf.import_graph_def(graph, return_elements=[f"{name}:0" for name in names], name=""),
+        lambda: tf.import_graph_def(part, return_elements=[f"{name}:0" for name in names], name=""),
         [],
     )
     return [tensor.numpy() for tensor in function()]

@@ -52,10 +52,27 @@ def require_tensorflow() -> None:
         raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
 
 
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """Have TensorFlow load Keras when it is used, as `tf.keras`, and not when TensorFlow itself is imported.
+
+    TensorFlow imports it at its end, and does without it where it is not installed. With what Keras draws in (plots,
+    scikit-learn) it takes as long as the rest, and only fine-tuning and Keras' own files need it.
+    """
+    if "keras" in sys.modules:
+        yield
+        return
+    sys.modules["keras"] = None  # type: ignore[assignment]  # not installed, for an import
+    try:
+        yield
+    finally:
+        del sys.modules["keras"]
+
+
 def load_tensorflow() -> None:
     """Import TensorFlow without its messages; later `import tensorflow` statements find it loaded."""
     set_environment()
-    with suppress_stderr():
+    with suppress_stderr(), _without_keras():
         import tensorflow as tf
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)

@@ -123,7 +123,8 @@ def _load_in_order(
     photos: Iterable[LabelledPhoto], spec: BottleneckSpec, cache: BottleneckCache
 ) -> Iterator[tuple[LabelledPhoto, Half | _Pixels | str]]:
     """Yield each photo's cached values, or its pixels, or why it cannot be read; threads decode ahead."""
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+    try:
         waiting = []
         for photo in photos:
             waiting.append((photo, pool.submit(_read_or_decode, photo, spec, cache)))
@@ -132,6 +133,8 @@ def _load_in_order(
                 yield first, future.result()
         for photo, future in waiting:
             yield photo, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for photos that were to be decoded ahead
 
 
 def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, cache: BottleneckCache) -> Half | _Pixels | str:

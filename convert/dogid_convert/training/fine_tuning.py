@@ -5,8 +5,10 @@ folded into the weights, so it stays as it was learned on millions of photos. Th
 moving average (EMA) of the weights.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -68,14 +70,19 @@ class FineTunedLayers:
         head = make_zero_head(backbone.width, label_count)
         self._trained = [tf.Variable(value) for value in (*self._start.values(), head.weights.T, head.bias)]
         self._averages = [tf.Variable(value) for value in self._trained]
-        self._optimizer = tf.keras.optimizers.Adam(
-            global_clipnorm=_MAX_GRADIENT_NORM, use_ema=True, ema_momentum=schedule.ema_decay
-        )
-        self._optimizer.build(self._trained)
         self._label_count = label_count
         self._step = tf.function(self._train_step)
         self._logits = tf.function(self._compute_logits)
         self._embeddings = tf.function(self._compute_embeddings)
+
+    @functools.cached_property
+    def _optimizer(self) -> Any:
+        """Made for the first training: a head alone needs none, nor Keras, which is half of TensorFlow's start."""
+        optimizer = tf.keras.optimizers.Adam(
+            global_clipnorm=_MAX_GRADIENT_NORM, use_ema=True, ema_momentum=self._schedule.ema_decay
+        )
+        optimizer.build(self._trained)
+        return optimizer
 
     def train(
         self, samples: Samples, head: Head, seed: int, after_epoch: Callable[[int], bool] = lambda _: False
@@ -85,6 +92,8 @@ class FineTunedLayers:
         after_epoch is called after each epoch with its number from 1 on, and returns whether to stop there.
         """
         self.reset(head)
+        for state in self._optimizer.variables:
+            state.assign(tf.zeros_like(state))
         schedule = self._schedule
         rng = np.random.default_rng([seed, 1])
         photos, copies = samples.values.shape[:2]
@@ -120,8 +129,6 @@ class FineTunedLayers:
         for variable, average, value in zip(self._trained, self._averages, values, strict=True):
             variable.assign(value)
             average.assign(value)
-        for state in self._optimizer.variables:
-            state.assign(tf.zeros_like(state))
 
     def reset_to_base(self) -> None:
         """Go back to the base's weights, with a head of zeros."""

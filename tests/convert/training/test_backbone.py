@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from dogid.errors import DogidError, UsageError
 from dogid_convert.support.quiet_tensorflow import load_tensorflow
-from tests.convert.training_material import SIDE, blind_graph, small_graph, small_keras_file, small_saved_model
+from tests.convert.training_material import (
+    SIDE,
+    blind_graph,
+    small_backbone,
+    small_graph,
+    small_keras_file,
+    small_saved_model,
+)
 from tests.support.collection import GRAPHS, needs
 
 load_tensorflow()
@@ -34,7 +41,7 @@ def values_of(
 
 
 def test_classifier_is_cut_off_a_frozen_graph() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
 
     assert backbone.width == 256
     assert backbone.size == (SIDE, SIDE)
@@ -43,7 +50,7 @@ def test_classifier_is_cut_off_a_frozen_graph() -> None:
 
 def test_simplified_graph_computes_the_same() -> None:
     original = tf.compat.v1.GraphDef.FromString(small_graph().read_bytes())
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
 
     expected = values_of(original, "input", backbone.embedding, PIXELS)
     found = make_runner(backbone, backbone.embedding)(PIXELS)
@@ -53,14 +60,14 @@ def test_simplified_graph_computes_the_same() -> None:
 
 
 def test_batch_normalization_is_folded_away() -> None:
-    operations = {node.op for node in base_network.load(str(small_graph())).graph.node}
+    operations = {node.op for node in small_backbone().graph.node}
 
     assert not operations & {"Mul", "FusedBatchNormV3", "Rsqrt", "Identity"}
 
 
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 def test_keras_file_gives_same_backbone_as_its_graph(suffix: str) -> None:
-    graph, keras = base_network.load(str(small_graph())), base_network.load(str(small_keras_file(suffix)))
+    graph, keras = small_backbone(), base_network.load(str(small_keras_file(suffix)))
 
     first, second = (make_runner(base, base.embedding)(PIXELS) for base in (graph, keras))
 
@@ -77,7 +84,7 @@ def test_text_graph_is_a_base(tmp_path: Path) -> None:
 
 
 def test_saved_model_is_a_base() -> None:
-    graph, saved = base_network.load(str(small_graph())), base_network.load(str(small_saved_model()))
+    graph, saved = small_backbone(), base_network.load(str(small_saved_model()))
 
     first, second = (make_runner(base, base.embedding)(PIXELS) for base in (graph, saved))
 
@@ -113,7 +120,7 @@ def test_tflite_file_is_no_base(tmp_path: Path) -> None:
 
 
 def test_retrained_graph_is_a_base_again() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     head = Head(np.ones((3, backbone.width), np.float32), np.zeros(3, np.float32))
     retrained = attach_head(backbone, head)
     path = small_graph().parent / "again.pb"
@@ -125,7 +132,7 @@ def test_retrained_graph_is_a_base_again() -> None:
 
 
 def test_head_has_the_node_names_of_retrain() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     head = Head(np.zeros((3, backbone.width), np.float32), np.arange(3, dtype=np.float32))
     graph = attach_head(backbone, head)
 
@@ -144,7 +151,7 @@ def test_globally_pooling_base_takes_another_size() -> None:
 
 
 def test_cut_leaves_the_given_number_of_convolutions() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
     nodes = surgery.index_nodes(backbone.graph)
 
@@ -155,7 +162,7 @@ def test_cut_leaves_the_given_number_of_convolutions() -> None:
 
 
 def test_too_many_convolutions_is_a_usage_error() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     path = surgery.find_main_path(backbone.graph, "input", backbone.embedding)
 
     with pytest.raises(UsageError, match="fewer than 28"):
@@ -219,7 +226,7 @@ def test_own_bases_have_names() -> None:
 
 
 def test_bases_with_the_same_weights_are_compared_once(tmp_path: Path) -> None:
-    first = base_network.load(str(small_graph()))
+    first = small_backbone()
     again = tmp_path / "again.pb"
     again.write_bytes(attach_head(first, make_zero_head(first.width, 2)).SerializeToString())
     blind = base_network.load(str(blind_graph(tmp_path / "blind.pb")))

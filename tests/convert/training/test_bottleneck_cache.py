@@ -15,7 +15,7 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 from dogid_convert.training.bottleneck_cache import BottleneckCache, trim
 from dogid_convert.training.recipe import Recipe
 from dogid_convert.training.retrain import retrain
-from tests.convert.training_material import make_folder, small_graph
+from tests.convert.training_material import make_folder, small_backbone, small_graph
 
 load_tensorflow()
 
@@ -90,11 +90,10 @@ def test_remains_of_killed_runs_go_and_those_of_running_ones_stay(tmp_path: Path
 
 
 def test_trimming_meanwhile_does_not_disturb_a_run(tmp_path: Path) -> None:
-    from dogid_convert.training import base_network
     from dogid_convert.training.bottlenecks import BottleneckSpec, compute_bottlenecks
 
     photos = find_photos(make_folder(tmp_path / "photos", photos=12)).photos
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     spec = BottleneckSpec(backbone, backbone.embedding, 0, 0)
     alone = compute_bottlenecks(photos, spec, tmp_path / "alone")
     removed, messages, over = [], list[str](), threading.Event()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.convert.training_material import make_folder, small_graph
+from tests.convert.training_material import make_folder, small_backbone
 from tests.convert.training_runs import Run, report_of, retrain
 
 
@@ -35,11 +35,10 @@ def test_fine_tuning_moves_the_last_convolutions_only(noisy_photos: Path, tmp_pa
     import tensorflow as tf
 
     from dogid_convert.graph import surgery
-    from dogid_convert.training import base_network
 
     retrain(noisy_photos, tmp_path / "out", "--fine-tune", "2", "--epochs", "100")
 
-    before = surgery.index_nodes(base_network.load(str(small_graph())).graph)
+    before = surgery.index_nodes(small_backbone().graph)
     after = tf.compat.v1.GraphDef.FromString((tmp_path / "out/retrained_graph.pb").read_bytes())
     moved = {
         node.name: np.abs(np.subtract(surgery.read_constant(node), surgery.read_constant(before[node.name]))).max()

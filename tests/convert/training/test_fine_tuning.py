@@ -18,7 +18,7 @@ from dogid_convert.training.backbone import Backbone, make_runner  # noqa: E402
 from dogid_convert.training.fine_tuning import FineTunedLayers, Samples, Schedule  # noqa: E402
 from dogid_convert.training.head import Floats  # noqa: E402
 from tests.convert.inception_graphs import slim_graph  # noqa: E402
-from tests.convert.training_material import small_graph  # noqa: E402
+from tests.convert.training_material import small_backbone, small_graph  # noqa: E402
 
 PHOTOS, LABELS = 12, 3
 
@@ -72,7 +72,7 @@ def test_gradients_equal_finite_differences(base: str, tmp_path: Path) -> None:
 
 
 def test_training_lowers_the_loss_beyond_the_heads() -> None:
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     layers, samples = make_layers(backbone, Schedule(epochs=40, learning_rate=1e-3, batch_size=PHOTOS, ema_decay=0.5))
     before = layers.embeddings(samples.values[:, 0])
     layers.train(samples, random_head(backbone.width, before), seed=0)

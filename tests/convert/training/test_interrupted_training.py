@@ -12,11 +12,10 @@ load_tensorflow()
 
 from dogid.dataset.labelled_photos import LabelledPhoto, find_photos  # noqa: E402
 from dogid_convert.support import interruption  # noqa: E402
-from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.bottlenecks import BottleneckSpec, compute_bottlenecks  # noqa: E402
 from dogid_convert.training.head_choice import UNPROVED, EmbeddedPhotos, fit_head  # noqa: E402
 from tests.convert.trainer_material import make_trainer  # noqa: E402
-from tests.convert.training_material import make_folder, small_graph  # noqa: E402
+from tests.convert.training_material import make_folder, small_backbone  # noqa: E402
 from tests.support.ctrl_c import as_in_a_terminal, swallowed_press  # noqa: E402
 
 
@@ -62,7 +61,7 @@ def test_fitting_a_head_ends_after_ctrl_c() -> None:
 
 def test_bottlenecks_end_after_ctrl_c(tmp_path: Path) -> None:
     dataset = find_photos(make_folder(tmp_path / "photos", photos=20))
-    backbone = base_network.load(str(small_graph()))
+    backbone = small_backbone()
     spec = BottleneckSpec(backbone, backbone.embedding, 0, 0)
 
     def pressed_at_the_last(photos: Iterable[LabelledPhoto]) -> Iterator[LabelledPhoto]:

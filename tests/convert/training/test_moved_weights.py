@@ -6,14 +6,13 @@ from dogid_convert.support.quiet_tensorflow import load_tensorflow
 load_tensorflow()
 
 from dogid_convert.graph import surgery  # noqa: E402
-from dogid_convert.training import base_network  # noqa: E402
 from dogid_convert.training.moved_weights import measure_moved_weights  # noqa: E402
-from tests.convert.training_material import small_graph  # noqa: E402
+from tests.convert.training_material import small_backbone  # noqa: E402
 
 
 @pytest.mark.parametrize(("change", "moved"), [(0.0, 0), (1e-9, 0), (0.5, 1)])
 def test_only_more_than_rounding_counts_as_moved(change: float, moved: int) -> None:
-    base = base_network.load(str(small_graph())).graph
+    base = small_backbone().graph
     name = next(n.name for n in base.node if n.op == "Const" and surgery.read_constant(n).ndim == 4)
     value = np.array(surgery.read_constant(surgery.index_nodes(base)[name]), np.float32)
     value.flat[0] += change

@@ -54,8 +54,19 @@ def running_service(installed: Service) -> Service:
 
 
 @pytest.fixture
+def shared_service(installed: Service) -> Iterator[Service]:
+    """The installed service, running, for tests with photos of names of their own, which remain for a while."""
+    installed.has_leftovers = True
+    installed.start()
+    yield installed
+    installed.reset_settings()
+
+
+@pytest.fixture
 def service(installed: Service, request: pytest.FixtureRequest) -> Iterator[Service]:
     """The installed service as its unit and settings came, running unless marked; what a test changes is undone."""
+    if installed.has_leftovers:
+        installed.restore()
     if request.node.get_closest_marker("stopped") is None:
         installed.start()
     else:

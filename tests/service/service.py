@@ -28,6 +28,7 @@ class Service:
         self.install_log = ""
         self.dry_log = ""
         self.made_by_dry_run: list[str] = []
+        self.has_leftovers = False
         self._config = ""
 
     def dogid(self, *arguments: str, check: bool = True, hidden: str | None = None) -> Any:
@@ -75,6 +76,7 @@ class Service:
         drop_ins = f"[ ! -d {_DROP_INS} ] || {{ rm -r {_DROP_INS} && systemctl daemon-reload; }}"
         self.machine.run("sh", "-c", f"systemctl stop dogid; rm -rf {made}; {drop_ins}")
         self.reset_settings()
+        self.has_leftovers = False
 
     def reset_settings(self) -> None:
         """Write the settings again that it was installed with."""
@@ -129,6 +131,10 @@ class Service:
         named = {result["file"]: result for result in found}
         assert len(named) == len(found), "a file has two current results"
         return named
+
+    def count_files(self) -> int:
+        """How many files are in the inbox and its folders."""
+        return self.machine.run("find", INBOX, "-type", "f").stdout.count("\n")
 
     def counts(self) -> dict[str, int]:
         """How many photos are in which state."""

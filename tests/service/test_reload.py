@@ -6,6 +6,7 @@ import signal
 import threading
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,33 @@ def configured(make_daemon: MakeDaemon, config: Path) -> DaemonProcess:
     return make_daemon("--config", str(config)).start()
 
 
+@pytest.fixture(scope="module")
+def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon that goes on as it is: each test has it refuse a reload. Its settings are beside its inbox."""
+    folder = tmp_path_factory.mktemp("refusing")
+    (folder / "inbox").mkdir()
+    config = put(folder / "dogid.toml", b"workers = 1\n")
+    shared = DaemonProcess(folder / "inbox", folder / "state", "--config", str(config))
+    try:
+        yield shared.start()
+    finally:
+        shared.close()
+
+
 def reload(daemon: DaemonProcess, said: str) -> None:
+    before = daemon.log_text().count(said)
     daemon.send(signal.SIGHUP)
-    daemon.wait_for_log(said)
+    eventually(lambda: daemon.log_text().count(said) > before, f"{said!r} is logged")
+
+
+def refuse(daemon: DaemonProcess, settings: str, said: str, name: str) -> None:
+    """Have it refuse these settings, and say so; it must classify a photo of this name as before."""
+    (daemon.inbox.parent / "dogid.toml").write_text(settings)
+    reload(daemon, said)
+    put(daemon.inbox / f"{name}.jpg", photo(2))
+
+    assert daemon.wait_for_answer(f"{name}.jpg")["model"] == MODEL.name
+    assert daemon.running
 
 
 def test_reload_changes_model_for_next_photo(
@@ -56,33 +81,20 @@ def test_reload_changes_model_for_next_photo(
 
 
 @pytest.mark.parametrize("text", ["workers = 'many'", "model = '/nowhere.tflite'", "not toml"])
-def test_invalid_settings_are_rejected_on_reload(
-    configured: DaemonProcess, config: Path, inbox: Path, text: str
-) -> None:
-    config.write_text(text)
-    reload(configured, "reload rejected; keeping current settings")
-    put(inbox / "after.jpg", photo(2))
-
-    assert configured.wait_for_answer("after.jpg")["model"] == MODEL.name
-    assert configured.running
+def test_invalid_settings_are_rejected_on_reload(refusing: DaemonProcess, tmp_path: Path, text: str) -> None:
+    refuse(refusing, text, "reload rejected; keeping current settings", tmp_path.name)
 
 
-def test_model_failing_its_golden_photo_is_rejected(
-    configured: DaemonProcess, config: Path, inbox: Path, tmp_path: Path
-) -> None:
+def test_model_failing_its_golden_photo_is_rejected(refusing: DaemonProcess, tmp_path: Path) -> None:
     liar = put(tmp_path / "liar.tflite", MODEL.read_bytes())
-    labels = len(configured.status()["model"]["labels"])
+    labels = len(refusing.status()["model"]["labels"])
     scores = [1.0 if number == labels - 1 else 0.0 for number in range(labels)]
     record = {"golden": {"file": "known.jpg", "scores": scores, "tolerance": 0.01}}
     with warnings.catch_warnings(), zipfile.ZipFile(liar, "a") as archive:
         warnings.simplefilter("ignore")  # it may have such a record already: the last one counts
         archive.writestr("known.jpg", photo(1))
         archive.writestr("dogid.json", json.dumps(record))
-    config.write_text(f'model = "{liar}"\n')
-    reload(configured, "the model fails its self-test")
-    put(inbox / "after.jpg", photo(2))
-
-    assert configured.wait_for_answer("after.jpg")["model"] == MODEL.name
+    refuse(refusing, f'model = "{liar}"\n', "the model fails its self-test", "liar")
 
 
 def test_model_failing_in_workers_is_rejected(inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,9 @@ class Service:
         """Wait until all these files have a result of this status; return all results."""
 
         def ask() -> dict[str, dict[str, Any]] | None:
+            document = self.machine.get("/status")  # first: a list of hundreds of results costs more
+            if document is None or document["counts"].get(status, 0) < len(names):
+                return None
             found = self.results()
             return found if all(found.get(name, {}).get("status") == status for name in names) else None
 

@@ -3,12 +3,13 @@
 import subprocess
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dogid.file_names import from_one_line, one_line, possible_names, quote_for_shell, quote_for_unit, shown_name
 
 
+@settings(deadline=None)  # a busy machine may pause any example
 @given(st.binary(min_size=1, max_size=255))
 @example(b"%41\xe9")
 @example(b"%41")
@@ -32,11 +33,13 @@ def test_only_bytes_that_are_not_utf8_are_encoded(raw: bytes, shown: str) -> Non
     assert shown_name(raw) == shown
 
 
+@settings(deadline=None)  # a busy machine may pause any example
 @given(st.text())
 def test_one_line_has_no_line_breaks_and_control_characters(text: str) -> None:
     assert one_line(text).isprintable()
 
 
+@settings(deadline=None)  # a busy machine may pause any example
 @given(st.text().filter(lambda text: "\\" not in text))
 def test_printed_name_leads_back_to_the_name(text: str) -> None:
     assert from_one_line(one_line(text)) == text

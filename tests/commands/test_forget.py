@@ -1,7 +1,6 @@
 """`dogid forget`: results of photos that have left the inbox, with and without a daemon that runs."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,21 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def left(daemon: DaemonProcess, inbox: Path) -> DaemonProcess:
+def left(daemon: DaemonProcess) -> DaemonProcess:
     """A daemon with a photo that is there and two that have left."""
-    put(inbox / "stays.jpg", photo(1))
-    gone = [put(inbox / name, photo(2 + at)) for at, name in enumerate(("first.jpg", "second.jpg"))]
+    return let_two_leave(daemon)
+
+
+@pytest.fixture(scope="module")
+def shared_left(shared_daemon: DaemonProcess) -> DaemonProcess:
+    """Such a daemon for tests that forget nothing."""
+    return let_two_leave(shared_daemon)
+
+
+def let_two_leave(daemon: DaemonProcess) -> DaemonProcess:
+    """Have a daemon classify three photos, and remove two of them."""
+    put(daemon.inbox / "stays.jpg", photo(1))
+    gone = [put(daemon.inbox / name, photo(2 + at)) for at, name in enumerate(("first.jpg", "second.jpg"))]
     daemon.wait_for_all_answers(3)
     for path in gone:
         path.unlink()
@@ -45,17 +55,18 @@ def test_forget_names_one_photo(left: DaemonProcess) -> None:
     eventually(lambda: set(left.results_by_name()) == {"stays.jpg", "second.jpg"}, "it is forgotten")
 
 
-def test_forget_refuses_photos_that_are_there(left: DaemonProcess) -> None:
-    done = left.command("forget", "first.jpg", "stays.jpg")
+def test_forget_refuses_photos_that_are_there(shared_left: DaemonProcess) -> None:
+    done = shared_left.command("forget", "first.jpg", "stays.jpg")
 
     assert done.returncode == 1
     assert "stays.jpg: is in the inbox" in done.stderr
-    assert len(left.results()) == 3
+    assert len(shared_left.results()) == 3
 
 
 @pytest.mark.parametrize("arguments", [[], ["--absent", "first.jpg"]])
-def test_forget_needs_files_or_absent(left: DaemonProcess, arguments: list[str]) -> None:
-    assert left.command("forget", *arguments).returncode == 2
+def test_forget_needs_files_or_absent(shared_left: DaemonProcess, arguments: list[str]) -> None:
+    assert shared_left.command("forget", *arguments).returncode == 2
+    assert len(shared_left.results()) == 3
 
 
 def test_words_are_forgotten_after_their_photo(left: DaemonProcess) -> None:

@@ -4,8 +4,6 @@ import io
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,7 +22,6 @@ from dogid.outputs.states import summarise
 from dogid.outputs.store import OutputStore
 from dogid.outputs.trial_messages import TEST, ask_daemon_for, read_outcome
 from tests.outputs.support import NOON, Answer, OutputRig, Recorder, insert_results
-from tests.support.daemon import environment
 from tests.support.photos import photo, put
 from tests.support.waiting import eventually
 
@@ -204,13 +201,6 @@ def _wait_for_growth(path: Path) -> None:
     path.touch()
     size = path.stat().st_size
     eventually(lambda: path.stat().st_size > size, "something arrives")
-
-
-def test_daemon_without_outputs_imports_none_of_them() -> None:
-    code = "import sys, dogid.daemon.daemon, dogid.commands.run; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
-    found = {name for name in done.stdout.split() if name.startswith(("dogid.outputs.", "msgspec"))}
-    assert found == {"dogid.outputs.keeper", "dogid.outputs.source", "dogid.outputs.store_schema"}
 
 
 def test_restored_backup_goes_on_with_other_ids(rig: OutputRig, recorder: Recorder, tmp_path: Path) -> None:

@@ -6,16 +6,19 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.conditions import ledger_moved_aside, restart_by_hand
 from dogid.daemon.interrupted_photos import suspect_interrupted_photos
 from dogid.daemon.parts import DaemonParts, retention_of
 from dogid.daemon.photo_limits import change_limits
 from dogid.errors import DogidError
-from dogid.ledger.review_writer import Word
 from dogid.settings import Settings
 from dogid.shelf.open_model import choose_model
 from dogid.status import Health, WatchStatus
+
+if TYPE_CHECKING:
+    from dogid.ledger.review_writer import Word
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +151,7 @@ class Daemon(DaemonParts):
         """A number that grows with every change of the ledger."""
         return self.ledger.changes
 
-    def review(self, ids: Sequence[int], word: Word) -> int:
+    def review(self, ids: Sequence[int], word: "Word") -> int:
         """Write a person's word on results, by id, and announce it; return how many words were written.
 
         All get it or none. Raise UnknownResultError, or NoAnswerError.
@@ -157,7 +160,7 @@ class Daemon(DaemonParts):
         self.result_signal.announce()
         return written
 
-    def review_training_photos(self, photos: Mapping[str, str], word: Word) -> int:
+    def review_training_photos(self, photos: Mapping[str, str], word: "Word") -> int:
         """Write a person's word on photos that a model file carries, by content, with their labels in the file.
 
         Return how many words were written.

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.clock import Clock, iso_utc
 from dogid.conditions import model_is_set
@@ -24,8 +25,9 @@ from dogid.shelf.open_model import (
     open_activated,
 )
 from dogid.shelf.pointer import DamagedPointerError, Entry, Pointer, read_pointer, write_pointer
-from dogid.shelf.prune import changing_shelf, remove_old_models
-from dogid.shelf.requests import Outcome, Request, record_outcome, take_requests
+
+if TYPE_CHECKING:
+    from dogid.shelf.requests import Request
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +85,16 @@ class ModelSwitch:
 
     def answer_requests(self) -> bool:
         """Do what commands have asked for, and let them know the outcomes; return whether any has asked."""
+        from dogid.shelf.requests import take_requests  # most daemons never change their model
+
         requests = take_requests(self._state)  # one signal may stand for several
         for request in requests:
             self._answer(request)
         return bool(requests)
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: "Request") -> None:
+        from dogid.shelf.requests import Outcome, record_outcome
+
         refusal, is_usage_error = None, False
         try:
             self.change(request.model, request.parent)
@@ -103,6 +109,8 @@ class ModelSwitch:
             log.warning("cannot write the outcome of a change of the model: %s", error)
 
     def _change(self, change: Callable[[Pointer], Pointer], parent: str | None = None) -> None:
+        from dogid.shelf.prune import changing_shelf  # most daemons never change their model
+
         if not self._lock.acquire(timeout=_BUSY_SECONDS):
             raise ConflictError("another model is being tried; wait for its outcome, and try again")
         try:
@@ -112,6 +120,8 @@ class ModelSwitch:
             self._lock.release()
 
     def _change_alone(self, change: Callable[[Pointer], Pointer], parent: str | None) -> None:
+        from dogid.shelf.prune import remove_old_models
+
         settings = self._settings()
         if settings.model is not None:
             raise ConflictError(model_is_set(settings.model))

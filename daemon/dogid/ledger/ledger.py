@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dogid.clock import Clock
 from dogid.inbox.scan import FoundFile, LookAt, Version
@@ -27,8 +28,10 @@ from dogid.ledger.presence import PresenceWriter, count_present, present_paths
 from dogid.ledger.record import OutcomeWriter
 from dogid.ledger.repairer import LedgerRepairer
 from dogid.ledger.reserved_ids import ReservedIds
-from dogid.ledger.review_writer import Word, add_reviews, add_training_photo_reviews
 from dogid.ledger.transactions import WritingConnection
+
+if TYPE_CHECKING:
+    from dogid.ledger.review_writer import Word
 
 
 class Ledger:
@@ -272,16 +275,20 @@ class Ledger:
         with self.connection.lock:
             return self._pending.pending_among(ids)
 
-    def review(self, ids: Sequence[int], word: Word) -> int:
+    def review(self, ids: Sequence[int], word: "Word") -> int:
         """Write a person's word on the contents of results, by id; return how many words were written.
 
         All get it or none. Raise UnknownResultError, or NoAnswerError.
         """
+        from dogid.ledger.review_writer import add_reviews  # an idle daemon does without it
+
         with self._transaction():
             return add_reviews(self._db, ids, word, self._clock.wall_ms())
 
-    def review_training_photos(self, photos: Mapping[str, str], word: Word) -> int:
+    def review_training_photos(self, photos: Mapping[str, str], word: "Word") -> int:
         """Write a person's word on photos that a model file carries, by content, with their labels in the file."""
+        from dogid.ledger.review_writer import add_training_photo_reviews  # an idle daemon does without it
+
         with self._transaction():
             return add_training_photo_reviews(self._db, photos, word, self._clock.wall_ms())
 

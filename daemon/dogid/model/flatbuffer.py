@@ -70,10 +70,10 @@ class Table:
         start, count = self.vector(field, struct.calcsize(kind))
         return struct.unpack_from(f"<{count}{kind}", self.data, start) if count else ()
 
-    def content(self, field: int) -> bytes:
-        """Return a vector of bytes or a string, empty where it is left out."""
-        start, count = self.vector(field, 1)
-        return self.data[start : start + count]
+    def content(self, field: int, size: int = 1) -> bytes:
+        """Return a string or a vector, whose elements have size bytes, as it is stored; empty where it is left out."""
+        start, count = self.vector(field, size)
+        return self.data[start : start + count * size]
 
     def text(self, field: int) -> str:
         """Return a string, empty where it is left out."""

@@ -4,8 +4,6 @@ The daemon, the trainer and the converter all use `decode`, so that a model is t
 judged on exactly the pixels that it will be asked about.
 """
 
-import importlib
-import io
 import warnings
 
 from PIL import Image, UnidentifiedImageError
@@ -17,10 +15,9 @@ from dogid.photo.extent.extent import Extent
 from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
+from dogid.photo.open_image import open_image
 from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.taken_at import read_taken_at
-from dogid.photo.tiff import explain_tiff, find_preview, load_tiff
-from dogid.photo.webp_header import read_webp_header
 
 FORMATS = (
     formats.JPEG,
@@ -37,11 +34,6 @@ FORMATS = (
 DEFAULT_MAX_PIXELS = 89_478_485
 """Pillow's own limit against decompression bombs: a quarter of a GiB of RGB."""
 
-_PLUGINS = {
-    formats.WEBP: "PIL.WebPImagePlugin",
-    formats.TIFF: "PIL.TiffImagePlugin",
-    formats.AVIF: "PIL.AvifImagePlugin",
-}
 _JPEG_START = b"\xff\xd8"
 _NOT_DECODED = ("unsupported", "not supported", "cannot handle", "not available", "no decoder")
 
@@ -79,7 +71,7 @@ def decode(data: bytes, size: tuple[int, int], jpeg_header: JpegHeader | None = 
     except PhotoError:
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
-        if _is_raised_by_dogid(error):
+        if _is_raised_by_dogid(error) and not isinstance(error, UnidentifiedImageError):
             fault = f"a fault of dogid while decoding: {type(error).__name__}: {error}"
             raise PhotoError(PhotoCode.INTERNAL, fault) from error
         raise _explain(data, kind, error) from error
@@ -117,12 +109,13 @@ def _is_installed(kind: str) -> bool:
 
 
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:
-    if kind in _PLUGINS:  # which Pillow would look for among all its plugins, and load those
-        importlib.import_module(_PLUGINS[kind])
+    # what a format needs is loaded with its first photo, since an idle daemon needs none of it
     if kind == formats.WEBP and (photo := _decode_webp(data, size)) is not None:
         return photo
     turn: int | None = None
     if kind == formats.TIFF:
+        from dogid.photo.tiff import find_preview, load_tiff
+
         preview = find_preview(data)
         if preview is not None:
             photo = decode_jpeg(preview.data, size, preview.turn)
@@ -131,13 +124,13 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
     elif kind == formats.HEIC:
         image, turn = heif.load_heic(data), 1
     else:
-        image = Image.open(io.BytesIO(data), formats=(kind,))
+        image = open_image(data, kind)
     with image:
         check_pixels(image.size)
         if isinstance(image, ImageFile):
             # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
             image.decodermaxblock = max(len(data), image.decodermaxblock)
-        extent = formats.EXTENTS[kind](data)
+        extent = formats.find_extent(data, kind)
         image.load()  # before its EXIF, which in a PNG may follow the pixels: their error is not one of the EXIF
         turn = read_orientation(image) if turn is None else turn
         width, height = turn_size(image.size, turn)
@@ -148,12 +141,13 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
 
 def _decode_webp(data: bytes, size: tuple[int, int]) -> DecodedPhoto | None:
     """Decode a WebP; None where Pillow is to do it."""
-    from dogid.photo import webp  # with the first such photo, since an idle daemon needs none of it
+    from dogid.photo import webp
+    from dogid.photo.webp_header import read_webp_header
 
     header = read_webp_header(data)
     if header.is_animated or not webp.is_available():
         return None
-    extent = formats.EXTENTS[formats.WEBP](data)
+    extent = formats.find_extent(data, formats.WEBP)
     image, turn = webp.decode_webp(data, header, size)
     width, height = turn_size(header.size, turn)
     taken_at = None if header.exif is None else read_taken_at(data[slice(*header.exif)])
@@ -175,13 +169,15 @@ def _unknown(data: bytes) -> PhotoError:
 
 def _explain(data: bytes, kind: str, error: Exception) -> PhotoError:
     """Return the error of a photo that a decoder gave up: a part is missing, it is of a rare kind, or damaged."""
-    if kind in formats.EXTENTS:
+    if kind != formats.JPEG:
         try:
-            formats.EXTENTS[kind](data)
+            formats.find_extent(data, kind)
         except PhotoError as early:
             return early
     words = str(error).lower()
     if kind == formats.TIFF:
+        from dogid.photo.tiff import explain_tiff
+
         return explain_tiff(data, error)
     if any(text in words for text in _NOT_DECODED):
         return PhotoError(PhotoCode.UNSUPPORTED, f"a {kind} of this kind is not decoded: {error}; convert it first")

@@ -8,12 +8,8 @@ from typing import NamedTuple
 
 from dogid.errors import PhotoError
 from dogid.photo import formats
-from dogid.photo.extent import tiff as layout_of
 from dogid.photo.extent.jpeg import JpegHeader, count_samples, read_header
-from dogid.photo.extent.tiff import read_layout
 from dogid.photo.jpeg import choose_scale
-from dogid.photo.tiff import find_preview
-from dogid.photo.webp_header import read_webp_header
 
 # Bytes of any decoding, beside what grows with the photo: tables, the small image, Python's objects.
 _BASE = 3 << 20
@@ -102,6 +98,7 @@ def _estimate_png(data: bytes) -> tuple[int, bool]:
 
 def _estimate_webp(data: bytes) -> tuple[int, bool]:
     from dogid.photo import webp  # with the first such photo
+    from dogid.photo.webp_header import read_webp_header
 
     header = read_webp_header(data)
     pixels = header.size[0] * header.size[1]
@@ -129,7 +126,10 @@ def _estimate_gif(data: bytes) -> tuple[int, bool]:
 
 
 def _estimate_tiff(data: bytes, size: tuple[int, int]) -> tuple[int, bool]:
-    layout = read_layout(data, most_directories=_MOST_DIRECTORIES, most_values=_MOST_VALUES)
+    from dogid.photo.extent import tiff as layout_of  # with the first such photo
+    from dogid.photo.tiff import find_preview
+
+    layout = layout_of.read_layout(data, most_directories=_MOST_DIRECTORIES, most_values=_MOST_VALUES)
     preview = find_preview(data, layout)
     if preview is not None:
         header = read_header(preview.data)

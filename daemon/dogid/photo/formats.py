@@ -1,23 +1,13 @@
 """The formats that are decoded, known by how a file begins, whatever it is called."""
 
-from collections.abc import Callable
+import importlib
 
-from dogid.photo.extent import bmp, gif, isobmff, png, tiff, webp
 from dogid.photo.extent.extent import Extent
 from dogid.photo.foreign_formats import AVIF_BRANDS, HEIC_BRANDS, read_brands
 
 JPEG, PNG, WEBP, BMP, GIF, TIFF, HEIC, AVIF = "JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "HEIC", "AVIF"
 
-EXTENTS: dict[str, Callable[[bytes], Extent]] = {
-    PNG: png.find_extent,
-    WEBP: webp.find_extent,
-    BMP: bmp.find_extent,
-    GIF: gif.find_extent,
-    TIFF: tiff.find_extent,
-    HEIC: isobmff.find_extent,
-    AVIF: isobmff.find_extent,
-}
-"""Where a photo of a format ends; JPEG's decoder looks for itself."""
+_EXTENTS = {PNG: "png", WEBP: "webp", BMP: "bmp", GIF: "gif", TIFF: "tiff", HEIC: "isobmff", AVIF: "isobmff"}
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -49,6 +39,16 @@ def identify(data: bytes) -> str | None:
     if brands & AVIF_BRANDS:
         return AVIF
     return HEIC if brands & HEIC_BRANDS else None
+
+
+def find_extent(data: bytes, kind: str) -> Extent:
+    """Return where a photo of a format ends, but for JPEG, whose decoder looks for itself.
+
+    Raise PhotoError where a part is not there.
+    """
+    module = importlib.import_module(f"dogid.photo.extent.{_EXTENTS[kind]}")  # with the first such photo
+    extent: Extent = module.find_extent(data)
+    return extent
 
 
 def is_beginning(data: bytes) -> bool:

@@ -1,13 +1,12 @@
 """JPEG: decoded at a reduced scale, and believed only where libjpeg is content with all of the data."""
 
-import io
-
 from PIL import Image
 
 from dogid.errors import PhotoCode, PhotoError
-from dogid.photo import turbojpeg
+from dogid.photo import formats, turbojpeg
 from dogid.photo.extent.jpeg import HOLE, JpegHeader, find_end, find_hole, lacks_scans, read_header
 from dogid.photo.jpeg_header import rewrite_header
+from dogid.photo.open_image import open_image
 from dogid.photo.pixels import ORIENTATION, DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.samsung import find_trailer
 from dogid.photo.taken_at import read_taken_at
@@ -79,12 +78,12 @@ def _read_orientation(data: bytes, header: JpegHeader, blocks: list[bytes]) -> i
 
 def _open(data: bytes, header: JpegHeader) -> Image.Image:
     try:
-        return Image.open(io.BytesIO(data), formats=("JPEG",))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return open_image(data, formats.JPEG)
+    except Image.DecompressionBombError:
         raise
     except Exception:
         # a header of which a part is damaged, before pixels that are good
-        return Image.open(io.BytesIO(rewrite_header(data, header)), formats=("JPEG",))
+        return open_image(rewrite_header(data, header), formats.JPEG)
 
 
 def choose_scale(header: JpegHeader, target: tuple[int, int]) -> int:

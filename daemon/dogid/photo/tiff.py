@@ -1,16 +1,16 @@
 """TIFF: which of its images is the photo, and its pixels."""
 
-import io
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from PIL.ImageFile import ImageFile
 
 from dogid.errors import PhotoCode, PhotoError
+from dogid.photo import formats
 from dogid.photo.extent import tiff as layout_of
 from dogid.photo.extent.tiff import Directory, TiffLayout, read_layout
 from dogid.photo.library_messages import silence_libtiff
+from dogid.photo.open_image import open_image
 from dogid.photo.pixels import check_pixels
 
 _REDUCED = 1  # bit of NewSubfileType
@@ -73,7 +73,7 @@ def load_tiff(data: bytes) -> tuple[Image.Image, int]:
     _refuse_what_pillow_mistakes(page)
     if _is_planar_16_bit(page):
         return _read_planes(data, page, layout)
-    image: ImageFile = Image.open(io.BytesIO(data), formats=("TIFF",))
+    image = open_image(data, formats.TIFF)
     silence_libtiff()
     image.seek(number)
     check_pixels(image.size)
@@ -137,7 +137,7 @@ def _longer_side(data: bytes, place: tuple[int, int]) -> int:
     start, end = place
     header = data[start : min(end, start + _LONGEST_HEADER)]
     try:
-        with Image.open(io.BytesIO(header), formats=("JPEG",)) as image:
+        with open_image(header, formats.JPEG) as image:
             return max(image.size)
     except Exception:  # no photo, or a lossless one of the sensor's data
         return 0

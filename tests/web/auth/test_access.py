@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dogid.errors import UsageError
 from dogid.web.auth.access import Access, same_origin
 from dogid.web.auth.rate_limit import WINDOW_SECONDS, LoginRateLimit
+from dogid.web.server.listener import WebServer
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess, dogid
 from tests.support.http_client import Reply, fetch, multipart_form
@@ -69,6 +71,11 @@ def test_start_without_token_names_the_remedies(tmp_path: Path, inbox: Path, hos
     assert done.returncode == 2
     assert "--token-file" in done.stderr
     assert "--insecure-no-auth" in done.stderr
+
+
+def test_host_that_no_machine_can_have_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match=r"--host x+: not an address of this machine"):
+        WebServer("x" * 64, 0)
 
 
 def test_command_that_makes_a_token_works(tmp_path: Path, inbox: Path) -> None:

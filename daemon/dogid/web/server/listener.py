@@ -93,8 +93,10 @@ class WebServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # as bytes where it can be: for text Python loads the tables of international names, 0.2 MB
+    name = host.encode() if host.isascii() else host
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
         raise UsageError(f"--host {host}: not an address of this machine: {error}") from error

@@ -9,7 +9,7 @@ import logging
 import math
 import socket
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
@@ -24,7 +24,7 @@ def serve_on(listener: socket.socket, application: Any, *, largest_body: int) ->
     """Return a server for a WSGI application on a socket that listens; `run` it in a thread of its own."""
     logging.getLogger("waitress").setLevel(logging.WARNING)  # clients could fill the log with what it logs of each
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    adjustments = Adjustments(
+    adjustments = _Adjustments(
         sockets=[listener],
         threads=limits.THREADS,
         ident="dogid",
@@ -41,6 +41,13 @@ def serve_on(listener: socket.socket, application: Any, *, largest_body: int) ->
     )
     address = (listener.family, listener.type, listener.proto, listener.getsockname())
     return Server(application, _sock=listener, adj=adjustments, bind_socket=False, sockinfo=address)
+
+
+class _Adjustments(Adjustments):  # type: ignore[misc]  # waitress ships no types
+    """Settings of a server whose socket is given."""
+
+    listen: ClassVar[list[str]] = []
+    """The default is an address that waitress resolves in vain, with Python's tables of international names: 0.2 MB."""
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types

@@ -8,7 +8,7 @@ the like, for tests that it does not run.
 from pathlib import Path
 
 GROUPS = {
-    "training": ("tests/convert/training/",),
+    "training": ("tests/convert/training/", "tests/learning/test_logistic_regression.py"),
     "an installed service": (
         "tests/service/test_hardening.py",
         "tests/service/test_installation.py",
@@ -17,12 +17,12 @@ GROUPS = {
         "tests/service/test_service.py",
         "tests/service/trixie/",
     ),
-    "TensorFlow": ("tests/convert/", "tests/model/"),
+    "TensorFlow": ("tests/convert/", "tests/judging/", "tests/model/"),
     "a Debian package": ("tests/service/test_deb.py", "tests/service/test_arm.py"),
     "a browser": ("tests/web/browser/",),
     "outputs and archives": ("tests/outputs/", "tests/archive/", "tests/photo/", "tests/test_file_names.py"),
 }
-"""Folders and files whose tests share TensorFlow with its graphs and trainings, an installed service, packages, a
+"""Folders and files whose tests share TensorFlow with its graphs and trainings, scikit-learn, an installed service, packages, a
 browser, imports of clients, servers and hypothesis; the more exact path counts. The longest is first: none may take as
 long as all other tests together, and there are as many as processes, each of which begins with one."""
 

@@ -22,9 +22,9 @@ GROUPS = {
     "a browser": ("tests/web/browser/",),
     "outputs and archives": ("tests/outputs/", "tests/archive/", "tests/photo/", "tests/test_file_names.py"),
 }
-"""Folders and files whose tests share TensorFlow with its graphs and trainings, scikit-learn, an installed service, packages, a
-browser, imports of clients, servers and hypothesis; the more exact path counts. The longest is first: none may take as
-long as all other tests together, and there are as many as processes, each of which begins with one."""
+"""Folders and files whose tests share TensorFlow with its graphs and trainings, scikit-learn, an installed service,
+packages, a browser, imports of clients, servers and hypothesis; the more exact path counts. The longest is first: none
+may take as long as all other tests together, and there are as many as processes, each of which begins with one."""
 
 _LONGEST = (
     "tests/learning/test_learning_run.py", "tests/learning/test_learning_by_itself.py", "tests/soak/", "tests/chain/",

@@ -1,5 +1,6 @@
 """The service at work, on a real systemd."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -246,6 +247,8 @@ def test_service_stops_in_time_under_load(service: Service, record_property: Rec
     record_property("stop_seconds", service.took("systemctl", "stop", "dogid"))
 
     assert service.machine.show("dogid", "Result") == "success"  # and not killed by systemd
+    command = ("runuser", "-u", "dogid", "--", "dogid", "status", "--json")
+    assert json.loads(service.machine.run(*command, check=False).stdout)["counts"]["classified"] < 150
     service.machine.run("systemctl", "start", "dogid")
     service.wait_for_results(*names)
     service.audit(150)

@@ -4,7 +4,9 @@ The daemon, the trainer and the converter all use `decode`, so that a model is t
 judged on exactly the pixels that it will be asked about.
 """
 
+import errno
 import warnings
+from importlib.util import find_spec
 
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
@@ -34,6 +36,7 @@ FORMATS = (
 DEFAULT_MAX_PIXELS = 89_478_485
 """Pillow's own limit against decompression bombs: a quarter of a GiB of RGB."""
 
+_OPTIONAL = {formats.WEBP: "PIL._webp", formats.AVIF: "PIL._avif"}  # a Pillow can be built without them
 _JPEG_START = b"\xff\xd8"
 _NOT_DECODED = ("unsupported", "not supported", "cannot handle", "not available", "no decoder")
 
@@ -54,7 +57,8 @@ def decode(data: bytes, size: tuple[int, int], jpeg_header: JpegHeader | None = 
     upright by its EXIF tag after it has been shrunk; transparency becomes white.
     jpeg_header: what `read_header` returned for these data, if that is known.
     Raise PhotoError with the code `empty`, `unsupported`, `too_large`, `truncated` or `corrupt`, or `internal` for a
-    fault of dogid's own code.
+    fault of dogid's own code; OSError with a number where the machine refuses something, such as to load what decodes
+    a format.
     """
     if not data:
         raise PhotoError(PhotoCode.EMPTY, "the file is empty")
@@ -62,15 +66,24 @@ def decode(data: bytes, size: tuple[int, int], jpeg_header: JpegHeader | None = 
     if kind is None or not _is_installed(kind):
         raise _unknown(data)
     try:
+        return _decode(data, kind, size, jpeg_header)
+    except ImportError as error:  # of modules that are loaded with the first photo of a format
+        raise OSError(errno.ELIBACC, f"{kind} cannot be decoded just now: {error}") from error
+
+
+def _decode(data: bytes, kind: str, size: tuple[int, int], jpeg_header: JpegHeader | None) -> DecodedPhoto:
+    try:
         return decode_jpeg(data, size, header=jpeg_header) if kind == formats.JPEG else _decode_other(data, kind, size)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = Image.MAX_IMAGE_PIXELS
         raise PhotoError(PhotoCode.TOO_LARGE, f"more than {limit} pixels are not decoded (max_pixels)") from error
     except MemoryError as error:
         raise PhotoError(PhotoCode.TOO_LARGE, "not enough memory to decode it") from error
-    except PhotoError:
+    except (PhotoError, ImportError):
         raise
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        if isinstance(error, OSError) and error.errno is not None:  # of the machine: decoders' have no number
+            raise
         if _is_raised_by_dogid(error) and not isinstance(error, UnidentifiedImageError):
             fault = f"a fault of dogid while decoding: {type(error).__name__}: {error}"
             raise PhotoError(PhotoCode.INTERNAL, fault) from error
@@ -101,11 +114,7 @@ def decodable_formats() -> str:
 def _is_installed(kind: str) -> bool:
     if kind == formats.HEIC:
         return heif.is_available()
-    if kind != formats.AVIF:
-        return True
-    from PIL import features  # most photos are of other formats
-
-    return bool(features.check("avif"))
+    return kind not in _OPTIONAL or find_spec(_OPTIONAL[kind]) is not None
 
 
 def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto:
@@ -123,6 +132,10 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image, turn = load_tiff(data)
     elif kind == formats.HEIC:
         image, turn = heif.load_heic(data), 1
+    elif kind == formats.PNG:
+        from dogid.photo.png import load_png
+
+        image = load_png(data)
     else:
         image = open_image(data, kind)
     with image:
@@ -131,7 +144,7 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
             # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
             image.decodermaxblock = max(len(data), image.decodermaxblock)
         extent = formats.find_extent(data, kind)
-        image.load()  # before its EXIF, which in a PNG may follow the pixels: their error is not one of the EXIF
+        image.load()  # before its EXIF, for which Pillow may load it too: an error of its pixels is not one of the EXIF
         turn = read_orientation(image) if turn is None else turn
         width, height = turn_size(image.size, turn)
         exif = data if kind == formats.TIFF else image.info.get("exif")

@@ -7,6 +7,7 @@ uses.
 import importlib
 import io
 import struct
+import sys
 
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
@@ -28,12 +29,16 @@ _PREFIX = 16  # bytes by which plugins recognise their format, as `Image.open` g
 def open_image(data: bytes, kind: str) -> ImageFile:
     """Return an image of a format of `formats`, its pixels not decoded yet; do what `Image.open` does.
 
-    Raise UnidentifiedImageError where its header is damaged, DecompressionBombError for too many pixels for Pillow,
-    and whatever else the plugin raises.
+    Raise ImportError where the plugin or its library cannot be loaded, UnidentifiedImageError where the photo's header
+    is damaged, DecompressionBombError for too many pixels for Pillow, and whatever else the plugin raises.
     """
     importlib.import_module(_PLUGINS[kind])
     make, accepts = Image.OPEN[kind]
-    if accepts is not None and accepts(data[:_PREFIX]) is not True:
+    accepted = accepts is None or accepts(data[:_PREFIX])
+    if isinstance(accepted, str):  # the plugin was loaded without its library, for which there may have been no memory
+        sys.modules.pop(_PLUGINS[kind], None)
+        raise ImportError(accepted)
+    if not accepted:
         raise UnidentifiedImageError(f"not recognised as {kind}")
     try:
         image = make(io.BytesIO(data), "")

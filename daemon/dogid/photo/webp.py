@@ -170,6 +170,9 @@ def _library() -> ctypes.CDLL | None:
     """Return the libwebp that Pillow has loaded; None where it is not found, or another than expected."""
     try:
         importlib.import_module("PIL._webp")
+    except ModuleNotFoundError:  # any other ImportError may pass, and is not cached
+        return None
+    try:
         loaded = {line.split(maxsplit=5)[-1] for line in _MAPPED.read_text().splitlines() if "/libwebp" in line}
         path = next(path for path in loaded if _NAME.search(path))
         library = ctypes.CDLL(path)
@@ -178,6 +181,6 @@ def _library() -> ctypes.CDLL | None:
         library.WebPDecode.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p)
         library.WebPFreeDecBuffer.argtypes, library.WebPFreeDecBuffer.restype = (ctypes.c_void_p,), None
         fits = library.WebPInitDecoderConfigInternal(ctypes.byref(_Config()), _ABI)
-    except (ImportError, OSError, StopIteration, AttributeError):
+    except (OSError, StopIteration, AttributeError):
         return None
     return library if fits else None

@@ -120,5 +120,5 @@ def _is_usual(error: Exception) -> bool:
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether an error comes from the machine: no memory, or a refusal of the kernel, which has an errno."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None)
+    """Whether an error comes from the machine: no memory, not even to load code, or a refusal of the kernel (errno)."""
+    return isinstance(error, MemoryError | ImportError) or (isinstance(error, OSError) and error.errno is not None)

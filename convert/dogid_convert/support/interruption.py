@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from types import FrameType
+from types import FrameType, TracebackType
 
 
 class _Sigint:
@@ -33,14 +33,18 @@ def sigint_tracked() -> Iterator[None]:
         return
     _Sigint.received = _Sigint.deferred = False
     signal.signal(signal.SIGINT, _on_sigint)
-    earlier = sys.unraisablehook
+    hook_of_lost, hook_of_printed = sys.unraisablehook, sys.excepthook
 
-    def hide_interrupts(lost: "sys.UnraisableHookArgs") -> None:
-        # no traceback for the user: what got lost in a callback is raised again by `check`
+    # no traceback for the user: what got lost in a callback, or was printed by TensorFlow's C code, is raised by `check`
+    def hide_lost(lost: "sys.UnraisableHookArgs") -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
-            earlier(lost)
+            hook_of_lost(lost)
 
-    sys.unraisablehook = hide_interrupts
+    def hide_printed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            hook_of_printed(kind, error, trace)
+
+    sys.unraisablehook, sys.excepthook = hide_lost, hide_printed
     try:
         yield
     except Exception:
@@ -48,7 +52,7 @@ def sigint_tracked() -> Iterator[None]:
             check()
         raise
     finally:
-        sys.unraisablehook = earlier
+        sys.unraisablehook, sys.excepthook = hook_of_lost, hook_of_printed
         signal.signal(signal.SIGINT, signal.default_int_handler)
         _Sigint.received = _Sigint.deferred = False
 

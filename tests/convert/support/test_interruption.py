@@ -79,6 +79,17 @@ def test_interrupt_turned_into_other_error_is_restored() -> None:
         raise RuntimeError("callback failed")
 
 
+def test_interrupt_printed_by_c_code_shows_no_traceback(capfd: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        ctypes.pythonapi.PyRun_SimpleString(b"import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+        interruption.check()
+
+    with pytest.raises(KeyboardInterrupt), interruption.sigint_tracked():
+        work()
+
+    assert capfd.readouterr().err == ""
+
+
 def test_interrupt_in_c_callback_shows_no_traceback(unraisable: list[type[BaseException]]) -> None:
     def work() -> None:
         ctypes.CFUNCTYPE(None)(press)()

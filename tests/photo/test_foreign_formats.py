@@ -73,7 +73,7 @@ def test_phone_formats_are_named_without_their_libraries(
     monkeypatch: pytest.MonkeyPatch, data: bytes, message: str
 ) -> None:
     monkeypatch.setattr("dogid.photo.heif.is_available", lambda: False)
-    monkeypatch.setattr("PIL.features.check", lambda _: False)
+    monkeypatch.setattr("dogid.photo.decode.find_spec", lambda _: None)
 
     with pytest.raises(PhotoError) as caught:
         decode(data, (8, 8))

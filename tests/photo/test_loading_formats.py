@@ -18,7 +18,7 @@ SIZE = (64, 64)
         ("GIF", "PIL.GifImagePlugin"),
         ("GIF", "dogid.photo.extent.gif"),
         ("TIFF", "dogid.photo.tiff"),
-        ("WEBP", "dogid.photo.webp"),
+        ("WEBP", "dogid.photo.webp_header"),
     ],
 )
 def test_module_that_cannot_be_loaded_is_no_error_of_the_photo(

@@ -35,7 +35,7 @@ def sigint_tracked() -> Iterator[None]:
     signal.signal(signal.SIGINT, _on_sigint)
     hook_of_lost, hook_of_printed = sys.unraisablehook, sys.excepthook
 
-    # no traceback for the user: what got lost in a callback, or was printed by TensorFlow's C code, is raised by `check`
+    # no traceback for the user: what a callback lost, or C code printed, is raised again by `check`
     def hide_lost(lost: "sys.UnraisableHookArgs") -> None:
         if not issubclass(lost.exc_type, KeyboardInterrupt):
             hook_of_lost(lost)

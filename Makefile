@@ -140,7 +140,8 @@ backlog: $(DEV)/.installed
 # The report is printed where tests fail, too; the target fails then.
 coverage: $(DEV)/.installed $(OTHER)/.installed
 	rm -rf .coverage && mkdir .coverage
-	status=0; $(DEV)/bin/coverage run -m pytest -n $(WORKERS) --timeout 600 $(TESTS) || status=$$?; \
+	status=0; $(DEV)/bin/coverage run -m pytest -n $(WORKERS) --timeout 900 $(TESTS) || status=$$?; \
+	  $(if $(TESTS),,$(DEV)/bin/coverage run -m pytest -m long tests/archive -k bucket || status=$$?;) \
 	  $(DEV)/bin/coverage combine --quiet && $(DEV)/bin/coverage json --quiet -o .coverage/report.json && \
 	  $(DEV)/bin/python -m tests.support.coverage_report .coverage/report.json && exit $$status
 

@@ -1,4 +1,4 @@
-"""Threads that parse at the same moment do not disturb each other: they do with Python before 3.11.8, later they cannot."""
+"""Threads that parse at the same moment do not disturb each other; from Python 3.11.8 on they cannot anyway."""
 
 import gc
 import sys

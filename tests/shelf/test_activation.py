@@ -1,5 +1,6 @@
 """Activating models of the shelf and going back, beside a daemon that runs: by command and over HTTP."""
 
+import hashlib
 import json
 import warnings
 import zipfile
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dogid.learning_run.last_report import keep_report
 from dogid.model.shipped import shipped_model
 from tests.conftest import MakeDaemon
 from tests.shelf.models import damage, make_model
@@ -79,6 +81,28 @@ def test_command_has_the_daemon_change_its_model_and_go_back(shipped: DaemonProc
     assert shipped.status()["model"]["origin"] == "shipped"
     status, _, errors = run_model(shipped, "rollback")
     assert (status, "nothing to go back to" in errors) == (2, True)
+
+
+def test_status_says_which_learned_model_is_still_active(shipped: DaemonProcess) -> None:
+    file = make_model(shipped.state / "models" / "learned.tflite")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    keep_report(shipped.state, {"name": file.name, "sha256": sha256, "passed": True, "activated": True})
+
+    def is_said(active: bool, words: str) -> bool:
+        last = shipped.status()["learning"]["last"]
+        page, printed = fetch_page(shipped.url, "/status"), shipped.command("status").stdout
+        assert last["activated"]
+        return last["active"] is active and all(words in text for text in (last["summary"], page, printed))
+
+    assert post(shipped, "/models/learned/activate").status == 200
+    eventually(lambda: is_said(True, "is active now; the former one: dogid model rollback"), "it is active")
+    assert post(shipped, "/rollback").status == 200
+    again = "not active any more; again: dogid model activate learned.tflite"
+    eventually(lambda: is_said(False, again), "it is not active")
+    assert "dogid model rollback" not in shipped.command("status").stdout
+    assert "Not active any more" in fetch_page(shipped.url, "/status")
+    file.unlink()
+    assert is_said(False, "it is not active, and no longer on the shelf")
 
 
 def test_model_is_activated_and_taken_back_over_http(shipped: DaemonProcess) -> None:

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     counts, present = queries.count_by_status(db), queries.count_present_by_status(db)
     damaged, salvaged, aside = count_damaged_rows(db), read_salvaged(db), find_moved_aside(state)
     older = count_older_answers(db, choice["sha256"]) if "sha256" in choice else 0
-    learning = describe_learning(state, chosen.learning)
+    learning = describe_learning(state, chosen.learning, choice)
     drift = read_drift(db, Clock().wall_ms(), db.thresholds)
     outputs = read_states(chosen, db, running=running)
     problem = ledger_problem(state) or (read_condition(state) if running else None)

@@ -3,12 +3,14 @@
 import contextlib
 import datetime as dt
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dogid.clock import iso_utc
 from dogid.learning_run.last_report import read_report
-from dogid.shelf.folder import shelf_folder
+from dogid.shelf.folder import path_on_shelf, shelf_folder
+from dogid.shelf.open_model import Origin
 from dogid.system.atomic_files import write_atomically
 
 ENOUGH_PHOTOS = 20
@@ -18,17 +20,19 @@ too."""
 _FILE = ".rolled_back.json"
 
 
-def describe_learning(state: Path, mode: str) -> dict[str, Any]:
+def describe_learning(state: Path, mode: str, choice: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON of `/status` and `dogid status`: the setting, the last run, the last unasked rollback after it.
 
-    Each of the two is null where there was none.
+    Each of the two is null where there was none. choice: the model that runs, as `describe_choice` returns it; empty
+    where none can be read.
     """
     report, rollback = read_report(state), read_rollback(state)
     last = None
     if report is not None:
         keys = ("name", "sha256", "passed", "activated", "at")
         error = report.get("error")
-        last = {**{key: report.get(key) for key in keys}, "summary": describe_run(report)}
+        summary = _describe_last_run(state, report, choice)
+        last = {**{key: report.get(key) for key in keys}, "active": _runs(report, choice), "summary": summary}
         last["passed"], last["activated"] = bool(last["passed"]), bool(last["activated"])
         last["error"] = str(error.get("message")) if isinstance(error, dict) else None
     if rollback is not None and read_moment(rollback["at"]) < read_moment((report or {}).get("at")):
@@ -37,7 +41,7 @@ def describe_learning(state: Path, mode: str) -> dict[str, Any]:
 
 
 def describe_run(report: dict[str, Any]) -> str:
-    """Return a line about the run of a report."""
+    """Return a line about the run of a report, at its end."""
     error, name = report.get("error"), report.get("name")
     if isinstance(error, dict):
         return f"nothing was learned: {error.get('message')}"
@@ -46,6 +50,25 @@ def describe_run(report: dict[str, Any]) -> str:
     if report.get("passed"):
         return f"learned {name}, which passed the gate; have it classify: dogid model activate {name}"
     return f"learned {name}, which did not pass the gate and is not active; why: on the page Models, or GET /learn"
+
+
+def _describe_last_run(state: Path, report: dict[str, Any], choice: Mapping[str, Any]) -> str:
+    """Return a line about the run of a report, by the model that runs now: people may have activated another since."""
+    name, passed = report.get("name"), report.get("passed")
+    if _runs(report, choice):
+        verdict = "passed the gate and is active now" if passed else "did not pass the gate, and is active all the same"
+        is_set = choice.get("origin") == Origin.SET  # there is no rollback from it
+        return f"learned {name}, which {verdict}" + ("" if is_set else "; the former one: dogid model rollback")
+    if passed and not path_on_shelf(state, str(name)).is_file():
+        return f"learned {name}, which passed the gate; it is not active, and no longer on the shelf"
+    if report.get("activated"):
+        return f"learned {name}, which passed the gate; not active any more; again: dogid model activate {name}"
+    return describe_run(report)
+
+
+def _runs(report: dict[str, Any], choice: Mapping[str, Any]) -> bool:
+    """Whether the model of a report is the one that runs."""
+    return report.get("sha256") is not None and report["sha256"] == choice.get("sha256")
 
 
 def describe_rollback(rollback: dict[str, str]) -> str:

@@ -74,6 +74,7 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: Rece
     watch = daemon.watch_status
     counts = queries.count_by_status(daemon.reader())
     aside = daemon.ledger_moved_aside
+    choice = describe_choice(daemon.found_model, daemon.model.file)
     return {
         "counts": counts,
         "present": queries.count_present_by_status(daemon.reader()),
@@ -84,11 +85,11 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: Rece
             "input": asdict(daemon.model.input),
             "warnings": list(daemon.model.warnings),
             "self_test": "passed" if daemon.model.file.golden else "unchecked: the model carries no golden photo",
-            **describe_choice(daemon.found_model, daemon.model.file),
+            **choice,
         },
         "older_answers": older_answers.count(daemon.reader(), daemon.model.file.sha256),
         "drift": drift.read(daemon.reader(), daemon.settings.thresholds).describe(),
-        "learning": describe_learning(daemon.state, daemon.settings.learning),
+        "learning": describe_learning(daemon.state, daemon.settings.learning, choice),
         "name": daemon.settings.daemon_name,
         "outputs": daemon.outputs.states(),
         "inbox": shown_name(os.fsencode(daemon.inbox)),

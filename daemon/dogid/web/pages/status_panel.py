@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damaged
 from dogid.learning_run.learning_state import describe_learning, describe_rollback
@@ -58,15 +59,26 @@ def status_items(daemon: DaemonView, inbox: Disk, state: Disk, older_answers: Ol
 
 def _describe_learning(daemon: DaemonView) -> list[StatusItem]:
     """Return an item about the last learning run, and one where its model was left again."""
-    learning = describe_learning(daemon.state, daemon.settings.learning)
+    choice = describe_choice(daemon.found_model, daemon.model.file)
+    learning = describe_learning(daemon.state, daemon.settings.learning, choice)
     last, rollback = learning["last"], learning["rolled_back"]
     items: list[StatusItem] = []
     if last is not None:
-        value = "Activated" if last["activated"] else "Proposal" if last["passed"] else "Not activated"
-        items.append(StatusItem("Learning", value, visible(f"{last['summary']}; run at"), "plain", last["at"]))
+        items.append(
+            StatusItem("Learning", _name_outcome(last), visible(f"{last['summary']}; run at"), "plain", last["at"])
+        )
     if rollback is not None:
         items.append(StatusItem("Learning", "Went back", visible(describe_rollback(rollback)), "bad", rollback["at"]))
     return items
+
+
+def _name_outcome(last: dict[str, Any]) -> str:
+    """Return a word or two about the last learning run."""
+    if last["active"]:
+        return "Active"
+    if last["activated"]:
+        return "Not active any more"
+    return "Proposal" if last["passed"] else "Not activated"
 
 
 def _describe_older_answers(daemon: DaemonView, older_answers: OlderAnswers) -> list[StatusItem]:

@@ -123,9 +123,11 @@ def check_disk(chosen: Settings) -> str:
 
 def check_port(chosen: Settings) -> str:
     """Return whether the HTTP server's address is free."""
+    from dogid.web.server.host import resolve_host
+
     address = f"{chosen.host} port {chosen.port}"
+    family, kind, protocol, where = resolve_host(chosen.host, chosen.port)
     try:
-        family, kind, protocol, _, where = socket.getaddrinfo(chosen.host, chosen.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)

@@ -1,5 +1,6 @@
 """Who may ask a daemon that serves other machines."""
 
+import os
 import re
 import subprocess
 import time
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dogid.commands.check_machine import check_port
 from dogid.errors import UsageError
+from dogid.file_names import one_line
+from dogid.settings import Settings
 from dogid.web.auth.access import Access, same_origin
 from dogid.web.auth.rate_limit import WINDOW_SECONDS, LoginRateLimit
 from dogid.web.server.listener import WebServer
@@ -73,9 +77,17 @@ def test_start_without_token_names_the_remedies(tmp_path: Path, inbox: Path, hos
     assert "--insecure-no-auth" in done.stderr
 
 
-def test_host_that_no_machine_can_have_is_wrong_usage() -> None:
-    with pytest.raises(UsageError, match=r"--host x+: not an address of this machine"):
-        WebServer("x" * 64, 0)
+@pytest.mark.parametrize(
+    "host",
+    ["x" * 64, "é" * 64, "é..b", os.fsdecode(b"\xff"), "127.0.0.1\0.evil", "127.0.0.1\n"],
+    ids=["long", "long, not ASCII", "empty part", "not UTF-8", "NUL", "line break"],
+)
+def test_host_that_no_machine_can_have_is_wrong_usage(host: str) -> None:
+    shown = re.escape(one_line(host))
+    with pytest.raises(UsageError, match=rf"^--host {shown}: not an address of this machine: .+; .+ by --host or"):
+        WebServer(host, 0)
+    with pytest.raises(UsageError, match=rf"^--host {shown}: not an address of this machine"):
+        check_port(Settings(host=host))
 
 
 def test_command_that_makes_a_token_works(tmp_path: Path, inbox: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dogid.errors import UsageError
+from dogid.web.server.host import resolve_host
 from dogid.web.server.limits import THREADS
 
 if TYPE_CHECKING:
@@ -93,13 +94,11 @@ class WebServer:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # as bytes where it can be: for text Python loads the tables of international names, 0.2 MB
-    name = host.encode() if host.isascii() else host
+    family, kind, protocol, address = resolve_host(host, port)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise UsageError(f"--host {host}: not an address of this machine: {error}") from error
+    except OSError as error:  # of a family that this machine does not have
+        raise UsageError(f"cannot serve on {host} port {port}: {error}; give another address by --host") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

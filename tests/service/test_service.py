@@ -82,13 +82,13 @@ def test_journal_has_fields_and_priorities(shared_service: Service) -> None:
     shared_service.wait_for_results("text.jpg", status="failed")
 
     invocation = f"_SYSTEMD_INVOCATION_ID={shared_service.machine.show('dogid', 'InvocationID')}"
-    entries = {
-        entry["DOGID_FILE"]: entry for entry in shared_service.machine.journal(invocation) if "DOGID_FILE" in entry
-    }
+    journal = shared_service.machine.journal(invocation, "DOGID_FILE=good.jpg", "DOGID_FILE=text.jpg")
+    entries = {entry["DOGID_FILE"]: entry for entry in journal}
     assert (entries["good.jpg"]["DOGID_STATUS"], entries["good.jpg"]["DOGID_LABEL"]) == ("classified", good["label"])
     assert (entries["good.jpg"]["PRIORITY"], entries["text.jpg"]["PRIORITY"]) == ("6", "4")
     assert entries["text.jpg"]["DOGID_STATUS"] == "failed"
-    assert shared_service.machine.journal(invocation, "-p", "err") == []
+    # a shared service may have reported errors about others
+    assert all(int(entry["PRIORITY"]) > 3 for entry in journal)
 
 
 def test_group_members_read_results_and_service_user_checks(shared_service: Service) -> None:

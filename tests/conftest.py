@@ -1,7 +1,6 @@
 """Fixtures for all tests."""
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ import pytest
 
 import tests.support.blas  # noqa: F401 - before anything else imports numpy
 from dogid.system.garbage_collection import collect_seldom
+from tests.support import memory_file_system
 from tests.support.daemon import DaemonProcess
-from tests.support.memory_file_system import MEMORY
 from tests.support.run_order import is_for_another, rank
 
 MakeDaemon = Callable[..., DaemonProcess]
@@ -30,8 +29,8 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def memory_folder() -> Iterator[Path]:
     """A folder in memory where that can be: what a killed process has written lives on there as on a disk."""
-    with tempfile.TemporaryDirectory(prefix="dogid-tests-", dir=MEMORY) as folder:
-        yield Path(folder)
+    with memory_file_system.memory_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +18,7 @@ from dogid.outputs.rules import Rule, read_rule
 from dogid.outputs.store import OutputStore
 from tests.outputs.support import LABELS, NOON, Answer, insert_results
 from tests.support.clocks import SetClock
-from tests.support.memory_file_system import MEMORY
+from tests.support.memory_file_system import memory_folder
 
 RULES = st.fixed_dictionaries(
     {"to": st.just(("phone",))},
@@ -105,14 +104,14 @@ def test_events_are_the_same_whenever_the_daemon_restarts(
     rules = [read_rule(table, f"rule-{number}") for number, table in enumerate(tables)]
     clock = SetClock([NOON, 0])
     monkeypatch = pytest.MonkeyPatch()
-    with TemporaryDirectory(dir=MEMORY) as name, monkeypatch.context() as patch:
-        state = Path(name, "state")
+    with memory_folder() as folder_of_run, monkeypatch.context() as patch:
+        state = folder_of_run / "state"
         state.mkdir()
         ledger = Ledger(state, lambda _: None, clock)
         ledger.connection.db.execute("PRAGMA synchronous = OFF")
         ledger.register_model("m.tflite", "00", LABELS)
-        interrupted = _Daemon(Path(name, "interrupted"), state, rules, clock)
-        steady = _Daemon(Path(name, "steady"), state, rules, clock)
+        interrupted = _Daemon(folder_of_run / "interrupted", state, rules, clock)
+        steady = _Daemon(folder_of_run / "steady", state, rules, clock)
         for pause, folder, label, score, age, what in photos:
             clock.advance(pause)
             now = clock.wall_ms()

@@ -12,6 +12,7 @@ from PIL import Image
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import webp
 from dogid.photo.decode import decode
+from dogid.photo.pixels import read_orientation
 from dogid.photo.webp_header import read_webp_header
 from tests.support.photos import picture
 
@@ -83,6 +84,43 @@ def extended(flags: int, size: tuple[int, int], *chunks: tuple[bytes, bytes]) ->
 
 EXIF_FLAG = 0x08
 TINY_PICTURE = (b"VP8 ", bytes(6) + struct.pack("<HH", 100, 100))
+
+
+XMP_FLAG = 0x04
+XMP_TURNS = [b'<a tiff:Orientation="6"/>', b"<tiff:Orientation>8</tiff:Orientation>"]
+
+
+@pytest.mark.parametrize("xmp", [*XMP_TURNS, b"<tiff:Orientation>", b'tiff:Orientation="9"', b"", XMP_TURNS[0] * 2])
+@pytest.mark.parametrize("exif_turn", [None, 0, 1, 3])
+def test_orientation_in_xmp_is_that_of_pillow(xmp: bytes, exif_turn: int | None) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "a description"
+    if exif_turn is not None:
+        exif[0x0112] = exif_turn
+    data = saved((64, 48), xmp=xmp, exif=exif)
+    with Image.open(io.BytesIO(data)) as opened:
+        expected = read_orientation(opened)
+
+    assert webp.decode_webp(data, read_webp_header(data), (32, 32))[1] == expected
+
+
+@pytest.mark.parametrize("xmp", XMP_TURNS)
+@pytest.mark.parametrize("flags", [XMP_FLAG, XMP_FLAG | EXIF_FLAG, EXIF_FLAG, 0])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_photo_is_turned_by_chunks_that_its_header_names(xmp: bytes, flags: int, is_first: bool) -> None:
+    simple = saved((64, 48))
+    exif = Image.Exif()
+    exif[0x0112] = 2
+    chunks = [(simple[12:16], simple[20:]), (b"XMP ", xmp), (b"XMP ", b'tiff:Orientation="3"')]
+    if not flags & EXIF_FLAG:
+        chunks.append((b"EXIF", exif.tobytes()))
+    data = extended(flags, (64, 48), *(chunks[1:] + chunks[:1] if is_first else chunks))
+    photo = decode(data, (32, 32))
+
+    assert (photo.width, photo.height) == ((48, 64) if flags & XMP_FLAG else (64, 48))
+    assert photo.complete
+    with Image.open(io.BytesIO(data)) as opened:
+        assert webp.decode_webp(data, read_webp_header(data), (32, 32))[1] == read_orientation(opened)
 
 
 @pytest.mark.parametrize("lossless", [True, False])

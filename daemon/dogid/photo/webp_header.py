@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 _FIRST, _CHUNK = 12, 8  # where the first chunk begins; bytes of a chunk's header
-_ANIMATION, _EXIF, _ALPHA = 0x02, 0x08, 0x10  # flags of VP8X
+_ANIMATION, _XMP, _EXIF, _ALPHA = 0x02, 0x04, 0x08, 0x10  # flags of VP8X
 _SIDE = 0x3FFF  # 14 bits
-# Lower overlooks pictures and EXIF behind many unknown chunks, higher lets a hostile file keep a processor longer.
+# Lower overlooks pictures, EXIF and XMP behind many unknown chunks, higher lets a hostile file keep a processor longer.
 _MOST_CHUNKS = 64
 
 
@@ -22,11 +22,13 @@ class WebpHeader:
     is_animated: bool
     exif: tuple[int, int] | None
     """Where its EXIF data begin and end."""
+    xmp: tuple[int, int] | None
+    """Where its XMP begins and ends."""
 
 
 def read_webp_header(data: bytes) -> WebpHeader:
     """Return the header of a WebP, as far as it is there: its picture is the first, as for libwebp."""
-    size, flags, exif = (0, 0), 0, None
+    size, flags, exif, xmp = (0, 0), 0, None, None
     has_alpha = is_lossless = has_picture = False
     at = _FIRST
     for _ in range(_MOST_CHUNKS):
@@ -42,14 +44,17 @@ def read_webp_header(data: bytes) -> WebpHeader:
                 has_alpha = has_alpha or (bit and not flags)
         elif kind == b"ALPH" and not has_picture:
             has_alpha = True
-        elif kind == b"EXIF" and exif is None:
+        # without its flag, libwebp does not give Pillow either of these
+        elif kind == b"EXIF" and exif is None and flags & _EXIF:
             exif = at + _CHUNK, at + _CHUNK + length
-        if not kind or (not flags & _EXIF and kind in (b"VP8 ", b"VP8L")):
+        elif kind == b"XMP " and xmp is None and flags & _XMP:
+            xmp = at + _CHUNK, at + _CHUNK + length
+        if not kind or (not flags & (_EXIF | _XMP) and kind in (b"VP8 ", b"VP8L")):
             break
         at += _CHUNK + length + length % 2
     has_alpha = has_alpha or bool(flags & _ALPHA)
     may_hide_picture = not has_picture and at < len(data)
-    return WebpHeader(size, has_alpha, is_lossless, may_hide_picture, bool(flags & _ANIMATION), exif)
+    return WebpHeader(size, has_alpha, is_lossless, may_hide_picture, bool(flags & _ANIMATION), exif, xmp)
 
 
 def _read_picture(kind: bytes, content: bytes) -> tuple[tuple[int, int], bool] | None:

@@ -8,6 +8,7 @@ from dogid.commands.command_list import COMMANDS
 from dogid.commands.command_parsers import load_command, make_command_parser, make_top_parser, suggest_flag
 from dogid.commands.output import print_message
 from dogid.errors import DogidError, UsageError
+from dogid.system.extras import make_install_command
 from dogid.system.garbage_collection import collect_seldom
 
 _CONVERT_EXTRA = frozenset(
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _report_unexpected(error)
         return _report(
             f"`dogid {args[0]}` needs {error.name}, which is not installed here. On the machine where you train "
-            "(not the device): pip install 'dogid[convert]'",
+            f"(not the device): {make_install_command('convert')}",
             UsageError.exit_status,
         )
     except KeyboardInterrupt:

@@ -39,21 +39,21 @@ def test_cluster_of_the_environment_is_used(batch: Batch, tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
-    ("missing", "flags", "package"),
+    ("missing", "flags", "installed"),
     [
-        ("pyarrow", ("in", "-o", "out"), "dogid[parquet]"),
-        ("ray", ("in", "-o", "out", "--engine", "ray"), "dogid[ray]"),
-        ("gcsfs", ("gs://a/b", "-o", "out"), "gcsfs"),
+        ("pyarrow", ("in", "-o", "out"), "-e '.[parquet]'"),
+        ("ray", ("in", "-o", "out", "--engine", "ray"), "-e '.[ray]'"),
+        ("gcsfs", ("gs://a/b", "-o", "out"), "'gcsfs'"),
     ],
 )
 def test_missing_package_is_named(
-    missing: str, flags: tuple[str, ...], package: str, batch: Batch, monkeypatch: pytest.MonkeyPatch
+    missing: str, flags: tuple[str, ...], installed: str, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)  # for Python, it is not installed
     run = batch.run("batch", *flags)
 
     assert (run.status, run.stdout) == (2, "")
-    assert f"pip install '{package}'" in run.stderr
+    assert f"pip install {installed}" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_missing_tensorflow_names_the_extra_to_install(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    assert "pip install 'dogid[convert]'" in done.stderr
+    assert "make train-env && . .venv-train/bin/activate" in done.stderr
 
 
 def test_classify_reports_files_in_argument_order(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dogid.errors import DogidError
+from dogid.system.extras import make_install_command
 
 _LONGEST = 300  # characters of TensorFlow's own message; some of its messages hold a whole graph
 
@@ -38,7 +39,7 @@ def load_packages() -> None:
     except ImportError as error:
         raise DogidError(
             f"TensorFlow is installed but cannot be imported ({_first_line(error)}); try: "
-            "pip install --force-reinstall 'dogid[convert]'"
+            f"{make_install_command('convert', repairs=True)}"
         ) from error
 
 

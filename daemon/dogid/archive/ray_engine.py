@@ -150,7 +150,7 @@ def _explain(batch: Batch, error: Exception) -> DogidError:
         return DogidError(cannot_write(batch.output, full))
     text = str(error)
     if "No module named 'dogid" in text:
-        return DogidError("a node of the cluster has no dogid: pip install 'dogid[ray]' on all of them")
+        return DogidError("a node of the cluster has no dogid: install it on all of them, with its extra `ray`")
     reasons = [*_ERROR.findall(text), *text.strip().splitlines()[-1:], type(error).__name__]
     return DogidError(
         f"Ray ended the run: {reasons[0][:500]}; what was finished is kept, and the same command does the rest. Ray's"

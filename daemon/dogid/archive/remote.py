@@ -4,9 +4,11 @@ import re
 from typing import Any, cast
 
 from dogid.errors import UsageError
+from dogid.system.extras import make_install_command
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_PACKAGES = {"s3": "dogid[s3]", "s3a": "dogid[s3]", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_EXTRAS = {"s3": "s3", "s3a": "s3"}  # of dogid
+_PACKAGES = {"gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
 # a listing is of now; and photos are read in one request each, without a question for their size before it
 _S3 = {"use_listings_cache": False, "max_concurrency": 1}
 _OPTIONS: dict[str, dict[str, Any]] = {"s3": _S3, "s3a": _S3}
@@ -97,8 +99,11 @@ def open_file_system(url: str) -> tuple[Any, str]:
 
         fs, path = fsspec.url_to_fs(url, **_OPTIONS.get(kind, {}))
     except ImportError as error:
-        package = _PACKAGES.get(kind, "fsspec")
-        raise UsageError(f"{url}: a file system of {kind}:// needs another package: pip install '{package}'") from error
+        if kind in _EXTRAS:
+            fix = make_install_command(_EXTRAS[kind])
+        else:
+            fix = f"pip install '{_PACKAGES.get(kind, 'fsspec')}'"
+        raise UsageError(f"{url}: a file system of {kind}:// needs another package: {fix}") from error
     except ValueError as error:
         raise UsageError(f"{url}: {error}") from error
     return fs, str(path).rstrip("/")

@@ -150,7 +150,8 @@ COMMANDS = {
         "dogid_convert.commands.train",
         "train a model on labelled photos: retrain and convert in one",
         "Train a model on a folder with a sub-folder of photos for each label, and write it for the device, with a "
-        "report of how good it is beside it. On a PC: it needs TensorFlow (pip install 'dogid[convert]').",
+        "report of how good it is beside it. On a PC: it needs TensorFlow (make train-env in a clone; else "
+        "pip install 'dogid[convert]').",
         ("dogid train my-photos/ -o mine.tflite",),
         "`dogid judge` measures it on other photos, `dogid model activate mine.tflite` has the daemon use it",
     ),

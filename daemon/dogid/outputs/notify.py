@@ -21,6 +21,7 @@ from dogid.outputs.output import Delivery, OutputConfigError, OutputContext, Out
 from dogid.outputs.own_authority import find_authority
 from dogid.outputs.secret_files import read_secret
 from dogid.outputs.table import OutputTable, read_table
+from dogid.system.extras import make_install_command
 
 _MEMORY = 256_000_000  # bytes; Apprise takes 40 MB, a message with its thumbnail little more
 _LONGEST_REASON = 300  # characters
@@ -44,7 +45,7 @@ class _Table(OutputTable, frozen=True, kw_only=True):
 def make_output(table: Mapping[str, Any], context: OutputContext) -> "Notify":
     """Return the output that a table of the settings describes. Raise OutputConfigError where it is wrong."""
     if importlib.util.find_spec("apprise") is None:
-        raise OutputConfigError("type: notify needs the package Apprise: pip install 'dogid[notify]'")
+        raise OutputConfigError(f"type: notify needs the package Apprise: {make_install_command('notify')}")
     chosen = read_table(table, _Table)
     check_template("title", chosen.title)
     check_template("body", chosen.body)

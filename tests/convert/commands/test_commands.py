@@ -48,7 +48,7 @@ def test_missing_tensorflow_is_a_usage_error_with_fix(
     assert main(command) == 2
     message = capsys.readouterr().err
     assert f"`dogid {command[0]}` needs tensorflow" in message
-    assert "pip install 'dogid[convert]'" in message
+    assert "make train-env && . .venv-train/bin/activate" in message
 
 
 def test_broken_tensorflow_is_reported_with_a_fix(

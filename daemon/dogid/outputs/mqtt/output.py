@@ -21,6 +21,7 @@ from dogid.outputs.mqtt.tls import make_tls
 from dogid.outputs.mqtt.topics import Topics, make_id
 from dogid.outputs.output import Delivery, OutputConfigError, OutputContext
 from dogid.result_document import Result
+from dogid.system.extras import make_install_command
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +241,7 @@ class MqttOutput:
 def make_output(table: Mapping[str, Any], context: OutputContext) -> MqttOutput:
     """Return the output that a table of the settings describes. Raise OutputConfigError."""
     if importlib.util.find_spec("paho") is None:
-        raise OutputConfigError("type: mqtt needs the package paho-mqtt: pip install 'dogid[mqtt]'")
+        raise OutputConfigError(f"type: mqtt needs the package paho-mqtt: {make_install_command('mqtt')}")
     return MqttOutput(table, context)
 
 

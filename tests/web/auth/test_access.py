@@ -79,8 +79,8 @@ def test_start_without_token_names_the_remedies(tmp_path: Path, inbox: Path, hos
 
 @pytest.mark.parametrize(
     "host",
-    ["x" * 64, "é" * 64, "é..b", os.fsdecode(b"\xff"), "127.0.0.1\0.evil", "127.0.0.1\n"],
-    ids=["long", "long, not ASCII", "empty part", "not UTF-8", "NUL", "line break"],
+    ["x" * 64, "é" * 64, "é..b", os.fsdecode(b"\xff"), "127.0.0.1\0.evil", "127.0.0.1\n", "*"],
+    ids=["long", "long, not ASCII", "empty part", "not UTF-8", "NUL", "line break", "all addresses"],
 )
 def test_host_that_no_machine_can_have_is_wrong_usage(host: str) -> None:
     shown = re.escape(one_line(host))

@@ -16,6 +16,8 @@ def resolve_host(host: str, port: int) -> AddressInfo:
     """
     if not host.isprintable():
         raise _not_an_address(host, "it has characters that no name has")
+    if host == "*":  # for the C library no name at all, and so this machine alone, perhaps by IPv6
+        raise _not_an_address(host, "all addresses are 0.0.0.0, with those of IPv6 ::")
     # as bytes where it can be: for text Python loads the tables of international names, 0.2 MB
     name = host.encode() if host.isascii() else host
     try:

@@ -30,7 +30,7 @@ def test_flag_overrides_environment_overrides_file(tmp_path: Path) -> None:
 
 def test_environment_may_name_the_file(tmp_path: Path) -> None:
     config = tmp_path / "dogid.toml"
-    config.write_text('inbox = "/srv/photos"\n')
+    config.write_text('inbox = "/srv/photos"\n', encoding="utf-8-sig")  # as editors on Windows write it
 
     assert load(environ={"DOGID_CONFIG": str(config)}).inbox == Path("/srv/photos")
 
@@ -47,6 +47,7 @@ def test_environment_may_name_the_file(tmp_path: Path) -> None:
         ("thresholds = 0.5", "thresholds: must be a table: a line [thresholds]"),
         ("[thresholds]\npug = 2", "thresholds.pug: 2 is not valid: must be a number from 0 to 1"),
         ('[thresholds]\n"german shepherd" = "high"', "thresholds.\"german shepherd\": 'high' is not valid"),
+        ('[thresholds]\nhost = "0.0.0.0"', "the setting host belongs above the line [thresholds]"),
         ("port = 1\nmodel = my.tflite", "`model = my.tflite`; text needs quotes"),
         ("port", "`port`; a line is KEY = VALUE"),
         ("[output.phone]", "output: no such setting; did you mean [outputs.NAME]?"),

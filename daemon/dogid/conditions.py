@@ -9,7 +9,7 @@ from dogid.file_names import quote_for_shell, quote_for_unit
 LEDGER_DAMAGED = "the ledger is damaged; restart dogid: the start moves it aside and copies its results into a new one"
 """Why a ledger cannot be used that was sound at the start, with the way out."""
 
-OLDER_ANSWERS_HINT = "they have another model's answer; what the present one answers: dogid replay"
+OLDER_ANSWERS_HINT = "with another model's answer; what the present one answers: dogid replay"
 """What to do about photos that were answered before another model was activated."""
 
 LEDGER_EMPTY = (

@@ -25,7 +25,7 @@ def read_config(path: Path, single: Set[str], switches: Set[str]) -> dict[str, o
     """
     text = ""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows put a byte order mark before it
         table = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{path}: cannot read the configuration: {error.strerror}") from error
@@ -43,15 +43,15 @@ def read_config(path: Path, single: Set[str], switches: Set[str]) -> dict[str, o
     return table
 
 
-def read_tables(from_file: Mapping[str, object], where: str) -> dict[str, Any]:
+def read_tables(from_file: Mapping[str, object], where: str, single: Set[str]) -> dict[str, Any]:
     """Return the values of the tables that a file has, by their names. Raise UsageError.
 
-    where: the file, as messages name it.
+    where: the file, as messages name it; single: see `read_config`.
     """
     values: dict[str, Any] = {}
     for name, parse in _TABLES.items():
         if name in from_file:
-            values[name] = _read_table(parse, from_file[name], f"{where}: {name}")
+            values[name] = _read_table(parse, from_file[name], f"{where}: {name}", single)
     if "outputs" in from_file:
         values["outputs"] = _read_outputs(from_file["outputs"], f"{where}: outputs")
     if "rule" in from_file:
@@ -82,7 +82,7 @@ def _suggest_key(name: str, value: object, known: Set[str]) -> str:
     return f"did you mean {shown.get(near, near)}?"
 
 
-def _read_table(parse: Callable[[object], float], table: object, where: str) -> dict[str, float]:
+def _read_table(parse: Callable[[object], float], table: object, where: str, single: Set[str]) -> dict[str, float]:
     """Return the values of a table of the file by their keys. Raise UsageError with the dotted key."""
     if not isinstance(table, dict):
         raise UsageError(f"{where}: must be a table: a line [{where.rpartition(' ')[2]}], and below it its values")
@@ -91,7 +91,9 @@ def _read_table(parse: Callable[[object], float], table: object, where: str) -> 
         try:
             values[str(key)] = parse(value)
         except ValueError as error:
-            raise UsageError(f"{where}.{_toml_key(key)}: {value!r} is not valid: {error}") from error
+            name = where.rpartition(" ")[2]
+            hint = f"; the setting {key} belongs above the line [{name}], and above all tables" if key in single else ""
+            raise UsageError(f"{where}.{_toml_key(key)}: {value!r} is not valid: {error}{hint}") from error
     return values
 
 

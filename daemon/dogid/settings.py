@@ -192,7 +192,7 @@ def load(args: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> S
     if config:
         from dogid.config_file import read_tables
 
-        values |= read_tables(from_file, config)
+        values |= read_tables(from_file, config, {item.name for item in SINGLE_VALUES})
     if environ.get(MQTT_VARIABLE, "").strip():
         values["outputs"] = _add_broker(values.get("outputs", {}), environ[MQTT_VARIABLE].strip())
     return Settings(**values)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -130,7 +131,9 @@ def test_status_and_page_name_photos_with_older_answers(daemon: DaemonProcess) -
     fetch(daemon.url, "/models/active/activate", method="POST")
 
     assert daemon.status()["older_answers"] == 4
-    assert "dogid replay" in fetch_page(daemon.url, "/status")
+    page, printed = fetch_page(daemon.url, "/status"), daemon.command("status").stdout
+    assert all("with another model" in text and "dogid replay" in text for text in (page, printed))
+    assert re.search(r"older answers\s+4 photos; with", printed)
     assert json.loads(daemon.command("status", "--json").stdout)["older_answers"] == 4
     assert replay(daemon, "--apply")["model"]["name"] == "active.tflite"
     assert "older answers" not in daemon.command("status").stdout

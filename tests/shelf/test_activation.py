@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from dogid.learning_run.last_report import keep_report
 from dogid.model.shipped import shipped_model
+from dogid.quantities import count_of
 from tests.conftest import MakeDaemon
 from tests.shelf.models import damage, make_model
 from tests.support.daemon import DaemonProcess
@@ -75,7 +77,10 @@ def test_command_has_the_daemon_change_its_model_and_go_back(shipped: DaemonProc
         lambda: "mine.tflite" in json.loads(shipped.command("status", "--json").stdout)["model"],
         "dogid status names the model",
     )
-    assert "made from" in fetch_page(shipped.url, "/status")
+    page, older = fetch_page(shipped.url, "/status"), count_of(shipped.status()["older_answers"], "photo")  # mostly one
+    assert "made from" in page
+    assert older in page
+    assert re.search(rf"older answers\s+{older};", shipped.command("status").stdout)
 
     assert run_model(shipped, "rollback")[0] == 0
     assert shipped.status()["model"]["origin"] == "shipped"

@@ -12,6 +12,7 @@ from dogid.conditions import OLDER_ANSWERS_HINT, ledger_moved_aside, rows_damage
 from dogid.daemon.folders import is_running
 from dogid.errors import DogidError
 from dogid.file_names import one_line, shown_name
+from dogid.quantities import count_of
 
 if TYPE_CHECKING:
     from dogid.ledger.drift import Drift
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
             rows.append(("outputs", summarise(outputs)))
         rows += [("", line) for output in outputs for line in explain_failures(output)]
         if older:
-            rows.append(("older answers", f"{older} photos; {OLDER_ANSWERS_HINT}"))
+            rows.append(("older answers", f"{count_of(older, 'photo')}; {OLDER_ANSWERS_HINT}"))
         if aside is not None and salvaged is not None:
             rows.append(("ledger", ledger_moved_aside(one_line(str(aside)), salvaged)))
         if damaged:

@@ -86,7 +86,7 @@ def _describe_older_answers(daemon: DaemonView, older_answers: OlderAnswers) -> 
     count = older_answers.count(daemon.reader(), daemon.model.file.sha256)
     if not count:
         return []
-    photos = f"{count}{' or more' if count == MOST else ''} photos" if count > 1 else "1 photo"
+    photos = f"{MOST:,} or more photos" if count == MOST else count_of(count, "photo")
     return [StatusItem("Older answers", photos, OLDER_ANSWERS_HINT, "plain")]
 
 

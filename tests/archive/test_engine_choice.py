@@ -1,5 +1,8 @@
-"""Which engine runs, and what is said where a package is missing."""
+"""Which engine runs, what is said where a package is missing, and how failed photos are found."""
 
+import csv
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -28,6 +31,20 @@ def test_cluster_is_named_once_on_a_terminal(batch: Batch, tmp_path: Path, monke
 
     assert said == [False, True, False]
     assert last == f"{tmp_path}/out: 1 classified, 0 failed; 0 new\n"
+
+
+def test_failed_photos_are_listed_as_the_summary_says(batch: Batch, tmp_path: Path) -> None:
+    put(tmp_path / "in" / "whole.jpg", photo(1))
+    put(tmp_path / "in" / "text.jpg", b"no photo")
+    run = batch.run("batch", str(tmp_path / "in"), "-o", str(tmp_path / "its answers"))
+    command = re.search(r"^to see which: dogid (export .* -o )all\.csv \(", run.stdout, re.MULTILINE)
+    assert command is not None
+
+    assert batch.run(*shlex.split(command[1]), str(tmp_path / "all.csv")).status == 0
+    with (tmp_path / "all.csv").open(encoding="utf-8-sig", newline="") as file:
+        failed = [row for row in csv.DictReader(file) if row["status"] == "failed"]
+    assert [(row["file"], row["error_code"]) for row in failed] == [("text.jpg", "unsupported")]
+    assert failed[0]["error_message"].startswith("not a photo")
 
 
 def test_cluster_of_the_environment_is_used(batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

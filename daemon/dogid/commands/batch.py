@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -152,3 +153,6 @@ def _print_summary(summary: dict[str, Any]) -> None:
     )
     for code, number in sorted(summary["errors"].items()):
         print_line(f"  {code}: {number:,}")
+    if counts["failed"]:
+        out = shlex.quote(summary["output"])
+        print_line(f"to see which: dogid export --from {out} -o all.csv (status is failed, error_message says why)")

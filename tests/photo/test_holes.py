@@ -9,9 +9,11 @@ from PIL import Image
 from dogid.errors import PhotoCode, PhotoError
 from dogid.photo import decode as decoding
 from dogid.photo.decode import decode
+from tests.photo.whole_photos import whole_photos
 from tests.support.photos import encode, picture
 
 SIZE = (64, 64)
+ZEROS_CAN_BE_PIXELS = {"BMP", "BMP palette", "TIFF", "TIFF big", "TIFF pages", "WEBP lossless", "WEBP animated", "AVIF"}
 ARITHMETIC = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQ"
     "YEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//yQARCAAwAEAD"
@@ -46,6 +48,17 @@ def test_photo_with_a_hole_is_truncated(options: tuple[str, dict[str, object]]) 
 
     for eighth in range(2, 7):
         assert verdict(with_hole(data, 1024, len(data) * eighth // 8)) is PhotoCode.TRUNCATED
+
+
+@pytest.mark.parametrize("name", whole_photos())
+def test_rest_of_zeros_is_refused_or_waited_for(name: str) -> None:
+    data = whole_photos()[name]
+    lengths = [len(data) * part // 8 for part in range(2, 8)]
+
+    found = {verdict(data[:length] + bytes(len(data) - length)) for length in lengths}
+
+    assert found <= {PhotoCode.TRUNCATED, PhotoCode.CORRUPT, False}
+    assert (False in found) is (name in ZEROS_CAN_BE_PIXELS)
 
 
 def test_photo_whose_last_bytes_are_zeros_is_waited_for() -> None:

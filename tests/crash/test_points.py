@@ -10,6 +10,7 @@ from tests.crash.ledger_deaths import die_while_the_ledger_is_made
 from tests.support.daemon import ROOT, environment
 
 
+@pytest.mark.timeout(600)  # hundreds of processes, one after the other
 def test_crash_at_any_statement_loses_and_repeats_nothing(memory_folder: Path) -> None:
     command = [sys.executable, "-m", "tests.crash.ledger_deaths", str(memory_folder)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)

@@ -34,3 +34,5 @@ class WatchStatus:
     """Why the inbox, or some of its folders, cannot be read, or the ledger not be written."""
     blocked_since: float | None = None
     """Monotonic seconds since when no photo can be found or recorded; None where they can."""
+    links_out: str | None = None
+    """Which links out of the inbox the last scan left out; None for none."""

@@ -12,7 +12,7 @@ from dogid.daemon.daemon import Daemon
 from dogid.settings import Settings
 from tests.conftest import MakeDaemon
 from tests.support.daemon import DaemonProcess
-from tests.support.http_client import fetch
+from tests.support.http_client import fetch, fetch_page
 from tests.support.own_commands import run_here
 from tests.support.photos import photo, put
 from tests.support.privileges import needs_root, without_override
@@ -81,6 +81,17 @@ def test_links_that_are_not_followed_are_explained(daemon: DaemonProcess, inbox:
         output = daemon.command(command).stdout
         assert "2 links lead out of the inbox: " in output
         assert f"out.jpg: it is a link to {outside}, out" in output or message in output
+
+    (inbox / "out.jpg").unlink()
+    message = f"1 link leads out of the inbox: {message}"
+    eventually(lambda: daemon.status()["watcher"]["links_out"] == message, "/status reports it")
+    assert message in fetch_page(daemon.url, "/status")
+    assert message in daemon.command("status").stdout
+    assert daemon.status()["watcher"]["trouble"] is None
+    daemon.stop()
+    assert json.loads(daemon.command("status", "--json").stdout)["links_out"] == message
+    (inbox / "usb").unlink()
+    assert json.loads(daemon.command("status", "--json").stdout)["links_out"] is None
 
 
 def test_link_out_of_inbox_is_logged_once(daemon: DaemonProcess, inbox: Path, tmp_path: Path) -> None:

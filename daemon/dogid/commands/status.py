@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the counts, and whether a daemon runs."""
     from dogid.clock import Clock
     from dogid.daemon.condition_monitor import find_other_inbox, read_condition, read_usage
-    from dogid.inbox.inbox_condition import find_unreadable_folder, inbox_problem
+    from dogid.inbox.inbox_condition import find_links_out, find_unreadable_folder, inbox_problem
     from dogid.learning_run.learning_state import describe_learning, describe_rollback
     from dogid.ledger import queries
     from dogid.ledger.counters import count_damaged_rows, read_salvaged
@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
             or find_unreadable_folder(inbox)
         ),
     )
+    links = None if problem else ask_inbox(inbox, lambda: find_links_out(inbox))
     if args.json:
         places = {"inbox": str(inbox), "state": str(state)}
         print_json(
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
                 "counts": counts,
                 "present": present,
                 "problem": problem,
+                "links_out": links,
                 "damaged_rows": damaged,
                 "moved_aside": None if aside is None else shown_name(os.fsencode(aside)),
                 "salvaged": salvaged,
@@ -98,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
             rows.append(("ledger", ledger_moved_aside(one_line(str(aside)), salvaged)))
         if damaged:
             rows.append(("ledger", rows_damaged(damaged)))
+        if links is not None:
+            rows.append(("not followed", one_line(links)))
         if problem is not None:
             rows.append(("problem", one_line(problem)))
         print_table(rows, ("what", "now"))

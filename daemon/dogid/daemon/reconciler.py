@@ -23,7 +23,12 @@ from dogid.daemon.scan_interval import WITH_EVENTS, WITHOUT_EVENTS
 from dogid.daemon.scan_status import ScanStatus
 from dogid.daemon.wait_clock import WaitClock
 from dogid.daemon.watch_keeper import WatchKeeper
-from dogid.inbox.inbox_condition import describe_link_out, describe_unreadable_folder
+from dogid.inbox.inbox_condition import (
+    describe_link_out,
+    describe_links_out,
+    describe_unreadable_folder,
+    select_links_out,
+)
 from dogid.inbox.scan import FoundFile, ScanErrors, scan
 from dogid.inbox.watch import FileEvent
 from dogid.ledger.ledger import Ledger
@@ -214,7 +219,9 @@ class Reconciler(LedgerThread):
             return WITHOUT_EVENTS.shortest
         seconds = time.monotonic() - started
         with self._inbox_wait:
-            self._status.log_new_links(errors.links, lambda path: describe_link_out(self._inbox, path))
+            links = select_links_out(self._inbox, errors.links)
+            summary = describe_links_out(self._inbox, links)
+            self._status.note_links(links, summary, lambda path: describe_link_out(self._inbox, path))
             reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
         self._status.note_scan(files, seconds, "; ".join(reasons) or None)
         return (WITH_EVENTS if self._watch.covers_everything else WITHOUT_EVENTS).after(seconds)

@@ -41,11 +41,12 @@ class ScanStatus:
             last_scan_seconds=None, problem=problem, blocked_since=time.monotonic() if since is None else since,
         )  # fmt: skip
 
-    def log_new_links(self, links: Sequence[bytes], describe: Callable[[bytes], str | None]) -> None:
-        """Log the links out of the inbox, of those that a scan left out and the scan before did not meet.
+    def note_links(self, links: Sequence[bytes], summary: str | None, describe: Callable[[bytes], str | None]) -> None:
+        """Note the links out of the inbox that a scan left out; log those that the scan before did not meet.
 
-        describe returns the problem of a link; None where it does not lead out.
+        summary: how many they are, with an example; describe returns the problem of one, None where it is gone.
         """
+        self.watch_status = dataclasses.replace(self.watch_status, links_out=summary)
         new = [path for path in links if path not in self._links]
         self._links = frozenset(links)
         problems = [problem for path in new if (problem := describe(path))]

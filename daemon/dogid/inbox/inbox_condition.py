@@ -1,5 +1,6 @@
 """Whether the inbox and its folders can be read, and why a file in it does not count."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -113,11 +114,34 @@ def describe_link_out(inbox: Path, path: bytes) -> str | None:
 
 def describe_links_out(inbox: Path, links: Sequence[bytes]) -> str | None:
     """Return how many links, of those that a scan left out, lead out of the inbox, with an example; None for none."""
-    problems = [problem for path in links if (problem := describe_link_out(inbox, path))]
-    return links_out_of_inbox(len(problems), problems[0]) if problems else None
+    out = select_links_out(inbox, links)
+    example = next((problem for path in out if (problem := describe_link_out(inbox, path))), None)
+    return None if example is None else links_out_of_inbox(len(out), example)
+
+
+def select_links_out(inbox: Path, links: Sequence[bytes]) -> list[bytes]:
+    """Return the links, of those that a scan left out, that lead out of the inbox."""
+    root = os.fsencode(inbox)
+    inside = os.path.realpath(root).rstrip(b"/") + b"/"  # once for all: it takes as long as a link does
+    return [path for path in links if not (os.path.realpath(os.path.join(root, path)) + b"/").startswith(inside)]
+
+
+def find_links_out(inbox: Path) -> str | None:
+    """Return how many links lead out of an inbox, with an example, by the rules of a scan; None where none do."""
+    root, waiting, links = os.fsencode(inbox), [b""], []
+    while waiting:
+        at = waiting.pop()
+        with contextlib.suppress(OSError), os.scandir(os.path.join(root, at)) as entries:
+            for entry in entries:
+                path = os.path.join(at, entry.name)
+                if is_ignored(entry.name):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(path)
+                elif entry.is_symlink():
+                    links.append(path)
+    return describe_links_out(inbox, links)
 
 
 def _leads_out(inbox: Path, path: bytes) -> bool:
-    root = os.fsencode(inbox)
-    target = os.path.realpath(os.path.join(root, path))
-    return not (target + b"/").startswith(os.path.realpath(root).rstrip(b"/") + b"/")
+    return bool(select_links_out(inbox, [path]))

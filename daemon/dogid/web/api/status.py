@@ -100,6 +100,7 @@ def status_document(daemon: DaemonView, older_answers: OlderAnswers, drift: Rece
             "last_scan_seconds": watch.last_scan_seconds,
             "files": watch.files,
             "trouble": watch.problem,
+            "links_out": watch.links_out,
         },
         "ledger": {
             "moved_aside": None if aside is None else shown_name(os.fsencode(aside)),

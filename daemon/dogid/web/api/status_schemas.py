@@ -127,6 +127,7 @@ STATUS = object_of(
                 "last_scan_seconds": or_null("number"),
                 "files": or_null("integer"),
                 "trouble": or_null("string"),
+                "links_out": or_null("string", description="links out of the inbox, which are not followed"),
             }
         ),
         "ledger": object_of(

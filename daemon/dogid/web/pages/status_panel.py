@@ -49,6 +49,7 @@ def status_items(daemon: DaemonView, inbox: Disk, state: Disk, older_answers: Ol
     """Return the items of the inbox, the model, answers of another, a ledger that was damaged, and the disks."""
     return [
         _describe_inbox(daemon),
+        *_describe_links(daemon),
         _describe_model(daemon),
         *_describe_learning(daemon),
         *_describe_older_answers(daemon, older_answers),
@@ -110,6 +111,12 @@ def _describe_inbox(daemon: DaemonView) -> StatusItem:
     how = _MODES.get(watch.mode, watch.mode)
     scanned = "; last scan" if watch.last_scan else "; no scan yet"
     return StatusItem("Inbox", path, f"{count_of(watch.files, 'file')}, {how}{scanned}", "plain", watch.last_scan)
+
+
+def _describe_links(daemon: DaemonView) -> list[StatusItem]:
+    """Return an item where links lead out of the inbox, else none."""
+    links = daemon.watch_status.links_out
+    return [] if links is None else [StatusItem("Links", "Not followed", visible(links), "plain")]
 
 
 def _describe_model(daemon: DaemonView) -> StatusItem:

@@ -178,7 +178,7 @@ def paused(daemon: DaemonProcess) -> Iterator[None]:
         daemon.send(signal.SIGCONT)
 
 
-@pytest.mark.timeout(600)  # dozens of runs, one after the other; beside other work it took two minutes
+@pytest.mark.timeout(1200)  # dozens of runs, one after the other; under coverage beside other work it took ten minutes
 def test_kill_at_any_statement_loses_no_answer(
     daemon: DaemonProcess, models: Path, tmp_path: Path, memory_folder: Path
 ) -> None:

@@ -6,9 +6,12 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dogid.archive import ray_cluster
+from dogid.errors import UsageError
 from tests.archive.archives import Batch
 from tests.support.photos import photo, put
 from tests.support.terminal import show_terminal
@@ -90,3 +93,33 @@ def test_wrong_usage_is_explained(flags: tuple[str, ...], reason: str, batch: Ba
 
     assert (run.status, run.stdout) == (2, "")
     assert reason in run.stderr
+
+
+@pytest.mark.parametrize("address", ["barn", "ray://barn:10001", "barn:", "http://barn:1"])
+def test_address_that_is_none_is_refused_at_once(address: str) -> None:
+    with pytest.raises(UsageError, match="give the address of the cluster's head node as HOST:PORT, or auto"):
+        ray_cluster.connected(address, 1).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason", "shown"),
+    [
+        (None, "no\n  memory", r"^Ray cannot be started on this machine: no memory; --engine local works without it$"),
+        (None, "", "on this machine: RuntimeError; --engine local"),
+        ("barn:1", "Unauthenticated: Authentication failed", "give it by RAY_AUTH_TOKEN"),
+        ("barn:1", "Version mismatch: 2.1", "Version mismatch: 2.1; this machine must be one of its nodes"),
+    ],
+)
+def test_refusal_of_ray_names_the_way_out(address: str | None, reason: str, shown: str) -> None:
+    error = ray_cluster._explain(RuntimeError(reason), address)
+
+    assert isinstance(error, UsageError) == (address is not None)
+    assert re.search(shown, str(error))
+
+
+def test_cluster_without_cores_is_refused() -> None:
+    empty, full = (SimpleNamespace(cluster_resources=lambda cores=cores: cores) for cores in ({}, {"CPU": 3.0}))
+
+    assert ray_cluster._count_cores(full) == 3
+    with pytest.raises(UsageError, match="has no cores: start its nodes with --num-cpus"):
+        ray_cluster._count_cores(empty)

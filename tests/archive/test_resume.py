@@ -83,6 +83,24 @@ def test_photos_that_change_after_the_listing_are_done_by_the_next_run(
     assert results_of(tmp_path / "out")["c.jpg"]["width"] == 500
 
 
+def test_rows_that_two_runs_have_written_become_one(batch: Batch, tmp_path: Path) -> None:
+    archive, out = (
+        put_all(tmp_path / "archive", {f"{name}.jpg": photo(n) for n, name in enumerate("ab")}),
+        tmp_path / "out",
+    )
+    batch(archive, out)
+    first = results_of(out)
+    (part,) = (out / "results").iterdir()
+    put(out / "results" / "of-another-run.parquet", part.read_bytes())
+    put(archive / "c.jpg", photo(3))
+    assert count_rows(out) == 4
+
+    run = batch(archive, out)
+
+    assert (run.status, run.summary["new"], run.summary["done_before"], count_rows(out)) == (0, 1, 2, 3)
+    assert {name: row for name, row in results_of(out).items() if name != "c.jpg"} == first
+
+
 @pytest.mark.timeout(400)
 def test_deleted_photo_fails_no_later_run(batch: Batch, tmp_path: Path) -> None:
     archive = put_all(tmp_path / "archive", {"a.jpg": photo(1), "bad.jpg": b"bad"})

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pytest
 
 from dogid.archive.folder import Folder
 from dogid.archive.manifest_file import ManifestFile
-from dogid.errors import PhotoCode, PhotoError
+from dogid.archive.remote_folder import RemoteFolder
+from dogid.errors import PhotoCode, PhotoError, UsageError
 from tests.archive.archives import Batch, results_of
 from tests.support.photos import photo, put, put_all
 
@@ -122,6 +124,40 @@ def test_disk_that_goes_away_has_no_photo_vanished(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="was its disk unmounted") as unmounted:
         folder.read(entry, 1000)
     assert (gone.value.code, unmounted.value.code) == (PhotoCode.VANISHED, PhotoCode.UNREADABLE)
+
+
+def test_remote_folder_that_goes_away_is_a_problem(tmp_path: Path) -> None:
+    put_all(
+        tmp_path, {"a.jpg": b"123", ".hidden.jpg": b"1", "in/b.jpg": b"12", "in/deep/c.jpg": b"1", "out/d.jpg": b"1"}
+    )
+    folder = RemoteFolder(f"file://{tmp_path}/")
+    found = {}
+    for entry in folder.iterate_entries():
+        found[entry.file] = entry.size
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+    assert found == {"a.jpg": 3, "in/b.jpg": 2, "in/deep/c.jpg": 1}
+    (problem,) = folder.list_problems()
+    assert problem.startswith(f"{tmp_path}/out: there is no such bucket or folder")
+    assert [entry.size for entry in RemoteFolder(f"file://{tmp_path}/in").iterate_entries()] == [2, 1]
+    with pytest.raises(UsageError, match=f"file://{tmp_path}/out: cannot be listed: there is no such bucket or folder"):
+        list(RemoteFolder(f"file://{tmp_path}/out").iterate_entries())
+
+
+def test_remote_photo_is_read_within_the_limit(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg", bytes(100))
+    folder = RemoteFolder(f"file://{tmp_path}")
+    (entry,) = folder.iterate_entries()
+
+    assert folder.read(entry, 100) == (bytes(100), 100, entry.modified_us)
+    for size, found in ((100, "100 bytes"), (3, "100 bytes or more"), (None, "100 bytes or more")):
+        with pytest.raises(PhotoError, match=rf"^{found}; at most 99 are read \(max_bytes\)") as large:
+            folder.read(entry._replace(size=size), 99)
+        assert large.value.code == PhotoCode.TOO_LARGE
+    (tmp_path / "a.jpg").unlink()
+    with pytest.raises(PhotoError, match="removed before it could be read") as gone:
+        folder.read(entry, 100)
+    assert gone.value.code == PhotoCode.VANISHED
 
 
 def test_empty_folder_is_said_to_be_empty(batch: Batch, tmp_path: Path) -> None:

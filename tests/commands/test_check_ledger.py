@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from dogid.cli import main
-from dogid.commands.check_machine import check_state, check_watch
+from dogid.commands.check_machine import check_disk, check_inbox, check_state, check_watch
 from dogid.commands.check_result import run_check
 from dogid.ledger.database import FILE_NAME
 from dogid.settings import Settings
 from tests.ledger.ledger_folder import Inbox, add_classified
+from tests.support.privileges import needs_root
 
 
 @pytest.fixture
@@ -92,6 +93,44 @@ def test_watch_of_an_impossible_inbox_is_wrong(tmp_path: Path) -> None:
     ]
 
     assert [result.ok for result in results] == [False, True]
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [("size=9m", "only 9 MB are free; make room"), ("size=90m,nr_inodes=1", "no inodes are free; remove some files")],
+)
+def test_check_finds_a_full_disk(options: str, reason: str, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", tmp_path], check=True)
+    try:
+        result = run_check("disk", check_disk, Settings(inbox=tmp_path / "inbox", state=tmp_path / "state"))
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+    assert (result.ok, result.detail.startswith(f"{tmp_path}: {reason}")) == (False, True)
+
+
+@needs_root
+def test_check_names_folders_without_rights() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        inbox, state = Path(name, "inbox"), Path(name, "state")
+        inbox.mkdir(0o555)
+        state.mkdir(0o555)
+        settings = Settings(inbox=inbox, state=state, allow_upload=True)
+        os.setresuid(65534, -1, -1)  # whose rights os.access is about
+        try:
+            own, uploads = run_check("state", check_state, settings), run_check("inbox", check_inbox, settings)
+            os.chown(state, 65534, -1)
+            others = run_check("state", check_state, settings)
+        finally:
+            os.setresuid(0, -1, -1)
+
+    assert (own.ok, uploads.ok, others.ok) == (False, False, False)
+    assert f"{state} is not writable; try: chmod u+rwx {state}" in own.detail
+    assert f"{state}: belongs to nobody, and this user has no rights to it; put `sudo -u nobody`" in others.detail
+    assert str(inbox) in uploads.detail
+    assert "Permission denied" in uploads.detail
 
 
 def test_empty_ledger_is_logged(closed: Inbox, caplog: pytest.LogCaptureFixture) -> None:

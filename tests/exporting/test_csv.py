@@ -105,6 +105,32 @@ def test_what_cannot_be_exported_is_refused(
     assert reason in capsys.readouterr().err
 
 
+def test_table_goes_to_stdout_as_to_a_file(
+    answered: Inbox, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    exported(answered, tmp_path)
+    capfdbinary.readouterr()
+
+    assert export(answered) == 0
+    assert capfdbinary.readouterr() == ((tmp_path / "out.csv").read_bytes(), b"")
+
+
+def test_damaged_rows_are_left_out_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Inbox(tmp_path)
+    for name in ("a.jpg", "b.jpg"):
+        classify(made, name)
+    made.ledger.connection.db.execute("PRAGMA ignore_check_constraints = ON")
+    made.ledger.connection.db.execute("UPDATE photo SET scores = '{' WHERE id = 1")
+    rows = exported(made, tmp_path)
+    shown = capsys.readouterr().err
+    assert export(made, "-o", tmp_path / "other.csv", "--json") == 0
+    made.close()
+
+    assert [row["file"] for row in rows] == ["b.jpg"]
+    assert "1 damaged row is left out; a running daemon repairs them" in shown
+    assert json.loads(capsys.readouterr().out)["damaged"] == 1
+
+
 def test_empty_export_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = Inbox(tmp_path)
     for flags, reason in (((), "there is no result yet"), (("--since", "today"), "no photo is within the filters")):

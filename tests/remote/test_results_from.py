@@ -150,6 +150,19 @@ class _Impostor(BaseHTTPRequestHandler):
             self.end_headers()
         elif kind == "broken":
             self._answer(200, b"{", length=100)
+        elif kind in ("starting", "failing"):
+            self._answer(503 if kind == "starting" else 500, b'{"error": {"code": "internal", "message": "not yet"}}')
+        elif kind == "silent":
+            self.rfile.read(1)  # until the other side gives up
+        elif kind == "moved":
+            self.send_response(302)
+            self.send_header("Location", "/kept/results")
+            self.end_headers()
+        elif kind == "kept":
+            token = self.headers["Authorization"]
+            self._answer(
+                200, json.dumps({"results": [{"id": 1, "file": token, "status": 0, "label": 0}], "next": None}).encode()
+            )
         else:
             self.send_response(200)
             self.end_headers()
@@ -186,12 +199,43 @@ def impostor() -> Iterator[str]:
         ("away", r"sends on to http://elsewhere\.example:81/, which is not followed; .* give its address by --from"),
         ("broken", "the connection broke: IncompleteRead"),
         ("endless", "its answer does not end"),
+        ("starting", "/starting/: not yet$"),
+        ("failing", "/failing/: 500 internal: not yet$"),
+        ("silent", "no answer in 0.2 seconds; is the machine on, and its port open in the firewall"),
     ],
 )
 def test_what_is_no_dogid_is_named(impostor: str, monkeypatch: pytest.MonkeyPatch, kind: str, why: str) -> None:
     monkeypatch.setattr(connection, "_MOST_BYTES", 500_000)
+    if kind == "silent":
+        monkeypatch.setattr(connection, "_TIMEOUT", 0.2)
     with pytest.raises(DogidError, match=why):
         list(iterate_results(parse_address(f"{impostor}/{kind}", None), {}, 9))
+
+
+def test_token_goes_along_within_one_server(impostor: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    (result,) = iterate_results(parse_address(f"{impostor}/moved", tmp_path / "token"), {}, 9)
+    assert result["file"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"\nsecond line", "its first line is no token"),
+        ("t\u00f6ken".encode(), "its first line is no token; copy the daemon's into it"),
+    ],
+)
+def test_file_without_a_token_is_named(content: bytes | None, why: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    with pytest.raises(UsageError, match=f"--token-file {tmp_path}/token: {why}"):
+        parse_address("http://barn:8000/", tmp_path / "token")
+
+
+def test_https_to_a_port_without_it_is_named(impostor: str) -> None:
+    with pytest.raises(DogidError, match=r"TLS fails: .*; does it speak https on this port\?"):
+        list(iterate_results(parse_address(impostor.replace("http:", "https:"), None), {}, 9))
 
 
 def test_events_of_what_is_no_dogid_are_refused(impostor: str) -> None:
@@ -204,6 +248,7 @@ def test_events_of_what_is_no_dogid_are_refused(impostor: str) -> None:
     [
         ("barn:8000", "is no address of a daemon; write the address"),
         ("ftp://barn/", "is no address of a daemon"),
+        ("http://[::1", "is no address of a daemon"),
         ("http://ann:secret@barn/", "a user or password must not be in the address"),
         ("http://127.0.0.1:1/", r"nothing listens there; does the daemon run on this port\?"),
         ("http://no-such-host.invalid/", "the name cannot be resolved"),

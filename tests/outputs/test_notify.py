@@ -185,5 +185,5 @@ def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "apprise", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
-    with pytest.raises(OutputConfigError, match=r"pip install 'dogid\[notify\]'"):
+    with pytest.raises(OutputConfigError, match=r"needs the package Apprise: .*pip install -e '\.\[notify\]'$"):
         make(tmp_path, "json://localhost/")

@@ -14,7 +14,7 @@ from tests.conftest import MakeDaemon
 from tests.support.daemon import dogid, environment
 
 LABELS = ("circles", "checks", "stripes")
-_PER_LABEL = 24
+_PER_LABEL = 16
 
 
 def draw(label: str, seed: int) -> Image.Image:

@@ -5,8 +5,10 @@ import errno
 import io
 import json
 import os
+import pwd
 import re
 import resource
+import subprocess
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -271,3 +273,47 @@ def test_folder_that_cannot_be_written_has_a_way_out(state: str, folder: str, nu
 
     assert message.startswith(f"{folder}: {os.strerror(number)}: ")
     assert way_out in message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root looks as the daemon's user does")
+@pytest.mark.parametrize(
+    ("shown", "folder", "found"),
+    [
+        ("ReadWritePaths=", "/dev/shm", r"may write in its state folder only; .* ReadWritePaths=-/dev/shm$"),
+        ("ReadWritePaths=-/dev/shm /mnt", "/dev/shm", "^/dev/shm can be written, with "),
+        ("ReadWritePaths=/srv", "/srv", "Permission denied: give the user dogid the right to write there$"),
+        ("BindPaths=/home/ann/x:/srv:rbind", "/srv", "^/srv is shown to the service by BindPaths; "),
+        ("ProtectSystem=no", "/dev/shm", "^/dev/shm can be written, with "),
+    ],
+)
+def test_check_as_root_looks_as_the_service_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str, folder: str, found: str
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\necho ProtectSystem=strict\necho '{shown}'\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("dogid.outputs.files.place.find_unit", lambda _: "dogid@barn")
+    context = context_in(tmp_path)
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, pwd.getpwnam("nobody").pw_uid, -1)
+    try:
+        message = OutputFolder(Path(folder), context).check()
+    except OutputError as error:
+        message = str(error)
+
+    assert re.search(found, message), message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk")
+def test_disk_mounted_for_reading_only_is_named(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    output = make_jsonl({"path": str(disk / "log.jsonl")}, context_in(tmp_path))
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", disk], check=True)
+    try:
+        with pytest.raises(OutputError, match="disk: Read-only file system: mount its disk for writing"):
+            output.check()
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)

@@ -1,4 +1,4 @@
-"""A broker that speaks as much of MQTT 5 as publishing needs, and answers some messages by what is no packet."""
+"""A broker that speaks as much of MQTT as publishing needs; it refuses messages, or answers by what is no packet."""
 
 import contextlib
 import socketserver
@@ -12,24 +12,35 @@ _PUBLISH, _DISCONNECT = 3, 14
 
 
 @contextlib.contextmanager
-def faulty_broker(is_faulty: Callable[[bytes], bool]) -> Iterator[int]:
-    """Run one; yield its port. is_faulty: called with each payload; whether its answer is invalid."""
+def faulty_broker(
+    is_faulty: Callable[[bytes], bool] = lambda _: False,
+    *,
+    answer_connect: Callable[[int], bytes] = lambda _: _ACCEPTED,
+    refuse: Callable[[str], int] = lambda _: 0,
+) -> Iterator[int]:
+    """Run one; yield its port.
+
+    is_faulty: called with each payload; whether its answer is invalid. answer_connect: given the version of the
+    protocol, the packet that a client is answered by; without one, the connection is closed. refuse: given a topic, the
+    reason code by which a message to it is acknowledged.
+    """
 
     class Session(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             with contextlib.suppress(ConnectionError, EOFError):
-                _read_packet(self.rfile)
-                self.wfile.write(_ACCEPTED)
-                while True:
+                _, body = _read_packet(self.rfile)
+                answer = answer_connect(body[6])  # behind the protocol's name
+                self.wfile.write(answer)
+                while answer:
                     kind, body = _read_packet(self.rfile)
                     if kind == _DISCONNECT:
                         return
                     if kind == _PUBLISH:
                         topic_end = 2 + int.from_bytes(body[:2])
                         payload = body[topic_end + 3 :]  # behind the packet's id, and no properties
-                        self.wfile.write(
-                            _INVALID if is_faulty(payload) else b"\x40\x02" + body[topic_end : topic_end + 2]
-                        )
+                        number, reason = body[topic_end : topic_end + 2], refuse(body[2:topic_end].decode())
+                        acknowledged = b"\x40\x03" + number + bytes([reason]) if reason else b"\x40\x02" + number
+                        self.wfile.write(_INVALID if is_faulty(payload) else acknowledged)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Session) as server:
         server.daemon_threads = True

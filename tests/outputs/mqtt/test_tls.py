@@ -49,6 +49,7 @@ def test_own_authority_and_own_certificate_are_accepted(tls_broker: Mosquitto, b
 
 
 _OWN = {"ca_file": "ca.pem", "cert_file": "client.pem", "key_file": "client.key"}
+_STRANGER = {"ca_file": "ca.pem", "cert_file": "other.pem", "key_file": "other.key"}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ _OWN = {"ca_file": "ca.pem", "cert_file": "client.pem", "key_file": "client.key"
         ("localhost", {}, "its certificate is not accepted: self-signed certificate"),
         ("127.0.0.1", _OWN, "its certificate is not accepted: IP address mismatch"),
         ("localhost", {"ca_file": "ca.pem"}, "does it want a client's certificate. Give cert_file"),
+        ("localhost", _STRANGER, "does it accept the authority of .*/other.pem"),
     ],
 )
 def test_certificate_that_does_not_fit_is_explained(

@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from dogid.inbox import free_name
+from dogid.inbox import incoming as incoming_module
 from dogid.inbox.free_name import rename_to_free_name
-from dogid.inbox.incoming import IncomingPhoto, keep_all, remove_abandoned
+from dogid.inbox.incoming import (
+    CancelledError,
+    IncomingPhoto,
+    PartlyKeptError,
+    TooLargeError,
+    keep_all,
+    remove_abandoned,
+)
 from dogid.inbox.safe_open import Root, open_root
 from tests.support.photos import photo
 
@@ -109,3 +117,76 @@ def test_only_parts_of_ended_processes_are_removed(tmp_path: Path) -> None:
         remove_abandoned(tmp_path)
         assert keep_all(root, [("a.jpg", incoming)]) == ["a.jpg"]
     assert {path.name for path in tmp_path.iterdir()} == {".other.part", "a.jpg"}
+
+
+def test_photo_of_the_same_size_is_another(tmp_path: Path) -> None:
+    (tmp_path / "rex.jpg").write_bytes(photo(1)[:-1] + b"\0")
+    with open_root(tmp_path) as root:
+        assert keep_all(root, [("rex.jpg", make_photo(root, 1))]) == ["rex-2.jpg"]
+
+
+def test_too_large_photo_is_refused_unwritten(tmp_path: Path) -> None:
+    with open_root(tmp_path) as root:
+        incoming = IncomingPhoto(root, 1000)
+        incoming.write(photo(1)[:1000])
+        with pytest.raises(TooLargeError):
+            incoming.write(b"x")
+        assert [path.stat().st_size for path in tmp_path.iterdir()] == [1000]
+        incoming.discard()
+    assert not list(tmp_path.iterdir())
+
+
+def test_upload_cancelled_in_the_middle_keeps_nothing(tmp_path: Path) -> None:
+    with open_root(tmp_path) as root:
+        sent = [(f"{seed}.jpg", make_photo(root, seed)) for seed in (1, 2)]
+        sent[1][1].is_cancelled = True
+        with pytest.raises(CancelledError):
+            keep_all(root, sent)
+        for _, incoming in sent:
+            incoming.discard()
+    assert not list(tmp_path.iterdir())
+
+
+def test_disk_failing_between_photos_counts_what_was_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with open_root(tmp_path) as root:
+        sent = [(f"{seed}.jpg", make_photo(root, seed)) for seed in (1, 2)]
+        sent[1][1].discard()
+        monkeypatch.setattr(os, "unlink", refuse)  # the disk became read-only after the first
+        with pytest.raises(PartlyKeptError) as raised:
+            keep_all(root, sent)
+        monkeypatch.undo()
+    assert raised.value.kept == 1
+    assert isinstance(raised.value.cause, FileNotFoundError)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.jpg"]
+
+
+@pytest.mark.parametrize("content", [None, b"another"])
+def test_file_of_others_is_not_taken_back(tmp_path: Path, content: bytes | None) -> None:
+    with open_root(tmp_path) as root:
+        incoming = make_photo(root, 1)
+        assert incoming.keep("rex.jpg") == "rex.jpg"
+        (tmp_path / "rex.jpg").rename(tmp_path / "moved.jpg")
+        if content is not None:
+            (tmp_path / "rex.jpg").write_bytes(content)
+        assert incoming.take_back()
+
+    left = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert left == {"moved.jpg": photo(1)} | ({} if content is None else {"rex.jpg": content})
+
+
+def test_photo_whose_names_are_all_taken_replaces_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incoming_module, "_MOST_NUMBERS", 3)
+    monkeypatch.setattr("secrets.randbits", lambda _: 77)
+    for name in ("rex.jpg", "rex-2.jpg"):
+        (tmp_path / name).write_text(name)
+    with open_root(tmp_path) as root:
+        assert make_photo(root, 1).keep("rex.jpg") == "rex-77.jpg"
+        incoming = make_photo(root, 2)
+        with pytest.raises(FileExistsError):
+            incoming.keep("rex.jpg")
+        incoming.discard()
+
+    assert {path.name for path in tmp_path.iterdir()} == {"rex.jpg", "rex-2.jpg", "rex-77.jpg"}

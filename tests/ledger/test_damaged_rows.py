@@ -9,7 +9,9 @@ from dogid.ledger import queries
 from dogid.ledger.counters import count_damaged_rows
 from dogid.ledger.damage import DamagedRowError
 from dogid.ledger.histories import read_history_page
+from dogid.ledger.review_writer import say_label
 from dogid.ledger.reviews import iterate_unreviewed
+from dogid.ledger.schema import REPLACED
 from tests.ledger.ledger_folder import Inbox
 from tests.support.photos import put
 
@@ -147,3 +149,36 @@ def test_damaged_events_are_removed_page_by_page(three: Inbox) -> None:
     assert pages == [(500, 0), (1000, 1), (1200, 1), (None, 0)]
     assert three.ledger.changes == before + 2  # a page that is sound is not written
     assert three.db.execute("SELECT count(*) FROM event").fetchone()[0] == 1198
+
+
+def history(inbox: Inbox) -> list[str]:
+    """What happened to the second photo, oldest first."""
+    return [step["event"] for step in reversed(read_history_page(inbox.db, 2).steps)]
+
+
+def test_damaged_word_costs_only_the_words_of_a_history(three: Inbox) -> None:
+    for label in ("dog", "wolf"):
+        three.clock.advance(1000)
+        three.ledger.review([2], say_label(label, "anna"))
+    assert history(three) == ["seen", "classified", "reviewed", "reviewed"]
+    three.ledger.connection.db.execute(f"UPDATE review SET reviewer = {_NOT_UTF8} WHERE label = 'dog'")
+
+    assert history(three) == ["seen", "classified"]
+    assert three.db.damaged_rows == 1
+
+
+def test_damaged_event_costs_only_the_events_of_a_history(three: Inbox) -> None:
+    three.clock.advance(1000)
+    three.ledger.note_left([b"b.jpg"])
+    assert history(three) == ["seen", "classified", "left"]
+    three.ledger.connection.db.execute(f"UPDATE event SET detail = {_NOT_UTF8} WHERE photo_id = 2")
+
+    assert history(three) == ["seen", "classified"]
+    assert three.db.damaged_rows == 1
+
+
+def test_damaged_former_answer_leaves_that_there_was_one(three: Inbox) -> None:
+    event = "INSERT INTO event (photo_id, at, kind, detail) VALUES (2, 1 << 42, ?, ?)"
+    three.ledger.connection.db.execute(event, (REPLACED, '{"label": "do'))
+
+    assert history(three) == ["seen", "classified", "replayed"]

@@ -8,7 +8,7 @@ import pytest
 
 from dogid.outputs.files.sidecar import make_output
 from dogid.outputs.output import RefusedError
-from dogid.sorting.placing import takes_every_name
+from dogid.sorting.placing import Kind, LinkError, claim, prepare, takes_every_name
 from tests.exporting.answered_ledger import export
 from tests.ledger.ledger_folder import Inbox
 from tests.outputs.deliveries import make_context, make_delivery, send
@@ -77,3 +77,23 @@ def test_what_a_disk_takes_is_found_out_or_an_error(card: Path, tmp_path: Path) 
     for unusable in (tmp_path / "gone", tmp_path / "file", card / "gone"):
         with pytest.raises(OSError, match=r"\[Errno"):
             takes_every_name(unusable)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [(Kind.HARDLINK, "hard links cannot be made there: copy, or use"), (Kind.SYMLINK, "no symbolic links: copy")],
+)
+def test_links_refused_by_a_card_name_the_way_out(card: Path, kind: Kind, reason: str) -> None:
+    (card / "1.jpg").write_text("a photo")
+    with pytest.raises(LinkError, match=reason):
+        prepare(kind, card, b"1.jpg", "", None, card / "part")
+    assert not (card / "part").exists()
+
+
+def test_card_gives_no_photo_a_name_of_another(card: Path) -> None:
+    for name in ("part", "taken.jpg"):
+        (card / name).write_text(name)
+
+    assert not claim(card / "part", card / "taken.jpg")
+    assert claim(card / "part", card / "free.jpg")
+    assert [(card / name).read_text() for name in ("taken.jpg", "free.jpg")] == ["taken.jpg", "part"]

@@ -191,3 +191,77 @@ def test_hanging_worker_without_replacement_loses_no_photo(
         eventually(lambda: "hangs" in daemon.health.reason, "the health check reports it")
         released.set()
     limit_pixels(DEFAULT_MAX_PIXELS)
+
+
+def test_unexpected_error_costs_no_result(
+    daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    record, wake_due, busy = Ledger.record, Ledger.wake_due, [sqlite3.OperationalError("database is locked")]
+    failures = [
+        sqlite3.ProgrammingError("odd"),
+        sqlite3.OperationalError("disk is full"),
+        sqlite3.IntegrityError("UNIQUE constraint failed"),
+    ]
+    monkeypatch.setattr(pipeline_module, "_DISK_RETRY_SECONDS", 0.01)
+
+    def fail_first(ledger: Ledger, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        if failures:
+            raise failures.pop(0)
+        return record(ledger, outcomes)
+
+    def fail_once(ledger: Ledger) -> int | None:
+        if busy:
+            raise busy.pop()
+        return wake_due(ledger)
+
+    monkeypatch.setattr(Ledger, "record", fail_first)
+    monkeypatch.setattr(Ledger, "wake_due", fail_once)
+    with daemon.running():
+        put(inbox / "a.jpg", photo(1, size=SMALL))
+        eventually(lambda: queries.count_by_status(daemon.reader())["classified"] == 1, "it has its answer")
+    assert "the ledger cannot be written, trying again: database is locked" in caplog.text
+    assert "results could not be recorded; their photos are classified again" in caplog.text
+    assert "results cannot be written, trying again: disk is full" in caplog.text
+
+
+def test_stop_on_a_locked_ledger_leaves_photos_pending(
+    daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    decoding, go_on = threading.Event(), threading.Event()
+
+    def decode_at_a_step(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
+        decoding.set()
+        go_on.wait(TIMEOUT)
+        return decode(data, size, header)
+
+    monkeypatch.setattr(decoder_module, "decode", decode_at_a_step)
+    daemon.ledger.connection.db.execute("PRAGMA busy_timeout = 100")
+    with contextlib.closing(sqlite3.connect(daemon.state / "ledger.db")) as other:
+        with daemon.running():
+            put(inbox / "a.jpg", photo(1, size=SMALL))
+            assert decoding.wait(TIMEOUT)
+            other.execute("BEGIN IMMEDIATE")
+            go_on.set()
+            eventually(lambda: "results cannot be written, trying again" in caplog.text, "it tries")
+        other.rollback()
+        assert other.execute("SELECT state FROM photo").fetchall() == [("pending",)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        sqlite3.IntegrityError("UNIQUE constraint failed"),
+        sqlite3.OperationalError("Could not decode to UTF-8 column 'sha256'"),
+    ],
+)
+def test_damage_that_is_not_repaired_ends_the_pipeline(
+    daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch, error: sqlite3.Error
+) -> None:
+    def fail(*_: object) -> list[Outcome]:
+        raise error
+
+    monkeypatch.setattr(Ledger, "record", fail)
+    with daemon.running():
+        put(inbox / "a.jpg", photo(1, size=SMALL))
+        eventually(lambda: not daemon.pipeline.is_alive, "systemd is to restart the daemon")
+        assert queries.count_by_status(daemon.reader())["pending"] == 1

@@ -1,5 +1,6 @@
 """Photos that hang, that take all memory or that find a bug: the others go on."""
 
+import errno
 import itertools
 import threading
 import time
@@ -108,6 +109,29 @@ def test_photo_is_retried_while_there_is_no_memory(
         put(inbox / "a.jpg", photo(4))
         assert result(daemon, "a.jpg", "classified")["label"]
         assert left == [0]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ELIBACC, "GIF cannot be decoded just now"), ImportError("no tiff")])
+def test_photo_waits_for_its_decoder_without_a_traceback(
+    daemon: Daemon,
+    inbox: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    faults = [error]
+
+    def missing(data: bytes, size: tuple[int, int], header: JpegHeader | None) -> DecodedPhoto:
+        if faults:
+            raise faults.pop()
+        return decode(data, size, header)
+
+    with daemon.running():
+        monkeypatch.setattr(decoder_module, "decode", missing)
+        put(inbox / "a.jpg", photo(4))
+        assert result(daemon, "a.jpg", "classified")["label"]
+        assert not faults
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 def test_photo_that_takes_all_memory_is_too_large(daemon: Daemon, inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:

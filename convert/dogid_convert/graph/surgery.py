@@ -125,7 +125,7 @@ def _evaluate(graph: tf.compat.v1.GraphDef, names: list[str]) -> list[Array]:
     for node in reversed(graph.node):
         if node.name in needed:
             needed.update(map(parse_node_name, node.input))
-    # without the kernels, which nobody asks for and TensorFlow would copy several times
+    # without the kernels, which are not asked for, and which TensorFlow would copy several times
     part = make_graph((node for node in graph.node if node.name in needed), graph)
     function = tf.compat.v1.wrap_function(
         lambda: tf.import_graph_def(part, return_elements=[f"{name}:0" for name in names], name=""),

@@ -134,7 +134,7 @@ def _load_in_order(
         for photo, future in waiting:
             yield photo, future.result()
     finally:
-        pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for photos that were to be decoded ahead
+        pool.shutdown(cancel_futures=True)  # after Ctrl-C the photos that were to be decoded ahead are of no use
 
 
 def _read_or_decode(photo: LabelledPhoto, spec: BottleneckSpec, cache: BottleneckCache) -> Half | _Pixels | str:

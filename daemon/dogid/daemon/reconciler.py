@@ -25,9 +25,9 @@ from dogid.daemon.wait_clock import WaitClock
 from dogid.daemon.watch_keeper import WatchKeeper
 from dogid.inbox.inbox_condition import (
     describe_link_out,
-    describe_links_out,
     describe_unreadable_folder,
     select_links_out,
+    summarise_links_out,
 )
 from dogid.inbox.scan import FoundFile, ScanErrors, scan
 from dogid.inbox.watch import FileEvent
@@ -220,7 +220,7 @@ class Reconciler(LedgerThread):
         seconds = time.monotonic() - started
         with self._inbox_wait:
             links = select_links_out(self._inbox, errors.links)
-            summary = describe_links_out(self._inbox, links)
+            summary = summarise_links_out(self._inbox, links)
             self._status.note_links(links, summary, lambda path: describe_link_out(self._inbox, path))
             reasons = [describe_unreadable_folder(self._inbox, *error) for error in islice(errors.folders.items(), 3)]
         self._status.note_scan(files, seconds, "; ".join(reasons) or None)

@@ -114,7 +114,11 @@ def describe_link_out(inbox: Path, path: bytes) -> str | None:
 
 def describe_links_out(inbox: Path, links: Sequence[bytes]) -> str | None:
     """Return how many links, of those that a scan left out, lead out of the inbox, with an example; None for none."""
-    out = select_links_out(inbox, links)
+    return summarise_links_out(inbox, select_links_out(inbox, links))
+
+
+def summarise_links_out(inbox: Path, out: Sequence[bytes]) -> str | None:
+    """Return how many links lead out of the inbox, given just those, with an example; None for none."""
     example = next((problem for path in out if (problem := describe_link_out(inbox, path))), None)
     return None if example is None else links_out_of_inbox(len(out), example)
 

@@ -17,7 +17,7 @@ from dogid.photo.extent.extent import Extent
 from dogid.photo.extent.jpeg import JpegHeader
 from dogid.photo.jpeg import decode_jpeg
 from dogid.photo.library_messages import silence_pillow
-from dogid.photo.open_image import open_image
+from dogid.photo.open_image import load_pixels, open_image
 from dogid.photo.pixels import DecodedPhoto, check_pixels, read_orientation, shrink, turn_size
 from dogid.photo.taken_at import read_taken_at
 
@@ -140,11 +140,10 @@ def _decode_other(data: bytes, kind: str, size: tuple[int, int]) -> DecodedPhoto
         image = open_image(data, kind)
     with image:
         check_pixels(image.size)
-        if isinstance(image, ImageFile):
-            # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
-            image.decodermaxblock = max(len(data), image.decodermaxblock)
         extent = formats.find_extent(data, kind)
-        image.load()  # before its EXIF, for which Pillow may load it too: an error of its pixels is not one of the EXIF
+        if isinstance(image, ImageFile):
+            # before its EXIF, for which Pillow may load it, too: an error of its pixels is not one of the EXIF
+            load_pixels(image, data)
         turn = read_orientation(image) if turn is None else turn
         width, height = turn_size(image.size, turn)
         exif = data if kind == formats.TIFF else image.info.get("exif")

@@ -1,12 +1,13 @@
 """PNG: its pixels, whatever else in the file is damaged, or larger than Pillow reads."""
 
+import struct
 import zlib
 
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from dogid.photo.formats import PNG
-from dogid.photo.open_image import open_image
+from dogid.photo.open_image import load_pixels, open_image
 from dogid.photo.pixels import check_pixels
 
 _SIGNATURE_LENGTH = 8
@@ -27,7 +28,7 @@ def load_png(data: bytes) -> ImageFile:
     except OSError as error:
         if not isinstance(error, UnidentifiedImageError):  # of the pixels
             raise
-    except (SyntaxError, ValueError, LookupError, TypeError, ArithmeticError):  # of a chunk
+    except (SyntaxError, ValueError, LookupError, TypeError, ArithmeticError, struct.error):  # of a chunk
         pass
     return _load(_keep_picture(data))
 
@@ -35,9 +36,7 @@ def load_png(data: bytes) -> ImageFile:
 def _load(data: bytes) -> ImageFile:
     image = open_image(data, PNG)
     check_pixels(image.size)
-    # all in one piece: each of the 64 KiB that Pillow would take otherwise is copied, under Python's lock
-    image.decodermaxblock = max(len(data), image.decodermaxblock)
-    image.load()
+    load_pixels(image, data)
     return image
 
 

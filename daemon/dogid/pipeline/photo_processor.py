@@ -115,8 +115,10 @@ class PhotoProcessor:
 
 
 def _is_usual(error: Exception) -> bool:
-    """Whether an error is explained by its message alone: no memory, or decoding was cancelled."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.ECANCELED)
+    """Whether an error is explained by its message alone: no memory, what decodes is not there, or it was cancelled."""
+    if isinstance(error, ImportError):
+        return True
+    return isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.ELIBACC, errno.ECANCELED)
 
 
 def _may_pass(error: Exception) -> bool:
